@@ -1,0 +1,7 @@
+"""`python -m kaito` is the `kaito` command."""
+
+import sys
+
+from kaito.cli import main
+
+sys.exit(main())

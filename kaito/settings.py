@@ -1,0 +1,55 @@
+"""What the user asked for: flags, environment and defaults, resolved once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from kaito.types import Target
+
+#: The flags' defaults, by the user's document.
+TEMPERATURE = 0.7
+MAX_TOKENS = 1024
+TOP_P = 0.9
+#: Seconds.
+CONNECT_TIMEOUT = 10.0
+IDLE_TIMEOUT = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that a run was asked for. Frozen: what can change within a session lives in the conversation."""
+
+    target: Target = field(default_factory=Target)
+    #: The backend's name, or `auto`.
+    backend: str = "auto"
+    system_prompt: str | None = None
+    temperature: float = TEMPERATURE
+    max_tokens: int = MAX_TOKENS
+    top_p: float = TOP_P
+    #: Whether answers are asked for as they arise.
+    stream: bool = True
+    #: Whether the oldest turns give way when the window is full.
+    trim: bool = False
+    #: The formatter's name.
+    output: str = "plain"
+    color: Literal["auto", "always", "never"] = "auto"
+    verbose: bool = False
+    #: Seconds until a connection must stand.
+    connect_timeout: float = CONNECT_TIMEOUT
+    #: Seconds of silence from the server before an answer is given up.
+    idle_timeout: float = IDLE_TIMEOUT
+    #: Further request headers, which may hold secrets.
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: For the model's server, never for the cluster.
+    api_key: str | None = field(default=None, repr=False)
+    #: PEM file of the authorities to trust instead of the system's.
+    certificate_authority: str | None = None
+    insecure_skip_tls_verify: bool = False
+    #: What plugins' own flags were given, by destination.
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def option(self, name: str) -> Any:
+        """Return the value of a plugin's flag: `redact_file` for `--redact-file`; `None` when it was not given."""
+        return self.options.get(name)

@@ -1,0 +1,226 @@
+"""The values that pass between the shell, the protocol and the plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    import ssl
+
+    import aiohttp
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One entry of a conversation, in OpenAI's terms."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest:
+    """What is about to be sent for one turn. Change it with :func:`dataclasses.replace`."""
+
+    messages: tuple[Message, ...]
+    #: The served model or adapter; `None` leaves the choice to the server.
+    model: str | None = None
+    #: 0.0 to 2.0.
+    temperature: float | None = None
+    #: 0.0 to 1.0.
+    top_p: float | None = None
+    #: Tokens the answer may have at most.
+    max_tokens: int | None = None
+    #: Whether the answer is wanted as it arises.
+    stream: bool = True
+    #: Further fields of the request body, as the server names them.
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """The server's own count of tokens for one turn."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    #: Prompt tokens that the server had at hand from earlier turns; `None` when it does not say.
+    cached_tokens: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Delta:
+    """A piece of an answer: all that one read from the network brought."""
+
+    content: str = ""
+    #: What the model thinks before it answers; never part of the conversation.
+    reasoning: str = ""
+    #: Why the answer ended (`stop`, `length`, …), with the piece that ends it.
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    #: The model's name as the answer gives it.
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Stands in for a delta while an answer is held up."""
+
+    #: What is being waited for, to be shown after "retrying in 4 s: ".
+    reason: str
+    #: Seconds until the next try.
+    delay: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A whole answer, or what there was of it when it broke off."""
+
+    content: str
+    reasoning: str = ""
+    model: str | None = None
+    #: `None` when the answer broke off or was interrupted.
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    #: Seconds from sending the request to the first visible piece; `None` without one.
+    first_token_s: float | None = None
+    #: Seconds from sending the request to the end of the answer.
+    total_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """One entry of the server's model list."""
+
+    name: str
+    #: The context window in tokens, where the server tells it.
+    window: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What the user asked to talk to. A backend finds the way there."""
+
+    #: `None` with `--endpoint` and with a backend that needs no workspace.
+    workspace: str | None = None
+    #: `workspace`, or `inferenceset` when the name was given as `inferenceset/NAME`.
+    kind: Literal["workspace", "inferenceset"] = "workspace"
+    #: `-n`; `None` means the kubeconfig context's own.
+    namespace: str | None = None
+    #: `--endpoint`.
+    endpoint: str | None = None
+    #: `--model`: a model, an adapter, or (for the local backend) a file.
+    model: str | None = None
+    #: `--kubeconfig`.
+    kubeconfig: str | None = None
+    #: `--context`.
+    context: str | None = None
+    #: `--request-timeout` in seconds for one request to the API server; `None` means no limit.
+    request_timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A way in that a backend found, not yet opened."""
+
+    #: The name of the backend that offers it and opens it.
+    backend: str
+    #: Where it leads, for people to read.
+    url: str
+    #: The lower, the better; `None` is taken only when its backend is named by `--backend`.
+    rank: int | None = None
+    #: The backend's own notes for `open`.
+    detail: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """An open way in: where requests go, and how."""
+
+    #: The base URL. A trailing `/v1` is optional: both forms are tried.
+    url: str
+    #: The `Endpoint:` line of an error.
+    shown_url: str
+    #: The name in the banner.
+    label: str
+    #: The model's name when the server lists none.
+    model: str | None = None
+    #: Sent with every request.
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: How `https` is verified: `True` by the system's authorities, `False` not at all.
+    ssl: ssl.SSLContext | bool = True
+    #: Name for TLS's SNI and the certificate's check where it differs from the URL's host.
+    server_hostname: str | None = None
+    #: Makes the connector of a way in that is not plain TCP. Called in the event loop.
+    connector: Callable[[], aiohttp.BaseConnector] | None = None
+    #: Whether `HTTP_PROXY` and its like apply (never for loopback).
+    proxied: bool = True
+    #: Whether connections pass through something that can die unseen.
+    tunnelled: bool = False
+
+
+class Reporter(Protocol):
+    """Where a backend says what it is doing. Safe to call from any thread."""
+
+    def status(self, text: str) -> None:
+        """Show `text` while it is true: one line on a terminal, gone before the answer."""
+
+    def notice(self, text: str) -> None:
+        """Write `text` as a line of its own on stderr, terminal or not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """What a formatter may know of the place its text goes to."""
+
+    #: Whether a person looks at it.
+    terminal: bool = False
+    #: Whether escape sequences for colour are wanted.
+    colour: bool = False
+    #: Whether every letter can be written there.
+    unicode: bool = True
+    #: Columns, asked anew at each call since windows are resized.
+    width: Callable[[], int] = lambda: 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlashCommand:
+    """A command that is typed as `/name arguments`."""
+
+    name: str
+    #: Called with what follows the name (blanks around it removed) and the shell's commands.
+    run: Callable[[str, ShellAPI], None]
+    #: One line for `/help`; the first line of `run`'s docstring when empty.
+    summary: str = ""
+    #: Such as `NAME VALUE`, for `/help`.
+    arguments: str = ""
+    #: Whether it reads or writes files or starts programs: refused when commands come from a pipe.
+    touches_files: bool = False
+
+    def describe(self) -> str:
+        """Return the line that `/help` shows."""
+        return self.summary or (self.run.__doc__ or "").strip().partition("\n")[0]
+
+
+class ShellAPI(Protocol):
+    """What a slash command may do with the shell it runs in."""
+
+    @property
+    def conversation(self) -> tuple[Message, ...]:
+        """The messages that the next turn would send before its own."""
+
+    def write(self, text: str) -> None:
+        """Write text to stdout. Text from outside is neutralised."""
+
+    def notice(self, text: str) -> None:
+        """Write a line to stderr. Text from outside is neutralised."""
+
+    def ask(self, text: str) -> None:
+        """Send a message and show the answer, as if it had been typed.
+
+        Raises:
+            KaitoError: the turn failed.
+        """
