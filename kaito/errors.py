@@ -1,15 +1,15 @@
 """What can go wrong, as the user meets it: a message, what to do next, an exit code.
 
-    KaitoError              1  anything else
-    ├── UsageError          2  a flag, a value or a script line that cannot be meant
-    ├── PluginError         1  a plugin is broken
-    ├── NotFoundError       3  no such workspace, or it is not ready
-    ├── ForbiddenError      5  credentials are missing or not enough
-    ├── ConnectError        4  there is no way to the model, or it stays unavailable
-    ├── OutputClosed      141  stdout's reader has gone (said silently)
-    └── ModelError          1  the model's server refused or failed
-        ├── WindowError     1  prompt and answer do not fit the context window
-        └── StreamError     1  the answer broke off
+KaitoError              1  anything else
+├── UsageError          2  a flag, a value or a script line that cannot be meant
+├── PluginError         1  a plugin is broken
+├── NotFoundError       3  no such workspace, or it is not ready
+├── ForbiddenError      5  credentials are missing or not enough
+├── ConnectError        4  there is no way to the model, or it stays unavailable
+├── OutputClosed      141  stdout's reader has gone (said silently)
+└── ModelError          1  the model's server refused or failed
+    ├── WindowError     1  prompt and answer do not fit the context window
+    └── StreamError     1  the answer broke off
 """
 
 from __future__ import annotations
@@ -133,6 +133,10 @@ class Interrupted(BaseException):
 
     Like `KeyboardInterrupt` not an `Exception`: no handler of errors may swallow it.
     """
+
+
+class Abandoned(BaseException):
+    """Ctrl-C again, while what the first one stopped was cleaning up: the process ends at once."""
 
 
 def _count(tokens: int | None) -> str:

@@ -9,82 +9,91 @@ Rules for all hooks:
 - They run on the main thread and should be quick. None but `kaito_request` and `kaito_reply` may do I/O; the
   objects that they return do the work later.
 - All plugins are asked, built-in ones first, then in the order of their names. There is no first-result hook.
-- A plugin that cannot be imported, implements a hook that does not exist, raises or returns something else than is
-  documented is named on stderr with its distribution, and skipped. The shell goes on.
+- A plugin that cannot be imported or implements a hook that does not exist is named on stderr with its distribution,
+  and skipped. One whose hook raises, or returns something else than is documented, is named likewise, and that hook of
+  it is skipped. The shell goes on.
 - Two plugins that offer the same name (of a backend, a formatter or a slash command): the first keeps it, the other
   is named on stderr.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pluggy
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from contextlib import AbstractAsyncContextManager
-    from typing import ClassVar, Protocol
 
-    from kaito.cli.options import OptionGroup
     from kaito.settings import Settings
-    from kaito.types import Candidate, ChatRequest, Delta, Endpoint, Reply, Reporter, Screen, SlashCommand, Target
-
-    __all__ = ["AsyncIterator", "Backend", "Formatter"]
-
-    class Backend(Protocol):
-        """A way to reach models. Offer it from :func:`kaito_backends`."""
-
-        #: What `--backend` takes.
-        name: str
-        #: Whether `--workspace-name` has to be given. Backends that lead to one fixed place say `False`.
-        needs_workspace: bool
-
-        async def discover(self, target: Target, reporter: Reporter) -> Sequence[Candidate]:
-            """Return the ways in to `target`, none when this backend does not apply.
-
-            Called in the event loop, together with all other backends' when `--backend auto` chooses.
-
-            Raises:
-                KaitoError: why there is none although this backend applies; shown with what was tried.
-            """
-
-        def open(self, candidate: Candidate, reporter: Reporter) -> AbstractAsyncContextManager[Endpoint]:
-            """Open a way in that this backend's `discover` returned; leaving the context closes it.
-
-            The context lives as long as the conversation and is left in the event loop that entered it.
-
-            Raises:
-                KaitoError: it cannot be opened.
-            """
-
-    class Formatter(Protocol):
-        """Draws one answer. Offer the class from :func:`kaito_formatters`; one is made for each answer.
-
-        It is fed the stream and returns the text to write. The text it is fed is free of control sequences unless
-        the class says `raw = True`.
-        """
-
-        #: What `-o` takes.
-        name: ClassVar[str]
-        #: Whether it wants the model's text as it came. A formatter that asks for it must never return it bare.
-        raw: ClassVar[bool]
-
-        def __init__(self, screen: Screen) -> None: ...
-
-        def feed(self, delta: Delta) -> str:
-            """Return what to write for one piece of the answer, `""` for nothing yet."""
-
-        def finish(self, reply: Reply) -> str:
-            """Return what is still to be written, ending with a newline if anything was written at all.
-
-            Called once, also for an answer that broke off or was interrupted (`reply.finish_reason` is `None`).
-            """
-
+    from kaito.types import (
+        Candidate,
+        ChatRequest,
+        Delta,
+        Endpoint,
+        OptionGroup,
+        Reply,
+        Reporter,
+        Screen,
+        SlashCommand,
+        Target,
+    )
 
 hookspec = pluggy.HookspecMarker("kaito")
 #: Marks a function as the implementation of the hook that it is named after.
 hookimpl = pluggy.HookimplMarker("kaito")
+
+
+class Backend(Protocol):
+    """A way to reach models. Offer it from :func:`kaito_backends`."""
+
+    #: What `--backend` takes.
+    name: str
+    #: Whether `--workspace-name` has to be given. Backends that lead to one fixed place say `False`.
+    needs_workspace: bool
+
+    async def discover(self, target: Target, reporter: Reporter) -> Sequence[Candidate]:
+        """Return the ways in to `target`, none when this backend does not apply.
+
+        Called in the event loop, together with all other backends' when `--backend auto` chooses.
+
+        Raises:
+            KaitoError: why there is none although this backend applies; shown with what was tried.
+        """
+
+    def open(self, candidate: Candidate, reporter: Reporter) -> AbstractAsyncContextManager[Endpoint]:
+        """Open a way in that this backend's `discover` returned; leaving the context closes it.
+
+        The context lives as long as the conversation and is left in the event loop that entered it.
+
+        Raises:
+            KaitoError: it cannot be opened.
+        """
+
+
+class Formatter(Protocol):
+    """Draws one answer. Offer the class from :func:`kaito_formatters`; one is made for each answer.
+
+    It is fed the stream and returns the text to write. The text it is fed is free of control sequences unless
+    the class says `raw = True`.
+    """
+
+    #: What `-o` takes.
+    name: str
+    #: Whether it wants the model's text as it came. A formatter that asks for it must never return it bare.
+    raw: bool
+
+    def __init__(self, screen: Screen) -> None: ...
+
+    def feed(self, delta: Delta) -> str:
+        """Return what to write for one piece of the answer, `""` for nothing yet."""
+
+    def finish(self, reply: Reply) -> str:
+        """Return what is still to be written, ending with a newline if anything was written at all.
+
+        Called once, also for an answer that broke off or was interrupted (`reply.finish_reason` is `None`).
+        """
 
 
 @hookspec
@@ -95,7 +104,7 @@ def kaito_add_options(command: str, options: OptionGroup) -> None:
 
     Args:
         command: the subcommand that runs, such as `chat`.
-        options: takes :meth:`~kaito.cli.options.OptionGroup.add`; what the user gave is later read with
+        options: takes :meth:`~kaito.types.OptionGroup.add`; what the user gave is later read with
             :meth:`Settings.option`. A flag that exists already makes the plugin fail.
     """
 
@@ -112,6 +121,7 @@ def kaito_backends(settings: Settings) -> Iterable[Backend]:
     Returns:
         Objects with the attributes of :class:`Backend`.
     """
+    return ()
 
 
 @hookspec
@@ -123,6 +133,7 @@ def kaito_formatters() -> Iterable[type[Formatter]]:
     Returns:
         Classes with the attributes of :class:`Formatter`.
     """
+    return ()
 
 
 @hookspec
@@ -138,6 +149,7 @@ def kaito_slash_commands(settings: Settings) -> Iterable[SlashCommand]:
         Commands. When one raises :class:`~kaito.errors.KaitoError`, its message is shown as it is; any other
         exception is shown as a fault of the plugin. The shell goes on in both cases.
     """
+    return ()
 
 
 @hookspec

@@ -146,8 +146,10 @@ class Endpoint:
     shown_url: str
     #: The name in the banner.
     label: str
-    #: The model's name when the server lists none.
+    #: The model to ask for, where the backend knows better than `--model` and the server's list.
     model: str | None = None
+    #: The name to show when the server lists no models. It is not asked for.
+    preset: str | None = None
     #: Sent with every request.
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     #: How `https` is verified: `True` by the system's authorities, `False` not at all.
@@ -170,6 +172,34 @@ class Reporter(Protocol):
 
     def notice(self, text: str) -> None:
         """Write `text` as a line of its own on stderr, terminal or not."""
+
+
+class OptionGroup(Protocol):
+    """Where a plugin adds its command-line options."""
+
+    def add(
+        self,
+        flag: str,
+        *,
+        help: str,
+        metavar: str = "VALUE",
+        parse: Callable[[str], Any] = str,
+        default: Any = None,
+        switch: bool = False,
+    ) -> None:
+        """Add an option. What was given is read with :meth:`~kaito.settings.Settings.option`.
+
+        Args:
+            flag: such as `--redact-file`.
+            help: one sentence for `--help`.
+            metavar: what stands for the value in `--help`.
+            parse: makes the value of what was typed. A `ValueError` from it becomes a usage error with its words.
+            default: the value when the flag is not given.
+            switch: the flag takes no value; it is `True` when given.
+
+        Raises:
+            ValueError: the flag exists, or is not of the form `--name`.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""The built-in ways to reach a model, each on the public hooks alone."""

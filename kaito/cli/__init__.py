@@ -1,0 +1,72 @@
+"""The `kaito` command: finds the subcommand, runs it, turns failures into messages and exit codes.
+
+What `--version` and `--help` do not need is imported further down.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from kaito import __version__
+
+_COMMANDS = {
+    "chat": "Chat with a model: at a prompt, by a script, or with one message",
+    "plugins": "Show the plugins, what they provide and which were skipped",
+}
+
+
+def main() -> int:
+    """Run the command line of this process; return the exit code."""
+    arguments = sys.argv[1:]
+    is_plugin = os.path.basename(sys.argv[0]).startswith("kubectl")
+    program = "kubectl kaito" if is_plugin else "kaito"
+    if arguments in (["--version"], ["version"]):
+        return _print(f"kaito {__version__}\n")
+    if arguments in ([], ["--help"], ["-h"], ["help"]):
+        return _print(_help(program))
+    from kaito.cli.run import run
+
+    return run(program, arguments, sorted(_COMMANDS))
+
+
+def _help(program: str) -> str:
+    commands = "".join(f"  {name:<12}{summary}\n" for name, summary in _COMMANDS.items())
+    return f"""\
+Chat with the language models that KAITO serves in a Kubernetes cluster.
+
+Examples:
+  # Chat with the model of a workspace
+  {program} chat --workspace-name my-llama
+
+  # Ask once
+  {program} chat --workspace-name my-llama -m "What is machine learning?"
+
+  # Without a cluster: a small model inside this process, or any server that speaks OpenAI's protocol
+  {program} chat --backend local
+  {program} chat --endpoint http://localhost:8080
+
+Commands:
+{commands}
+Flags:
+  -h, --help    Show this help
+      --version Show the version
+
+Usage:
+  {program} COMMAND [flags]
+
+'{program} COMMAND --help' tells more about a command.
+"""
+
+
+def _print(text: str) -> int:
+    """Write to stdout; return the exit code, which tells when nobody reads it."""
+    try:
+        if sys.stdout is None:
+            return 141
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+    return 0

@@ -1,0 +1,213 @@
+"""`kaito chat`: a person at a prompt, a script, or one message."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TextIO
+
+from kaito import settings as defaults
+from kaito.cli import flags
+from kaito.cli.invocation import Invocation
+from kaito.cli.options import add_cluster_flags, add_endpoint_flags, add_plugin_flags, add_shared_flags, settings_from
+from kaito.cli.parser import Parser
+from kaito.connect import choose_backends
+from kaito.errors import ExitCode, KaitoError, UsageError
+from kaito.shell.sources import Script
+from kaito.terminal import Terminal
+
+_SUMMARY = (
+    "Start a chat with a model that KAITO serves. At a terminal it is a prompt; input from a pipe or a file is a "
+    "script, one message or command a line."
+)
+
+_EXAMPLES = """
+    # Chat with the model of a workspace
+    kaito chat --workspace-name my-llama
+
+    # Set how it answers
+    kaito chat --workspace-name my-llama --system-prompt "You are terse" --temperature 0.2 --max-tokens 512
+
+    # Ask once; what is piped in goes before the question
+    kubectl logs my-pod | kaito chat --workspace-name my-llama -m "Why does this fail?"
+
+    # Run a script
+    kaito chat --workspace-name my-llama --script questions.txt -o json
+
+    # Without a cluster: any server that speaks OpenAI's protocol, or a small model inside this process
+    kaito chat --endpoint http://localhost:8080
+    kaito chat --backend local
+"""
+
+
+def run(call: Invocation) -> int:
+    """Run `kaito chat`; return its exit code.
+
+    Raises:
+        KaitoError: it failed; nothing has been said of it yet.
+        Interrupted: Ctrl-C, elsewhere than at a prompt.
+    """
+    terminal, plugins = call.terminal, call.plugins
+    parser = _parser(call.command)
+    add_plugin_flags(parser, plugins, "chat")
+    given = parser.parse(call.arguments)
+    if given.help:
+        terminal.write(parser.format_help())
+        return ExitCode.OK
+    terminal.color = given.color
+    settings = settings_from(given, call.environ)
+    formatters = plugins.formatters()
+    if settings.output not in formatters:
+        raise UsageError(f"--output: '{settings.output}' is not one of {', '.join(sorted(formatters))}")
+    backends = choose_backends(plugins, settings)
+    commands = plugins.slash_commands(settings)
+    message = _message(given, terminal)
+    with _script(given, terminal) if message is None else nullcontext() as source:
+        # All is known to be sound: only now is anything contacted, or imported for it.
+        from kaito.loop import LoopThread
+        from kaito.session import Session, connect
+        from kaito.shell.answer import AnswerWriter
+
+        answers = AnswerWriter(terminal, plugins, formatters[settings.output])
+        with (
+            LoopThread(terminal.tick if terminal.shows_status else None) as loop,
+            loop.hold(connect(backends, plugins, settings, terminal)) as connection,
+        ):
+            terminal.clear_status()
+            session = Session(loop, connection, plugins, settings, terminal)
+            if message is not None:
+                answers.show(session, message)
+                return ExitCode.OK
+            from kaito.shell.shell import Shell
+            from kaito.shell.sources import Prompt
+
+            shell = Shell(
+                session,
+                source or Prompt(terminal),
+                terminal,
+                plugins,
+                commands,
+                answers,
+                interactive=source is None,
+                keep_going=given.keep_going,
+                verbose=settings.verbose,
+            )
+            shell.cmdloop()
+            return shell.exit_code
+
+
+def _parser(command: str) -> Parser:
+    parser = Parser(command, _SUMMARY, _EXAMPLES)
+    add_cluster_flags(parser)
+    group = parser.add_argument_group("Flags for the conversation")
+    group.add_argument(
+        "--system-prompt",
+        metavar="TEXT",
+        type=flags.text("--system-prompt"),
+        help="System prompt for the conversation",
+    )
+    group.add_argument(
+        "--temperature",
+        default=defaults.TEMPERATURE,
+        metavar="NUMBER",
+        type=flags.number("--temperature", 0.0, 2.0),
+        help="Temperature for response generation, 0.0 to 2.0",
+    )
+    group.add_argument(
+        "--max-tokens",
+        default=defaults.MAX_TOKENS,
+        metavar="COUNT",
+        type=flags.count("--max-tokens"),
+        help="Maximum tokens in response",
+    )
+    group.add_argument(
+        "--top-p",
+        default=defaults.TOP_P,
+        metavar="NUMBER",
+        type=flags.number("--top-p", 0.0, 1.0),
+        help="Top-p (nucleus sampling) parameter, 0.0 to 1.0",
+    )
+    group.add_argument(
+        "--model",
+        metavar="NAME",
+        type=flags.text("--model"),
+        help="Model or adapter to ask for; by default the first that the server lists",
+    )
+    group.add_argument("--trim", action="store_true", help="Drop the oldest turns when the model's window is full")
+    group = parser.add_argument_group("Flags for input and output")
+    group.add_argument(
+        "-m",
+        "--message",
+        metavar="TEXT",
+        type=flags.text("--message"),
+        help="Send one message and exit; what is piped in goes before it. With '-', all of stdin is the message",
+    )
+    group.add_argument("--no-stdin", action="store_true", help="With --message, leave stdin alone")
+    group.add_argument("--script", metavar="FILE", help="Take messages and commands from a file, one a line")
+    group.add_argument("--keep-going", action="store_true", help="Go on with a script after a failure")
+    group.add_argument("-o", "--output", default="plain", metavar="FORMAT", help="How answers are shown: plain or json")
+    group.add_argument("--no-stream", action="store_true", help="Ask for each answer as a whole")
+    add_endpoint_flags(parser)
+    add_shared_flags(parser)
+    return parser
+
+
+def _message(given: argparse.Namespace, terminal: Terminal) -> str | None:
+    """Return the one message, with what was piped in before it; `None` when there is none to send."""
+    if given.message is None:
+        if given.no_stdin:
+            raise UsageError("--no-stdin: goes with --message")
+        return None
+    if given.script is not None:
+        raise UsageError("--message: does not go with --script")
+    text: str = given.message
+    if text == "-":
+        if given.no_stdin:
+            raise UsageError("--message: '-' does not go with --no-stdin")
+        text = _all_of(terminal.stdin)
+    elif not given.no_stdin and _is_material(terminal.stdin):
+        material = _all_of(terminal.stdin).removesuffix("\n")
+        text = f"{material}\n\n{text}" if material else text
+    if not text.strip():
+        raise UsageError("--message: is empty")
+    return text
+
+
+def _is_material(stdin: TextIO | None) -> bool:
+    """Return whether stdin was put there on purpose: a pipe or a file, not a terminal, a socket or /dev/null."""
+    try:
+        mode = os.fstat(stdin.fileno()).st_mode if stdin else 0
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
+
+
+def _all_of(stdin: TextIO | None) -> str:
+    try:
+        return stdin.buffer.read().decode() if stdin else ""
+    except UnicodeDecodeError as exc:
+        raise KaitoError(f"stdin is not UTF-8: byte {exc.start + 1} is 0x{exc.object[exc.start]:02x}") from None
+    except OSError as exc:
+        raise KaitoError(f"Cannot read stdin: {exc.strerror}") from exc
+
+
+@contextmanager
+def _script(given: argparse.Namespace, terminal: Terminal) -> Iterator[Script | None]:
+    """Yield the script to run; `None` when a person sits at a terminal."""
+    if given.script is not None:
+        try:
+            with open(given.script, "rb") as file:
+                yield Script(file, given.script)
+        except (IsADirectoryError, FileNotFoundError, PermissionError, NotADirectoryError) as exc:
+            raise UsageError(f"--script: cannot read '{given.script}': {exc.strerror}") from None
+    elif terminal.in_is_terminal:
+        if given.keep_going:
+            raise UsageError("--keep-going: goes with a script")
+        yield None
+    else:
+        stdin = terminal.stdin.buffer if terminal.stdin else io.BytesIO()
+        yield Script(stdin, "stdin", trusted=False)

@@ -1,0 +1,182 @@
+"""The values of flags: read, checked, and refused with the flag's name, the value and what is allowed."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from kaito.errors import KaitoError, UsageError
+
+# RFC 1123, as Kubernetes checks names: a namespace is a label, a workspace's name becomes a Service's.
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
+
+
+def _refuse(flag: str, value: str, allowed: str) -> UsageError:
+    return UsageError(f"{flag}: '{value}' is not {allowed}")
+
+
+def number(flag: str, low: float, high: float) -> Callable[[str], float]:
+    """Return a reader of numbers from `low` to `high`."""
+
+    def read(value: str) -> float:
+        try:
+            read = float(value)
+        except ValueError:
+            read = math.nan
+        # NaN compares false, infinity is over any limit.
+        if not low <= read <= high or not value.isascii() or "_" in value:
+            raise _refuse(flag, value, f"a number from {low} to {high}")
+        return read
+
+    return read
+
+
+def count(flag: str) -> Callable[[str], int]:
+    """Return a reader of whole numbers from 1 on."""
+
+    def read(value: str) -> int:
+        if not re.fullmatch(r"\+?[0-9]{1,9}", value) or int(value) < 1:
+            raise _refuse(flag, value, "a whole number from 1 to 999999999")
+        return int(value)
+
+    return read
+
+
+def duration(flag: str, *, zero: bool = False) -> Callable[[str], float]:
+    """Return a reader of durations in seconds: `10`, `10s`, `1m30s`, `500ms`."""
+
+    def read(value: str) -> float:
+        if re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
+            seconds = float(value)
+        elif value and (match := _DURATION.fullmatch(value)):
+            hours, minutes, whole, milli = (float(part or 0) for part in match.groups())
+            seconds = hours * 3600 + minutes * 60 + whole + milli / 1000
+        else:
+            seconds = -1.0
+        if not (0 if zero else 0.001) <= seconds <= 86400:
+            raise _refuse(flag, value, f"a duration from {'0' if zero else '1ms'} to 24h, such as 10s or 1m30s")
+        return seconds
+
+    return read
+
+
+def namespace(value: str) -> str:
+    """Read a namespace's name."""
+    if not _LABEL.fullmatch(value) or len(value) > 63:
+        raise _refuse("--namespace", value, _NAME_RULE.format(63))
+    return value
+
+
+def workspace(value: str) -> str:
+    """Read a workspace's name, or `inferenceset/NAME`."""
+    name = value.removeprefix("inferenceset/")
+    # Its Service has the same name, and a Service's name is a label that begins with a letter.
+    if not _LABEL.fullmatch(name) or len(name) > 63 or not name[0].isalpha():
+        raise _refuse("--workspace-name", value, _NAME_RULE.format(63) + ", beginning with a letter")
+    return value
+
+
+_NAME_RULE = "a name of at most {} lower-case letters, digits and '-', with a letter or digit at both ends"
+
+
+def url(flag: str) -> Callable[[str], str]:
+    """Return a reader of http and https URLs."""
+
+    def read(value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            _ = parts.port  # raises when it is no number
+            fits = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.fragment
+        except ValueError:
+            fits = False
+            parts = None
+        if parts is not None and parts.username is not None:
+            raise UsageError(
+                f"{flag}: a URL on the command line must not hold a password",
+                "Use KAITO_API_KEY, --api-key-file or --header @FILE",
+            )
+        if not fits or any(ord(character) <= 0x20 or ord(character) == 0x7F for character in value):
+            raise _refuse(flag, value, "an http:// or https:// URL such as http://localhost:8080")
+        return value
+
+    return read
+
+
+def header(value: str) -> list[tuple[str, str]]:
+    """Read `Name: value`, or `@FILE` with one of those a line."""
+    if value.startswith("@"):
+        lines = read_file("--header", value[1:]).splitlines()
+        return [pair for line in lines if line.strip() for pair in header(line)]
+    name, colon, content = value.partition(":")
+    content = content.strip()
+    if not colon or not _TOKEN.fullmatch(name) or not _is_header_value(content):
+        # The value may be a secret.
+        raise UsageError("--header: not of the form 'Name: value' in printable characters, or @FILE with such lines")
+    return [(name, content)]
+
+
+def api_key(content: str, origin: str) -> str:
+    """Check an API key, without ever showing it."""
+    key = content.strip()
+    if not key or not _is_header_value(key) or not key.isascii():
+        raise UsageError(f"{origin}: holds no API key: one line of printable ASCII characters is wanted")
+    return key
+
+
+def _is_header_value(value: str) -> bool:
+    return all(character == "\t" or " " <= character <= "~" or character >= "\xa0" for character in value)
+
+
+def read_file(flag: str, name: str) -> str:
+    """Return the text of a file that a flag names."""
+    try:
+        return Path(name).expanduser().read_text(encoding="utf-8")
+    except OSError as exc:
+        raise UsageError(f"{flag}: cannot read '{name}': {exc.strerror}") from None
+    except (UnicodeDecodeError, ValueError):
+        raise UsageError(f"{flag}: '{name}' is not UTF-8 text") from None
+
+
+def existing_file(flag: str) -> Callable[[str], str]:
+    """Return a reader of names of files that can be read."""
+
+    def read(value: str) -> str:
+        try:
+            with open(Path(value).expanduser(), "rb"):
+                return value
+        except (OSError, ValueError) as exc:
+            raise UsageError(f"{flag}: cannot read '{value}': {getattr(exc, 'strerror', None) or exc}") from None
+
+    return read
+
+
+def text(flag: str) -> Callable[[str], str]:
+    """Return a reader of text for the model."""
+
+    def read(value: str) -> str:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"{flag}: the text is not UTF-8") from None
+        return value
+
+    return read
+
+
+def plugin_value(flag: str, parse: Callable[[str], object]) -> Callable[[str], object]:
+    """Return a reader for a plugin's flag that uses the plugin's own."""
+
+    def read(value: str) -> object:
+        try:
+            return parse(value)
+        except KaitoError:
+            raise
+        except ValueError as exc:
+            raise UsageError(f"{flag}: '{value}': {exc}") from None
+
+    return read

@@ -1,0 +1,217 @@
+"""The flags that commands share, and what becomes of them: `Settings`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from kaito import settings as defaults
+from kaito.cli import flags
+from kaito.cli.parser import Parser
+from kaito.errors import UsageError
+from kaito.plugins import Plugin, Plugins
+from kaito.settings import Settings
+from kaito.types import OptionGroup, Target
+
+#: Flags with a value that may stand before the subcommand.
+GLOBAL_VALUE_FLAGS = frozenset(
+    {"--kubeconfig", "--context", "-n", "--namespace", "--request-timeout", "--color", "--plugin"}
+)
+
+_PLUGIN_PREFIX = "plugin:"
+
+
+def add_shared_flags(parser: Parser) -> None:
+    """Add the flags of every command that runs plugins."""
+    group = parser.add_argument_group("Flags of all commands")
+    group.add_argument(
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="MODULE|FILE",
+        help="Load a plugin, besides the installed ones; may be repeated",
+    )
+    group.add_argument(
+        "--color",
+        default="auto",
+        metavar="auto|always|never",
+        type=_one_of("--color", ("auto", "always", "never")),
+        help="When to use colours for errors, reasoning and figures",
+    )
+    group.add_argument("-v", "--verbose", action="store_true", help="Explain each step on stderr")
+
+
+def add_cluster_flags(parser: Parser) -> None:
+    """Add the flags that say which workspace, in which cluster."""
+    group = parser.add_argument_group("Flags for the cluster")
+    group.add_argument(
+        "--workspace-name", metavar="NAME", type=flags.workspace, help="Name of the workspace, or inferenceset/NAME"
+    )
+    group.add_argument(
+        "-n",
+        "--namespace",
+        metavar="NAME",
+        type=flags.namespace,
+        help="Kubernetes namespace; by default the context's",
+    )
+    group.add_argument(
+        "--kubeconfig", metavar="FILE", type=flags.existing_file("--kubeconfig"), help="Path of the kubeconfig file"
+    )
+    group.add_argument("--context", metavar="NAME", help="Context of the kubeconfig to use")
+    group.add_argument(
+        "--request-timeout",
+        metavar="DURATION",
+        type=flags.duration("--request-timeout", zero=True),
+        help="How long one request to the API server may take, such as 10s; 0 for no limit",
+    )
+
+
+def add_endpoint_flags(parser: Parser) -> None:
+    """Add the flags that say how the model is reached."""
+    group = parser.add_argument_group("Flags for the way to the model")
+    group.add_argument("--backend", default="auto", metavar="NAME", help="How to reach the model, see 'kaito plugins'")
+    group.add_argument(
+        "--endpoint",
+        metavar="URL",
+        type=flags.url("--endpoint"),
+        help="Talk with this server, which speaks OpenAI's protocol, instead of a workspace",
+    )
+    group.add_argument(
+        "--header",
+        action="append",
+        default=[],
+        metavar="'NAME: VALUE'|@FILE",
+        type=flags.header,
+        help="Send this header to the model's server; may be repeated",
+    )
+    group.add_argument(
+        "--api-key-file", metavar="FILE", help="File with the key for the model's server (or set KAITO_API_KEY)"
+    )
+    group.add_argument(
+        "--connect-timeout",
+        default=defaults.CONNECT_TIMEOUT,
+        metavar="DURATION",
+        type=flags.duration("--connect-timeout"),
+        help="How long a connection may take, in seconds or such as 1m30s",
+    )
+    group.add_argument(
+        "--idle-timeout",
+        default=defaults.IDLE_TIMEOUT,
+        metavar="DURATION",
+        type=flags.duration("--idle-timeout"),
+        help="How long the server may be silent, in seconds or such as 5m",
+    )
+    group.add_argument(
+        "--certificate-authority",
+        metavar="FILE",
+        type=flags.existing_file("--certificate-authority"),
+        help="PEM file of the authorities to trust for https, instead of the system's",
+    )
+    group.add_argument("--insecure-skip-tls-verify", action="store_true", help="Do not check the server's certificate")
+
+
+def add_plugin_flags(parser: Parser, plugins: Plugins, command: str) -> None:
+    """Add the flags that plugins bring."""
+    plugins.add_options(command, lambda plugin: _Group(parser, plugin))
+
+
+class _Group(OptionGroup):
+    """A plugin's place in the help."""
+
+    def __init__(self, parser: Parser, plugin: Plugin) -> None:
+        self._parser = parser
+        self._plugin = plugin
+        self._group: argparse._ArgumentGroup | None = None
+
+    def add(
+        self,
+        flag: str,
+        *,
+        help: str,
+        metavar: str = "VALUE",
+        parse: Callable[[str], Any] = str,
+        default: Any = None,
+        switch: bool = False,
+    ) -> None:
+        if not flag.startswith("--") or not flag[2:].replace("-", "").isalnum():
+            raise ValueError(f"{flag!r} is not of the form --name")
+        if self._group is None:
+            self._group = self._parser.add_argument_group(f"Flags of plugin {self._plugin}")
+        dest = _PLUGIN_PREFIX + flag[2:].replace("-", "_")
+        try:
+            if switch:
+                self._group.add_argument(flag, dest=dest, action="store_true", help=help)
+            else:
+                reader = flags.plugin_value(flag, parse)
+                self._group.add_argument(flag, dest=dest, metavar=metavar, type=reader, default=default, help=help)
+        except argparse.ArgumentError:
+            raise ValueError(f"the flag {flag} exists already") from None
+        self._plugin.provides.append(f"flag {flag}")
+
+
+def settings_from(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
+    """Resolve flags, environment and defaults.
+
+    Raises:
+        UsageError: they contradict each other, or a file they name cannot be used.
+    """
+    workspace: str | None = given.workspace_name
+    is_set = workspace is not None and workspace.startswith("inferenceset/")
+    if given.certificate_authority and given.insecure_skip_tls_verify:
+        raise UsageError("--certificate-authority: does not go with --insecure-skip-tls-verify")
+    target = Target(
+        workspace=workspace.removeprefix("inferenceset/") if workspace else None,
+        kind="inferenceset" if is_set else "workspace",
+        namespace=given.namespace,
+        endpoint=given.endpoint,
+        model=given.model,
+        kubeconfig=given.kubeconfig,
+        context=given.context,
+        request_timeout=given.request_timeout or None,
+    )
+    return Settings(
+        target=target,
+        backend=given.backend,
+        system_prompt=given.system_prompt or None,
+        temperature=given.temperature,
+        max_tokens=given.max_tokens,
+        top_p=given.top_p,
+        stream=not given.no_stream,
+        trim=given.trim,
+        output=given.output,
+        color=given.color,
+        verbose=given.verbose,
+        connect_timeout=given.connect_timeout,
+        idle_timeout=given.idle_timeout,
+        headers=dict(_flat(given.header)),
+        api_key=_api_key(given.api_key_file, environ),
+        certificate_authority=given.certificate_authority,
+        insecure_skip_tls_verify=given.insecure_skip_tls_verify,
+        options={
+            name.removeprefix(_PLUGIN_PREFIX): value
+            for name, value in vars(given).items()
+            if name.startswith(_PLUGIN_PREFIX)
+        },
+    )
+
+
+def _flat(headers: Iterable[list[tuple[str, str]]]) -> Iterable[tuple[str, str]]:
+    return (pair for pairs in headers for pair in pairs)
+
+
+def _api_key(file: str | None, environ: Mapping[str, str]) -> str | None:
+    if file is not None:
+        return flags.api_key(flags.read_file("--api-key-file", file), f"--api-key-file: '{file}'")
+    if key := environ.get("KAITO_API_KEY"):
+        return flags.api_key(key, "KAITO_API_KEY")
+    return None
+
+
+def _one_of(flag: str, allowed: tuple[str, ...]) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in allowed:
+            raise UsageError(f"{flag}: '{value}' is not one of {', '.join(allowed)}")
+        return value
+
+    return read

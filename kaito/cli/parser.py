@@ -1,0 +1,117 @@
+"""The command line in kubectl's manner: its rules for flags, its errors, its help."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import textwrap
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from kaito.errors import UsageError
+
+_WIDTH = 100
+
+
+class Parser(argparse.ArgumentParser):
+    """The parser of one subcommand.
+
+    A flag that takes a value takes whatever comes next, also what looks like a flag (`--system-prompt "-terse"`), as
+    pflag has it; flags are never abbreviated; nothing but flags is taken.
+
+    Args:
+        command: how the user calls it, such as `kaito chat`.
+        summary: what it does, in one paragraph.
+        examples: lines for the help.
+    """
+
+    def __init__(self, command: str, summary: str, examples: str) -> None:
+        super().__init__(prog=command, add_help=False, allow_abbrev=False)
+        self._summary = summary
+        self._examples = textwrap.dedent(examples).strip("\n")
+        self.add_argument("-h", "--help", action="store_true", help="Show this help")
+
+    def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """Return the flags' values.
+
+        Raises:
+            UsageError: they cannot be meant.
+        """
+        namespace, rest = self.parse_known_args(self._joined(arguments))
+        if rest:
+            raise self._unknown(rest[0])
+        return namespace
+
+    def _joined(self, arguments: Sequence[str]) -> list[str]:
+        """Rewrite `--flag value` to `--flag=value`, which argparse takes for what it is."""
+        joined: list[str] = []
+        rest = iter(arguments)
+        for argument in rest:
+            if argument == "--":
+                # No command takes anything but flags.
+                joined.extend(f"\0{word}" for word in rest)
+                break
+            action = self._option_string_actions.get(argument)
+            if action is not None and action.nargs is None and argument.startswith("-"):
+                value = next(rest, None)
+                if value is None:
+                    raise UsageError(f"{argument}: needs a value", self._see())
+                joined.append(f"{action.option_strings[-1]}={value}")
+            elif short := re.fullmatch(r"-([A-Za-z])=?(.+)", argument, re.DOTALL):
+                action = self._option_string_actions.get(f"-{short[1]}")
+                takes_value = action is not None and action.nargs is None
+                joined.append(f"{action.option_strings[-1]}={short[2]}" if action and takes_value else argument)
+            else:
+                joined.append(argument)
+        return joined
+
+    def _unknown(self, argument: str) -> UsageError:
+        if not argument.startswith("-") or argument == "-":
+            word = argument.removeprefix("\0")
+            return UsageError(f"Unexpected argument '{word}'", "A message is given with -m", self._see())
+        flag = argument.partition("=")[0]
+        near = get_close_matches(flag, self._option_string_actions, n=1)
+        return UsageError(f"Unknown flag {flag}", *([f"Did you mean {near[0]}?"] if near else []), self._see())
+
+    def _see(self) -> str:
+        return f"See '{self.prog} --help'"
+
+    def error(self, message: str) -> NoReturn:
+        """Say what argparse found in our words."""
+        flag, _, what = message.removeprefix("argument ").partition(": ")
+        name = flag.rpartition("/")[2]
+        if what.startswith("ignored explicit argument"):
+            raise UsageError(f"{name}: takes no value", self._see())
+        raise UsageError(f"{name}: {what}" if what else message, self._see())
+
+    def format_help(self) -> str:
+        """Return the help: what it does, examples, flags by group, usage."""
+        parts = [*textwrap.wrap(self._summary, _WIDTH), "", "Examples:", textwrap.indent(self._examples, "  "), ""]
+        for group in self._action_groups:
+            shown = [action for action in group._group_actions if action.help is not argparse.SUPPRESS]
+            if shown:
+                parts.append(f"{'Flags' if group.title == 'options' else group.title}:")
+                parts.extend(line for action in shown for line in _described(action))
+                parts.append("")
+        return "\n".join([*parts, "Usage:", f"  {self.prog} [flags]", ""])
+
+
+def _described(action: argparse.Action) -> list[str]:
+    short = next((option for option in action.option_strings if not option.startswith("--")), "")
+    long = next(option for option in action.option_strings if option.startswith("--"))
+    metavar = f" {action.metavar}" if action.nargs is None and action.metavar else ""
+    head = f"  {short + ',' if short else '   '} {long}{metavar}"
+    help_text = str(action.help or "")
+    if _has_default(action.default):
+        help_text += (
+            f" (default {action.default:g})" if isinstance(action.default, float) else f" (default {action.default})"
+        )
+    lines = textwrap.wrap(help_text, _WIDTH - 32)
+    if len(head) > 30:
+        return [head, *(f"{'':32}{line}" for line in lines)]
+    return [f"{head:<32}{lines[0]}", *(f"{'':32}{line}" for line in lines[1:])]
+
+
+def _has_default(value: Any) -> bool:
+    return value not in (None, False, "", argparse.SUPPRESS) and not isinstance(value, list)

@@ -1,0 +1,70 @@
+"""`kaito plugins`: what is loaded, from where, what it provides, and what was skipped and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from kaito.cli.invocation import Invocation
+from kaito.cli.options import add_plugin_flags, add_shared_flags
+from kaito.cli.parser import Parser
+from kaito.errors import ExitCode, UsageError
+from kaito.plugins import Plugin
+from kaito.settings import Settings
+from kaito.untrusted import one_line
+
+_SUMMARY = "Show the plugins: their distribution and version, what they provide, and which were skipped and why."
+
+_EXAMPLES = """
+    # List the plugins
+    kaito plugins
+
+    # For a program to read
+    kaito plugins -o json
+
+    # Try one that is not installed
+    kaito plugins --plugin ./my_plugin.py
+"""
+
+
+def run(call: Invocation) -> int:
+    """Run `kaito plugins`; return its exit code.
+
+    Raises:
+        KaitoError: it failed; nothing has been said of it yet.
+    """
+    terminal, plugins = call.terminal, call.plugins
+    parser = Parser(call.command, _SUMMARY, _EXAMPLES)
+    parser.add_argument("-o", "--output", default="plain", metavar="plain|json", help="How the list is shown")
+    add_shared_flags(parser)
+    given = parser.parse(call.arguments)
+    if given.help:
+        terminal.write(parser.format_help())
+        return ExitCode.OK
+    if given.output not in ("plain", "json"):
+        raise UsageError(f"--output: '{given.output}' is not one of plain, json")
+    terminal.color = given.color
+    # What a plugin provides, and whether it does so properly, shows when it is asked.
+    settings = Settings()
+    add_plugin_flags(Parser("", "", ""), plugins, "chat")
+    plugins.formatters()
+    plugins.backends(settings)
+    plugins.slash_commands(settings)
+    terminal.write(_as_json(plugins.found) if given.output == "json" else _as_table(plugins.found))
+    return ExitCode.OK
+
+
+def _as_table(found: Sequence[Plugin]) -> str:
+    rows = [("NAME", "DISTRIBUTION", "VERSION", "PROVIDES")]
+    for plugin in found:
+        provides = ", ".join(plugin.provides) or ("nothing" if plugin.loaded else "skipped")
+        rows.append((plugin.name, plugin.distribution, plugin.version or "-", provides))
+        rows.extend(("", "", "", f"! {fault}") for fault in plugin.faults)
+    cleaned = [[one_line(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in cleaned) for column in range(3)]
+    return "".join("   ".join([*map(str.ljust, row, widths), row[3]]).rstrip() + "\n" for row in cleaned)
+
+
+def _as_json(found: Sequence[Plugin]) -> str:
+    return json.dumps([asdict(plugin) for plugin in found], indent=2) + "\n"

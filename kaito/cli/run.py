@@ -1,0 +1,94 @@
+"""Running one subcommand: its name, its plugins, its failures."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+
+from kaito.cli.invocation import Invocation
+from kaito.cli.options import GLOBAL_VALUE_FLAGS
+from kaito.errors import Abandoned, ExitCode, Interrupted, KaitoError, OutputClosed, UsageError
+from kaito.plugins import create_plugins
+from kaito.terminal import Terminal
+
+
+def run(program: str, arguments: Sequence[str], commands: Sequence[str]) -> int:
+    """Run a subcommand; return the exit code. All failures end here.
+
+    Args:
+        program: how the user calls it.
+        arguments: the command line after that.
+        commands: the subcommands that exist; each is a module of this package with a function `run`.
+    """
+    terminal = Terminal(sys.stdin, sys.stdout, sys.stderr, os.environ)
+    try:
+        name, rest = _subcommand(program, arguments, commands)
+        plugins = create_plugins(
+            warn=terminal.notice, allowed=os.environ.get("KAITO_PLUGINS"), named=_named_plugins(rest)
+        )
+        command = import_module(f"kaito.cli.{name}")
+        call = Invocation(
+            command=f"{program} {name}", arguments=rest, terminal=terminal, plugins=plugins, environ=os.environ
+        )
+        return int(command.run(call))
+    except OutputClosed as exc:
+        return exc.exit_code
+    except KaitoError as exc:
+        terminal.clear_status()
+        terminal.error(exc)
+        _explain(terminal, arguments, exc)
+        return exc.exit_code
+    except (Interrupted, KeyboardInterrupt):
+        terminal.clear_status()
+        return ExitCode.INTERRUPTED
+    except Abandoned:
+        # What hangs is not waited for, not even by the interpreter's own farewell.
+        os._exit(ExitCode.INTERRUPTED)
+    except Exception as exc:
+        terminal.clear_status()
+        terminal.error(KaitoError(f"This is a fault of kaito: {type(exc).__name__}: {exc}", "Please report it"))
+        _explain(terminal, arguments, exc)
+        return ExitCode.FAILED
+
+
+def _explain(terminal: Terminal, arguments: Sequence[str], exc: BaseException) -> None:
+    """Show the traceback to those who asked for it."""
+    if "--verbose" in arguments or "-v" in arguments:
+        terminal.note("".join(traceback.format_exception(exc)), dim=True)
+
+
+def _subcommand(program: str, arguments: Sequence[str], commands: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the subcommand's name and its arguments; flags may stand before the name, as kubectl has it.
+
+    Raises:
+        UsageError: there is no such subcommand.
+    """
+    hint = f"See '{program} --help'"
+    position = 0
+    while position < len(arguments) and arguments[position].startswith("-"):
+        position += 2 if arguments[position] in GLOBAL_VALUE_FLAGS else 1
+    if position >= len(arguments):
+        raise UsageError("A command is missing", hint)
+    name, rest = arguments[position], [*arguments[:position], *arguments[position + 1 :]]
+    if name == "help" and rest:
+        name, rest = rest[0], ["--help"]
+    if name not in commands:
+        near = get_close_matches(name, commands, n=1)
+        raise UsageError(f"Unknown command '{name}'", *([f"Did you mean '{near[0]}'?"] if near else []), hint)
+    return name, rest
+
+
+def _named_plugins(arguments: Sequence[str]) -> list[str]:
+    """Return the values of `--plugin`. They bring flags of their own, so they are wanted before the flags are read."""
+    named = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--plugin":
+            named.extend([value for value in [next(rest, None)] if value is not None])
+        elif argument.startswith("--plugin="):
+            named.append(argument.removeprefix("--plugin="))
+    return named

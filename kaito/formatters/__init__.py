@@ -1,0 +1,1 @@
+"""The built-in ways to draw an answer, each on the public hooks alone."""

@@ -1,0 +1,61 @@
+"""Formatter `json`: one object an answer, on one line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from kaito import hookimpl
+from kaito.types import Delta, Reply, Screen
+from kaito.untrusted import UNSAFE
+
+if TYPE_CHECKING:
+    from kaito.hookspecs import Formatter
+
+
+class Json:
+    """One JSON object an answer: text, model, usage, finish reason, timings."""
+
+    name = "json"
+    #: JSON's own escapes make any text harmless, and it stays whole.
+    raw = True
+
+    def __init__(self, screen: Screen) -> None:
+        self._ascii = not screen.unicode
+
+    def feed(self, delta: Delta) -> str:
+        """Return nothing: an object is written when it is whole."""
+        return ""
+
+    def finish(self, reply: Reply) -> str:
+        """Return the object. `finish_reason` is null when the answer broke off or was interrupted."""
+        if reply.finish_reason is None and not reply.content:
+            return ""
+        answer: dict[str, Any] = {
+            "text": reply.content,
+            "reasoning": reply.reasoning or None,
+            "model": reply.model,
+            "finish_reason": reply.finish_reason,
+            "usage": asdict(reply.usage) if reply.usage else None,
+            "timings": {"first_token_s": _rounded(reply.first_token_s), "total_s": _rounded(reply.total_s)},
+        }
+        if answer["reasoning"] is None:
+            del answer["reasoning"]
+        return UNSAFE.sub(_escaped, json.dumps(answer, ensure_ascii=self._ascii)) + "\n"
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 6)
+
+
+@hookimpl
+def kaito_formatters() -> Iterable[type[Formatter]]:
+    """Offer `json`."""
+    return [Json]

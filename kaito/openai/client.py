@@ -1,0 +1,292 @@
+"""The client: sends a chat request, follows the decisions of `recovery`, yields what arrives."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from kaito.errors import KaitoError, ModelError, StreamError
+from kaito.openai import http
+from kaito.openai.chunks import AnswerDecoder, MalformedError
+from kaito.openai.recovery import Habits, Recovery
+from kaito.openai.refusals import MAX_BODY, Kind, Refusal, read_refusal
+from kaito.openai.sse import EventDecoder, EventTooLargeError
+from kaito.settings import Settings
+from kaito.types import ChatRequest, Delta, Endpoint, ModelInfo, Waiting
+
+#: Seconds that a stream is given to send its usage and to end once the answer is complete.
+_FAREWELL = 2.0
+#: Seconds that a body is given to end after `[DONE]`, so that its connection can be kept.
+_DRAIN = 0.01
+#: Characters from which a header's value is taken for a secret and kept out of messages.
+_SECRET = 8
+
+#: Bytes that a list of models may have: some gateways list thousands.
+_LONGEST_LIST = 8 * 1024 * 1024
+
+_encode = msgspec.json.Encoder().encode
+
+
+class ChatClient:
+    """A client for one endpoint. Use it as a context manager, in one event loop, one request at a time.
+
+    Args:
+        endpoint: an open way in.
+        settings: time limits, headers and the key.
+        clock: returns seconds that never go back.
+    """
+
+    def __init__(self, endpoint: Endpoint, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        self.endpoint = endpoint
+        self._settings = settings
+        self._clock = clock
+        self._habits = Habits()
+        base = URL(endpoint.url)
+        self._query = base.query
+        self._base = base.with_query(None).with_path(base.path.rstrip("/").removesuffix("/v1").rstrip("/"))
+        self._urls: dict[str, URL] = {}
+        values = (settings.api_key, *settings.headers.values(), *endpoint.headers.values())
+        self._secrets = [value.encode() for value in values if value and len(value) >= _SECRET]
+
+    async def __aenter__(self) -> Self:
+        self._proxy = http.proxy_for(self.endpoint)
+        self._session = http.open_session(self.endpoint, self._settings)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def models(self, waiting: Callable[[Waiting], None]) -> list[ModelInfo]:
+        """Return the server's models, none when it has no list.
+
+        Args:
+            waiting: told before each wait for another try.
+
+        Raises:
+            KaitoError: the server cannot be reached, stays busy, redirects or wants a key.
+        """
+        recovery = self._recovery(None, None)
+        while True:
+            prefix = recovery.prefix
+            try:
+                async with self._request("GET", prefix + "/models") as response:
+                    body = await self._body(response, _LONGEST_LIST)
+                    if response.status == 200 and (models := _listed(body)) is not None:
+                        self._habits.settle(prefix)
+                        return models
+                    refusal = self._refusal(response, body)
+                elsewhere = refusal.kind is Kind.NO_ROUTE and recovery.has_alternative
+                if not elsewhere and refusal.kind not in (Kind.UNAUTHORIZED, Kind.BUSY, Kind.REDIRECT):
+                    # No list to be had; the first turn will tell whether there is a model all the same.
+                    return []
+                wait = recovery.after_refusal(refusal, self._clock())
+            except http.LostError as exc:
+                wait = recovery.after_loss(exc.lost, exc.words, self._clock(), kept=exc.kept)
+            except http.BrokenError:
+                return []
+            if wait.delay:
+                waiting(wait)
+            await asyncio.sleep(wait.delay)
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | Waiting, None]:
+        """Send a request and yield its answer as it arrives, and each wait for another try before that.
+
+        Close the generator to close the connection: the server stops then, too.
+
+        Raises:
+            KaitoError: the turn failed. A :class:`StreamError` may follow deltas, all others come before the first
+                except a server that gives up in mid-stream (:class:`ModelError`).
+        """
+        recovery = self._recovery(request.model, request.max_tokens)
+        while True:
+            prefix = recovery.prefix
+            body = self._encoded(request, recovery.max_tokens)
+            try:
+                async with self._request("POST", prefix + "/chat/completions", body) as response:
+                    if response.status == 200 and response.content_type != "text/html":
+                        self._habits.settle(prefix)
+                        async with aclosing(self._answer(response)) as deltas:
+                            async for delta in deltas:
+                                yield delta
+                        return
+                    refusal = self._refusal(response, await self._body(response))
+                counted = None
+                if refusal.kind is Kind.WINDOW and not refusal.exact:
+                    counted = await self.count_tokens(request)
+                wait = recovery.after_refusal(refusal, self._clock(), counted)
+            except http.LostError as exc:
+                wait = recovery.after_loss(exc.lost, exc.words, self._clock(), kept=exc.kept)
+            except http.BrokenError as exc:
+                raise StreamError(f"The answer did not arrive: {exc}") from None
+            if wait.delay:
+                yield wait
+                await asyncio.sleep(wait.delay)
+
+    async def count_tokens(self, request: ChatRequest) -> int | None:
+        """Return the tokens of a request's messages by the server's tokenizer; `None` when it does not tell.
+
+        `POST /tokenize` is vLLM's.
+        """
+        model = {"model": request.model} if request.model else {}
+        body = _encode({**model, "messages": _messages(request)})
+        try:
+            async with self._request("POST", "/tokenize", body) as response:
+                if response.status == 200:
+                    return msgspec.json.decode(await self._body(response), type=_Tokenized).count
+        except (http.LostError, http.BrokenError, KaitoError, msgspec.MsgspecError):
+            pass
+        return None
+
+    async def _answer(self, response: aiohttp.ClientResponse) -> AsyncGenerator[Delta, None]:
+        events, answer = EventDecoder(), AnswerDecoder()
+        content = response.content
+        whole: bytearray | None = None
+        begun = complete = False
+        try:
+            while not answer.done:
+                async with asyncio.timeout(_FAREWELL if complete else None):
+                    with http.translated_body(self._settings):
+                        data = await content.readany()
+                if not data:
+                    break
+                if not begun:
+                    begun = True
+                    whole = _unstreamed(response, data)
+                if whole is not None:
+                    whole += data
+                    continue
+                delta = answer.decode(events.feed(data))
+                complete = complete or delta.finish_reason is not None
+                yield delta
+            if whole is not None:
+                delta = answer.decode_whole(bytes(whole))
+                complete = delta.finish_reason is not None
+                yield delta
+            if answer.done and not content.at_eof():
+                async with asyncio.timeout(_DRAIN):
+                    await content.readany()
+        except (http.BrokenError, TimeoutError) as exc:
+            if not complete:
+                raise StreamError(f"The answer broke off: {exc}", _NOT_KEPT) from None
+        except (MalformedError, EventTooLargeError):
+            raise StreamError("The answer broke off: what the server sent is no chat completion", _NOT_KEPT) from None
+        if answer.error is not None:
+            raise ModelError(self._scrubbed(answer.error.encode()).decode(), _NOT_KEPT)
+        if not complete:
+            raise StreamError("The answer broke off: the stream ended without a finish reason", _NOT_KEPT)
+
+    @asynccontextmanager
+    async def _request(
+        self, method: str, path: str, body: bytes | None = None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        url = self._urls.get(path)
+        if url is None:
+            url = self._urls[path] = self._base.with_path(self._base.path.rstrip("/") + path).with_query(self._query)
+        trace = http.Trace(kept=self.endpoint.tunnelled)
+        with http.translated(self.endpoint, self._settings, trace):
+            response = await self._session.request(
+                method,
+                url,
+                data=body,
+                headers=_JSON if body is not None else None,
+                allow_redirects=False,
+                proxy=self._proxy,
+                server_hostname=self.endpoint.server_hostname,
+                trace_request_ctx=trace,
+            )
+        try:
+            yield response
+        finally:
+            response.release()
+
+    async def _body(self, response: aiohttp.ClientResponse, limit: int = MAX_BODY) -> bytes:
+        """Return a body that is no stream, cut at a size that none should have."""
+        body = bytearray()
+        with http.translated_body(self._settings):
+            async for data in response.content.iter_any():
+                body += data
+                if len(body) > limit:
+                    break
+        return bytes(body)
+
+    def _refusal(self, response: aiohttp.ClientResponse, body: bytes) -> Refusal:
+        return read_refusal(response.status, response.headers, self._scrubbed(body))
+
+    def _scrubbed(self, text: bytes) -> bytes:
+        """Take our secrets out of a server's words: some repeat the key that they refuse."""
+        for secret in self._secrets:
+            text = text.replace(secret, b"***")
+        return text
+
+    def _encoded(self, request: ChatRequest, max_tokens: int | None) -> bytes:
+        body: dict[str, Any] = {
+            "model": request.model,
+            "messages": _messages(request),
+            "temperature": request.temperature,
+            "top_p": request.top_p,
+            "max_tokens": max_tokens,
+            "stream": request.stream,
+        }
+        if request.stream and self._habits.tells_usage:
+            body["stream_options"] = {"include_usage": True}
+        body.update(request.extra)
+        return _encode({name: value for name, value in body.items() if value is not None})
+
+    def _recovery(self, model: str | None, max_tokens: int | None) -> Recovery:
+        return Recovery(self._habits, self.endpoint.shown_url, model=model, max_tokens=max_tokens, now=self._clock())
+
+
+_JSON = {"Content-Type": "application/json"}
+_NOT_KEPT = "What arrived of it is not part of the conversation; send the message again"
+
+
+class _Model(msgspec.Struct):
+    id: str
+    max_model_len: int | None = None
+    #: llama.cpp tells it here.
+    meta: dict[str, Any] | None = None
+
+
+class _Models(msgspec.Struct):
+    data: list[_Model]
+
+
+class _Tokenized(msgspec.Struct):
+    count: int
+
+
+def _listed(body: bytes) -> list[ModelInfo] | None:
+    try:
+        listed = msgspec.json.decode(body, type=_Models)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    models = []
+    for model in listed.data:
+        context = (model.meta or {}).get("n_ctx")
+        window = model.max_model_len or (context if isinstance(context, int) else None)
+        models.append(ModelInfo(name=model.id, window=window))
+    return models
+
+
+def _messages(request: ChatRequest) -> list[dict[str, str]]:
+    return [{"role": message.role, "content": message.content} for message in request.messages]
+
+
+def _unstreamed(response: aiohttp.ClientResponse, head: bytes) -> bytearray | None:
+    """Return where to gather a whole answer, or `None` when it is streamed. A proxy may hide the content type."""
+    kind = response.content_type
+    if kind == "text/event-stream":
+        return None
+    if kind.endswith("json") or head.lstrip()[:1] in (b"{", b"<"):
+        return bytearray()
+    return None

@@ -1,0 +1,182 @@
+"""How a connection to a model's server is made: TLS, proxies, time limits, and aiohttp's failures in our words."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+import ssl
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import aiohttp
+from yarl import URL
+
+from kaito import __version__
+from kaito.errors import ConnectError, UsageError
+from kaito.openai.recovery import Lost
+from kaito.settings import Settings
+from kaito.types import Endpoint
+
+
+@dataclass(slots=True)
+class Trace:
+    """What becomes of one request's connection."""
+
+    #: It had served before, or is tunnelled: it may have been dead unseen.
+    kept: bool
+
+
+class LostError(Exception):
+    """The connection failed before the response's head."""
+
+    def __init__(self, lost: Lost, words: str, trace: Trace) -> None:
+        super().__init__(words)
+        self.lost = lost
+        self.words = words
+        self.kept = trace.kept
+
+
+class BrokenError(Exception):
+    """The connection failed in mid-answer."""
+
+
+def open_session(endpoint: Endpoint, settings: Settings) -> aiohttp.ClientSession:
+    """Return a session for one endpoint. Call it in the event loop; close it there."""
+    headers = {"User-Agent": f"kaito/{__version__}", "Accept-Encoding": "identity", **endpoint.headers}
+    if settings.api_key is not None:
+        headers["Authorization"] = f"Bearer {settings.api_key}"
+    headers.update(settings.headers)
+    timeout = aiohttp.ClientTimeout(total=None, connect=settings.connect_timeout, sock_read=settings.idle_timeout)
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_reuseconn.append(_note_reuse)
+    return aiohttp.ClientSession(
+        connector=endpoint.connector() if endpoint.connector else aiohttp.TCPConnector(ssl=_tls(endpoint, settings)),
+        headers=headers,
+        timeout=timeout,
+        # Nothing here logs in: a cookie would only tie one conversation to another.
+        cookie_jar=aiohttp.DummyCookieJar(),
+        # aiohttp's reading of the environment would send netrc's passwords; see `proxy_for`.
+        trust_env=False,
+        trace_configs=[tracing],
+    )
+
+
+async def _note_reuse(
+    session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceConnectionReuseconnParams
+) -> None:
+    context.trace_request_ctx.kept = True
+
+
+def _tls(endpoint: Endpoint, settings: Settings) -> ssl.SSLContext | bool:
+    if settings.insecure_skip_tls_verify:
+        return False
+    if settings.certificate_authority is None:
+        return endpoint.ssl
+    try:
+        return ssl.create_default_context(cafile=settings.certificate_authority)
+    except OSError as exc:
+        raise UsageError(
+            f"--certificate-authority: {settings.certificate_authority} is no file of PEM certificates: "
+            f"{exc.strerror or exc}"
+        ) from exc
+
+
+def proxy_for(endpoint: Endpoint) -> URL | None:
+    """Return the proxy that the environment names for an endpoint; never one for loopback or a tunnel.
+
+    Raises:
+        UsageError: the proxy is of a kind that is not supported.
+    """
+    url = URL(endpoint.url)
+    host = url.host or ""
+    if not endpoint.proxied or endpoint.connector is not None or _is_loopback(host):
+        return None
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    if proxy is None or urllib.request.proxy_bypass(f"{host}:{url.port}"):
+        return None
+    parsed = URL(proxy if "://" in proxy else f"http://{proxy}")
+    if parsed.scheme not in ("http", "https"):
+        # Its value may hold a password: name its kind alone.
+        raise UsageError(f"The environment names a proxy of the kind '{parsed.scheme}'; only http and https will do")
+    return parsed
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@contextmanager
+def translated(endpoint: Endpoint, settings: Settings, trace: Trace) -> Iterator[None]:
+    """Turn aiohttp's failures before the response's head into ours.
+
+    Raises:
+        LostError: the connection was refused or closed, which may be worth another try.
+        ConnectError: any other failure to get there.
+    """
+    # aiohttp's errors inherit from each other and from OSError: the most specific comes first.
+    try:
+        yield
+    except aiohttp.ClientConnectorCertificateError as exc:
+        told = f"The server's certificate is not trusted: {_reason(exc.certificate_error)}"
+        hint = "Name its authority with --certificate-authority, or use --insecure-skip-tls-verify"
+        raise ConnectError(endpoint.shown_url, told, hint) from None
+    except aiohttp.ClientSSLError as exc:
+        told = f"TLS with {exc.host} failed: {_reason(exc)}"
+        raise ConnectError(endpoint.shown_url, told, "Does the server speak https?") from None
+    except aiohttp.ClientHttpProxyError as exc:
+        raise ConnectError(endpoint.shown_url, f"The proxy refuses: {exc.message} (HTTP {exc.status})") from None
+    except aiohttp.ClientProxyConnectionError as exc:
+        told = f"The proxy {exc.host}:{exc.port} that the environment names cannot be reached"
+        raise ConnectError(endpoint.shown_url, told) from None
+    except aiohttp.ClientConnectorDNSError as exc:
+        raise ConnectError(endpoint.shown_url, f"The name {exc.host} is not known") from None
+    except aiohttp.ClientConnectorError as exc:
+        words = f"{exc.host}:{exc.port}: {_reason(exc.os_error)}"
+        refused = exc.os_error.errno in (errno.ECONNREFUSED, getattr(errno, "WSAECONNREFUSED", None))
+        if refused or isinstance(exc.os_error, ConnectionRefusedError):
+            raise LostError(Lost.REFUSED, words, trace) from None
+        raise ConnectError(endpoint.shown_url, words) from None
+    except aiohttp.ConnectionTimeoutError:
+        told = f"No connection within {settings.connect_timeout:g} s (--connect-timeout)"
+        raise ConnectError(endpoint.shown_url, told) from None
+    except aiohttp.ServerTimeoutError:
+        told = f"The server accepted the request and said nothing for {settings.idle_timeout:g} s (--idle-timeout)"
+        raise ConnectError(endpoint.shown_url, told) from None
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError):
+        raise LostError(Lost.CLOSED, "The server closed the connection without an answer", trace) from None
+    except (aiohttp.ClientResponseError, aiohttp.InvalidURL) as exc:
+        raise ConnectError(endpoint.shown_url, f"What answers there does not speak HTTP: {_reason(exc)}") from None
+
+
+@contextmanager
+def translated_body(settings: Settings) -> Iterator[None]:
+    """Turn aiohttp's failures while a body is read into :class:`BrokenError`."""
+    try:
+        yield
+    except aiohttp.ServerTimeoutError:
+        raise BrokenError(f"nothing came for {settings.idle_timeout:g} s (--idle-timeout)") from None
+    except (aiohttp.ClientError, ConnectionError):
+        raise BrokenError("the connection was lost") from None
+
+
+def _reason(exc: BaseException) -> str:
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return exc.verify_message
+    if isinstance(exc, OSError) and exc.errno and not isinstance(exc, ssl.SSLError):
+        # asyncio's own text repeats the address
+        return os.strerror(exc.errno)
+    if isinstance(exc, OSError) and exc.strerror:
+        return exc.strerror
+    if isinstance(exc, aiohttp.ClientResponseError):
+        return exc.message.partition("\n")[0]
+    return str(exc).partition("\n")[0] or type(exc).__name__

@@ -1,0 +1,69 @@
+"""Bytes of a server-sent event stream in, the data of its events out.
+
+The rules are the WHATWG's: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+"""
+
+_BOM = b"\xef\xbb\xbf"
+
+#: Bytes that one event may have before it is refused. A chunk of an answer has a few hundred.
+MAX_EVENT = 16 * 1024 * 1024
+
+
+class EventTooLargeError(ValueError):
+    """An event has grown past :data:`MAX_EVENT` without an end."""
+
+
+class EventDecoder:
+    """Cuts a byte stream into events.
+
+    Only the data of an event matters to this protocol: names, ids and comments are dropped. An event that the stream
+    leaves without its blank line is discarded, as the rules want it.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._first = True
+        self._after_cr = False
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take the next bytes, cut anywhere; return the data of each event that they complete.
+
+        Raises:
+            EventTooLargeError: the event that is being read does not end.
+        """
+        if self._after_cr and data:
+            # The CR that ended the last read has ended its line already.
+            data = data.removeprefix(b"\n")
+            self._after_cr = False
+        if b"\r" in data:
+            self._after_cr = data.endswith(b"\r")
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        buffer = self._buffer
+        # A blank line may have begun with the last byte at hand; what is before it was searched already.
+        searched = max(len(buffer) - 1, 0)
+        buffer += data
+        end = buffer.rfind(b"\n\n", searched)
+        if end < 0:
+            if len(buffer) > MAX_EVENT:
+                raise EventTooLargeError
+            return []
+        complete = bytes(buffer[:end])
+        del buffer[: end + 2]
+        if self._first:
+            self._first = False
+            complete = complete.removeprefix(_BOM)
+        # Nearly all events are one line `data: …`; `_data` is for the others.
+        return [
+            event
+            for block in complete.split(b"\n\n")
+            if (event := block[6:] if block.startswith(b"data: ") and b"\n" not in block else _data(block)) is not None
+        ]
+
+
+def _data(block: bytes) -> bytes | None:
+    lines = []
+    for line in block.split(b"\n"):
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            lines.append(value.removeprefix(b" "))
+    return b"\n".join(lines) if lines else None

@@ -1,0 +1,297 @@
+"""Loading plugins, each by itself, and asking them: a typed function for every hook.
+
+What a plugin does wrong costs that plugin, never the shell: this module is where its exceptions end.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import pluggy
+
+from kaito import __version__, hookspecs
+from kaito.errors import KaitoError, PluginError
+from kaito.settings import Settings
+from kaito.types import ChatRequest, OptionGroup, Reply, SlashCommand
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from kaito.hookspecs import Backend, Formatter
+
+T = TypeVar("T")
+
+#: Entry-point group of third parties' plugins.
+GROUP = "kaito"
+
+# In the order in which they are asked.
+_BUILT_IN = ("kaito.backends.url", "kaito.formatters.plain", "kaito.formatters.json")
+
+_NAME = re.compile(r"[a-z][a-z0-9-]*")
+
+
+@dataclass(slots=True)
+class Plugin:
+    """One plugin, as `kaito plugins` lists it."""
+
+    name: str
+    distribution: str
+    version: str
+    #: Such as `backend url`.
+    provides: list[str] = field(default_factory=list)
+    #: What it did wrong.
+    faults: list[str] = field(default_factory=list)
+    #: Whether it takes part at all.
+    loaded: bool = False
+
+    def __str__(self) -> str:
+        return f"'{self.name}' ({f'{self.distribution} {self.version}'.strip()})"
+
+
+@dataclass(frozen=True, slots=True)
+class Offered(Generic[T]):
+    """Something a plugin offers, and whose it is."""
+
+    plugin: Plugin
+    value: T
+
+
+class Plugins:
+    """The plugins that take part.
+
+    Args:
+        warn: told, in one line, of each plugin that is left out.
+    """
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        #: All that was found, whether it loaded or not.
+        self.found: list[Plugin] = []
+        self._warn = warn
+        self._manager = pluggy.PluginManager("kaito")
+        self._manager.add_hookspecs(hookspecs)
+        self._by_module: dict[int, Plugin] = {}
+        self._request_callers: list[tuple[Plugin, Any]] | None = None
+
+    def load_built_in(self) -> None:
+        """Load what the package brings."""
+        for module in _BUILT_IN:
+            name = module.rpartition(".")[2]
+            self._load(Plugin(name, "kaito", __version__), partial(importlib.import_module, module))
+
+    def load_installed(self, allowed: str | None) -> None:
+        """Load the plugins of installed distributions.
+
+        Args:
+            allowed: names of entry points, separated by commas, that may load; `None` for all.
+        """
+        names = None if allowed is None else {name.strip() for name in allowed.split(",")} - {""}
+        if names == set():
+            return
+        # Reading all distributions' metadata costs more than all the rest of a start: only where it is needed.
+        from importlib.metadata import entry_points
+
+        points: list[EntryPoint] = sorted(entry_points(group=GROUP), key=lambda point: point.name)
+        for point in points:
+            if names is None or point.name in names:
+                dist = point.dist
+                plugin = Plugin(point.name, dist.name if dist else "unknown", dist.version if dist else "")
+                self._load(plugin, point.load)
+        for name in sorted((names or set()) - {point.name for point in points}):
+            self._warn(f"KAITO_PLUGINS: no plugin '{name}' is installed")
+
+    def load_named(self, names: Iterable[str]) -> None:
+        """Load modules and files that were named by `--plugin`."""
+        for name in names:
+            is_file = name.endswith(".py") or os.sep in name
+            load = partial(_import_file if is_file else importlib.import_module, name)
+            self._load(Plugin(Path(name).stem if is_file else name, name, ""), load)
+
+    def _load(self, plugin: Plugin, load: Callable[[], Any]) -> None:
+        self.found.append(plugin)
+        module: Any = None
+        try:
+            module = load()
+            self._manager.register(module, plugin.name)
+            self._manager.check_pending()
+            if not self._manager.get_hookcallers(module):
+                raise PluginError("it implements no hook")
+        except (Exception, SystemExit) as exc:
+            if module is not None and self._manager.get_name(module) == plugin.name:
+                self._manager.unregister(module)
+            self._fault(plugin, _words(exc))
+            return
+        plugin.loaded = True
+        self._by_module[id(module)] = plugin
+        hooks = [caller.name for caller in self._manager.get_hookcallers(module) or ()]
+        # The other hooks show in what they provide.
+        plugin.provides += [f"hook {name}" for name in hooks if name in ("kaito_request", "kaito_reply")]
+
+    def _fault(self, plugin: Plugin, words: str) -> None:
+        plugin.faults.append(words)
+        self._warn(f"Plugin {plugin} is skipped: {words}")
+
+    @contextmanager
+    def guarding(self, plugin: Plugin, doing: str) -> Iterator[None]:
+        """Run a plugin's own code: what it raises becomes a :class:`PluginError` that names it.
+
+        Raises:
+            KaitoError: raised by the plugin on purpose; it passes as it is.
+            PluginError: anything else that it raised.
+        """
+        try:
+            yield
+        except KaitoError:
+            raise
+        except Exception as exc:
+            raise PluginError(f"Plugin {plugin} failed in {doing}: {_words(exc)}") from exc
+
+    def _ask(self, hook: str, **arguments: Any) -> Iterator[tuple[Plugin, Any]]:
+        """Call a hook on one plugin after the other, and skip those that raise."""
+        for plugin, caller in self._callers(hook):
+            try:
+                results = caller(**arguments)
+            except (Exception, SystemExit) as exc:
+                self._fault(plugin, f"{hook}: {_words(exc)}")
+            else:
+                if results:
+                    yield plugin, results[0]
+
+    def _callers(self, hook: str) -> list[tuple[Plugin, Any]]:
+        everybody = self._manager.get_plugins()
+        return [
+            (
+                self._by_module[id(implementation.plugin)],
+                self._manager.subset_hook_caller(hook, [one for one in everybody if one is not implementation.plugin]),
+            )
+            for implementation in getattr(self._manager.hook, hook).get_hookimpls()
+        ]
+
+    def _collect(self, hook: str, kind: str, check: Callable[[Any], str], **arguments: Any) -> dict[str, Offered[Any]]:
+        """Gather what a hook's implementations offer, by name. `check` returns what is wrong with one, or `""`."""
+        offers: dict[str, Offered[Any]] = {}
+        for plugin, result in self._ask(hook, **arguments):
+            try:
+                values = list(result)
+            except (Exception, SystemExit) as exc:
+                self._fault(plugin, f"{hook}: {_words(exc)}")
+                continue
+            for value in values:
+                name = getattr(value, "name", None)
+                if not isinstance(name, str) or not _NAME.fullmatch(name):
+                    self._fault(plugin, f"{hook}: {value!r} has no proper name")
+                elif wrong := check(value):
+                    self._fault(plugin, f"{hook}: '{name}' {wrong}")
+                elif name in offers:
+                    self._fault(plugin, f"{kind} '{name}' is offered by {offers[name].plugin} already")
+                else:
+                    offers[name] = Offered(plugin, value)
+                    plugin.provides.append(f"{kind} {name}")
+        return offers
+
+    def add_options(self, command: str, groups: Callable[[Plugin], OptionGroup]) -> None:
+        """Let plugins add options; `groups` makes the place where one plugin's go."""
+        for plugin, caller in self._callers("kaito_add_options"):
+            try:
+                caller(command=command, options=groups(plugin))
+            except (Exception, SystemExit) as exc:
+                self._fault(plugin, f"kaito_add_options: {_words(exc)}")
+
+    def backends(self, settings: Settings) -> Mapping[str, Offered[Backend]]:
+        """Return the backends by name."""
+        check = _requires("discover", "open")
+        return self._collect("kaito_backends", "backend", check, settings=settings)
+
+    def formatters(self) -> Mapping[str, Offered[type[Formatter]]]:
+        """Return the formatters by name."""
+        check = _requires("feed", "finish")
+        return self._collect(
+            "kaito_formatters", "formatter", lambda value: check(value) if isinstance(value, type) else "is no class"
+        )
+
+    def slash_commands(self, settings: Settings) -> Mapping[str, Offered[SlashCommand]]:
+        """Return the slash commands by name."""
+
+        def check(value: Any) -> str:
+            if not isinstance(value, SlashCommand):
+                return "is no SlashCommand"
+            return "" if callable(value.run) else "cannot be called"
+
+        return self._collect("kaito_slash_commands", "command", check, settings=settings)
+
+    def request(self, request: ChatRequest, settings: Settings) -> ChatRequest:
+        """Return the request as the plugins want it sent.
+
+        Raises:
+            KaitoError: a plugin refuses it.
+            PluginError: a plugin failed; nothing may be sent.
+        """
+        if self._request_callers is None:
+            self._request_callers = self._callers("kaito_request")
+        for plugin, caller in self._request_callers:
+            with self.guarding(plugin, "kaito_request; the message was not sent"):
+                results = caller(request=request, settings=settings)
+            if results:
+                if not isinstance(results[0], ChatRequest):
+                    raise PluginError(
+                        f"Plugin {plugin} returned no request from kaito_request; the message was not sent"
+                    )
+                request = results[0]
+        return request
+
+    def reply(self, request: ChatRequest, reply: Reply, settings: Settings) -> None:
+        """Show a complete reply to the plugins."""
+        if self._manager.hook.kaito_reply.get_hookimpls():
+            for _ in self._ask("kaito_reply", request=request, reply=reply, settings=settings):
+                pass
+
+
+def create_plugins(*, warn: Callable[[str], None], allowed: str | None = None, named: Sequence[str] = ()) -> Plugins:
+    """Return a fresh set of plugins: the built-in ones, the installed ones, then those that were named.
+
+    Args:
+        warn: told of each plugin that is left out.
+        allowed: the value of `KAITO_PLUGINS`.
+        named: the values of `--plugin`.
+    """
+    plugins = Plugins(warn)
+    plugins.load_built_in()
+    plugins.load_installed(allowed)
+    plugins.load_named(named)
+    return plugins
+
+
+def _requires(*methods: str) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        missing = [method for method in methods if not callable(getattr(value, method, None))]
+        return f"lacks {' and '.join(missing)}" if missing else ""
+
+    return check
+
+
+def _import_file(name: str) -> Any:
+    path = Path(name)
+    module_name = f"kaito_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise PluginError("it is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _words(exc: BaseException) -> str:
+    text = " ".join(str(exc).split())
+    if isinstance(exc, KaitoError | pluggy.PluginValidationError):
+        return text
+    return f"{type(exc).__name__}: {text}" if text else type(exc).__name__

@@ -1,0 +1,1 @@
+"""The shell: reads messages and commands, has them answered or done, one after the other."""

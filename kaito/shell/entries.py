@@ -1,0 +1,83 @@
+"""What one entry of input is: a word that is a command, a slash command, or a message."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+
+#: Commands when they are the whole line.
+WORDS = frozenset({"quit", "exit", "clear", "help", "status"})
+
+BLOCK_MARK = '"""'
+
+# `/set x 1` but not `/etc/hosts is empty`
+_SLASH = re.compile(r"/([A-Za-z][A-Za-z0-9-]*)(?:\s+(.*))?", re.DOTALL)
+
+
+class Kind(Enum):
+    """What an entry asks for."""
+
+    NOTHING = auto()
+    WORD = auto()
+    SLASH = auto()
+    MESSAGE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing to do."""
+
+    kind: Kind
+    #: The message, or the command's name in lower case.
+    text: str
+    #: What follows a slash command's name.
+    arguments: str = ""
+
+
+def classify(line: str) -> Entry:
+    """Return what a line of input means. Nothing of `cmd.Cmd`'s own syntax means anything here."""
+    stripped = line.strip()
+    if not stripped:
+        return Entry(Kind.NOTHING, "")
+    if (word := stripped.lower()) in WORDS:
+        return Entry(Kind.WORD, word)
+    if stripped.startswith("//"):
+        return Entry(Kind.MESSAGE, line.replace("//", "/", 1))
+    if match := _SLASH.fullmatch(stripped):
+        return Entry(Kind.SLASH, match[1].lower(), (match[2] or "").strip())
+    return Entry(Kind.MESSAGE, line)
+
+
+class Block:
+    """A message of several lines between two marks: one opens a line, the other closes one.
+
+    Args:
+        first: the line that opens it.
+    """
+
+    def __init__(self, first: str) -> None:
+        self._lines: list[str] = []
+        self.closed = False
+        rest = first.lstrip().removeprefix(BLOCK_MARK)
+        if rest.strip():
+            self.add(rest)
+
+    @staticmethod
+    def opens(line: str) -> bool:
+        """Return whether a line opens a block."""
+        return line.lstrip().startswith(BLOCK_MARK)
+
+    def add(self, line: str) -> None:
+        """Take the next line."""
+        body = line.rstrip()
+        self.closed = body.endswith(BLOCK_MARK)
+        if not self.closed:
+            self._lines.append(line)
+        elif rest := body.removesuffix(BLOCK_MARK):
+            self._lines.append(rest)
+
+    @property
+    def text(self) -> str:
+        """The message."""
+        return "\n".join(self._lines)

@@ -1,0 +1,132 @@
+"""Where entries come from: a person at a terminal, or a script on stdin or in a file."""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from kaito.errors import KaitoError, UsageError
+from kaito.shell.entries import Block, Entry, Kind, classify
+from kaito.terminal import Terminal
+
+PROMPT = "> "
+CONTINUED = "... "
+
+_UNCLOSED = 'a block opened by """ is not closed'
+
+
+class Source(ABC):
+    """Reads one entry after the other.
+
+    Attributes:
+        where: the place of the entry that was read last, such as `stdin:3`; empty at a prompt.
+        trusted: whether commands that touch files may come from here.
+    """
+
+    where = ""
+    trusted = True
+
+    def read(self) -> Entry:
+        """Return the next entry.
+
+        Raises:
+            EOFError: the end of input.
+            KaitoError: the entry cannot be understood; reading may go on after it.
+            KeyboardInterrupt: Ctrl-C at a prompt.
+        """
+        line = self._line(PROMPT)
+        if not Block.opens(line):
+            # A paste arrives as one line with breaks in it, and is a message whatever it holds.
+            return classify(line) if "\n" not in line else Entry(Kind.MESSAGE, line)
+        first, *rest = line.split("\n")
+        block = Block(first)
+        for pasted in rest:
+            if not block.closed:
+                block.add(pasted)
+        where = self.where
+        while not block.closed:
+            try:
+                block.add(self._line(CONTINUED))
+            except EOFError:
+                self.where = where
+                raise UsageError(_UNCLOSED) from None
+        self.where = where
+        return Entry(Kind.MESSAGE if block.text.strip() else Kind.NOTHING, block.text)
+
+    @abstractmethod
+    def _line(self, prompt: str) -> str:
+        """Return the next line without its end."""
+
+
+class Prompt(Source):
+    """A person at a terminal.
+
+    Args:
+        terminal: where the prompt is shown.
+    """
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._edit = _line_editor(terminal)
+
+    def _line(self, prompt: str) -> str:
+        try:
+            return self._edit(prompt)
+        except UnicodeDecodeError:
+            raise UsageError("what was typed is not UTF-8") from None
+        except OSError:  # the terminal has gone
+            raise EOFError from None
+
+
+def _line_editor(terminal: Terminal) -> Callable[[str], str]:
+    if terminal.in_is_terminal and terminal.out_is_terminal:
+        with suppress(ImportError):
+            importlib.import_module("readline")  # `input` uses it from then on
+        return input
+
+    def plain(prompt: str) -> str:
+        terminal.aside(prompt)
+        line = terminal.stdin.readline() if terminal.stdin else ""
+        if not line:
+            raise EOFError
+        return line.removesuffix("\n")
+
+    return plain
+
+
+@dataclass
+class Script(Source):
+    """Lines of a file or of a pipe, in UTF-8.
+
+    Args:
+        file: read line by line, so that each is answered as it comes.
+        name: of the file, for `where`.
+        trusted: `False` for a pipe: what comes through it may be a stranger's text.
+    """
+
+    file: BinaryIO
+    name: str
+    trusted: bool = True
+    _number: int = 0
+
+    def _line(self, prompt: str) -> str:
+        try:
+            raw = self.file.readline()
+        except OSError as exc:
+            raise KaitoError(f"Cannot read {self.name}: {exc.strerror}") from exc
+        if not raw:
+            raise EOFError
+        self._number += 1
+        self.where = f"{self.name}:{self._number}"
+        if self._number == 1:
+            raw = raw.removeprefix(b"\xef\xbb\xbf")
+            if raw.startswith(b"#!"):
+                return ""
+        try:
+            return raw.removesuffix(b"\n").removesuffix(b"\r").decode()
+        except UnicodeDecodeError as exc:
+            raise KaitoError(f"the line is not UTF-8: byte {exc.start + 1} is 0x{raw[exc.start]:02x}") from None

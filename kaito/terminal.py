@@ -1,0 +1,223 @@
+"""The only place that writes to the screen: what goes to stdout, what to stderr, in which colours and letters."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Literal, TextIO
+
+from kaito.errors import KaitoError, OutputClosed
+from kaito.types import Screen
+from kaito.untrusted import neutral, one_line
+
+#: Seconds that a wait may last before it is explained.
+PATIENCE = 0.3
+
+_EMOJI = re.compile("(🤖|💬|🎯|🗑️|👋|❌) ")
+_CLEAR_LINE = "\r\x1b[K"
+
+
+class Terminal:
+    """Stdout and stderr, either of which may be a terminal, a pipe, a file or closed.
+
+    Args:
+        stdin: where input comes from; `None` when it is closed.
+        stdout: for answers and what commands print; `None` when it is closed.
+        stderr: for all else; `None` when it is closed.
+        environ: the environment, for `NO_COLOR`, `FORCE_COLOR` and `TERM`.
+        clock: returns seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        stdin: TextIO | None,
+        stdout: TextIO | None,
+        stderr: TextIO | None,
+        environ: Mapping[str, str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.stdin, self.stdout, self.stderr = stdin, stdout, stderr
+        self.in_is_terminal = _is_terminal(stdin)
+        self.out_is_terminal = _is_terminal(stdout)
+        self.err_is_terminal = _is_terminal(stderr)
+        self.color: Literal["auto", "always", "never"] = "auto"
+        self._environ = environ
+        self._clock = clock
+        self._dumb = environ.get("TERM") == "dumb"
+        self._lock = threading.RLock()
+        self._status = ""
+        self._status_since = 0.0
+        self._status_shown = False
+        for stream in (stdout, stderr):
+            # A letter that the console does not have gets a stand-in.
+            if reconfigure := getattr(stream, "reconfigure", None):
+                reconfigure(errors="replace")
+
+    # What goes out
+
+    def write(self, text: str) -> None:
+        """Write to stdout as it is, at once.
+
+        Raises:
+            OutputClosed: nobody reads it any more.
+            KaitoError: it cannot be written, to a full disk for example.
+        """
+        if self._status_shown:
+            self.clear_status()
+        if self.stdout is None:
+            raise OutputClosed("stdout is closed")
+        try:
+            self.stdout.write(self._fitting(text, self.stdout, self.out_is_terminal))
+            self.stdout.flush()
+        except (BrokenPipeError, ValueError) as exc:
+            self._abandon_stdout()
+            raise OutputClosed("stdout is closed") from exc
+        except OSError as exc:
+            self._abandon_stdout()
+            if exc.errno == errno.EBADF:
+                raise OutputClosed("stdout is closed") from exc
+            raise KaitoError(f"Cannot write to stdout: {exc.strerror}") from exc
+
+    def note(self, text: str, *, dim: bool = False) -> None:
+        """Write a line to stderr. Text from outside is neutralised. A stderr that is gone is not missed."""
+        text = neutral(text)
+        if dim and self.coloured(self.stderr):
+            from colorama import Style
+
+            text = f"{Style.DIM}{text}{Style.RESET_ALL}"
+        self._to_stderr(text + "\n")
+
+    def error(self, error: KaitoError, *, where: str = "") -> None:
+        """Show a failure, and as its last line where in a script it happened."""
+        head, *rest = (neutral(line) for line in error.lines())
+        if self.coloured(self.stderr):
+            from colorama import Fore, Style
+
+            head = f"{Fore.RED}{head}{Style.RESET_ALL}"
+        lines = [head, *rest, *([f"   at {where}"] if where else [])]
+        self._to_stderr("\n".join(lines) + "\n")
+
+    def aside(self, text: str) -> None:
+        """Write what belongs to a person at the prompt: to stdout, or to stderr when stdout is no terminal."""
+        if self.out_is_terminal:
+            self.write(text)
+        else:
+            self._to_stderr(text)
+
+    # What is being waited for
+
+    def status(self, text: str) -> None:
+        """Set what is being waited for. It is shown by :meth:`tick` once the wait has lasted. Any thread may call."""
+        with self._lock:
+            if not self._status:
+                self._status_since = self._clock()
+            self._status = one_line(text)
+
+    def notice(self, text: str) -> None:
+        """Write a line to stderr. Any thread may call."""
+        self.note(text)
+
+    def tick(self) -> None:
+        """Show or refresh the status, if a person looks at stderr and it has lasted :data:`PATIENCE`."""
+        with self._lock:
+            elapsed = self._clock() - self._status_since
+            if not self._status or not self.shows_status or elapsed < PATIENCE:
+                return
+            line = f"{self._status} … {elapsed:.0f} s" if elapsed >= 1 else f"{self._status} …"
+            self._status_shown = True
+            self._put(_CLEAR_LINE + line[: shutil.get_terminal_size().columns - 1])
+
+    def clear_status(self) -> None:
+        """Take the status off the screen."""
+        with self._lock:
+            if self._status_shown:
+                self._put(_CLEAR_LINE)
+            self._status = ""
+            self._status_shown = False
+
+    @property
+    def shows_status(self) -> bool:
+        """Whether stderr is a place for a line that comes and goes."""
+        return self.err_is_terminal and not self._dumb
+
+    # What the streams can do
+
+    def coloured(self, stream: TextIO | None) -> bool:
+        """Return whether a stream gets colours: by `--color`, `NO_COLOR`, `FORCE_COLOR`, then by what it is."""
+        if self.color != "auto":
+            return self.color == "always"
+        if self._environ.get("NO_COLOR"):
+            return False
+        if self._environ.get("FORCE_COLOR"):
+            return True
+        return _is_terminal(stream) and not self._dumb and _console_ready()
+
+    def screen(self) -> Screen:
+        """Return what a formatter may know of stdout."""
+        return Screen(
+            terminal=self.out_is_terminal,
+            colour=self.coloured(self.stdout),
+            unicode=_encodes(self.stdout, "é🤖"),
+            width=lambda: shutil.get_terminal_size().columns,
+        )
+
+    def _fitting(self, text: str, stream: TextIO, is_terminal: bool) -> str:
+        if text.isascii() or not ((is_terminal and self._dumb) or not _encodes(stream, text)):
+            return text
+        return _EMOJI.sub("", text)
+
+    def _to_stderr(self, text: str) -> None:
+        with self._lock:
+            if self._status_shown:
+                self._put(_CLEAR_LINE)
+                self._status_shown = False
+            self._put(text)
+
+    def _put(self, text: str) -> None:
+        if self.stderr is not None:
+            try:
+                self.stderr.write(self._fitting(text, self.stderr, self.err_is_terminal))
+                self.stderr.flush()
+            except (OSError, ValueError):
+                self.stderr = None
+
+    def _abandon_stdout(self) -> None:
+        # What is left in its buffer would fail again, aloud, when the interpreter ends.
+        if self.stdout is sys.stdout and self.stdout is not None:
+            devnull = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(devnull, self.stdout.fileno())
+            os.close(devnull)
+        self.stdout = None
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def _encodes(stream: TextIO | None, text: str) -> bool:
+    encoding = getattr(stream, "encoding", None)
+    if encoding is None or encoding.lower().replace("-", "") == "utf8":
+        return True
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _console_ready() -> bool:
+    """Make an old Windows console understand colours; elsewhere there is nothing to do."""
+    if sys.platform == "win32":
+        from colorama import just_fix_windows_console
+
+        just_fix_windows_console()
+    return True
