@@ -68,7 +68,7 @@ class Terminal:
             OutputClosed: nobody reads it any more.
             KaitoError: it cannot be written, to a full disk for example.
         """
-        if self._status_shown:
+        if self._status:
             self.clear_status()
         if self.stdout is None:
             raise OutputClosed("stdout is closed")
@@ -131,7 +131,7 @@ class Terminal:
                 return
             line = f"{self._status} … {elapsed:.0f} s" if elapsed >= 1 else f"{self._status} …"
             self._status_shown = True
-            self._put(_CLEAR_LINE + line[: shutil.get_terminal_size().columns - 1])
+            self._put(_CLEAR_LINE + line[: shutil.get_terminal_size().columns - len("^C ")])
 
     def clear_status(self) -> None:
         """Take the status off the screen."""
