@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from kaito.types import ChatRequest, Message
 
 
@@ -33,7 +31,7 @@ class Conversation:
     def request(self, text: str, *, skipping: int = 0) -> ChatRequest:
         """Return the request of a turn that says `text`, without the `skipping` oldest turns."""
         messages = self._messages(self._turns[skipping:])
-        return replace(self.template, messages=(*messages, Message("user", text)))
+        return self.template.replace(messages=(*messages, Message("user", text)))
 
     def record(self, text: str, answer: str) -> None:
         """Keep a turn: what the user said and the model's words alone."""

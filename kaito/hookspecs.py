@@ -165,7 +165,7 @@ def kaito_request(request: ChatRequest, settings: Settings) -> ChatRequest | Non
         settings: what the user asked for.
 
     Returns:
-        The request to send instead, made with :func:`dataclasses.replace`; `None` leaves it as it is.
+        The request to send instead, made with :meth:`~kaito.types.ChatRequest.replace`; `None` leaves it as it is.
 
     Raises:
         KaitoError: the turn is refused and nothing is sent; the message is shown. Any other exception, and a result

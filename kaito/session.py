@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from kaito.connect import open_endpoint
 from kaito.conversation import Conversation
@@ -18,8 +19,7 @@ from kaito.settings import Settings
 from kaito.types import ChatRequest, Delta, Endpoint, ModelInfo, Reply, Reporter, Waiting
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
+class Connection(Struct, frozen=True, kw_only=True):
     """An endpoint with its client and the models that it serves."""
 
     #: The name of the backend that opened the endpoint.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from kaito.types import Target
 
@@ -17,11 +18,10 @@ CONNECT_TIMEOUT = 10.0
 IDLE_TIMEOUT = 300.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """Everything that a run was asked for. Frozen: what can change within a session lives in the conversation."""
 
-    target: Target = field(default_factory=Target)
+    target: Target = Target()
     #: The backend's name, or `auto`.
     backend: str = "auto"
     system_prompt: str | None = None
@@ -41,14 +41,17 @@ class Settings:
     #: Seconds of silence from the server before an answer is given up.
     idle_timeout: float = IDLE_TIMEOUT
     #: Further request headers, which may hold secrets.
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = {}
     #: For the model's server, never for the cluster.
-    api_key: str | None = field(default=None, repr=False)
+    api_key: str | None = None
     #: PEM file of the authorities to trust instead of the system's.
     certificate_authority: str | None = None
     insecure_skip_tls_verify: bool = False
     #: What plugins' own flags were given, by destination.
-    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    options: Mapping[str, Any] = {}
+
+    # No secret shows in a traceback.
+    __repr__ = object.__repr__
 
     def option(self, name: str) -> Any:
         """Return the value of a plugin's flag: `redact_file` for `--redact-file`; `None` when it was not given."""

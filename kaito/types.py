@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     import ssl
@@ -14,17 +16,15 @@ if TYPE_CHECKING:
 Role = Literal["system", "user", "assistant"]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One entry of a conversation, in OpenAI's terms."""
 
     role: Role
     content: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChatRequest:
-    """What is about to be sent for one turn. Change it with :func:`dataclasses.replace`."""
+class ChatRequest(Struct, frozen=True, kw_only=True):
+    """What is about to be sent for one turn. Change it with :meth:`replace`."""
 
     messages: tuple[Message, ...]
     #: The served model or adapter; `None` leaves the choice to the server.
@@ -38,11 +38,14 @@ class ChatRequest:
     #: Whether the answer is wanted as it arises.
     stream: bool = True
     #: Further fields of the request body, as the server names them.
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = {}
+
+    def replace(self, **changes: Any) -> ChatRequest:
+        """Return a copy with other values for the fields that are named."""
+        return replace(self, **changes)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(Struct, frozen=True, kw_only=True):
     """The server's own count of tokens for one turn."""
 
     prompt_tokens: int
@@ -51,8 +54,7 @@ class Usage:
     cached_tokens: int | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class Delta:
+class Delta(Struct, kw_only=True):
     """A piece of an answer: all that one read from the network brought."""
 
     content: str = ""
@@ -65,8 +67,7 @@ class Delta:
     model: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class Waiting(Struct, frozen=True, kw_only=True):
     """Stands in for a delta while an answer is held up."""
 
     #: What is being waited for, to be shown after "retrying in 4 s: ".
@@ -75,8 +76,7 @@ class Waiting:
     delay: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(Struct, frozen=True, kw_only=True):
     """A whole answer, or what there was of it when it broke off."""
 
     content: str
@@ -91,8 +91,7 @@ class Reply:
     total_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelInfo:
+class ModelInfo(Struct, frozen=True, kw_only=True):
     """One entry of the server's model list."""
 
     name: str
@@ -100,8 +99,7 @@ class ModelInfo:
     window: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """What the user asked to talk to. A backend finds the way there."""
 
     #: `None` with `--endpoint` and with a backend that needs no workspace.
@@ -122,8 +120,7 @@ class Target:
     request_timeout: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(Struct, frozen=True, kw_only=True):
     """A way in that a backend found, not yet opened."""
 
     #: The name of the backend that offers it and opens it.
@@ -136,8 +133,7 @@ class Candidate:
     detail: Any = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True, kw_only=True):
     """An open way in: where requests go, and how."""
 
     #: The base URL. A trailing `/v1` is optional: both forms are tried.
@@ -150,8 +146,8 @@ class Endpoint:
     model: str | None = None
     #: The name to show when the server lists no models. It is not asked for.
     preset: str | None = None
-    #: Sent with every request.
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    #: Sent with every request; may hold secrets.
+    headers: Mapping[str, str] = {}
     #: How `https` is verified: `True` by the system's authorities, `False` not at all.
     ssl: ssl.SSLContext | bool = True
     #: Name for TLS's SNI and the certificate's check where it differs from the URL's host.
@@ -162,6 +158,9 @@ class Endpoint:
     proxied: bool = True
     #: Whether connections pass through something that can die unseen.
     tunnelled: bool = False
+
+    # No secret shows in a traceback.
+    __repr__ = object.__repr__
 
 
 class Reporter(Protocol):
@@ -202,8 +201,7 @@ class OptionGroup(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Screen:
+class Screen(Struct, frozen=True, kw_only=True):
     """What a formatter may know of the place its text goes to."""
 
     #: Whether a person looks at it.
@@ -216,8 +214,7 @@ class Screen:
     width: Callable[[], int] = lambda: 80
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlashCommand:
+class SlashCommand(Struct, frozen=True, kw_only=True):
     """A command that is typed as `/name arguments`."""
 
     name: str

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from kaito.plugins import Plugins
 from kaito.terminal import Terminal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
+class Invocation(Struct, frozen=True, kw_only=True):
     """Passed to the `run` function of a subcommand's module."""
 
     #: How the user calls it, such as `kubectl kaito chat`.

@@ -6,7 +6,6 @@ import argparse
 import re
 import textwrap
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from kaito.errors import UsageError
@@ -70,6 +69,8 @@ class Parser(argparse.ArgumentParser):
         if not argument.startswith("-") or argument == "-":
             word = argument.removeprefix("\0")
             return UsageError(f"Unexpected argument '{word}'", "A message is given with -m", self._see())
+        from difflib import get_close_matches
+
         flag = argument.partition("=")[0]
         near = get_close_matches(flag, self._option_string_actions, n=1)
         return UsageError(f"Unknown flag {flag}", *([f"Did you mean {near[0]}?"] if near else []), self._see())

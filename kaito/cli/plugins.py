@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+
+from msgspec.structs import asdict
 
 from kaito.cli.invocation import Invocation
 from kaito.cli.options import add_plugin_flags, add_shared_flags

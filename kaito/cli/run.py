@@ -6,7 +6,6 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from difflib import get_close_matches
 from importlib import import_module
 
 from kaito.cli.invocation import Invocation
@@ -77,6 +76,8 @@ def _subcommand(program: str, arguments: Sequence[str], commands: Sequence[str])
     if name == "help" and rest:
         name, rest = rest[0], ["--help"]
     if name not in commands:
+        from difflib import get_close_matches
+
         near = get_close_matches(name, commands, n=1)
         raise UsageError(f"Unknown command '{name}'", *([f"Did you mean '{near[0]}'?"] if near else []), hint)
     return name, rest

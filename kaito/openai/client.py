@@ -138,7 +138,7 @@ class ChatClient:
         `POST /tokenize` is vLLM's.
         """
         model = {"model": request.model} if request.model else {}
-        body = _encode({**model, "messages": _messages(request)})
+        body = _encode({**model, "messages": request.messages})
         try:
             async with self._request("POST", "/tokenize", body) as response:
                 if response.status == 200:
@@ -231,7 +231,7 @@ class ChatClient:
     def _encoded(self, request: ChatRequest, max_tokens: int | None) -> bytes:
         body: dict[str, Any] = {
             "model": request.model,
-            "messages": _messages(request),
+            "messages": request.messages,
             "temperature": request.temperature,
             "top_p": request.top_p,
             "max_tokens": max_tokens,
@@ -276,10 +276,6 @@ def _listed(body: bytes) -> list[ModelInfo] | None:
         window = model.max_model_len or (context if isinstance(context, int) else None)
         models.append(ModelInfo(name=model.id, window=window))
     return models
-
-
-def _messages(request: ChatRequest) -> list[dict[str, str]]:
-    return [{"role": message.role, "content": message.content} for message in request.messages]
 
 
 def _unstreamed(response: aiohttp.ClientResponse, head: bytes) -> bytearray | None:

@@ -9,10 +9,10 @@ import ssl
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import SimpleNamespace
 
 import aiohttp
+from msgspec import Struct
 from yarl import URL
 
 from kaito import __version__
@@ -22,8 +22,7 @@ from kaito.settings import Settings
 from kaito.types import Endpoint
 
 
-@dataclass(slots=True)
-class Trace:
+class Trace(Struct):
     """What becomes of one request's connection."""
 
     #: It had served before, or is tunnelled: it may have been dead unseen.

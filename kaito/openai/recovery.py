@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import Enum, auto
+
+from msgspec import Struct, field
 
 from kaito.errors import ConnectError, ForbiddenError, KaitoError, ModelError, NotFoundError, WindowError
 from kaito.openai.refusals import Kind, Refusal
@@ -30,8 +31,7 @@ class Lost(Enum):
     CLOSED = auto()
 
 
-@dataclass(slots=True)
-class Habits:
+class Habits(Struct):
     """What a server has shown of itself, remembered from turn to turn."""
 
     #: Path prefixes to try, in order; the one that works moves to the front.

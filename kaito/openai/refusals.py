@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from enum import Enum, auto
-from html import unescape
 from typing import Any
+
+from msgspec import Struct
 
 #: Bytes of a refusal's body that are looked at.
 MAX_BODY = 64 * 1024
@@ -31,8 +30,7 @@ class Kind(Enum):
     OTHER = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(Struct, frozen=True, kw_only=True):
     """An answer that is none."""
 
     status: int
@@ -124,31 +122,28 @@ def _about_the_model(parsed: Any, words: str) -> bool:
     return bool(re.search(r"\bmodels?\b", words, re.IGNORECASE)) and isinstance(parsed, Mapping)
 
 
-# Each names its numbers `prompt`, `window`, `answer` or `least` (a bound below the prompt's size).
-_WINDOW_WORDS = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        # vLLM: "…is too large: 1024. This model's maximum context length is 2048 tokens and your request has 1500 input
-        # tokens (1024 > 2048 - 1500)"
-        r"maximum context length is (?P<window>\d+) tokens and your request has (?P<prompt>\d+) input tokens",
-        # vLLM: "…maximum context length is 2048 tokens. However, you requested 1024 output tokens and your prompt
-        # contains at least 1025 input tokens, for a total of at least 2049 tokens"
-        r"maximum context length is (?P<window>\d+) tokens\W.*?prompt contains at least (?P<least>\d+) input tokens",
-        # vLLM, when nothing is left for a prompt: "…your prompt contains 581 characters (more than 0 characters…"
-        r"maximum context length is (?P<window>\d+) tokens\W.*?prompt contains \d+ characters",
-        # older vLLM: "However, you requested 2100 tokens (1076 in the messages, 1024 in the completion)"
-        r"maximum context length is (?P<window>\d+) tokens\W.*?requested \d+ tokens \((?P<prompt>\d+) in the",
-        # vLLM, OpenAI: "However, your messages resulted in 5000 tokens"
-        r"maximum context length is (?P<window>\d+) tokens\W.*?(?:resulted in|passed|has|contains) (?P<prompt>\d+)",
-        # vLLM: "The decoder prompt (length 2049) is longer than the maximum model length of 2048"
-        r"prompt \(length (?P<prompt>\d+)\) is longer than the maximum model length of (?P<window>\d+)",
-        # llama.cpp: "request (5031 tokens) exceeds the available context size (1024 tokens), try increasing it"
-        r"request \((?P<prompt>\d+) tokens\) exceeds the available context size \((?P<window>\d+) tokens\)",
-        # text-generation-inference: "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 4000 `inputs` tokens"
-        r"must be <= (?P<window>\d+)\. Given: (?P<prompt>\d+) `inputs` tokens",
-        # the words without the numbers
-        r"maximum context length is (?P<window>\d+)",
-    )
+# Each names its numbers `prompt`, `window` or `least` (a bound below the prompt's size). Compiled when there is a use.
+_WINDOW_WORDS = (
+    # vLLM: "…is too large: 1024. This model's maximum context length is 2048 tokens and your request has 1500 input
+    # tokens (1024 > 2048 - 1500)"
+    r"maximum context length is (?P<window>\d+) tokens and your request has (?P<prompt>\d+) input tokens",
+    # vLLM: "…maximum context length is 2048 tokens. However, you requested 1024 output tokens and your prompt
+    # contains at least 1025 input tokens, for a total of at least 2049 tokens"
+    r"maximum context length is (?P<window>\d+) tokens\W.*?prompt contains at least (?P<least>\d+) input tokens",
+    # vLLM, when nothing is left for a prompt: "…your prompt contains 581 characters (more than 0 characters…"
+    r"maximum context length is (?P<window>\d+) tokens\W.*?prompt contains \d+ characters",
+    # older vLLM: "However, you requested 2100 tokens (1076 in the messages, 1024 in the completion)"
+    r"maximum context length is (?P<window>\d+) tokens\W.*?requested \d+ tokens \((?P<prompt>\d+) in the",
+    # vLLM, OpenAI: "However, your messages resulted in 5000 tokens"
+    r"maximum context length is (?P<window>\d+) tokens\W.*?(?:resulted in|passed|has|contains) (?P<prompt>\d+)",
+    # vLLM: "The decoder prompt (length 2049) is longer than the maximum model length of 2048"
+    r"prompt \(length (?P<prompt>\d+)\) is longer than the maximum model length of (?P<window>\d+)",
+    # llama.cpp: "request (5031 tokens) exceeds the available context size (1024 tokens), try increasing it"
+    r"request \((?P<prompt>\d+) tokens\) exceeds the available context size \((?P<window>\d+) tokens\)",
+    # text-generation-inference: "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 4000 `inputs` tokens"
+    r"must be <= (?P<window>\d+)\. Given: (?P<prompt>\d+) `inputs` tokens",
+    # the words without the numbers
+    r"maximum context length is (?P<window>\d+)",
 )
 
 
@@ -159,7 +154,7 @@ def _window(words: str, parsed: Any) -> tuple[int | None, bool, int | None] | No
         prompt = error.get("n_prompt_tokens")
         return prompt if isinstance(prompt, int) else None, True, error["n_ctx"]
     for pattern in _WINDOW_WORDS:
-        if match := pattern.search(words):
+        if match := re.search(pattern, words, re.IGNORECASE):
             found = match.groupdict()
             prompt, least = found.get("prompt"), found.get("least")
             number = prompt or least
@@ -183,6 +178,8 @@ def _is_page(content_type: str, text: str) -> bool:
 
 
 def _page_title(text: str) -> str:
+    from html import unescape
+
     match = re.search(r"<(title|h1)[^>]*>(.*?)</\1", text, re.IGNORECASE | re.DOTALL)
     return _one_line(unescape(re.sub(r"<[^>]*>", "", match[2]))) if match else ""
 
@@ -197,6 +194,8 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     value = headers.get("Retry-After", "").strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
         return float(value)
+    from email.utils import parsedate_to_datetime
+
     try:
         until = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("Date", ""))
     except (ValueError, TypeError):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from kaito.errors import Interrupted, KaitoError, OutputClosed, PluginError
 from kaito.formatters.plain import Plain
@@ -90,7 +91,8 @@ class _Drawing:
     def add(self, delta: Delta) -> None:
         if not self._raw:
             content, reasoning = self._content.feed(delta.content), self._reasoning.feed(delta.reasoning)
-            delta = replace(delta, content=content, reasoning=reasoning)
+            if content is not delta.content or reasoning is not delta.reasoning:
+                delta = replace(delta, content=content, reasoning=reasoning)
         self._fed.append(delta)
         try:
             with self._plugins.guarding(self._owner, "feed"):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from msgspec import Struct
 
 #: Commands when they are the whole line.
 WORDS = frozenset({"quit", "exit", "clear", "help", "status"})
@@ -24,8 +25,7 @@ class Kind(Enum):
     MESSAGE = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One thing to do."""
 
     kind: Kind

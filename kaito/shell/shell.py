@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import cmd
-import traceback
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 from kaito.errors import ExitCode, Interrupted, KaitoError, OutputClosed, UsageError
 from kaito.plugins import Offered, Plugins
@@ -134,6 +132,8 @@ class Shell(cmd.Cmd):
         except Exception as exc:
             self._fail(KaitoError(f"This is a fault of kaito: {type(exc).__name__}: {exc}", "Please report it"))
             if self._verbose:
+                import traceback
+
                 self._terminal.note(traceback.format_exc())
             stop = not self._interactive and not self._keep_going
         if self._interactive and not stop:
@@ -177,6 +177,8 @@ class Shell(cmd.Cmd):
             return bool(method(arguments))
         offered = self._commands.get(name)
         if offered is None:
+            from difflib import get_close_matches
+
             known = [*self._own_commands(), *self._commands]
             near = get_close_matches(name, known, n=1)
             hint = f"Did you mean /{near[0]}?" if near else "See /help"

@@ -6,7 +6,6 @@ import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from kaito.errors import KaitoError, UsageError
@@ -98,7 +97,6 @@ def _line_editor(terminal: Terminal) -> Callable[[str], str]:
     return plain
 
 
-@dataclass
 class Script(Source):
     """Lines of a file or of a pipe, in UTF-8.
 
@@ -108,20 +106,21 @@ class Script(Source):
         trusted: `False` for a pipe: what comes through it may be a stranger's text.
     """
 
-    file: BinaryIO
-    name: str
-    trusted: bool = True
-    _number: int = 0
+    def __init__(self, file: BinaryIO, name: str, *, trusted: bool = True) -> None:
+        self.trusted = trusted
+        self._file = file
+        self._name = name
+        self._number = 0
 
     def _line(self, prompt: str) -> str:
         try:
-            raw = self.file.readline()
+            raw = self._file.readline()
         except OSError as exc:
-            raise KaitoError(f"Cannot read {self.name}: {exc.strerror}") from exc
+            raise KaitoError(f"Cannot read {self._name}: {exc.strerror}") from exc
         if not raw:
             raise EOFError
         self._number += 1
-        self.where = f"{self.name}:{self._number}"
+        self.where = f"{self._name}:{self._number}"
         if self._number == 1:
             raw = raw.removeprefix(b"\xef\xbb\xbf")
             if raw.startswith(b"#!"):

@@ -118,9 +118,7 @@ class ModelServer(Recorder):
         listener = socket.create_server(("127.0.0.1", self._port))
         self._port = listener.getsockname()[1]
         ready = threading.Event()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._main(listener, ready)), name="model-server", daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, args=(listener, ready), name="model-server", daemon=True)
         self._thread.start()
         ready.wait()
         return self
@@ -180,15 +178,22 @@ class ModelServer(Recorder):
 
     # -- on the server's thread
 
+    def _run(self, listener: socket.socket, ready: threading.Event) -> None:
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            runner.run(self._main(listener, ready))
+
     async def _main(self, listener: socket.socket, ready: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         server = await self._loop.create_server(self._accept, sock=listener)
         ready.set()
         await self._stopping.wait()
-        server.close()
-        for _ in range(5):  # rounds of the loop in which a socket that was accepted becomes a connection
+        # Closing the server at once would lose a socket that was accepted and is no connection yet, which takes the
+        # loop some rounds.
+        self._loop.remove_reader(listener.fileno())
+        for _ in range(5):
             await asyncio.sleep(0)
+        server.close()
         tasks = [connection.stop() for connection in self._connections]
         await asyncio.gather(*tasks, return_exceptions=True)
         await server.wait_closed()
