@@ -37,8 +37,11 @@ class Outcome:
 
 
 def kaito_command(*arguments: str) -> list[str]:
-    """Return the command that runs kaito with these arguments by this very interpreter."""
-    return [sys.executable, "-m", "kaito", *arguments]
+    """Return the command that runs kaito with these arguments by this very interpreter.
+
+    The folder that it runs in is no place to import from, as it is none for the installed command.
+    """
+    return [sys.executable, "-P", "-m", "kaito", *arguments]
 
 
 def run_kaito(
@@ -49,7 +52,7 @@ def run_kaito(
     cwd: str | Path | None = None,
     timeout: float = 60.0,
 ) -> Outcome:
-    """Run `python -m kaito` with these arguments and wait for its end.
+    """Run `python -P -m kaito` with these arguments and wait for its end.
 
     Args:
         arguments: what stands on the command line.

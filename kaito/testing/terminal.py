@@ -176,7 +176,8 @@ class TerminalSession:
         """Wait until there is something to see.
 
         Args:
-            what: text that shall stand in the transcript, or a function of the session that shall return a true value.
+            what: text that shall stand in the transcript (where no line ends with blanks, so that those of the text do
+                not count either), or a function of the session that shall return a true value.
             timeout: seconds.
             count: how often the text shall stand there.
 
@@ -184,10 +185,11 @@ class TerminalSession:
             AssertionError: it did not come, or the program ended without; the message shows the screen and all bytes.
         """
         deadline = time.monotonic() + timeout
+        text = "" if callable(what) else "\n".join(line.rstrip() for line in what.split("\n"))
         while True:
             ended = self._console.exit_code() is not None
             self._console.drain()
-            if what(self) if callable(what) else self.transcript.count(what) >= count:
+            if what(self) if callable(what) else self.transcript.count(text) >= count:
                 return
             if ended or time.monotonic() > deadline:
                 times = f" {count} times" if count > 1 else ""

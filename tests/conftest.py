@@ -1,0 +1,3 @@
+"""The tests use what plugin authors get."""
+
+pytest_plugins = ["kaito.testing.fixtures"]

@@ -1,0 +1,127 @@
+"""Events of a chat completion, as servers send them and as they should not."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kaito.openai.chunks import AnswerDecoder, MalformedError
+from kaito.types import Delta, Usage
+
+
+def event(content=None, finish_reason=None, **more) -> bytes:
+    choice = {"index": 0, "delta": {"content": content}, "finish_reason": finish_reason}
+    return json.dumps({"id": "x", "model": "m", "choices": [choice], **more}).encode()
+
+
+def test_all_events_of_a_read_become_one_delta():
+    decoder = AnswerDecoder()
+    assert decoder.decode([event("Hel"), event("lo"), event("", "stop")]) == Delta(
+        content="Hello", finish_reason="stop", model="m"
+    )
+    assert not decoder.done
+
+
+def test_nothing_gives_nothing():
+    assert AnswerDecoder().decode([]) == Delta()
+
+
+def test_usage_comes_in_a_chunk_without_choices():
+    decoder = AnswerDecoder()
+    usage = {"prompt_tokens": 5, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 4}}
+    last = json.dumps({"choices": [], "usage": usage}).encode()
+    assert decoder.decode([last, b"[DONE]"]).usage == Usage(prompt_tokens=5, completion_tokens=2, cached_tokens=4)
+    assert decoder.done
+
+
+@pytest.mark.parametrize("usage", [{}, {"prompt_tokens": None}, {"prompt_tokens_details": None}])
+def test_usage_with_holes_counts_as_zero(usage):
+    delta = AnswerDecoder().decode([json.dumps({"choices": None, "usage": usage}).encode()])
+    assert delta.usage == Usage(prompt_tokens=0, completion_tokens=0)
+
+
+@pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
+def test_reasoning_is_read_under_either_name(name):
+    chunk = {"choices": [{"delta": {name: "hm", "content": "yes"}}]}
+    delta = AnswerDecoder().decode([json.dumps(chunk).encode()])
+    assert (delta.reasoning, delta.content) == ("hm", "yes")
+
+
+def test_reasoning_under_both_names_is_read_once():
+    chunk = {"choices": [{"delta": {"reasoning": "hm", "reasoning_content": "hm"}}]}
+    assert AnswerDecoder().decode([json.dumps(chunk).encode()]).reasoning == "hm"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ({"error": {"message": "out of memory", "code": 500}}, "out of memory"),
+        ({"error": "out of memory"}, "out of memory"),
+        ({"object": "error", "message": "out of memory", "code": 500}, "out of memory"),
+        ({"error": {}}, "no reason given"),
+    ],
+)
+def test_an_error_in_mid_stream_ends_the_answer(error, words):
+    decoder = AnswerDecoder()
+    delta = decoder.decode([event("Hel"), json.dumps(error).encode(), event("lo"), b"[DONE]"])
+    assert (delta.content, decoder.error, decoder.done) == ("Hel", words, True)
+
+
+def test_what_follows_the_end_is_not_read():
+    decoder = AnswerDecoder()
+    assert decoder.decode([event("a"), b"[DONE]", b"not json"]).content == "a"
+    assert decoder.done
+
+
+def test_empty_events_are_passed_over():
+    assert AnswerDecoder().decode([b"", event("a"), b""]).content == "a"
+
+
+def test_half_a_surrogate_pair_spoils_one_character():
+    spoiled = rb'{"choices":[{"delta":{"content":"a\ud83db","reasoning":"\udc00"},"message":null}]}'
+    delta = AnswerDecoder().decode([event("x"), spoiled])
+    assert (delta.content, delta.reasoning) == ("xa\ufffdb", "\ufffd")
+
+
+def test_a_byte_that_is_no_utf8_spoils_one_character():
+    assert AnswerDecoder().decode([b'{"choices":[{"delta":{"content":"a\xffb"}}]}']).content == "a\ufffdb"
+
+
+@pytest.mark.parametrize(
+    "data", [b"nonsense", b"[1,2]", b'"text"', b'{"choices":[{"delta":{"content":5}}]}', b'{"a":1},{"b":2}', b"[" * 5000]
+)
+def test_what_is_no_chunk_is_refused(data):
+    with pytest.raises(MalformedError):
+        AnswerDecoder().decode([data])
+
+
+def test_a_whole_answer_of_a_server_that_does_not_stream():
+    body = {
+        "model": "m",
+        "choices": [{"message": {"role": "assistant", "content": "Hello", "reasoning_content": "hm"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1},
+    }
+    decoder = AnswerDecoder()
+    assert decoder.decode_whole(json.dumps(body).encode()) == Delta(
+        content="Hello",
+        reasoning="hm",
+        finish_reason="stop",
+        model="m",
+        usage=Usage(prompt_tokens=1, completion_tokens=1),
+    )
+    assert decoder.done
+
+
+@given(st.lists(st.text(), max_size=20))
+def test_text_comes_through_whatever_it_is(pieces):
+    delta = AnswerDecoder().decode([event(piece) for piece in pieces])
+    assert delta.content == "".join(pieces)
+
+
+@given(st.lists(st.binary(max_size=60), max_size=5))
+def test_no_events_break_it(events):
+    try:
+        AnswerDecoder().decode(events)
+    except MalformedError:
+        pass

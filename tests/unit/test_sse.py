@@ -1,0 +1,94 @@
+"""The event decoder, against the WHATWG rules written down a second time, byte by byte."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kaito.openai import sse
+from kaito.openai.sse import EventDecoder, EventTooLargeError
+
+
+def decode(*reads: bytes) -> list[bytes]:
+    decoder = EventDecoder()
+    return [event for read in reads for event in decoder.feed(read)]
+
+
+def by_the_rules(stream: bytes) -> list[bytes]:
+    """The rules as they stand: lines end by CR, LF or CRLF; a blank line ends an event."""
+    text = stream.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    *lines, _unended = text.split(b"\n")
+    events, data = [], None
+    for line in lines:
+        if line == b"":
+            if data is not None:
+                events.append(b"\n".join(data))
+            data = None
+        else:
+            name, _, value = line.partition(b":")
+            if name == b"data":
+                data = [*(data or []), value.removeprefix(b" ")]
+    return events
+
+
+@pytest.mark.parametrize(
+    ("stream", "events"),
+    [
+        (b"data: a\n\n", [b"a"]),
+        (b"data: a\r\n\r\n", [b"a"]),
+        (b"data: a\r\rdata: b\r\r", [b"a", b"b"]),
+        (b"data:a\n\ndata:  b\n\n", [b"a", b" b"]),
+        (b"data: a\ndata: b\n\n", [b"a\nb"]),
+        (b"data\ndata\n\n", [b"\n"]),
+        (b": ping\n\ndata: a\n\n", [b"a"]),
+        (b": ping\ndata: a\n\n", [b"a"]),
+        (b"event: x\nid: 1\nretry: 5\ndata: a\n\n", [b"a"]),
+        (b"id: 1\n\ndata: a\n\n", [b"a"]),
+        (b"\xef\xbb\xbfdata: a\n\n", [b"a"]),
+        (b"\n\n\ndata: a\n\n\n\ndata: b\n\n", [b"a", b"b"]),
+        (b"data: a\n\ndata: left without its blank line\n", [b"a"]),
+        (b"datax: a\n\n", []),
+        ("data: \u2028\u2029\x85\n\n".encode(), ["\u2028\u2029\x85".encode()]),
+    ],
+)
+def test_an_event_stream(stream, events):
+    assert decode(stream) == events == by_the_rules(stream)
+
+
+def test_a_line_end_split_between_reads_is_one():
+    assert decode(b"data: a\r", b"\n\r", b"\ndata: b\r\n", b"\r\n") == [b"a", b"b"]
+
+
+def test_a_character_split_between_reads_is_whole():
+    stream = "data: naïve 🤖\n\n".encode()
+    assert decode(*(bytes([byte]) for byte in stream)) == ["naïve 🤖".encode()]
+
+
+def test_an_event_without_end_is_refused(monkeypatch):
+    monkeypatch.setattr(sse, "MAX_EVENT", 1000)
+    decoder = EventDecoder()
+    decoder.feed(b"data: " + b"x" * 900)
+    with pytest.raises(EventTooLargeError):
+        decoder.feed(b"x" * 200)
+
+
+_pieces = st.lists(
+    st.sampled_from(
+        [b"data: ", b"data:", b"data", b": c", b"event: e", b"id", b"\n", b"\r", b"\r\n", b"\n\n", b"x", b"{}", b" ", b":"]
+    ),
+    max_size=40,
+)
+
+
+@given(_pieces.map(b"".join), st.lists(st.integers(1, 7), min_size=1, max_size=60))
+def test_any_stream_cut_anywhere_gives_what_the_rules_give(stream, sizes):
+    reads, rest, turn = [], stream, 0
+    while rest:
+        size = sizes[turn % len(sizes)]
+        reads.append(rest[:size])
+        rest, turn = rest[size:], turn + 1
+    assert decode(*reads) == by_the_rules(stream)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_break_it(stream):
+    assert decode(stream) == by_the_rules(stream)
