@@ -78,6 +78,8 @@ class Plugins:
         self._manager = pluggy.PluginManager("kaito")
         self._manager.add_hookspecs(hookspecs)
         self._by_module: dict[int, Plugin] = {}
+        #: Hooks that raised, by plugin: they are told of once and not called again.
+        self._silenced: set[tuple[int, str]] = set()
         self._request_callers: list[tuple[Plugin, Any]] | None = None
 
     def load_built_in(self) -> None:
@@ -115,11 +117,16 @@ class Plugins:
             load = partial(_import_file if is_file else importlib.import_module, name)
             self._load(Plugin(Path(name).stem if is_file else name, name, ""), load)
 
+    def add(self, module: Any, name: str, distribution: str, version: str) -> None:
+        """Take part with a module, or any object with hooks, that is at hand already."""
+        self._load(Plugin(name, distribution, version), lambda: module)
+
     def _load(self, plugin: Plugin, load: Callable[[], Any]) -> None:
         self.found.append(plugin)
         module: Any = None
         try:
             module = load()
+            hash(module)  # pluggy keeps sets of them
             self._manager.register(module, plugin.name)
             self._manager.check_pending()
             if not self._manager.get_hookcallers(module):
@@ -157,10 +164,13 @@ class Plugins:
     def _ask(self, hook: str, **arguments: Any) -> Iterator[tuple[Plugin, Any]]:
         """Call a hook on one plugin after the other, and skip those that raise."""
         for plugin, caller in self._callers(hook):
+            if (id(plugin), hook) in self._silenced:
+                continue
             try:
                 results = caller(**arguments)
             except (Exception, SystemExit) as exc:
                 self._fault(plugin, f"{hook}: {_words(exc)}")
+                self._silenced.add((id(plugin), hook))
             else:
                 if results:
                     yield plugin, results[0]

@@ -51,6 +51,7 @@ class Terminal:
         self._clock = clock
         self._dumb = environ.get("TERM") == "dumb"
         self._lock = threading.RLock()
+        self._stdout_lost: KaitoError = OutputClosed("stdout is closed")
         self._status = ""
         self._status_since = 0.0
         self._status_shown = False
@@ -71,18 +72,15 @@ class Terminal:
         if self._status:
             self.clear_status()
         if self.stdout is None:
-            raise OutputClosed("stdout is closed")
+            raise self._stdout_lost
         try:
             self.stdout.write(self._fitting(text, self.stdout, self.out_is_terminal))
             self.stdout.flush()
-        except (BrokenPipeError, ValueError) as exc:
+        except (OSError, ValueError) as exc:
+            if isinstance(exc, OSError) and exc.errno not in (errno.EPIPE, errno.EBADF):
+                self._stdout_lost = KaitoError(f"Cannot write to stdout: {exc.strerror}")
             self._abandon_stdout()
-            raise OutputClosed("stdout is closed") from exc
-        except OSError as exc:
-            self._abandon_stdout()
-            if exc.errno == errno.EBADF:
-                raise OutputClosed("stdout is closed") from exc
-            raise KaitoError(f"Cannot write to stdout: {exc.strerror}") from exc
+            raise self._stdout_lost from exc
 
     def note(self, text: str, *, dim: bool = False) -> None:
         """Write a line to stderr. Text from outside is neutralised. A stderr that is gone is not missed."""

@@ -1,0 +1,207 @@
+"""The event loop's thread, and Ctrl-C on the main one."""
+
+import asyncio
+import os
+import signal
+import threading
+from contextlib import asynccontextmanager
+
+import pytest
+
+from kaito.errors import Abandoned, Interrupted
+from kaito.loop import LoopThread
+
+
+@pytest.fixture
+def loop():
+    with LoopThread() as loop:
+        yield loop
+    assert threading.active_count() == 1
+
+
+def ctrl_c():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+async def answer():
+    return threading.current_thread().name
+
+
+def test_a_coroutine_runs_on_the_loop_s_thread(loop):
+    assert loop.run(answer()) == "kaito-loop"
+
+
+def test_an_exception_comes_through(loop):
+    async def fail():
+        raise ValueError("boom")
+
+    with pytest.raises(ValueError, match="boom"):
+        loop.run(fail())
+
+
+async def count(log):
+    try:
+        for number in range(3):
+            yield number
+        log.append("end")
+    finally:
+        await asyncio.sleep(0)
+        log.append("closed")
+
+
+def test_a_stream(loop):
+    log = []
+    assert list(loop.stream(count(log))) == [0, 1, 2]
+    assert log == ["end", "closed"]
+
+
+def test_a_stream_that_is_left_is_closed(loop):
+    async def endless(log):
+        try:
+            while True:
+                yield 1
+                await asyncio.sleep(0.001)
+        finally:
+            log.append("closed")
+
+    log = []
+    stream = loop.stream(endless(log))
+    assert next(stream) == 1
+    stream.close()
+    assert log == ["closed"]
+
+
+def test_a_stream_that_fails_yields_first_what_it_had(loop):
+    async def fail():
+        yield 1
+        raise ValueError("boom")
+
+    stream = loop.stream(fail())
+    assert next(stream) == 1
+    with pytest.raises(ValueError, match="boom"):
+        next(stream)
+
+
+def test_ctrl_c_cancels_and_waits_for_the_clean_up(loop):
+    log = []
+
+    async def wait():
+        threading.Timer(0.05, ctrl_c).start()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.1)
+            log.append("clean")
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(Interrupted):
+        loop.run(wait())
+    assert log == ["clean"]
+    assert signal.getsignal(signal.SIGINT) is before
+    assert loop.run(answer()) == "kaito-loop"
+
+
+def test_ctrl_c_in_a_stream_ends_it_at_once(loop):
+    async def talk():
+        while True:
+            yield "word"
+            await asyncio.sleep(0.001)
+
+    words = 0
+    with pytest.raises(Interrupted):
+        for _ in loop.stream(talk()):
+            words += 1
+            if words == 3:
+                ctrl_c()
+    assert words == 3
+
+
+def test_a_second_ctrl_c_while_stopping_is_final():
+    async def stubborn():
+        threading.Timer(0.05, ctrl_c).start()
+        threading.Timer(0.15, ctrl_c).start()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.5)
+
+    with pytest.raises(Abandoned), LoopThread() as loop:
+        loop.run(stubborn())
+    # The process would end here; this one takes the loop down by hand.
+    loop._loop.call_soon_threadsafe(asyncio.ensure_future, _stop_later(loop._loop))
+    loop._thread.join(5)
+    loop._loop.close()
+
+
+async def _stop_later(loop):
+    await asyncio.sleep(0.6)
+    loop.stop()
+
+
+@asynccontextmanager
+async def resource(log):
+    task = asyncio.current_task()
+    log.append("enter")
+    yield "value"
+    assert asyncio.current_task() is task
+    log.append("leave")
+
+
+def test_a_context_is_entered_and_left_in_one_task(loop):
+    log = []
+    with loop.hold(resource(log)) as value:
+        assert value == "value"
+        assert loop.run(answer()) == "kaito-loop"
+    assert log == ["enter", "leave"]
+
+
+def test_a_context_that_cannot_be_entered(loop):
+    @asynccontextmanager
+    async def broken():
+        raise ValueError("boom")
+        yield
+
+    with pytest.raises(ValueError, match="boom"), loop.hold(broken()):
+        raise AssertionError
+
+
+def test_a_context_that_fails_when_it_is_left(loop):
+    @asynccontextmanager
+    async def broken():
+        yield
+        raise ValueError("boom")
+
+    with pytest.raises(ValueError, match="boom"), loop.hold(broken()):
+        pass
+
+
+def test_ctrl_c_while_a_context_is_entered(loop):
+    log = []
+
+    @asynccontextmanager
+    async def slow():
+        threading.Timer(0.05, ctrl_c).start()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            log.append("left")
+        yield
+
+    with pytest.raises(Interrupted), loop.hold(slow()):
+        raise AssertionError
+    assert log == ["left"]
+
+
+def test_a_wait_ticks_when_somebody_watches():
+    ticks = []
+    with LoopThread(lambda: ticks.append(1)) as loop:
+        loop.run(asyncio.sleep(0.35))
+    assert len(ticks) >= 2
+
+
+def test_elsewhere_than_on_the_main_thread_signals_are_left_alone(loop):
+    results = []
+    thread = threading.Thread(target=lambda: results.append(loop.run(answer())))
+    thread.start()
+    thread.join()
+    assert results == ["kaito-loop"]
