@@ -40,7 +40,7 @@ async def connect(
     """
 
     def waiting(wait: Waiting) -> None:
-        reporter.status(f"retrying in {wait.delay:.0f} s: {wait.reason}")
+        reporter.retrying(wait.reason, wait.delay)
 
     async with (
         open_endpoint(backends, plugins, settings, reporter) as (backend, endpoint),

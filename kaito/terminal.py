@@ -49,12 +49,13 @@ class Terminal:
         self.color: Literal["auto", "always", "never"] = "auto"
         self._environ = environ
         self._clock = clock
-        self._dumb = environ.get("TERM") == "dumb"
+        self.is_dumb = environ.get("TERM") == "dumb"
         self._lock = threading.RLock()
         self._stdout_lost: KaitoError = OutputClosed("stdout is closed")
         self._status = ""
         self._status_since = 0.0
-        self._status_shown = False
+        self._status_shown = ""
+        self._retry_at: float | None = None
         for stream in (stdout, stderr):
             # A letter that the console does not have gets a stand-in.
             if reconfigure := getattr(stream, "reconfigure", None):
@@ -116,6 +117,20 @@ class Terminal:
             if not self._status:
                 self._status_since = self._clock()
             self._status = one_line(text)
+            self._retry_at = None
+
+    def retrying(self, reason: str, delay: float) -> None:
+        """Tell of a wait for another try: counted down in the status, or as a line where there is none.
+
+        Args:
+            delay: seconds.
+        """
+        if not self.shows_status:
+            self.note(f"retrying in {delay:.0f} s: {reason}")
+            return
+        with self._lock:
+            self.status(reason)
+            self._retry_at = self._clock() + delay
 
     def notice(self, text: str) -> None:
         """Write a line to stderr. Any thread may call."""
@@ -124,25 +139,32 @@ class Terminal:
     def tick(self) -> None:
         """Show or refresh the status, if a person looks at stderr and it has lasted :data:`PATIENCE`."""
         with self._lock:
-            elapsed = self._clock() - self._status_since
+            now = self._clock()
+            elapsed = now - self._status_since
             if not self._status or not self.shows_status or elapsed < PATIENCE:
                 return
-            line = f"{self._status} … {elapsed:.0f} s" if elapsed >= 1 else f"{self._status} …"
-            self._status_shown = True
-            self._put(_CLEAR_LINE + line[: shutil.get_terminal_size().columns - len("^C ")])
+            if self._retry_at is not None:
+                head, tail = f"retrying in {max(self._retry_at - now, 0):.0f} s: {self._status}", ""
+            else:
+                head, tail = self._status, f" … {elapsed:.0f} s" if elapsed >= 1 else " …"
+            # What the terminal writes for Ctrl-C must not wrap: only one line is taken back.
+            room = shutil.get_terminal_size().columns - len(tail) - len("^C ")
+            if (line := head[:room] + tail) != self._status_shown:
+                self._status_shown = line
+                self._put(_CLEAR_LINE + line)
 
     def clear_status(self) -> None:
         """Take the status off the screen."""
         with self._lock:
             if self._status_shown:
                 self._put(_CLEAR_LINE)
-            self._status = ""
-            self._status_shown = False
+            self._status = self._status_shown = ""
+            self._retry_at = None
 
     @property
     def shows_status(self) -> bool:
         """Whether stderr is a place for a line that comes and goes."""
-        return self.err_is_terminal and not self._dumb
+        return self.err_is_terminal and not self.is_dumb
 
     # What the streams can do
 
@@ -154,7 +176,7 @@ class Terminal:
             return False
         if self._environ.get("FORCE_COLOR"):
             return True
-        return _is_terminal(stream) and not self._dumb and _console_ready()
+        return _is_terminal(stream) and not self.is_dumb and _console_ready()
 
     def screen(self) -> Screen:
         """Return what a formatter may know of stdout."""
@@ -166,7 +188,7 @@ class Terminal:
         )
 
     def _fitting(self, text: str, stream: TextIO, is_terminal: bool) -> str:
-        if text.isascii() or not ((is_terminal and self._dumb) or not _encodes(stream, text)):
+        if text.isascii() or not ((is_terminal and self.is_dumb) or not _encodes(stream, text)):
             return text
         return _EMOJI.sub("", text)
 
@@ -174,7 +196,7 @@ class Terminal:
         with self._lock:
             if self._status_shown:
                 self._put(_CLEAR_LINE)
-                self._status_shown = False
+                self._status_shown = ""
             self._put(text)
 
     def _put(self, text: str) -> None:

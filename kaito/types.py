@@ -70,7 +70,7 @@ class Delta(Struct, kw_only=True):
 class Waiting(Struct, frozen=True, kw_only=True):
     """Stands in for a delta while an answer is held up."""
 
-    #: What is being waited for, to be shown after "retrying in 4 s: ".
+    #: Why: the server's words, or the network's.
     reason: str
     #: Seconds until the next try.
     delay: float
@@ -168,6 +168,9 @@ class Reporter(Protocol):
 
     def status(self, text: str) -> None:
         """Show `text` while it is true: one line on a terminal, gone before the answer."""
+
+    def retrying(self, reason: str, delay: float) -> None:
+        """Tell that the next try is `delay` seconds away, and why."""
 
     def notice(self, text: str) -> None:
         """Write `text` as a line of its own on stderr, terminal or not."""

@@ -11,7 +11,7 @@ from kaito.formatters.plain import Plain
 from kaito.plugins import Offered, Plugins
 from kaito.session import Session
 from kaito.terminal import Terminal
-from kaito.types import Delta, Reply, Waiting
+from kaito.types import Delta, Reply
 from kaito.untrusted import Neutraliser, neutral
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class AnswerWriter:
                 if isinstance(item, Delta):
                     drawing.add(item)
                 else:
-                    self._wait(item)
+                    self._terminal.retrying(item.reason, item.delay)
         except OutputClosed:
             raise
         except (KaitoError, Interrupted):
@@ -60,13 +60,6 @@ class AnswerWriter:
             self._terminal.note(
                 f"(cut by the limit{f' after {tokens} tokens' if tokens else ''}: --max-tokens)", dim=True
             )
-
-    def _wait(self, wait: Waiting) -> None:
-        told = f"retrying in {wait.delay:.0f} s: {wait.reason}"
-        if self._terminal.shows_status:
-            self._terminal.status(told)
-        else:
-            self._terminal.note(told)
 
 
 class _Drawing:

@@ -92,7 +92,6 @@ class Shell(cmd.Cmd):
             except EOFError:
                 stop = True
                 if self._interactive:
-                    self._terminal.aside("\n")
                     self.do_quit("")
             except KeyboardInterrupt:
                 if not self._interactive:

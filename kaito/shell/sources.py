@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from contextlib import suppress
+from types import ModuleType
 from typing import BinaryIO
 
 from kaito.errors import KaitoError, UsageError
@@ -70,31 +69,42 @@ class Prompt(Source):
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
-        self._edit = _line_editor(terminal)
+        self._readline = _readline() if terminal.in_is_terminal and terminal.out_is_terminal else None
+        self._ends_line = False
+        # A paste comes as one entry, and none of its lines as a command. Python has that off unless it is asked for.
+        if self._readline is not None and not terminal.is_dumb:
+            self._readline.parse_and_bind("set enable-bracketed-paste on")
+            # Since then GNU readline ends the prompt's line itself when input ends, if it looks out for pastes.
+            self._ends_line = getattr(self._readline, "_READLINE_RUNTIME_VERSION", 0) >= 0x801
 
     def _line(self, prompt: str) -> str:
         try:
-            return self._edit(prompt)
+            if self._terminal.in_is_terminal and self._terminal.out_is_terminal:
+                return input(prompt)
+            return self._unedited(prompt)
         except UnicodeDecodeError:
             raise UsageError("what was typed is not UTF-8") from None
+        except EOFError:
+            if not self._ends_line:
+                self._terminal.aside("\n")
+            raise
         except OSError:  # the terminal has gone
             raise EOFError from None
 
-
-def _line_editor(terminal: Terminal) -> Callable[[str], str]:
-    if terminal.in_is_terminal and terminal.out_is_terminal:
-        with suppress(ImportError):
-            importlib.import_module("readline")  # `input` uses it from then on
-        return input
-
-    def plain(prompt: str) -> str:
-        terminal.aside(prompt)
-        line = terminal.stdin.readline() if terminal.stdin else ""
+    def _unedited(self, prompt: str) -> str:
+        self._terminal.aside(prompt)
+        line = self._terminal.stdin.readline() if self._terminal.stdin else ""
         if not line:
             raise EOFError
         return line.removesuffix("\n")
 
-    return plain
+
+def _readline() -> ModuleType | None:
+    """Return the module that gives `input` its line editing, where there is one."""
+    try:
+        return importlib.import_module("readline")
+    except ImportError:
+        return None
 
 
 class Script(Source):

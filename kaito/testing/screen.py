@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pyte
+
+_JOINERS = re.compile("([\u200d\ufe0e\ufe0f])")
 
 #: Lines that are kept of what has scrolled off.
 HISTORY = 10_000
@@ -28,6 +31,21 @@ class Screen(pyte.HistoryScreen):
     def feed(self, data: bytes) -> None:
         """Draw what was written."""
         self._stream.feed(data)
+
+    def draw(self, data: str) -> None:
+        """Put text where the cursor is. Joiners and variation selectors go to the character before them.
+
+        pyte would drop them together with all text after them.
+        """
+        for piece in _JOINERS.split(data):
+            if not _JOINERS.fullmatch(piece):
+                super().draw(piece)
+                continue
+            line, column = self.buffer[self.cursor.y], self.cursor.x - 1
+            if column >= 0 and not line[column].data:  # the second cell of a wide character
+                column -= 1
+            if column >= 0:
+                line[column] = line[column]._replace(data=line[column].data + piece)
 
     def visible(self) -> list[str]:
         """Return the lines without the blanks at their ends and without the empty lines at the end."""

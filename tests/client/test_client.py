@@ -11,11 +11,32 @@ from contextlib import aclosing
 
 import pytest
 
-from kaito.errors import ConnectError, ForbiddenError, KaitoError, ModelError, NotFoundError, StreamError, UsageError, WindowError
+from kaito.errors import (
+    ConnectError,
+    ForbiddenError,
+    KaitoError,
+    ModelError,
+    NotFoundError,
+    StreamError,
+    UsageError,
+    WindowError,
+)
 from kaito.openai.client import ChatClient
 from kaito.openai.http import proxy_for
 from kaito.settings import Settings
-from kaito.testing import CloseBeforeHead, Cut, ErrorEvent, Gate, Hang, HtmlPage, ModelServer, Raw, Redirect, Say, Status
+from kaito.testing import (
+    CloseBeforeHead,
+    Cut,
+    ErrorEvent,
+    Gate,
+    Hang,
+    HtmlPage,
+    ModelServer,
+    Raw,
+    Redirect,
+    Say,
+    Status,
+)
 from kaito.types import ChatRequest, Delta, Endpoint, Message, ModelInfo, Usage, Waiting
 
 
@@ -156,7 +177,9 @@ def test_a_stream_may_not_be_asked_for(model_server, chat):
 
 @pytest.mark.parametrize("content_type", [None, "application/octet-stream", "text/plain"])
 def test_a_content_type_that_tells_nothing(model_server, chat, content_type):
-    model_server.enqueue(Say("Hello", content_type=content_type), Say("Hello", content_type=content_type, unstreamed=True))
+    model_server.enqueue(
+        Say("Hello", content_type=content_type), Say("Hello", content_type=content_type, unstreamed=True)
+    )
     assert [answer.content for answer in chat.turns(request(), request())] == ["Hello", "Hello"]
 
 
@@ -318,7 +341,14 @@ def test_models(model_server):
 
 @pytest.mark.parametrize(
     "step",
-    [Status(404), Status(500), Status(403), HtmlPage("Welcome"), Cut("x"), Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")],
+    [
+        Status(404),
+        Status(500),
+        Status(403),
+        HtmlPage("Welcome"),
+        Cut("x"),
+        Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"),
+    ],
 )
 def test_no_list_is_no_failure(model_server, chat, step):
     model_server.route("/v1/models", step)
@@ -439,7 +469,9 @@ def test_a_prompt_over_the_window_by_a_bound():
 
 
 def test_a_busy_server_is_tried_again(model_server, chat):
-    model_server.enqueue(Status(429, retry_after=0.05), Status(503, retry_after=0.05), Status(502, retry_after=0), Say("Hi"))
+    model_server.enqueue(
+        Status(429, retry_after=0.05), Status(503, retry_after=0.05), Status(502, retry_after=0), Say("Hi")
+    )
     assert chat.ask().content == "Hi"
     assert [wait.reason.partition(":")[0] for wait in chat.waits] == ["the server is busy"] * 3
     assert [wait.delay >= 0.05 for wait in chat.waits] == [True] * 3
@@ -541,7 +573,9 @@ def test_the_check_can_be_skipped(tls_server):
 def test_a_backend_s_own_trust(tls_server, certificate):
     context = ssl.create_default_context(cafile=certificate[0])
     assert Chat(tls_server.url, ssl=context, server_hostname="model.test").ask().content == "Hi"
-    assert "not trusted" in refusal(Chat(tls_server.url, ssl=context, server_hostname="other.test"), ConnectError).hints[2]
+    assert (
+        "not trusted" in refusal(Chat(tls_server.url, ssl=context, server_hostname="other.test"), ConnectError).hints[2]
+    )
 
 
 def test_a_file_that_is_no_certificate(model_server, tmp_path):
@@ -597,7 +631,9 @@ def test_no_proxy_for_loopback_tunnels_and_exceptions(monkeypatch, url, more):
 
 def test_a_proxy_that_cannot_be_reached(monkeypatch, refused_url):
     monkeypatch.setenv("http_proxy", refused_url.replace("http://", ""))
-    assert "that the environment names cannot be reached" in refusal(Chat("http://model.invalid"), ConnectError).hints[2]
+    assert (
+        "that the environment names cannot be reached" in refusal(Chat("http://model.invalid"), ConnectError).hints[2]
+    )
 
 
 def test_a_proxy_of_another_kind(monkeypatch):

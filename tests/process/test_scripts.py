@@ -111,7 +111,7 @@ def test_a_block_is_one_message(chat, model_server):
 def test_an_unclosed_block_is_an_error(chat, model_server):
     outcome = chat(stdin='a\n"""\nb\n')
     assert outcome.code == 2
-    assert outcome.err.endswith('is not closed\n   at stdin:2\n')
+    assert outcome.err.endswith("is not closed\n   at stdin:2\n")
     assert len(model_server.chats) == 1
 
 
@@ -126,7 +126,8 @@ def test_an_unknown_slash_command_is_not_sent(chat, model_server):
 
 
 @pytest.mark.parametrize(
-    ("line", "sent"), [("//x", "/x"), ("/etc/hosts is empty", "/etc/hosts is empty"), ("EOF", "EOF"), ("?", "?"), ("!ls", "!ls")]
+    ("line", "sent"),
+    [("//x", "/x"), ("/etc/hosts is empty", "/etc/hosts is empty"), ("EOF", "EOF"), ("?", "?"), ("!ls", "!ls")],
 )
 def test_lines_that_look_like_commands_and_are_messages(chat, model_server, line, sent):
     chat(stdin=f"{line}\n")
@@ -140,7 +141,9 @@ def test_the_slash_form_says_more(chat):
     assert outcome.code == 0
 
 
-@pytest.mark.parametrize(("keep_going", "out", "sent"), [(False, "Assistant: a\n", 2), (True, "Assistant: a\nAssistant: c\n", 3)])
+@pytest.mark.parametrize(
+    ("keep_going", "out", "sent"), [(False, "Assistant: a\n", 2), (True, "Assistant: a\nAssistant: c\n", 3)]
+)
 def test_a_failure_in_a_script(chat, model_server, keep_going, out, sent):
     model_server.enqueue(Say("a"), Status(500, {"error": {"message": "engine died"}}))
     outcome = chat(*["--keep-going"] * keep_going, stdin="a\nb\nc\n")
@@ -360,7 +363,14 @@ def start(*arguments, **options):
 def test_a_closed_pipe_ends_it_silently(model_server):
     model_server.default = Say("word " * 100_000)
     process = start(
-        "chat", "--endpoint", model_server.url, "-m", "x", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        "chat",
+        "--endpoint",
+        model_server.url,
+        "-m",
+        "x",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     assert process.stdout.read(11) == b"Assistant: "
     process.stdout.close()
@@ -369,7 +379,9 @@ def test_a_closed_pipe_ends_it_silently(model_server):
     process.stderr.close()
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["chat", "--help"], ["plugins"], ["chat", "--endpoint", "URL", "-m", "x"]])
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["--help"], ["chat", "--help"], ["plugins"], ["chat", "--endpoint", "URL", "-m", "x"]]
+)
 def test_no_stdout_at_all(model_server, arguments):
     arguments = [model_server.url if argument == "URL" else argument for argument in arguments]
     command = subprocess.list2cmdline(kaito_command(*arguments))
@@ -380,7 +392,16 @@ def test_no_stdout_at_all(model_server, arguments):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
 def test_a_full_disk_is_told(model_server):
     with open("/dev/full", "wb") as full:
-        process = start("chat", "--endpoint", model_server.url, "-m", "x", stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE)
+        process = start(
+            "chat",
+            "--endpoint",
+            model_server.url,
+            "-m",
+            "x",
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+        )
         _, err = process.communicate(timeout=30)
     assert err.decode() == "❌ Error: Cannot write to stdout: No space left on device\n"
     assert process.returncode == 1
@@ -395,7 +416,9 @@ def test_no_stdin_at_all(model_server):
 def test_ctrl_c_ends_a_script(model_server):
     gate = Gate()
     model_server.enqueue(Say(chunks=["half ", gate, "rest"]))
-    process = start("chat", "--endpoint", model_server.url, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = start(
+        "chat", "--endpoint", model_server.url, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     process.stdin.write(b"a\nb\n")
     process.stdin.flush()
     assert process.stdout.read(16) == b"Assistant: half "
@@ -408,7 +431,16 @@ def test_ctrl_c_ends_a_script(model_server):
 
 def test_ctrl_c_before_the_first_token(model_server):
     model_server.enqueue(Hang())
-    process = start("chat", "--endpoint", model_server.url, "-m", "x", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = start(
+        "chat",
+        "--endpoint",
+        model_server.url,
+        "-m",
+        "x",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     model_server.wait_for_chats(1)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
@@ -417,7 +449,16 @@ def test_ctrl_c_before_the_first_token(model_server):
 
 def test_ctrl_c_while_connecting(model_server):
     model_server.route("/v1/models", Hang())
-    process = start("chat", "--endpoint", model_server.url, "-m", "x", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = start(
+        "chat",
+        "--endpoint",
+        model_server.url,
+        "-m",
+        "x",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     model_server.wait_for_requests(1)
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=30) == (b"", b"")
@@ -425,7 +466,9 @@ def test_ctrl_c_while_connecting(model_server):
 
 
 def test_ctrl_c_while_a_script_waits_for_its_next_line(model_server):
-    process = start("chat", "--endpoint", model_server.url, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = start(
+        "chat", "--endpoint", model_server.url, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     process.stdin.write(b"a\n")
     process.stdin.flush()
     assert process.stdout.readline() == b"Assistant: a\n"
@@ -479,7 +522,5 @@ def test_it_runs_as_a_kubectl_plugin(model_server, tmp_path):
     plugin.chmod(0o755)
     done = subprocess.run([plugin, "--help"], env=environment({}), capture_output=True, text=True, check=True)
     assert "kubectl kaito chat --workspace-name my-llama" in done.stdout
-    done = subprocess.run(
-        [plugin, "chat", "--nope"], env=environment({}), capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([plugin, "chat", "--nope"], env=environment({}), capture_output=True, text=True, check=False)
     assert "See 'kubectl kaito chat --help'" in done.stderr

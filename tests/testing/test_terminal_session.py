@@ -360,3 +360,9 @@ def test_what_it_started_ends_with_it(terminal):
             return
         time.sleep(0.05)
     pytest.fail("the child still runs")
+
+
+def test_joined_characters_take_nothing_with_them(terminal):
+    session = terminal([sys.executable, "-c", "print('\U0001f5d1\ufe0f gone, \U0001f469\u200d\U0001f4bb here')"])
+    assert session.wait_exit() == 0
+    assert session.transcript == "\U0001f5d1\ufe0f gone, \U0001f469\u200d\U0001f4bb here"

@@ -89,7 +89,8 @@ def test_a_byte_that_is_no_utf8_spoils_one_character():
 
 
 @pytest.mark.parametrize(
-    "data", [b"nonsense", b"[1,2]", b'"text"', b'{"choices":[{"delta":{"content":5}}]}', b'{"a":1},{"b":2}', b"[" * 5000]
+    "data",
+    [b"nonsense", b"[1,2]", b'"text"', b'{"choices":[{"delta":{"content":5}}]}', b'{"a":1},{"b":2}', b"[" * 5000],
 )
 def test_what_is_no_chunk_is_refused(data):
     with pytest.raises(MalformedError):
@@ -99,7 +100,9 @@ def test_what_is_no_chunk_is_refused(data):
 def test_a_whole_answer_of_a_server_that_does_not_stream():
     body = {
         "model": "m",
-        "choices": [{"message": {"role": "assistant", "content": "Hello", "reasoning_content": "hm"}, "finish_reason": "stop"}],
+        "choices": [
+            {"message": {"role": "assistant", "content": "Hello", "reasoning_content": "hm"}, "finish_reason": "stop"}
+        ],
         "usage": {"prompt_tokens": 1, "completion_tokens": 1},
     }
     decoder = AnswerDecoder()

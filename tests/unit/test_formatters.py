@@ -44,7 +44,12 @@ def test_plain_when_the_answer_breaks_off(pieces, shown):
 
 def test_each_piece_is_shown_when_it_comes():
     formatter = Plain(Screen())
-    assert [formatter.feed(Delta(content=piece)) for piece in ("\n", "a", " b\n", "c")] == ["", "Assistant: a", " b", "\nc"]
+    assert [formatter.feed(Delta(content=piece)) for piece in ("\n", "a", " b\n", "c")] == [
+        "",
+        "Assistant: a",
+        " b",
+        "\nc",
+    ]
 
 
 def test_reasoning_is_left_out_of_piped_output():
@@ -68,7 +73,9 @@ def test_plain_shows_the_answer_without_its_edges(pieces):
 
 
 def reply(**more):
-    return Reply(**{"content": "Hi", "model": "m", "finish_reason": "stop", "first_token_s": 0.1, "total_s": 0.25, **more})
+    return Reply(
+        **{"content": "Hi", "model": "m", "finish_reason": "stop", "first_token_s": 0.1, "total_s": 0.25, **more}
+    )
 
 
 def test_json():

@@ -181,11 +181,18 @@ def test_a_request_can_be_changed():
 def test_each_plugin_sees_what_the_one_before_made():
     plugins = Plugins(lambda words: None)
     for name in "ab":
-        plugins.add(hooks(kaito_request=lambda request, n=name: request.replace(model=(request.model or "") + n)), name, "d", "1")
+        plugins.add(
+            hooks(kaito_request=lambda request, n=name: request.replace(model=(request.model or "") + n)),
+            name,
+            "d",
+            "1",
+        )
     assert plugins.request(REQUEST, SETTINGS).model == "ab"
 
 
-@pytest.mark.parametrize(("result", "told"), [(ValueError("boom"), "ValueError: boom"), ("text", "returned no request")])
+@pytest.mark.parametrize(
+    ("result", "told"), [(ValueError("boom"), "ValueError: boom"), ("text", "returned no request")]
+)
 def test_a_redaction_that_fails_lets_nothing_through(result, told):
     def fail(request):
         if isinstance(result, Exception):

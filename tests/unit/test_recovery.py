@@ -18,7 +18,9 @@ def recovery(habits):
 
 
 def make(habits, max_tokens=1024):
-    return Recovery(habits, "http://x/chat/completions", model="m", max_tokens=max_tokens, now=100.0, jitter=lambda: 1.0)
+    return Recovery(
+        habits, "http://x/chat/completions", model="m", max_tokens=max_tokens, now=100.0, jitter=lambda: 1.0
+    )
 
 
 def refused(kind, status=400, **more):

@@ -24,7 +24,10 @@ def vllm(words, **more):
     ("body", "prompt", "exact", "window"),
     [
         pytest.param(
-            vllm(f"{LIMIT}. However, your prompt contains at least 2049 input tokens. Please reduce", param="input_tokens"),
+            vllm(
+                f"{LIMIT}. However, your prompt contains at least 2049 input tokens. Please reduce",
+                param="input_tokens",
+            ),
             2049,
             False,
             2048,
@@ -104,7 +107,10 @@ def vllm(words, **more):
             id="llama.cpp behind something that keeps the words alone",
         ),
         pytest.param(
-            {"error": "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 4000 `inputs` tokens and 1024", "type": "v"},
+            {
+                "error": "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 4000 `inputs` tokens and 1024",
+                "type": "v",
+            },
             4000,
             True,
             4096,
@@ -139,7 +145,12 @@ def test_the_window_s_numbers_are_read(body, prompt, exact, window):
             "The model `x` does not exist.",
         ),
         (404, {"error": {"message": "gone", "code": "model_not_found"}}, Kind.MODEL_UNKNOWN, "gone"),
-        (429, {"error": {"message": "Too many requests", "code": "rate_limit_exceeded"}}, Kind.BUSY, "Too many requests"),
+        (
+            429,
+            {"error": {"message": "Too many requests", "code": "rate_limit_exceeded"}},
+            Kind.BUSY,
+            "Too many requests",
+        ),
         (502, b"<html><h1>502 Bad Gateway</h1>", Kind.BUSY, "502 Bad Gateway"),
         (
             503,
@@ -150,7 +161,12 @@ def test_the_window_s_numbers_are_read(body, prompt, exact, window):
         (401, {"error": "Unauthorized"}, Kind.UNAUTHORIZED, "Unauthorized"),
         (403, b"RBAC: access denied", Kind.FORBIDDEN, "RBAC: access denied"),
         (400, vllm("Unknown field: stream_options"), Kind.USAGE_ASKED, "Unknown field: stream_options"),
-        (422, {"detail": [{"loc": ["body"], "msg": "stream_options: extra"}]}, Kind.USAGE_ASKED, "stream_options: extra"),
+        (
+            422,
+            {"detail": [{"loc": ["body"], "msg": "stream_options: extra"}]},
+            Kind.USAGE_ASKED,
+            "stream_options: extra",
+        ),
         (400, vllm("temperature must be at most 2"), Kind.OTHER, "temperature must be at most 2"),
         (500, b"", Kind.OTHER, "no reason given"),
         (200, b"<!DOCTYPE html><title>Sign &amp; in</title>", Kind.NOT_THE_MODEL, "Sign & in"),
@@ -193,7 +209,14 @@ def test_no_body_breaks_it(status, body):
     assert read_refusal(status, {}, body).words
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=9), lambda inner: st.lists(inner, max_size=3)
-                    | st.dictionaries(st.sampled_from(["error", "message", "detail", "msg"]), inner, max_size=3)))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=9),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["error", "message", "detail", "msg"]), inner, max_size=3)
+        ),
+    )
+)
 def test_no_error_object_breaks_it(value):
     assert "\n" not in error_message(value)

@@ -73,7 +73,22 @@ def test_an_event_without_end_is_refused(monkeypatch):
 
 _pieces = st.lists(
     st.sampled_from(
-        [b"data: ", b"data:", b"data", b": c", b"event: e", b"id", b"\n", b"\r", b"\r\n", b"\n\n", b"x", b"{}", b" ", b":"]
+        [
+            b"data: ",
+            b"data:",
+            b"data",
+            b": c",
+            b"event: e",
+            b"id",
+            b"\n",
+            b"\r",
+            b"\r\n",
+            b"\n\n",
+            b"x",
+            b"{}",
+            b" ",
+            b":",
+        ]
     ),
     max_size=40,
 )

@@ -120,7 +120,9 @@ class Failing(Stream):
         raise self.error
 
 
-@pytest.mark.parametrize("error", [BrokenPipeError(errno.EPIPE, "broken"), ValueError("closed"), OSError(errno.EBADF, "bad")])
+@pytest.mark.parametrize(
+    "error", [BrokenPipeError(errno.EPIPE, "broken"), ValueError("closed"), OSError(errno.EBADF, "bad")]
+)
 def test_a_closed_stdout(error):
     terminal = make(out=Failing(error))
     with pytest.raises(OutputClosed) as caught:
@@ -169,6 +171,25 @@ def test_a_wait_is_explained_when_it_lasts_and_gone_before_the_answer():
     assert terminal.stderr.text == "\r\x1b[Kconnecting now …\r\x1b[Kconnecting now … 4 s\r\x1b[K"
 
 
+def test_a_wait_for_another_try_is_counted_down():
+    clock = Clock()
+    terminal = make(err=Stream(terminal=True), clock=clock)
+    terminal.retrying("busy", 4.0)
+    for clock.now in (0.3, 0.4, 1.0, 5.0):
+        terminal.tick()
+    terminal.status("waiting")
+    terminal.tick()
+    assert terminal.stderr.text.split("\r\x1b[K") == [
+        "", "retrying in 4 s: busy", "retrying in 3 s: busy", "retrying in 0 s: busy", "waiting … 5 s"
+    ]  # fmt: skip
+
+
+def test_a_wait_for_another_try_is_a_line_elsewhere():
+    terminal = make()
+    terminal.retrying("busy", 4.0)
+    assert terminal.stderr.text == "retrying in 4 s: busy\n"
+
+
 def test_a_quick_answer_shows_no_status():
     clock = Clock()
     terminal = make(err=Stream(terminal=True), clock=clock)
@@ -188,9 +209,7 @@ def test_a_notice_takes_the_place_of_the_status():
     terminal.notice("Downloaded")
     terminal.tick()
     terminal.clear_status()
-    assert terminal.stderr.text == (
-        "\r\x1b[Kdownloading … 1 s\r\x1b[KDownloaded\n\r\x1b[Kdownloading … 1 s\r\x1b[K"
-    )
+    assert terminal.stderr.text == ("\r\x1b[Kdownloading … 1 s\r\x1b[KDownloaded\n\r\x1b[Kdownloading … 1 s\r\x1b[K")
 
 
 @pytest.mark.parametrize(("is_terminal", "environ"), [(False, {}), (True, {"TERM": "dumb"})])
@@ -210,7 +229,7 @@ def test_a_long_status_leaves_room_for_ctrl_c(monkeypatch):
     terminal.status("x" * 50)
     clock.now = 0.5
     terminal.tick()
-    assert terminal.stderr.text == "\r\x1b[K" + "x" * 17
+    assert terminal.stderr.text == "\r\x1b[K" + "x" * 15 + " …"
 
 
 def test_what_belongs_to_a_person_goes_where_the_person_looks():

@@ -54,7 +54,28 @@ def test_one_line():
 
 
 _hostile = st.lists(
-    st.sampled_from(["\x1b", "[", "]", "P", "\\", "\x07", "\x9b", "\x9d", "\x9c", "31", "m", ";", "a", "é", "\n", "\u202e", "(", " "])
+    st.sampled_from(
+        [
+            "\x1b",
+            "[",
+            "]",
+            "P",
+            "\\",
+            "\x07",
+            "\x9b",
+            "\x9d",
+            "\x9c",
+            "31",
+            "m",
+            ";",
+            "a",
+            "é",
+            "\n",
+            "\u202e",
+            "(",
+            " ",
+        ]
+    )
     | st.characters(),
     max_size=60,
 ).map("".join)
