@@ -48,6 +48,14 @@ def request(text="Hi", **more):
     return ChatRequest(**{"messages": (Message("user", text),), "max_tokens": 1024, "temperature": 0.7, **more})
 
 
+async def said(client):
+    """Yield the text of one turn, piece by piece."""
+    async with aclosing(client.stream(request())) as items:
+        async for item in items:
+            assert isinstance(item, Delta)
+            yield item.content
+
+
 class Chat:
     """What one client yields, turn after turn."""
 
@@ -143,13 +151,12 @@ def test_pieces_come_one_by_one(model_server):
     model_server.enqueue(Say(chunks=["Hel", gate, "lo"]))
 
     async def first_then_rest():
-        async with ChatClient(endpoint(model_server.url), Settings()) as client:
-            async with aclosing(client.stream(request())) as items:
-                first = ""
-                while not first:
-                    first = (await anext(items)).content
-                gate.open()
-                return first, "".join([item.content async for item in items])
+        async with ChatClient(endpoint(model_server.url), Settings()) as client, aclosing(said(client)) as pieces:
+            first = ""
+            while not first:
+                first = await anext(pieces)
+            gate.open()
+            return first, "".join([piece async for piece in pieces])
 
     assert asyncio.run(first_then_rest()) == ("Hel", "lo")
 
@@ -217,8 +224,8 @@ def test_a_cut_answer(model_server, how):
 
     async def ask():
         async with ChatClient(endpoint(model_server.url), Settings()) as client:
-            async for item in client.stream(request()):
-                got.append(item.content)
+            async for piece in said(client):
+                got.append(piece)
 
     with pytest.raises(StreamError, match="The answer broke off"):
         asyncio.run(ask())
@@ -265,9 +272,11 @@ def test_closing_the_stream_closes_the_connection(model_server):
     model_server.enqueue(Say(chunks=["word "] * 100, delay=0.1))
 
     async def leave():
-        async with ChatClient(endpoint(model_server.url), Settings()) as client:
-            async with aclosing(client.stream(request())) as items:
-                await anext(items)
+        async with (
+            ChatClient(endpoint(model_server.url), Settings()) as client,
+            aclosing(client.stream(request())) as items,
+        ):
+            await anext(items)
 
     asyncio.run(leave())
     model_server.wait_for_disconnect(timeout=5)
@@ -302,7 +311,7 @@ def test_the_model_list_tells_the_path_too():
         async def both():
             async with ChatClient(endpoint(server.url), Settings()) as client:
                 await client.models(print)
-                return [item.content async for item in client.stream(request())]
+                return [piece async for piece in said(client)]
 
         asyncio.run(both())
         assert [one.path for one in server.requests] == ["/v1/models", "/models", "/chat/completions"]

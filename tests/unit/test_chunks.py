@@ -1,5 +1,6 @@
 """Events of a chat completion, as servers send them and as they should not."""
 
+import contextlib
 import json
 
 import pytest
@@ -124,7 +125,5 @@ def test_text_comes_through_whatever_it_is(pieces):
 
 @given(st.lists(st.binary(max_size=60), max_size=5))
 def test_no_events_break_it(events):
-    try:
+    with contextlib.suppress(MalformedError):
         AnswerDecoder().decode(events)
-    except MalformedError:
-        pass

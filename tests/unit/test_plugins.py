@@ -212,7 +212,7 @@ def test_a_plugin_may_refuse_a_request():
     def refuse(request):
         raise KaitoError("No secrets here")
 
-    with pytest.raises(KaitoError, match="^No secrets here$"):
+    with pytest.raises(KaitoError, match=r"^No secrets here$"):
         with_hooks(kaito_request=refuse).request(REQUEST, SETTINGS)
 
 
@@ -283,9 +283,10 @@ assert "importlib.metadata" not in sys.modules
 
 def _with_path(code):
     """Have kaito and what it needs on the path, without a distribution that has plugins."""
-    import kaito
     import msgspec
     import pluggy
+
+    import kaito
 
     folders = {module.__path__[0].rpartition("/")[0] for module in (kaito, msgspec, pluggy)}
     finder = f"import sys\nsys.path[:0] = {sorted(folders)!r}\n"

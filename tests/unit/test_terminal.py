@@ -13,7 +13,8 @@ class Stream(io.TextIOWrapper):
     """A stream of a chosen encoding that may say it is a terminal."""
 
     def __init__(self, *, terminal=False, encoding="utf-8"):
-        super().__init__(io.BytesIO(), encoding=encoding, newline="\n")
+        self._bytes = io.BytesIO()
+        super().__init__(self._bytes, encoding=encoding, newline="\n")
         self._terminal = terminal
 
     def isatty(self):
@@ -22,7 +23,7 @@ class Stream(io.TextIOWrapper):
     @property
     def text(self):
         self.flush()
-        return self.buffer.getvalue().decode(self.encoding)
+        return self._bytes.getvalue().decode(self.encoding)
 
 
 class Clock:
