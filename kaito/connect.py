@@ -1,4 +1,4 @@
-"""Choosing the way in: the backend that was named, or the best way that all of them find."""
+"""Finding the way in: what the backend that was named offers, or the best that all of them find."""
 
 from __future__ import annotations
 
@@ -7,43 +7,11 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from kaito.errors import ConnectError, ForbiddenError, KaitoError, UsageError
+from kaito.errors import ConnectError, ForbiddenError, KaitoError
 from kaito.hookspecs import Backend
 from kaito.plugins import Offered, Plugins
 from kaito.settings import Settings
 from kaito.types import Candidate, Endpoint, Reporter, Target
-
-
-def choose_backends(plugins: Plugins, settings: Settings) -> Mapping[str, Offered[Backend]]:
-    """Return the backends to ask: one that was named, the one for `--endpoint`, or all.
-
-    Raises:
-        UsageError: there is none of that name, or it needs a workspace and none was given.
-    """
-    offered = plugins.backends(settings)
-    name = settings.backend
-    if settings.target.endpoint is not None:
-        if name not in ("auto", "url"):
-            raise UsageError(f"--backend: '{name}' does not go with --endpoint")
-        name = "url"
-    elif name == "url":
-        raise UsageError("--backend: 'url' needs --endpoint URL")
-    if name == "auto":
-        if settings.target.workspace is None:
-            raise UsageError(*_NO_WORKSPACE)
-        return offered
-    if name not in offered:
-        hint = "It comes with the distribution kaito-local" if name == "local" else "See 'kaito plugins'"
-        raise UsageError(f"--backend: '{name}' is not one of auto, {', '.join(sorted(offered))}", hint)
-    if settings.target.workspace is None and getattr(offered[name].value, "needs_workspace", True):
-        raise UsageError(*_NO_WORKSPACE)
-    return {name: offered[name]}
-
-
-_NO_WORKSPACE = (
-    "--workspace-name is required",
-    "Without a cluster, --endpoint URL or --backend local lead to a model, too",
-)
 
 
 @asynccontextmanager

@@ -12,10 +12,10 @@ from typing import TextIO
 
 from kaito import settings as defaults
 from kaito.cli import flags
+from kaito.cli.backends import choose_backends
 from kaito.cli.invocation import Invocation
 from kaito.cli.options import add_cluster_flags, add_endpoint_flags, add_plugin_flags, add_shared_flags, settings_from
 from kaito.cli.parser import Parser
-from kaito.connect import choose_backends
 from kaito.errors import ExitCode, KaitoError, UsageError
 from kaito.shell.sources import Script
 from kaito.terminal import Terminal

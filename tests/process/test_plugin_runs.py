@@ -1,0 +1,305 @@
+"""Plugins in the process: what they add, and what a bad one costs."""
+
+import json
+
+import pytest
+
+from kaito.testing import Say
+
+FORMATTER = '''
+from kaito import hookimpl
+
+class Odd:
+    """Odd."""
+    name = "odd"
+    raw = False
+    def __init__(self, screen):
+        {init}
+    def feed(self, delta):
+        {feed}
+    def finish(self, reply):
+        {finish}
+
+@hookimpl
+def kaito_formatters():
+    return [Odd]
+'''
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    def plugin(source, name="mine"):
+        file = tmp_path / f"{name}.py"
+        file.write_text(source)
+        return str(file)
+
+    return plugin
+
+
+@pytest.fixture
+def chat(kaito, model_server):
+    def chat(*arguments, **options):
+        return kaito("chat", "--endpoint", model_server.url, *arguments, **options)
+
+    return chat
+
+
+def test_a_formatter(chat, plugin, model_server):
+    model_server.enqueue(Say("safe\x1b[31m"))
+    source = FORMATTER.format(
+        init="pass", feed="return repr(delta.content)", finish="return '|' + repr(reply.content) + '\\n'"
+    )
+    outcome = chat("--plugin", plugin(source), "-o", "odd", "-m", "x")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "'safe'|'safe'\n", "")
+
+
+@pytest.mark.parametrize(
+    ("broken", "out"),
+    [
+        ({"init": "raise ValueError('boom')"}, "Assistant: one two\n"),
+        ({"feed": "raise ValueError('boom')"}, "Assistant: one two\n"),
+        ({"finish": "raise ValueError('boom')"}, "one two\nAssistant: one two\n"),
+    ],
+)
+def test_a_formatter_that_fails_is_named_and_the_answer_is_shown(chat, plugin, model_server, broken, out):
+    model_server.enqueue(Say("one two"))
+    source = FORMATTER.format(**{"init": "pass", "feed": "return delta.content", "finish": "return '\\n'", **broken})
+    name = plugin(source)
+    outcome = chat("--plugin", name, "-o", "odd", "-m", "x")
+    assert (outcome.code, outcome.out) == (0, out)
+    assert f"Plugin 'mine' ({name}) failed in" in outcome.err
+    assert "ValueError: boom" in outcome.err
+
+
+REDACT = """
+from kaito import hookimpl
+
+@hookimpl
+def kaito_add_options(command, options):
+    options.add("--redact", metavar="WORD", help="Hide a word")
+    options.add("--shout", switch=True, help="Shout")
+    options.add("--times", parse=int, default=1, help="How often")
+
+@hookimpl
+def kaito_request(request, settings):
+    word = settings.option("redact")
+    messages = [type(one)(one.role, one.content.replace(word, "***") * settings.option("times")) for one in request.messages]
+    return request.replace(messages=tuple(messages))
+
+@hookimpl
+def kaito_reply(request, reply, settings):
+    import sys
+    print("seen:", request.messages[-1].content, reply.content, settings.option("shout"), file=sys.stderr)
+"""
+
+
+def test_flags_requests_and_replies(chat, plugin, model_server):
+    outcome = chat("--plugin", plugin(REDACT), "--redact", "secret", "--shout", stdin="my secret\nagain\n")
+    assert outcome.code == 0
+    assert outcome.out == "Assistant: my ***\nAssistant: again\n"
+    assert outcome.err == "seen: my *** my *** True\nseen: again again True\n"
+    assert [message["content"] for message in model_server.chats[-1].messages] == ["my ***", "my ***", "again"]
+
+
+def test_a_plugin_s_flags_are_in_the_help_and_are_checked(chat, kaito, plugin):
+    name = plugin(REDACT)
+    outcome = kaito("chat", "--plugin", name, "--help")
+    assert f"Flags of plugin 'mine' ({name}):\n      --redact WORD" in outcome.out
+    outcome = chat("--plugin", name, "--times", "x", "-m", "y")
+    assert outcome.code == 2
+    assert "--times: 'x': invalid literal" in outcome.err
+
+
+@pytest.mark.parametrize("flag", ["--temperature", "temperature", "--bad flag", "-x"])
+def test_a_flag_that_cannot_be_is_the_plugin_s_fault(chat, plugin, flag):
+    source = f"from kaito import hookimpl\n@hookimpl\ndef kaito_add_options(options): options.add({flag!r}, help='x')\n"
+    outcome = chat("--plugin", plugin(source), "-m", "x")
+    assert (outcome.code, outcome.out) == (0, "Assistant: x\n")
+    assert "is skipped: kaito_add_options: ValueError:" in outcome.err
+
+
+def test_a_redaction_that_fails_lets_nothing_through(chat, plugin, model_server):
+    source = "from kaito import hookimpl\n@hookimpl\ndef kaito_request(request): raise ValueError('boom')\n"
+    outcome = chat("--plugin", plugin(source), "-m", "x")
+    assert outcome.code == 1
+    assert "the message was not sent: ValueError: boom" in outcome.err
+    assert model_server.chats == []
+
+
+COMMANDS = '''
+from kaito import hookimpl
+from kaito.errors import KaitoError
+from kaito.types import SlashCommand
+
+def shout(arguments, shell):
+    """Send a message in capitals."""
+    shell.ask(arguments.upper())
+
+def fail(arguments, shell):
+    raise ValueError("boom")
+
+def refuse(arguments, shell):
+    raise KaitoError("Not today", "Try tomorrow")
+
+def look(arguments, shell):
+    shell.write(f"{len(shell.conversation)} messages\\x1b[2J\\n")
+    shell.notice("looked")
+
+@hookimpl
+def kaito_slash_commands(settings):
+    return [
+        SlashCommand(name="shout", run=shout, arguments="TEXT"),
+        SlashCommand(name="fail", run=fail),
+        SlashCommand(name="refuse", run=refuse),
+        SlashCommand(name="look", run=look, summary="Look"),
+        SlashCommand(name="write-it", run=look, touches_files=True),
+    ]
+'''
+
+
+def test_slash_commands(chat, plugin):
+    outcome = chat(
+        "--plugin", plugin(COMMANDS), "--keep-going", stdin="/shout hi there\n/look\n/FAIL x\n/refuse\n/help\n"
+    )
+    assert outcome.out.startswith("Assistant: HI THERE\n2 messages\n")
+    assert "  /shout TEXT  Send a message in capitals.\n" in outcome.out
+    assert "looked\n" in outcome.err
+    assert "failed in /fail: ValueError: boom\n   at stdin:3\n" in outcome.err
+    assert "❌ Error: Not today\n   Try tomorrow\n   at stdin:4\n" in outcome.err
+    assert outcome.code == 1
+
+
+def test_commands_that_touch_files_do_not_come_from_a_pipe(chat, plugin, tmp_path):
+    name = plugin(COMMANDS)
+    outcome = chat("--plugin", name, stdin="/write-it x\n")
+    assert outcome.code == 2
+    assert "/write-it works at a prompt and in --script FILE, not from a pipe" in outcome.err
+    script = tmp_path / "script"
+    script.write_text("/write-it x\n")
+    assert chat("--plugin", name, "--script", str(script)).out == "0 messages\n"
+
+
+BACKEND = """
+from contextlib import asynccontextmanager
+from kaito import hookimpl
+from kaito.errors import ForbiddenError, KaitoError
+from kaito.types import Candidate, Endpoint
+
+class Lab:
+    def __init__(self, name, rank, discover=None, opened=None):
+        self.name, self.rank, self.needs_workspace = name, rank, True
+        self._discover, self._opened = discover, opened
+    async def discover(self, target, reporter):
+        if self._discover: raise self._discover
+        return [Candidate(backend=self.name, url="http://" + self.name, rank=self.rank)]
+    @asynccontextmanager
+    async def open(self, candidate, reporter):
+        reporter.status("opening")
+        if self._opened: raise self._opened
+        yield Endpoint(url="URL", shown_url="URL/chat/completions", label=candidate.backend, preset="a-preset")
+
+@hookimpl
+def kaito_backends():
+    return [BACKENDS]
+"""
+
+
+def backends(plugin, url, *made):
+    return plugin(BACKEND.replace("URL", url).replace("BACKENDS", ", ".join(made)))
+
+
+def test_the_best_way_in_is_taken_and_the_next_when_it_fails(kaito, plugin, model_server):
+    name = backends(
+        plugin,
+        model_server.url,
+        "Lab('third', 30)",
+        "Lab('second', 20)",
+        "Lab('first', 10, opened=KaitoError('no route'))",
+        "Lab('broken', 1, discover=ValueError('boom'))",
+        "Lab('by-name', None)",
+    )
+    arguments = ["chat", "--workspace-name", "w", "--plugin", name]
+    outcome = kaito(*arguments, "--verbose", stdin="hi\nstatus\n")
+    assert outcome.code == 0
+    assert "  Workspace: second\n" in outcome.out
+    for told in (
+        "url: does not apply (",
+        f"broken: no way in: Plugin 'mine' ({name}) failed in discover: ValueError: boom (",
+        "first: not opened: no route (",
+        f"second: opened {model_server.url} (",
+    ):
+        assert told in outcome.err
+    assert "Workspace: by-name" in kaito(*arguments, "--backend", "by-name", stdin="status\n").out
+
+
+def test_no_way_in_tells_what_was_tried(kaito, plugin):
+    name = backends(
+        plugin, "x", "Lab('a', 1, opened=KaitoError('no route'))", "Lab('b', 2, discover=KaitoError('no pod'))"
+    )
+    outcome = kaito("chat", "--workspace-name", "w", "-n", "ns", "--plugin", name, "-m", "x")
+    assert outcome.code == 4
+    assert outcome.err.startswith(
+        "❌ Error: Unable to connect to workspace endpoint\n"
+        "   Endpoint: http://w.ns.svc.cluster.local/chat/completions\n"
+        "   Please check if the workspace is running and accessible\n"
+        "   b: no pod\n"
+        "   a: no route\n"
+    )
+
+
+def test_every_way_forbidden(kaito, plugin):
+    name = backends(plugin, "x", "Lab('a', 1, opened=ForbiddenError('no rights'))")
+    outcome = kaito("chat", "--workspace-name", "w", "--plugin", name, "-m", "x")
+    assert outcome.code == 5
+    assert "Every way to the workspace's endpoint is forbidden\n   a: no rights\n" in outcome.err
+
+
+def test_a_backend_that_was_named_speaks_for_itself(kaito, plugin):
+    name = backends(plugin, "x", "Lab('a', 1, opened=KaitoError('no route', 'Dig one'))")
+    outcome = kaito("chat", "--workspace-name", "w", "--plugin", name, "--backend", "a", "-m", "x")
+    assert (outcome.code, outcome.err) == (1, "❌ Error: no route\n   Dig one\n")
+    outcome = kaito("chat", "--plugin", name, "--backend", "a", "-m", "x")
+    assert (outcome.code, "--workspace-name is required" in outcome.err) == (2, True)
+
+
+def test_a_preset_names_the_model_and_is_not_asked_for(kaito, plugin, model_server):
+    model_server.list_models = False
+    name = backends(plugin, model_server.url, "Lab('a', 1)")
+    outcome = kaito("chat", "--workspace-name", "w", "--plugin", name, stdin="status\nhi\n")
+    assert "  Model: a-preset\n" in outcome.out
+    assert "model" not in model_server.chats[0].body
+
+
+# kaito plugins
+
+
+def test_the_list(kaito, plugin):
+    good, bad = plugin(COMMANDS, "good"), plugin("raise ValueError('boom')", "bad")
+    outcome = kaito("plugins", "--plugin", good, "--plugin", bad)
+    assert outcome.code == 0
+    assert outcome.err == f"Plugin 'bad' ({bad}) is skipped: ValueError: boom\n"
+    rows = [line.split(maxsplit=3) for line in outcome.out.splitlines()]
+    assert rows[0] == ["NAME", "DISTRIBUTION", "VERSION", "PROVIDES"]
+    assert rows[1][:2] == ["url", "kaito"]
+    assert [row[0] for row in rows if row[1:2] == [good]] == ["good"]
+    assert "command shout, command fail, command refuse, command look, command write-it" in outcome.out
+    assert "skipped\n" in outcome.out
+    assert "! ValueError: boom\n" in outcome.out
+
+
+def test_the_list_as_json(kaito, plugin):
+    outcome = kaito("plugins", "-o", "json", "--plugin", plugin(REDACT))
+    listed = json.loads(outcome.out)
+    assert listed[0]["provides"] == ["backend url"]
+    assert listed[-1] == {
+        "name": "mine",
+        "distribution": plugin(REDACT),
+        "version": "",
+        "provides": ["hook kaito_reply", "hook kaito_request", "flag --redact", "flag --shout", "flag --times"],
+        "faults": [],
+        "loaded": True,
+    }
+
+
+def test_the_list_refuses_other_formats(kaito):
+    assert "--output: 'xml' is not one of plain, json" in kaito("plugins", "-o", "xml").err

@@ -1,0 +1,110 @@
+"""What a start imports, and what the command says of itself."""
+
+import subprocess
+import sys
+
+import pytest
+
+import kaito as package
+from kaito.cli import _COMMANDS
+from kaito.testing.runner import environment
+
+HEAVY = [
+    "aiohttp",
+    "asyncio",
+    "importlib.metadata",
+    "kubernetes",
+    "pluggy",
+    "msgspec",
+    "colorama",
+    "argparse",
+    "readline",
+]
+
+
+def imported(*arguments, stdin=None):
+    """Return the heavy modules that a run of the command has imported."""
+    code = (
+        "import sys\n"
+        "from kaito.cli import main\n"
+        f"sys.argv[1:] = {list(arguments)!r}\n"
+        "code = main()\n"
+        f"print(code, *[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment({}), capture_output=True, text=True, check=True, input=stdin
+    )
+    return done.stderr.splitlines()[-1].split()[1:]
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["-h"], ["help"], ["version"], []])
+def test_a_look_at_the_command_imports_nothing_heavy(arguments):
+    assert imported(*arguments) == []
+
+
+def test_a_wrong_flag_is_told_before_the_network_is_imported():
+    found = imported("chat", "--temperature", "3")
+    assert "aiohttp" not in found
+    assert "asyncio" not in found
+    assert "importlib.metadata" not in found
+
+
+def test_the_help_of_a_command_does_without_the_network():
+    assert "aiohttp" not in imported("chat", "--help")
+    assert "aiohttp" not in imported("plugins")
+
+
+def test_version(kaito):
+    outcome = kaito("--version")
+    assert (outcome.code, outcome.out) == (0, f"kaito {package.__version__}\n")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["help"], []])
+def test_help_names_each_command_with_examples(kaito, arguments):
+    outcome = kaito(*arguments)
+    assert outcome.code == 0
+    assert "Examples:" in outcome.out
+    assert all(f"\n  {name} " in outcome.out for name in _COMMANDS)
+
+
+@pytest.mark.parametrize("name", sorted(_COMMANDS))
+@pytest.mark.parametrize("form", [["{}", "--help"], ["{}", "-h"], ["help", "{}"]])
+def test_help_of_a_command(kaito, name, form):
+    outcome = kaito(*[part.format(name) for part in form])
+    assert outcome.code == 0
+    assert "Examples:" in outcome.out
+    assert f"Usage:\n  kaito {name} [flags]" in outcome.out
+    assert max(map(len, outcome.out.splitlines())) <= 120
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["caht"], "Unknown command 'caht'\n   Did you mean 'chat'?\n   See 'kaito --help'"),
+        (["zzz"], "Unknown command 'zzz'\n   See 'kaito --help'"),
+        (["--nope"], "A command is missing"),
+        (["-n", "x"], "A command is missing"),
+        (["status"], "Unknown command 'status'"),
+    ],
+)
+def test_a_wrong_command(kaito, arguments, told):
+    outcome = kaito(*arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert told in outcome.err
+
+
+def test_flags_may_stand_before_the_command(kaito, model_server):
+    outcome = kaito("--color", "always", "-n", "team-a", "chat", "--endpoint", model_server.url, "-m", "x")
+    assert (outcome.code, outcome.out) == (0, "Assistant: x\n")
+    outcome = kaito("-n", "Bad", "chat", "--endpoint", model_server.url, "-m", "x")
+    assert "--namespace: 'Bad' is not a name" in outcome.err
+
+
+def test_a_fault_of_ours_is_no_traceback(kaito, tmp_path):
+    (tmp_path / "broken.py").write_text("import kaito.cli.chat\nkaito.cli.chat._parser = None\n")
+    outcome = kaito("chat", "--plugin", str(tmp_path / "broken.py"))
+    assert outcome.code == 1
+    assert "❌ Error: This is a fault of kaito: TypeError: 'NoneType' object is not callable" in outcome.err
+    assert "Traceback" not in outcome.err
+    outcome = kaito("chat", "--verbose", "--plugin", str(tmp_path / "broken.py"))
+    assert "Traceback" in outcome.err

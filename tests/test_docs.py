@@ -1,0 +1,90 @@
+"""The documents say what is true: hooks, commands, examples."""
+
+import importlib.util
+import inspect
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import kaito
+from kaito import hookspecs
+from kaito.cli import _COMMANDS
+from kaito.errors import ExitCode
+from kaito.plugins import create_plugins
+from kaito.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PLUGINS = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+HOOKS = {name: value for name, value in vars(hookspecs).items() if name.startswith("kaito_")}
+
+
+@pytest.mark.parametrize("name", sorted(HOOKS))
+def test_each_hook_is_documented_with_its_signature(name):
+    arguments = ", ".join(inspect.signature(HOOKS[name]).parameters)
+    assert f"| `{name}({arguments})` |" in PLUGINS
+    text = inspect.getdoc(HOOKS[name])
+    assert "Called " in text
+    assert all(f"    {argument}:" in text for argument in inspect.signature(HOOKS[name]).parameters)
+
+
+@pytest.mark.parametrize("source", re.findall(r"```python\n(.+?)```", PLUGINS, re.DOTALL))
+def test_each_example_of_a_plugin_loads(source, tmp_path):
+    if "hookimpl" not in source:
+        compile(source, "example", "exec")
+        return
+    file = tmp_path / "example.py"
+    file.write_text(source)
+    warnings = []
+    plugins = create_plugins(warn=warnings.append, allowed="", named=[str(file)])
+    plugins.formatters()
+    plugins.backends(Settings())
+    plugins.slash_commands(Settings())
+    assert warnings == []
+    assert plugins.found[-1].loaded
+
+
+def test_each_command_is_in_the_readme():
+    for name in _COMMANDS:
+        assert f"kaito {name}" in README
+        assert importlib.util.find_spec(f"kaito.cli.{name}") is not None
+
+
+def test_each_exit_code_is_in_the_readme():
+    assert [int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)] == [int(code) for code in ExitCode]
+
+
+def test_ci_runs_the_readme_s_test_command():
+    [command] = re.findall(r"^## Tests\n\n    (.+)\n", README, re.MULTILINE)
+    assert "tox run" in command
+    assert "README.md" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_changelog_knows_this_version():
+    text = (ROOT / "CHANGELOG.md").read_text()
+    assert "## [Unreleased]" in text or f"## [{kaito.__version__}]" in text
+
+
+def test_a_pythonic_door():
+    assert kaito.hookimpl is hookspecs.hookimpl
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = kaito.nothing
+    assert sys.modules["kaito"].__all__ == ["__version__", "hookimpl"]
+
+
+def test_every_public_function_has_a_docstring():
+    missing = []
+    for file in (ROOT / "kaito").rglob("*.py"):
+        name = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        if name == "kaito.__main__":
+            continue
+        module = importlib.import_module(name)
+        assert module.__doc__, name
+        for attribute, value in vars(module).items():
+            if attribute.startswith("_") or getattr(value, "__module__", None) != name:
+                continue
+            if (inspect.isroutine(value) or inspect.isclass(value)) and not value.__doc__:
+                missing.append(f"{name}.{attribute}")
+    assert missing == []
