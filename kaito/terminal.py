@@ -120,13 +120,14 @@ class Terminal:
             self._retry_at = None
 
     def retrying(self, reason: str, delay: float) -> None:
-        """Tell of a wait for another try: counted down in the status, or as a line where there is none.
+        """Tell of a wait for another try: counted down in the status; where there is none as a line, if it is long.
 
         Args:
             delay: seconds.
         """
         if not self.shows_status:
-            self.note(f"retrying in {delay:.0f} s: {reason}")
+            if delay >= 1:
+                self.note(f"retrying in {delay:.0f} s: {reason}")
             return
         with self._lock:
             self.status(reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import os
 import stat
@@ -72,6 +73,8 @@ def run(call: Invocation) -> int:
         from kaito.session import Session, connect
         from kaito.shell.answer import AnswerWriter
 
+        gc.freeze()
+        gc.enable()
         answers = AnswerWriter(terminal, plugins, formatters[settings.output])
         with (
             LoopThread(terminal.tick if terminal.shows_status else None) as loop,

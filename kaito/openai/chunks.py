@@ -19,13 +19,16 @@ class MalformedError(ValueError):
     """What came is no chat completion."""
 
 
+# JSON has no cycles: none of these is worth the garbage collector's attention.
+
+
 class _Text(msgspec.Struct, gc=False):
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
 
 
-class _Choice(msgspec.Struct):
+class _Choice(msgspec.Struct, gc=False):
     delta: _Text | None = None
     #: A whole answer has this in place of `delta`.
     message: _Text | None = None
@@ -37,14 +40,14 @@ class _PromptDetails(msgspec.Struct, gc=False):
     cached_tokens: int | None = None
 
 
-class _Usage(msgspec.Struct):
+class _Usage(msgspec.Struct, gc=False):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     prompt_tokens_details: _PromptDetails | None = None
 
 
-class _Chunk(msgspec.Struct):
-    choices: list[_Choice] | None = None
+class _Chunk(msgspec.Struct, gc=False):
+    choices: tuple[_Choice, ...] | None = None
     usage: _Usage | None = None
     model: str | None = None
     error: Any = None

@@ -104,8 +104,9 @@ class Recovery:
                 self._reconnected = True
                 return Waiting(reason=words, delay=0.0)
             raise ConnectError(self._endpoint, words)
-        budget = BUSY_BUDGET if self._habits.answered else REFUSED_BUDGET
-        return self._wait(words, None, 0.25, budget, now)
+        if self._habits.answered:
+            return self._wait(words, None, 0.25, BUSY_BUDGET, now)
+        return self._wait(words, None, 0.25, REFUSED_BUDGET, now, longest=0.75)
 
     def after_refusal(self, refusal: Refusal, now: float, counted: int | None = None) -> Waiting:
         """Decide on a response that is no answer.
@@ -131,9 +132,17 @@ class Recovery:
                 return Waiting(reason=refusal.words, delay=0.0)
         raise self._error(refusal)
 
-    def _wait(self, words: str, asked: float | None, base: float, budget: float, now: float) -> Waiting:
+    def _wait(
+        self,
+        words: str,
+        asked: float | None,
+        base: float,
+        budget: float,
+        now: float,
+        longest: float = _LONGEST_DELAY,
+    ) -> Waiting:
         if asked is None:
-            delay = min(base * 2**self._tries, _LONGEST_DELAY) * self._jitter()
+            delay = min(base * 2**self._tries, longest) * self._jitter()
         else:
             # Sooner than asked is rude; and "0" must not become a storm.
             delay = max(asked, base / 4) * max(self._jitter(), 1.0)

@@ -47,17 +47,19 @@ class EventDecoder:
             if len(buffer) > MAX_EVENT:
                 raise EventTooLargeError
             return []
-        complete = bytes(buffer[:end])
+        with memoryview(buffer) as view:
+            complete = bytes(view[:end])
         del buffer[: end + 2]
         if self._first:
             self._first = False
             complete = complete.removeprefix(_BOM)
-        # Nearly all events are one line `data: …`; `_data` is for the others.
-        return [
-            event
-            for block in complete.split(b"\n\n")
-            if (event := block[6:] if block.startswith(b"data: ") and b"\n" not in block else _data(block)) is not None
-        ]
+        # What a read brings is nearly always events of one line `data: …` and nothing else: all its newlines stand
+        # between those. One cut is faster than a look at each.
+        events = complete.split(b"\n\ndata: ")
+        if complete.startswith(b"data: ") and complete.count(b"\n") == 2 * (len(events) - 1):
+            events[0] = events[0].removeprefix(b"data: ")
+            return events
+        return [event for block in complete.split(b"\n\n") if (event := _data(block)) is not None]
 
 
 def _data(block: bytes) -> bytes | None:

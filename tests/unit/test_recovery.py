@@ -41,10 +41,10 @@ def delays(decide):
 
 def test_a_refused_connection_is_given_up_within_its_budget(recovery):
     waits, elapsed, error = delays(lambda now: recovery.after_loss(Lost.REFUSED, "refused", now))
-    assert waits == [0.25, 0.5, 1.0]
+    assert waits == [0.25, 0.5, 0.75, 0.75, 0.75]
     assert elapsed <= REFUSED_BUDGET
     assert error.hints[0] == "Endpoint: http://x/chat/completions"
-    assert error.hints[2:] == ("refused", "Gave up after 4 tries in 2 s")
+    assert error.hints[2:] == ("refused", "Gave up after 6 tries in 3 s")
 
 
 def test_a_server_that_has_answered_before_is_waited_for_longer(habits, recovery):

@@ -187,6 +187,7 @@ def test_a_wait_for_another_try_is_counted_down():
 
 def test_a_wait_for_another_try_is_a_line_elsewhere():
     terminal = make()
+    terminal.retrying("busy", 0.9)
     terminal.retrying("busy", 4.0)
     assert terminal.stderr.text == "retrying in 4 s: busy\n"
 

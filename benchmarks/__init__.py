@@ -1,0 +1,1 @@
+"""kaito beside its alternatives, on this machine: `python -m benchmarks`."""

@@ -1,0 +1,1 @@
+"""What kaito is compared with: small scripts, each run in a process of its own."""

@@ -1,0 +1,23 @@
+"""The least that streams an answer: aiohttp and a loop. Run with the server's URL and a message."""
+
+import asyncio
+import json
+import sys
+
+import aiohttp
+
+
+async def main(url: str, message: str) -> None:
+    """Ask once; print the answer as it arrives."""
+    body = {"model": "bench", "messages": [{"role": "user", "content": message}], "stream": True}
+    async with aiohttp.ClientSession() as session, session.post(f"{url}/v1/chat/completions", json=body) as response:
+        response.raise_for_status()
+        async for line in response.content:
+            data = line.removeprefix(b"data: ").strip()
+            if data and data != b"[DONE]":
+                for choice in json.loads(data)["choices"]:
+                    print(choice["delta"].get("content") or "", end="", flush=True)
+    print()
+
+
+asyncio.run(main(*sys.argv[1:]))

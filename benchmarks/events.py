@@ -1,0 +1,35 @@
+"""The events of an answer, byte for byte as vLLM writes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+MODEL = "meta-llama/Llama-3.1-8B-Instruct"
+
+_WORDS = ("The", "quick", "brown", "fox", "jumps", "over", "the", "lazy", "dog", "while", "boxing", "wizards", "watch")
+_FRAME = {
+    "id": "chatcmpl-7f3a9c51d2e84b06a1c7d9e0f2b4a685",
+    "object": "chat.completion.chunk",
+    "created": 1750000000,
+    "model": MODEL,
+}
+
+
+def words(count: int) -> Iterator[str]:
+    """Yield the words of an answer; the model's tokens begin with their blank."""
+    for number in range(count):
+        yield f" {_WORDS[number % len(_WORDS)]}"
+
+
+def payloads(count: int) -> Iterator[bytes]:
+    """Yield the JSON of each event of an answer that has `count` words, one an event."""
+    yield _chunk({"role": "assistant", "content": ""}, None)
+    for word in words(count):
+        yield _chunk({"content": word}, None)
+    yield _chunk({"content": ""}, "stop")
+
+
+def _chunk(delta: dict[str, str], finish_reason: str | None) -> bytes:
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+    return json.dumps({**_FRAME, "choices": [choice]}, separators=(",", ":")).encode()
