@@ -12,13 +12,15 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, aclosing, closing, contextmanager
 from queue import Empty, SimpleQueue
 from types import FrameType, TracebackType
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import Any, Generic, ParamSpec, Self, TypeVar, cast
 
 from kaito.errors import Abandoned, Interrupted
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 #: Seconds between two looks at the clock while somebody watches a wait.
@@ -39,6 +41,7 @@ class LoopThread:
     def __init__(self, tick: Callable[[], None] | None = None) -> None:
         self._tick = tick
         self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(_DaemonThreads())
         self._thread = threading.Thread(target=self._loop.run_forever, name="kaito-loop", daemon=True)
 
     def __enter__(self) -> Self:
@@ -133,6 +136,27 @@ class LoopThread:
             except Empty:
                 if self._tick is not None:
                     self._tick()
+
+
+class _DaemonThreads(ThreadPoolExecutor):
+    """Runs each blocking call on a thread of its own, which does not hold up the end of the process.
+
+    A resolver that never answers cannot be cancelled, and the interpreter waits for a pool's threads.
+    """
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Start a call at once."""
+        future: Future[T] = Future()
+
+        def work() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(fn(*args, **kwargs))
+                except BaseException as exc:
+                    future.set_exception(exc)
+
+        threading.Thread(target=work, name="kaito-blocking", daemon=True).start()
+        return future
 
 
 class _Call(Generic[T]):

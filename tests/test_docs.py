@@ -25,7 +25,7 @@ HOOKS = {name: value for name, value in vars(hookspecs).items() if name.startswi
 def test_each_hook_is_documented_with_its_signature(name):
     arguments = ", ".join(inspect.signature(HOOKS[name]).parameters)
     assert f"| `{name}({arguments})` |" in PLUGINS
-    text = inspect.getdoc(HOOKS[name])
+    text = inspect.getdoc(HOOKS[name]) or ""
     assert "Called " in text
     assert all(f"    {argument}:" in text for argument in inspect.signature(HOOKS[name]).parameters)
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from kaito.errors import KaitoError, UsageError
 
-# RFC 1123, as Kubernetes checks names: a namespace is a label, a workspace's name becomes a Service's.
+# A label by RFC 1123: Kubernetes wants one for a namespace, KAITO for a workspace.
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
@@ -40,8 +40,8 @@ def count(flag: str) -> Callable[[str], int]:
     """Return a reader of whole numbers from 1 on."""
 
     def read(value: str) -> int:
-        if not re.fullmatch(r"\+?[0-9]{1,9}", value) or int(value) < 1:
-            raise _refuse(flag, value, "a whole number from 1 to 999999999")
+        if not re.fullmatch(r"\+?[0-9]{1,10}", value) or not 1 <= int(value) < 2**31:
+            raise _refuse(flag, value, "a whole number from 1 to 2147483647")
         return int(value)
 
     return read
@@ -68,20 +68,19 @@ def duration(flag: str, *, zero: bool = False) -> Callable[[str], float]:
 def namespace(value: str) -> str:
     """Read a namespace's name."""
     if not _LABEL.fullmatch(value) or len(value) > 63:
-        raise _refuse("--namespace", value, _NAME_RULE.format(63))
+        raise _refuse("--namespace", value, _NAME_RULE)
     return value
 
 
 def workspace(value: str) -> str:
     """Read a workspace's name, or `inferenceset/NAME`."""
     name = value.removeprefix("inferenceset/")
-    # Its Service has the same name, and a Service's name is a label that begins with a letter.
-    if not _LABEL.fullmatch(name) or len(name) > 63 or not name[0].isalpha():
-        raise _refuse("--workspace-name", value, _NAME_RULE.format(63) + ", beginning with a letter")
+    if not _LABEL.fullmatch(name) or len(name) > 63:
+        raise _refuse("--workspace-name", value, _NAME_RULE)
     return value
 
 
-_NAME_RULE = "a name of at most {} lower-case letters, digits and '-', with a letter or digit at both ends"
+_NAME_RULE = "a name of at most 63 lower-case letters, digits and '-', with a letter or digit at both ends"
 
 
 def url(flag: str) -> Callable[[str], str]:

@@ -465,6 +465,72 @@ def test_ctrl_c_while_connecting(model_server):
     assert process.returncode == 130
 
 
+HANGING = """
+import asyncio, time
+from contextlib import asynccontextmanager
+from kaito import hookimpl
+from kaito.types import Candidate
+
+class Hanging:
+    name = "hanging"
+    needs_workspace = False
+    async def discover(self, target, reporter):
+        return [Candidate(backend=self.name, url="x")]
+    @asynccontextmanager
+    async def open(self, candidate, reporter):
+        print("opening", flush=True)
+        HANG
+        yield
+
+@hookimpl
+def kaito_backends():
+    return [Hanging()]
+"""
+
+
+@pytest.fixture
+def hanging(tmp_path):
+    """Start a chat whose backend hangs in a certain way, and wait until it does."""
+    processes = []
+
+    def hanging(hang):
+        file = tmp_path / "hanging.py"
+        file.write_text(HANGING.replace("HANG", hang))
+        arguments = ["chat", "--plugin", str(file), "--backend", "hanging", "-m", "x"]
+        process = start(*arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        processes.append(process)
+        assert process.stdout.readline() == b"opening\n"
+        time.sleep(0.1)
+        return process
+
+    yield hanging
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def test_ctrl_c_does_not_wait_for_a_call_that_cannot_be_cancelled(hanging):
+    process = hanging("await asyncio.to_thread(time.sleep, 60)")
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30) == (b"", b"")
+    assert process.returncode == 130
+
+
+def test_a_second_ctrl_c_ends_it_at_once(hanging):
+    process = hanging("""
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(60)
+    """)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30) == (b"", b"")
+    assert process.returncode == 130
+
+
 def test_ctrl_c_while_a_script_waits_for_its_next_line(model_server):
     process = start(
         "chat", "--endpoint", model_server.url, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -57,6 +57,7 @@ def test_a_flag(arguments, name, value):
     ("arguments", "name", "value"),
     [
         (["--workspace-name", "my-llama"], "workspace", "my-llama"),
+        (["--workspace-name", "1st"], "workspace", "1st"),
         (["--workspace-name", "inferenceset/set-1"], "kind", "inferenceset"),
         (["--workspace-name", "inferenceset/set-1"], "workspace", "set-1"),
         (["-n", "team-a"], "namespace", "team-a"),
@@ -82,6 +83,7 @@ def test_a_temperature_out_of_range(value):
     [
         (["--top-p", "1.01"], "--top-p: '1.01' is not a number from 0.0 to 1.0"),
         (["--max-tokens", "0"], "--max-tokens: '0' is not a whole number from 1"),
+        (["--max-tokens", "2147483648"], "is not a whole number from 1 to 2147483647"),
         (["--max-tokens", "1.5"], "--max-tokens: '1.5' is not a whole number"),
         (["--max-tokens", "-5"], "--max-tokens: '-5' is not a whole number"),
         (["--max-tokens", "9" * 5000], "is not a whole number"),
@@ -92,7 +94,7 @@ def test_a_temperature_out_of_range(value):
         (["--idle-timeout", "٣"], "is not a duration"),
         (["--request-timeout", "x"], "--request-timeout: 'x' is not a duration from 0"),
         (["--workspace-name", "My_Llama"], "--workspace-name: 'My_Llama' is not a name of at most 63 lower-case"),
-        (["--workspace-name", "1st"], "beginning with a letter"),
+        (["--workspace-name", "a.b"], "is not a name"),
         (["--workspace-name", "a" * 64], "is not a name"),
         (["--workspace-name", "inferenceset/"], "is not a name"),
         (["--workspace-name", ""], "is not a name"),

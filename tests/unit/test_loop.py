@@ -207,3 +207,12 @@ def test_elsewhere_than_on_the_main_thread_signals_are_left_alone(loop):
     thread.start()
     thread.join()
     assert results == ["kaito-loop"]
+
+
+def test_a_blocking_call_runs_elsewhere_and_its_failure_comes_through(loop):
+    def fail():
+        raise ValueError(threading.current_thread().name)
+
+    with pytest.raises(ValueError, match="kaito-blocking"):
+        loop.run(asyncio.to_thread(fail))
+    assert loop.run(asyncio.to_thread(lambda: 5)) == 5
