@@ -1,0 +1,95 @@
+"""Passing connections on, and ending them."""
+
+import asyncio
+import contextlib
+
+import pytest
+from kaito_local.relay import HOST, Relay
+
+
+class Server:
+    """Answers each line with itself, in capitals; remembers when clients hang up."""
+
+    def __init__(self):
+        self.hung_up = 0
+
+    async def handle(self, reader, writer):
+        while line := await reader.readline():
+            writer.write(line.upper())
+        self.hung_up += 1
+        writer.close()
+
+
+@contextlib.asynccontextmanager
+async def relayed():
+    server = Server()
+    listening = await asyncio.start_server(server.handle, HOST, 0)
+    relay = Relay(listening.sockets[0].getsockname()[1])
+    try:
+        yield server, relay, await relay.open()
+    finally:
+        await relay.close()
+        listening.close()
+
+
+async def say(connection, line):
+    reader, writer = connection
+    writer.write(line)
+    return await asyncio.wait_for(reader.readline(), 5)
+
+
+def test_both_directions():
+    async def check():
+        async with relayed() as (_, _, port):
+            one = await asyncio.open_connection(HOST, port)
+            two = await asyncio.open_connection(HOST, port)
+            assert [await say(one, b"a\n"), await say(two, b"b\n"), await say(one, b"c\n")] == [b"A\n", b"B\n", b"C\n"]
+            one[1].close()
+            two[1].close()
+
+    asyncio.run(check())
+
+
+def test_the_server_notices_that_a_client_has_gone():
+    async def check():
+        async with relayed() as (server, _, port):
+            connection = await asyncio.open_connection(HOST, port)
+            await say(connection, b"a\n")
+            connection[1].close()
+            async with asyncio.timeout(5):
+                while not server.hung_up:
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("how", ["close", "cut"])
+def test_ending_all_connections(how):
+    async def check():
+        async with relayed() as (server, relay, port):
+            connection = await asyncio.open_connection(HOST, port)
+            await say(connection, b"a\n")
+            if how == "close":
+                await relay.close()
+                assert server.hung_up == 1
+            else:
+                relay.cut()
+            assert await asyncio.wait_for(connection[0].read(), 5) == b""
+            connection[1].close()
+            if how == "close":
+                with pytest.raises(ConnectionRefusedError):
+                    await asyncio.open_connection(HOST, port)
+
+    asyncio.run(check())
+
+
+def test_a_server_that_has_gone():
+    async def check():
+        async with relayed() as (_, relay, port):
+            relay._target = 1
+            reader, writer = await asyncio.open_connection(HOST, port)
+            with contextlib.suppress(ConnectionResetError):
+                assert await asyncio.wait_for(reader.read(), 5) == b""
+            writer.close()
+
+    asyncio.run(check())
