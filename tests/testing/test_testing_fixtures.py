@@ -28,6 +28,7 @@ sys.exit(5)
 def stand_in(tmp_path):
     """An environment in which `python -m kaito` is something that tells what it was given."""
     (tmp_path / "kaito").mkdir()
+    (tmp_path / "kaito" / "__init__.py").touch()
     (tmp_path / "kaito" / "__main__.py").write_text(STAND_IN)
     return {"PYTHONPATH": str(tmp_path)}
 

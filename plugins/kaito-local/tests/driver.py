@@ -4,6 +4,7 @@ driver.py REPORT ACTION [MODEL] appends what happens to REPORT, one JSON pair a 
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -22,8 +23,9 @@ class Report:
             file.write(json.dumps([kind, text]) + "\n")
 
     def says(self, kind):
-        with open(self._path, encoding="utf-8") as file:
-            return any(json.loads(line)[0] == kind for line in file)
+        with contextlib.suppress(FileNotFoundError), open(self._path, encoding="utf-8") as file:
+            return any(line.startswith(f'["{kind}"') for line in file)
+        return False
 
     def status(self, text):
         self.say("status", text)
@@ -87,6 +89,7 @@ def main():
     loop = asyncio.new_event_loop()
     task = loop.create_task(work_on(report, rest[0] if rest else None))
     failures = []
+    done = threading.Event()
 
     def work():
         try:
@@ -98,18 +101,18 @@ def main():
             report.say("error", "\n".join(error.lines()))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
+        done.set()
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
-        while thread.is_alive():
-            thread.join(0.05)
+        while not done.wait(0.05):
             if leave and report.says("streaming"):
                 return 0  # as a program would that does not clean up
     except KeyboardInterrupt:
         started = time.monotonic()
         loop.call_soon_threadsafe(task.cancel)
-        thread.join()
+        done.wait()
         report.say("ended after", str(time.monotonic() - started))
         return 130
     return failures[0].exit_code if failures else 0

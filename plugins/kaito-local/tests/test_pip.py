@@ -25,7 +25,7 @@ def closed_port():
 
 def test_an_index_that_cannot_be_reached(tmp_path, monkeypatch, closed_port):
     monkeypatch.setenv("PIP_INDEX_URL", f"http://user:secret@127.0.0.1:{closed_port}/simple")
-    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.setenv("PIP_RETRIES", "1")  # pip tells the cause when it tries again
     reasons = fails(tmp_path)
     assert any("refused" in reason for reason in reasons)
     assert any(REQUIREMENT in reason for reason in reasons)

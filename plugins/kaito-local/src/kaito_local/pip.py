@@ -107,5 +107,6 @@ def reasons(output: str) -> list[str]:
         line = _CREDENTIALS.sub("***@", line.removeprefix("ERROR: ").removeprefix("WARNING: ")).strip()
         if len(line) > _SHOWN_LENGTH:
             line = line[: _SHOWN_LENGTH - 1] + "…"
-        found[line] = None
+        if line:
+            found[line] = None
     return list(found)[-_SHOWN_LINES:]

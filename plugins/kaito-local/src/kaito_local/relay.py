@@ -23,8 +23,8 @@ class Relay:
     def __init__(self, port: int) -> None:
         self._target = port
         self._server: asyncio.Server | None = None
-        #: The connections, each with its way to the server once it stands.
-        self._links: dict[asyncio.Task[None], asyncio.StreamWriter | None] = {}
+        #: The connections, each with its ends: the client's, and the server's once it stands.
+        self._links: dict[asyncio.Task[None], list[asyncio.StreamWriter]] = {}
         self._closed = False
 
     async def open(self) -> int:
@@ -37,36 +37,36 @@ class Relay:
         self._closed = True
         if self._server is not None:
             self._server.close()
-        links = list(self._links)
-        for link in links:
-            link.cancel()
-        await asyncio.gather(*links, return_exceptions=True)
+        for client, *_ in self._links.values():
+            client.transport.abort()
+        await asyncio.gather(*self._links, return_exceptions=True)
 
     def cut(self) -> None:
         """End all connections at once, from any thread, whether or not the event loop still runs."""
-        for writer in list(self._links.values()):
-            if writer is not None:
+        for ends in list(self._links.values()):
+            for end in ends:
                 with contextlib.suppress(OSError):
-                    writer.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+                    end.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        link = asyncio.create_task(self._serve(reader, writer))
-        self._links[link] = None
+        ends = [writer]
+        link = asyncio.create_task(self._serve(reader, ends))
+        self._links[link] = ends
         link.add_done_callback(self._links.pop)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        link = asyncio.current_task()
-        try:
-            # The last connection may be accepted while the relay is being closed.
-            if link is None or self._closed:
-                return
-            server_reader, server_writer = await asyncio.open_connection(HOST, self._target)
-            self._links[link] = server_writer
-            await _pass(reader, writer, server_reader, server_writer)
-        except OSError:
-            pass  # the server has gone: so has this client's connection
-        finally:
+        if self._closed:  # the last connection may be accepted while the relay is being closed
             writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, ends: list[asyncio.StreamWriter]) -> None:
+        # An OSError is a server that has gone: so has this client's connection.
+        with contextlib.suppress(OSError):
+            try:
+                server_reader, server_writer = await asyncio.open_connection(HOST, self._target)
+                ends.append(server_writer)
+                await _pass(reader, ends[0], server_reader, server_writer)
+                await _hang_up(server_reader, server_writer)
+            finally:
+                for end in ends:
+                    end.transport.abort()
 
 
 async def _pass(
@@ -86,8 +86,8 @@ async def _pass(
         for direction in directions:
             direction.cancel()
         await asyncio.gather(*directions, return_exceptions=True)
-        writer.close()
-        await _hang_up(server_reader, server_writer)
+    # What the server said last still goes out; `abort` would drop it.
+    writer.close()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -99,11 +99,8 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 async def _hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Close the sending side and wait until the server closes the other: then it works on nothing more."""
-    try:
-        with contextlib.suppress(OSError, TimeoutError):
-            writer.write_eof()
-            async with asyncio.timeout(NOTICE):
-                while await reader.read(_CHUNK):
-                    pass
-    finally:
-        writer.transport.abort()
+    with contextlib.suppress(TimeoutError):
+        writer.write_eof()
+        async with asyncio.timeout(NOTICE):
+            while await reader.read(_CHUNK):
+                pass
