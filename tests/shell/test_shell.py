@@ -3,7 +3,7 @@
 import io
 import signal
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -53,7 +53,7 @@ class Lines(Source):
 
 class Bench:
     def __init__(self, *lines, **options):
-        self.session: Any = Session()
+        self.session = cast(Any, Session())
         self.out, self.err = io.StringIO(), io.StringIO()
         self.terminal = Terminal(io.StringIO(), self.out, self.err, {})
         plugins = Plugins(self.terminal.notice)
