@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from kaito.errors import ConnectError, ForbiddenError, KaitoError
 from kaito.hookspecs import Backend
-from kaito.plugins import Offered, Plugins
+from kaito.plugins import Offered, Plugin, Plugins
 from kaito.settings import Settings
 from kaito.types import Candidate, Endpoint, Reporter, Target
 
@@ -17,8 +17,8 @@ from kaito.types import Candidate, Endpoint, Reporter, Target
 @asynccontextmanager
 async def open_endpoint(
     backends: Mapping[str, Offered[Backend]], plugins: Plugins, settings: Settings, reporter: Reporter
-) -> AsyncIterator[tuple[str, Endpoint]]:
-    """Open the best way in that the backends find, and the next when one fails; yield its backend's name, too.
+) -> AsyncIterator[tuple[Offered[Backend], Endpoint]]:
+    """Open the best way in that the backends find, and the next when one fails; yield its backend, too.
 
     Raises:
         KaitoError: the only backend asked says why there is no way.
@@ -31,10 +31,11 @@ async def open_endpoint(
     candidates = [candidate for some in found for candidate in some if named or candidate.rank is not None]
     candidates.sort(key=lambda candidate: candidate.rank or 0)
     for candidate in candidates:
+        offered = backends[candidate.backend]
         async with AsyncExitStack() as stack:
-            endpoint = await seeking.enter(stack, backends[candidate.backend], candidate)
+            endpoint = await seeking.enter(stack, offered, candidate)
             if endpoint is not None:
-                yield candidate.backend, endpoint
+                yield offered, endpoint
                 return
     raise seeking.failure(named)
 
@@ -55,6 +56,7 @@ class _Seeking:
         try:
             with self._plugins.guarding(offered.plugin, "discover"):
                 candidates = list(await offered.value.discover(self._target, self._reporter))
+                _check(candidates, name)
         except KaitoError as exc:
             self._failures.append((name, exc))
             self._explain(name, f"no way in: {exc.message}", started)
@@ -67,7 +69,9 @@ class _Seeking:
         try:
             with self._plugins.guarding(offered.plugin, "open"):
                 opening = offered.value.open(candidate, self._reporter)
-                endpoint = await stack.enter_async_context(opening)
+                endpoint = await stack.enter_async_context(_closing(opening, offered.plugin, self._plugins))
+                if not isinstance(endpoint, Endpoint):
+                    raise TypeError(f"{endpoint!r} is no Endpoint")
         except KaitoError as exc:
             self._failures.append((candidate.backend, exc))
             self._explain(candidate.backend, f"not opened: {exc.message}", started)
@@ -92,3 +96,27 @@ class _Seeking:
     def _explain(self, name: str, verdict: str, started: float) -> None:
         if self._verbose:
             self._reporter.notice(f"{name}: {verdict} ({(time.monotonic() - started) * 1000:.0f} ms)")
+
+
+def _check(candidates: list[Candidate], name: str) -> None:
+    for candidate in candidates:
+        if not isinstance(candidate, Candidate) or candidate.backend != name:
+            raise TypeError(f"{candidate!r} is no Candidate of backend {name}")
+        if not isinstance(candidate.rank, int | None):
+            raise TypeError(f"{candidate.rank!r} is no rank")
+
+
+@asynccontextmanager
+async def _closing(
+    opening: AbstractAsyncContextManager[Endpoint], plugin: Plugin, plugins: Plugins
+) -> AsyncIterator[Endpoint]:
+    """Enter a backend's context; what it raises when it is left in good order is its own fault."""
+    endpoint = await opening.__aenter__()
+    try:
+        yield endpoint
+    except BaseException as exc:
+        if not await opening.__aexit__(type(exc), exc, exc.__traceback__):
+            raise
+    else:
+        with plugins.guarding(plugin, "closing its endpoint"):
+            await opening.__aexit__(None, None, None)

@@ -156,7 +156,8 @@ def kaito_slash_commands(settings: Settings) -> Iterable[SlashCommand]:
 def kaito_request(request: ChatRequest, settings: Settings) -> ChatRequest | None:
     """See, and change, a request before it is sent.
 
-    Called once a turn, in the order of the plugins; each sees what the one before it made of the request. What the
+    Called once a turn, and again when `--trim` makes its request shorter, in the order of the plugins; each sees what
+    the one before it made of the request. What the
     conversation keeps is what the user typed: a redacted word stays redacted only if it is redacted in every turn,
     so look at all of `request.messages`.
 

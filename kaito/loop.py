@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 #: Seconds between two looks at the clock while somebody watches a wait.
 TICK = 0.1
+#: Items that may wait for the main thread. Each is what one read brought.
+BACKLOG = 256
 #: Windows does not wake a thread that waits for a lock when Ctrl-C is pressed.
 _WAKES_BY_ITSELF = sys.platform != "win32"
 
@@ -82,6 +84,9 @@ class LoopThread:
             async with aclosing(source):
                 async for item in source:
                     box.put(item)
+                    while box.qsize() > BACKLOG:
+                        # Nobody reads what is written. Then nothing is read from the network, either.
+                        await asyncio.sleep(TICK)
 
         call = _Call(self._loop, pump(), box)
         try:
@@ -181,8 +186,16 @@ class _Call(Generic[T]):
         self._loop.call_soon_threadsafe(lambda: self._task.cancel())
 
     def wait(self) -> None:
-        while not self.done:
-            self.done = self.box.get() is _DONE
+        """Wait for the end, whatever still comes.
+
+        Raises:
+            Abandoned: Ctrl-C came.
+        """
+        try:
+            while not self.done:
+                self.done = self.box.get() is _DONE
+        except KeyboardInterrupt:
+            raise Abandoned from None
 
     def finish(self) -> None:
         """End the task if its result is no longer wanted, and wait until it has cleaned up."""
@@ -211,7 +224,11 @@ def _interrupting(cancel: Callable[[], None]) -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    before = signal.signal(signal.SIGINT, on_sigint)
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:  # as in the background of a script
+        yield lambda: False
+        return
+    signal.signal(signal.SIGINT, on_sigint)
     try:
         yield lambda: presses > 0
     finally:

@@ -10,7 +10,7 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from kaito.settings import Settings
 from kaito.types import ChatRequest, OptionGroup, Reply, SlashCommand
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import Distribution, EntryPoint
 
     from kaito.hookspecs import Backend, Formatter
 
@@ -97,18 +97,33 @@ class Plugins:
         names = None if allowed is None else {name.strip() for name in allowed.split(",")} - {""}
         if names == set():
             return
-        points: list[EntryPoint] = []
+        found: dict[str, tuple[Plugin, EntryPoint]] = {}
         if _any_installed():
-            from importlib.metadata import entry_points
+            from importlib.metadata import distributions
 
-            points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
-        for point in points:
-            if names is None or point.name in names:
-                dist = point.dist
-                plugin = Plugin(point.name, dist.name if dist else "unknown", dist.version if dist else "")
+            for distribution in distributions():
+                for plugin, point in self._offered_by(distribution):
+                    found.setdefault(point.name, (plugin, point))
+        for name, (plugin, point) in sorted(found.items()):
+            if names is None or name in names:
                 self._load(plugin, point.load)
-        for name in sorted((names or set()) - {point.name for point in points}):
+        for name in sorted((names or set()) - set(found)):
             self._warn(f"KAITO_PLUGINS: no plugin '{name}' is installed")
+
+    def _offered_by(self, distribution: Distribution) -> Iterator[tuple[Plugin, EntryPoint]]:
+        """Yield a distribution's entry points; one whose metadata is broken is none of others' concern."""
+        try:
+            if f"[{GROUP}]" not in (distribution.read_text("entry_points.txt") or ""):
+                return
+        except (OSError, ValueError):
+            return
+        try:
+            for point in distribution.entry_points.select(group=GROUP):
+                yield Plugin(point.name, distribution.name, distribution.version), point
+        except Exception as exc:
+            broken = Plugin("entry_points.txt", str(distribution.metadata["Name"]), distribution.version)
+            self.found.append(broken)
+            self._fault(broken, _words(exc))
 
     def load_named(self, names: Iterable[str]) -> None:
         """Load modules and files that were named by `--plugin`."""
@@ -123,16 +138,21 @@ class Plugins:
 
     def _load(self, plugin: Plugin, load: Callable[[], Any]) -> None:
         self.found.append(plugin)
-        module: Any = None
         try:
             module = load()
             hash(module)  # pluggy keeps sets of them
+            if self._manager.is_registered(module) or self._manager.has_plugin(plugin.name):
+                raise PluginError("it is loaded already")
+        except (Exception, SystemExit) as exc:
+            self._fault(plugin, _words(exc))
+            return
+        try:
             self._manager.register(module, plugin.name)
             self._manager.check_pending()
             if not self._manager.get_hookcallers(module):
                 raise PluginError("it implements no hook")
         except (Exception, SystemExit) as exc:
-            if module is not None and self._manager.get_name(module) == plugin.name:
+            if self._manager.is_registered(module):
                 self._manager.unregister(module)
             self._fault(plugin, _words(exc))
             return
@@ -158,7 +178,7 @@ class Plugins:
             yield
         except KaitoError:
             raise
-        except Exception as exc:
+        except (Exception, SystemExit) as exc:
             raise PluginError(f"Plugin {plugin} failed in {doing}: {_words(exc)}") from exc
 
     def _ask(self, hook: str, **arguments: Any) -> Iterator[tuple[Plugin, Any]]:
@@ -185,8 +205,13 @@ class Plugins:
             for implementation in getattr(self._manager.hook, hook).get_hookimpls()
         ]
 
-    def _collect(self, hook: str, kind: str, check: Callable[[Any], str], **arguments: Any) -> dict[str, Offered[Any]]:
-        """Gather what a hook's implementations offer, by name. `check` returns what is wrong with one, or `""`."""
+    def _collect(
+        self, hook: str, kind: str, check: Callable[[Any], str], taken: Collection[str] = (), **arguments: Any
+    ) -> dict[str, Offered[Any]]:
+        """Gather what a hook's implementations offer, by name.
+
+        `check` returns what is wrong with one, or `""`; names that are `taken` are not to be had.
+        """
         offers: dict[str, Offered[Any]] = {}
         for plugin, result in self._ask(hook, **arguments):
             try:
@@ -195,13 +220,17 @@ class Plugins:
                 self._fault(plugin, f"{hook}: {_words(exc)}")
                 continue
             for value in values:
-                name = getattr(value, "name", None)
-                if not isinstance(name, str) or not _NAME.fullmatch(name):
-                    self._fault(plugin, f"{hook}: {value!r} has no proper name")
-                elif wrong := check(value):
-                    self._fault(plugin, f"{hook}: '{name}' {wrong}")
-                elif name in offers:
-                    self._fault(plugin, f"{kind} '{name}' is offered by {offers[name].plugin} already")
+                try:
+                    name = value.name
+                    wrong = check(value) if isinstance(name, str) and _NAME.fullmatch(name) else "is no proper name"
+                except (Exception, SystemExit) as exc:
+                    self._fault(plugin, f"{hook}: {_words(exc)}")
+                    continue
+                if wrong:
+                    self._fault(plugin, f"{hook}: {name!r} {wrong}")
+                elif name in offers or name in taken:
+                    owner = offers[name].plugin if name in offers else "kaito itself"
+                    self._fault(plugin, f"{kind} '{name}' is offered by {owner} already")
                 else:
                     offers[name] = Offered(plugin, value)
                     plugin.provides.append(f"{kind} {name}")
@@ -227,15 +256,15 @@ class Plugins:
             "kaito_formatters", "formatter", lambda value: check(value) if isinstance(value, type) else "is no class"
         )
 
-    def slash_commands(self, settings: Settings) -> Mapping[str, Offered[SlashCommand]]:
-        """Return the slash commands by name."""
+    def slash_commands(self, settings: Settings, taken: Collection[str] = ()) -> Mapping[str, Offered[SlashCommand]]:
+        """Return the slash commands by name; those that are `taken` are the shell's own."""
 
         def check(value: Any) -> str:
             if not isinstance(value, SlashCommand):
                 return "is no SlashCommand"
             return "" if callable(value.run) else "cannot be called"
 
-        return self._collect("kaito_slash_commands", "command", check, settings=settings)
+        return self._collect("kaito_slash_commands", "command", check, taken, settings=settings)
 
     def request(self, request: ChatRequest, settings: Settings) -> ChatRequest:
         """Return the request as the plugins want it sent.
@@ -264,18 +293,16 @@ class Plugins:
                 pass
 
 
-def create_plugins(*, warn: Callable[[str], None], allowed: str | None = None, named: Sequence[str] = ()) -> Plugins:
-    """Return a fresh set of plugins: the built-in ones, the installed ones, then those that were named.
+def create_plugins(*, warn: Callable[[str], None], allowed: str | None = None) -> Plugins:
+    """Return a fresh set of plugins: the built-in ones, then the installed ones.
 
     Args:
         warn: told of each plugin that is left out.
         allowed: the value of `KAITO_PLUGINS`.
-        named: the values of `--plugin`.
     """
     plugins = Plugins(warn)
     plugins.load_built_in()
     plugins.load_installed(allowed)
-    plugins.load_named(named)
     return plugins
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from msgspec import Struct
 
@@ -42,13 +42,12 @@ async def connect(
     def waiting(wait: Waiting) -> None:
         reporter.retrying(wait.reason, wait.delay)
 
-    async with (
-        open_endpoint(backends, plugins, settings, reporter) as (backend, endpoint),
-        ChatClient(endpoint, settings) as client,
-    ):
+    async with open_endpoint(backends, plugins, settings, reporter) as (offered, endpoint), AsyncExitStack() as stack:
+        with plugins.guarding(offered.plugin, "the endpoint that it opened"):
+            client = await stack.enter_async_context(ChatClient(endpoint, settings))
         reporter.status(f"connecting to {endpoint.label}")
         models = tuple(await client.models(waiting))
-        yield Connection(backend=backend, endpoint=endpoint, client=client, models=models)
+        yield Connection(backend=offered.value.name, endpoint=endpoint, client=client, models=models)
 
 
 class Session:
@@ -80,6 +79,7 @@ class Session:
         self.connection = connection
         self.settings = settings
         self.reply: Reply | None = None
+        self._unsettled: tuple[ChatRequest, Reply, int] | None = None
         self._loop = loop
         self._plugins = plugins
         self._reporter = reporter
@@ -101,7 +101,7 @@ class Session:
         """Send a message; yield its answer's pieces, and each wait before they come.
 
         The turn becomes part of the conversation when its answer is complete, or when it is interrupted after its
-        first word. :attr:`reply` is what arrived, in every case.
+        first word. :attr:`reply` is what arrived, in every case. Call :meth:`settle` when the answer has been shown.
 
         Raises:
             KaitoError: the turn failed and is not part of the conversation.
@@ -129,12 +129,20 @@ class Session:
             raise
         finally:
             self.reply = gathered.reply()
-        if skipping:
-            self.conversation.drop_oldest(skipping)
-            turns = "turn was" if skipping == 1 else f"{skipping} turns were"
-            self._reporter.notice(f"The oldest {turns} dropped to fit the model's window (--trim)")
+        self.conversation.drop_oldest(skipping)
         self.conversation.record(text, self.reply.content)
-        self._plugins.reply(request, self.reply, self.settings)
+        self._unsettled = (request, self.reply, skipping)
+
+    def settle(self) -> None:
+        """Tell what belongs after a complete answer: that turns were dropped, and the reply to the plugins."""
+        if self._unsettled is None:
+            return
+        request, reply, dropped = self._unsettled
+        self._unsettled = None
+        if dropped:
+            turns = "turn was" if dropped == 1 else f"{dropped} turns were"
+            self._reporter.notice(f"The oldest {turns} dropped to fit the model's window (--trim)")
+        self._plugins.reply(request, reply, self.settings)
 
 
 class _Gathered:

@@ -41,7 +41,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     #: Seconds of silence from the server before an answer is given up.
     idle_timeout: float = IDLE_TIMEOUT
     #: Further request headers, which may hold secrets.
-    headers: Mapping[str, str] = {}
+    headers: tuple[tuple[str, str], ...] = ()
     #: For the model's server, never for the cluster.
     api_key: str | None = None
     #: PEM file of the authorities to trust instead of the system's.

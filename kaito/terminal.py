@@ -19,7 +19,10 @@ from kaito.untrusted import neutral, one_line
 #: Seconds that a wait may last before it is explained.
 PATIENCE = 0.3
 
-_EMOJI = re.compile("(🤖|💬|🎯|🗑️|👋|❌) ")
+# What our own lines begin with.
+_EMOJI = re.compile("^(🤖|💬|🎯|🗑️|👋|❌) ", re.MULTILINE)
+# Windows calls a pipe without a reader an invalid argument.
+_READER_GONE = {errno.EPIPE, errno.EBADF} | ({errno.EINVAL} if sys.platform == "win32" else set())
 _CLEAR_LINE = "\r\x1b[K"
 
 
@@ -60,6 +63,8 @@ class Terminal:
             # A letter that the console does not have gets a stand-in.
             if reconfigure := getattr(stream, "reconfigure", None):
                 reconfigure(errors="replace")
+        for stream in (stdin, stdout, stderr):
+            _wait_for(stream)
 
     # What goes out
 
@@ -75,10 +80,10 @@ class Terminal:
         if self.stdout is None:
             raise self._stdout_lost
         try:
-            self.stdout.write(self._fitting(text, self.stdout, self.out_is_terminal))
+            self.stdout.write(text)
             self.stdout.flush()
         except (OSError, ValueError) as exc:
-            if isinstance(exc, OSError) and exc.errno not in (errno.EPIPE, errno.EBADF):
+            if isinstance(exc, OSError) and exc.errno not in _READER_GONE:
                 self._stdout_lost = KaitoError(f"Cannot write to stdout: {exc.strerror}")
             self._abandon_stdout()
             raise self._stdout_lost from exc
@@ -104,8 +109,8 @@ class Terminal:
 
     def aside(self, text: str) -> None:
         """Write what belongs to a person at the prompt: to stdout, or to stderr when stdout is no terminal."""
-        if self.out_is_terminal:
-            self.write(text)
+        if self.out_is_terminal and self.stdout is not None:
+            self.write(self._fitting(text, self.stdout, self.out_is_terminal))
         else:
             self._to_stderr(text)
 
@@ -149,10 +154,16 @@ class Terminal:
             else:
                 head, tail = self._status, f" … {elapsed:.0f} s" if elapsed >= 1 else " …"
             # What the terminal writes for Ctrl-C must not wrap: only one line is taken back.
-            room = shutil.get_terminal_size().columns - len(tail) - len("^C ")
+            room = max(self._columns() - len(tail) - len("^C "), 0)
             if (line := head[:room] + tail) != self._status_shown:
                 self._status_shown = line
                 self._put(_CLEAR_LINE + line)
+
+    def _columns(self) -> int:
+        try:
+            return os.get_terminal_size(self.stderr.fileno()).columns if self.stderr else 80
+        except (OSError, ValueError):
+            return 80
 
     def clear_status(self) -> None:
         """Take the status off the screen."""
@@ -215,6 +226,16 @@ class Terminal:
             os.dup2(devnull, self.stdout.fileno())
             os.close(devnull)
         self.stdout = None
+
+
+def _wait_for(stream: TextIO | None) -> None:
+    """Have a stream wait until it is ready: a parent may have left it to say "try again" instead, and text is lost."""
+    try:
+        fd = stream.fileno() if stream is not None else -1
+        if fd >= 0 and not os.get_blocking(fd):
+            os.set_blocking(fd, True)
+    except (AttributeError, OSError, ValueError):  # Windows before Python 3.12; no file at all
+        pass
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

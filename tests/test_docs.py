@@ -38,7 +38,8 @@ def test_each_example_of_a_plugin_loads(source, tmp_path):
     file = tmp_path / "example.py"
     file.write_text(source)
     warnings = []
-    plugins = create_plugins(warn=warnings.append, allowed="", named=[str(file)])
+    plugins = create_plugins(warn=warnings.append, allowed="")
+    plugins.load_named([str(file)])
     plugins.formatters()
     plugins.backends(Settings())
     plugins.slash_commands(Settings())

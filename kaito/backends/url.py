@@ -29,9 +29,15 @@ class UrlBackend:
     @asynccontextmanager
     async def open(self, candidate: Candidate, reporter: Reporter) -> AsyncIterator[Endpoint]:
         """Yield the URL; there is nothing to hold open."""
-        base = candidate.url.removesuffix("/chat/completions").rstrip("/")
-        host = urlsplit(base).netloc
-        yield Endpoint(url=base, shown_url=f"{base}/chat/completions", label=candidate.detail or host)
+        parts = urlsplit(candidate.url)
+        path = parts.path.rstrip("/").removesuffix("/chat/completions")
+        # A query may hold a key: it is sent with each request, and not shown.
+        base = parts._replace(path=path, query="").geturl()
+        yield Endpoint(
+            url=parts._replace(path=path).geturl(),
+            shown_url=f"{base}/chat/completions",
+            label=candidate.detail or parts.netloc,
+        )
 
 
 @hookimpl

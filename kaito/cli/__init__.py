@@ -5,6 +5,7 @@ What `--version` and `--help` do not need is imported further down.
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -33,6 +34,8 @@ def main() -> int:
         from kaito.cli.run import run
 
         return run(program, arguments, sorted(_COMMANDS))
+    except KeyboardInterrupt:
+        return 130
     finally:
         gc.enable()
 
@@ -68,12 +71,17 @@ Usage:
 
 def _print(text: str) -> int:
     """Write to stdout; return the exit code, which tells when nobody reads it."""
+    if sys.stdout is None:
+        return 141
     try:
-        if sys.stdout is None:
-            return 141
         sys.stdout.write(text)
         sys.stdout.flush()
-    except OSError:
+    except OSError as exc:
+        # What is left in its buffer would fail again, aloud, when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 141
+        if exc.errno in (errno.EPIPE, errno.EBADF):
+            return 141
+        if sys.stderr is not None:
+            sys.stderr.write(f"❌ Error: Cannot write to stdout: {exc.strerror}\n")
+        return 1
     return 0

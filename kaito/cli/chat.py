@@ -18,6 +18,7 @@ from kaito.cli.invocation import Invocation
 from kaito.cli.options import add_cluster_flags, add_endpoint_flags, add_plugin_flags, add_shared_flags, settings_from
 from kaito.cli.parser import Parser
 from kaito.errors import ExitCode, KaitoError, UsageError
+from kaito.shell.entries import WORDS
 from kaito.shell.sources import Script
 from kaito.terminal import Terminal
 
@@ -54,6 +55,7 @@ def run(call: Invocation) -> int:
     """
     terminal, plugins = call.terminal, call.plugins
     parser = _parser(call.command)
+    plugins.load_named(parser.given("--plugin", call.arguments))
     add_plugin_flags(parser, plugins, "chat")
     given = parser.parse(call.arguments)
     if given.help:
@@ -65,7 +67,7 @@ def run(call: Invocation) -> int:
     if settings.output not in formatters:
         raise UsageError(f"--output: '{settings.output}' is not one of {', '.join(sorted(formatters))}")
     backends = choose_backends(plugins, settings)
-    commands = plugins.slash_commands(settings)
+    commands = plugins.slash_commands(settings, WORDS)
     message = _message(given, terminal)
     with _script(given, terminal) if message is None else nullcontext() as source:
         # All is known to be sound: only now is anything contacted, or imported for it.

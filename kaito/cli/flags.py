@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from kaito.errors import KaitoError, UsageError
+from kaito.errors import UsageError
 
 # A label by RFC 1123: Kubernetes wants one for a namespace, KAITO for a workspace.
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
@@ -87,36 +88,63 @@ def url(flag: str) -> Callable[[str], str]:
     """Return a reader of http and https URLs."""
 
     def read(value: str) -> str:
-        try:
-            parts = urlsplit(value)
-            _ = parts.port  # raises when it is no number
-            fits = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.fragment
-        except ValueError:
-            fits = False
-            parts = None
-        if parts is not None and parts.username is not None:
+        if "@" in value.partition("?")[0]:
+            # Whatever else is wrong with it: it is not shown.
             raise UsageError(
                 f"{flag}: a URL on the command line must not hold a password",
                 "Use KAITO_API_KEY, --api-key-file or --header @FILE",
             )
-        if not fits or any(ord(character) <= 0x20 or ord(character) == 0x7F for character in value):
-            raise _refuse(flag, value, "an http:// or https:// URL such as http://localhost:8080")
+        if not _URL.fullmatch(value) or not _is_url(value):
+            shown = value.partition("?")[0]
+            raise _refuse(flag, shown, "an http:// or https:// URL such as http://localhost:8080")
         return value
 
     return read
 
 
+# Scheme, host or bracketed address, port; then nothing that could end a request's line.
+_URL = re.compile(
+    r"https?://(\[[0-9A-Fa-f:.]+\]|[^\s/?#:\[\]]+)(:[0-9]{1,5})?([/?][^\s#\x00-\x20\x7f]*)?", re.IGNORECASE
+)
+_HOST_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
+
+
+def _is_url(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        host = parts.hostname or ""
+        if parts.netloc.startswith("["):
+            ipaddress.IPv6Address(host)
+            return parts.port != 0
+        ascii_host = host if host.isascii() else host.encode("idna").decode()
+        labels = ascii_host.removesuffix(".").split(".")
+        return parts.port != 0 and all(_HOST_LABEL.fullmatch(label) and len(label) <= 63 for label in labels)
+    except ValueError:
+        return False
+
+
+# How long a message is and when a connection ends is the client's to say.
+_FRAMING = frozenset(
+    {"connection", "content-length", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+
+
 def header(value: str) -> list[tuple[str, str]]:
     """Read `Name: value`, or `@FILE` with one of those a line."""
     if value.startswith("@"):
-        lines = read_file("--header", value[1:]).splitlines()
-        return [pair for line in lines if line.strip() for pair in header(line)]
-    name, colon, content = value.partition(":")
+        return [_header(line) for line in read_file("--header", value[1:]).splitlines() if line.strip()]
+    return [_header(value)]
+
+
+def _header(line: str) -> tuple[str, str]:
+    name, colon, content = line.partition(":")
     content = content.strip()
     if not colon or not _TOKEN.fullmatch(name) or not _is_header_value(content):
         # The value may be a secret.
         raise UsageError("--header: not of the form 'Name: value' in printable characters, or @FILE with such lines")
-    return [(name, content)]
+    if name.lower() in _FRAMING:
+        raise UsageError(f"--header: '{name}' is not one that can be chosen")
+    return name, content
 
 
 def api_key(content: str, origin: str) -> str:
@@ -131,10 +159,18 @@ def _is_header_value(value: str) -> bool:
     return all(character == "\t" or " " <= character <= "~" or character >= "\xa0" for character in value)
 
 
+#: Bytes that a file with a key or with headers may have.
+_LONGEST_FILE = 1024 * 1024
+
+
 def read_file(flag: str, name: str) -> str:
     """Return the text of a file that a flag names."""
     try:
-        return Path(name).expanduser().read_text(encoding="utf-8")
+        with open(Path(name).expanduser(), "rb") as file:
+            content = file.read(_LONGEST_FILE + 1)
+        if len(content) > _LONGEST_FILE:
+            raise UsageError(f"{flag}: '{name}' is too large: over {_LONGEST_FILE // 1024} KiB")
+        return content.decode()
     except OSError as exc:
         raise UsageError(f"{flag}: cannot read '{name}': {exc.strerror}") from None
     except (UnicodeDecodeError, ValueError):
@@ -163,19 +199,5 @@ def text(flag: str) -> Callable[[str], str]:
         except UnicodeEncodeError:
             raise UsageError(f"{flag}: the text is not UTF-8") from None
         return value
-
-    return read
-
-
-def plugin_value(flag: str, parse: Callable[[str], object]) -> Callable[[str], object]:
-    """Return a reader for a plugin's flag that uses the plugin's own."""
-
-    def read(value: str) -> object:
-        try:
-            return parse(value)
-        except KaitoError:
-            raise
-        except ValueError as exc:
-            raise UsageError(f"{flag}: '{value}': {exc}") from None
 
     return read

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kaito import settings as defaults
@@ -113,14 +113,15 @@ def add_endpoint_flags(parser: Parser) -> None:
 
 def add_plugin_flags(parser: Parser, plugins: Plugins, command: str) -> None:
     """Add the flags that plugins bring."""
-    plugins.add_options(command, lambda plugin: _Group(parser, plugin))
+    plugins.add_options(command, lambda plugin: _Group(parser, plugins, plugin))
 
 
 class _Group(OptionGroup):
     """A plugin's place in the help."""
 
-    def __init__(self, parser: Parser, plugin: Plugin) -> None:
+    def __init__(self, parser: Parser, plugins: Plugins, plugin: Plugin) -> None:
         self._parser = parser
+        self._plugins = plugins
         self._plugin = plugin
         self._group: argparse._ArgumentGroup | None = None
 
@@ -143,11 +144,21 @@ class _Group(OptionGroup):
             if switch:
                 self._group.add_argument(flag, dest=dest, action="store_true", help=help)
             else:
-                reader = flags.plugin_value(flag, parse)
+                reader = self._reader(flag, parse)
                 self._group.add_argument(flag, dest=dest, metavar=metavar, type=reader, default=default, help=help)
         except argparse.ArgumentError:
             raise ValueError(f"the flag {flag} exists already") from None
         self._plugin.provides.append(f"flag {flag}")
+
+    def _reader(self, flag: str, parse: Callable[[str], Any]) -> Callable[[str], Any]:
+        def read(value: str) -> Any:
+            with self._plugins.guarding(self._plugin, flag):
+                try:
+                    return parse(value)
+                except ValueError as exc:
+                    raise UsageError(f"{flag}: '{value}': {exc}") from None
+
+        return read
 
 
 def settings_from(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
@@ -184,7 +195,7 @@ def settings_from(given: argparse.Namespace, environ: Mapping[str, str]) -> Sett
         verbose=given.verbose,
         connect_timeout=given.connect_timeout,
         idle_timeout=given.idle_timeout,
-        headers=dict(_flat(given.header)),
+        headers=tuple(pair for pairs in given.header for pair in pairs),
         api_key=_api_key(given.api_key_file, environ),
         certificate_authority=given.certificate_authority,
         insecure_skip_tls_verify=given.insecure_skip_tls_verify,
@@ -194,10 +205,6 @@ def settings_from(given: argparse.Namespace, environ: Mapping[str, str]) -> Sett
             if name.startswith(_PLUGIN_PREFIX)
         },
     )
-
-
-def _flat(headers: Iterable[list[tuple[str, str]]]) -> Iterable[tuple[str, str]]:
-    return (pair for pairs in headers for pair in pairs)
 
 
 def _api_key(file: str | None, environ: Mapping[str, str]) -> str | None:

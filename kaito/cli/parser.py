@@ -42,6 +42,11 @@ class Parser(argparse.ArgumentParser):
             raise self._unknown(rest[0])
         return namespace
 
+    def given(self, flag: str, arguments: Sequence[str]) -> list[str]:
+        """Return the values of a flag while the command line cannot be read as a whole: it may bring other flags."""
+        start = f"{flag}="
+        return [word.removeprefix(start) for word in self._joined(arguments) if word.startswith(start)]
+
     def _joined(self, arguments: Sequence[str]) -> list[str]:
         """Rewrite `--flag value` to `--flag=value`, which argparse takes for what it is."""
         joined: list[str] = []
@@ -68,7 +73,8 @@ class Parser(argparse.ArgumentParser):
     def _unknown(self, argument: str) -> UsageError:
         if not argument.startswith("-") or argument == "-":
             word = argument.removeprefix("\0")
-            return UsageError(f"Unexpected argument '{word}'", "A message is given with -m", self._see())
+            hint = ["A message is given with -m"] if "--message" in self._option_string_actions else []
+            return UsageError(f"Unexpected argument '{word}'", *hint, self._see())
         from difflib import get_close_matches
 
         flag = argument.partition("=")[0]
@@ -108,7 +114,7 @@ def _described(action: argparse.Action) -> list[str]:
         help_text += (
             f" (default {action.default:g})" if isinstance(action.default, float) else f" (default {action.default})"
         )
-    lines = textwrap.wrap(help_text, _WIDTH - 32)
+    lines = textwrap.wrap(help_text, _WIDTH - 32) or [""]
     if len(head) > 30:
         return [head, *(f"{'':32}{line}" for line in lines)]
     return [f"{head:<32}{lines[0]}", *(f"{'':32}{line}" for line in lines[1:])]

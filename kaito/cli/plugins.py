@@ -39,6 +39,7 @@ def run(call: Invocation) -> int:
     parser = Parser(call.command, _SUMMARY, _EXAMPLES)
     parser.add_argument("-o", "--output", default="plain", metavar="plain|json", help="How the list is shown")
     add_shared_flags(parser)
+    plugins.load_named(parser.given("--plugin", call.arguments))
     given = parser.parse(call.arguments)
     if given.help:
         terminal.write(parser.format_help())

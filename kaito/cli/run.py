@@ -26,9 +26,7 @@ def run(program: str, arguments: Sequence[str], commands: Sequence[str]) -> int:
     terminal = Terminal(sys.stdin, sys.stdout, sys.stderr, os.environ)
     try:
         name, rest = _subcommand(program, arguments, commands)
-        plugins = create_plugins(
-            warn=terminal.notice, allowed=os.environ.get("KAITO_PLUGINS"), named=_named_plugins(rest)
-        )
+        plugins = create_plugins(warn=terminal.notice, allowed=os.environ.get("KAITO_PLUGINS"))
         command = import_module(f"kaito.cli.{name}")
         call = Invocation(
             command=f"{program} {name}", arguments=rest, terminal=terminal, plugins=plugins, environ=os.environ
@@ -81,15 +79,3 @@ def _subcommand(program: str, arguments: Sequence[str], commands: Sequence[str])
         near = get_close_matches(name, commands, n=1)
         raise UsageError(f"Unknown command '{name}'", *([f"Did you mean '{near[0]}'?"] if near else []), hint)
     return name, rest
-
-
-def _named_plugins(arguments: Sequence[str]) -> list[str]:
-    """Return the values of `--plugin`. They bring flags of their own, so they are wanted before the flags are read."""
-    named = []
-    rest = iter(arguments)
-    for argument in rest:
-        if argument == "--plugin":
-            named.extend([value for value in [next(rest, None)] if value is not None])
-        elif argument.startswith("--plugin="):
-            named.append(argument.removeprefix("--plugin="))
-    return named

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
 import msgspec
+from msgspec.structs import replace
 from yarl import URL
 
 from kaito.errors import KaitoError, ModelError, StreamError
 from kaito.openai import http
-from kaito.openai.chunks import AnswerDecoder, MalformedError
+from kaito.openai.chunks import AnswerDecoder
 from kaito.openai.recovery import Habits, Recovery
 from kaito.openai.refusals import MAX_BODY, Kind, Refusal, read_refusal
+from kaito.openai.shapes import MalformedError
 from kaito.openai.sse import EventDecoder, EventTooLargeError
 from kaito.settings import Settings
 from kaito.types import ChatRequest, Delta, Endpoint, ModelInfo, Waiting
@@ -26,6 +29,8 @@ from kaito.types import ChatRequest, Delta, Endpoint, ModelInfo, Waiting
 _FAREWELL = 2.0
 #: Seconds that a body is given to end after `[DONE]`, so that its connection can be kept.
 _DRAIN = 0.01
+#: Bytes that an answer in one piece may have.
+_LONGEST_ANSWER = 64 * 1024 * 1024
 #: Characters from which a header's value is taken for a secret and kept out of messages.
 _SECRET = 8
 
@@ -53,8 +58,10 @@ class ChatClient:
         self._query = base.query
         self._base = base.with_query(None).with_path(base.path.rstrip("/").removesuffix("/v1").rstrip("/"))
         self._urls: dict[str, URL] = {}
-        values = (settings.api_key, *settings.headers.values(), *endpoint.headers.values())
-        self._secrets = [value.encode() for value in values if value and len(value) >= _SECRET]
+        values = [settings.api_key or "", *endpoint.headers.values(), *(value for _, value in settings.headers)]
+        # A header's value may be a scheme and a secret: `Bearer …`.
+        parts = {part for value in values for part in (value, *value.split()) if len(part) >= _SECRET}
+        self._secrets = sorted(parts, key=len, reverse=True)
 
     async def __aenter__(self) -> Self:
         self._proxy = http.proxy_for(self.endpoint)
@@ -82,18 +89,18 @@ class ChatClient:
                 async with self._request("GET", prefix + "/models") as response:
                     body = await self._body(response, _LONGEST_LIST)
                     if response.status == 200 and (models := _listed(body)) is not None:
-                        self._habits.settle(prefix)
+                        self._habits.prefer(prefix)
                         return models
                     refusal = self._refusal(response, body)
                 elsewhere = refusal.kind is Kind.NO_ROUTE and recovery.has_alternative
-                if not elsewhere and refusal.kind not in (Kind.UNAUTHORIZED, Kind.BUSY, Kind.REDIRECT):
+                # A page in place of a list is what stands before the server, such as a login.
+                page = response.status == 200 and response.content_type == "text/html"
+                if not elsewhere and not page and refusal.kind not in _TELLING:
                     # No list to be had; the first turn will tell whether there is a model all the same.
                     return []
                 wait = recovery.after_refusal(refusal, self._clock())
             except http.LostError as exc:
                 wait = recovery.after_loss(exc.lost, exc.words, self._clock(), kept=exc.kept)
-            except http.BrokenError:
-                return []
             if wait.delay:
                 waiting(wait)
             await asyncio.sleep(wait.delay)
@@ -126,8 +133,6 @@ class ChatClient:
                 wait = recovery.after_refusal(refusal, self._clock(), counted)
             except http.LostError as exc:
                 wait = recovery.after_loss(exc.lost, exc.words, self._clock(), kept=exc.kept)
-            except http.BrokenError as exc:
-                raise StreamError(f"The answer did not arrive: {exc}") from None
             if wait.delay:
                 yield wait
                 await asyncio.sleep(wait.delay)
@@ -143,47 +148,59 @@ class ChatClient:
             async with self._request("POST", "/tokenize", body) as response:
                 if response.status == 200:
                     return msgspec.json.decode(await self._body(response), type=_Tokenized).count
-        except (http.LostError, http.BrokenError, KaitoError, msgspec.MsgspecError):
+        except (http.LostError, KaitoError, msgspec.MsgspecError):
             pass
         return None
 
     async def _answer(self, response: aiohttp.ClientResponse) -> AsyncGenerator[Delta, None]:
         events, answer = EventDecoder(), AnswerDecoder()
         content = response.content
-        whole: bytearray | None = None
-        begun = complete = False
+        # Until it is known to be a stream, it is gathered.
+        whole: bytearray | None = None if response.content_type == "text/event-stream" else bytearray()
+        streamed: bool | None = None
+        # When a complete answer is no longer waited for to end.
+        complete_by: float | None = None
         try:
             while not answer.done:
-                async with asyncio.timeout(_FAREWELL if complete else None):
+                async with asyncio.timeout_at(complete_by):
                     with http.translated_body(self._settings):
                         data = await content.readany()
                 if not data:
                     break
-                if not begun:
-                    begun = True
-                    whole = _unstreamed(response, data)
                 if whole is not None:
                     whole += data
-                    continue
+                    if len(whole) > _LONGEST_ANSWER:
+                        raise MalformedError
+                    if streamed is None and (head := whole.lstrip()):
+                        streamed = _is_stream(response.content_type, head)
+                    if not streamed:
+                        continue
+                    data, whole = bytes(whole), None
                 delta = answer.decode(events.feed(data))
-                complete = complete or delta.finish_reason is not None
+                if complete_by is None and delta.finish_reason is not None:
+                    complete_by = asyncio.get_running_loop().time() + _FAREWELL
                 yield delta
             if whole is not None:
                 delta = answer.decode_whole(bytes(whole))
-                complete = delta.finish_reason is not None
+                if delta.finish_reason is not None:
+                    complete_by = 0.0
                 yield delta
-            if answer.done and not content.at_eof():
-                async with asyncio.timeout(_DRAIN):
-                    await content.readany()
         except (http.BrokenError, TimeoutError) as exc:
-            if not complete:
+            if complete_by is None:
                 raise StreamError(f"The answer broke off: {exc}", _NOT_KEPT) from None
         except (MalformedError, EventTooLargeError):
-            raise StreamError("The answer broke off: what the server sent is no chat completion", _NOT_KEPT) from None
+            raise StreamError(_NO_COMPLETION, _NOT_KEPT) from None
         if answer.error is not None:
-            raise ModelError(self._scrubbed(answer.error.encode()).decode(), _NOT_KEPT)
-        if not complete:
+            raise ModelError(self._scrubbed(answer.error), _NOT_KEPT)
+        if answer.malformed:
+            raise StreamError(_NO_COMPLETION, _NOT_KEPT)
+        if complete_by is None:
             raise StreamError("The answer broke off: the stream ended without a finish reason", _NOT_KEPT)
+        with suppress(http.BrokenError, TimeoutError):
+            if not content.at_eof():
+                async with asyncio.timeout(_DRAIN):
+                    with http.translated_body(self._settings):
+                        await content.readany()
 
     @asynccontextmanager
     async def _request(
@@ -197,7 +214,8 @@ class ChatClient:
             response = await self._session.request(
                 method,
                 url,
-                data=body,
+                # aiohttp wants a long body as a file.
+                data=io.BytesIO(body) if body is not None else None,
                 headers=_JSON if body is not None else None,
                 allow_redirects=False,
                 proxy=self._proxy,
@@ -210,9 +228,9 @@ class ChatClient:
             response.release()
 
     async def _body(self, response: aiohttp.ClientResponse, limit: int = MAX_BODY) -> bytes:
-        """Return a body that is no stream, cut at a size that none should have."""
+        """Return a body that is no stream, or what there is of it: cut at a size that none should have."""
         body = bytearray()
-        with http.translated_body(self._settings):
+        with suppress(http.BrokenError), http.translated_body(self._settings):
             async for data in response.content.iter_any():
                 body += data
                 if len(body) > limit:
@@ -220,13 +238,14 @@ class ChatClient:
         return bytes(body)
 
     def _refusal(self, response: aiohttp.ClientResponse, body: bytes) -> Refusal:
-        return read_refusal(response.status, response.headers, self._scrubbed(body))
+        refusal = read_refusal(response.status, response.headers, body)
+        return replace(refusal, words=self._scrubbed(refusal.words))
 
-    def _scrubbed(self, text: bytes) -> bytes:
+    def _scrubbed(self, words: str) -> str:
         """Take our secrets out of a server's words: some repeat the key that they refuse."""
         for secret in self._secrets:
-            text = text.replace(secret, b"***")
-        return text
+            words = words.replace(secret, "***")
+        return words
 
     def _encoded(self, request: ChatRequest, max_tokens: int | None) -> bytes:
         body: dict[str, Any] = {
@@ -240,29 +259,28 @@ class ChatClient:
         if request.stream and self._habits.tells_usage:
             body["stream_options"] = {"include_usage": True}
         body.update(request.extra)
-        return _encode({name: value for name, value in body.items() if value is not None})
+        try:
+            return _encode({name: value for name, value in body.items() if value is not None})
+        except (TypeError, ValueError) as exc:
+            raise KaitoError(f"The request cannot be written as JSON: {exc}", "A plugin may have changed it") from None
 
     def _recovery(self, model: str | None, max_tokens: int | None) -> Recovery:
         return Recovery(self._habits, self.endpoint.shown_url, model=model, max_tokens=max_tokens, now=self._clock())
 
 
 _JSON = {"Content-Type": "application/json"}
+#: What a request for the model list tells of the turns to come.
+_TELLING = (Kind.UNAUTHORIZED, Kind.BUSY, Kind.REDIRECT)
+_NO_COMPLETION = "The answer broke off: what the server sent is no chat completion"
 _NOT_KEPT = "What arrived of it is not part of the conversation; send the message again"
-
-
-class _Model(msgspec.Struct):
-    id: str
-    max_model_len: int | None = None
-    #: llama.cpp tells it here.
-    meta: dict[str, Any] | None = None
-
-
-class _Models(msgspec.Struct):
-    data: list[_Model]
 
 
 class _Tokenized(msgspec.Struct):
     count: int
+
+
+class _Models(msgspec.Struct):
+    data: list[dict[str, Any]]
 
 
 def _listed(body: bytes) -> list[ModelInfo] | None:
@@ -272,17 +290,16 @@ def _listed(body: bytes) -> list[ModelInfo] | None:
         return None
     models = []
     for model in listed.data:
-        context = (model.meta or {}).get("n_ctx")
-        window = model.max_model_len or (context if isinstance(context, int) else None)
-        models.append(ModelInfo(name=model.id, window=window))
+        name, window, meta = model.get("id"), model.get("max_model_len"), model.get("meta")
+        if window is None and isinstance(meta, dict):
+            window = meta.get("n_ctx")  # llama.cpp tells it here
+        if isinstance(name, str) and name:
+            models.append(ModelInfo(name=name, window=window if isinstance(window, int) else None))
     return models
 
 
-def _unstreamed(response: aiohttp.ClientResponse, head: bytes) -> bytearray | None:
-    """Return where to gather a whole answer, or `None` when it is streamed. A proxy may hide the content type."""
-    kind = response.content_type
-    if kind == "text/event-stream":
-        return None
-    if kind.endswith("json") or head.lstrip()[:1] in (b"{", b"<"):
-        return bytearray()
-    return None
+def _is_stream(content_type: str, head: bytes | bytearray) -> bool:
+    """Return whether an answer is streamed, by its first bytes: a proxy may hide the content type."""
+    if head[:1] in (b"{", b"[", b"<"):
+        return False
+    return not content_type.endswith("json") or head.startswith((b"data", b"event", b"id", b"retry", b":"))

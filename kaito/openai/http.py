@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import os
+import socket
 import ssl
 import urllib.request
 from collections.abc import Iterator
@@ -13,10 +14,11 @@ from types import SimpleNamespace
 
 import aiohttp
 from msgspec import Struct
+from multidict import CIMultiDict
 from yarl import URL
 
 from kaito import __version__
-from kaito.errors import ConnectError, UsageError
+from kaito.errors import ConnectError, ForbiddenError, UsageError
 from kaito.openai.recovery import Lost
 from kaito.settings import Settings
 from kaito.types import Endpoint
@@ -45,10 +47,15 @@ class BrokenError(Exception):
 
 def open_session(endpoint: Endpoint, settings: Settings) -> aiohttp.ClientSession:
     """Return a session for one endpoint. Call it in the event loop; close it there."""
-    headers = {"User-Agent": f"kaito/{__version__}", "Accept-Encoding": "identity", **endpoint.headers}
+    headers = CIMultiDict({"User-Agent": f"kaito/{__version__}", "Accept-Encoding": "identity"})
+    headers.update(endpoint.headers)
     if settings.api_key is not None:
         headers["Authorization"] = f"Bearer {settings.api_key}"
-    headers.update(settings.headers)
+    # What the user gives takes the place of ours, and may be given twice.
+    for name, _ in settings.headers:
+        headers.popall(name, None)
+    for name, value in settings.headers:
+        headers.add(name, value)
     timeout = aiohttp.ClientTimeout(total=None, connect=settings.connect_timeout, sock_read=settings.idle_timeout)
     tracing = aiohttp.TraceConfig()
     tracing.on_connection_reuseconn.append(_note_reuse)
@@ -98,20 +105,31 @@ def proxy_for(endpoint: Endpoint) -> URL | None:
     proxy = proxies.get(url.scheme) or proxies.get("all")
     if proxy is None or urllib.request.proxy_bypass(f"{host}:{url.port}"):
         return None
-    parsed = URL(proxy if "://" in proxy else f"http://{proxy}")
+    # Its value may hold a password: it is not shown.
+    try:
+        parsed = URL(proxy if "://" in proxy else f"http://{proxy}")
+        usable = bool(parsed.host and parsed.port)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError("The environment names a proxy whose URL cannot be read", "See HTTP_PROXY and its like")
     if parsed.scheme not in ("http", "https"):
-        # Its value may hold a password: name its kind alone.
         raise UsageError(f"The environment names a proxy of the kind '{parsed.scheme}'; only http and https will do")
     return parsed
 
 
 def _is_loopback(host: str) -> bool:
+    host = host.rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
+        address: ipaddress.IPv4Address | ipaddress.IPv6Address
+        # inet_aton reads `127.1` as the resolver does.
+        address = ipaddress.ip_address(host) if ":" in host else ipaddress.IPv4Address(socket.inet_aton(host))
+    except (OSError, ValueError):
         return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified
 
 
 @contextmanager
@@ -133,6 +151,9 @@ def translated(endpoint: Endpoint, settings: Settings, trace: Trace) -> Iterator
         told = f"TLS with {exc.host} failed: {_reason(exc)}"
         raise ConnectError(endpoint.shown_url, told, "Does the server speak https?") from None
     except aiohttp.ClientHttpProxyError as exc:
+        if exc.status == 407:
+            hint = "Put them into the proxy's URL in the environment"
+            raise ForbiddenError(f"The proxy wants credentials: {exc.message} (HTTP 407)", hint) from None
         raise ConnectError(endpoint.shown_url, f"The proxy refuses: {exc.message} (HTTP {exc.status})") from None
     except aiohttp.ClientProxyConnectionError as exc:
         told = f"The proxy {exc.host}:{exc.port} that the environment names cannot be reached"

@@ -34,15 +34,20 @@ class Lost(Enum):
 class Habits(Struct):
     """What a server has shown of itself, remembered from turn to turn."""
 
-    #: Path prefixes to try, in order; the one that works moves to the front.
+    #: Path prefixes to try, in order.
     prefixes: list[str] = field(default_factory=lambda: ["/v1", ""])
     #: Whether the server lets itself be asked for usage in a stream.
     tells_usage: bool = True
     #: Whether it has ever answered.
     answered: bool = False
 
+    def prefer(self, prefix: str) -> None:
+        """Try this prefix first: something answers there."""
+        self.prefixes.sort(key=lambda known: known != prefix)
+        self.answered = True
+
     def settle(self, prefix: str) -> None:
-        """Remember the prefix that works."""
+        """Remember the prefix under which there is a chat."""
         self.prefixes = [prefix]
         self.answered = True
 
@@ -176,6 +181,9 @@ class Recovery:
             case Kind.UNAUTHORIZED:
                 hint = "Set KAITO_API_KEY, or name a file that holds the key with --api-key-file"
                 return ForbiddenError(f"The model's server wants an API key: {_quoted(refusal)}", hint)
+            case Kind.PROXY_UNAUTHORIZED:
+                hint = "Put them into the proxy's URL in the environment"
+                return ForbiddenError(f"The proxy wants credentials: {_quoted(refusal)}", hint)
             case Kind.FORBIDDEN:
                 return ForbiddenError(f"The model's server does not allow this: {_quoted(refusal)}")
             case Kind.MODEL_UNKNOWN:

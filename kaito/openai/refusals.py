@@ -23,6 +23,7 @@ class Kind(Enum):
     MODEL_UNKNOWN = auto()
     NO_ROUTE = auto()
     UNAUTHORIZED = auto()
+    PROXY_UNAUTHORIZED = auto()
     FORBIDDEN = auto()
     BUSY = auto()
     REDIRECT = auto()
@@ -100,8 +101,10 @@ def _kind(status: int, parsed: Any, words: str) -> Kind:
         return Kind.BUSY
     if 300 <= status < 400:
         return Kind.REDIRECT
-    if status in (401, 407):
+    if status == 401:
         return Kind.UNAUTHORIZED
+    if status == 407:
+        return Kind.PROXY_UNAUTHORIZED
     if status == 403:
         return Kind.FORBIDDEN
     if status == 404 and _about_the_model(parsed, words):

@@ -55,6 +55,7 @@ class AnswerWriter:
             raise
         self._terminal.clear_status()
         drawing.end(session.reply)
+        session.settle()
         if session.reply is not None and session.reply.finish_reason == "length":
             tokens = session.reply.usage.completion_tokens if session.reply.usage else None
             self._terminal.note(
@@ -89,7 +90,7 @@ class _Drawing:
         self._fed.append(delta)
         try:
             with self._plugins.guarding(self._owner, "feed"):
-                text = self._formatter.feed(delta)
+                text = _checked(self._formatter.feed(delta))
         except PluginError as exc:
             text = self._replace(exc)
         self._write(text)
@@ -101,7 +102,7 @@ class _Drawing:
             reply = replace(reply, content=neutral(reply.content), reasoning=neutral(reply.reasoning))
         try:
             with self._plugins.guarding(self._owner, "finish"):
-                text = self._formatter.finish(reply)
+                text = _checked(self._formatter.finish(reply))
         except PluginError as exc:
             text = self._replace(exc) + self._formatter.finish(reply)
         self._write(text)
@@ -119,3 +120,9 @@ class _Drawing:
             for delta in self._fed
         )
         return again if not self._shown or self._shown.endswith("\n") else "\n" + again
+
+
+def _checked(text: object) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"a formatter returns text, not {text!r}")
+    return text

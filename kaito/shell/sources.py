@@ -37,14 +37,16 @@ class Source(ABC):
             KeyboardInterrupt: Ctrl-C at a prompt.
         """
         line = self._line(PROMPT)
+        first, *pasted = line.split("\n")
+        # A paste arrives as one line with breaks in it, and is a message whatever it holds.
+        paste = Entry(Kind.MESSAGE, line)
         if not Block.opens(line):
-            # A paste arrives as one line with breaks in it, and is a message whatever it holds.
-            return classify(line) if "\n" not in line else Entry(Kind.MESSAGE, line)
-        first, *rest = line.split("\n")
+            return paste if pasted else classify(line)
         block = Block(first)
-        for pasted in rest:
-            if not block.closed:
-                block.add(pasted)
+        for more in pasted:
+            if block.closed:
+                return paste
+            block.add(more)
         where = self.where
         while not block.closed:
             try:
@@ -108,7 +110,7 @@ def _readline() -> ModuleType | None:
 
 
 class Script(Source):
-    """Lines of a file or of a pipe, in UTF-8.
+    """Lines of a file or of a pipe, in UTF-8. The first line of a file may name its interpreter (`#!`).
 
     Args:
         file: read line by line, so that each is answered as it comes.
@@ -133,7 +135,7 @@ class Script(Source):
         self.where = f"{self._name}:{self._number}"
         if self._number == 1:
             raw = raw.removeprefix(b"\xef\xbb\xbf")
-            if raw.startswith(b"#!"):
+            if raw.startswith(b"#!") and self.trusted:
                 return ""
         try:
             return raw.removesuffix(b"\n").removesuffix(b"\r").decode()

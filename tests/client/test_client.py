@@ -250,6 +250,83 @@ def test_a_whole_answer_that_is_an_error(model_server, chat):
     assert refusal(chat, ModelError).message == "CUDA out of memory"
 
 
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+GOOD = b'data: {"choices":[{"delta":{"content":"Hello"}}]}\n\n'
+STOP = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
+
+
+def told(model_server, *pieces, settings=None):
+    """Return what was said of an answer of these bytes, and how it ended."""
+    model_server.enqueue(Raw([HEAD, *pieces], delay=0.01))
+    got = []
+
+    async def ask():
+        async with ChatClient(endpoint(model_server.url), settings or Settings()) as client:
+            async for piece in said(client):
+                got.append(piece)
+
+    try:
+        asyncio.run(ask())
+    except KaitoError as exc:
+        return "".join(got), exc.message
+    return "".join(got), ""
+
+
+def test_an_error_is_told_though_the_body_does_not_end(model_server):
+    gate = Gate()
+    error = b'data: {"error":{"message":"CUDA out of memory"}}\n\ndata: [DONE]\n\n'
+    assert told(model_server, GOOD, error, gate) == ("Hello", "CUDA out of memory")
+
+
+def test_a_done_mark_without_a_finish_reason_is_told_though_the_body_does_not_end(model_server):
+    gate = Gate()
+    text, message = told(model_server, GOOD, b"data: [DONE]\n\n", gate)
+    assert (text, "without a finish reason" in message) == ("Hello", True)
+
+
+def test_what_came_before_a_bad_event_is_shown(model_server):
+    text, message = told(model_server, GOOD + b"data: {oops\n\n")
+    assert (text, "no chat completion" in message) == ("Hello", True)
+
+
+def test_a_server_that_pings_after_the_answer_is_left(model_server):
+    started = time.monotonic()
+    assert told(model_server, GOOD + STOP, *[b": ping\n\n"] * 3000) == ("Hello", "")
+    assert time.monotonic() - started < 15
+
+
+def test_a_stream_under_a_wrong_content_type(model_server, chat):
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
+    model_server.enqueue(Raw([head, b"\n\n", GOOD, STOP], delay=0.01))
+    assert chat.ask().content == "Hello"
+
+
+def test_a_whole_answer_whose_first_bytes_are_blank(model_server, chat):
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n"
+    model_server.enqueue(
+        Raw([head, b"\n ", b'{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]}'], delay=0.01)
+    )
+    assert chat.ask().content == "Hi"
+
+
+def test_an_answer_without_end_is_not_gathered_for_ever(model_server, chat, monkeypatch):
+    monkeypatch.setattr("kaito.openai.client._LONGEST_ANSWER", 1000)
+    model_server.enqueue(Raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + b" " * 5000))
+    assert "no chat completion" in refusal(chat, StreamError).message
+
+
+def test_a_refusal_whose_body_is_cut(model_server, chat):
+    head = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 500\r\n\r\n"
+    model_server.enqueue(Raw(head + b"temperature is out of bounds"))
+    assert "temperature is out of bounds (HTTP 400)" in refusal(chat, ConnectError).hints[2]
+
+
+def test_a_request_that_is_no_json(model_server, chat):
+    error = refusal(chat, KaitoError, request(extra={"x": object()}))
+    assert "cannot be written as JSON" in error.message
+    assert model_server.requests == []
+
+
 @pytest.mark.parametrize("event", [b"nonsense", b'["x"]', b'{"choices":5}'])
 def test_events_that_are_no_chunks(model_server, chat, event):
     model_server.enqueue(Raw(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: " + event + b"\n\n"))
@@ -354,7 +431,7 @@ def test_models(model_server):
         Status(404),
         Status(500),
         Status(403),
-        HtmlPage("Welcome"),
+        HtmlPage("Not here", 404),
         Cut("x"),
         Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"),
     ],
@@ -362,6 +439,36 @@ def test_models(model_server):
 def test_no_list_is_no_failure(model_server, chat, step):
     model_server.route("/v1/models", step)
     assert chat.models() == []
+
+
+def test_a_page_in_place_of_a_list_is_what_stands_before_the_server(model_server, chat):
+    model_server.route("/v1/models", HtmlPage("Sign in"))
+    with pytest.raises(ConnectError) as caught:
+        chat.models()
+    assert "Sign in (HTTP 200)" in caught.value.hints[2]
+
+
+def test_odd_entries_of_a_list_do_not_spoil_it(model_server, chat):
+    listed = [
+        {"id": None},
+        {"id": ""},
+        {"id": "m", "max_model_len": "4096", "meta": []},
+        {"id": "n", "max_model_len": 5},
+    ]
+    body = json.dumps({"data": listed}).encode()
+    model_server.route("/v1/models", Raw(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)))
+    assert chat.models() == [ModelInfo(name="m"), ModelInfo(name="n", window=5)]
+
+
+def test_a_list_does_not_settle_where_the_chat_is(model_server):
+    async def both():
+        async with ChatClient(endpoint(model_server.url), Settings()) as client:
+            await client.models(print)
+            return [piece async for piece in said(client)]
+
+    model_server.route("/v1/chat/completions", Status(404))
+    model_server.route("/chat/completions", Say("Hello"))
+    assert "".join(asyncio.run(both())) == "Hello"
 
 
 def test_a_llama_cpp_server_tells_its_window_elsewhere(model_server, chat):
@@ -403,21 +510,22 @@ def test_a_missing_key(model_server, chat):
 
 
 def test_a_server_that_repeats_the_key_does_not_show_it(model_server):
-    words = "Incorrect API key provided: sk-verysecret. X: hunter2hunter2"
-    settings = Settings(api_key="sk-verysecret", headers={"X": "hunter2hunter2"})
+    words = "Incorrect API key provided: sk-verysecret. X: hunter2hunter2 Y: token-of-mine"
+    settings = Settings(api_key="sk-verysecret", headers=(("X", "hunter2hunter2"), ("Y", "Bearer token-of-mine")))
     model_server.enqueue(Status(401, {"error": {"message": words}}), ErrorEvent("", {"message": words}))
     for error in (ForbiddenError, ModelError):
         told = "\n".join(refusal(Chat(model_server.url, settings), error).lines())
         assert "sk-verysecret" not in told
         assert "hunter2" not in told
+        assert "token-of-mine" not in told
         assert "***" in told
 
 
 def test_headers_are_sent_and_win(model_server):
-    settings = Settings(api_key="a", headers={"Authorization": "Basic b", "X-Team": "c"})
+    settings = Settings(api_key="a", headers=(("authorization", "Basic b"), ("X-Team", "c"), ("x-team", "cc")))
     Chat(model_server.url, settings, headers={"X-Team": "d", "X-Route": "e"}).ask()
     headers = model_server.chats[-1].headers
-    assert (headers["authorization"], headers["x-team"], headers["x-route"]) == ("Basic b", "c", "e")
+    assert (headers["authorization"], headers["x-team"], headers["x-route"]) == ("Basic b", "cc", "e")
 
 
 def test_a_redirect_is_told_and_not_followed(model_server, chat):
@@ -626,6 +734,10 @@ def test_a_proxy_from_the_environment_is_used(model_server, monkeypatch):
     [
         ("http://127.0.0.1:8080", {}),
         ("http://[::1]:8080", {}),
+        ("http://127.1:8080", {}),
+        ("http://localhost.", {}),
+        ("http://0.0.0.0", {}),
+        ("http://[::ffff:127.0.0.1]", {}),
         ("http://localhost:8080", {}),
         ("http://model.invalid", {"proxied": False}),
         ("http://model.invalid", {"connector": lambda: None}),
@@ -650,6 +762,19 @@ def test_a_proxy_of_another_kind(monkeypatch):
     error = refusal(Chat("http://model.invalid"), UsageError)
     assert "of the kind 'socks5'" in error.message
     assert "hunter2" not in error.message
+
+
+@pytest.mark.parametrize("proxy", ["http://user:hunter2@h:port", "http://user:h#nter2@h", "http://[::1", "http://"])
+def test_a_proxy_that_cannot_be_read(monkeypatch, proxy):
+    monkeypatch.setenv("http_proxy", proxy)
+    error = refusal(Chat("http://model.invalid"), UsageError)
+    assert error.message == "The environment names a proxy whose URL cannot be read"
+
+
+def test_a_proxy_that_wants_credentials(model_server, monkeypatch):
+    monkeypatch.setenv("http_proxy", model_server.url)
+    model_server.enqueue(Status(407, "who are you?"))
+    assert "The proxy wants credentials" in refusal(Chat("http://model.invalid"), ForbiddenError).message
 
 
 def test_a_proxy_that_refuses(model_server, monkeypatch):

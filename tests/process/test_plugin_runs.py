@@ -208,6 +208,70 @@ def backends(plugin, url, *made):
     return plugin(BACKEND.replace("URL", url).replace("BACKENDS", ", ".join(made)))
 
 
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("[5]", "failed in discover: TypeError: 5 is no Candidate"),
+        ("[Candidate(backend='other', url='x', rank=1)]", "is no Candidate of backend odd"),
+        ("[Candidate(backend='odd', url='x', rank='first')]", "'first' is no rank"),
+        ("sys.exit(3)", "failed in discover: SystemExit: 3"),
+        ("[Candidate(backend='odd', url='x', rank=1, detail=5)]", "failed in open: TypeError: 5 is no Endpoint"),
+        (
+            "[Candidate(backend='odd', url='x', rank=1, detail=Endpoint(url='http://[', shown_url='x', label='x'))]",
+            "failed in the endpoint that it opened: ValueError",
+        ),
+        (
+            "[Candidate(backend='odd', url='x', rank=1, detail=Endpoint(url='URL', shown_url='URL', label='leave'))]",
+            "failed in closing its endpoint: ValueError: cannot leave",
+        ),
+    ],
+)
+def test_a_backend_that_does_it_wrong_is_named(kaito, plugin, model_server, source, told):
+    name = plugin(
+        "import sys\nfrom contextlib import asynccontextmanager\nfrom kaito import hookimpl\n"
+        "from kaito.types import Candidate, Endpoint\n"
+        "class Odd:\n"
+        "    name, needs_workspace = 'odd', False\n"
+        f"    async def discover(self, target, reporter): return {source.replace('URL', model_server.url)}\n"
+        "    @asynccontextmanager\n"
+        "    async def open(self, candidate, reporter):\n"
+        "        yield candidate.detail\n"
+        "        if getattr(candidate.detail, 'label', '') == 'leave': raise ValueError('cannot leave')\n"
+        "@hookimpl\n"
+        "def kaito_backends(): return [Odd()]\n"
+    )
+    outcome = kaito("chat", "--plugin", name, "--backend", "odd", "-m", "x")
+    assert outcome.code == 1
+    assert f"❌ Error: Plugin 'mine' ({name}) " in outcome.err
+    assert told in outcome.err
+    assert "fault of kaito" not in outcome.err
+
+
+@pytest.mark.parametrize("value", ["b'bytes'", "5", "['x']", "sys.exit(3)"])
+def test_a_formatter_that_returns_no_text_is_named(chat, plugin, model_server, value):
+    model_server.enqueue(Say("one"))
+    source = "import sys\n" + FORMATTER.format(init="pass", feed=f"return {value}", finish="return '|\\n'")
+    outcome = chat("--plugin", plugin(source), "-o", "odd", "-m", "x")
+    assert (outcome.code, outcome.out) == (0, "Assistant: one\n")
+    assert "failed in feed" in outcome.err
+
+
+def test_a_reply_is_seen_after_it_was_shown(chat, plugin):
+    source = (
+        "from kaito import hookimpl\n@hookimpl\ndef kaito_reply(reply):\n    print('seen', reply.content, flush=True)\n"
+    )
+    assert chat("--plugin", plugin(source), stdin="a\nb\n").out == "Assistant: a\nseen a\nAssistant: b\nseen b\n"
+    outcome = chat("--plugin", plugin(source), "-o", "json", "-m", "a")
+    assert outcome.out.splitlines()[1] == "seen a"
+
+
+def test_a_plugin_that_is_named_twice_stays(chat, plugin, model_server):
+    name = plugin(REDACT)
+    outcome = chat("--plugin", name, "--plugin", name, "--redact", "secret", "-m", "my secret")
+    assert model_server.chats[0].last_message == "my ***"
+    assert "is loaded already" in outcome.err
+
+
 def test_the_best_way_in_is_taken_and_the_next_when_it_fails(kaito, plugin, model_server):
     name = backends(
         plugin,

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
@@ -553,6 +554,59 @@ def test_each_line_is_answered_as_it_comes(model_server):
     process.stdin.close()
     assert process.wait(30) == 0
     process.stdout.close()
+
+
+def test_an_ignored_interrupt_stays_ignored(model_server):
+    gate = Gate()
+    model_server.enqueue(Say(chunks=["half ", gate, "rest"]))
+    command = subprocess.list2cmdline(kaito_command("chat", "--endpoint", model_server.url, "-m", "x"))
+    process: Any = subprocess.Popen(
+        ["sh", "-c", f"trap '' INT; exec {command}"],
+        env=environment({}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout.read(16) == b"Assistant: half "
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    gate.open()
+    assert process.communicate(timeout=30)[0] == b"rest\n"
+    assert process.returncode == 0
+
+
+def test_streams_that_do_not_wait_lose_nothing(model_server):
+    model_server.default = Say("word " * 60_000)
+    in_read, in_write = os.pipe()
+    out_read, out_write = os.pipe()
+    os.set_blocking(in_read, False)
+    os.set_blocking(out_write, False)
+    process = start("chat", "--endpoint", model_server.url, stdin=in_read, stdout=out_write)
+    os.close(in_read)
+    os.close(out_write)
+    time.sleep(0.5)
+    os.write(in_write, b"go\n")
+    os.close(in_write)
+    time.sleep(0.5)
+    with open(out_read, "rb") as out:
+        assert len(out.read()) == len("Assistant: ") + 300_000 + 1
+    assert process.wait(30) == 0
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_a_full_disk_is_told_by_the_version_too():
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            kaito_command("--version"), env=environment({}), stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr.decode()) == (1, "❌ Error: Cannot write to stdout: No space left on device\n")
+
+
+def test_a_query_is_sent_and_not_shown(kaito, model_server, refused_url):
+    kaito("chat", "--endpoint", f"{model_server.url}/v1/chat/completions?key=sk-secret", "-m", "x")
+    assert model_server.chats[0].target == "/v1/chat/completions?key=sk-secret"
+    outcome = kaito("chat", "--endpoint", f"{refused_url}/v1?key=sk-secret", "-m", "x")
+    assert f"   Endpoint: {refused_url}/v1/chat/completions\n" in outcome.err
+    assert "sk-secret" not in outcome.err
 
 
 # Letters

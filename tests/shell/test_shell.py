@@ -37,6 +37,9 @@ class Session:
         yield Delta(content=text)
         self.reply = Reply(content=text, finish_reason="stop", usage=Usage(prompt_tokens=1, completion_tokens=2))
 
+    def settle(self):
+        """Nothing is told."""
+
 
 class Lines(Source):
     """Entries from a list; an exception among them is raised."""
@@ -137,9 +140,10 @@ def test_a_line_that_cannot_be_read_does_not_end_a_session():
 
 
 def test_a_paste_is_one_message_and_may_hold_a_block():
-    bench = Bench("help\nme", '"""\na\nb\n"""', '"""a\nb', 'c"""')
+    source = '"""Module doc."""\nimport os\nprint(1)'
+    bench = Bench("help\nme", '"""\na\nb\n"""', '"""a\nb', 'c"""', source)
     bench.run()
-    assert bench.session.asked == ["help\nme", "a\nb", "a\nb\nc"]
+    assert bench.session.asked == ["help\nme", "a\nb", "a\nb\nc", source]
 
 
 def test_the_window_and_the_last_turn_in_the_long_status():

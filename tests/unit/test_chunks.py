@@ -1,13 +1,13 @@
 """Events of a chat completion, as servers send them and as they should not."""
 
-import contextlib
 import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaito.openai.chunks import AnswerDecoder, MalformedError
+from kaito.openai.chunks import AnswerDecoder
+from kaito.openai.shapes import MalformedError
 from kaito.types import Delta, Usage
 
 
@@ -90,12 +90,58 @@ def test_a_byte_that_is_no_utf8_spoils_one_character():
 
 
 @pytest.mark.parametrize(
+    ("chunk", "content"),
+    [
+        ({"choices": [{"index": None, "delta": {"content": "a"}}]}, "a"),
+        ({"choices": [{"index": 1, "delta": {"content": "b"}}, {"index": 0, "delta": {"content": "a"}}]}, "a"),
+        ({"choices": [{"delta": {"content": "a"}}], "usage": {"prompt_tokens": "5", "completion_tokens": 1.5}}, "a"),
+        ({"choices": [{"delta": {"content": "a"}}], "usage": "none"}, "a"),
+        ({"choices": [{"delta": {"content": [{"type": "text", "text": "a"}, {"type": "image"}]}}]}, "a"),
+        ({"choices": [{"delta": {"content": "a"}, "finish_reason": 5}], "model": 7, "error": ""}, "a"),
+        ({"choices": [{"delta": {"content": "a"}}], "error": False}, "a"),
+        ({"choices": [{"delta": None}]}, ""),
+        ({"choices": [{"delta": 5}]}, ""),
+        ({"choices": [{"delta": {"role": "assistant", "tool_calls": [{"id": "x"}]}}]}, ""),
+        ({}, ""),
+        (None, ""),
+    ],
+)
+def test_what_is_of_no_use_to_an_answer_may_have_any_type(chunk, content):
+    decoder = AnswerDecoder()
+    assert decoder.decode([json.dumps(chunk).encode()]).content == content
+    assert not decoder.malformed
+    assert decoder.error is None
+
+
+def test_numbers_in_any_form_are_counted():
+    usage = {"prompt_tokens": "5", "completion_tokens": 1.0, "prompt_tokens_details": {"cached_tokens": "x"}}
+    delta = AnswerDecoder().decode([json.dumps({"usage": usage}).encode()])
+    assert delta.usage == Usage(prompt_tokens=5, completion_tokens=1)
+
+
+def test_a_done_mark_may_have_blanks_around_it():
+    decoder = AnswerDecoder()
+    assert decoder.decode([event("a"), b" [DONE] "]).content == "a"
+    assert decoder.done
+
+
+def test_what_came_before_a_bad_event_is_kept():
+    decoder = AnswerDecoder()
+    assert decoder.decode([event("Hello "), event("world"), b"{oops", event("!")]).content == "Hello world"
+    assert decoder.malformed
+    assert decoder.done
+
+
+@pytest.mark.parametrize(
     "data",
     [b"nonsense", b"[1,2]", b'"text"', b'{"choices":[{"delta":{"content":5}}]}', b'{"a":1},{"b":2}', b"[" * 5000],
 )
 def test_what_is_no_chunk_is_refused(data):
+    decoder = AnswerDecoder()
+    assert decoder.decode([data]) == Delta()
+    assert decoder.malformed
     with pytest.raises(MalformedError):
-        AnswerDecoder().decode([data])
+        AnswerDecoder().decode_whole(data)
 
 
 def test_a_whole_answer_of_a_server_that_does_not_stream():
@@ -125,5 +171,4 @@ def test_text_comes_through_whatever_it_is(pieces):
 
 @given(st.lists(st.binary(max_size=60), max_size=5))
 def test_no_events_break_it(events):
-    with contextlib.suppress(MalformedError):
-        AnswerDecoder().decode(events)
+    AnswerDecoder().decode(events)

@@ -82,6 +82,10 @@ def test_a_script(data, found):
     assert entries(data) == found
 
 
+def test_the_interpreter_s_line_is_a_message_from_a_pipe():
+    assert entries(b"#!/bin/sh\na\n", trusted=False) == [("s:1", "#!/bin/sh"), ("s:2", "a")]
+
+
 def test_a_line_of_a_mebibyte():
     assert entries(b"x" * 2**20 + b"\ny") == [("s:1", "x" * 2**20), ("s:2", "y")]
 

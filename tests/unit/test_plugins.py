@@ -35,7 +35,9 @@ def load():
 
     def load(*named, allowed=""):
         warnings = []
-        return create_plugins(warn=warnings.append, allowed=allowed, named=named), warnings
+        plugins = create_plugins(warn=warnings.append, allowed=allowed)
+        plugins.load_named(named)
+        return plugins, warnings
 
     return load
 
@@ -111,8 +113,8 @@ def test_a_file_can_be_a_plugin(load, write):
         ("@hookimpl\ndef kaito_formatters(): raise SystemExit", "kaito_formatters: SystemExit"),
         ("@hookimpl\ndef kaito_formatters(): return 5", "kaito_formatters: TypeError"),
         ("@hookimpl\ndef kaito_formatters():\n    yield 1\n    raise ValueError('late')", "ValueError: late"),
-        ("@hookimpl\ndef kaito_formatters(): return [1]", "1 has no proper name"),
-        ("class A:\n    name = 'A B'\n@hookimpl\ndef kaito_formatters(): return [A]", "has no proper name"),
+        ("@hookimpl\ndef kaito_formatters(): return [1]", "AttributeError: 'int' object has no attribute 'name'"),
+        ("class A:\n    name = 'A B'\n@hookimpl\ndef kaito_formatters(): return [A]", "'A B' is no proper name"),
         ("class A:\n    name = 'a'\n@hookimpl\ndef kaito_formatters(): return [A()]", "'a' is no class"),
         ("class A:\n    name = 'a'\n@hookimpl\ndef kaito_formatters(): return [A]", "'a' lacks feed and finish"),
         ("class A:\n    name = 'a'\n@hookimpl\ndef kaito_backends(): return [A()]", "'a' lacks discover and open"),
@@ -292,6 +294,51 @@ def _with_path(code):
     finder = f"import sys\nsys.path[:0] = {sorted(folders)!r}\n"
     hide = "import kaito.plugins\nkaito.plugins.GROUP = 'no-such-group'\n"
     return finder + hide + code
+
+
+def test_the_same_plugin_twice_is_loaded_once():
+    warnings = []
+    plugins = Plugins(warnings.append)
+    redaction = hooks(kaito_request=lambda request: request.replace(model="redacted"))
+    plugins.add(redaction, "mine", "d", "1")
+    plugins.add(redaction, "mine", "d", "1")
+    plugins.add(redaction, "again", "d", "1")
+    plugins.add(hooks(kaito_reply=lambda: None), "mine", "d", "1")
+    assert warnings == [
+        "Plugin 'mine' (d 1) is skipped: it is loaded already",
+        "Plugin 'again' (d 1) is skipped: it is loaded already",
+        "Plugin 'mine' (d 1) is skipped: it is loaded already",
+    ]
+    assert plugins.request(REQUEST, SETTINGS).model == "redacted"
+
+
+def test_a_distribution_with_broken_metadata_is_no_harm_to_others(load, installed, tmp_path):
+    installed("whole", GOOD)
+    for name, content in {
+        "broken": b"[kaito]\nfoo\n",
+        "letters": b"[kaito]\n\xff\n",
+        "other": b"[others]\nfoo\n",
+    }.items():
+        info = tmp_path / f"{name}-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        (info / "entry_points.txt").write_bytes(content)
+    plugins, warnings = load(allowed=None)
+    assert "loud" in plugins.formatters()
+    [warning] = [words for words in warnings if "broken" in words]
+    assert warning.startswith("Plugin 'entry_points.txt' (broken 1) is skipped: ")
+
+
+def test_the_shell_s_own_commands_are_taken(write, load):
+    plugins, warnings = load(write("good", GOOD))
+    assert list(plugins.slash_commands(SETTINGS, {"greet"})) == []
+    assert "command 'greet' is offered by kaito itself already" in warnings[0]
+
+
+def test_an_exit_of_a_plugin_is_a_fault_like_others():
+    plugins = with_hooks(kaito_request=lambda request: sys.exit(3))
+    with pytest.raises(PluginError, match="SystemExit: 3"):
+        plugins.request(REQUEST, SETTINGS)
 
 
 def test_an_object_that_cannot_be_kept_is_no_plugin():

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 
 import pytest
 
@@ -92,8 +93,8 @@ def test_each_stream_decides_for_itself():
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437", "latin-1"])
 def test_a_console_without_the_letter_gets_a_stand_in(encoding):
-    terminal = make(out=Stream(encoding=encoding), err=Stream(encoding=encoding))
-    terminal.write("🤖 Connected to workspace: x (日)\n")
+    terminal = make(out=Stream(terminal=True, encoding=encoding), err=Stream(encoding=encoding))
+    terminal.aside("🤖 Connected to workspace: x (日)\n")
     terminal.error(KaitoError("x"))
     assert terminal.stdout.text == "Connected to workspace: x (?)\n"
     assert terminal.stderr.text == "Error: x\n"
@@ -108,8 +109,9 @@ def test_half_a_surrogate_pair_gets_a_stand_in():
 
 def test_a_dumb_terminal_gets_no_emoji():
     terminal = make(out=Stream(terminal=True), environ={"TERM": "dumb"})
-    terminal.write("👋 Goodbye, naïve 🤖!\n")
-    assert terminal.stdout.text == "Goodbye, naïve 🤖!\n"
+    terminal.aside("👋 Goodbye, naïve 🤖 !\n")
+    terminal.write("🤖 says the model\n")
+    assert terminal.stdout.text == "Goodbye, naïve 🤖 !\n🤖 says the model\n"
 
 
 class Failing(Stream):
@@ -224,14 +226,18 @@ def test_no_status_where_lines_cannot_be_taken_back(is_terminal, environ):
     assert terminal.stderr.text == ""
 
 
-def test_a_long_status_leaves_room_for_ctrl_c(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "20")
+@pytest.mark.parametrize(("columns", "line"), [(20, "x" * 15 + " …"), (3, " …")])
+def test_a_long_status_leaves_room_for_ctrl_c(monkeypatch, columns, line):
+    err = Stream(terminal=True)
+    monkeypatch.setattr(err, "fileno", lambda: 2)
+    monkeypatch.setattr("os.get_terminal_size", lambda fd: os.terminal_size((columns, 24)))
+    monkeypatch.setattr("os.get_blocking", lambda fd: True)
     clock = Clock()
-    terminal = make(err=Stream(terminal=True), clock=clock)
+    terminal = make(err=err, clock=clock)
     terminal.status("x" * 50)
     clock.now = 0.5
     terminal.tick()
-    assert terminal.stderr.text == "\r\x1b[K" + "x" * 15 + " …"
+    assert terminal.stderr.text == "\r\x1b[K" + line
 
 
 def test_what_belongs_to_a_person_goes_where_the_person_looks():
