@@ -31,13 +31,16 @@ def main() -> int:
     # turns it on again.
     gc.disable()
     try:
+        import signal
+
         from kaito.cli.run import run
 
-        return run(program, arguments, sorted(_COMMANDS))
+        code = run(program, arguments, sorted(_COMMANDS))
+        # What is left is the interpreter's farewell, which Ctrl-C could only spoil.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     except KeyboardInterrupt:
-        return 130
-    finally:
-        gc.enable()
+        code = 130
+    return code
 
 
 def _help(program: str) -> str:
