@@ -15,22 +15,14 @@ import msgspec
 from msgspec.structs import replace
 from yarl import URL
 
-from kaito.errors import KaitoError, ModelError, StreamError
+from kaito.errors import KaitoError
 from kaito.openai import http
-from kaito.openai.chunks import AnswerDecoder
+from kaito.openai.answer import read_answer
 from kaito.openai.recovery import Habits, Recovery
 from kaito.openai.refusals import MAX_BODY, Kind, Refusal, read_refusal
-from kaito.openai.shapes import MalformedError
-from kaito.openai.sse import EventDecoder, EventTooLargeError
 from kaito.settings import Settings
 from kaito.types import ChatRequest, Delta, Endpoint, ModelInfo, Waiting
 
-#: Seconds that a stream is given to send its usage and to end once the answer is complete.
-_FAREWELL = 2.0
-#: Seconds that a body is given to end after `[DONE]`, so that its connection can be kept.
-_DRAIN = 0.01
-#: Bytes that an answer in one piece may have.
-_LONGEST_ANSWER = 64 * 1024 * 1024
 #: Characters from which a header's value is taken for a secret and kept out of messages.
 _SECRET = 8
 
@@ -122,7 +114,7 @@ class ChatClient:
                 async with self._request("POST", prefix + "/chat/completions", body) as response:
                     if response.status == 200 and response.content_type != "text/html":
                         self._habits.settle(prefix)
-                        async with aclosing(self._answer(response)) as deltas:
+                        async with aclosing(read_answer(response, self._settings, self._scrubbed)) as deltas:
                             async for delta in deltas:
                                 yield delta
                         return
@@ -151,56 +143,6 @@ class ChatClient:
         except (http.LostError, KaitoError, msgspec.MsgspecError):
             pass
         return None
-
-    async def _answer(self, response: aiohttp.ClientResponse) -> AsyncGenerator[Delta, None]:
-        events, answer = EventDecoder(), AnswerDecoder()
-        content = response.content
-        # Until it is known to be a stream, it is gathered.
-        whole: bytearray | None = None if response.content_type == "text/event-stream" else bytearray()
-        streamed: bool | None = None
-        # When a complete answer is no longer waited for to end.
-        complete_by: float | None = None
-        try:
-            while not answer.done:
-                async with asyncio.timeout_at(complete_by):
-                    with http.translated_body(self._settings):
-                        data = await content.readany()
-                if not data:
-                    break
-                if whole is not None:
-                    whole += data
-                    if len(whole) > _LONGEST_ANSWER:
-                        raise MalformedError
-                    if streamed is None and (head := whole.lstrip()):
-                        streamed = _is_stream(response.content_type, head)
-                    if not streamed:
-                        continue
-                    data, whole = bytes(whole), None
-                delta = answer.decode(events.feed(data))
-                if complete_by is None and delta.finish_reason is not None:
-                    complete_by = asyncio.get_running_loop().time() + _FAREWELL
-                yield delta
-            if whole is not None:
-                delta = answer.decode_whole(bytes(whole))
-                if delta.finish_reason is not None:
-                    complete_by = 0.0
-                yield delta
-        except (http.BrokenError, TimeoutError) as exc:
-            if complete_by is None:
-                raise StreamError(f"The answer broke off: {exc}", _NOT_KEPT) from None
-        except (MalformedError, EventTooLargeError):
-            raise StreamError(_NO_COMPLETION, _NOT_KEPT) from None
-        if answer.error is not None:
-            raise ModelError(self._scrubbed(answer.error), _NOT_KEPT)
-        if answer.malformed:
-            raise StreamError(_NO_COMPLETION, _NOT_KEPT)
-        if complete_by is None:
-            raise StreamError("The answer broke off: the stream ended without a finish reason", _NOT_KEPT)
-        with suppress(http.BrokenError, TimeoutError):
-            if not content.at_eof():
-                async with asyncio.timeout(_DRAIN):
-                    with http.translated_body(self._settings):
-                        await content.readany()
 
     @asynccontextmanager
     async def _request(
@@ -271,8 +213,6 @@ class ChatClient:
 _JSON = {"Content-Type": "application/json"}
 #: What a request for the model list tells of the turns to come.
 _TELLING = (Kind.UNAUTHORIZED, Kind.BUSY, Kind.REDIRECT)
-_NO_COMPLETION = "The answer broke off: what the server sent is no chat completion"
-_NOT_KEPT = "What arrived of it is not part of the conversation; send the message again"
 
 
 class _Tokenized(msgspec.Struct):
@@ -296,10 +236,3 @@ def _listed(body: bytes) -> list[ModelInfo] | None:
         if isinstance(name, str) and name:
             models.append(ModelInfo(name=name, window=window if isinstance(window, int) else None))
     return models
-
-
-def _is_stream(content_type: str, head: bytes | bytearray) -> bool:
-    """Return whether an answer is streamed, by its first bytes: a proxy may hide the content type."""
-    if head[:1] in (b"{", b"[", b"<"):
-        return False
-    return not content_type.endswith("json") or head.startswith((b"data", b"event", b"id", b"retry", b":"))

@@ -310,7 +310,7 @@ def test_a_whole_answer_whose_first_bytes_are_blank(model_server, chat):
 
 
 def test_an_answer_without_end_is_not_gathered_for_ever(model_server, chat, monkeypatch):
-    monkeypatch.setattr("kaito.openai.client._LONGEST_ANSWER", 1000)
+    monkeypatch.setattr("kaito.openai.answer._LONGEST_ANSWER", 1000)
     model_server.enqueue(Raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + b" " * 5000))
     assert "no chat completion" in refusal(chat, StreamError).message
 
