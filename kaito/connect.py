@@ -9,7 +9,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 from kaito.errors import ConnectError, ForbiddenError, KaitoError
 from kaito.hookspecs import Backend
-from kaito.plugins import Offered, Plugin, Plugins
+from kaito.plugin_sources import Plugin
+from kaito.plugins import Offered, Plugins
 from kaito.settings import Settings
 from kaito.types import Candidate, Endpoint, Reporter, Target
 

@@ -1,60 +1,30 @@
-"""Loading plugins, each by itself, and asking them: a typed function for every hook.
+"""The plugins that take part: each loaded by itself, and a typed function for every hook to ask them.
 
 What a plugin does wrong costs that plugin, never the shell: this module is where its exceptions end.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import os
 import re
-import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pluggy
 from msgspec import Struct
 
-from kaito import __version__, hookspecs
+from kaito import hookspecs, plugin_sources
 from kaito.errors import KaitoError, PluginError
+from kaito.plugin_sources import Found, Plugin
 from kaito.settings import Settings
 from kaito.types import ChatRequest, OptionGroup, Reply, SlashCommand
 
 if TYPE_CHECKING:
-    from importlib.metadata import Distribution, EntryPoint
-
     from kaito.hookspecs import Backend, Formatter
 
 T = TypeVar("T")
 
-#: Entry-point group of third parties' plugins.
-GROUP = "kaito"
-
-# In the order in which they are asked.
-_BUILT_IN = ("kaito.backends.url", "kaito.formatters.plain", "kaito.formatters.json")
-
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
-
-
-class Plugin(Struct):
-    """One plugin, as `kaito plugins` lists it."""
-
-    name: str
-    distribution: str
-    version: str
-    #: Such as `backend url`.
-    provides: list[str] = []
-    #: What it did wrong.
-    faults: list[str] = []
-    #: Whether it takes part at all.
-    loaded: bool = False
-
-    def __str__(self) -> str:
-        return f"'{self.name}' ({f'{self.distribution} {self.version}'.strip()})"
 
 
 class Offered(Struct, Generic[T], frozen=True):
@@ -82,55 +52,10 @@ class Plugins:
         self._silenced: set[tuple[int, str]] = set()
         self._request_callers: list[tuple[Plugin, Any]] | None = None
 
-    def load_built_in(self) -> None:
-        """Load what the package brings."""
-        for module in _BUILT_IN:
-            name = module.rpartition(".")[2]
-            self._load(Plugin(name, "kaito", __version__), partial(importlib.import_module, module))
-
-    def load_installed(self, allowed: str | None) -> None:
-        """Load the plugins of installed distributions.
-
-        Args:
-            allowed: names of entry points, separated by commas, that may load; `None` for all.
-        """
-        names = None if allowed is None else {name.strip() for name in allowed.split(",")} - {""}
-        if names == set():
-            return
-        found: dict[str, tuple[Plugin, EntryPoint]] = {}
-        if _any_installed():
-            from importlib.metadata import distributions
-
-            for distribution in distributions():
-                for plugin, point in self._offered_by(distribution):
-                    found.setdefault(point.name, (plugin, point))
-        for name, (plugin, point) in sorted(found.items()):
-            if names is None or name in names:
-                self._load(plugin, point.load)
-        for name in sorted((names or set()) - set(found)):
-            self._warn(f"KAITO_PLUGINS: no plugin '{name}' is installed")
-
-    def _offered_by(self, distribution: Distribution) -> Iterator[tuple[Plugin, EntryPoint]]:
-        """Yield a distribution's entry points; one whose metadata is broken is none of others' concern."""
-        try:
-            if f"[{GROUP}]" not in (distribution.read_text("entry_points.txt") or ""):
-                return
-        except (OSError, ValueError):
-            return
-        try:
-            for point in distribution.entry_points.select(group=GROUP):
-                yield Plugin(point.name, distribution.name, distribution.version), point
-        except Exception as exc:
-            broken = Plugin("entry_points.txt", str(distribution.metadata["Name"]), distribution.version)
-            self.found.append(broken)
-            self._fault(broken, _words(exc))
-
-    def load_named(self, names: Iterable[str]) -> None:
-        """Load modules and files that were named by `--plugin`."""
-        for name in names:
-            is_file = name.endswith(".py") or os.sep in name
-            load = partial(_import_file if is_file else importlib.import_module, name)
-            self._load(Plugin(Path(name).stem if is_file else name, name, ""), load)
+    def load(self, found: Iterable[Found]) -> None:
+        """Load plugins, each by itself."""
+        for plugin, load in found:
+            self._load(plugin, load)
 
     def add(self, module: Any, name: str, distribution: str, version: str) -> None:
         """Take part with a module, or any object with hooks, that is at hand already."""
@@ -301,29 +226,9 @@ def create_plugins(*, warn: Callable[[str], None], allowed: str | None = None) -
         allowed: the value of `KAITO_PLUGINS`.
     """
     plugins = Plugins(warn)
-    plugins.load_built_in()
-    plugins.load_installed(allowed)
+    plugins.load(plugin_sources.built_in())
+    plugins.load(plugin_sources.installed(allowed, warn))
     return plugins
-
-
-def _any_installed() -> bool:
-    """Return whether a distribution may have our entry points.
-
-    Importing `importlib.metadata` takes longer than all else that a start without plugins does; a look at the files
-    that it would read tells whether there is a reason to. What is not in a folder is left to it.
-    """
-    header = f"[{GROUP}]".encode()
-    for entry in sys.path:
-        folder = Path(entry or ".")
-        if folder.is_file():
-            return True
-        for file in folder.glob("*.*-info/entry_points.txt"):
-            try:
-                if header in file.read_bytes():
-                    return True
-            except OSError:
-                return True
-    return False
 
 
 def _requires(*methods: str) -> Callable[[Any], str]:
@@ -332,18 +237,6 @@ def _requires(*methods: str) -> Callable[[Any], str]:
         return f"lacks {' and '.join(missing)}" if missing else ""
 
     return check
-
-
-def _import_file(name: str) -> Any:
-    path = Path(name)
-    module_name = f"kaito_plugin_{path.stem}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
-        raise PluginError("it is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def _words(exc: BaseException) -> str:

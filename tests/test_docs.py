@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import kaito
-from kaito import hookspecs
+from kaito import hookspecs, plugin_sources
 from kaito.cli import _COMMANDS
 from kaito.errors import ExitCode
 from kaito.plugins import create_plugins
@@ -39,7 +39,7 @@ def test_each_example_of_a_plugin_loads(source, tmp_path):
     file.write_text(source)
     warnings = []
     plugins = create_plugins(warn=warnings.append, allowed="")
-    plugins.load_named([str(file)])
+    plugins.load(plugin_sources.named([str(file)]))
     plugins.formatters()
     plugins.backends(Settings())
     plugins.slash_commands(Settings())

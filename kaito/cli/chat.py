@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TextIO
 
+from kaito import plugin_sources
 from kaito import settings as defaults
 from kaito.cli import flags
 from kaito.cli.backends import choose_backends
@@ -55,7 +56,7 @@ def run(call: Invocation) -> int:
     """
     terminal, plugins = call.terminal, call.plugins
     parser = _parser(call.command)
-    plugins.load_named(parser.given("--plugin", call.arguments))
+    plugins.load(plugin_sources.named(parser.given("--plugin", call.arguments)))
     add_plugin_flags(parser, plugins, "chat")
     given = parser.parse(call.arguments)
     if given.help:

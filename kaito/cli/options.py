@@ -10,7 +10,8 @@ from kaito import settings as defaults
 from kaito.cli import flags
 from kaito.cli.parser import Parser
 from kaito.errors import UsageError
-from kaito.plugins import Plugin, Plugins
+from kaito.plugin_sources import Plugin
+from kaito.plugins import Plugins
 from kaito.settings import Settings
 from kaito.types import OptionGroup, Target
 

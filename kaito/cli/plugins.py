@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 from msgspec.structs import asdict
 
+from kaito import plugin_sources
 from kaito.cli.invocation import Invocation
 from kaito.cli.options import add_plugin_flags, add_shared_flags
 from kaito.cli.parser import Parser
 from kaito.errors import ExitCode, UsageError
-from kaito.plugins import Plugin
+from kaito.plugin_sources import Plugin
 from kaito.settings import Settings
 from kaito.untrusted import one_line
 
@@ -39,7 +40,7 @@ def run(call: Invocation) -> int:
     parser = Parser(call.command, _SUMMARY, _EXAMPLES)
     parser.add_argument("-o", "--output", default="plain", metavar="plain|json", help="How the list is shown")
     add_shared_flags(parser)
-    plugins.load_named(parser.given("--plugin", call.arguments))
+    plugins.load(plugin_sources.named(parser.given("--plugin", call.arguments)))
     given = parser.parse(call.arguments)
     if given.help:
         terminal.write(parser.format_help())

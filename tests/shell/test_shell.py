@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from kaito import plugin_sources
 from kaito.conversation import Conversation
 from kaito.errors import ExitCode, Interrupted, KaitoError
 from kaito.plugins import Plugins
@@ -60,7 +61,7 @@ class Bench:
         self.out, self.err = io.StringIO(), io.StringIO()
         self.terminal = Terminal(io.StringIO(), self.out, self.err, {})
         plugins = Plugins(self.terminal.notice)
-        plugins.load_built_in()
+        plugins.load(plugin_sources.built_in())
         answers = AnswerWriter(self.terminal, plugins, plugins.formatters()["plain"])
         options = {"interactive": False, **options}
         self.shell = Shell(self.session, Lines(*lines), self.terminal, plugins, {}, answers, **options)

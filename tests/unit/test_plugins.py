@@ -7,7 +7,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from kaito import hookimpl
+from kaito import hookimpl, plugin_sources
 from kaito.errors import KaitoError, PluginError
 from kaito.plugins import Plugins, create_plugins
 from kaito.settings import Settings
@@ -36,7 +36,7 @@ def load():
     def load(*named, allowed=""):
         warnings = []
         plugins = create_plugins(warn=warnings.append, allowed=allowed)
-        plugins.load_named(named)
+        plugins.load(plugin_sources.named(named))
         return plugins, warnings
 
     return load
@@ -166,7 +166,7 @@ def test_one_name_twice(load, write):
 
 def with_hooks(**functions):
     plugins = Plugins(lambda words: None)
-    plugins.load_built_in()
+    plugins.load(plugin_sources.built_in())
     plugins.add(hooks(**functions), "mine", "mine-dist", "1.0")
     return plugins
 
@@ -292,7 +292,7 @@ def _with_path(code):
 
     folders = {module.__path__[0].rpartition("/")[0] for module in (kaito, msgspec, pluggy)}
     finder = f"import sys\nsys.path[:0] = {sorted(folders)!r}\n"
-    hide = "import kaito.plugins\nkaito.plugins.GROUP = 'no-such-group'\n"
+    hide = "import kaito.plugin_sources\nkaito.plugin_sources.GROUP = 'no-such-group'\n"
     return finder + hide + code
 
 
