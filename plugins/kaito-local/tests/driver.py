@@ -88,7 +88,7 @@ def main():
     leave = action == "leave"
     loop = asyncio.new_event_loop()
     task = loop.create_task(work_on(report, rest[0] if rest else None))
-    failures = []
+    failures: list[Exception] = []
     done = threading.Event()
 
     def work():
@@ -99,6 +99,9 @@ def main():
         except KaitoError as error:
             failures.append(error)
             report.say("error", "\n".join(error.lines()))
+        except Exception as error:  # such as a connection that is cut when the process ends
+            failures.append(error)
+            report.say("broken", repr(error))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
         done.set()
@@ -115,7 +118,7 @@ def main():
         done.wait()
         report.say("ended after", str(time.monotonic() - started))
         return 130
-    return failures[0].exit_code if failures else 0
+    return getattr(failures[0], "exit_code", 99) if failures else 0
 
 
 if __name__ == "__main__":

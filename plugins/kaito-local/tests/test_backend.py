@@ -76,6 +76,18 @@ def test_a_streamed_answer(cached, reporter):
     assert {chunk["model"] for chunk in chunks} == {"SmolLM2-135M-Instruct"}
 
 
+def test_one_question_right_after_another(cached, reporter):
+    async def ask(endpoint, session):
+        body = question("Hello!", stream=True, max_tokens=2)
+        for _ in range(10):
+            async with session.post(
+                f"{endpoint.url}/v1/chat/completions", json=body, headers=endpoint.headers
+            ) as response:
+                assert b"[DONE]" in await response.read()
+
+    opening(reporter, ask)
+
+
 def test_an_answer_at_once(cached, reporter):
     async def ask(endpoint, session):
         body = question("Why is the sky blue?", max_tokens=32)
@@ -96,7 +108,7 @@ def test_the_model_list(cached, reporter):
     assert model["meta"]["n_ctx"] == 8192
 
 
-@pytest.mark.parametrize(("path", "status"), [("/", 404), ("/slots", 501), ("/metrics", 501)])
+@pytest.mark.parametrize(("path", "status"), [("/", 404), ("/slots", 501)])
 def test_what_is_not_served(cached, reporter, path, status):
     async def get(endpoint, session):
         async with session.get(endpoint.url + path) as response:
@@ -253,3 +265,10 @@ def test_the_cache_is_not_needed_for_an_own_file(model_file, models, reporter):
     opening(reporter, nothing, str(model_file))
     assert not models.exists()
     assert download.FILE.startswith("SmolLM2")
+
+
+def test_stopping_at_once_time_and_again(model_file):
+    for _ in range(8):
+        engine = Engine()
+        engine.start(model_file, "x", compact=True)
+        engine.stop()

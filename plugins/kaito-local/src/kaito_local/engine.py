@@ -57,6 +57,8 @@ class Engine:
             ) from error
         try:
             server = llama.Server(_parameters(llama, model, name, compact))
+            # An answer that only the server's loop can give. To end the server before its loop runs hangs for ever.
+            server.handle_metrics()
             url = str(server.listening_address)
         except (RuntimeError, UnicodeError) as error:
             # Its reasons are in its log alone, which has no place to go but the terminal.
@@ -93,7 +95,8 @@ def _parameters(llama: Any, model: Path, name: str, compact: bool) -> Any:
     parameters.ui = False
     parameters.endpoint_slots = False
     parameters.endpoint_props = False
-    parameters.endpoint_metrics = False
+    # `start` asks for them.
+    parameters.endpoint_metrics = True
     # Also how often it looks whether the client of a stream is still there while it reads the prompt. Its default
     # of 30 s keeps the cores busy, and the next question waiting, long after Ctrl-C.
     parameters.sse_ping_interval = 1
