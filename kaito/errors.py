@@ -1,7 +1,7 @@
 """What can go wrong, as the user meets it: a message, what to do next, an exit code.
 
 KaitoError              1  anything else
-├── UsageError          2  a flag, a value or a script line that cannot be meant
+├── UsageError          2  a flag, a value or a command that is not valid
 ├── PluginError         1  a plugin is broken
 ├── NotFoundError       3  no such workspace, or it is not ready
 ├── ForbiddenError      5  credentials are missing or not enough
@@ -53,7 +53,7 @@ class KaitoError(Exception):
 
 
 class UsageError(KaitoError):
-    """A flag, a value or a script line that cannot be meant."""
+    """A flag, a value or a command that is not valid."""
 
     exit_code = ExitCode.USAGE
 

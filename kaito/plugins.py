@@ -240,7 +240,8 @@ def _requires(*methods: str) -> Callable[[Any], str]:
 
 
 def _words(exc: BaseException) -> str:
-    text = " ".join(str(exc).split())
+    # pluggy names the module by its repr, which repeats the plugin's name and path.
+    text = re.sub(r" in plugin <module [^>]*>", "", " ".join(str(exc).split()))
     if isinstance(exc, KaitoError | pluggy.PluginValidationError):
         return text
     return f"{type(exc).__name__}: {text}" if text else type(exc).__name__

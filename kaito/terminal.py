@@ -100,6 +100,8 @@ class Terminal:
     def error(self, error: KaitoError, *, where: str = "") -> None:
         """Show a failure, and as its last line where in a script it happened."""
         head, *rest = (neutral(line) for line in error.lines())
+        if self.stderr is not None:
+            head = self._fitting(head, self.stderr, self.err_is_terminal)
         if self.coloured(self.stderr):
             from colorama import Fore, Style
 

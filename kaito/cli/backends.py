@@ -29,14 +29,16 @@ def choose_backends(plugins: Plugins, settings: Settings) -> Mapping[str, Offere
             raise UsageError(*_NO_WORKSPACE)
         return offered
     if name not in offered:
-        hint = "It comes with the distribution kaito-local" if name == "local" else "See 'kaito plugins'"
+        hint = _LOCAL if name == "local" else "See 'kaito plugins'"
         raise UsageError(f"--backend: '{name}' is not one of auto, {', '.join(sorted(offered))}", hint)
     if settings.target.workspace is None and getattr(offered[name].value, "needs_workspace", True):
         raise UsageError(*_NO_WORKSPACE)
     return {name: offered[name]}
 
 
+_LOCAL = "It comes with the distribution kaito-local, if KAITO_PLUGINS lets that in"
+
 _NO_WORKSPACE = (
     "--workspace-name is required",
-    "Without a cluster, --endpoint URL or --backend local lead to a model, too",
+    "Without a cluster, use --endpoint URL or --backend local",
 )

@@ -194,10 +194,10 @@ def text(flag: str) -> Callable[[str], str]:
     """Return a reader of text for the model."""
 
     def read(value: str) -> str:
+        # In a locale without the letter, its bytes come as they are; they are UTF-8 all the same.
         try:
-            value.encode()
-        except UnicodeEncodeError:
+            return value.encode("utf-8", "surrogateescape").decode()
+        except UnicodeError:
             raise UsageError(f"{flag}: the text is not UTF-8") from None
-        return value
 
     return read

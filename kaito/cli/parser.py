@@ -35,7 +35,7 @@ class Parser(argparse.ArgumentParser):
         """Return the flags' values.
 
         Raises:
-            UsageError: they cannot be meant.
+            UsageError: they are not valid.
         """
         namespace, rest = self.parse_known_args(self._joined(arguments))
         if rest:

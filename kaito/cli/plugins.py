@@ -14,6 +14,7 @@ from kaito.cli.parser import Parser
 from kaito.errors import ExitCode, UsageError
 from kaito.plugin_sources import Plugin
 from kaito.settings import Settings
+from kaito.shell.entries import WORDS
 from kaito.untrusted import one_line
 
 _SUMMARY = "Show the plugins: their distribution and version, what they provide, and which were skipped and why."
@@ -53,7 +54,7 @@ def run(call: Invocation) -> int:
     add_plugin_flags(Parser("", "", ""), plugins, "chat")
     plugins.formatters()
     plugins.backends(settings)
-    plugins.slash_commands(settings)
+    plugins.slash_commands(settings, WORDS)
     terminal.write(_as_json(plugins.found) if given.output == "json" else _as_table(plugins.found))
     return ExitCode.OK
 

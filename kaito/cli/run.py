@@ -10,7 +10,7 @@ from importlib import import_module
 
 from kaito.cli.invocation import Invocation
 from kaito.cli.options import GLOBAL_VALUE_FLAGS
-from kaito.errors import Abandoned, ExitCode, Interrupted, KaitoError, OutputClosed, UsageError
+from kaito.errors import Abandoned, ExitCode, Interrupted, KaitoError, OutputClosed, PluginError, UsageError
 from kaito.plugins import create_plugins
 from kaito.terminal import Terminal
 
@@ -37,7 +37,8 @@ def run(program: str, arguments: Sequence[str], commands: Sequence[str]) -> int:
     except KaitoError as exc:
         terminal.clear_status()
         terminal.error(exc)
-        _explain(terminal, arguments, exc)
+        if isinstance(exc, PluginError):
+            _explain(terminal, arguments, exc)
         return exc.exit_code
     except (Interrupted, KeyboardInterrupt):
         terminal.clear_status()
@@ -47,7 +48,7 @@ def run(program: str, arguments: Sequence[str], commands: Sequence[str]) -> int:
         os._exit(ExitCode.INTERRUPTED)
     except Exception as exc:
         terminal.clear_status()
-        terminal.error(KaitoError(f"This is a fault of kaito: {type(exc).__name__}: {exc}", "Please report it"))
+        terminal.error(KaitoError(f"This is a bug in kaito: {type(exc).__name__}: {exc}", "Please report it"))
         _explain(terminal, arguments, exc)
         return ExitCode.FAILED
 

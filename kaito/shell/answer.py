@@ -57,10 +57,9 @@ class AnswerWriter:
         drawing.end(session.reply)
         session.settle()
         if session.reply is not None and session.reply.finish_reason == "length":
-            tokens = session.reply.usage.completion_tokens if session.reply.usage else None
-            self._terminal.note(
-                f"(cut by the limit{f' after {tokens} tokens' if tokens else ''}: --max-tokens)", dim=True
-            )
+            tokens = session.reply.usage.completion_tokens if session.reply.usage else 0
+            after = f" after {tokens} token{'s' * (tokens != 1)}" if tokens else ""
+            self._terminal.note(f"(cut by the limit{after}: --max-tokens)", dim=True)
 
 
 class _Drawing:

@@ -24,9 +24,10 @@ Available commands:
 """.format(two_blanks="  ")  # documented so; editors strip blanks at a line's end
 
 _MORE_HELP = """\
-Anything else is a message. A message of several lines stands between two \"""; '//' sends a line that begins with '/'.
+Anything else is a message. Put several lines between \""" and \""", or paste
+them. To send a line that begins with '/', write '//'.
 
-Commands, each also without its '/' when it is the whole line:
+Commands:
 """
 
 
@@ -129,7 +130,7 @@ class Shell(cmd.Cmd):
             if not self._interactive:
                 raise
         except Exception as exc:
-            self._fail(KaitoError(f"This is a fault of kaito: {type(exc).__name__}: {exc}", "Please report it"))
+            self._fail(KaitoError(f"This is a bug in kaito: {type(exc).__name__}: {exc}", "Please report it"))
             if self._verbose:
                 import traceback
 
@@ -275,4 +276,6 @@ class Shell(cmd.Cmd):
 
     def ask(self, text: str) -> None:
         """Send a message and show its answer."""
+        if not text.strip():
+            raise UsageError("There is no message to send")
         self.say(text)

@@ -52,10 +52,14 @@ class Source(ABC):
             try:
                 block.add(self._line(CONTINUED))
             except EOFError:
-                self.where = where
+                self._after_end(where)
                 raise UsageError(_UNCLOSED) from None
         self.where = where
         return Entry(Kind.MESSAGE if block.text.strip() else Kind.NOTHING, block.text)
+
+    def _after_end(self, where: str) -> None:
+        """Make ready to read on: input has ended in a block that began at `where`, which a person may do by Ctrl-D."""
+        self.where = where
 
     @abstractmethod
     def _line(self, prompt: str) -> str:
@@ -79,10 +83,18 @@ class Prompt(Source):
             # Since then GNU readline ends the prompt's line itself when input ends, if it looks out for pastes.
             self._ends_line = getattr(self._readline, "_READLINE_RUNTIME_VERSION", 0) >= 0x801
 
+    def _after_end(self, where: str) -> None:
+        super()._after_end(where)
+        if self._readline is not None and self._ends_line:
+            # GNU readline does not forget the end of input while it looks out for pastes, and would go on to end lines.
+            self._readline.parse_and_bind("set enable-bracketed-paste off")
+            self._ends_line = False
+
     def _line(self, prompt: str) -> str:
         try:
             if self._terminal.in_is_terminal and self._terminal.out_is_terminal:
-                return input(prompt)
+                # In a locale without the letter, its bytes come as they are; they are UTF-8 all the same.
+                return input(prompt).encode("utf-8", "surrogateescape").decode()
             return self._unedited(prompt)
         except UnicodeDecodeError:
             raise UsageError("what was typed is not UTF-8") from None

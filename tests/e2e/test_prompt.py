@@ -232,6 +232,13 @@ def test_the_end_of_input_in_a_block_is_told(chat, server):
     session.wait_for('❌ Error: a block opened by """ is not closed')
     session.wait_for(lambda session: screen(session).endswith("\n>"))
     assert server.chats == []
+    session.type("Hi\n")
+    session.wait_for("> Hi\nAssistant: Hi\n\n>")
+    session.type("Ho\n")
+    session.wait_for("> Ho\nAssistant: Ho\n\n>")
+    session.press("ctrl-d")
+    assert session.wait_exit() == 0
+    assert screen(session).endswith("\n>\n👋 Goodbye!")
 
 
 def test_a_pasted_block_is_one_message(chat, server):

@@ -244,7 +244,7 @@ def test_a_backend_that_does_it_wrong_is_named(kaito, plugin, model_server, sour
     assert outcome.code == 1
     assert f"❌ Error: Plugin 'mine' ({name}) " in outcome.err
     assert told in outcome.err
-    assert "fault of kaito" not in outcome.err
+    assert "bug in kaito" not in outcome.err
 
 
 @pytest.mark.parametrize("value", ["b'bytes'", "5", "['x']", "sys.exit(3)"])

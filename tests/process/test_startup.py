@@ -104,7 +104,7 @@ def test_a_fault_of_ours_is_no_traceback(kaito, tmp_path):
     (tmp_path / "broken.py").write_text("import kaito.cli.chat\nkaito.cli.chat.settings_from = None\n")
     outcome = kaito("chat", "--plugin", str(tmp_path / "broken.py"))
     assert outcome.code == 1
-    assert "❌ Error: This is a fault of kaito: TypeError: 'NoneType' object is not callable" in outcome.err
+    assert "❌ Error: This is a bug in kaito: TypeError: 'NoneType' object is not callable" in outcome.err
     assert "Traceback" not in outcome.err
     outcome = kaito("chat", "--verbose", "--plugin", str(tmp_path / "broken.py"))
     assert "Traceback" in outcome.err

@@ -100,7 +100,7 @@ def test_a_fault_is_told_and_ends_a_script(verbose):
     bench = Bench("one", "two", verbose=verbose)
     bench.session.error = ZeroDivisionError("boom")
     _, err = bench.run()
-    assert "This is a fault of kaito: ZeroDivisionError: boom" in err
+    assert "This is a bug in kaito: ZeroDivisionError: boom" in err
     assert ("Traceback" in err) is verbose
     assert bench.session.asked == ["one"]
     assert bench.shell.exit_code is ExitCode.FAILED

@@ -66,6 +66,7 @@ def test_a_flag(arguments, name, value):
         (["--request-timeout", "10s"], "request_timeout", 10.0),
         (["--context", "dev"], "context", "dev"),
         (["--model", "adapter"], "model", "adapter"),
+        (["--model", "gr\udcc3\udcbc\udcc3\udc9fe"], "model", "grüße"),
     ],
 )
 def test_a_flag_of_the_target(arguments, name, value):
@@ -141,6 +142,10 @@ def test_a_temperature_out_of_range(value):
 )
 def test_a_bad_value_is_named(arguments, told):
     assert told in refusal(*arguments)
+
+
+def test_half_a_surrogate_pair_is_no_text():
+    assert "--model: the text is not UTF-8" in refusal("--model", "\ud83d")
 
 
 def test_flags_that_contradict_each_other(tmp_path):

@@ -101,6 +101,13 @@ def test_a_console_without_the_letter_gets_a_stand_in(encoding):
     assert not terminal.screen().unicode
 
 
+def test_a_coloured_error_gets_a_stand_in_too():
+    terminal = make(err=Stream(encoding="ascii"))
+    terminal.color = "always"
+    terminal.error(KaitoError("x"))
+    assert terminal.stderr.text == "\x1b[31mError: x\x1b[0m\n"
+
+
 def test_half_a_surrogate_pair_gets_a_stand_in():
     terminal = make()
     terminal.write("a\ud83db\n")
