@@ -9,7 +9,8 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Literal, TextIO
 
 from kaito.errors import KaitoError, OutputClosed
@@ -115,6 +116,26 @@ class Terminal:
             self.write(self._fitting(text, self.stdout, self.out_is_terminal))
         else:
             self._to_stderr(text)
+
+    @contextmanager
+    def hushed(self) -> Iterator[None]:
+        """Keep what is typed ahead from the screen while an answer is written; the next prompt shows it."""
+        if not self.in_is_terminal or self.stdin is None or sys.platform == "win32":
+            yield
+            return
+        import termios
+
+        with ExitStack() as stack:
+            # A terminal that has gone is told of elsewhere, where it is read.
+            with suppress(termios.error, ValueError):
+                fd = self.stdin.fileno()
+                before = termios.tcgetattr(fd)
+                input_modes, output_modes, control_modes, local_modes, *rest = before
+                stack.enter_context(suppress(termios.error))
+                stack.callback(termios.tcsetattr, fd, termios.TCSANOW, before)
+                quiet = [input_modes, output_modes, control_modes, local_modes & ~termios.ECHO, *rest]
+                termios.tcsetattr(fd, termios.TCSANOW, quiet)
+            yield
 
     # What is being waited for
 

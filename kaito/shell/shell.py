@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cmd
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 from kaito.errors import ExitCode, Interrupted, KaitoError, OutputClosed, UsageError
 from kaito.plugins import Offered, Plugins
@@ -170,7 +171,8 @@ class Shell(cmd.Cmd):
         Raises:
             KaitoError: the turn failed.
         """
-        self._answers.show(self._session, text)
+        with self._terminal.hushed() if self._interactive else nullcontext():
+            self._answers.show(self._session, text)
 
     def _slash(self, name: str, arguments: str) -> bool:
         if method := getattr(self, f"slash_{name}", None) or (getattr(self, f"do_{name}", None)):

@@ -169,7 +169,38 @@ def test_ctrl_c_stops_an_answer_and_keeps_what_was_said(chat, server):
     session.type("And?\n")
     session.wait_for(at_prompt(3))
     assert [message["content"] for message in server.chats[-1].messages] == ["Hi", "Hel", "And?"]
-    assert screen(session) == BANNER + "> Hi\nAssistant: Hel^C\n\n> And?\nAssistant: Go on\n\n>"
+    assert screen(session) == BANNER + "> Hi\nAssistant: Hel\n\n> And?\nAssistant: Go on\n\n>"
+
+
+def test_what_is_typed_ahead_waits_for_its_prompt(chat, server):
+    gate = Gate()
+    server.enqueue(Say(chunks=["Hel", gate, "lo"]))
+    session = chat()
+    session.type("Hi\n")
+    session.wait_for("Assistant: Hel")
+    session.type("And you?\nhal")
+    gate.open()
+    session.wait_for("> hal")
+    assert screen(session) == BANNER + "> Hi\nAssistant: Hello\n\n> And you?\nAssistant: And you?\n\n> hal"
+    session.type("f\n")
+    session.wait_for("Assistant: half\n\n>")
+
+
+def test_the_terminal_is_left_as_it_was(terminal, server):
+    server.enqueue(Say("one"), Hang("two"))
+    command = " ".join(kaito_command("chat", "--endpoint", server.url))
+    session = terminal(["bash", "-c", f"stty -a; {command}; stty -a"])
+    session.wait_for("\n>")
+    session.type("a\n")
+    session.wait_for("Assistant: one\n\n>")
+    session.type("b\n")
+    session.wait_for("Assistant: two")
+    session.press("ctrl-c")
+    session.wait_for("Assistant: two\n\n>")
+    session.press("ctrl-d")
+    assert session.wait_exit() == 0
+    before, after = session.transcript.split("speed ")[1:]
+    assert before.split("🤖")[0].split() == after.split()
 
 
 def test_ctrl_c_before_the_first_token_takes_the_message_back(chat, server):
