@@ -358,7 +358,9 @@ def test_a_wait_for_a_busy_server_is_told(chat, model_server):
 
 
 def start(*arguments, **options):
-    return subprocess.Popen(kaito_command(*arguments), env=environment({}), **options)
+    """Start the command with nothing on stdin and its output in pipes, unless the options say otherwise."""
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(kaito_command(*arguments), env=environment({}), **{**streams, **options})
 
 
 def test_a_closed_pipe_ends_it_silently(model_server):
@@ -369,9 +371,6 @@ def test_a_closed_pipe_ends_it_silently(model_server):
         model_server.url,
         "-m",
         "x",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
     )
     assert process.stdout.read(11) == b"Assistant: "
     process.stdout.close()
@@ -399,9 +398,7 @@ def test_a_full_disk_is_told(model_server):
             model_server.url,
             "-m",
             "x",
-            stdin=subprocess.DEVNULL,
             stdout=full,
-            stderr=subprocess.PIPE,
         )
         _, err = process.communicate(timeout=30)
     assert err.decode() == "❌ Error: Cannot write to stdout: No space left on device\n"
@@ -417,9 +414,7 @@ def test_no_stdin_at_all(model_server):
 def test_ctrl_c_ends_a_script(model_server):
     gate = Gate()
     model_server.enqueue(Say(chunks=["half ", gate, "rest"]))
-    process = start(
-        "chat", "--endpoint", model_server.url, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    process = start("chat", "--endpoint", model_server.url, stdin=subprocess.PIPE)
     process.stdin.write(b"a\nb\n")
     process.stdin.flush()
     assert process.stdout.read(16) == b"Assistant: half "
@@ -438,9 +433,6 @@ def test_ctrl_c_before_the_first_token(model_server):
         model_server.url,
         "-m",
         "x",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
     )
     model_server.wait_for_chats(1)
     process.send_signal(signal.SIGINT)
@@ -456,9 +448,6 @@ def test_ctrl_c_while_connecting(model_server):
         model_server.url,
         "-m",
         "x",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
     )
     model_server.wait_for_requests(1)
     process.send_signal(signal.SIGINT)
@@ -498,7 +487,7 @@ def hanging(tmp_path):
         file = tmp_path / "hanging.py"
         file.write_text(HANGING.replace("HANG", hang))
         arguments = ["chat", "--plugin", str(file), "--backend", "hanging", "-m", "x"]
-        process = start(*arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = start(*arguments)
         processes.append(process)
         assert process.stdout.readline() == b"opening\n"
         time.sleep(0.1)
@@ -533,9 +522,7 @@ def test_a_second_ctrl_c_ends_it_at_once(hanging):
 
 
 def test_ctrl_c_while_a_script_waits_for_its_next_line(model_server):
-    process = start(
-        "chat", "--endpoint", model_server.url, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    process = start("chat", "--endpoint", model_server.url, stdin=subprocess.PIPE)
     process.stdin.write(b"a\n")
     process.stdin.flush()
     assert process.stdout.readline() == b"Assistant: a\n"
@@ -546,7 +533,7 @@ def test_ctrl_c_while_a_script_waits_for_its_next_line(model_server):
 
 
 def test_each_line_is_answered_as_it_comes(model_server):
-    process = start("chat", "--endpoint", model_server.url, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = start("chat", "--endpoint", model_server.url, stdin=subprocess.PIPE, stderr=None)
     for word in (b"a", b"b"):
         process.stdin.write(word + b"\n")
         process.stdin.flush()
@@ -580,7 +567,7 @@ def test_streams_that_do_not_wait_lose_nothing(model_server):
     out_read, out_write = os.pipe()
     os.set_blocking(in_read, False)
     os.set_blocking(out_write, False)
-    process = start("chat", "--endpoint", model_server.url, stdin=in_read, stdout=out_write)
+    process = start("chat", "--endpoint", model_server.url, stdin=in_read, stdout=out_write, stderr=None)
     os.close(in_read)
     os.close(out_write)
     time.sleep(0.5)
@@ -595,10 +582,9 @@ def test_streams_that_do_not_wait_lose_nothing(model_server):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
 def test_a_full_disk_is_told_by_the_version_too():
     with open("/dev/full", "wb") as full:
-        done = subprocess.run(
-            kaito_command("--version"), env=environment({}), stdout=full, stderr=subprocess.PIPE, check=False
-        )
-    assert (done.returncode, done.stderr.decode()) == (1, "❌ Error: Cannot write to stdout: No space left on device\n")
+        process = start("--version", stdout=full)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err.decode()) == (1, "❌ Error: Cannot write to stdout: No space left on device\n")
 
 
 def test_a_query_is_sent_and_not_shown(kaito, model_server, refused_url):
