@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kaito.types import ChatRequest, Message
 
 
@@ -36,6 +38,16 @@ class Conversation:
     def record(self, text: str, answer: str) -> None:
         """Keep a turn: what the user said and the model's words alone."""
         self._turns.append((Message("user", text), Message("assistant", answer)))
+
+    def resume(self, messages: Sequence[Message]) -> None:
+        """Go on from the messages of an earlier conversation. Its system prompt gives way to one that was given."""
+        rest = list(messages)
+        if rest and rest[0].role == "system":
+            self.system_prompt = self.system_prompt or rest[0].content
+            del rest[0]
+        pairs = zip(rest[::2], rest[1::2], strict=False)
+        # Anything else than question and answer in turn would be refused by strict templates.
+        self._turns = [pair for pair in pairs if (pair[0].role, pair[1].role) == ("user", "assistant")]
 
     def clear(self) -> None:
         """Forget the history."""

@@ -21,6 +21,7 @@ from kaito.cli.parser import Parser
 from kaito.errors import ExitCode, KaitoError, UsageError
 from kaito.shell.entries import WORDS
 from kaito.shell.sources import Script
+from kaito.state import last_conversation, to_continue
 from kaito.terminal import Terminal
 
 _SUMMARY = (
@@ -69,6 +70,8 @@ def run(call: Invocation) -> int:
         raise UsageError(f"--output: '{settings.output}' is not one of {', '.join(sorted(formatters))}")
     backends = choose_backends(plugins, settings)
     commands = plugins.slash_commands(settings, WORDS)
+    kept = last_conversation(terminal, call.environ)
+    resumed = to_continue(kept) if given.resume else []
     message = _message(given, terminal)
     with _script(given, terminal) if message is None else nullcontext() as source:
         # All is known to be sound: only now is anything contacted, or imported for it.
@@ -85,8 +88,11 @@ def run(call: Invocation) -> int:
         ):
             terminal.clear_status()
             session = Session(loop, connection, plugins, settings, terminal)
+            session.conversation.resume(resumed)
             if message is not None:
                 answers.show(session, message)
+                if given.resume and kept is not None:
+                    kept.save(session.conversation.messages)
                 return ExitCode.OK
             from kaito.shell.shell import Shell
             from kaito.shell.sources import Prompt
@@ -99,6 +105,7 @@ def run(call: Invocation) -> int:
                 commands,
                 answers,
                 interactive=source is None,
+                kept=kept if source is None or given.resume else None,
                 keep_going=given.keep_going,
                 verbose=settings.verbose,
             )
@@ -142,6 +149,9 @@ def _parser(command: str) -> Parser:
         metavar="NAME",
         type=flags.text("--model"),
         help="Model or adapter to ask for; by default the first that the server lists",
+    )
+    group.add_argument(
+        "--continue", action="store_true", dest="resume", help="Go on with the last conversation of this terminal"
     )
     group.add_argument("--trim", action="store_true", help="Drop the oldest turns when the model's window is full")
     group = parser.add_argument_group("Flags for input and output")

@@ -12,6 +12,7 @@ from kaito.session import Session
 from kaito.shell.answer import AnswerWriter
 from kaito.shell.entries import Kind, classify
 from kaito.shell.sources import Source
+from kaito.state import LastConversation
 from kaito.terminal import Terminal
 from kaito.types import Message, SlashCommand
 from kaito.untrusted import neutral, one_line
@@ -48,6 +49,7 @@ class Shell(cmd.Cmd):
         plugins: isolate slash commands.
         commands: the plugins' slash commands.
         answers: draws the answers.
+        kept: where the conversation is kept between runs; `None` keeps it nowhere.
         interactive: a person sits at the prompt. Otherwise the first failure ends the run.
         keep_going: it does not, after all.
     """
@@ -62,6 +64,7 @@ class Shell(cmd.Cmd):
         answers: AnswerWriter,
         *,
         interactive: bool,
+        kept: LastConversation | None = None,
         keep_going: bool = False,
         verbose: bool = False,
     ) -> None:
@@ -74,6 +77,7 @@ class Shell(cmd.Cmd):
         self._commands = commands
         self._answers = answers
         self._interactive = interactive
+        self._kept = kept
         self._keep_going = keep_going
         self._verbose = verbose
 
@@ -173,6 +177,16 @@ class Shell(cmd.Cmd):
         """
         with self._terminal.hushed() if self._interactive else nullcontext():
             self._answers.show(self._session, text)
+        self._keep()
+
+    def _keep(self) -> None:
+        """Keep the conversation for `--continue`; tell once if that cannot be done."""
+        if self._kept is not None:
+            try:
+                self._kept.save(self._session.conversation.messages)
+            except KaitoError as exc:
+                self._kept = None
+                self._terminal.error(exc)
 
     def _slash(self, name: str, arguments: str) -> bool:
         if method := getattr(self, f"slash_{name}", None) or (getattr(self, f"do_{name}", None)):
@@ -207,6 +221,8 @@ class Shell(cmd.Cmd):
     def do_clear(self, argument: str) -> None:
         """Clear the conversation history; the system prompt stays"""
         self._session.conversation.clear()
+        if self._kept is not None:
+            self._kept.forget()
         word = "🗑️ Conversation history cleared"
         if self._interactive:
             self._terminal.aside(f"{word}\n")

@@ -383,3 +383,46 @@ def test_input_from_a_pipe_on_a_terminal_is_a_script(terminal, server):
     session.close_stdin()
     assert session.wait_exit() == 0
     assert screen(session) == "Assistant: Hi"
+
+
+def test_the_last_conversation_of_a_terminal_goes_on(terminal, server, clean_environment):
+    chat = " ".join(kaito_command("chat", "--endpoint", server.url))
+    script = f"{chat}; {chat} --continue; {chat} --continue -m three; KAITO_HISTORY=off {chat} --continue"
+    session = terminal(["bash", "-c", script])
+    session.wait_for("\n>")
+    session.type("one\n")
+    session.wait_for("Assistant: one\n\n>")
+    session.type("quit\n")
+    session.wait_for("Goodbye!\n🤖")
+    session.type("two\n")
+    session.wait_for("Assistant: two\n\n>")
+    session.type("quit\n")
+    assert session.wait_exit(30) == 2
+    assert "Assistant: three\n❌ Error: --continue: needs a terminal" in screen(session)
+    said = [[message["content"] for message in one.messages] for one in server.chats]
+    assert said == [["one"], ["one", "one", "two"], ["one", "one", "two", "two", "three"]]
+    [file] = (clean_environment / ".local" / "state" / "kaito" / "conversations").iterdir()
+    assert file.read_text().count('"role"') == 6
+
+
+def test_clear_forgets_what_was_kept(terminal, server, clean_environment):
+    session = terminal(kaito_command("chat", "--endpoint", server.url))
+    session.wait_for("\n>")
+    session.type("one\n")
+    session.wait_for("Assistant: one\n\n>")
+    folder = clean_environment / ".local" / "state" / "kaito" / "conversations"
+    assert len(list(folder.iterdir())) == 1
+    session.type("clear\n")
+    session.wait_for("history cleared")
+    assert list(folder.iterdir()) == []
+
+
+def test_a_conversation_that_cannot_be_kept_is_told_once(terminal, server, clean_environment):
+    (clean_environment / ".local").write_text("a file")
+    session = terminal(kaito_command("chat", "--endpoint", server.url))
+    session.wait_for("\n>")
+    session.type("one\n")
+    session.wait_for("❌ Error: Cannot keep the conversation")
+    session.type("two\n")
+    session.wait_for("Assistant: two\n\n>")
+    assert screen(session).count("Cannot keep") == 1
