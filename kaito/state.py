@@ -65,9 +65,9 @@ class LastConversation:
                 with open(handle, "wb") as file:
                     file.write(encoded)
                 os.replace(name, self._file)
-            except BaseException:
-                os.unlink(name)
-                raise
+            finally:
+                with suppress(FileNotFoundError):  # it has taken its place
+                    os.unlink(name)
         except OSError as exc:
             raise KaitoError(
                 f"Cannot keep the conversation in {self._file.parent}: {exc.strerror}",
