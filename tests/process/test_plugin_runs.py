@@ -36,14 +36,6 @@ def plugin(tmp_path):
     return plugin
 
 
-@pytest.fixture
-def chat(kaito, model_server):
-    def chat(*arguments, **options):
-        return kaito("chat", "--endpoint", model_server.url, *arguments, **options)
-
-    return chat
-
-
 def test_a_formatter(chat, plugin, model_server):
     model_server.enqueue(Say("safe\x1b[31m"))
     source = FORMATTER.format(

@@ -1,0 +1,9 @@
+"""What the contract has the commands print."""
+
+HELP = (
+    "Available commands:\n"
+    "  quit/exit - Exit chat session\n"
+    "  clear     - Clear conversation history  \n"
+    "  help      - Show this help\n"
+    "  status    - Show current configuration\n"
+)
