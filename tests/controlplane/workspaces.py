@@ -1,0 +1,157 @@
+"""One workspace of a test: its objects, its pod, and the ways that lead to its model's server."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from . import manifests
+from .objects import Object
+from .plane import ControlPlane
+from .servers import NODE
+from .waiting import until
+
+
+class Workspace:
+    """A workspace in the control plane, as :meth:`.namespaces.Namespace.workspace` makes it.
+
+    Its pod is played: what is sent to port 5000, by a port-forward or through the API server's proxies, reaches the
+    server on `port` of 127.0.0.1.
+
+    Attributes:
+        name: the workspace's name, and its Service's.
+        namespace: its namespace's name.
+        pod_name: the name of its pod.
+        pod: the pod as the API server has it; `None` if there is none.
+    """
+
+    def __init__(self, plane: ControlPlane, item: Object, port: int | None, *, service: bool) -> None:
+        self._plane = plane
+        self._client = plane.client
+        self._item = item
+        self._port = port
+        self._service = service
+        self._ready = False
+        self.name: str = item["metadata"]["name"]
+        self.namespace: str = item["metadata"]["namespace"]
+        self.pod_name = f"{self.name}-0"
+        self.pod: Object | None = None
+        self._slice = f"{self.name}-{secrets.token_hex(3)[:5]}"
+        self._client.create(item)
+        if service:
+            for one in manifests.services(self.name, self.namespace):
+                self._client.create(one)
+            self._publish()
+
+    @property
+    def proxy_path(self) -> str:
+        """The path of its Service's proxy, without a slash at the end."""
+        return f"/api/v1/namespaces/{self.namespace}/services/{self.name}:80/proxy"
+
+    @property
+    def forward_path(self) -> str:
+        """The path of its pod's port-forward."""
+        return f"/api/v1/namespaces/{self.namespace}/pods/{self.pod_name}/portforward?ports={manifests.CONTAINER_PORT}"
+
+    # -- its state
+
+    def patch_status(self, **status: Any) -> None:
+        """Merge fields into the workspace's status; `None` removes one."""
+        self._client.patch_status(self._item, status)
+
+    def set_ready(
+        self, ready: bool, *, conditions: Sequence[Mapping[str, Any]] | None = None, state: str | None = None
+    ) -> None:
+        """Make the workspace say that it is ready, or is not, and its pod likewise.
+
+        Args:
+            ready: which of both.
+            conditions: all of its conditions, if not the usual ones; see :func:`.objects.condition`.
+            state: its state, if not `Ready` or `NotReady`; the empty one leaves it out, as older operators do.
+        """
+        self._ready = ready
+        if state is None:
+            state = "Ready" if ready else "NotReady"
+        self.patch_status(
+            state=state or None,
+            conditions=manifests.conditions(ready) if conditions is None else list(conditions),
+            workerNodes=[NODE],
+        )
+        if self.pod is not None:
+            status = manifests.pod_status(self.pod["status"]["podIP"], self.name, ready=ready)
+            self.pod = self._client.patch_status(self.pod, status)
+            self._publish()
+
+    # -- its pod
+
+    def create_pod(self, port: int | None = None, *, ready: bool | None = None) -> None:
+        """Make the pod, with a new address, and lead to it; return when it runs.
+
+        Args:
+            port: the port of 127.0.0.1 where its server listens, if it is another one than before.
+            ready: whether it is; if not given, as the workspace is.
+        """
+        if port is not None:
+            self._port = port
+        if ready is not None:
+            self._ready = ready
+        address = self._plane.pod_address()
+        # First of all, as kwok learns of it by a watch: it has seen it when it has made the pod ready.
+        target = self._plane.closed_port if self._port is None else self._port
+        self._client.apply(manifests.port_forward(self.pod_name, self.namespace, target))
+        self._plane.lead(f"{address}:{manifests.CONTAINER_PORT}", self._port)
+        pod = self._client.create(manifests.pod(self.name, self.namespace, address, hold=not self._ready))
+        if self._ready:
+            pod = until(self._running_pod, f"kwok runs {self.pod_name}")
+        else:
+            pod = self._client.patch_status(pod, manifests.pod_status(address, self.name, ready=False))
+        self.pod = pod
+        self._publish()
+
+    def delete_pod(self) -> None:
+        """Take the pod away at once, and the ways that lead to it.
+
+        Connections that are open stay so, with whatever server they reached: kwok would go on forwarding new ones, too,
+        if it were not told. A test in which they shall break stops that server, and even then kwok does not pass on
+        that it closed: the client of a port-forward sees silence.
+        """
+        if self.pod is None:
+            return
+        address = f"{self.pod['status']['podIP']}:{manifests.CONTAINER_PORT}"
+        self.pod = None
+        self._client.delete("v1", "Pod", self.pod_name, self.namespace)
+        self._client.delete("kwok.x-k8s.io/v1alpha1", "PortForward", self.pod_name, self.namespace)
+        self._plane.lead(address, None)
+        self._publish()
+
+    def replace_pod(self, port: int | None = None) -> None:
+        """Replace the pod by one of the same name with another uid and address, as its StatefulSet would.
+
+        Args:
+            port: the port of 127.0.0.1 where the new one's server listens, if it is another one than before.
+        """
+        self.delete_pod()
+        self.create_pod(port)
+
+    def delete(self) -> None:
+        """Take the workspace away with all that belongs to it."""
+        self.delete_pod()
+        self._client.delete(self._item["apiVersion"], "Workspace", self.name, self.namespace)
+        if self._service:
+            self._service = False
+            self._client.delete("discovery.k8s.io/v1", "EndpointSlice", self._slice, self.namespace)
+            self._client.delete("v1", "Endpoints", self.name, self.namespace)
+            for name in (self.name, f"{self.name}-headless"):
+                self._client.delete("v1", "Service", name, self.namespace)
+
+    def _running_pod(self) -> Object | None:
+        pod = self._client.get("v1", "Pod", self.pod_name, self.namespace)
+        return pod if pod["status"]["phase"] == "Running" else None
+
+    def _publish(self) -> None:
+        """Write the Service's endpoints, as the controllers would."""
+        if self._service:
+            where = (self.name, self.namespace, self.pod)
+            self._client.apply(manifests.endpoints(*where))
+            self._client.apply(manifests.endpoint_slice(self._slice, *where, ready=self._ready))
