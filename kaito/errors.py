@@ -4,6 +4,7 @@ KaitoError              1  anything else
 ├── UsageError          2  a flag, a value or a command that is not valid
 ├── PluginError         1  a plugin is broken
 ├── NotFoundError       3  no such workspace, or it is not ready
+├── ClusterError        4  the API server cannot be reached
 ├── ForbiddenError      5  credentials are missing or not enough
 ├── ConnectError        4  there is no way to the model, or it stays unavailable
 ├── OutputClosed      141  stdout's reader has gone (said silently)
@@ -68,6 +69,12 @@ class NotFoundError(KaitoError):
     exit_code = ExitCode.NOT_FOUND
 
 
+class ClusterError(KaitoError):
+    """There is no cluster, or its API server cannot be reached."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
 class ForbiddenError(KaitoError):
     """Credentials are missing or not enough."""
 
@@ -91,6 +98,8 @@ class ConnectError(KaitoError):
             "Please check if the workspace is running and accessible",
             *details,
         )
+        self.endpoint = endpoint
+        self.details = details
 
 
 class OutputClosed(KaitoError):

@@ -56,7 +56,7 @@ class ChatClient:
         self._secrets = sorted(parts, key=len, reverse=True)
 
     async def __aenter__(self) -> Self:
-        self._proxy = http.proxy_for(self.endpoint)
+        self._proxy = http.proxy_of(self.endpoint)
         self._session = http.open_session(self.endpoint, self._settings)
         return self
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import os
-import socket
 import ssl
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -20,6 +17,7 @@ from yarl import URL
 from kaito import __version__
 from kaito.errors import ConnectError, ForbiddenError, UsageError
 from kaito.openai.recovery import Lost
+from kaito.proxies import proxy_for
 from kaito.settings import Settings
 from kaito.types import Endpoint
 
@@ -45,9 +43,15 @@ class BrokenError(Exception):
     """The connection failed in mid-answer."""
 
 
-def open_session(endpoint: Endpoint, settings: Settings) -> aiohttp.ClientSession:
-    """Return a session for one endpoint. Call it in the event loop; close it there."""
-    headers = CIMultiDict({"User-Agent": f"kaito/{__version__}", "Accept-Encoding": "identity"})
+def open_session(endpoint: Endpoint, settings: Settings, *, bare: bool = False) -> aiohttp.ClientSession:
+    """Return a session for one endpoint. Call it in the event loop; close it there.
+
+    Args:
+        endpoint: an open way in.
+        settings: time limits, headers and the key.
+        bare: whether it says nothing of itself, as its requests are another program's.
+    """
+    headers = CIMultiDict({} if bare else {"User-Agent": f"kaito/{__version__}", "Accept-Encoding": "identity"})
     headers.update(endpoint.headers)
     if settings.api_key is not None:
         headers["Authorization"] = f"Bearer {settings.api_key}"
@@ -65,7 +69,7 @@ def open_session(endpoint: Endpoint, settings: Settings) -> aiohttp.ClientSessio
         timeout=timeout,
         # Nothing here logs in: a cookie would only tie one conversation to another.
         cookie_jar=aiohttp.DummyCookieJar(),
-        # aiohttp's reading of the environment would send netrc's passwords; see `proxy_for`.
+        # aiohttp's reading of the environment would send netrc's passwords; see `proxy_of`.
         trust_env=False,
         trace_configs=[tracing],
     )
@@ -91,45 +95,15 @@ def _tls(endpoint: Endpoint, settings: Settings) -> ssl.SSLContext | bool:
         ) from exc
 
 
-def proxy_for(endpoint: Endpoint) -> URL | None:
+def proxy_of(endpoint: Endpoint) -> URL | None:
     """Return the proxy that the environment names for an endpoint; never one for loopback or a tunnel.
 
     Raises:
         UsageError: the proxy is of a kind that is not supported.
     """
-    url = URL(endpoint.url)
-    host = url.host or ""
-    if not endpoint.proxied or endpoint.connector is not None or _is_loopback(host):
+    if not endpoint.proxied or endpoint.connector is not None:
         return None
-    proxies = urllib.request.getproxies()
-    proxy = proxies.get(url.scheme) or proxies.get("all")
-    if proxy is None or urllib.request.proxy_bypass(f"{host}:{url.port}"):
-        return None
-    # Its value may hold a password: it is not shown.
-    try:
-        parsed = URL(proxy if "://" in proxy else f"http://{proxy}")
-        usable = bool(parsed.host and parsed.port)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise UsageError("The environment names a proxy whose URL cannot be read", "See HTTP_PROXY and its like")
-    if parsed.scheme not in ("http", "https"):
-        raise UsageError(f"The environment names a proxy of the kind '{parsed.scheme}'; only http and https will do")
-    return parsed
-
-
-def _is_loopback(host: str) -> bool:
-    host = host.rstrip(".")
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        address: ipaddress.IPv4Address | ipaddress.IPv6Address
-        # inet_aton reads `127.1` as the resolver does.
-        address = ipaddress.ip_address(host) if ":" in host else ipaddress.IPv4Address(socket.inet_aton(host))
-    except (OSError, ValueError):
-        return False
-    address = getattr(address, "ipv4_mapped", None) or address
-    return address.is_loopback or address.is_unspecified
+    return proxy_for(URL(endpoint.url))
 
 
 @contextmanager

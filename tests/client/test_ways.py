@@ -12,7 +12,7 @@ from kaito.errors import (
     ForbiddenError,
     UsageError,
 )
-from kaito.openai.http import proxy_for
+from kaito.openai.http import proxy_of
 from kaito.settings import Settings
 from kaito.testing import (
     ModelServer,
@@ -118,7 +118,7 @@ def test_a_proxy_from_the_environment_is_used(model_server, monkeypatch):
 def test_no_proxy_for_loopback_tunnels_and_exceptions(monkeypatch, url, more):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "inside.example")
-    assert proxy_for(endpoint(url, **more)) is None
+    assert proxy_of(endpoint(url, **more)) is None
 
 
 def test_a_proxy_that_cannot_be_reached(monkeypatch, refused_url):

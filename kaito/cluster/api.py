@@ -1,0 +1,342 @@
+"""The API server, spoken to in JSON: read an object, list some, follow their changes, open a WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from kaito import __version__
+from kaito.cluster.access import Access, certificate_expiry
+from kaito.cluster.credentials import Grant
+from kaito.cluster.refusals import Expired, Unavailable, refusal
+from kaito.errors import ClusterError, KaitoError
+
+#: A Kubernetes object, as it was sent.
+Object = dict[str, Any]
+
+#: Seconds until a connection must stand.
+_CONNECT_TIMEOUT = 10.0
+#: Tries of a request that the API server is too busy for, and the seconds before the second.
+_TRIES = 4
+_PAUSE = 0.25
+#: Seconds after which the API server ends a watch, and it is begun anew.
+_WATCH_SECONDS = 290
+#: Most seconds between two tries to follow again.
+_LONGEST_PAUSE = 5.0
+#: Bytes of an answer that tells of a failure.
+_LONGEST_REFUSAL = 64 * 1024
+_PAGE = "500"
+
+_decode = msgspec.json.decode
+
+
+class Cluster:
+    """A connection to the API server. Use it as a context manager, in one event loop.
+
+    Args:
+        access: where it is, and as whom it is asked.
+        request_timeout: seconds for one request; `None` for no limit. What lasts on purpose, as a watch does, has none.
+    """
+
+    def __init__(self, access: Access, request_timeout: float | None = None) -> None:
+        self.access = access
+        self.namespace = access.namespace
+        self._timeout = aiohttp.ClientTimeout(total=request_timeout, sock_connect=_CONNECT_TIMEOUT)
+        self._lasting = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT)
+        self._session: aiohttp.ClientSession | None = None
+        self._shown: tuple[bytes | None, bytes | None] = (None, None)
+        self._opening = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def get(self, path: str, **params: str) -> Object:
+        """Return the object at a path, such as `/api/v1/namespaces/default/services/my-llama`.
+
+        Raises:
+            Missing: there is none.
+            NotServed: the API server does not know its kind.
+            PermissionMissing: the user may not read it.
+            KaitoError: any other failure.
+        """
+        body = await self.read(path, params)
+        try:
+            return _decode(body, type=Object)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise ClusterError(f"What answers at {self.access.server} is no API server") from None
+
+    async def items(self, path: str, **params: str) -> list[Object]:
+        """Return all objects at a path, whichever pages they come on.
+
+        Raises:
+            KaitoError: as for :meth:`get`.
+        """
+        items, _ = await self._list(path, params)
+        return items
+
+    async def read(self, path: str, params: Mapping[str, str] | None = None, *, tries: int = _TRIES) -> bytes:
+        """Return what is at a path, as it was sent.
+
+        Args:
+            path: below the server's own.
+            params: the query.
+            tries: how often it is asked at most while the API server, or what it asks in turn, is not available.
+
+        Raises:
+            KaitoError: as for :meth:`get`.
+        """
+        for attempt in range(1, tries + 1):
+            try:
+                async with self._request(path, params or {}, self._timeout) as response:
+                    with _translated(self.access):
+                        return await response.read()
+            except Unavailable:
+                if attempt == tries:
+                    raise
+                await asyncio.sleep(_PAUSE * 2**attempt * random.uniform(0.5, 1))
+        raise AssertionError("the last try returns or raises")
+
+    async def follow(
+        self, path: str, *, lost: Callable[[KaitoError], None] | None = None, **params: str
+    ) -> AsyncGenerator[dict[str, Object], None]:
+        """Yield the objects at a path by `namespace/name`: first all, then again after each change.
+
+        It lasts: an interrupted watch is begun anew, and so is one from a point that the API server has forgotten.
+
+        Args:
+            path: a list's.
+            lost: told once when the API server is lost, before it is tried again; without it that is an error.
+            **params: such as `fieldSelector`.
+
+        Raises:
+            KaitoError: the first list fails, or a later one in a way that waiting does not mend.
+        """
+        pause, known = _PAUSE, False
+        while True:
+            try:
+                items, version = await self._list(path, params)
+                objects = {_key(item): item for item in items}
+                pause, known = _PAUSE, True
+                yield objects
+                while True:
+                    async for event in self._watch(path, {**params, "resourceVersion": version}):
+                        version = event["object"]["metadata"]["resourceVersion"]
+                        if event["type"] == "BOOKMARK":
+                            continue
+                        if event["type"] == "DELETED":
+                            objects.pop(_key(event["object"]), None)
+                        else:
+                            objects[_key(event["object"])] = event["object"]
+                        yield objects
+                    await asyncio.sleep(_PAUSE)
+            except Expired:
+                await asyncio.sleep(_PAUSE)
+            except ClusterError as exc:
+                if not known or lost is None:
+                    raise
+                if pause == _PAUSE:
+                    lost(exc)
+                await asyncio.sleep(pause * random.uniform(0.5, 1))
+                pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def websocket(
+        self, path: str, params: Mapping[str, str], protocols: Sequence[str]
+    ) -> aiohttp.ClientWebSocketResponse:
+        """Open a WebSocket. Whoever asked for it closes it, before the cluster's own connection is closed.
+
+        Raises:
+            KaitoError: as for :meth:`get`.
+        """
+        refused: Grant | None = None
+        while True:
+            grant = await self.access.credentials.grant(refused)
+            session = await self._open(grant)
+            try:
+                with _translated(self.access):
+                    return await session.ws_connect(
+                        self._url(path, params),
+                        protocols=protocols,
+                        headers=self._headers(grant),
+                        proxy=self.access.proxy,
+                        server_hostname=self.access.server_name,
+                        timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
+                        max_msg_size=0,
+                        autoping=True,
+                    )
+            except aiohttp.WSServerHandshakeError as exc:
+                # The handshake's answer is gone by now; asked as plain HTTP, the server says why.
+                if exc.status == 401 and refused is None:
+                    refused = grant
+                    continue
+                raise await self._why_not(path, params, exc) from None
+
+    async def _why_not(self, path: str, params: Mapping[str, str], exc: aiohttp.WSServerHandshakeError) -> KaitoError:
+        if exc.status in (401, 403, 404):
+            try:
+                await self.read(path, params)
+            except KaitoError as told:
+                return told
+        return ClusterError(f"The API server does not open a WebSocket: {exc.message} (HTTP {exc.status})")
+
+    async def _list(self, path: str, params: Mapping[str, str]) -> tuple[list[Object], str]:
+        items: list[Object] = []
+        query = {**params, "limit": _PAGE}
+        while True:
+            page = await self.get(path, **query)
+            metadata = page.get("metadata") or {}
+            items += page.get("items") or ()
+            if not metadata.get("continue"):
+                return items, metadata.get("resourceVersion", "")
+            query["continue"] = metadata["continue"]
+
+    async def _watch(self, path: str, params: Mapping[str, str]) -> AsyncIterator[Object]:
+        """Yield one watch's events; it ends when the API server ends it.
+
+        https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+        """
+        query = {**params, "watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(_WATCH_SECONDS)}
+        async with self._request(path, query, self._lasting) as response:
+            rest = b""
+            while True:
+                with _translated(self.access):
+                    data = await response.content.readany()
+                if not data:
+                    return
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    event = _decode(line, type=Object)
+                    if event["type"] == "ERROR":
+                        status = event["object"]
+                        raise refusal(int(status.get("code") or 500), {}, msgspec.json.encode(status))
+                    yield event
+
+    @asynccontextmanager
+    async def _request(
+        self, path: str, params: Mapping[str, str], timeout: aiohttp.ClientTimeout
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a GET; renew the credentials once if they are refused.
+
+        Raises:
+            KaitoError: the server cannot be reached, or its answer is not 200.
+        """
+        refused: Grant | None = None
+        while True:
+            grant = await self.access.credentials.grant(refused)
+            session = await self._open(grant)
+            with _translated(self.access):
+                response = await session.get(
+                    self._url(path, params),
+                    headers=self._headers(grant),
+                    timeout=timeout,
+                    allow_redirects=False,
+                    proxy=self.access.proxy,
+                    server_hostname=self.access.server_name,
+                )
+            async with response:
+                if response.status == 200:
+                    yield response
+                    return
+                with _translated(self.access):
+                    body = await response.content.read(_LONGEST_REFUSAL)
+            if response.status == 401 and refused is None and grant != Grant():
+                refused = grant
+                continue
+            raise refusal(response.status, response.headers, body, expires=certificate_expiry(grant))
+
+    async def _open(self, grant: Grant) -> aiohttp.ClientSession:
+        """Return the session; a new one when the client's certificate is a new one."""
+        async with self._opening:
+            shown = (grant.certificate, grant.key)
+            if self._session is None or self._shown != shown:
+                if self._session is not None:
+                    await self._session.close()
+                secure = self.access.server.scheme == "https"
+                self._session = aiohttp.ClientSession(
+                    # Watches and tunnels each take one for themselves.
+                    connector=aiohttp.TCPConnector(ssl=self.access.tls(grant) if secure else False, limit=0),
+                    headers={"User-Agent": f"kaito/{__version__}", "Accept": "application/json"},
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                )
+                self._shown = shown
+            return self._session
+
+    def _url(self, path: str, params: Mapping[str, str]) -> URL:
+        server = self.access.server
+        return server.with_path(server.path.rstrip("/") + path).with_query(dict(params))
+
+    def _headers(self, grant: Grant) -> list[tuple[str, str]]:
+        headers = self.access.impersonation()
+        return [*headers, ("Authorization", grant.authorization)] if grant.authorization else headers
+
+
+def _key(item: Object) -> str:
+    metadata = item["metadata"]
+    return f"{metadata.get('namespace', '')}/{metadata['name']}"
+
+
+@contextmanager
+def _translated(access: Access) -> Iterator[None]:
+    """Turn aiohttp's failures into ours.
+
+    Raises:
+        ClusterError: the API server cannot be reached, or was lost.
+    """
+    # aiohttp's errors inherit from each other and from OSError: the most specific comes first.
+    server = access.server.origin()
+    try:
+        yield
+    except aiohttp.ClientConnectorCertificateError as exc:
+        raise _untrusted(exc.certificate_error, access) from None
+    except aiohttp.ClientSSLError as exc:
+        raise ClusterError(f"TLS with the API server {server} failed: {_reason(exc)}", _CHECK) from None
+    except (aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError) as exc:
+        told = exc.message if isinstance(exc, aiohttp.ClientHttpProxyError) else _reason(exc.os_error)
+        raise ClusterError(f"The proxy on the way to the API server {server} fails: {told}") from None
+    except aiohttp.ClientConnectorDNSError:
+        raise ClusterError(f"The name of the API server is not known: {access.server.host}", _CHECK) from None
+    except aiohttp.ClientConnectorError as exc:
+        if isinstance(exc.os_error, ssl.SSLCertVerificationError):
+            raise _untrusted(exc.os_error, access) from None
+        raise ClusterError(f"The API server {server} cannot be reached: {_reason(exc.os_error)}", _CHECK) from None
+    except aiohttp.ConnectionTimeoutError:
+        told = f"No connection to the API server {server} within {_CONNECT_TIMEOUT:g} s"
+        raise ClusterError(told, _CHECK) from None
+    except TimeoutError:
+        raise ClusterError(f"The API server {server} did not answer in time (--request-timeout)") from None
+    except aiohttp.WSServerHandshakeError:
+        raise
+    except (aiohttp.ClientError, ConnectionError) as exc:
+        raise ClusterError(f"The connection to the API server {server} was lost ({type(exc).__name__})") from None
+
+
+_CHECK = "Is the cluster up, and the context the right one? See 'kubectl config get-contexts'"
+
+
+def _untrusted(exc: BaseException, access: Access) -> ClusterError:
+    told = f"The API server's certificate is not trusted: {_reason(exc)}"
+    return ClusterError(told, f"Check the certificate-authority of {access.server.origin()} in the kubeconfig")
+
+
+def _reason(exc: BaseException) -> str:
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return exc.verify_message
+    if isinstance(exc, OSError) and exc.errno and not isinstance(exc, ssl.SSLError):
+        return os.strerror(exc.errno)
+    return str(exc).partition("\n")[0] or type(exc).__name__

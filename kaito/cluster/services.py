@@ -1,0 +1,116 @@
+"""From a Service to a pod: by its EndpointSlices, to the port that the Service's port leads to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from kaito.cluster.api import Cluster, Object
+from kaito.cluster.refusals import Missing
+from kaito.errors import NotFoundError
+
+#: The port of a Workspace's Service.
+_HTTP = 80
+
+
+class Pod(Struct, frozen=True, kw_only=True):
+    """A pod behind a Service."""
+
+    name: str
+    #: Another one after the pod was replaced, though the name stays.
+    uid: str
+    #: Where the model's server listens.
+    port: int
+
+
+async def find_pod(cluster: Cluster, namespace: str, service: str) -> Pod:
+    """Return a pod that a Service leads to, one that is ready.
+
+    Raises:
+        NotFoundError: the Service does not exist, or no pod stands behind it.
+        KaitoError: the API server refuses or cannot be reached.
+    """
+    slices, port_name = await asyncio.gather(
+        cluster.items(
+            f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices",
+            labelSelector=f"kubernetes.io/service-name={service}",
+        ),
+        http_port_name(cluster, namespace, service),
+    )
+    for pod in _behind(slices, port_name):
+        found = await get_pod(cluster, namespace, pod.name)
+        if found is not None and is_ready(found):
+            return Pod(name=pod.name, uid=found["metadata"]["uid"], port=pod.port)
+    raise NotFoundError(
+        f"No pod that is ready stands behind Service '{service}' in namespace '{namespace}'",
+        f"To see its pods: kubectl get pods -n {namespace} -l kaito.sh/workspace={service}",
+    )
+
+
+async def get_service(cluster: Cluster, namespace: str, name: str) -> Object:
+    """Return a Service.
+
+    Raises:
+        NotFoundError: there is none of that name.
+        KaitoError: the API server refuses or cannot be reached.
+    """
+    try:
+        return await cluster.get(f"/api/v1/namespaces/{namespace}/services/{name}")
+    except Missing:
+        raise NotFoundError(f"There is no Service '{name}' in namespace '{namespace}'") from None
+
+
+async def http_port_name(cluster: Cluster, namespace: str, service: str) -> str:
+    """Return the name of the Service's HTTP port, by which EndpointSlices call the pods' port.
+
+    Raises:
+        KaitoError: as for :func:`get_service`.
+    """
+    ports = (await get_service(cluster, namespace, service)).get("spec", {}).get("ports") or []
+    port = next((port for port in ports if port.get("port") == _HTTP), ports[0] if ports else {})
+    return str(port.get("name") or "")
+
+
+async def get_pod(cluster: Cluster, namespace: str, name: str) -> Object | None:
+    """Return a pod; `None` when there is none of that name.
+
+    Raises:
+        KaitoError: the API server refuses or cannot be reached.
+    """
+    try:
+        return await cluster.get(f"/api/v1/namespaces/{namespace}/pods/{name}")
+    except Missing:
+        return None
+
+
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    """Return whether a pod runs, is ready, and is not about to go."""
+    status = pod.get("status") or {}
+    conditions = {condition["type"]: condition["status"] for condition in status.get("conditions") or ()}
+    return (
+        status.get("phase") == "Running"
+        and conditions.get("Ready") == "True"
+        and not pod["metadata"].get("deletionTimestamp")
+    )
+
+
+def _behind(slices: list[Object], port_name: str) -> list[Pod]:
+    """Return the pods that EndpointSlices name, those that serve first.
+
+    `ready` tells nothing here: KAITO's Services publish pods that are not.
+    """
+    pods: list[tuple[bool, Pod]] = []
+    for piece in slices:
+        ports = {port.get("name") or "": port.get("port") for port in piece.get("ports") or ()}
+        port = ports.get(port_name)
+        for endpoint in piece.get("endpoints") or ():
+            reference, conditions = endpoint.get("targetRef") or {}, endpoint.get("conditions") or {}
+            if port is None or reference.get("kind") != "Pod":
+                continue
+            serves = conditions.get("serving") is not False and not conditions.get("terminating")
+            pod = Pod(name=reference["name"], uid=reference.get("uid") or "", port=port)
+            pods.append((not serves, pod))
+    return [pod for _, pod in sorted(pods, key=lambda item: (item[0], item[1].name))]

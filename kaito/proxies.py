@@ -1,0 +1,64 @@
+"""The proxy that the environment names for a URL."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import urllib.request
+
+from yarl import URL
+
+from kaito.errors import UsageError
+
+
+def proxy_for(url: URL) -> URL | None:
+    """Return the proxy that the environment names for a URL; never one for loopback.
+
+    Raises:
+        UsageError: the proxy is of a kind that is not supported.
+    """
+    host = url.host or ""
+    if is_loopback(host):
+        return None
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    if proxy is None or urllib.request.proxy_bypass(f"{host}:{url.port}"):
+        return None
+    return read_proxy(proxy, "The environment names")
+
+
+def read_proxy(proxy: str, who: str) -> URL:
+    """Return a proxy's URL. Its value may hold a password: no message shows it.
+
+    Args:
+        proxy: a URL, or a host and port.
+        who: says that it is to be used, such as `The environment names`.
+
+    Raises:
+        UsageError: the proxy is of a kind that is not supported.
+    """
+    try:
+        parsed = URL(proxy if "://" in proxy else f"http://{proxy}")
+        usable = bool(parsed.host and parsed.port) or parsed.scheme.startswith("socks")
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError(f"{who} a proxy whose URL cannot be read", "See HTTP_PROXY and its like")
+    if parsed.scheme not in ("http", "https"):
+        raise UsageError(f"{who} a proxy of the kind '{parsed.scheme}'; only http and https will do")
+    return parsed
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host's name or address is this machine's alone."""
+    host = host.rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address: ipaddress.IPv4Address | ipaddress.IPv6Address
+        # inet_aton reads `127.1` as the resolver does.
+        address = ipaddress.ip_address(host) if ":" in host else ipaddress.IPv4Address(socket.inet_aton(host))
+    except (OSError, ValueError):
+        return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified

@@ -1,0 +1,67 @@
+"""Kubeconfigs made for a test, and a reporter that remembers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+class Reported:
+    """A reporter that keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.notices: list[str] = []
+        self.statuses: list[str] = []
+
+    def status(self, text: str) -> None:
+        self.statuses.append(text)
+
+    def retrying(self, reason: str, delay: float) -> None:
+        self.statuses.append(f"{reason} {delay}")
+
+    def notice(self, text: str) -> None:
+        self.notices.append(text)
+
+
+@pytest.fixture
+def reporter() -> Reported:
+    return Reported()
+
+
+@pytest.fixture
+def kubeconfig(tmp_path: Path):
+    """Write a kubeconfig with one context; what is given takes the place of what would stand there."""
+
+    def write(
+        name: str = "config",
+        *,
+        server: str = "https://127.0.0.1:1",
+        user: dict[str, Any] | None = None,
+        cluster: dict[str, Any] | None = None,
+        context: dict[str, Any] | None = None,
+        context_name: str = "here",
+        current: str | None = "here",
+    ) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(
+            json.dumps(
+                {
+                    "current-context": current,
+                    "clusters": [{"name": f"{name}-cluster", "cluster": {"server": server, **(cluster or {})}}],
+                    "users": [{"name": f"{name}-user", "user": user or {}}],
+                    "contexts": [
+                        {
+                            "name": context_name,
+                            "context": {"cluster": f"{name}-cluster", "user": f"{name}-user", **(context or {})},
+                        }
+                    ],
+                }
+            )
+        )
+        return path
+
+    return write
