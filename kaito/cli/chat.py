@@ -16,7 +16,13 @@ from kaito import settings as defaults
 from kaito.cli import flags
 from kaito.cli.backends import choose_backends
 from kaito.cli.invocation import Invocation
-from kaito.cli.options import add_cluster_flags, add_endpoint_flags, add_plugin_flags, add_shared_flags, settings_from
+from kaito.cli.options import (
+    add_cluster_flags,
+    add_endpoint_flags,
+    add_plugin_flags,
+    add_shared_flags,
+    settings_from,
+)
 from kaito.cli.parser import Parser
 from kaito.errors import ExitCode, KaitoError, UsageError
 from kaito.shell.entries import WORDS
@@ -56,9 +62,7 @@ def run(call: Invocation) -> int:
         Interrupted: Ctrl-C, elsewhere than at a prompt.
     """
     terminal, plugins = call.terminal, call.plugins
-    parser = _parser(call.command)
-    plugins.load(plugin_sources.named(parser.given("--plugin", call.arguments)))
-    add_plugin_flags(parser, plugins, "chat")
+    parser = make_parser(call)
     given = parser.parse(call.arguments)
     if given.help:
         terminal.write(parser.format_help())
@@ -113,9 +117,10 @@ def run(call: Invocation) -> int:
             return shell.exit_code
 
 
-def _parser(command: str) -> Parser:
-    parser = Parser(command, _SUMMARY, _EXAMPLES)
-    add_cluster_flags(parser)
+def make_parser(call: Invocation) -> Parser:
+    """Return the parser, with the flags of the plugins that take part, those that the command line names among them."""
+    parser = Parser(call.command, _SUMMARY, _EXAMPLES)
+    add_cluster_flags(parser, waits=True)
     group = parser.add_argument_group("Flags for the conversation")
     group.add_argument(
         "--system-prompt",
@@ -169,6 +174,8 @@ def _parser(command: str) -> Parser:
     group.add_argument("--no-stream", action="store_true", help="Ask for each answer as a whole")
     add_endpoint_flags(parser)
     add_shared_flags(parser)
+    call.plugins.load(plugin_sources.named(parser.given("--plugin", call.arguments)))
+    add_plugin_flags(parser, call.plugins, "chat")
     return parser
 
 

@@ -66,6 +66,31 @@ def duration(flag: str, *, zero: bool = False) -> Callable[[str], float]:
     return read
 
 
+def port(flag: str) -> Callable[[str], int]:
+    """Return a reader of local ports."""
+
+    def read(value: str) -> int:
+        if not re.fullmatch("[0-9]{1,5}", value) or int(value) > 65535:
+            raise _refuse(flag, value, "a port from 0 to 65535")
+        return int(value)
+
+    return read
+
+
+def address(flag: str) -> Callable[[str], str]:
+    """Return a reader of local addresses."""
+
+    def read(value: str) -> str:
+        if value == "localhost":
+            return "127.0.0.1"
+        try:
+            return str(ipaddress.ip_address(value))
+        except ValueError:
+            raise _refuse(flag, value, "an IP address of this machine, such as 127.0.0.1 or 0.0.0.0") from None
+
+    return read
+
+
 def namespace(value: str) -> str:
     """Read a namespace's name."""
     if not _LABEL.fullmatch(value) or len(value) > 63:

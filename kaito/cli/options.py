@@ -21,6 +21,8 @@ GLOBAL_VALUE_FLAGS = frozenset(
 )
 
 _PLUGIN_PREFIX = "plugin:"
+#: Seconds that `--wait` alone waits: a model of many gigabytes on a node that has to be made first.
+_WAIT = 1800.0
 
 
 def add_shared_flags(parser: Parser) -> None:
@@ -43,8 +45,8 @@ def add_shared_flags(parser: Parser) -> None:
     group.add_argument("-v", "--verbose", action="store_true", help="Explain each step on stderr")
 
 
-def add_cluster_flags(parser: Parser) -> None:
-    """Add the flags that say which workspace, in which cluster."""
+def add_cluster_flags(parser: Parser, *, waits: bool = False) -> None:
+    """Add the flags that say which workspace, in which cluster, and for commands that can: to wait for it."""
     group = parser.add_argument_group("Flags for the cluster")
     group.add_argument(
         "--workspace-name", metavar="NAME", type=flags.workspace, help="Name of the workspace, or inferenceset/NAME"
@@ -66,6 +68,15 @@ def add_cluster_flags(parser: Parser) -> None:
         type=flags.duration("--request-timeout", zero=True),
         help="How long one request to the API server may take, such as 10s; 0 for no limit",
     )
+    if waits:
+        group.add_argument(
+            "--wait",
+            nargs="?",
+            const=_WAIT,
+            metavar="DURATION",
+            type=flags.duration("--wait", zero=True),
+            help="Wait until the workspace is ready, such as --wait=10m; 30m when no time is given",
+        )
 
 
 def add_endpoint_flags(parser: Parser) -> None:
@@ -163,48 +174,46 @@ class _Group(OptionGroup):
 
 
 def settings_from(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
-    """Resolve flags, environment and defaults.
+    """Resolve flags, environment and defaults. What a command has no flag for keeps its default.
 
     Raises:
         UsageError: they contradict each other, or a file they name cannot be used.
     """
-    workspace: str | None = given.workspace_name
-    is_set = workspace is not None and workspace.startswith("inferenceset/")
-    if given.certificate_authority and given.insecure_skip_tls_verify:
+    flag = vars(given)
+    if flag.get("certificate_authority") and flag.get("insecure_skip_tls_verify"):
         raise UsageError("--certificate-authority: does not go with --insecure-skip-tls-verify")
-    target = Target(
-        workspace=workspace.removeprefix("inferenceset/") if workspace else None,
-        kind="inferenceset" if is_set else "workspace",
-        namespace=given.namespace,
-        endpoint=given.endpoint,
-        model=given.model,
-        kubeconfig=given.kubeconfig,
-        context=given.context,
-        request_timeout=given.request_timeout or None,
-    )
+    as_named = {name: flag[name] for name in Settings.__struct_fields__ if name in flag}
     return Settings(
-        target=target,
-        backend=given.backend,
-        system_prompt=given.system_prompt or None,
-        temperature=given.temperature,
-        max_tokens=given.max_tokens,
-        top_p=given.top_p,
-        stream=not given.no_stream,
-        trim=given.trim,
-        output=given.output,
-        color=given.color,
-        verbose=given.verbose,
-        connect_timeout=given.connect_timeout,
-        idle_timeout=given.idle_timeout,
-        headers=tuple(pair for pairs in given.header for pair in pairs),
-        api_key=_api_key(given.api_key_file, environ),
-        certificate_authority=given.certificate_authority,
-        insecure_skip_tls_verify=given.insecure_skip_tls_verify,
-        options={
-            name.removeprefix(_PLUGIN_PREFIX): value
-            for name, value in vars(given).items()
-            if name.startswith(_PLUGIN_PREFIX)
-        },
+        **{
+            **as_named,
+            "target": target_from(given),
+            "system_prompt": flag.get("system_prompt") or None,
+            "stream": not flag.get("no_stream"),
+            "headers": tuple(pair for pairs in flag.get("header", ()) for pair in pairs),
+            "api_key": _api_key(flag.get("api_key_file"), environ),
+            "options": {
+                name.removeprefix(_PLUGIN_PREFIX): value
+                for name, value in flag.items()
+                if name.startswith(_PLUGIN_PREFIX)
+            },
+        }
+    )
+
+
+def target_from(given: argparse.Namespace) -> Target:
+    """Return what the flags say of the workspace and its cluster."""
+    flag = vars(given)
+    workspace: str | None = flag["workspace_name"]
+    return Target(
+        workspace=workspace.removeprefix("inferenceset/") if workspace else None,
+        kind="inferenceset" if workspace and workspace.startswith("inferenceset/") else "workspace",
+        namespace=flag["namespace"],
+        endpoint=flag.get("endpoint"),
+        model=flag.get("model"),
+        kubeconfig=flag["kubeconfig"],
+        context=flag["context"],
+        wait=flag.get("wait"),
+        request_timeout=flag["request_timeout"] or None,
     )
 
 

@@ -17,18 +17,22 @@ class Parser(argparse.ArgumentParser):
     """The parser of one subcommand.
 
     A flag that takes a value takes whatever comes next, also what looks like a flag (`--system-prompt "-terse"`), as
-    pflag has it; flags are never abbreviated; nothing but flags is taken.
+    pflag has it; flags are never abbreviated; nothing but flags is taken, and one of `words` where there are some.
 
     Args:
         command: how the user calls it, such as `kaito chat`.
         summary: what it does, in one paragraph.
         examples: lines for the help.
+        words: one of them is taken besides flags.
     """
 
-    def __init__(self, command: str, summary: str, examples: str) -> None:
+    def __init__(self, command: str, summary: str, examples: str, words: Sequence[str] = ()) -> None:
         super().__init__(prog=command, add_help=False, allow_abbrev=False)
         self._summary = summary
         self._examples = textwrap.dedent(examples).strip("\n")
+        self.words = tuple(words)
+        if words:
+            self.add_argument("word", nargs="?", help=argparse.SUPPRESS)
         self.add_argument("-h", "--help", action="store_true", help="Show this help")
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
@@ -40,7 +44,22 @@ class Parser(argparse.ArgumentParser):
         namespace, rest = self.parse_known_args(self._joined(arguments))
         if rest:
             raise self._unknown(rest[0])
+        if self.words and namespace.word not in self.words and not namespace.help:
+            words = ", ".join(self.words)
+            told = (
+                f"One of {words} is missing" if namespace.word is None else f"'{namespace.word}' is not one of {words}"
+            )
+            raise UsageError(told, self._see())
         return namespace
+
+    @property
+    def flags(self) -> list[argparse.Action]:
+        """The flags that the help shows."""
+        return [action for action in self._actions if action.help is not argparse.SUPPRESS]
+
+    def flag(self, name: str) -> argparse.Action | None:
+        """Return the flag of a name such as `--namespace` or `-n`; `None` when there is none."""
+        return self._option_string_actions.get(name)
 
     def given(self, flag: str, arguments: Sequence[str]) -> list[str]:
         """Return the values of a flag while the command line cannot be read as a whole: it may bring other flags."""
@@ -101,13 +120,16 @@ class Parser(argparse.ArgumentParser):
                 parts.append(f"{'Flags' if group.title == 'options' else group.title}:")
                 parts.extend(line for action in shown for line in _described(action))
                 parts.append("")
-        return "\n".join([*parts, "Usage:", f"  {self.prog} [flags]", ""])
+        taken = f" {'|'.join(self.words)}" if self.words else ""
+        return "\n".join([*parts, "Usage:", f"  {self.prog} [flags]{taken}", ""])
 
 
 def _described(action: argparse.Action) -> list[str]:
     short = next((option for option in action.option_strings if not option.startswith("--")), "")
     long = next(option for option in action.option_strings if option.startswith("--"))
     metavar = f" {action.metavar}" if action.nargs is None and action.metavar else ""
+    if action.nargs == "?":
+        metavar = f"[={action.metavar}]"
     head = f"  {short + ',' if short else '   '} {long}{metavar}"
     help_text = str(action.help or "")
     if _has_default(action.default):

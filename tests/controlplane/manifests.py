@@ -157,14 +157,23 @@ def pod_status(address: str, container: str, *, ready: bool) -> Object:
     }
 
 
-def port_forward(pod: str, namespace: str, port: int) -> Object:
-    """Return what makes kwok forward to a port of 127.0.0.1 in place of a pod's."""
-    target = {"ports": [CONTAINER_PORT], "target": {"address": "127.0.0.1", "port": port}}
+def port_forward(pod: str, namespace: str, port: int, *, knocked_at: int, closed: int) -> Object:
+    """Return what makes kwok forward to a port of 127.0.0.1 in place of a pod's.
+
+    Args:
+        pod: the pod's name.
+        namespace: where it is.
+        port: of 127.0.0.1.
+        knocked_at: a port of the pod's that leads to `closed`; whether kwok knows of it tells whether it knows of this.
+        closed: a port of 127.0.0.1 that is closed.
+    """
+    ways = ((CONTAINER_PORT, port), (knocked_at, closed))
+    forwards = [{"ports": [own], "target": {"address": "127.0.0.1", "port": target}} for own, target in ways]
     return {
         "apiVersion": "kwok.x-k8s.io/v1alpha1",
         "kind": "PortForward",
         "metadata": {"name": pod, "namespace": namespace},
-        "spec": {"forwards": [target]},
+        "spec": {"forwards": forwards},
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import manifests
+from .forwarding import is_known
 from .objects import Object
 from .plane import ControlPlane
 from .servers import NODE
@@ -33,6 +34,7 @@ class Workspace:
         self._port = port
         self._service = service
         self._ready = False
+        self._knocked_at = manifests.CONTAINER_PORT
         self.name: str = item["metadata"]["name"]
         self.namespace: str = item["metadata"]["namespace"]
         self.pod_name = f"{self.name}-0"
@@ -97,9 +99,13 @@ class Workspace:
         if ready is not None:
             self._ready = ready
         address = self._plane.pod_address()
-        # First of all, as kwok learns of it by a watch: it has seen it when it has made the pod ready.
-        target = self._plane.closed_port if self._port is None else self._port
-        self._client.apply(manifests.port_forward(self.pod_name, self.namespace, target))
+        self._knocked_at += 1
+        closed = self._plane.closed_port
+        self._client.apply(
+            manifests.port_forward(
+                self.pod_name, self.namespace, self._port or closed, knocked_at=self._knocked_at, closed=closed
+            )
+        )
         self._plane.lead(f"{address}:{manifests.CONTAINER_PORT}", self._port)
         pod = self._client.create(manifests.pod(self.name, self.namespace, address, hold=not self._ready))
         if self._ready:
@@ -107,6 +113,10 @@ class Workspace:
         else:
             pod = self._client.patch_status(pod, manifests.pod_status(address, self.name, ready=False))
         self.pod = pod
+        path = f"{self.forward_path.rpartition('=')[0]}={self._knocked_at}"
+        where = ("127.0.0.1", self._plane.port)
+        if self._ready:
+            until(lambda: is_known(where, self._client.tls, path), f"kwok forwards to {self.pod_name}")
         self._publish()
 
     def delete_pod(self) -> None:

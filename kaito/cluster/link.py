@@ -1,0 +1,106 @@
+"""One connection to the cluster for all backends of a run, made when the first of them needs it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from weakref import WeakValueDictionary
+
+from kaito.cluster.names import service_url
+from kaito.errors import ClusterError, ConnectError
+from kaito.types import Reporter, Target
+
+if TYPE_CHECKING:
+    from kaito.cluster.api import Cluster
+    from kaito.cluster.readiness import Serving
+
+_links: WeakValueDictionary[Target, ClusterLink] = WeakValueDictionary()
+
+
+def link_to(target: Target) -> ClusterLink:
+    """Return the link to a target's cluster: the same for all that ask while somebody holds it."""
+    link = _links.get(target)
+    if link is None:
+        link = _links[target] = ClusterLink(target)
+    return link
+
+
+class ClusterLink:
+    """A connection to the API server that several share. Each enters it; when the last has left, it is closed."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._users = 0
+        self._stack = AsyncExitStack()
+        self._cluster: asyncio.Task[Cluster] | None = None
+        self._serving: asyncio.Task[Serving] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._users += 1
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._users -= 1
+        if self._users == 0:
+            for task in (self._serving, self._cluster):
+                if task is not None:
+                    task.cancel()
+                    await asyncio.wait([task])
+                    if not task.cancelled():
+                        task.exception()  # whoever waited for it has seen it
+            self._serving = self._cluster = None
+            await self._stack.aclose()
+
+    async def cluster(self, reporter: Reporter) -> Cluster:
+        """Return the API server's client. Nothing has been sent yet.
+
+        Raises:
+            KaitoError: there is no cluster, or the kubeconfig is of no use.
+        """
+        if self._cluster is None:
+            self._cluster = asyncio.create_task(self._open(reporter))
+        return await asyncio.shield(self._cluster)
+
+    async def serving(self, reporter: Reporter) -> Serving:
+        """Return the Workspace that is to answer. It is looked for once, whoever asks.
+
+        Raises:
+            KaitoError: there is none, or it is not ready.
+        """
+        if self._serving is None:
+            self._serving = asyncio.create_task(self._find(reporter))
+        return await asyncio.shield(self._serving)
+
+    async def _open(self, reporter: Reporter) -> Cluster:
+        # The Kubernetes client takes a quarter of a second to import.
+        from kaito.cluster.access import find_access
+        from kaito.cluster.api import Cluster
+
+        with self._reaching(self._target.namespace):
+            access = find_access(self._target, os.environ, reporter)
+        return await self._stack.enter_async_context(Cluster(access, self._target.request_timeout))
+
+    async def _find(self, reporter: Reporter) -> Serving:
+        from kaito.cluster.readiness import find_serving
+        from kaito.cluster.waiting import wait_until_ready
+
+        cluster = await self.cluster(reporter)
+        with self._reaching(cluster.namespace):
+            if self._target.wait is not None:
+                await wait_until_ready(cluster, self._target, self._target.wait, reporter)
+            return await find_serving(cluster, self._target, reporter)
+
+    @contextmanager
+    def _reaching(self, namespace: str | None) -> Iterator[None]:
+        """Say of a cluster that cannot be reached that the workspace cannot be."""
+        try:
+            yield
+        except ClusterError as exc:
+            shown = service_url(self._target.workspace or "", namespace or "default")
+            raise ConnectError(f"{shown}/chat/completions", exc.message, *exc.hints) from None

@@ -1,0 +1,1 @@
+"""`kaito forward`: a local port through which any client talks to a workspace."""
