@@ -16,13 +16,15 @@ class Forward:
 
     Args:
         arguments: what stands on its command line.
+        patience: seconds until it has to listen.
 
     Attributes:
         url: where it listens.
         lines: what it wrote, stdout and stderr together.
     """
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, patience: float = 20.0) -> None:
+        self._patience = patience
         self.process = subprocess.Popen(
             kaito_command("forward", "--port", "0", *arguments),
             stdin=subprocess.DEVNULL,
@@ -58,7 +60,7 @@ class Forward:
     def __enter__(self) -> Self:
         self._reader.start()
         try:
-            self.url = self.wait_for("Forwarding http").split()[1]
+            self.url = self.wait_for("Forwarding http", self._patience).split()[1]
         except BaseException:
             self._close()
             raise
