@@ -12,14 +12,14 @@ import aiohttp
 
 from kaito.cluster.api import Cluster, Object
 from kaito.cluster.readiness import Serving, find_serving
-from kaito.cluster.refusals import Missing
+from kaito.cluster.refusals import Missing, PermissionMissing
 from kaito.cluster.services import Pod, find_pod, is_ready
 from kaito.cluster.tunnel.address import PodPort
 from kaito.cluster.tunnel.connector import TunnelConnector
 from kaito.cluster.tunnel.dial import dial
 from kaito.cluster.tunnel.pool import TunnelPool
 from kaito.cluster.tunnel.transport import TunnelTransport
-from kaito.errors import ClusterError, ConnectError, KaitoError, NotFoundError
+from kaito.errors import ClusterError, ConnectError, ForbiddenError, KaitoError, NotFoundError
 from kaito.types import Reporter, Target
 
 P = TypeVar("P", bound=asyncio.Protocol)
@@ -127,6 +127,22 @@ class PodRoute:
             # The watch has not told yet.
             self._lose("The pod was deleted")
             raise
+        except ForbiddenError as exc:
+            raise await self._explained(exc, address) from None
+
+    async def _explained(self, exc: ForbiddenError, address: PodPort) -> ForbiddenError:
+        """Return what is missing: a server that checks `create` after the WebSocket's `get` does not say."""
+        namespace, part = address.namespace, "portforward"
+        if isinstance(exc, PermissionMissing) or await self._cluster.allows(
+            namespace, "create", "pods", subresource=part, name=address.pod
+        ):
+            return exc
+        return PermissionMissing(
+            "create pods/portforward",
+            f"You may not create pods/portforward in namespace '{namespace}'",
+            "A tunnel takes the verbs 'get' and 'create' on 'pods/portforward'",
+            f"To check: kubectl auth can-i create pods --subresource={part} -n {namespace}",
+        )
 
     async def _locate(self) -> PodPort:
         """Return the pod's address; after it was lost, wait for another as long as a message may wait."""

@@ -31,6 +31,9 @@ class Serving(Struct, frozen=True, kw_only=True):
         return f"{service_url(self.name, self.namespace)}/chat/completions"
 
 
+_WAIT = "To wait until it is ready: --wait"
+
+
 class NotReady(NotFoundError):
     """There is such a Workspace, and it does not serve, or not yet."""
 
@@ -84,12 +87,13 @@ def not_ready(
         further: more that is known of the reason.
         waited: how long it was waited for, if it was.
     """
+    wait = f"It was waited for {waited}; to wait longer: --wait=DURATION" if waited else _WAIT
     return NotReady(
         f"{kind} '{name}' is not ready for inference",
         f"Use 'kubectl kaito status --workspace-name {argument}' to check status",
         *([str(unmet[0])] if unmet else ["KAITO has not said anything about it yet"]),
         *further,
-        "To wait until it is ready: --wait" if waited is None else f"It was waited for, {waited} long; see --wait=TIME",
+        wait,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from msgspec import Struct
 
 from kaito.cluster.api import Cluster, Object
 from kaito.cluster.refusals import Missing
+from kaito.cluster.together import both
 from kaito.errors import NotFoundError
 
 #: The port of a Workspace's Service.
@@ -33,7 +33,7 @@ async def find_pod(cluster: Cluster, namespace: str, service: str) -> Pod:
         NotFoundError: the Service does not exist, or no pod stands behind it.
         KaitoError: the API server refuses or cannot be reached.
     """
-    slices, port_name = await asyncio.gather(
+    slices, port_name = await both(
         cluster.items(
             f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices",
             labelSelector=f"kubernetes.io/service-name={service}",

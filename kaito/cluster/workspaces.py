@@ -129,7 +129,7 @@ def obstacles(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
 def read_workspace(item: Mapping[str, Any]) -> Workspace:
     """Read a Workspace; v1beta1 and v1alpha1 are alike in what is read."""
     metadata, status = _part(item, "metadata"), _part(item, "status")
-    inference, resource = _part(item, "inference"), _part(item, "resource")
+    inference, resource, tuning = (_part(item, name) for name in ("inference", "resource", "tuning"))
     annotations, labels = _part(metadata, "annotations"), _part(metadata, "labels")
     sources = (_part(adapter, "source") for adapter in inference.get("adapters") or ())
     return Workspace(
@@ -137,7 +137,7 @@ def read_workspace(item: Mapping[str, Any]) -> Workspace:
         namespace=metadata.get("namespace") or "",
         uid=metadata.get("uid") or "",
         created=metadata.get("creationTimestamp") or "",
-        preset=_part(inference, "preset").get("name"),
+        preset=_part(inference or tuning, "preset").get("name"),
         adapters=tuple(str(source["name"]) for source in sources if source.get("name")),
         runtime=str(annotations.get(_RUNTIME) or "vllm").lower(),
         instance_type=resource.get("instanceType") or None,
@@ -146,7 +146,7 @@ def read_workspace(item: Mapping[str, Any]) -> Workspace:
         state=status.get("state") or None,
         conditions=_conditions(status),
         benchmark=_metrics(status),
-        tuning=bool(item.get("tuning")) and not item.get("inference"),
+        tuning=bool(tuning) and not inference,
         inference_set=labels.get(CREATED_BY),
     )
 

@@ -7,4 +7,4 @@ from kaito import hookimpl
 
 @hookimpl
 def kaito_reply():
-    print(*(name for name in sorted(sys.modules) if name.startswith("kubernetes")), file=sys.stderr)
+    sys.stderr.write(" ".join(name for name in sorted(sys.modules) if name.startswith("kubernetes")))

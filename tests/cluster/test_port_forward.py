@@ -135,7 +135,7 @@ def test_credentials_that_end_in_between(chat, control_plane, namespace, workspa
     """A plugin that tells no expiry is asked again when what it gave is refused."""
 
     def issue(valid: timedelta) -> Path:
-        path = control_plane.user(groups=["system:masters"], valid_for=valid)
+        path: Path = control_plane.user(groups=["system:masters"], valid_for=valid)
         user = json.loads(path.read_text())["users"][0]["user"]
         pems = {name: base64.b64decode(user[f"{given}-data"]).decode() for name, given in _GIVEN}
         credential = {"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1", "status": pems}

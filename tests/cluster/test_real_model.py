@@ -19,9 +19,9 @@ def test_a_real_answer_through_the_cluster(namespace, terminal, monkeypatch):
         monkeypatch.setenv("XDG_CACHE_HOME", str(Path(kept, "home").absolute()))
     with Forward("--backend", "local", patience=110) as model:
         namespace.workspace("my-llama", port=urlsplit(model.url).port, preset="smollm2")
-        flags = ("chat", "--kubeconfig", str(namespace.kubeconfig("admin")), "--workspace-name", "my-llama")
+        whom = ("--kubeconfig", str(namespace.kubeconfig("admin")), "--workspace-name", "my-llama")
         # The model's port serves this machine alone.
-        flags = (*flags, "--header", "Host: localhost", "--max-tokens", "24")
+        flags = ("chat", *whom, "--header", "Host: localhost", "--max-tokens", "24")
         session = terminal(kaito_command(*flags), columns=120)
         session.wait_for("🤖 Connected to workspace: my-llama (SmolLM2-135M-Instruct)", timeout=60)
         session.type("What is the capital of France?\n")

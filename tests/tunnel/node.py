@@ -12,6 +12,8 @@ from kaito.cluster.tunnel import WEBSOCKET_OPTIONS, PodPort, dial
 POD = PodPort(namespace="default", pod="demo-0", port=5000)
 #: Seconds until a test that waits in vain fails.
 DEADLINE = 20
+#: What a test sends when it must be much.
+MEGABYTE = bytes(range(256)) * 4096
 GREETING = (b"\0\x88\x13", b"\1\x88\x13")
 
 

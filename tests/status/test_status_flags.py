@@ -1,0 +1,50 @@
+"""What `kaito status` refuses before anything is contacted."""
+
+import subprocess
+import sys
+
+import pytest
+
+from kaito.testing.runner import environment
+
+NAMED = ["--workspace-name", "x"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-o", "xml"], "--output: 'xml' is not one of plain, json, yaml"),
+        (["--wait"], "--wait: needs --workspace-name"),
+        (["--show-conditions"], "--show-conditions: needs --workspace-name"),
+        (["--show-worker-nodes"], "--show-worker-nodes: needs --workspace-name"),
+        (["-A", *NAMED], "--all-namespaces: does not go with --workspace-name"),
+        (["--watch", "--wait=5s", *NAMED], "--wait: does not go with --watch"),
+        (["--wait=nan", *NAMED], "--wait: 'nan' is not a duration"),
+        (["--workspace-name", "a/b"], "--workspace-name: 'a/b' is not a name"),
+        (["--workspace", "x"], "Unknown flag --workspace"),
+        (["my-llama"], "Unexpected argument 'my-llama'"),
+        (["--context", "x"], "--context: there is no context 'x'"),
+    ],
+)
+def test_usage(kaito, arguments, words):
+    outcome = kaito("status", *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"❌ Error: {words}")
+
+
+def test_no_cluster(kaito):
+    outcome = kaito("status")
+    assert (outcome.code, outcome.out) == (4, "")
+    assert outcome.err.startswith("❌ Error: There is no cluster to talk to\n")
+
+
+@pytest.mark.parametrize("command", ["status", "get-endpoint"])
+def test_help_and_usage_do_without_the_network(command):
+    for arguments in (["--help"], ["-o", "xml"]):
+        source = (
+            "import sys\nfrom kaito.cli import main\n"
+            f"sys.argv[1:] = {[command, *arguments]!r}\nmain()\n"
+            "assert not {'aiohttp', 'asyncio', 'kubernetes', 'yaml'} & set(sys.modules)"
+        )
+        done = subprocess.run([sys.executable, "-c", source], env=environment({}), capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
