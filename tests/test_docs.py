@@ -50,7 +50,7 @@ def test_each_example_of_a_plugin_loads(source, tmp_path):
 def test_each_command_is_in_the_readme():
     for name in _COMMANDS:
         assert f"kaito {name}" in README
-        assert importlib.util.find_spec(f"kaito.cli.{name}") is not None
+        assert importlib.util.find_spec(f"kaito.cli.{name.replace('-', '_')}") is not None
 
 
 def test_each_exit_code_is_in_the_readme():

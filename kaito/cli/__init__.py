@@ -14,7 +14,11 @@ from kaito import __version__
 
 _COMMANDS = {
     "chat": "Chat with a model: at a prompt, by a script, or with one message",
+    "forward": "Open a local port through which any client talks to a workspace",
+    "status": "Tell whether a workspace is ready, and if not why",
+    "get-endpoint": "Print the URL by which another program reaches a workspace's model",
     "plugins": "Show the plugins, what they provide and which were skipped",
+    "completion": "Print the script by which a shell completes what is typed",
 }
 
 
@@ -31,6 +35,8 @@ def main() -> int:
     # turns it on again.
     gc.disable()
     try:
+        if arguments[0] in ("__complete", "__complete_bash"):
+            return _complete(arguments[0], arguments[1:])
         import signal
 
         from kaito.cli.run import run
@@ -43,8 +49,19 @@ def main() -> int:
     return code
 
 
+def complete_for_kubectl() -> int:
+    """Answer kubectl, which runs `kubectl_complete-kaito` when a line that starts with `kubectl kaito` is completed."""
+    return _complete("__complete", sys.argv[1:])
+
+
+def _complete(command: str, arguments: list[str]) -> int:
+    from kaito.cli.complete import complete
+
+    return complete(command, arguments, _COMMANDS)
+
+
 def _help(program: str) -> str:
-    commands = "".join(f"  {name:<12}{summary}\n" for name, summary in _COMMANDS.items())
+    commands = "".join(f"  {name:<14}{summary}\n" for name, summary in _COMMANDS.items())
     return f"""\
 Chat with the language models that KAITO serves in a Kubernetes cluster.
 

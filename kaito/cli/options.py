@@ -79,16 +79,17 @@ def add_cluster_flags(parser: Parser, *, waits: bool = False) -> None:
         )
 
 
-def add_endpoint_flags(parser: Parser) -> None:
-    """Add the flags that say how the model is reached."""
+def add_endpoint_flags(parser: Parser, *, url: bool = True) -> None:
+    """Add the flags that say how the model is reached; with `url` also the one that gives its URL."""
     group = parser.add_argument_group("Flags for the way to the model")
     group.add_argument("--backend", default="auto", metavar="NAME", help="How to reach the model, see 'kaito plugins'")
-    group.add_argument(
-        "--endpoint",
-        metavar="URL",
-        type=flags.url("--endpoint"),
-        help="Talk with this server, which speaks OpenAI's protocol, instead of a workspace",
-    )
+    if url:
+        group.add_argument(
+            "--endpoint",
+            metavar="URL",
+            type=flags.url("--endpoint"),
+            help="Talk with this server, which speaks OpenAI's protocol, instead of a workspace",
+        )
     group.add_argument(
         "--header",
         action="append",

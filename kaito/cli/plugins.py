@@ -38,10 +38,7 @@ def run(call: Invocation) -> int:
         KaitoError: it failed; nothing has been said of it yet.
     """
     terminal, plugins = call.terminal, call.plugins
-    parser = Parser(call.command, _SUMMARY, _EXAMPLES)
-    parser.add_argument("-o", "--output", default="plain", metavar="plain|json", help="How the list is shown")
-    add_shared_flags(parser)
-    plugins.load(plugin_sources.named(parser.given("--plugin", call.arguments)))
+    parser = make_parser(call)
     given = parser.parse(call.arguments)
     if given.help:
         terminal.write(parser.format_help())
@@ -57,6 +54,15 @@ def run(call: Invocation) -> int:
     plugins.slash_commands(settings, WORDS)
     terminal.write(_as_json(plugins.found) if given.output == "json" else _as_table(plugins.found))
     return ExitCode.OK
+
+
+def make_parser(call: Invocation) -> Parser:
+    """Return the parser, once the plugins that the command line names are loaded."""
+    parser = Parser(call.command, _SUMMARY, _EXAMPLES)
+    parser.add_argument("-o", "--output", default="plain", metavar="plain|json", help="How the list is shown")
+    add_shared_flags(parser)
+    call.plugins.load(plugin_sources.named(parser.given("--plugin", call.arguments)))
+    return parser
 
 
 def _as_table(found: Sequence[Plugin]) -> str:

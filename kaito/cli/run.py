@@ -21,13 +21,13 @@ def run(program: str, arguments: Sequence[str], commands: Sequence[str]) -> int:
     Args:
         program: how the user calls it.
         arguments: the command line after that.
-        commands: the subcommands that exist; each is a module of this package with a function `run`.
+        commands: the subcommands that exist; each is a module of this package with functions `run` and `make_parser`.
     """
     terminal = Terminal(sys.stdin, sys.stdout, sys.stderr, os.environ)
     try:
         name, rest = _subcommand(program, arguments, commands)
         plugins = create_plugins(warn=terminal.notice, allowed=os.environ.get("KAITO_PLUGINS"))
-        command = import_module(f"kaito.cli.{name}")
+        command = import_module(f"kaito.cli.{name.replace('-', '_')}")
         call = Invocation(
             command=f"{program} {name}", arguments=rest, terminal=terminal, plugins=plugins, environ=os.environ
         )
@@ -53,6 +53,14 @@ def run(program: str, arguments: Sequence[str], commands: Sequence[str]) -> int:
         return ExitCode.FAILED
 
 
+def command_position(arguments: Sequence[str]) -> int:
+    """Return where the subcommand's name stands, after the flags before it; at the end or beyond if it is missing."""
+    position = 0
+    while position < len(arguments) and arguments[position].startswith("-"):
+        position += 2 if arguments[position] in GLOBAL_VALUE_FLAGS else 1
+    return position
+
+
 def _explain(terminal: Terminal, arguments: Sequence[str], exc: BaseException) -> None:
     """Show the traceback to those who asked for it."""
     if "--verbose" in arguments or "-v" in arguments:
@@ -66,9 +74,7 @@ def _subcommand(program: str, arguments: Sequence[str], commands: Sequence[str])
         UsageError: there is no such subcommand.
     """
     hint = f"See '{program} --help'"
-    position = 0
-    while position < len(arguments) and arguments[position].startswith("-"):
-        position += 2 if arguments[position] in GLOBAL_VALUE_FLAGS else 1
+    position = command_position(arguments)
     if position >= len(arguments):
         raise UsageError("A command is missing", hint)
     name, rest = arguments[position], [*arguments[:position], *arguments[position + 1 :]]

@@ -16,6 +16,7 @@ from yarl import URL
 from kaito.cluster import certificates
 from kaito.cluster.credentials import Credentials, Grant, ServiceAccount, UserCredentials
 from kaito.cluster.kubeconfig import Context, load_context, searched
+from kaito.cluster.pod import in_pod
 from kaito.errors import ClusterError, UsageError
 from kaito.proxies import proxy_for, read_proxy
 from kaito.types import Reporter, Target
@@ -99,11 +100,6 @@ def find_access(target: Target, environ: Mapping[str, str], reporter: Reporter) 
         server_name=context.cluster.get("tls-server-name") or None,
         context=context,
     )
-
-
-def in_pod(environ: Mapping[str, str]) -> bool:
-    """Return whether this runs in a pod of a cluster."""
-    return bool(environ.get("KUBERNETES_SERVICE_HOST") and environ.get("KUBERNETES_SERVICE_PORT"))
 
 
 def pod_namespace() -> str | None:

@@ -26,13 +26,14 @@ def server_context(cluster: Mapping[str, Any], folder: Path) -> ssl.SSLContext:
         UsageError: the authorities cannot be read.
     """
     authorities = material(cluster, "certificate-authority", folder)
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if cluster.get("insecure-skip-tls-verify"):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    elif authorities is not None:
+    elif authorities is None:
+        context.load_default_certs()
+    else:
         # Its own authorities alone, as in Go's clients.
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
             context.load_verify_locations(cadata=authorities.decode())
         except (ssl.SSLError, ValueError):

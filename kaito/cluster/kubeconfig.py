@@ -47,6 +47,18 @@ def context_names(explicit: str | None, environ: Mapping[str, str]) -> list[str]
     return sorted(entry["name"] for entry in config["contexts"]) if config else []
 
 
+def context_namespaces(explicit: str | None, environ: Mapping[str, str]) -> list[str]:
+    """Return the namespaces that contexts name, sorted.
+
+    Raises:
+        UsageError: a file cannot be read.
+    """
+    config = _merged(_files(explicit, environ))
+    contexts = [entry.value.get("context") for entry in config["contexts"]] if config else []
+    named = (context.get("namespace") for context in contexts if isinstance(context, Mapping))
+    return sorted({str(namespace) for namespace in named if namespace})
+
+
 def load_context(explicit: str | None, name: str | None, environ: Mapping[str, str]) -> Context | None:
     """Return the context to use; `None` when there is no kubeconfig at all.
 

@@ -84,7 +84,6 @@ def test_help_of_a_command(kaito, name, form):
         (["zzz"], "Unknown command 'zzz'\n   See 'kaito --help'"),
         (["--nope"], "A command is missing"),
         (["-n", "x"], "A command is missing"),
-        (["status"], "Unknown command 'status'"),
     ],
 )
 def test_a_wrong_command(kaito, arguments, told):

@@ -2,13 +2,23 @@
 
 import pytest
 
-from kaito.cli.chat import _parser
+from kaito.cli.chat import make_parser
+from kaito.cli.invocation import Invocation
 from kaito.cli.options import settings_from
 from kaito.errors import UsageError
+from kaito.plugins import Plugins
+from kaito.terminal import Terminal
 
 
 def settings(*arguments, environ=None):
-    return settings_from(_parser("kaito chat").parse(arguments), environ or {})
+    call = Invocation(
+        command="kaito chat",
+        arguments=arguments,
+        terminal=Terminal(None, None, None, {}),
+        plugins=Plugins(warn=pytest.fail),
+        environ=environ or {},
+    )
+    return settings_from(make_parser(call).parse(arguments), call.environ)
 
 
 def refusal(*arguments, environ=None):

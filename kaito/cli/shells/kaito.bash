@@ -1,0 +1,22 @@
+# Completion of kaito for bash 3.2 and later: source <(kaito completion bash)
+
+__kaito_complete() {
+    local program=${1/#\~\//$HOME/} line
+    COMPREPLY=()
+    # An alias or a function is no program.
+    [[ $(type -t -- "$program") == file ]] || program=kaito
+    while IFS= read -r line; do
+        COMPREPLY+=("$line")
+    done < <("$program" __complete_bash \
+        "${COMP_LINE:0:COMP_POINT}" "$COMP_WORDBREAKS" "$COMP_TYPE" "${COLUMNS:-80}" 2>/dev/null)
+    local last=$((${#COMPREPLY[@]} - 1))
+    ((last >= 0)) || return
+    line=${COMPREPLY[last]}
+    unset "COMPREPLY[last]"
+    # Names of files only where one is wanted.
+    if [[ $line != :0 && $(type -t compopt) == builtin ]]; then
+        compopt +o default +o bashdefault
+    fi
+}
+
+complete -o default -o bashdefault -F __kaito_complete kaito

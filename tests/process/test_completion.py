@@ -1,0 +1,377 @@
+"""What the Tab key finds: by the shells themselves, by kubectl, and by the protocol between them and us."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from importlib import import_module
+
+import pytest
+
+from kaito.cli import _COMMANDS
+from kaito.testing import TerminalSession
+from kaito.testing.runner import environment
+
+SCRIPTS = sysconfig.get_path("scripts")
+#: What each shell is started with, so that nobody's settings are read, and what it needs before our script.
+SHELLS = {
+    "bash": (["--norc", "--noprofile", "-i"], ""),
+    "zsh": (["-f", "-i"], "autoload -U compinit && compinit -D; "),
+    "fish": (["--no-config", "-i"], ""),
+}
+SOURCE = {"fish": "kaito completion fish | source"}
+
+
+def path_with_us(monkeypatch):
+    monkeypatch.setenv("PATH", SCRIPTS, prepend=os.pathsep)
+
+
+@pytest.fixture
+def complete(kaito):
+    """Return what the last of some words may become, without descriptions, and the directive."""
+
+    def complete(*words, **options):
+        outcome = kaito("__complete", *words, **options)
+        assert (outcome.code, outcome.err) == (0, "")
+        *lines, directive = outcome.out.splitlines()
+        return [line.partition("\t")[0] for line in lines], directive
+
+    return complete
+
+
+@pytest.fixture
+def shell(monkeypatch):
+    """Start a shell that has read our script, and return its terminal."""
+    if os.name != "posix":
+        pytest.skip("this system has no pseudo-terminals")
+    path_with_us(monkeypatch)
+    sessions = []
+
+    def start(name, **options):
+        program = shutil.which(name)
+        if program is None:
+            pytest.skip(f"{name} is not installed")
+        arguments, first = SHELLS[name]
+        session = TerminalSession([program, *arguments], columns=120, **options)
+        sessions.append(session)
+        source = SOURCE.get(name, f"source <(kaito completion {name})")
+        session.type(
+            f"{first}{source}; echo $((6 * 7))ready\n" if name != "fish" else f"{source}; echo (math 6 x 7)ready\n"
+        )
+        session.wait_for("42ready", timeout=30)
+        return session
+
+    yield start
+    for session in sessions:
+        session.close()
+
+
+# The protocol
+
+
+def test_commands_with_what_they_do(kaito):
+    outcome = kaito("__complete", "")
+    lines = outcome.out.splitlines()
+    assert f"chat\t{_COMMANDS['chat']}" in lines
+    assert {line.partition("\t")[0] for line in lines[:-1]} == {*_COMMANDS, "help"}
+    assert lines[-1] == ":4"
+
+
+@pytest.mark.parametrize("name", sorted(_COMMANDS))
+def test_each_command_completes_its_own_flags(complete, kaito, name):
+    module = import_module(f"kaito.cli.{name.replace('-', '_')}")
+    assert callable(module.make_parser)
+    words, directive = complete(name, "--")
+    shown = kaito(name, "--help").out.partition("\nUsage:")[0]
+    assert directive == ":4"
+    assert words
+    assert all(f" {word}" in shown for word in words)
+    in_help = {
+        line.split("--")[1].split()[0].partition("[")[0]
+        for line in shown.splitlines()
+        if line[:8].lstrip(" -h") == "" and "   --" in line
+    }
+    assert {word[2:] for word in words} >= in_help
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("ch", ["chat"]),
+        ("he", ["help"]),
+        ("help st", ["status"]),
+        ("help chat x", []),
+        ("nonsense ", []),
+        ("chat --work", ["--workspace-name"]),
+        ("chat -", None),
+        ("chat --color ", ["auto", "always", "never"]),
+        ("chat --color=a", ["auto", "always"]),
+        ("--color a", ["auto", "always"]),
+        ("--color=n", ["never"]),
+        ("--colo", ["--color"]),
+        ("--work", []),
+        ("--vers", ["--version"]),
+        ("--color never ch", ["chat"]),
+        ("-v ch", ["chat"]),
+        ("--color never chat -o ", ["json", "plain"]),
+        ("chat -oj", ["-ojson"]),
+        ("chat --output=p", ["plain"]),
+        ("chat --color never --color", []),
+        ("chat --header x --heade", ["--header"]),
+        ("chat --no-stream=", []),
+        ("chat --nonsense=", []),
+        ("chat --message --col", []),
+        ("chat -m --color --col", ["--color"]),
+        ("chat x", []),
+        ("chat -- --col", []),
+        ("chat --wai", ["--wait"]),
+        ("completion ", ["bash", "zsh", "fish"]),
+        ("completion f", ["fish"]),
+        ("completion fish ", []),
+        ("plugins -o ", ["plain", "json"]),
+    ],
+)
+def test_what_may_stand_there(complete, line, words):
+    found, directive = complete(*line.split(" "))
+    assert directive == ":4"
+    if words is None:
+        assert {"-m", "--message", "-n", "--namespace"} <= set(found)
+    else:
+        assert found == words
+
+
+@pytest.mark.parametrize(
+    "line", ["chat --script ", "chat --kubeconfig=", "--kubeconfig x", "chat --plugin ./", "--plugin "]
+)
+def test_files_are_left_to_the_shell(complete, line):
+    assert complete(*line.split(" ")) == ([], ":0")
+
+
+def test_backends_and_what_plugins_bring(complete, tmp_path):
+    plugin = tmp_path / "loud.py"
+    plugin.write_text(
+        "import sys\n"
+        "from kaito import hookimpl\n"
+        "print('hello')\n"
+        "print('hello', file=sys.stderr)\n"
+        "@hookimpl\n"
+        "def kaito_add_options(command, options):\n"
+        "    options.add('--redact', metavar='WORD', help='Hide it')\n"
+        "    options.add('--mood', metavar='good|bad', help='Its mood')\n"
+        "    options.add('--notes', metavar='FILE', help='Its notes')\n"
+    )
+    words, _ = complete("chat", "--backend", "")
+    assert words[0] == "auto"
+    assert {"url", "port-forward", "api-proxy"} <= set(words)
+    line = ("chat", "--plugin", str(plugin))
+    assert complete(*line, "--red") == (["--redact"], ":4")
+    assert complete(*line, "--redact", "") == ([], ":4")
+    assert complete(*line, "--mood=") == (["good", "bad"], ":4")
+    assert complete(*line, "--notes", "") == ([], ":0")
+
+
+def test_a_plugin_that_cannot_be_loaded_is_no_matter(complete):
+    assert complete("chat", "--plugin", "./nonsense.py", "--col") == (["--color"], ":4")
+
+
+CONFIG = """
+current-context: here
+contexts:
+- {name: here, context: {cluster: c, user: u, namespace: team-a}}
+- {name: "arn:aws:eks:eu-1:12:cluster/one", context: {cluster: c, user: u, namespace: team-b}}
+- {name: "with blank $(touch pwned)", context: {cluster: c, user: u}}
+clusters:
+- {name: c, cluster: {server: "https://127.0.0.1:1"}}
+users:
+- {name: u, user: {}}
+"""
+CONTEXTS = ["arn:aws:eks:eu-1:12:cluster/one", "here", "with blank $(touch pwned)"]
+
+
+@pytest.fixture
+def kubeconfig(tmp_path, monkeypatch):
+    file = tmp_path / "config"
+    file.write_text(CONFIG)
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    return file
+
+
+def test_contexts(complete, kubeconfig, monkeypatch):
+    assert complete("chat", "--context", "") == (CONTEXTS, ":4")
+    assert complete("--context", "he") == (["here"], ":4")
+    monkeypatch.delenv("KUBECONFIG")
+    assert complete("chat", "--context=") == ([], ":4")
+    assert complete("chat", "--kubeconfig", str(kubeconfig), "--context=a") == (CONTEXTS[:1], ":4")
+    monkeypatch.setenv("HOME", str(kubeconfig.parent))
+    assert complete("chat", "--kubeconfig=~/config", "--context=a") == (CONTEXTS[:1], ":4")
+
+
+def test_namespaces_without_a_cluster_are_the_contexts_own(complete, kubeconfig):
+    kubeconfig.write_text(CONFIG.replace("clusters:", "- {name: broken, context: 7}\nclusters:"))
+    assert complete("chat", "-n", "") == (["team-a", "team-b"], ":4")
+    assert complete("chat", "--workspace-name", "") == ([], ":4")
+
+
+@pytest.mark.parametrize("content", ["{", "contexts: 5", "contexts: [{name: x, context: 7}]"])
+def test_a_broken_kubeconfig_completes_nothing(complete, kubeconfig, content):
+    kubeconfig.write_text(content)
+    for flag in ("--context", "--namespace", "--workspace-name"):
+        found, directive = complete("chat", flag, "")
+        assert set(found) <= {"x"}
+        assert directive == ":4"
+
+
+def test_what_is_known_at_once_needs_no_network():
+    code = (
+        "import sys, os\n"
+        "from kaito.cli import main\n"
+        "sys.argv[1:] = ['__complete', *sys.argv[1:]]\n"
+        "out = os.dup(2)\n"
+        "main()\n"
+        "heavy = {'aiohttp', 'asyncio', 'kubernetes', 'yaml'} & set(sys.modules)\n"
+        "os.write(out, ' '.join(sorted(heavy)).encode())\n"
+    )
+    for words in ([""], ["chat", "--"], ["--color", ""], ["chat", "--backend", ""], ["chat", "--script", ""]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words], env=environment({}), capture_output=True, text=True, check=True
+        )
+        assert done.stderr == "", words
+        assert done.stdout.endswith(("\n:4\n", ":0\n"))
+
+
+def test_nobody_listens():
+    code = (
+        "import os, sys; os.close(1); from kaito.cli import main; sys.argv[1:] = ['__complete', '']; sys.exit(main())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment({}), stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+# The command
+
+
+@pytest.mark.parametrize("name", sorted(SHELLS))
+def test_the_script(kaito, name):
+    outcome = kaito("completion", name)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "__complete" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "One of bash, zsh, fish is missing"),
+        (["tcsh"], "'tcsh' is not one of bash, zsh, fish"),
+        (["bash", "zsh"], "Unexpected argument 'zsh'"),
+        (["--nonsense"], "Unknown flag --nonsense"),
+    ],
+)
+def test_a_shell_that_is_none(kaito, arguments, told):
+    outcome = kaito("completion", *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert told in outcome.err
+    assert "See 'kaito completion --help'" in outcome.err
+
+
+def test_the_help_tells_what_it_takes(kaito):
+    assert "Usage:\n  kaito completion [flags] bash|zsh|fish" in kaito("completion", "--help").out
+
+
+# The shells
+
+#: What is typed before Tab, and how the line ends after it.
+LINES = [
+    ("kaito stat", "kaito status"),
+    ("kaito chat --work", "kaito chat --workspace-name"),
+    ("kaito --color nev", "kaito --color never"),
+    ("kaito --color never chat --color=alw", " --color=always"),
+    ("kaito chat --context=arn:aws:eks:", " --context=arn:aws:eks:eu-1:12:cluster/one"),
+    ("kaito chat --context arn", " --context arn:aws:eks:eu-1:12:cluster/one"),
+    ("kaito chat --context 'he", " --context 'here'"),
+    ('kaito chat --context "her', ' --context "here"'),
+    ("kaito chat --script no", " --script notes.txt"),
+    ("kaito chat --kubeconfig=no", " --kubeconfig=notes.txt"),
+    ("kaito chat --plugin x --context=her", " --context=here"),
+    ("true; kaito plug", "true; kaito plugins"),
+]
+
+
+def last_line(session):
+    return session.screen.rpartition("\n")[2]
+
+
+@pytest.mark.parametrize("name", sorted(SHELLS))
+def test_a_shell_completes(shell, kubeconfig, tmp_path, name):
+    (tmp_path / "notes.txt").touch()
+    session = shell(name, cwd=tmp_path)
+    for text, line in LINES:
+        session.type(text)
+        session.press("tab")
+        session.wait_for(lambda session, end=line: last_line(session).endswith(end), timeout=30)
+        session.press("ctrl-u")
+        session.wait_for(lambda session: "kaito" not in last_line(session))
+
+
+@pytest.mark.parametrize("name", sorted(SHELLS))
+def test_a_shell_shows_what_may_stand_there(shell, name):
+    session = shell(name)
+    session.type("kaito chat --m")
+    session.press("tab", "tab")
+    session.wait_for("Maximum tokens in response", timeout=30)
+    session.wait_for("--model", timeout=30)
+
+
+@pytest.mark.parametrize("name", sorted(SHELLS))
+def test_a_name_with_blanks_is_quoted(shell, kubeconfig, tmp_path, name):
+    session = shell(name, cwd=tmp_path)
+    session.type("kaito chat --context wit")
+    session.press("tab")
+    session.wait_for("pwned", timeout=30)
+    # What comes next is completed, too: the name is one word by then, and nothing in it is run.
+    session.type(" --color=nev")
+    session.press("tab")
+    session.wait_for("--color=never", timeout=30)
+    assert not (tmp_path / "pwned").exists()
+
+
+# kubectl
+
+
+@pytest.fixture
+def kubectl(monkeypatch):
+    """Run the real kubectl, which finds us on its PATH."""
+    program = shutil.which("kubectl")
+    if program is None:
+        pytest.skip("kubectl is not installed")
+    path_with_us(monkeypatch)
+
+    def kubectl(*arguments):
+        return subprocess.run([program, *arguments], env=environment({}), capture_output=True, text=True, check=False)
+
+    return kubectl
+
+
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        (["cha"], ["chat\t" + _COMMANDS["chat"], ":4"]),
+        (["chat", "--work"], ["--workspace-name\tName of the workspace, or inferenceset/NAME", ":4"]),
+        (["--context", "her"], ["here", ":4"]),
+        (["chat", "--context=her"], ["here", ":4"]),
+        (["chat", "--script", ""], [":0"]),
+    ],
+)
+def test_kubectl_completes(kubectl, kubeconfig, words, lines):
+    done = kubectl("__complete", "kaito", *words)
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == lines
+
+
+def test_kubectl_finds_one_plugin_and_nothing_to_complain_of(kubectl):
+    done = kubectl("plugin", "list")
+    listed = done.stdout.splitlines()
+    assert os.path.join(SCRIPTS, "kubectl-kaito") in listed
+    assert "kubectl_complete-kaito" not in done.stdout
+    assert "warning" not in done.stdout + done.stderr
+    assert kubectl("kaito", "--version").stdout.startswith("kaito ")
