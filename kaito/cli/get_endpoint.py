@@ -17,7 +17,7 @@ from kaito.cli.options import (
     settings_from,
 )
 from kaito.cli.parser import Parser
-from kaito.errors import ConnectError, ExitCode, KaitoError, NotFoundError, UsageError
+from kaito.errors import ConnectError, ExitCode, ForbiddenError, KaitoError, NotFoundError, UsageError
 from kaito.settings import Settings
 from kaito.types import Candidate
 from kaito.untrusted import one_line
@@ -177,6 +177,9 @@ async def _find(
     serving: Serving | None = None
     async with link_to(settings.target) as link:
         candidates, failures = await discover_all(backends, plugins, settings, terminal)
+        if not candidates and failures and all(isinstance(exc, ForbiddenError) for _, exc in failures):
+            # The Service's name follows from the workspace's, but nothing is known of either.
+            raise failures[0][1]
         try:
             serving = await link.serving(terminal)
         except NotFoundError:
