@@ -46,7 +46,11 @@ hookimpl = pluggy.HookimplMarker("kaito")
 
 
 class Backend(Protocol):
-    """A way to reach models. Offer it from :func:`kaito_backends`."""
+    """A way to reach models. Offer it from :func:`kaito_backends`.
+
+    One that holds something of its own, such as a connection to a control plane, may be an asynchronous context manager
+    as well: it is entered in the event loop before it is asked and left after its endpoint was closed.
+    """
 
     #: What `--backend` takes.
     name: str

@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 GROUP = "kaito"
 
 # In the order in which they are asked.
-_BUILT_IN = ("kaito.backends.url", "kaito.formatters.plain", "kaito.formatters.json")
+_BUILT_IN = (
+    "kaito.backends.url",
+    "kaito.backends.cluster_dns",
+    "kaito.backends.ingress",
+    "kaito.backends.port_forward",
+    "kaito.backends.api_proxy",
+    "kaito.formatters.plain",
+    "kaito.formatters.json",
+)
 
 
 class Plugin(Struct):

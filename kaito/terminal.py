@@ -142,6 +142,9 @@ class Terminal:
     def status(self, text: str) -> None:
         """Set what is being waited for. It is shown by :meth:`tick` once the wait has lasted. Any thread may call."""
         with self._lock:
+            if not text:
+                self.clear_status()
+                return
             if not self._status:
                 self._status_since = self._clock()
             self._status = one_line(text)

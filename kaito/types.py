@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import ssl
 
     import aiohttp
+    from yarl import URL
+
+    from kaito.errors import KaitoError
 
 Role = Literal["system", "user", "assistant"]
 
@@ -116,6 +119,8 @@ class Target(Struct, frozen=True, kw_only=True):
     kubeconfig: str | None = None
     #: `--context`.
     context: str | None = None
+    #: `--wait`: seconds that it may take to become ready; `None` when it has to be.
+    wait: float | None = None
     #: `--request-timeout` in seconds for one request to the API server; `None` means no limit.
     request_timeout: float | None = None
 
@@ -129,6 +134,10 @@ class Candidate(Struct, frozen=True, kw_only=True):
     url: str
     #: The lower, the better; `None` is taken only when its backend is named by `--backend`.
     rank: int | None = None
+    #: Whether another process on this machine can use the URL as it is.
+    shared: bool = False
+    #: Whether it leads in from outside the cluster.
+    external: bool = False
     #: The backend's own notes for `open`.
     detail: Any = None
 
@@ -154,10 +163,21 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     server_hostname: str | None = None
     #: Makes the connector of a way in that is not plain TCP. Called in the event loop.
     connector: Callable[[], aiohttp.BaseConnector] | None = None
+    #: Where the URL's host is, IP addresses or names, if DNS is not to be asked. No proxy is used then.
+    addresses: tuple[str, ...] = ()
     #: Whether `HTTP_PROXY` and its like apply (never for loopback).
     proxied: bool = True
+    #: The proxy to use, whatever the environment names.
+    proxy: URL | None = None
+    #: See each request before it is sent and its response before it is read: aiohttp's client middlewares.
+    middlewares: tuple[aiohttp.ClientMiddlewareType, ...] = ()
+    #: Given the status, headers and body of a refusal, tells what it means when it comes from something on the way to
+    #: the model's server; `None` for the server's own.
+    explain: Callable[[int, Mapping[str, str], bytes], KaitoError | None] | None = None
     #: Whether connections pass through something that can die unseen.
     tunnelled: bool = False
+    #: Tells who answers at the moment, where that can change: a pod, or one of several replicas.
+    via: Callable[[], str] | None = None
 
     # No secret shows in a traceback.
     __repr__ = object.__repr__
@@ -167,7 +187,7 @@ class Reporter(Protocol):
     """Where a backend says what it is doing. Safe to call from any thread."""
 
     def status(self, text: str) -> None:
-        """Show `text` while it is true: one line on a terminal, gone before the answer."""
+        """Show `text` while it is true: one line on a terminal, gone before the answer; `""` takes it away."""
 
     def retrying(self, reason: str, delay: float) -> None:
         """Tell that the next try is `delay` seconds away, and why."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import math
 import os
 import random
 import ssl
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,7 +22,8 @@ from kaito import __version__
 from kaito.cluster.access import Access, certificate_expiry
 from kaito.cluster.credentials import Grant
 from kaito.cluster.refusals import Expired, Unavailable, refusal
-from kaito.errors import ClusterError, KaitoError
+from kaito.cluster.tunnel.dial import WEBSOCKET_OPTIONS
+from kaito.errors import ClusterError, ForbiddenError, KaitoError, NotFoundError
 
 #: A Kubernetes object, as it was sent.
 Object = dict[str, Any]
@@ -33,9 +37,12 @@ _PAUSE = 0.25
 _WATCH_SECONDS = 290
 #: Most seconds between two tries to follow again.
 _LONGEST_PAUSE = 5.0
+#: Seconds after an absence in which the API server may refuse what it allowed before.
+_STARTING = 20.0
 #: Bytes of an answer that tells of a failure.
 _LONGEST_REFUSAL = 64 * 1024
 _PAGE = "500"
+_JSON: Mapping[str, str] = {"Accept": "application/json"}
 
 _decode = msgspec.json.decode
 
@@ -52,7 +59,10 @@ class Cluster:
         self.access = access
         self.namespace = access.namespace
         self._timeout = aiohttp.ClientTimeout(total=request_timeout, sock_connect=_CONNECT_TIMEOUT)
-        self._lasting = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT)
+        # A watch ends by itself: one that is silent for longer has lost its server.
+        self._lasting = aiohttp.ClientTimeout(
+            total=None, sock_connect=_CONNECT_TIMEOUT, sock_read=_WATCH_SECONDS + _CONNECT_TIMEOUT
+        )
         self._session: aiohttp.ClientSession | None = None
         self._shown: tuple[bytes | None, bytes | None] = (None, None)
         self._opening = asyncio.Lock()
@@ -82,6 +92,16 @@ class Cluster:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             raise ClusterError(f"What answers at {self.access.server} is no API server") from None
 
+    async def post(self, path: str, body: Object) -> Object:
+        """Send an object, and return the answer: of use for questions, as nothing here changes a cluster.
+
+        Raises:
+            KaitoError: as for :meth:`get`.
+        """
+        async with self._request(path, {}, self._timeout, body=body) as response:
+            with _translated(self.access):
+                return _decode(await response.read(), type=Object)
+
     async def items(self, path: str, **params: str) -> list[Object]:
         """Return all objects at a path, whichever pages they come on.
 
@@ -102,16 +122,9 @@ class Cluster:
         Raises:
             KaitoError: as for :meth:`get`.
         """
-        for attempt in range(1, tries + 1):
-            try:
-                async with self._request(path, params or {}, self._timeout) as response:
-                    with _translated(self.access):
-                        return await response.read()
-            except Unavailable:
-                if attempt == tries:
-                    raise
-                await asyncio.sleep(_PAUSE * 2**attempt * random.uniform(0.5, 1))
-        raise AssertionError("the last try returns or raises")
+        async with self._patiently(path, params or {}, self._timeout, tries) as response:
+            with _translated(self.access):
+                return await response.read()
 
     async def follow(
         self, path: str, *, lost: Callable[[KaitoError], None] | None = None, **params: str
@@ -128,12 +141,12 @@ class Cluster:
         Raises:
             KaitoError: the first list fails, or a later one in a way that waiting does not mend.
         """
-        pause, known = _PAUSE, False
+        pause, known, absent = _PAUSE, False, -math.inf
         while True:
             try:
                 items, version = await self._list(path, params)
                 objects = {_key(item): item for item in items}
-                pause, known = _PAUSE, True
+                pause, known, absent = _PAUSE, True, -math.inf
                 yield objects
                 while True:
                     async for event in self._watch(path, {**params, "resourceVersion": version}):
@@ -153,8 +166,14 @@ class Cluster:
                     raise
                 if pause == _PAUSE:
                     lost(exc)
+                absent = time.monotonic()
                 await asyncio.sleep(pause * random.uniform(0.5, 1))
                 pause = min(pause * 2, _LONGEST_PAUSE)
+            except (ForbiddenError, NotFoundError):
+                # One that has just started knows neither its roles nor its definitions yet.
+                if time.monotonic() - absent > _STARTING:
+                    raise
+                await asyncio.sleep(_PAUSE)
 
     async def websocket(
         self, path: str, params: Mapping[str, str], protocols: Sequence[str]
@@ -170,7 +189,7 @@ class Cluster:
             session = await self._open(grant)
             try:
                 with _translated(self.access):
-                    return await session.ws_connect(
+                    websocket: aiohttp.ClientWebSocketResponse = await session.ws_connect(
                         self._url(path, params),
                         protocols=protocols,
                         headers=self._headers(grant),
@@ -178,21 +197,32 @@ class Cluster:
                         server_hostname=self.access.server_name,
                         timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
                         max_msg_size=0,
-                        autoping=True,
+                        **WEBSOCKET_OPTIONS,
                     )
+                return websocket
             except aiohttp.WSServerHandshakeError as exc:
                 # The handshake's answer is gone by now; asked as plain HTTP, the server says why.
                 if exc.status == 401 and refused is None:
                     refused = grant
                     continue
-                raise await self._why_not(path, params, exc) from None
+                raise await self._why_not(path, params, protocols, exc) from None
 
-    async def _why_not(self, path: str, params: Mapping[str, str], exc: aiohttp.WSServerHandshakeError) -> KaitoError:
-        if exc.status in (401, 403, 404):
-            try:
-                await self.read(path, params)
-            except KaitoError as told:
-                return told
+    async def _why_not(
+        self, path: str, params: Mapping[str, str], protocols: Sequence[str], exc: aiohttp.WSServerHandshakeError
+    ) -> KaitoError:
+        """Knock once more, as a WebSocket does, for the answer's words."""
+        knock = {
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
+            "Sec-WebSocket-Protocol": ", ".join(protocols),
+        }
+        try:
+            async with self._request(path, params, self._timeout, knock):
+                pass
+        except KaitoError as told:
+            return told
         return ClusterError(f"The API server does not open a WebSocket: {exc.message} (HTTP {exc.status})")
 
     async def _list(self, path: str, params: Mapping[str, str]) -> tuple[list[Object], str]:
@@ -212,7 +242,7 @@ class Cluster:
         https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
         """
         query = {**params, "watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(_WATCH_SECONDS)}
-        async with self._request(path, query, self._lasting) as response:
+        async with self._patiently(path, query, self._lasting) as response:
             rest = b""
             while True:
                 with _translated(self.access):
@@ -228,37 +258,61 @@ class Cluster:
                     yield event
 
     @asynccontextmanager
-    async def _request(
-        self, path: str, params: Mapping[str, str], timeout: aiohttp.ClientTimeout
+    async def _patiently(
+        self, path: str, params: Mapping[str, str], timeout: aiohttp.ClientTimeout, tries: int = _TRIES
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send a GET; renew the credentials once if they are refused.
+        """Send a GET, again while the API server is too busy for it."""
+        for attempt in range(1, tries + 1):
+            async with AsyncExitStack() as stack:
+                try:
+                    response = await stack.enter_async_context(self._request(path, params, timeout))
+                except Unavailable:
+                    if attempt == tries:
+                        raise
+                else:
+                    yield response
+                    return
+            await asyncio.sleep(_PAUSE * 2**attempt * random.uniform(0.5, 1))
+
+    @asynccontextmanager
+    async def _request(
+        self,
+        path: str,
+        params: Mapping[str, str],
+        timeout: aiohttp.ClientTimeout,
+        more: Mapping[str, str] = _JSON,
+        body: Object | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a GET, or a POST if there is something to send; renew the credentials once if they are refused.
 
         Raises:
-            KaitoError: the server cannot be reached, or its answer is not 200.
+            KaitoError: the server cannot be reached, or its answer is neither 200 nor 201.
         """
         refused: Grant | None = None
         while True:
             grant = await self.access.credentials.grant(refused)
             session = await self._open(grant)
             with _translated(self.access):
-                response = await session.get(
+                response = await session.request(
+                    "GET" if body is None else "POST",
                     self._url(path, params),
-                    headers=self._headers(grant),
+                    json=body,
+                    headers=[*self._headers(grant), *more.items()],
                     timeout=timeout,
                     allow_redirects=False,
                     proxy=self.access.proxy,
                     server_hostname=self.access.server_name,
                 )
             async with response:
-                if response.status == 200:
+                if response.status in (200, 201):
                     yield response
                     return
                 with _translated(self.access):
-                    body = await response.content.read(_LONGEST_REFUSAL)
+                    said = await _beginning(response)
             if response.status == 401 and refused is None and grant != Grant():
                 refused = grant
                 continue
-            raise refusal(response.status, response.headers, body, expires=certificate_expiry(grant))
+            raise refusal(response.status, response.headers, said, expires=certificate_expiry(grant))
 
     async def _open(self, grant: Grant) -> aiohttp.ClientSession:
         """Return the session; a new one when the client's certificate is a new one."""
@@ -271,7 +325,7 @@ class Cluster:
                 self._session = aiohttp.ClientSession(
                     # Watches and tunnels each take one for themselves.
                     connector=aiohttp.TCPConnector(ssl=self.access.tls(grant) if secure else False, limit=0),
-                    headers={"User-Agent": f"kaito/{__version__}", "Accept": "application/json"},
+                    headers={"User-Agent": f"kaito/{__version__}"},
                     cookie_jar=aiohttp.DummyCookieJar(),
                 )
                 self._shown = shown
@@ -284,6 +338,14 @@ class Cluster:
     def _headers(self, grant: Grant) -> list[tuple[str, str]]:
         headers = self.access.impersonation()
         return [*headers, ("Authorization", grant.authorization)] if grant.authorization else headers
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    """Return a body, most often read to its end, so that its connection serves again."""
+    said = b""
+    while len(said) < _LONGEST_REFUSAL and (data := await response.content.readany()):
+        said += data
+    return said
 
 
 def _key(item: Object) -> str:

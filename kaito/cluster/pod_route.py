@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 import aiohttp
 
 from kaito.cluster.api import Cluster, Object
+from kaito.cluster.permissions import may
 from kaito.cluster.readiness import Serving, find_serving
 from kaito.cluster.refusals import Missing, PermissionMissing
 from kaito.cluster.services import Pod, find_pod, is_ready
@@ -133,8 +134,8 @@ class PodRoute:
     async def _explained(self, exc: ForbiddenError, address: PodPort) -> ForbiddenError:
         """Return what is missing: a server that checks `create` after the WebSocket's `get` does not say."""
         namespace, part = address.namespace, "portforward"
-        if isinstance(exc, PermissionMissing) or await self._cluster.allows(
-            namespace, "create", "pods", subresource=part, name=address.pod
+        if isinstance(exc, PermissionMissing) or await may(
+            self._cluster, namespace, "create", "pods", subresource=part, name=address.pod
         ):
             return exc
         return PermissionMissing(

@@ -180,7 +180,17 @@ class ChatClient:
         return bytes(body)
 
     def _refusal(self, response: aiohttp.ClientResponse, body: bytes) -> Refusal:
+        """Understand an answer that is none.
+
+        Raises:
+            KaitoError: it comes from the way to the server, and it is of no use to try again.
+        """
         refusal = read_refusal(response.status, response.headers, body)
+        explain = self.endpoint.explain
+        if explain is not None and (told := explain(response.status, response.headers, body)) is not None:
+            if refusal.kind is not Kind.BUSY:
+                raise told
+            refusal = replace(refusal, words=told.message)
         return replace(refusal, words=self._scrubbed(refusal.words))
 
     def _scrubbed(self, words: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from msgspec import Struct
 from multidict import CIMultiDict
 from yarl import URL
@@ -64,7 +66,7 @@ def open_session(endpoint: Endpoint, settings: Settings, *, bare: bool = False) 
     tracing = aiohttp.TraceConfig()
     tracing.on_connection_reuseconn.append(_note_reuse)
     return aiohttp.ClientSession(
-        connector=endpoint.connector() if endpoint.connector else aiohttp.TCPConnector(ssl=_tls(endpoint, settings)),
+        connector=endpoint.connector() if endpoint.connector else _connector(endpoint, settings),
         headers=headers,
         timeout=timeout,
         # Nothing here logs in: a cookie would only tie one conversation to another.
@@ -72,6 +74,7 @@ def open_session(endpoint: Endpoint, settings: Settings, *, bare: bool = False) 
         # aiohttp's reading of the environment would send netrc's passwords; see `proxy_of`.
         trust_env=False,
         trace_configs=[tracing],
+        middlewares=endpoint.middlewares,
     )
 
 
@@ -79,6 +82,36 @@ async def _note_reuse(
     session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceConnectionReuseconnParams
 ) -> None:
     context.trace_request_ctx.kept = True
+
+
+def _connector(endpoint: Endpoint, settings: Settings) -> aiohttp.BaseConnector:
+    resolver = _Elsewhere(endpoint.addresses) if endpoint.addresses else None
+    return aiohttp.TCPConnector(ssl=_tls(endpoint, settings), resolver=resolver)
+
+
+class _Elsewhere(AbstractResolver):
+    """Says of every name that it is at these addresses. What is asked for, and checked by TLS, remains the name."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self._addresses = addresses
+        self._resolver = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found: list[ResolveResult] = []
+        failures: list[OSError] = []
+        for address in self._addresses:
+            try:
+                found += await self._resolver.resolve(address, port, family)
+            except OSError as exc:
+                failures.append(exc)
+        if not found:
+            raise failures[0]
+        return found
+
+    async def close(self) -> None:
+        await self._resolver.close()
 
 
 def _tls(endpoint: Endpoint, settings: Settings) -> ssl.SSLContext | bool:
@@ -96,12 +129,14 @@ def _tls(endpoint: Endpoint, settings: Settings) -> ssl.SSLContext | bool:
 
 
 def proxy_of(endpoint: Endpoint) -> URL | None:
-    """Return the proxy that the environment names for an endpoint; never one for loopback or a tunnel.
+    """Return the endpoint's own proxy, else the one that the environment names; never that for loopback or a tunnel.
 
     Raises:
         UsageError: the proxy is of a kind that is not supported.
     """
-    if not endpoint.proxied or endpoint.connector is not None:
+    if endpoint.proxy is not None:
+        return endpoint.proxy
+    if not endpoint.proxied or endpoint.connector is not None or endpoint.addresses:
         return None
     return proxy_for(URL(endpoint.url))
 

@@ -270,6 +270,7 @@ class Shell(cmd.Cmd):
         lines = [
             f"Endpoint: {one_line(endpoint.shown_url)}",
             f"Backend: {session.connection.backend}",
+            *([f"Answered by: {one_line(endpoint.via())}"] if endpoint.via else []),
             f"Window: {f'{window} tokens' if window else 'not told by the server'}",
             f"Turns: {session.conversation.turns}",
         ]

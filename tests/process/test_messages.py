@@ -142,7 +142,10 @@ def test_a_workspace_s_endpoint_is_shown_by_its_service(kaito):
     ("arguments", "told"),
     [
         ([], "--workspace-name is required"),
-        (["--backend", "nope", "--workspace-name", "x"], "--backend: 'nope' is not one of auto, url"),
+        (
+            ["--backend", "nope", "--workspace-name", "x"],
+            "--backend: 'nope' is not one of auto, api-proxy, cluster-dns, ingress, port-forward, url",
+        ),
         (["--backend", "local"], "It comes with the distribution kaito-local"),
         (["--backend", "url"], "--backend: 'url' needs --endpoint URL"),
         (["--backend", "local", "--endpoint", "http://x"], "--backend: 'local' does not go with --endpoint"),

@@ -290,7 +290,11 @@ def test_the_best_way_in_is_taken_and_the_next_when_it_fails(kaito, plugin, mode
 
 def test_no_way_in_tells_what_was_tried(kaito, plugin):
     name = backends(
-        plugin, "x", "Lab('a', 1, opened=KaitoError('no route'))", "Lab('b', 2, discover=KaitoError('no pod'))"
+        plugin,
+        "x",
+        "Lab('a', 1, opened=KaitoError('no route'))",
+        "Lab('b', 2, discover=KaitoError('no pod'))",
+        "Lab('c', None)",
     )
     outcome = kaito("chat", "--workspace-name", "w", "-n", "ns", "--plugin", name, "-m", "x")
     assert outcome.code == 4
@@ -298,16 +302,11 @@ def test_no_way_in_tells_what_was_tried(kaito, plugin):
         "❌ Error: Unable to connect to workspace endpoint\n"
         "   Endpoint: http://w.ns.svc.cluster.local/chat/completions\n"
         "   Please check if the workspace is running and accessible\n"
-        "   b: no pod\n"
-        "   a: no route\n"
     )
-
-
-def test_every_way_forbidden(kaito, plugin):
-    name = backends(plugin, "x", "Lab('a', 1, opened=ForbiddenError('no rights'))")
-    outcome = kaito("chat", "--workspace-name", "w", "--plugin", name, "-m", "x")
-    assert outcome.code == 5
-    assert "Every way to the workspace's endpoint is forbidden\n   a: no rights\n" in outcome.err
+    told = outcome.err.splitlines()
+    assert told.index("   b: no pod") < told.index("   a: no route")
+    assert "   c: http://c is taken only by name: --backend c" in told
+    assert any(line.endswith("port-forward, api-proxy: There is no cluster to talk to") for line in told)
 
 
 def test_a_backend_that_was_named_speaks_for_itself(kaito, plugin):

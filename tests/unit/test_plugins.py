@@ -49,13 +49,21 @@ def hooks(**functions):
     return module
 
 
+#: What the package brings, in the order in which they are asked.
+BACKENDS = ["url", "cluster-dns", "ingress", "port-forward", "api-proxy"]
+
+
 def test_the_built_in_ones_are_plugins_like_others(load):
     plugins, warnings = load()
-    assert list(plugins.backends(SETTINGS)) == ["url"]
+    assert list(plugins.backends(SETTINGS)) == BACKENDS
     assert list(plugins.formatters()) == ["plain", "json"]
     assert plugins.slash_commands(SETTINGS) == {}
     assert [(plugin.name, plugin.distribution, plugin.loaded) for plugin in plugins.found] == [
         ("url", "kaito", True),
+        ("cluster_dns", "kaito", True),
+        ("ingress", "kaito", True),
+        ("port_forward", "kaito", True),
+        ("api_proxy", "kaito", True),
         ("plain", "kaito", True),
         ("json", "kaito", True),
     ]
@@ -95,7 +103,7 @@ def test_a_file_can_be_a_plugin(load, write):
     plugins, warnings = load(write("good", GOOD))
     assert warnings == []
     assert list(plugins.formatters()) == ["plain", "json", "loud"]
-    assert list(plugins.backends(SETTINGS)) == ["url", "nowhere"]
+    assert list(plugins.backends(SETTINGS)) == [*BACKENDS, "nowhere"]
     assert list(plugins.slash_commands(SETTINGS)) == ["greet"]
     assert plugins.found[-1].provides == ["formatter loud", "backend nowhere", "command greet"]
 
