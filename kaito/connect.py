@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from typing import TypeVar
 
 from kaito.errors import ConnectError, ForbiddenError, KaitoError, NotFoundError, UsageError
 from kaito.hookspecs import Backend
@@ -14,6 +15,8 @@ from kaito.plugins import Offered, Plugins
 from kaito.settings import Settings
 from kaito.types import Candidate, Endpoint, Reporter
 
+T = TypeVar("T")
+
 #: Seconds that the other backends have left when one of them has found a way: theirs may be better, or lead nowhere.
 #: Where that way took longer to find, the others have as long again.
 GRACE = 0.2
@@ -21,9 +24,21 @@ GRACE = 0.2
 
 @asynccontextmanager
 async def open_endpoint(
-    backends: Mapping[str, Offered[Backend]], plugins: Plugins, settings: Settings, reporter: Reporter
-) -> AsyncIterator[tuple[Offered[Backend], Endpoint]]:
-    """Open the best way in that the backends find, and the next when one fails; yield its backend, too.
+    backends: Mapping[str, Offered[Backend]],
+    plugins: Plugins,
+    settings: Settings,
+    reporter: Reporter,
+    use: Callable[[Offered[Backend], Endpoint], AbstractAsyncContextManager[T]],
+) -> AsyncIterator[T]:
+    """Open the best way in that the backends find, and the next when one fails; yield what is made of it.
+
+    Args:
+        backends: who is asked.
+        plugins: isolates them.
+        settings: what the user asked for.
+        reporter: is told what is waited for and, if that is wanted, each step.
+        use: makes a context of an open endpoint and its backend. When entering it raises a `ConnectError`, the way
+            leads nowhere and the next one is taken.
 
     Raises:
         KaitoError: the only backend asked says why there is no way.
@@ -39,10 +54,16 @@ async def open_endpoint(
                 offered = backends[candidate.backend]
                 async with AsyncExitStack() as stack:
                     endpoint = await seeking.enter(stack, offered, candidate)
-                    if endpoint is not None:
-                        await candidates.aclose()
-                        yield offered, endpoint
-                        return
+                    if endpoint is None:
+                        continue
+                    try:
+                        used = await stack.enter_async_context(use(offered, endpoint))
+                    except ConnectError as exc:
+                        seeking.lead_nowhere(candidate, exc)
+                        continue
+                    await candidates.aclose()
+                    yield used
+                    return
         raise seeking.failure(named)
 
 
@@ -144,6 +165,12 @@ class _Seeking:
             return None
         self._explain(candidate.backend, f"opened {endpoint.url}", started)
         return endpoint
+
+    def lead_nowhere(self, candidate: Candidate, exc: ConnectError) -> None:
+        """Note that nothing answers behind an endpoint that was opened."""
+        self.failures.append((candidate.backend, exc))
+        if self._verbose:
+            self._reporter.notice(f"{candidate.backend}: nothing answers: {_told(exc)[0]}")
 
     def failure(self, named: bool) -> KaitoError:
         """Return the failure to show: the target's own, else what was tried and what each way lacks."""

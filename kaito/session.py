@@ -42,12 +42,17 @@ async def connect(
     def waiting(wait: Waiting) -> None:
         reporter.retrying(wait.reason, wait.delay)
 
-    async with open_endpoint(backends, plugins, settings, reporter) as (offered, endpoint), AsyncExitStack() as stack:
-        with plugins.guarding(offered.plugin, "the endpoint that it opened"):
-            client = await stack.enter_async_context(ChatClient(endpoint, settings))
-        reporter.status(f"connecting to {endpoint.label}")
-        models = tuple(await client.models(waiting))
-        yield Connection(backend=offered.value.name, endpoint=endpoint, client=client, models=models)
+    @asynccontextmanager
+    async def talk(offered: Offered[Backend], endpoint: Endpoint) -> AsyncIterator[Connection]:
+        async with AsyncExitStack() as stack:
+            with plugins.guarding(offered.plugin, "the endpoint that it opened"):
+                client = await stack.enter_async_context(ChatClient(endpoint, settings))
+            reporter.status(f"connecting to {endpoint.label}")
+            models = tuple(await client.models(waiting))
+            yield Connection(backend=offered.value.name, endpoint=endpoint, client=client, models=models)
+
+    async with open_endpoint(backends, plugins, settings, reporter, talk) as connection:
+        yield connection
 
 
 class Session:

@@ -133,12 +133,12 @@ class Ways:
         return self._ways.get(way.name) is way
 
     async def _open(self, stack: AsyncExitStack, settings: Settings) -> Way:
+        def lead(offered: Offered[Backend], endpoint: Endpoint) -> Way:
+            self.backend = offered.value.name
+            return Way(settings.target.workspace or endpoint.label, endpoint, settings)
+
         backends = self._backends(settings)
-        offered, endpoint = await stack.enter_async_context(
-            open_endpoint(backends, self._plugins, settings, self._reporter)
-        )
-        self.backend = offered.value.name
-        way = await stack.enter_async_context(Way(settings.target.workspace or endpoint.label, endpoint, settings))
+        way = await stack.enter_async_context(open_endpoint(backends, self._plugins, settings, self._reporter, lead))
         self._ways[way.name] = way
         stack.callback(self._ways.pop, way.name, None)
         return way

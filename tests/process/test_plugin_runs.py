@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kaito.testing import Say
+from kaito.testing import Say, refused_url
 
 FORMATTER = '''
 from kaito import hookimpl
@@ -178,8 +178,8 @@ from kaito.errors import ForbiddenError, KaitoError
 from kaito.types import Candidate, Endpoint
 
 class Lab:
-    def __init__(self, name, rank, discover=None, opened=None):
-        self.name, self.rank, self.needs_workspace = name, rank, True
+    def __init__(self, name, rank, discover=None, opened=None, url="URL"):
+        self.name, self.rank, self.needs_workspace, self.url = name, rank, True, url
         self._discover, self._opened = discover, opened
     async def discover(self, target, reporter):
         if self._discover: raise self._discover
@@ -188,7 +188,7 @@ class Lab:
     async def open(self, candidate, reporter):
         reporter.status("opening")
         if self._opened: raise self._opened
-        yield Endpoint(url="URL", shown_url="URL/chat/completions", label=candidate.backend, preset="a-preset")
+        yield Endpoint(url=self.url, shown_url=self.url + "/chat/completions", label=candidate.backend, preset="a-preset")
 
 @hookimpl
 def kaito_backends():
@@ -286,6 +286,24 @@ def test_the_best_way_in_is_taken_and_the_next_when_it_fails(kaito, plugin, mode
     ):
         assert told in outcome.err
     assert "Workspace: by-name" in kaito(*arguments, "--backend", "by-name", stdin="status\n").out
+
+
+def test_the_next_way_is_taken_when_nothing_answers(kaito, plugin, model_server):
+    with refused_url() as url:
+        made = (f"Lab('first', 10, url='{url}')", "Lab('second', 20)")
+        arguments = ["chat", "--workspace-name", "w", "--plugin", backends(plugin, model_server.url, *made)]
+        outcome = kaito(*arguments, "--verbose", stdin="status\n")
+    assert outcome.code == 0
+    assert "  Workspace: second\n" in outcome.out
+    assert "first: nothing answers: 127.0.0.1:" in outcome.err
+
+
+def test_a_model_that_wants_a_key_is_no_reason_for_another_way(kaito, plugin, model_server):
+    model_server.api_key = "sesame"
+    made = ("Lab('first', 10)", "Lab('second', 20)")
+    outcome = kaito("chat", "--workspace-name", "w", "--plugin", backends(plugin, model_server.url, *made), "-m", "x")
+    assert outcome.code == 5
+    assert "wants an API key" in outcome.err
 
 
 def test_no_way_in_tells_what_was_tried(kaito, plugin):
