@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import first_token, memory, one_shot, start, streaming
+from benchmarks.cluster import auto, one_answer, replaced, tunnel
 from benchmarks.measure import CouldNotRunError, Sandbox
 from benchmarks.report import Row, table
 
@@ -18,6 +19,10 @@ _ALL = {
     "streaming": streaming,
     "first-token": first_token,
     "memory": memory,
+    "tunnel": tunnel,
+    "cluster-one-shot": one_answer,
+    "cluster-pod": replaced,
+    "cluster-auto": auto,
 }
 
 

@@ -106,16 +106,19 @@ class Server:
 
     Attributes:
         url: its base, without `/v1`.
+        port: where it listens on 127.0.0.1.
     """
 
     def __init__(self, words: int, *, wait: float = 0.0, gap: float = 0.0, times: bool = False) -> None:
         options = [f"--wait={wait}", f"--gap={gap}", *(["--times"] if times else [])]
         self._command = [sys.executable, "-m", "benchmarks.server", str(words), *options]
         self.url = ""
+        self.port = 0
 
     def __enter__(self) -> Server:
         self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_ROOT)
-        self.url = f"http://127.0.0.1:{int(self._line())}"
+        self.port = int(self._line())
+        self.url = f"http://127.0.0.1:{self.port}"
         return self
 
     def __exit__(self, *raised: object) -> None:

@@ -17,24 +17,25 @@ from benchmarks.report import Bar, Row, ratio
 
 RUNS = 20
 
-_WORDS = 8  # with the event of the role and that of the end: ten
+#: With the event of the role and that of the end: ten.
+WORDS = 8
 
 
 def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
     """Yield the rows, and a line for each alternative that is missing."""
-    with Server(_WORDS) as server:
+    with Server(WORDS) as server:
 
         def ours() -> Cost:
-            return _checked(sandbox.run(beside("kaito"), "chat", "--endpoint", server.url, "-m", "hi"))
+            return checked(sandbox.run(beside("kaito"), "chat", "--endpoint", server.url, "-m", "hi"))
 
         def aiohttp() -> Cost:
-            return _checked(sandbox.python("aiohttp_script.py", server.url, "hi"))
+            return checked(sandbox.python("aiohttp_script.py", server.url, "hi"))
 
         def openai() -> Cost:
-            return _checked(sandbox.python("openai_script.py", server.url, "hi"))
+            return checked(sandbox.python("openai_script.py", server.url, "hi"))
 
         def llm() -> Cost:
-            return _checked(sandbox.run(beside("llm"), "-m", "bench", "hi"))
+            return checked(sandbox.run(beside("llm"), "-m", "bench", "hi"))
 
         pairs = alternating(ours, aiohttp, runs)
         cpu = [(first.cpu, second.cpu) for first, second in pairs]
@@ -58,8 +59,13 @@ def _slower(name: str, pairs: list[tuple[Cost, Cost]]) -> Iterator[Row]:
         yield ratio(f"one-shot: {name} / kaito, {kind}", values, bar, over="theirs / ours")
 
 
-def _checked(cost: Cost) -> Cost:
-    if "".join(words(_WORDS)).strip() not in cost.out.decode():
+def checked(cost: Cost) -> Cost:
+    """Return the cost of a run, which must have shown the answer of :data:`WORDS`.
+
+    Raises:
+        CouldNotRunError: it has not.
+    """
+    if "".join(words(WORDS)).strip() not in cost.out.decode():
         raise CouldNotRunError(f"this is not the server's answer: {cost.out!r}")
     return cost
 

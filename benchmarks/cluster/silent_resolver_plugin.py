@@ -1,0 +1,19 @@
+"""A plugin that does nothing but keep `getaddrinfo` from answering for the names of an example."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import Any
+
+_real = socket.getaddrinfo
+
+
+def _silent(host: Any, *arguments: Any, **named: Any) -> Any:
+    if isinstance(host, str) and host.endswith(".example.com"):
+        threading.Event().wait(30.0)
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+    return _real(host, *arguments, **named)
+
+
+vars(socket)["getaddrinfo"] = _silent
