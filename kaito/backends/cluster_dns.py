@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: The shortest way of all.
 _RANK = 10
+#: Seconds that the API server is given to say more of the workspace: its name is enough to talk to it.
+_PATIENCE = 2.0
 
 
 class ClusterDnsBackend(ClusterBackend):
@@ -69,11 +71,18 @@ class ClusterDnsBackend(ClusterBackend):
         Raises:
             KaitoError: it is not there or not ready, or it takes the API server to know which one it is.
         """
+        import asyncio
+
         from kaito.cluster.access import pod_namespace
         from kaito.cluster.readiness import Serving
 
         try:
-            return await self.link.serving(reporter)
+            async with asyncio.timeout(_PATIENCE if target.wait is None else None):
+                return await self.link.serving(reporter)
+        except TimeoutError:
+            if target.kind != "workspace" or target.workspace is None:
+                raise ClusterError("The API server does not answer, and knows alone which replica is ready") from None
+            self.explain(reporter, f"the API server has not said within {_PATIENCE:g} s whether the workspace is ready")
         except (ClusterError, ConnectError, ForbiddenError) as exc:
             if target.kind != "workspace" or target.workspace is None:
                 raise

@@ -7,10 +7,9 @@ import base64
 import math
 import os
 import random
-import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,6 +20,7 @@ from yarl import URL
 from kaito import __version__
 from kaito.cluster.access import Access, certificate_expiry
 from kaito.cluster.credentials import Grant
+from kaito.cluster.failures import CONNECT_TIMEOUT, translated
 from kaito.cluster.refusals import Expired, Unavailable, refusal
 from kaito.cluster.tunnel.dial import WEBSOCKET_OPTIONS
 from kaito.errors import ClusterError, ForbiddenError, KaitoError, NotFoundError
@@ -28,8 +28,6 @@ from kaito.errors import ClusterError, ForbiddenError, KaitoError, NotFoundError
 #: A Kubernetes object, as it was sent.
 Object = dict[str, Any]
 
-#: Seconds until a connection must stand.
-_CONNECT_TIMEOUT = 10.0
 #: Tries of a request that the API server is too busy for, and the seconds before the second.
 _TRIES = 4
 _PAUSE = 0.25
@@ -42,6 +40,8 @@ _STARTING = 20.0
 #: Bytes of an answer that tells of a failure.
 _LONGEST_REFUSAL = 64 * 1024
 _PAGE = "500"
+#: Seconds that closed connections take to go.
+_FAREWELL = 0.002
 _JSON: Mapping[str, str] = {"Accept": "application/json"}
 
 _decode = msgspec.json.decode
@@ -58,10 +58,10 @@ class Cluster:
     def __init__(self, access: Access, request_timeout: float | None = None) -> None:
         self.access = access
         self.namespace = access.namespace
-        self._timeout = aiohttp.ClientTimeout(total=request_timeout, sock_connect=_CONNECT_TIMEOUT)
+        self._timeout = aiohttp.ClientTimeout(total=request_timeout, sock_connect=CONNECT_TIMEOUT)
         # A watch ends by itself: one that is silent for longer has lost its server.
         self._lasting = aiohttp.ClientTimeout(
-            total=None, sock_connect=_CONNECT_TIMEOUT, sock_read=_WATCH_SECONDS + _CONNECT_TIMEOUT
+            total=None, sock_connect=CONNECT_TIMEOUT, sock_read=_WATCH_SECONDS + CONNECT_TIMEOUT
         )
         self._session: aiohttp.ClientSession | None = None
         self._shown: tuple[bytes | None, bytes | None] = (None, None)
@@ -76,6 +76,9 @@ class Cluster:
         if self._session is not None:
             await self._session.close()
             self._session = None
+            # A WebSocket over TLS that is cut has its transport closed a moment later, which the loop's end must not
+            # come before (https://docs.aiohttp.org/en/stable/client_advanced.html#graceful-shutdown).
+            await asyncio.sleep(_FAREWELL)
 
     async def get(self, path: str, **params: str) -> Object:
         """Return the object at a path, such as `/api/v1/namespaces/default/services/my-llama`.
@@ -86,11 +89,7 @@ class Cluster:
             PermissionMissing: the user may not read it.
             KaitoError: any other failure.
         """
-        body = await self.read(path, params)
-        try:
-            return _decode(body, type=Object)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise ClusterError(f"What answers at {self.access.server} is no API server") from None
+        return self._decoded(await self.read(path, params))
 
     async def post(self, path: str, body: Object) -> Object:
         """Send an object, and return the answer: of use for questions, as nothing here changes a cluster.
@@ -99,7 +98,7 @@ class Cluster:
             KaitoError: as for :meth:`get`.
         """
         async with self._request(path, {}, self._timeout, body=body) as response:
-            with _translated(self.access):
+            with translated(self.access):
                 return _decode(await response.read(), type=Object)
 
     async def items(self, path: str, **params: str) -> list[Object]:
@@ -123,7 +122,7 @@ class Cluster:
             KaitoError: as for :meth:`get`.
         """
         async with self._patiently(path, params or {}, self._timeout, tries) as response:
-            with _translated(self.access):
+            with translated(self.access):
                 return await response.read()
 
     async def follow(
@@ -188,7 +187,7 @@ class Cluster:
             grant = await self.access.credentials.grant(refused)
             session = await self._open(grant)
             try:
-                with _translated(self.access):
+                with translated(self.access):
                     websocket: aiohttp.ClientWebSocketResponse = await session.ws_connect(
                         self._url(path, params),
                         protocols=protocols,
@@ -225,6 +224,12 @@ class Cluster:
             return told
         return ClusterError(f"The API server does not open a WebSocket: {exc.message} (HTTP {exc.status})")
 
+    def _decoded(self, data: bytes) -> Object:
+        try:
+            return _decode(data, type=Object)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise ClusterError(f"What answers at {self.access.server} is no API server") from None
+
     async def _list(self, path: str, params: Mapping[str, str]) -> tuple[list[Object], str]:
         items: list[Object] = []
         query = {**params, "limit": _PAGE}
@@ -245,13 +250,13 @@ class Cluster:
         async with self._patiently(path, query, self._lasting) as response:
             rest = b""
             while True:
-                with _translated(self.access):
+                with translated(self.access):
                     data = await response.content.readany()
                 if not data:
                     return
                 *lines, rest = (rest + data).split(b"\n")
                 for line in lines:
-                    event = _decode(line, type=Object)
+                    event = self._decoded(line)
                     if event["type"] == "ERROR":
                         status = event["object"]
                         raise refusal(int(status.get("code") or 500), {}, msgspec.json.encode(status))
@@ -292,7 +297,7 @@ class Cluster:
         while True:
             grant = await self.access.credentials.grant(refused)
             session = await self._open(grant)
-            with _translated(self.access):
+            with translated(self.access):
                 response = await session.request(
                     "GET" if body is None else "POST",
                     self._url(path, params),
@@ -307,7 +312,7 @@ class Cluster:
                 if response.status in (200, 201):
                     yield response
                     return
-                with _translated(self.access):
+                with translated(self.access):
                     said = await _beginning(response)
             if response.status == 401 and refused is None and grant != Grant():
                 refused = grant
@@ -351,54 +356,3 @@ async def _beginning(response: aiohttp.ClientResponse) -> bytes:
 def _key(item: Object) -> str:
     metadata = item["metadata"]
     return f"{metadata.get('namespace', '')}/{metadata['name']}"
-
-
-@contextmanager
-def _translated(access: Access) -> Iterator[None]:
-    """Turn aiohttp's failures into ours.
-
-    Raises:
-        ClusterError: the API server cannot be reached, or was lost.
-    """
-    # aiohttp's errors inherit from each other and from OSError: the most specific comes first.
-    server = access.server.origin()
-    try:
-        yield
-    except aiohttp.ClientConnectorCertificateError as exc:
-        raise _untrusted(exc.certificate_error, access) from None
-    except aiohttp.ClientSSLError as exc:
-        raise ClusterError(f"TLS with the API server {server} failed: {_reason(exc)}", _CHECK) from None
-    except (aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError) as exc:
-        told = exc.message if isinstance(exc, aiohttp.ClientHttpProxyError) else _reason(exc.os_error)
-        raise ClusterError(f"The proxy on the way to the API server {server} fails: {told}") from None
-    except aiohttp.ClientConnectorDNSError:
-        raise ClusterError(f"The name of the API server is not known: {access.server.host}", _CHECK) from None
-    except aiohttp.ClientConnectorError as exc:
-        if isinstance(exc.os_error, ssl.SSLCertVerificationError):
-            raise _untrusted(exc.os_error, access) from None
-        raise ClusterError(f"The API server {server} cannot be reached: {_reason(exc.os_error)}", _CHECK) from None
-    except aiohttp.ConnectionTimeoutError:
-        told = f"No connection to the API server {server} within {_CONNECT_TIMEOUT:g} s"
-        raise ClusterError(told, _CHECK) from None
-    except TimeoutError:
-        raise ClusterError(f"The API server {server} did not answer in time (--request-timeout)") from None
-    except aiohttp.WSServerHandshakeError:
-        raise
-    except (aiohttp.ClientError, ConnectionError) as exc:
-        raise ClusterError(f"The connection to the API server {server} was lost ({type(exc).__name__})") from None
-
-
-_CHECK = "Is the cluster up, and the context the right one? See 'kubectl config get-contexts'"
-
-
-def _untrusted(exc: BaseException, access: Access) -> ClusterError:
-    told = f"The API server's certificate is not trusted: {_reason(exc)}"
-    return ClusterError(told, f"Check the certificate-authority of {access.server.origin()} in the kubeconfig")
-
-
-def _reason(exc: BaseException) -> str:
-    if isinstance(exc, ssl.SSLCertVerificationError):
-        return exc.verify_message
-    if isinstance(exc, OSError) and exc.errno and not isinstance(exc, ssl.SSLError):
-        return os.strerror(exc.errno)
-    return str(exc).partition("\n")[0] or type(exc).__name__

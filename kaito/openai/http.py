@@ -181,8 +181,12 @@ def translated(endpoint: Endpoint, settings: Settings, trace: Trace) -> Iterator
     except aiohttp.ServerTimeoutError:
         told = f"The server accepted the request and said nothing for {settings.idle_timeout:g} s (--idle-timeout)"
         raise ConnectError(endpoint.shown_url, told) from None
-    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError):
-        raise LostError(Lost.CLOSED, "The server closed the connection without an answer", trace) from None
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError) as exc:
+        # Whether anything listens in a pod shows only after its tunnel stands.
+        if isinstance(exc, OSError) and exc.errno == errno.ECONNREFUSED:
+            raise LostError(Lost.REFUSED, exc.strerror or "Connection refused", trace) from None
+        told = f"The server closed the connection without an answer{_transport_s_words(exc)}"
+        raise LostError(Lost.CLOSED, told, trace) from None
     except (aiohttp.ClientResponseError, aiohttp.InvalidURL) as exc:
         raise ConnectError(endpoint.shown_url, f"What answers there does not speak HTTP: {_reason(exc)}") from None
 
@@ -194,8 +198,13 @@ def translated_body(settings: Settings) -> Iterator[None]:
         yield
     except aiohttp.ServerTimeoutError:
         raise BrokenError(f"nothing came for {settings.idle_timeout:g} s (--idle-timeout)") from None
-    except (aiohttp.ClientError, ConnectionError):
-        raise BrokenError("the connection was lost") from None
+    except (aiohttp.ClientError, ConnectionError) as exc:
+        raise BrokenError(f"the connection was lost{_transport_s_words(exc.__cause__ or exc)}") from None
+
+
+def _transport_s_words(exc: BaseException) -> str:
+    """Return what a transport of our own says of its end: the system's failures have numbers."""
+    return f": {exc.strerror}" if isinstance(exc, OSError) and exc.errno is None and exc.strerror else ""
 
 
 def _reason(exc: BaseException) -> str:

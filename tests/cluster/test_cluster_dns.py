@@ -7,7 +7,7 @@ import time
 import pytest
 
 from kaito.backends.cluster_dns import ClusterDnsBackend
-from kaito.errors import ConnectError, ForbiddenError, NotFoundError
+from kaito.errors import ClusterError, ConnectError, ForbiddenError, NotFoundError
 from kaito.loop import LoopThread
 from kaito.testing import ModelServer, run_kaito
 
@@ -109,6 +109,17 @@ def test_an_api_server_that_is_of_no_use(control_plane, pod, dns, monkeypatch, t
         (pod / "token").write_text("not-a-token")
     assert len(discover(ClusterDnsBackend, settings())) == 1
     refusal(settings(workspace="phi-set", kind="inferenceset"), ConnectError if trouble == "down" else ForbiddenError)
+
+
+def test_an_api_server_that_says_nothing_is_not_waited_for(pod, dns, monkeypatch):
+    monkeypatch.setattr("kaito.backends.cluster_dns._PATIENCE", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(silent.getsockname()[1]))
+        notes = Notes()
+        assert len(discover(ClusterDnsBackend, settings(), notes)) == 1
+        assert notes.notices == ["cluster-dns: the API server has not said within 0.1 s whether the workspace is ready"]
+        told = refusal(settings(workspace="phi-set", kind="inferenceset"), ClusterError).message
+        assert told == "The API server does not answer, and knows alone which replica is ready"
 
 
 def test_what_the_api_server_knows_better_is_final(namespace, pod, dns):
