@@ -39,16 +39,21 @@ async def connect(
         KaitoError: there is no way in.
     """
 
+    began: float | None = None
+
     def waiting(wait: Waiting) -> None:
         reporter.retrying(wait.reason, wait.delay)
 
     @asynccontextmanager
     async def talk(offered: Offered[Backend], endpoint: Endpoint) -> AsyncIterator[Connection]:
+        nonlocal began
         async with AsyncExitStack() as stack:
             with plugins.guarding(offered.plugin, "the endpoint that it opened"):
                 client = await stack.enter_async_context(ChatClient(endpoint, settings))
             reporter.status(f"connecting to {endpoint.label}")
-            models = tuple(await client.models(waiting))
+            # What a refused connection may take holds for all ways together.
+            began = time.monotonic() if began is None else began
+            models = tuple(await client.models(waiting, since=began))
             yield Connection(backend=offered.value.name, endpoint=endpoint, client=client, models=models)
 
     async with open_endpoint(backends, plugins, settings, reporter, talk) as connection:

@@ -18,7 +18,7 @@ from yarl import URL
 from kaito.errors import KaitoError
 from kaito.openai import http
 from kaito.openai.answer import read_answer
-from kaito.openai.recovery import Habits, Recovery
+from kaito.openai.recovery import Habits, Lost, Recovery
 from kaito.openai.refusals import MAX_BODY, Kind, Refusal, read_refusal
 from kaito.settings import Settings
 from kaito.types import ChatRequest, Delta, Endpoint, ModelInfo, Waiting
@@ -65,16 +65,17 @@ class ChatClient:
     ) -> None:
         await self._session.close()
 
-    async def models(self, waiting: Callable[[Waiting], None]) -> list[ModelInfo]:
+    async def models(self, waiting: Callable[[Waiting], None], since: float | None = None) -> list[ModelInfo]:
         """Return the server's models, none when it has no list.
 
         Args:
             waiting: told before each wait for another try.
+            since: when the tries began, by the clock, if other ways were tried before this one.
 
         Raises:
             KaitoError: the server cannot be reached, stays busy, redirects or wants a key.
         """
-        recovery = self._recovery(None, None)
+        recovery = self._recovery(None, None, since)
         while True:
             prefix = recovery.prefix
             try:
@@ -183,6 +184,7 @@ class ChatClient:
         """Understand an answer that is none.
 
         Raises:
+            LostError: it comes from the way to the server, which does not reach it.
             KaitoError: it comes from the way to the server, and it is of no use to try again.
         """
         refusal = read_refusal(response.status, response.headers, body)
@@ -190,6 +192,9 @@ class ChatClient:
         if explain is not None and (told := explain(response.status, response.headers, body)) is not None:
             if refusal.kind is not Kind.BUSY:
                 raise told
+            if response.status == 503:
+                # Somebody on the way has no connection to the server: as if it were refused to us.
+                raise http.LostError(Lost.REFUSED, told.message, http.Trace(kept=False))
             refusal = replace(refusal, words=told.message)
         return replace(refusal, words=self._scrubbed(refusal.words))
 
@@ -216,8 +221,9 @@ class ChatClient:
         except (TypeError, ValueError) as exc:
             raise KaitoError(f"The request cannot be written as JSON: {exc}", "A plugin may have changed it") from None
 
-    def _recovery(self, model: str | None, max_tokens: int | None) -> Recovery:
-        return Recovery(self._habits, self.endpoint.shown_url, model=model, max_tokens=max_tokens, now=self._clock())
+    def _recovery(self, model: str | None, max_tokens: int | None, since: float | None = None) -> Recovery:
+        now = self._clock() if since is None else since
+        return Recovery(self._habits, self.endpoint.shown_url, model=model, max_tokens=max_tokens, now=now)
 
 
 _JSON = {"Content-Type": "application/json"}
