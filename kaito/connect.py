@@ -18,8 +18,9 @@ from kaito.types import Candidate, Endpoint, Reporter
 T = TypeVar("T")
 
 #: Seconds that the other backends have left when one of them has found a way: theirs may be better, or lead nowhere.
-#: Where that way took longer to find, the others have as long again.
+#: Where that way took longer to find, as over a long distance, the others have as long again, up to the second.
 GRACE = 0.2
+LONGEST_GRACE = 1.0
 
 
 @asynccontextmanager
@@ -123,7 +124,7 @@ class _Seeking:
                         else:
                             self._by_name.append(candidate)
                     if known and deadline is None:
-                        deadline = loop.time() + max(GRACE, loop.time() - started)
+                        deadline = loop.time() + min(max(GRACE, loop.time() - started), LONGEST_GRACE)
                     if done:
                         continue
                 known.sort(key=_worse)

@@ -5,14 +5,19 @@ from __future__ import annotations
 import ipaddress
 import socket
 import urllib.request
+from contextlib import suppress
 
 from yarl import URL
 
 from kaito.errors import UsageError
 
 
-def proxy_for(url: URL) -> URL | None:
+def proxy_for(url: URL, *, any_scheme: bool = True) -> URL | None:
     """Return the proxy that the environment names for a URL; never one for loopback.
+
+    Args:
+        url: where a request goes.
+        any_scheme: whether `ALL_PROXY` counts, too.
 
     Raises:
         UsageError: the proxy is of a kind that is not supported.
@@ -21,10 +26,23 @@ def proxy_for(url: URL) -> URL | None:
     if is_loopback(host):
         return None
     proxies = urllib.request.getproxies()
-    proxy = proxies.get(url.scheme) or proxies.get("all")
-    if proxy is None or urllib.request.proxy_bypass(f"{host}:{url.port}"):
+    proxy = proxies.get(url.scheme) or (proxies.get("all") if any_scheme else None)
+    if proxy is None or urllib.request.proxy_bypass(f"{host}:{url.port}") or _in_a_network(host, proxies.get("no", "")):
         return None
     return read_proxy(proxy, "The environment names")
+
+
+def _in_a_network(host: str, exceptions: str) -> bool:
+    """Return whether `NO_PROXY` names a network, such as `10.0.0.0/8`, that an address is in."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    for exception in exceptions.split(","):
+        with suppress(ValueError):
+            if address in ipaddress.ip_network(exception.strip(), strict=False):
+                return True
+    return False
 
 
 def read_proxy(proxy: str, who: str) -> URL:

@@ -100,7 +100,8 @@ class Terminal:
 
     def error(self, error: KaitoError, *, where: str = "") -> None:
         """Show a failure, and as its last line where in a script it happened."""
-        head, *rest = (neutral(line) for line in error.lines())
+        # A line of ours is one line: what comes from outside must not begin another.
+        head, *rest = (" ".join(neutral(line).splitlines()) for line in error.lines())
         if self.stderr is not None:
             head = self._fitting(head, self.stderr, self.err_is_terminal)
         if self.coloured(self.stderr):
@@ -166,7 +167,7 @@ class Terminal:
 
     def notice(self, text: str) -> None:
         """Write a line to stderr. Any thread may call."""
-        self.note(text)
+        self.note(" ".join(text.splitlines()))
 
     def tick(self) -> None:
         """Show or refresh the status, if a person looks at stderr and it has lasted :data:`PATIENCE`."""

@@ -91,9 +91,11 @@ def find_access(target: Target, environ: Mapping[str, str], reporter: Reporter) 
     if named := context.cluster.get("proxy-url"):
         proxy: URL | None = read_proxy(str(named), "The kubeconfig names")
     else:
-        proxy = proxy_for(server)
+        # As for Go's clients, which know no ALL_PROXY.
+        proxy = proxy_for(server, any_scheme=False)
     return Access(
-        server=server,
+        # Who asks is the user's entry to say; a password in the URL would only be shown.
+        server=server.with_user(None),
         namespace=target.namespace or context.namespace or "default",
         credentials=UserCredentials(context, environ, reporter),
         proxy=proxy,
@@ -127,7 +129,7 @@ def _in_pod(target: Target, environ: Mapping[str, str]) -> Access:
         server=server,
         namespace=target.namespace or pod_namespace() or "default",
         credentials=ServiceAccount(token),
-        proxy=proxy_for(server),
+        proxy=proxy_for(server, any_scheme=False),
         server_name=None,
         context=None,
     )

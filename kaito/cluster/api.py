@@ -28,6 +28,8 @@ from kaito.errors import ClusterError, ForbiddenError, KaitoError, NotFoundError
 #: A Kubernetes object, as it was sent.
 Object = dict[str, Any]
 
+#: Seconds that the API server may be silent over a request without a limit of the user's.
+_SILENCE = 30.0
 #: Tries of a request that the API server is too busy for, and the seconds before the second.
 _TRIES = 4
 _PAUSE = 0.25
@@ -58,12 +60,15 @@ class Cluster:
     def __init__(self, access: Access, request_timeout: float | None = None) -> None:
         self.access = access
         self.namespace = access.namespace
-        self._timeout = aiohttp.ClientTimeout(total=request_timeout, sock_connect=CONNECT_TIMEOUT)
+        self._timeout = aiohttp.ClientTimeout(
+            total=request_timeout, sock_connect=CONNECT_TIMEOUT, sock_read=None if request_timeout else _SILENCE
+        )
         # A watch ends by itself: one that is silent for longer has lost its server.
         self._lasting = aiohttp.ClientTimeout(
             total=None, sock_connect=CONNECT_TIMEOUT, sock_read=_WATCH_SECONDS + CONNECT_TIMEOUT
         )
         self._session: aiohttp.ClientSession | None = None
+        self._former: list[aiohttp.ClientSession] = []
         self._shown: tuple[bytes | None, bytes | None] = (None, None)
         self._opening = asyncio.Lock()
 
@@ -73,9 +78,11 @@ class Cluster:
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        sessions, self._former = [*self._former, *([self._session] if self._session else [])], []
+        self._session = None
+        if sessions:
+            for session in sessions:
+                await session.close()
             # A WebSocket over TLS that is cut has its transport closed a moment later, which the loop's end must not
             # come before (https://docs.aiohttp.org/en/stable/client_advanced.html#graceful-shutdown).
             await asyncio.sleep(_FAREWELL)
@@ -210,6 +217,8 @@ class Cluster:
         self, path: str, params: Mapping[str, str], protocols: Sequence[str], exc: aiohttp.WSServerHandshakeError
     ) -> KaitoError:
         """Knock once more, as a WebSocket does, for the answer's words."""
+        if 300 <= exc.status < 400:
+            return refusal(exc.status, exc.headers or {}, b"")
         knock = {
             "Connection": "Upgrade",
             "Upgrade": "websocket",
@@ -228,7 +237,7 @@ class Cluster:
         try:
             return _decode(data, type=Object)
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise ClusterError(f"What answers at {self.access.server} is no API server") from None
+            raise ClusterError(f"What answers at {self.access.server.origin()} is no API server") from None
 
     async def _list(self, path: str, params: Mapping[str, str]) -> tuple[list[Object], str]:
         items: list[Object] = []
@@ -325,13 +334,15 @@ class Cluster:
             shown = (grant.certificate, grant.key)
             if self._session is None or self._shown != shown:
                 if self._session is not None:
-                    await self._session.close()
+                    # Tunnels and watches that it carries go on with the certificate that they began with.
+                    self._former.append(self._session)
                 secure = self.access.server.scheme == "https"
                 self._session = aiohttp.ClientSession(
                     # Watches and tunnels each take one for themselves.
                     connector=aiohttp.TCPConnector(ssl=self.access.tls(grant) if secure else False, limit=0),
                     headers={"User-Agent": f"kaito/{__version__}"},
                     cookie_jar=aiohttp.DummyCookieJar(),
+                    middlewares=(_refuse_redirects,),
                 )
                 self._shown = shown
             return self._session
@@ -356,3 +367,20 @@ async def _beginning(response: aiohttp.ClientResponse) -> bytes:
 def _key(item: Object) -> str:
     metadata = item["metadata"]
     return f"{metadata.get('namespace', '')}/{metadata['name']}"
+
+
+async def _refuse_redirects(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Follow none, which aiohttp would do for a WebSocket: the headers say who asks, and are the API server's alone."""
+    response = await handler(request)
+    if 300 <= response.status < 400 and request.headers.get("Upgrade") == "websocket":
+        response.close()
+        raise aiohttp.WSServerHandshakeError(
+            response.request_info,
+            response.history,
+            status=response.status,
+            message="a redirect",
+            headers=response.headers,
+        )
+    return response

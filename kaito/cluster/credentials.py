@@ -98,12 +98,12 @@ class UserCredentials:
             static: dict[str, Any] = {"token": _token_in(folder / str(file))}
         else:
             static = {name: user[name] for name in ("token", "username", "password") if user.get(name)}
-        if not static and "exec" in user:
+        if not static and user.get("exec"):
             if self._given is None or self._given.expired or renew:
                 self._given = await exec_plugin.run_plugin(self._context, self._environ, self._reporter)
             certificate, key = self._given.certificate or certificate, self._given.key or key
             static = {"token": self._given.token} if self._given.token else {}
-        elif not static and "auth-provider" in user:
+        elif not static and user.get("auth-provider"):
             if user["auth-provider"].get("name") != "oidc":
                 name = user["auth-provider"].get("name")
                 raise UsageError(
@@ -133,6 +133,8 @@ async def _authorization(user: dict[str, Any]) -> str | None:
     except ConfigException as exc:
         raise UsageError(f"The kubeconfig's user is not valid: {exc}") from None
     header: str | None = configuration.api_key.get("BearerToken")
+    if header is not None and not header.isprintable():
+        raise UsageError("The kubeconfig's token or password holds a control character")
     return header
 
 

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import json
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -25,6 +26,8 @@ from kaito.types import Reporter
 
 # What is about to expire is renewed before it is used.
 _MARGIN = timedelta(minutes=1)
+#: Seconds that a program is given to end.
+_FAREWELL = 0.5
 _VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
 
@@ -67,6 +70,8 @@ async def run_plugin(context: Context, environ: Mapping[str, str], reporter: Rep
             stdin=None if interactive else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=None,
+            # A program that asks something belongs to the terminal's foreground.
+            start_new_session=not interactive,
         )
     except OSError as exc:
         hint = str(plugin.get("installHint") or "").strip()
@@ -76,15 +81,27 @@ async def run_plugin(context: Context, environ: Mapping[str, str], reporter: Rep
         output, _ = await process.communicate()
     finally:
         if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.terminate()
-            await process.wait()
+            await _end(process, whole_group=not interactive)
     if process.returncode:
         raise ForbiddenError(
             f"The credential plugin '{command}' failed (exit code {process.returncode})",
             "What it said stands above; 'kubectl get namespaces' runs it, too",
         )
     return _credential(output, command, version)
+
+
+async def _end(process: asyncio.subprocess.Process, *, whole_group: bool) -> None:
+    """End a program that is not waited for any longer, and what it has started."""
+    for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
+        with suppress(ProcessLookupError, PermissionError):
+            if whole_group and hasattr(os, "killpg"):
+                os.killpg(process.pid, number)
+            else:
+                process.send_signal(number)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL):
+                await process.wait()
+                return
 
 
 def _interactive(plugin: Mapping[str, Any], command: str) -> bool:

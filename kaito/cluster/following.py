@@ -57,11 +57,9 @@ async def follow_one(
                 yield overview
         return
     await get_workspace(cluster, name)  # tells well what is there when it is not
-    source = _Source(
-        plural="workspaces",
-        path=await served_path(cluster, "workspaces"),
-        params={"fieldSelector": f"metadata.name={name}"},
-    )
+    selection = {"fieldSelector": f"metadata.name={name}"}
+    path = await served_path(cluster, "workspaces", selection=selection)
+    source = _Source(plural="workspaces", path=path, params=selection)
     shown: Workspace | None = None
     async with aclosing(_followed(cluster, [source], notice)) as changes:
         async for _, objects in changes:
@@ -107,11 +105,9 @@ async def _follow_set(
     cluster: Cluster, name: str, notice: Callable[[str], None], nodes: bool
 ) -> AsyncGenerator[Overview, None]:
     await get_inference_set(cluster, name)
-    sets = _Source(
-        plural="inferencesets",
-        path=await served_path(cluster, "inferencesets"),
-        params={"fieldSelector": f"metadata.name={name}"},
-    )
+    selection = {"fieldSelector": f"metadata.name={name}"}
+    path = await served_path(cluster, "inferencesets", selection=selection)
+    sets = _Source(plural="inferencesets", path=path, params=selection)
     replicas = _Source(
         plural="workspaces",
         path=await served_path(cluster, "workspaces"),

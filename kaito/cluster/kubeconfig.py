@@ -16,6 +16,8 @@ from kaito.errors import UsageError
 
 # libyaml's reader is ten times as fast, which a file with a hundred clusters lets people feel.
 _YAML: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+#: What of a user's entry has parts of its own.
+_PARTS = ("exec", "auth-provider")
 _LISTS = ("clusters", "contexts", "users")
 
 
@@ -89,18 +91,21 @@ def load_context(explicit: str | None, name: str | None, environ: Mapping[str, s
         details = context.value.get("context") or {}
         cluster = root["clusters"].get_with_name(details.get("cluster"), safe=True)
         user = root["users"].get_with_name(details.get("user"), safe=True)
-    except ConfigException as exc:
-        raise UsageError(f"The kubeconfig is not valid: {exc}") from None
+    except (ConfigException, AttributeError, TypeError):
+        raise UsageError(f"The kubeconfig's context '{asked}' is not valid") from None
     server = (cluster.value.get("cluster") or {}) if cluster is not None else {}
     if not server.get("server"):
         raise UsageError(f"The kubeconfig's context '{asked}' names a cluster without a server")
+    said = (user.value.get("user") or {}) if user is not None else {}
+    if not isinstance(said, dict) or any(not isinstance(said.get(part) or {}, dict) for part in _PARTS):
+        raise UsageError(f"The kubeconfig's user '{details.get('user')}' is not valid")
     user_file = Path(user.path if user is not None else cluster.path)
     return Context(
         name=asked,
         namespace=details.get("namespace") or None,
         cluster=server,
         cluster_folder=Path(cluster.path).absolute().parent,
-        user=(user.value.get("user") or {}) if user is not None else {},
+        user=said,
         user_folder=user_file.absolute().parent,
         user_file=user_file,
         user_name=details.get("user") or "",

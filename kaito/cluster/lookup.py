@@ -88,8 +88,16 @@ async def list_kaito(cluster: Cluster, plural: str, *, everywhere: bool = False,
     raise _not_installed(cluster, plural)
 
 
-async def served_path(cluster: Cluster, plural: str, *, everywhere: bool = False) -> str:
+async def served_path(
+    cluster: Cluster, plural: str, *, everywhere: bool = False, selection: Mapping[str, str] | None = None
+) -> str:
     """Return the path of a list of KAITO's objects in the newest version that is served, for following it.
+
+    Args:
+        cluster: where they are.
+        plural: their kind.
+        everywhere: whether all namespaces are meant.
+        selection: what they will be selected by, such as `fieldSelector`. A role may allow no more than that.
 
     Raises:
         KaitoError: as for :func:`get_workspace`.
@@ -97,7 +105,7 @@ async def served_path(cluster: Cluster, plural: str, *, everywhere: bool = False
     for version in VERSIONS:
         path = kaito_path(version, None if everywhere else cluster.namespace, plural)
         try:
-            await cluster.get(path, limit="1")
+            await cluster.get(path, limit="1", **(selection or {}))
         except NotServed:
             continue
         return path

@@ -19,10 +19,12 @@ from typing import Any
 
 import aiohttp
 import yaml
+from yarl import URL
 
 from kaito.cluster.certificates import server_context
 from kaito.cluster.kubeconfig import Context
 from kaito.errors import ForbiddenError, KaitoError
+from kaito.proxies import proxy_for
 
 #: Seconds that a token must still be good for.
 _MARGIN = 10
@@ -78,7 +80,10 @@ async def _renewed(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     if secret := config.get("client-secret"):
         form |= {"client_secret": secret}
     try:
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls), timeout=_TIMEOUT) as session:
+        proxy = proxy_for(URL(issuer), any_scheme=False)
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=tls), timeout=_TIMEOUT, proxy=proxy
+        ) as session:
             async with session.get(f"{issuer}/.well-known/openid-configuration", raise_for_status=True) as response:
                 place = (await response.json(content_type=None))["token_endpoint"]
             async with session.post(place, data=form, allow_redirects=False) as response:
@@ -107,10 +112,10 @@ def _write_back(context: Context, config: dict[str, Any]) -> None:
     A kubeconfig that cannot be written stays as it is.
     """
     path = context.user_file.resolve()
-    with suppress(OSError, yaml.YAMLError):
+    with suppress(OSError, yaml.YAMLError, KeyError, TypeError):  # it may have been changed meanwhile
         whole = yaml.safe_load(path.read_text(encoding="utf-8"))
-        for entry in whole.get("users") or ():
-            if entry.get("name") == context.user_name:
+        for entry in whole["users"]:
+            if entry["name"] == context.user_name:
                 entry["user"]["auth-provider"]["config"] = config
         mode = path.stat().st_mode
         fd, temporary = tempfile.mkstemp(dir=path.parent)

@@ -192,8 +192,9 @@ class PodRoute:
             pods = self._cluster.follow(path, lost=lambda _: None, fieldSelector=f"metadata.name={name}")
             async for found in pods:
                 pod = next(iter(found.values()), None)
-                restarted = restarts is not None and pod is not None and _restarts(pod) > restarts
-                restarts = _restarts(pod) if pod is not None else None
+                now = _restarts(pod, self._pod.port) if pod is not None else None
+                restarted = restarts is not None and now is not None and now > restarts
+                restarts = now
                 self._look_at(pod, restarted=restarted)
 
     def _look_at(self, pod: Object | None, *, restarted: bool) -> None:
@@ -217,6 +218,13 @@ class PodRoute:
         self._gone = True
 
 
-def _restarts(pod: Mapping[str, Any]) -> int:
+def _restarts(pod: Mapping[str, Any], port: int) -> int:
+    """Return how often the container was restarted that has the port; of all, if none says that it has."""
+    containers = (pod.get("spec") or {}).get("containers") or ()
+    names = {
+        container.get("name")
+        for container in containers
+        if any(own.get("containerPort") == port for own in container.get("ports") or ())
+    }
     statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-    return sum(int(status.get("restartCount") or 0) for status in statuses)
+    return sum(int(status.get("restartCount") or 0) for status in statuses if not names or status.get("name") in names)

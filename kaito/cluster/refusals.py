@@ -70,6 +70,8 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, *, expires: da
     except (msgspec.MsgspecError, UnicodeDecodeError):
         said = _Status(message=body[:_WORDS].decode(errors="replace").strip())
     words = said.message[:_WORDS] or said.reason or "it gives no reason"
+    if status == 101:
+        return Unavailable("The API server refused a tunnel, and would open it now", "Try again in a moment")
     if status == 401:
         return _unauthorized(expires)
     if status == 403:
@@ -81,7 +83,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, *, expires: da
     if status in (429, 500, 502, 503, 504):
         return Unavailable(f"The API server is not available: {words} (HTTP {status})", "Try again in a moment")
     if 300 <= status < 400:
-        where = headers.get("Location", "")[:_WORDS]
+        where = headers.get("Location", "").partition("?")[0][:_WORDS]
         return ClusterError(f"What answers at the API server's address redirects to {where}", _CHECK_SERVER)
     return KaitoError(f"The API server refuses: {words} (HTTP {status})")
 

@@ -74,7 +74,7 @@ class _Waiting:
         """Return when it is ready."""
         selector = f"{CREATED_BY}={self._name}" if self._is_set else f"metadata.name={self._name}"
         params = {"labelSelector" if self._is_set else "fieldSelector": selector}
-        path = await served_path(self._cluster, "workspaces")
+        path = await served_path(self._cluster, "workspaces", selection=params)
         async with aclosing(self._cluster.follow(path, lost=self._outages.lost, **params)) as snapshots:
             async for objects in snapshots:
                 self._outages.back()

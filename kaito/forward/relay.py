@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import msgspec
@@ -52,22 +52,24 @@ class Relay:
         """Pass one request on."""
         if self._local_only and (told := _stranger(request)):
             return _refusal(403, told, "forbidden")
+        if (path := _path(request.raw_path)) is None:
+            return _refusal(400, "This is no path of a server that speaks OpenAI's protocol", "bad_request")
         try:
             way = self._choose(request)
         except KaitoError as exc:
             return _unavailable(exc)
-        return await self._passed_on(request, way)
+        return await self._passed_on(request, way, path)
 
-    async def _passed_on(self, request: web.BaseRequest, way: Way) -> web.StreamResponse:
+    async def _passed_on(self, request: web.BaseRequest, way: Way, path: str) -> web.StreamResponse:
         trace = http.Trace(kept=False)
         try:
             with http.translated(way.endpoint, way.settings, trace):
                 answer = await way.session.request(
                     request.method,
-                    way.url(request.raw_path),
+                    way.url(path),
                     headers=_passed(request.headers, _OF_THE_REQUEST, way.secret_headers),
                     skip_auto_headers=_NOT_ADDED,
-                    data=_body(request),
+                    data=await _whole(request) if way.endpoint.middlewares else _body(request),
                     allow_redirects=False,
                     auto_decompress=False,
                     proxy=way.proxy,
@@ -98,11 +100,32 @@ class Relay:
 _UNLIMITED = aiohttp.ClientTimeout(total=None)
 
 
+def _path(target: str) -> str | None:
+    """Return the path and query of a request's target; `None` for one that must not go on.
+
+    A dot segment could leave the endpoint's own path for another of the same server, which may be the API server.
+    """
+    if not target.startswith("/"):
+        parts = urlsplit(target)
+        if parts.scheme not in ("http", "https"):
+            return None
+        target = parts._replace(scheme="", netloc="").geturl() or "/"
+    path = unquote(unquote(target.partition("?")[0]))
+    if not target.startswith("/") or target.startswith("//") or "\\" in path or {".", ".."} & set(path.split("/")):
+        return None
+    return target
+
+
 def _passed(headers: Any, without: set[str], replaced: frozenset[str]) -> CIMultiDict[str]:
     """Return the headers that go on: a connection's own stay behind, and those that `Connection` names."""
     named = {name.strip().lower() for value in headers.getall("Connection", ()) for name in value.split(",")}
     leave = without | named | replaced
     return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in leave)
+
+
+async def _whole(request: web.BaseRequest) -> bytes | None:
+    """Return a request's body at once: a middleware may have to send it twice."""
+    return b"".join([data async for data in request.content.iter_any()]) if request.can_read_body else None
 
 
 def _body(request: web.BaseRequest) -> AsyncIterator[bytes] | bytes | None:

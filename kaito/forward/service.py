@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 
 from aiohttp import web
 
@@ -14,9 +15,13 @@ from kaito.forward.relay import Relay
 from kaito.forward.ways import Way, Ways
 from kaito.hookspecs import Backend
 from kaito.plugins import Offered, Plugins
-from kaito.proxies import is_loopback
 from kaito.settings import Settings
 from kaito.types import Reporter
+
+#: What a client does wrong is answered, not shown to whoever runs this.
+_SILENT = logging.getLogger("kaito.forward")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
 
 #: Seconds that requests in flight are given at the end.
 _FAREWELL = 0.5
@@ -49,8 +54,8 @@ async def serve(
     """
     async with Ways(backends, plugins, settings, reporter) as ways:
         connections = _Connections(ways)
-        relay = Relay(connections.way_of, local_only=is_loopback(address))
-        connections.server = web.Server(relay.handle, handler_cancellation=True, access_log=None)
+        relay = Relay(connections.way_of, local_only=ip_address(address).is_loopback)
+        connections.server = web.Server(relay.handle, handler_cancellation=True, access_log=None, logger=_SILENT)
         runner = web.ServerRunner(connections.server, shutdown_timeout=_FAREWELL)
         await runner.setup()
         try:
@@ -62,7 +67,7 @@ async def serve(
             urls = [f"http://{_quoted(bound[0])}:{bound[1]}" for bound in runner.addresses]
             target = settings.target
             ready(urls, f"{target.kind} {target.workspace}" if target.workspace else "the endpoint", ways.backend)
-            await asyncio.Event().wait()
+            await ways.lasting()
         finally:
             await runner.cleanup()
 

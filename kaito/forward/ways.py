@@ -13,6 +13,8 @@ from yarl import URL
 
 from kaito.cluster.api import Cluster
 from kaito.cluster.lookup import get_inference_set, served_path
+from kaito.cluster.outages import Outages
+from kaito.cluster.waiting import wait_until_ready
 from kaito.cluster.workspaces import CREATED_BY, read_workspace
 from kaito.connect import open_endpoint
 from kaito.errors import ClusterError, KaitoError
@@ -92,6 +94,7 @@ class Ways:
         self._ways: dict[str, Way] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stack = AsyncExitStack()
+        self._following: asyncio.Task[None] | None = None
         #: The name of the backend that leads there.
         self.backend = ""
 
@@ -112,8 +115,13 @@ class Ways:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    def __len__(self) -> int:
-        return len(self._ways)
+    async def lasting(self) -> None:
+        """Wait as long as the ways are kept up, which is for ever if all is well.
+
+        Raises:
+            KaitoError: an InferenceSet's replicas cannot be followed any more.
+        """
+        await (asyncio.shield(self._following) if self._following is not None else asyncio.Event().wait())
 
     def least_busy(self, connections: Mapping[str, int]) -> Way:
         """Return the way with the fewest connections.
@@ -149,7 +157,9 @@ class Ways:
         target = self._settings.target
         cluster = await (await stack.enter_async_context(link_to(target))).cluster(self._reporter)
         first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        following = asyncio.create_task(self._keep_up(cluster, target.workspace or "", first))
+        if target.wait is not None:
+            await wait_until_ready(cluster, target, target.wait, self._reporter)
+        following = self._following = asyncio.create_task(self._keep_up(cluster, target.workspace or "", first))
         stack.push_async_callback(_ended, following)
         stack.push_async_callback(self._end_all)
         await asyncio.wait([following, first], return_when=asyncio.FIRST_COMPLETED)
@@ -160,16 +170,9 @@ class Ways:
         """Open a way to each replica that becomes ready, and close that of each that no longer is."""
         await get_inference_set(cluster, name)
         path = await served_path(cluster, "workspaces")
-        lost: list[KaitoError] = []
-
-        def losing(exc: KaitoError) -> None:
-            lost.append(exc)
-            self._reporter.notice(f"{exc.message}; trying again")
-
-        async for items in cluster.follow(path, lost=losing, labelSelector=f"{CREATED_BY}={name}"):
-            if lost:
-                lost.clear()
-                self._reporter.notice("The API server is back")
+        outages = Outages(self._reporter.notice)
+        async for items in cluster.follow(path, lost=outages.lost, labelSelector=f"{CREATED_BY}={name}"):
+            outages.back()
             ready = {workspace.name for workspace in map(read_workspace, items.values()) if workspace.ready}
             if not ready and not first.done():
                 # The same error as for a conversation.

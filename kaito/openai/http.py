@@ -62,7 +62,9 @@ def open_session(endpoint: Endpoint, settings: Settings, *, bare: bool = False) 
         headers.popall(name, None)
     for name, value in settings.headers:
         headers.add(name, value)
-    timeout = aiohttp.ClientTimeout(total=None, connect=settings.connect_timeout, sock_read=settings.idle_timeout)
+    # A tunnel limits its own dialling, and before that may wait for a new pod, which takes longer.
+    connect = None if endpoint.tunnelled else settings.connect_timeout
+    timeout = aiohttp.ClientTimeout(total=None, connect=connect, sock_read=settings.idle_timeout)
     tracing = aiohttp.TraceConfig()
     tracing.on_connection_reuseconn.append(_note_reuse)
     return aiohttp.ClientSession(

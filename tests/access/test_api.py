@@ -13,6 +13,7 @@ from aiohttp import web
 
 from kaito.cluster.access import find_access
 from kaito.cluster.api import Cluster
+from kaito.cluster.credentials import Grant
 from kaito.cluster.refusals import Missing, NotServed, PermissionMissing, Unavailable
 from kaito.errors import ClusterError, ForbiddenError, KaitoError
 from kaito.types import Target
@@ -234,6 +235,59 @@ def test_a_server_that_says_nothing(kubeconfig, reporter):
         async with api_server(kubeconfig, reporter, handler, timeout=0.1) as cluster:
             exc = await failure(cluster)
             assert "did not answer in time (--request-timeout)" in exc.message
+
+    asyncio.run(run())
+
+
+def test_a_tunnel_is_not_redirected(kubeconfig, reporter):
+    seen = []
+
+    async def run() -> None:
+        async def handler(request: web.Request) -> web.Response:
+            seen.append(request.path)
+            return web.Response(status=302, headers={"Location": "/elsewhere?session=secret"})
+
+        async with api_server(kubeconfig, reporter, handler, token="sesame") as cluster:
+            with pytest.raises(ClusterError) as caught:
+                await cluster.websocket("/tunnel", {}, ["v4.channel.k8s.io"])
+            assert "redirects to /elsewhere" in caught.value.message
+            assert "secret" not in caught.value.message
+
+    asyncio.run(run())
+    assert set(seen) == {"/tunnel"}
+
+
+def test_a_password_in_the_server_s_url_is_not_shown(kubeconfig, reporter):
+    access = find_access(Target(kubeconfig=str(kubeconfig(server="https://joe:sesame@127.0.0.1:1"))), {}, reporter)
+    assert "sesame" not in str(access.server)
+
+
+def test_a_new_certificate_leaves_what_is_open_alone(kubeconfig, reporter, monkeypatch):
+    """What a tunnel began with, it keeps."""
+
+    async def run() -> None:
+        async def handler(request: web.Request) -> web.StreamResponse:
+            if request.path != "/tunnel":
+                return web.json_response(pod("a"))
+            websocket = web.WebSocketResponse(protocols=["v4.channel.k8s.io"])
+            await websocket.prepare(request)
+            async for message in websocket:
+                await websocket.send_bytes(message.data)
+            return websocket
+
+        async with api_server(kubeconfig, reporter, handler) as cluster:
+            tunnel = await cluster.websocket("/tunnel", {}, ["v4.channel.k8s.io"])
+            grants = cluster.access.credentials
+            before = await grants.grant()
+
+            async def renewed(refused: Grant | None = None) -> Grant:
+                return Grant(authorization=before.authorization, certificate=b"new", key=b"new")
+
+            monkeypatch.setattr(grants, "grant", renewed)
+            assert await cluster.get(PODS)
+            await tunnel.send_bytes(b"still here")
+            assert (await tunnel.receive()).data == b"still here"
+            await tunnel.close()
 
     asyncio.run(run())
 

@@ -163,6 +163,31 @@ def test_a_plugin_that_fails(kubeconfig, reporter, tmp_path, body, expected):
     assert "sesame" not in "".join(caught.value.lines())
 
 
+def test_a_plugin_that_is_not_waited_for_any_longer_is_ended_with_what_it_started(kubeconfig, reporter, tmp_path):
+    (tmp_path / "plugin").write_text("#!/bin/sh\ntrap '' TERM\nsleep 60\n")
+    (tmp_path / "plugin").chmod(0o755)
+    user = credentials(kubeconfig(user=user_of()), reporter)
+
+    async def run() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await user.grant()
+
+    began = time.monotonic()
+    asyncio.run(run())
+    assert time.monotonic() - began < 10
+
+
+def test_an_empty_entry_is_none(kubeconfig, reporter):
+    assert granted(kubeconfig(user={"exec": None, "auth-provider": None}), reporter) == Grant()
+
+
+def test_a_token_with_a_line_break_is_refused_without_being_shown(kubeconfig, reporter):
+    with pytest.raises(UsageError) as caught:
+        granted(kubeconfig(user={"token": "sesame\nX: y"}), reporter)
+    assert "sesame" not in "".join(caught.value.lines())
+
+
 def test_a_plugin_that_is_not_installed(kubeconfig, reporter):
     path = kubeconfig(user=user_of(command="no-such-plugin", installHint="Get it\nthere"))
     with pytest.raises(ForbiddenError) as caught:

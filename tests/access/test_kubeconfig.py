@@ -137,6 +137,27 @@ def test_the_proxy_of_the_kubeconfig_and_of_the_environment(kubeconfig, reporter
     assert loopback.proxy is None
 
 
+@pytest.mark.parametrize(
+    ("exceptions", "proxied"), [("10.0.0.0/8", False), ("192.168.0.0/16,10.96.0.1/32", False), ("11.0.0.0/8", True)]
+)
+def test_networks_that_no_proxy_leads_to(kubeconfig, reporter, monkeypatch, exceptions, proxied):
+    monkeypatch.setenv("HTTPS_PROXY", "http://env:3128")
+    monkeypatch.setenv("NO_PROXY", exceptions)
+    access = find_access(Target(kubeconfig=str(kubeconfig(server="https://10.96.0.1:443"))), {}, reporter)
+    assert (access.proxy is not None) == proxied
+
+
+def test_all_proxy_is_not_for_the_api_server(kubeconfig, reporter, monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks5://env:1080")
+    assert find_access(Target(kubeconfig=str(kubeconfig(server="https://far:443"))), {}, reporter).proxy is None
+
+
+@pytest.mark.parametrize("user", [{"exec": "x"}, {"auth-provider": ["x"]}])
+def test_a_user_s_entry_that_is_not_valid(kubeconfig, user):
+    with pytest.raises(UsageError, match="is not valid"):
+        load_context(str(kubeconfig(user=user)), None, {})
+
+
 def test_a_proxy_that_is_not_supported_is_named_without_its_password(kubeconfig, reporter):
     path = kubeconfig(cluster={"proxy-url": "socks5://jo:sesame@h:1"})
     with pytest.raises(UsageError) as caught:

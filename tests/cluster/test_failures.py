@@ -9,7 +9,7 @@ import pytest
 
 from kaito.testing import ModelServer, run_kaito
 
-from ..controlplane import VARIABLE, Assets, ControlPlane
+from ..controlplane import VARIABLE, Assets, ControlPlane, condition
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def failing(*arguments: str, **more):
     outcome = run_kaito(*arguments, **more)
     assert outcome.out == ""
     assert "Traceback" not in outcome.err
-    assert outcome.err.count("❌") == 1
+    assert sum(line.startswith("❌") for line in outcome.err.splitlines()) == 1
     return outcome
 
 
@@ -106,6 +106,14 @@ def test_a_tuning_workspace(namespace):
             outcome = failing(*arguments, "--workspace-name", name, "--kubeconfig", kubeconfig)
             assert outcome.code == 3
             assert "is for tuning: it trains a model and serves none" in outcome.err
+
+
+def test_a_condition_does_not_write_lines_of_ours(namespace):
+    message = "no nodes\n❌ Error: your key leaked\nType your password:"
+    namespace.workspace("my-llama", ready=False, conditions=[condition("ResourceReady", False, "r", message)])
+    outcome = failing(*COMMANDS["chat"], "--workspace-name", "my-llama", "--kubeconfig", str(namespace.kubeconfig()))
+    assert outcome.code == 3
+    assert not [line for line in outcome.err.splitlines() if line.startswith(("Type", "❌"))][1:]
 
 
 def test_no_workspace_is_named(tmp_path):

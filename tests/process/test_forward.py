@@ -154,6 +154,35 @@ def test_a_web_page_s_requests_are_refused(forward, server, headers):
     assert len(server.requests) == before
 
 
+def test_other_machines_are_served_when_that_is_asked_for(server):
+    with Forward("--endpoint", server.url, "--address", "0.0.0.0") as forward:
+        url = forward.url.replace("0.0.0.0", "127.0.0.1")
+        assert exchange(url, "GET", "/v1/models", headers={"Host": "192.0.2.5:8080"})[0] == 200
+
+
+@pytest.mark.parametrize(
+    "target", ["/../secrets", "/v1/%2e%2e/%2E%2E/x", "/v1/%252e%252e/x", "//evil.example/v1", "*", "/a\\..\\b"]
+)
+def test_a_path_that_leads_elsewhere_is_refused(forward, server, target):
+    before = len(server.requests)
+    assert exchange(forward.url, "GET", target)[0] == 400
+    assert len(server.requests) == before
+
+
+def test_a_whole_url_is_taken_for_its_path(forward, server):
+    assert exchange(forward.url, "GET", "http://localhost/v1/models?a=b")[0] == 200
+    assert server.requests[-1].target == "/v1/models?a=b"
+
+
+def test_what_is_no_http_is_not_shown(forward):
+    parts = urlsplit(forward.url)
+    with socket.create_connection((parts.hostname, parts.port)) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: abc\r\n\r\n")
+        assert b"400" in connection.recv(1000)
+    assert forward.end() == 130
+    assert len(forward.lines) == 1
+
+
 @pytest.mark.parametrize("headers", [{"Host": "localhost"}, {"Host": "[::1]:1"}, {"Origin": "http://localhost:3000"}])
 def test_this_machine_s_requests_are_not(forward, headers):
     assert exchange(forward.url, "GET", "/v1/models", headers=headers)[0] == 200

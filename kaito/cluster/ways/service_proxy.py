@@ -33,6 +33,10 @@ class _Status(msgspec.Struct):
     message: str = ""
 
 
+#: Beginnings of the headers by which the API server knows who asks.
+_OURS = ("authorization", "impersonate-", "x-remote-")
+
+
 class ServiceProxy:
     """The API server's proxy to a Service.
 
@@ -163,11 +167,11 @@ class ServiceProxy:
             certificates.add_client_certificate(self._tls, grant.certificate, grant.key)
 
     def _sign(self, request: aiohttp.ClientRequest) -> None:
-        request.headers.popall("Authorization", None)
-        impersonation = self._access.impersonation()
-        for name, _ in impersonation:
-            request.headers.popall(name, None)
-        for name, value in impersonation:
+        # Whoever talks through a port of ours must not act as somebody else.
+        for name in [*request.headers]:
+            if name.lower().startswith(_OURS):
+                request.headers.popall(name, None)
+        for name, value in self._access.impersonation():
             request.headers.add(name, value)
         if self._grant.authorization:
             request.headers["Authorization"] = self._grant.authorization
