@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import first_token, memory, one_shot, start, streaming
+from benchmarks import first_token, markdown, memory, one_shot, start, streaming
 from benchmarks.cluster import auto, one_answer, replaced, tunnel
 from benchmarks.measure import CouldNotRunError, Sandbox
 from benchmarks.report import Row, table
@@ -19,6 +19,7 @@ _ALL = {
     "streaming": streaming,
     "first-token": first_token,
     "memory": memory,
+    "markdown": markdown,
     "tunnel": tunnel,
     "cluster-one-shot": one_answer,
     "cluster-pod": replaced,

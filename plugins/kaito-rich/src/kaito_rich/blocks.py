@@ -1,0 +1,380 @@
+"""The blocks of a Markdown text that arrives in pieces: paragraphs, lists, quotes, code, tables.
+
+Each character is looked at once, but for the beginning of a line until it is known what the line is; what was told is
+never taken back. Where CommonMark would have to wait for a later line, or where models do not write what it says, this
+reader differs: see the README.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from kaito_rich.events import (
+    Close,
+    CodeBegin,
+    CodeLine,
+    Event,
+    HeadingBegin,
+    ItemBegin,
+    Signal,
+    Words,
+)
+from kaito_rich.rows import Rows, alignments
+from kaito_rich.starts import CODE_INDENTATION, LONGEST_LINE, Fence, Heading, Item, Simple, Start, classify
+
+#: Quotes and items within each other. What would be deeper is text.
+DEEPEST = 20
+
+
+class _Leaf(Enum):
+    """The block that the next line may continue."""
+
+    NONE = auto()
+    PARAGRAPH = auto()
+    TABLE = auto()
+    FENCED = auto()
+    INDENTED = auto()
+
+
+class _In(Enum):
+    """What is known of the line that is being read."""
+
+    #: Whether it continues the quotes and items that are open is being found out.
+    CONTAINERS = auto()
+    #: It does so as far as it does; what comes next is being found out.
+    START = auto()
+    #: It is words until its end.
+    WORDS = auto()
+    HEADING = auto()
+    #: It is code, too long to be held until its end.
+    CODE = auto()
+
+
+@dataclass(slots=True)
+class _Quote:
+    pass
+
+
+@dataclass(slots=True)
+class _Item:
+    mark: str
+    number: int | None
+    #: Columns that are taken off the lines inside.
+    offset: int
+    #: Columns by which a line has to be set in to be inside. Models do not always count the width of a number.
+    needed: int
+
+
+class Blocks:
+    """Reads one text."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+        self._containers: list[_Quote | _Item] = []
+        self._leaf = _Leaf.NONE
+        #: A line that may be a table's header; the next one tells.
+        self._candidate: str | None = None
+        self._rows: Rows | None = None
+        self._fence = ""
+        self._fence_indent = 0
+        #: Blank lines in an indented code block, which may also be the end of it.
+        self._blanks = 0
+        # The line that is being read
+        self._in = _In.CONTAINERS
+        self._head = ""
+        #: Containers that it continues.
+        self._matched = 0
+        #: Whether containers begin in it.
+        self._opened = False
+
+    def feed(self, text: str) -> list[Event]:
+        """Return what the next piece tells."""
+        position = 0
+        while position < len(text):
+            end = text.find("\n", position)
+            piece = text[position : end if end >= 0 else len(text)]
+            position = end + 1 if end >= 0 else len(text)
+            self._piece(piece, whole=end >= 0)
+        return self._take()
+
+    def close(self) -> list[Event]:
+        """End the text and return what was held."""
+        if self._head or self._in is not _In.CONTAINERS:
+            self._piece("", whole=True)
+        self._end_leaf()
+        self._close_to(0)
+        return self._take()
+
+    def _take(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events
+
+    # One line
+
+    def _piece(self, piece: str, *, whole: bool) -> None:
+        if self._in is _In.WORDS:
+            if piece:
+                self._events.append(Words(piece))
+        else:
+            self._head += piece
+            while self._step(whole):
+                pass
+        if whole:
+            if self._in in (_In.WORDS, _In.HEADING):
+                self._events.append(Signal.LINE_END)
+            self._in, self._head = _In.CONTAINERS, ""
+            self._matched, self._opened = 0, False
+
+    def _step(self, whole: bool) -> bool:
+        """Find out one more thing of the line, and return whether there may be another."""
+        match self._in:
+            case _In.CONTAINERS:
+                return self._container(whole)
+            case _In.START:
+                return self._start(whole)
+            case _In.HEADING:
+                return self._heading(whole)
+            case _In.CODE:
+                return self._code(whole)
+        return False
+
+    def _split(self) -> tuple[int, str]:
+        """Return the width of the blanks before the rest of the line, and that."""
+        body = self._head.lstrip(" \t")
+        blanks = self._head[: len(self._head) - len(body)]
+        return min(len(blanks.expandtabs(4)), LONGEST_LINE), body
+
+    def _container(self, whole: bool) -> bool:
+        indent, body = self._split()
+        if not body and not whole:
+            self._head = self._head[:LONGEST_LINE]
+            return False
+        if self._matched == len(self._containers):
+            self._in = _In.START
+            return True
+        container = self._containers[self._matched]
+        if isinstance(container, _Quote):
+            if not body.startswith(">"):
+                self._in = _In.START
+                return True
+            if body == ">" and not whole:
+                return False
+            self._head = body[1:].removeprefix(" ")
+        elif not body or self._leaf is _Leaf.FENCED or indent >= container.needed:
+            # In a code block a line that is not set in enough is one that the model did not count well.
+            taken = min(indent, container.offset)
+            if taken:
+                self._head = " " * (indent - taken) + body
+        else:
+            self._in = _In.START
+            return True
+        self._matched += 1
+        return True
+
+    def _start(self, whole: bool) -> bool:
+        indent, body = self._split()
+        inside = self._matched == len(self._containers)
+        if self._leaf is _Leaf.FENCED and inside:
+            return self._fenced(indent, body, whole)
+        if not body:
+            if whole and not self._opened:
+                self._blank(inside)
+            return False
+        continues = self._leaf is _Leaf.PARAGRAPH and not self._opened
+        if self._candidate is not None and (done := self._below_header(body, inside, whole)) is not None:
+            return done
+        start = classify(
+            body,
+            indent,
+            whole=whole,
+            in_paragraph=continues,
+            in_list=any(isinstance(container, _Item) for container in self._containers),
+        )
+        if start is None:
+            return False
+        if start in (Simple.QUOTE, Simple.UNDERLINE) or isinstance(start, Item):
+            start = self._possible(start, inside)
+        if start is Simple.TEXT and continues:
+            self._events.append(Signal.BREAK)
+            return self._words(body)
+        if start is Simple.ROW and inside and self._leaf is _Leaf.TABLE:
+            self._row(body)
+            return False
+        if start is Simple.INDENTED and inside and self._leaf is _Leaf.INDENTED:
+            return self._indented(indent, body)
+        # A table's header may be a paragraph's last line.
+        if not (start is Simple.ROW and inside and continues):
+            self._end_leaf()
+        sibling = None if inside else self._containers[self._matched]
+        self._close_to(self._matched)
+        return self._begin(start, indent, body, sibling)
+
+    def _possible(self, start: Start, inside: bool) -> Start:
+        if start is Simple.UNDERLINE:
+            return start if inside else Simple.TEXT
+        return start if self._matched < DEEPEST else Simple.TEXT
+
+    def _begin(self, start: Start, indent: int, body: str, sibling: _Quote | _Item | None) -> bool:
+        match start:
+            case Simple.TEXT:
+                self._leaf = _Leaf.PARAGRAPH
+                self._events.append(Signal.PARAGRAPH)
+                return self._words(body)
+            case Heading():
+                self._events.append(HeadingBegin(start.level))
+                # The blank tells marks at the heading's end from letters of its words, also where there are no words.
+                self._head, self._in = " " + body[start.skip :], _In.HEADING
+                return True
+            case Simple.QUOTE:
+                self._events.append(Signal.QUOTE)
+                self._contain(_Quote(), body[1:].removeprefix(" "))
+                return True
+            case Item():
+                self._item(start, indent, body, sibling)
+                return True
+            case Fence():
+                self._leaf = _Leaf.FENCED
+                self._fence, self._fence_indent = start.mark, indent
+                self._events.append(CodeBegin(start.info))
+            case Simple.INDENTED:
+                self._leaf = _Leaf.INDENTED
+                self._events.append(CodeBegin(""))
+                return self._indented(indent, body)
+            case Simple.ROW:
+                self._candidate = body
+            case Simple.RULE:
+                self._events.append(Signal.RULE)
+            case Simple.UNDERLINE:
+                self._events.append(Signal.DOUBLE_RULE)
+        return False
+
+    def _blank(self, inside: bool) -> None:
+        if inside and self._leaf is _Leaf.INDENTED:
+            self._blanks += 1
+            return
+        self._end_leaf()
+        self._close_to(self._matched)
+        self._events.append(Signal.GAP)
+
+    # Paragraphs and headings
+
+    def _words(self, body: str) -> bool:
+        self._events.append(Words(body))
+        self._head, self._in = "", _In.WORDS
+        return False
+
+    def _heading(self, whole: bool) -> bool:
+        """Tell the words but for what may be the marks at the heading's end."""
+        words = self._head.rstrip(" \t")
+        unmarked = words.rstrip("#")
+        if unmarked.endswith((" ", "\t")):
+            words = unmarked.rstrip(" \t")
+        end = len(words)
+        if end:
+            self._events.append(Words(self._head[:end]))
+        self._head = self._head[end:]
+        if len(self._head) > LONGEST_LINE:
+            self._events.append(Words(self._head[:LONGEST_LINE]))
+            self._head = self._head[LONGEST_LINE:]
+            return True
+        return False
+
+    # Quotes and lists
+
+    def _contain(self, container: _Quote | _Item, rest: str) -> None:
+        self._containers.append(container)
+        self._matched = len(self._containers)
+        self._opened = True
+        self._head = rest
+
+    def _item(self, start: Item, indent: int, body: str, sibling: _Quote | _Item | None) -> None:
+        number = start.number
+        if isinstance(sibling, _Item) and sibling.mark == start.mark and sibling.number is not None:
+            number = sibling.number + 1
+        depth = sum(isinstance(container, _Item) and container.number is None for container in self._containers)
+        self._events.append(ItemBegin("" if number is None else f"{number}{start.mark}", depth, start.done))
+        item = _Item(start.mark, number, indent + start.offset, indent + min(start.offset, 2))
+        self._contain(item, body[start.skip :])
+
+    def _close_to(self, count: int) -> None:
+        if closed := len(self._containers) - count:
+            self._events.append(Close(closed))
+            del self._containers[count:]
+
+    def _end_leaf(self) -> None:
+        if self._candidate is not None:
+            self._flush_candidate()
+        if self._rows is not None:
+            self._events.append(self._rows.take())
+            self._rows = None
+        if self._leaf in (_Leaf.FENCED, _Leaf.INDENTED):
+            self._events.append(Signal.CODE_END)
+            if self._blanks:
+                self._events.append(Signal.GAP)
+                self._blanks = 0
+        self._leaf = _Leaf.NONE
+
+    # Tables
+
+    def _below_header(self, body: str, inside: bool, whole: bool) -> bool | None:
+        """Look at the line after one that may be a header: `None` when it is to be looked at as any other."""
+        assert self._candidate is not None
+        if inside and body[0] == "|" and len(body) <= LONGEST_LINE:
+            if not whole:
+                return False
+            columns = alignments(body)
+            if columns is not None:
+                header, self._candidate = self._candidate, None
+                self._end_leaf()
+                self._leaf, self._rows = _Leaf.TABLE, Rows(header, columns)
+                return False
+        self._flush_candidate()
+        return True
+
+    def _flush_candidate(self) -> None:
+        assert self._candidate is not None
+        begin = Signal.BREAK if self._leaf is _Leaf.PARAGRAPH else Signal.PARAGRAPH
+        self._events += [begin, Words(self._candidate), Signal.LINE_END]
+        self._leaf, self._candidate = _Leaf.PARAGRAPH, None
+
+    def _row(self, body: str) -> None:
+        assert self._rows is not None
+        if self._rows.full:
+            self._events.append(self._rows.take())
+        self._rows.add(body)
+
+    # Code
+
+    def _fenced(self, indent: int, body: str, whole: bool) -> bool:
+        if not whole and len(self._head) <= LONGEST_LINE:
+            return False
+        if len(self._head) <= LONGEST_LINE and self._closes_fence(indent, body):
+            self._leaf = _Leaf.NONE
+            self._events.append(Signal.CODE_END)
+            return False
+        if taken := min(indent, self._fence_indent):
+            self._head = " " * (indent - taken) + body
+        self._in = _In.CODE
+        return True
+
+    def _closes_fence(self, indent: int, body: str) -> bool:
+        marks = body.rstrip(" \t")
+        set_in = indent - self._fence_indent
+        return len(marks) >= len(self._fence) and not marks.strip(self._fence[0]) and set_in < CODE_INDENTATION
+
+    def _indented(self, indent: int, body: str) -> bool:
+        self._events += [CodeLine("")] * self._blanks
+        self._blanks = 0
+        self._head = " " * (indent - CODE_INDENTATION) + body
+        self._in = _In.CODE
+        return True
+
+    def _code(self, whole: bool) -> bool:
+        if len(self._head) > LONGEST_LINE:
+            self._events.append(CodeLine(self._head[:LONGEST_LINE], ended=False))
+            self._head = self._head[LONGEST_LINE:]
+            return True
+        if whole:
+            self._events.append(CodeLine(self._head))
+        return False

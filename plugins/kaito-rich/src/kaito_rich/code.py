@@ -1,0 +1,95 @@
+"""Code, coloured line by line: none waits for the next one, and none is read more often than its neighbours need."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Protocol
+
+from pygments.lexers import get_lexer_by_name
+from pygments.token import Comment, Error, String
+from pygments.util import ClassNotFound
+from rich.syntax import Syntax, SyntaxTheme
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pygments.token import _TokenType
+    from rich.style import Style
+
+#: Characters that a line's context may have. A comment or string that was opened with more around it loses its colour.
+LONGEST_CONTEXT = 2000
+
+# What ends the comments that a lexer only knows when it sees their end. Where none is open it stands behind all else.
+_ENDS = "\n*/-->"
+
+
+class _Lexer(Protocol):
+    def get_tokens(self, text: str) -> Iterable[tuple[_TokenType, str]]: ...
+
+
+class Highlighter:
+    """Colours the lines of one code block.
+
+    Each line is read by itself, or after the line in which the string or comment began that it is inside of.
+
+    Args:
+        language: its name, as models give it; an unknown one leaves the code as it is.
+    """
+
+    def __init__(self, language: str) -> None:
+        self._lexer = _lexer(language.lower()) if language else None
+        self._theme = _theme()
+        self._context = ""
+
+    def line(self, text: str) -> list[tuple[str, Style | None]]:
+        """Return the next line's texts and their styles."""
+        if self._lexer is None or not text.strip():
+            return [(text, None)]
+        start = len(self._context)
+        end = start + len(text)
+        position = 0
+        pieces: list[tuple[str, Style | None]] = []
+        inside_only, still_open = True, False
+        for token, value in self._lexer.get_tokens(self._context + text + _ENDS):
+            begin, position = position, position + len(value)
+            kinds = token.split()
+            quoted = Comment in kinds or String in kinds
+            if begin <= end < position:
+                still_open = quoted and Comment.Single not in kinds
+            if (part := value[max(start - begin, 0) : max(end - begin, 0)]) and position > start:
+                pieces.append((part, self._style(token, part)))
+                inside_only = inside_only and (quoted or not part.strip())
+            if position > end:
+                break
+        if "".join(part for part, _ in pieces) != text:  # a lexer that does not give back what it was given
+            self._context = ""
+            return [(text, None)]
+        self._remember(text, still_open=still_open, inside_only=inside_only)
+        return pieces
+
+    def _style(self, token: _TokenType, text: str) -> Style | None:
+        # What a lexer takes for an error may be none: it does not see the other lines.
+        return None if token is Error or text.isspace() else self._theme.get_style_for_token(token)
+
+    def _remember(self, text: str, *, still_open: bool, inside_only: bool) -> None:
+        if not still_open:
+            self._context = ""
+        elif not self._context or not inside_only:
+            self._context += text + "\n"
+            if len(self._context) > LONGEST_CONTEXT:
+                self._context = ""
+
+
+@lru_cache(maxsize=64)
+def _lexer(language: str) -> _Lexer | None:
+    try:
+        lexer: _Lexer = get_lexer_by_name(language, stripnl=False)
+    except ClassNotFound:
+        return None
+    return lexer
+
+
+@lru_cache(maxsize=1)
+def _theme() -> SyntaxTheme:
+    # of the terminal's own sixteen colours, which suit its background
+    return Syntax.get_theme("ansi_dark")

@@ -1,0 +1,27 @@
+"""What the tests share: a drawing of a text that comes in pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from kaito_rich.formatter import Markdown
+
+from kaito.types import Delta, Reply, Screen
+
+pytest_plugins = ["kaito.testing.fixtures"]
+
+
+def _draw(
+    text: str | Iterable[str], width: int = 80, *, colour: bool = False, unicode: bool = True, terminal: bool = True
+) -> str:
+    formatter = Markdown(Screen(terminal=terminal, colour=colour, unicode=unicode, width=lambda: width))
+    pieces = [text] if isinstance(text, str) else list(text)
+    out = "".join([formatter.feed(Delta(content=piece)) for piece in pieces])
+    return out + formatter.finish(Reply(content="".join(pieces), finish_reason="stop"))
+
+
+@pytest.fixture(scope="session")
+def draw():
+    """Return a function that draws a text, or the pieces of one, and returns all that was written."""
+    return _draw

@@ -1,0 +1,64 @@
+"""Code is coloured line by line, also within comments and strings of many lines."""
+
+import pytest
+from kaito_rich.code import LONGEST_CONTEXT, Highlighter
+
+
+def styles(language, *lines):
+    """Return for each line its texts by what they look like."""
+    highlighter = Highlighter(language)
+    return [[(text, str(style or "")) for text, style in highlighter.line(line)] for line in lines]
+
+
+def test_a_line():
+    (line,) = styles("python", "def f(): return 1  # done")
+    assert ("def", "bright_blue") in line
+    assert ("# done", "dim") in line
+
+
+@pytest.mark.parametrize("language", ["", "nosuch", "../../etc"])
+def test_an_unknown_language_is_left_as_it_is(language):
+    assert styles(language, "def f():") == [[("def f():", "")]]
+
+
+@pytest.mark.parametrize(
+    ("language", "lines", "inside"),
+    [
+        ("python", ['x = """a', "def b", 'c"""', "def d"], "yellow"),
+        ("c", ["int x; /* a", "int b", "c */", "int d;"], "dim"),
+        ("JavaScript", ["/* a", "let b", "c */", "let d"], "dim"),
+        ("html", ["<p> <!-- a", "<b>", "-->", "<b>"], "dim"),
+    ],
+)
+def test_what_was_opened_in_a_line_before(language, lines, inside):
+    drawn = styles(language, *lines)
+    assert {style for text, style in drawn[1] if text.strip()} == {inside}
+    assert inside not in {style for _, style in drawn[3]}
+
+
+def test_a_comment_of_any_length_costs_the_same():
+    highlighter = Highlighter("c")
+    highlighter.line("/* a")
+    for _ in range(1000):
+        highlighter.line("word " * 10)
+    assert len(highlighter._context) == len("/* a\n")
+
+
+def test_a_context_is_bounded():
+    highlighter = Highlighter("python")
+    for _ in range(100):
+        highlighter.line('x = """' + "y" * 50 + '""" + """')
+        assert len(highlighter._context) <= LONGEST_CONTEXT
+
+
+@pytest.mark.parametrize(
+    "language", ["python", "c", "html", "json", "yaml", "bash", "diff", "php", "rust", "go", "sql", "console"]
+)
+@pytest.mark.parametrize(
+    "line",
+    ["", "   ", "x\ty", "\ufeffa", "'", '"', "/*", "<!--", "{", "}", "\\", "日本", "$ ls", "+ a", "\x85", "\u2028x"],
+)
+def test_a_line_comes_back_whole(language, line):
+    highlighter = Highlighter(language)
+    for _ in range(2):
+        assert "".join(text for text, _ in highlighter.line(line)) == line

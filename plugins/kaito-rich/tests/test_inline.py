@@ -1,0 +1,92 @@
+"""Emphasis, code and links within a line, and when each of them is settled."""
+
+import pytest
+from kaito_rich.inline import BOLD, CODE, HOLD, ITALIC, LINK, STRIKE, URL, Inline, spans_of
+
+
+def merged(text, **options):
+    """Return a line's spans with those that look alike joined."""
+    spans = []
+    for part, marks in spans_of(text, **options):
+        if spans and spans[-1][1] == marks:
+            spans[-1] = (spans[-1][0] + part, marks)
+        else:
+            spans.append((part, marks))
+    return spans
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain", [("plain", 0)]),
+        ("a **b c** d", [("a ", 0), ("b c", BOLD), (" d", 0)]),
+        ("__b__ and _i_ and *i*", [("b", BOLD), (" and ", 0), ("i", ITALIC), (" and ", 0), ("i", ITALIC)]),
+        ("***both***", [("both", BOLD | ITALIC)]),
+        ("**b *bi* b**", [("b ", BOLD), ("bi", BOLD | ITALIC), (" b", BOLD)]),
+        ("*i **bi***", [("i ", ITALIC), ("bi", BOLD | ITALIC)]),
+        ("~~gone~~ ~5", [("gone", STRIKE), (" ~5", 0)]),
+        ("**Note:**text", [("Note:", BOLD), ("text", 0)]),
+        ("**「注意」**です", [("「注意」", BOLD), ("です", 0)]),
+        ("snake_case_name", [("snake_case_name", 0)]),
+        ("2 * 3 * 4", [("2 * 3 * 4", 0)]),
+        ("*args and **kwargs", [("*args and **kwargs", 0)]),
+        ("**** nothing ****", [("**** nothing ****", 0)]),
+        ("`a*b*` `` ` ``", [("a*b*", CODE), (" ", 0), ("`", CODE)]),
+        ("` a ` and `b", [("a", CODE), (" and `b", 0)]),
+        (r"\*not\* \a \\", [(r"*not* \a " + "\\", 0)]),
+        ("[text](http://x.y)", [("text", LINK), (" ", 0), ("(http://x.y)", URL)]),
+        ('[a **b**](<u v> "title")', [("a ", LINK), ("b", LINK | BOLD), (" ", 0), ("(u v)", URL)]),
+        ("[http://x](http://x)", [("http://x", LINK)]),
+        ("![alt](a_(1).png)", [("alt", LINK), (" ", 0), ("(a_(1).png)", URL)]),
+        ("[](u)", [("(u)", URL)]),
+        ("[1] [text](bad url x) [a][b]", [("[1] [text](bad url x) [a][b]", 0)]),
+        ("<https://kaito.sh> <b> a<b", [("https://kaito.sh", LINK), (" <b> a<b", 0)]),
+        ("one<br>two<BR />", [("one\ntwo\n", 0)]),
+        ("&lt;&#65;&#x42;&nbsp;&amp", [("<AB\xa0&amp", 0)]),
+    ],
+)
+def test_spans(text, expected):
+    assert merged(text) == expected
+
+
+@pytest.mark.parametrize(
+    "entity", ["&#27;", "&#x9b;", "&#x202e;", "&rlm;", "&NewLine;", "&nosuch;", "&#xFFFFFF;", "&#xD800;"]
+)
+def test_an_entity_that_stands_for_nothing_to_be_shown_is_text(entity):
+    assert merged(entity) == [(entity, 0)]
+
+
+def test_without_colour_code_and_what_is_struck_out_keep_their_marks():
+    assert "".join(span.text for span in spans_of("`a` ~~b~~ **c**", colour=False)) == "`a` ~~b~~ c"
+
+
+def test_text_is_settled_at_once():
+    inline = Inline()
+    assert [inline.feed(piece) for piece in ("some", " text, ")] == [[("some", 0)], [(" text, ", 0)]]
+
+
+def test_a_mark_holds_back_what_it_may_change_and_no_more():
+    inline = Inline()
+    assert inline.feed("now **not") == [("now ", 0)]
+    assert inline.feed(" yet") == []
+    assert inline.feed("** and") == [("not", BOLD), (" yet", BOLD), (" and", 0)]
+
+
+@pytest.mark.parametrize("mark", ["**", "*", "~~", "`", "[", "[a](", "<https://"])
+def test_what_nothing_closes_is_shown_in_the_end(mark):
+    inline = Inline()
+    shown = "".join(span.text for span in inline.feed(mark + "x"))
+    assert shown == ""
+    for _ in range(HOLD + 1):
+        shown += "".join(span.text for span in inline.feed("x"))
+    shown += "".join(span.text for span in inline.feed("` "))
+    assert shown.startswith(mark + "xxx")
+
+
+def test_a_line_takes_nothing_along_from_the_one_before():
+    inline = Inline()
+    inline.feed("**open")
+    assert inline.close() == [("**", 0), ("open", 0)]
+    assert inline.feed("text") == [("text", 0)]
+    assert inline.feed("**") == []
+    assert inline.close() == [("**", 0)]

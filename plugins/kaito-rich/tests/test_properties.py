@@ -1,0 +1,156 @@
+"""What holds for every text: the same screen whatever the pieces, nothing lost, nothing of the model's but its letters."""
+
+import re
+
+import pyte
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kaito_rich.inline import HOLD
+from kaito_rich.starts import LONGEST_LINE
+from rich.cells import cell_len
+
+from kaito.untrusted import UNSAFE, Neutraliser
+
+SGR = re.compile(r"\x1b\[[0-9;]*m")
+
+#: What Markdown is made of, and what it trips over.
+BITS = (
+    "*", "**", "***", "****", "_", "__", "~~", "~", "`", "``", "```", "````", "~~~", "[", "](", "]", ")", "(", "!", "![",
+    "<", ">", "<br>", "<https://kaito.sh>", "&amp;", "&#", "&#27;", "&#x202e;", "\\", "\\*", "|", "||", "|-|", "| a | b |\n",
+    "|---|:-:|\n", "-", "- ", "+ ", "1. ", "12) ", "---", "===", "* * *", "#", "## ", "#\n", "    ", "  ", "\t", " ", "\n",
+    "\n\n", "> ", ">", "- [ ] ", "- [x]", "```python\n", "```c\n", "/*", "*/", '"""', "'", "def f(x): return 1\n",
+    "word", "w", "two words", "日本語", "「", "」", "。", "👩‍💻", "❤️", "é", "é", "🇩🇪", "\u200b", "\ufe0f", "\u200d", "\u3000",
+    "\xa0", "\u2028", "x" * 30, "宽" * 20, "https://kaito.sh/a_b_c",
+)  # fmt: skip
+texts = st.lists(st.sampled_from(BITS) | st.text(max_size=4), max_size=40).map("".join)
+widths = st.integers(1, 12) | st.integers(13, 120) | st.just(500)
+
+
+@st.composite
+def divided(draw, source=texts):
+    """A text, as a whole and in pieces."""
+    text = draw(source)
+    cuts = sorted(draw(st.sets(st.integers(0, len(text)), max_size=12)))
+    if draw(st.booleans()):
+        return text, list(text)
+    return text, [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+
+
+def neutral(pieces):
+    neutraliser = Neutraliser()
+    return [neutraliser.feed(piece) for piece in pieces]
+
+
+@given(divided(), widths, st.booleans(), st.booleans())
+@settings(max_examples=400, deadline=None)
+def test_the_pieces_make_no_difference(draw, text, width, colour, unicode):
+    whole, pieces = text
+    assert draw(neutral(pieces), width, colour=colour, unicode=unicode) == draw(
+        neutral([whole]), width, colour=colour, unicode=unicode
+    )
+
+
+long_lines = st.tuples(
+    st.sampled_from(
+        ("", "# ", "- ", "> ", "| ", "```", "```\n", "    ", "**", "`", "[a](", "<a:", "&", "\n|a|\n|-|\n| ")
+    ),
+    st.sampled_from(("a", "#", "-", " ", "`", "*", "|", "- ", "ab ", "[", "(", "~", "=", "> ", "日")),
+    st.sampled_from((HOLD - 1, HOLD, HOLD + 1, LONGEST_LINE - 1, LONGEST_LINE, LONGEST_LINE + 3, 2 * LONGEST_LINE + 1)),
+    st.sampled_from(("", "`", "**", ")", ">", "\n", " x", "```", " ##\n", "|\n|-|\n| x |")),
+).map(lambda parts: parts[0] + parts[1] * parts[2] + parts[3])
+
+
+@given(divided(long_lines), st.sampled_from((3, 40, 500)))
+@settings(max_examples=60, deadline=None)
+def test_nor_do_they_at_the_limits_of_what_is_held(draw, text, width):
+    whole, pieces = text
+    assert draw(pieces, width, colour=True) == draw(whole, width, colour=True)
+
+
+@given(divided(), widths, st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_nothing_of_the_models_but_its_letters(draw, text, width, colour):
+    out = draw(neutral(text[1]), width, colour=colour)
+    assert out.count("Assistant: ") == (1 if out else 0)
+    bare = SGR.sub("", out) if colour else out
+    assert UNSAFE.search(bare) is None
+    if out:
+        assert bare.startswith("Assistant: ")
+        assert out.endswith("\n")
+        assert not bare.endswith("\n\n")
+
+
+words = st.integers(0, 99).map(lambda number: f"w{number:02}")
+#: Without titles of links, which nobody sees, and without the wide and invisible letters that part words.
+said = st.lists(
+    words | st.sampled_from([bit for bit in BITS if bit.isascii() and "x" * 30 not in bit and bit != '"""']),
+    max_size=40,
+).map(" ".join)
+
+
+@given(said, st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_no_word_is_lost(draw, text, colour):
+    out = SGR.sub("", draw(text, 500, colour=colour))
+    assert set(re.findall(r"w\d\d", text)) <= set(re.findall(r"w\d\d", out))
+
+
+def seen(out, width):
+    """Return what a terminal shows that has rows enough for all of it."""
+    screen = pyte.Screen(width, out.count("\n") + len(out) // width + 2)
+    pyte.Stream(screen).feed(out.replace("\n", "\r\n"))
+    return [line.rstrip() for line in screen.display]
+
+
+prose = st.lists(
+    st.text(alphabet="abcdefg日本語テスト。한국어é", min_size=1, max_size=30), min_size=1, max_size=30
+).map(" ".join)
+
+
+@given(prose, st.integers(2, 90))
+@settings(max_examples=150, deadline=None)
+def test_no_letter_is_lost_at_any_width(draw, text, width):
+    assert "".join(seen(draw(text, width), width)).replace(" ", "") == "Assistant:" + text.replace(" ", "")
+
+
+lines = st.lists(st.sampled_from(("- ", "> ", "1. ", "  - ", "# ", "", "\n", "| ")), max_size=6).flatmap(
+    lambda starts: st.tuples(
+        *[st.lists(st.text("abc日é", min_size=1, max_size=5), max_size=20).map(" ".join)] * len(starts)
+    ).map(lambda rest: "\n".join(start + words for start, words in zip(starts, rest, strict=True)))
+)
+
+
+@given(lines, st.integers(22, 60), st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_no_row_is_wider_than_the_window(draw, text, width, unicode):
+    out = draw(text, width, unicode=unicode)
+    assert all(cell_len(row) <= width for row in out.split("\n"))
+
+
+@pytest.mark.parametrize(
+    "bit",
+    [
+        "*a ",
+        "[",
+        "**",
+        "`",
+        "`` ",
+        "![a](",
+        "_a",
+        "<a:",
+        "&",
+        "> ",
+        "- ",
+        "\t",
+        "|",
+        "| a | b |\n",
+        "\\",
+        "a*",
+        "[a](b ",
+        "日",
+    ],
+)
+def test_hostile_repetition_costs_no_more_than_its_length(draw, bit):
+    """The time limit of the run is the assertion: anything quadratic takes minutes here."""
+    assert draw([bit * 40] * 500, colour=True)

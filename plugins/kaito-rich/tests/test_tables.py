@@ -1,0 +1,54 @@
+"""Tables at widths that suit them and at widths that do not."""
+
+TABLE = "| Name | What it *is* |\n|:---|---:|\n| alpha | the first letter |\n| 数量 | `x` |\n"
+
+
+def test_it_has_borders_and_alignments(draw):
+    assert draw(TABLE, 60) == (
+        "Assistant: \n"
+        "┌───────┬──────────────────┐\n"
+        "│ Name  │       What it is │\n"
+        "├───────┼──────────────────┤\n"
+        "│ alpha │ the first letter │\n"
+        "│ 数量  │              `x` │\n"
+        "└───────┴──────────────────┘\n"
+    )
+
+
+def test_cells_wrap(draw):
+    out = draw(TABLE, 22)
+    assert all(len(row) <= 22 for row in out.split("\n"))
+    assert "│  the first │\n│       │     letter │" in out
+
+
+def test_where_there_is_no_space_for_columns_it_is_a_list(draw):
+    assert draw(TABLE, 16) == (
+        "Assistant: \n"
+        "────────────────\n"
+        "Name: alpha\n"
+        "What it is: the\n"
+        "first letter\n"
+        "────────────────\n"
+        "Name: 数量\n"
+        "What it is: `x`\n"
+        "────────────────\n"
+    )
+    assert draw("|a|\n|-|\n", 3) == "Assistant: \n───\na\n───\n"
+
+
+def test_it_stands_behind_the_marks_of_what_it_is_in(draw):
+    assert draw("> |a|\n> |-|\n> |b|") == "Assistant: \n│ ┌───┐\n│ │ a │\n│ ├───┤\n│ │ b │\n│ └───┘\n"
+
+
+def test_nothing_in_a_cell_is_taken_for_richs_own_markup(draw):
+    assert "[red]:smile:[/red]" in draw("|[red]:smile:[/red]|\n|-|\n")
+
+
+def test_colours(draw):
+    out = draw("|a|\n|-|\n|**b**|", colour=True)
+    assert "\x1b[2m│\x1b[0m \x1b[1ma\x1b[0m \x1b[2m│\x1b[0m" in out
+    assert "\x1b[1mb\x1b[0m" in out
+
+
+def test_a_line_break_in_a_cell(draw):
+    assert "│ a │\n│ b │\n" in draw("|x|\n|-|\n|a<br>b|")
