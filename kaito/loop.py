@@ -72,6 +72,10 @@ class LoopThread:
             pass
         return call.result()
 
+    def soon(self, call: Callable[[], object]) -> None:
+        """Have something called in the loop. A signal's handler may do so, too."""
+        self._loop.call_soon_threadsafe(call)
+
     def stream(self, source: AsyncGenerator[T, None]) -> Iterator[T]:
         """Yield what an asynchronous generator yields; it is closed when this generator is.
 

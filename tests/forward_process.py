@@ -11,19 +11,24 @@ from typing import Self
 from kaito.testing import kaito_command
 
 
+def _ignore_sigint() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 class Forward:
     """A running `kaito forward`; leaving its context interrupts it.
 
     Args:
         arguments: what stands on its command line.
         patience: seconds until it has to listen.
+        in_background: whether Ctrl-C is ignored, as a script's shell has it for what it starts with `&`.
 
     Attributes:
         url: where it listens.
         lines: what it wrote, stdout and stderr together.
     """
 
-    def __init__(self, *arguments: str, patience: float = 20.0) -> None:
+    def __init__(self, *arguments: str, patience: float = 20.0, in_background: bool = False) -> None:
         self._patience = patience
         self.process = subprocess.Popen(
             kaito_command("forward", "--port", "0", *arguments),
@@ -31,6 +36,7 @@ class Forward:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=_ignore_sigint if in_background else None,
         )
         self.lines: list[str] = []
         self._changed = threading.Condition()

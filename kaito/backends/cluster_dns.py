@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from kaito import hookimpl
 from kaito.cluster.backend import ClusterBackend
-from kaito.cluster.names import service_url
+from kaito.cluster.names import service_url, shown_url
 from kaito.cluster.pod import in_pod
 from kaito.errors import ClusterError, ConnectError, ForbiddenError
 from kaito.settings import Settings
@@ -39,9 +39,9 @@ class ClusterDnsBackend(ClusterBackend):
         """
         if not in_pod(os.environ):
             if self.named:
-                shown = service_url(target.workspace or "", target.namespace or "default")
+                shown = shown_url(target.workspace or "", target.namespace or "default")
                 told = "A Service's name is known inside the cluster, and this does not run in one of its pods"
-                raise ConnectError(f"{shown}/chat/completions", told, "Use another way in: --backend auto")
+                raise ConnectError(shown, told, "Use another way in: --backend auto")
             return []
         from kaito.cluster.ways.probe import why_unknown
         from kaito.cluster.ways.resolv import cluster_domain

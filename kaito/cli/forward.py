@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import signal
-from types import FrameType
 
 from kaito import plugin_sources
 from kaito.cli import flags
@@ -55,6 +54,8 @@ def run(call: Invocation) -> int:
     terminal.color = given.color
     settings = settings_from(given, call.environ)
     choose_backends(plugins, settings)
+    import asyncio
+
     from kaito.forward.service import serve
     from kaito.loop import LoopThread
 
@@ -63,14 +64,12 @@ def run(call: Invocation) -> int:
         for url in urls:
             terminal.write(f"Forwarding {url} -> {label} by {backend}\n")
 
-    def on_sigterm(number: int, frame: FrameType | None) -> None:
-        # It ends as by Ctrl-C: connections are closed, tunnels too.
-        signal.raise_signal(signal.SIGINT)
-
-    signal.signal(signal.SIGTERM, on_sigterm)
     gc.freeze()
     gc.enable()
+    stop = asyncio.Event()
     with LoopThread(terminal.tick if terminal.shows_status else None) as loop:
+        # Who asks it to end, as a service manager does, is obeyed, and has nothing cut off by the process' death.
+        signal.signal(signal.SIGTERM, lambda *_: loop.soon(stop.set))
         loop.run(
             serve(
                 lambda asked: choose_backends(plugins, asked),
@@ -80,6 +79,7 @@ def run(call: Invocation) -> int:
                 address=given.address,
                 port=given.port,
                 ready=ready,
+                stop=stop,
             )
         )
     return ExitCode.OK

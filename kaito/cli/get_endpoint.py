@@ -17,7 +17,7 @@ from kaito.cli.options import (
     settings_from,
 )
 from kaito.cli.parser import Parser
-from kaito.errors import ConnectError, ExitCode, ForbiddenError, KaitoError, NotFoundError, UsageError
+from kaito.errors import ConnectError, ExitCode, KaitoError, NotFoundError, UsageError
 from kaito.settings import Settings
 from kaito.types import Candidate
 from kaito.untrusted import one_line
@@ -25,6 +25,7 @@ from kaito.untrusted import one_line
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kaito.cluster.api import Cluster
     from kaito.cluster.readiness import Serving
     from kaito.hookspecs import Backend
     from kaito.plugins import Offered, Plugins
@@ -87,6 +88,9 @@ def run(call: Invocation) -> int:
     return ExitCode.OK
 
 
+_FORWARD = "To open a port on this machine that leads there: kubectl kaito forward --workspace-name NAME"
+
+
 class Ways:
     """All that leads to one workspace's model.
 
@@ -124,7 +128,7 @@ class Ways:
             "No endpoint can be reached from outside the cluster",
             *found,
             *dict.fromkeys(missing),
-            "To open a port on this machine that leads there: kubectl kaito forward",
+            _FORWARD,
         )
 
     def warnings(self, best: str) -> list[str]:
@@ -133,7 +137,7 @@ class Ways:
         if way is None:
             return [
                 "Warning: this URL can be reached inside the cluster only",
-                "   To open a port on this machine that leads there: kubectl kaito forward",
+                f"   {_FORWARD}",
             ]
         if way.external and best.startswith("http://"):
             return ["Warning: what is sent there is not encrypted"]
@@ -177,9 +181,6 @@ async def _find(
     serving: Serving | None = None
     async with link_to(settings.target) as link:
         candidates, failures = await discover_all(backends, plugins, settings, terminal)
-        if not candidates and failures and all(isinstance(exc, ForbiddenError) for _, exc in failures):
-            # The Service's name follows from the workspace's, but nothing is known of either.
-            raise failures[0][1]
         try:
             serving = await link.serving(terminal)
         except NotFoundError:
@@ -188,7 +189,31 @@ async def _find(
             # Inside the cluster the Service's name is known without asking.
             if not any(way.shared for way in candidates):
                 raise
+        if serving is not None and not any(way.shared for way in candidates):
+            await _check_service(await link.cluster(terminal), serving, settings, failures)
     return Ways(candidates, failures, service_url(serving.name, serving.namespace) if serving is not None else None)
+
+
+async def _check_service(
+    cluster: Cluster, serving: Serving, settings: Settings, failures: Sequence[tuple[str, KaitoError]]
+) -> None:
+    """See whether the Service's URL is worth telling.
+
+    Raises:
+        KaitoError: it is not: there is no such Service, nothing may be known of it, or another way was asked for.
+    """
+    from kaito.cluster.refusals import PermissionMissing
+    from kaito.cluster.services import get_service
+
+    if settings.backend != "auto":
+        told = f"--backend {settings.backend} leads to nothing that another program could use as it is"
+        raise failures[0][1] if failures else NotFoundError(told, _FORWARD)
+    try:
+        await get_service(cluster, serving.namespace, serving.name)
+    except PermissionMissing:
+        # The Service's name follows from the workspace's, but here nothing is known of either.
+        if not serving.known:
+            raise
 
 
 def _told(exc: KaitoError) -> str:
@@ -225,7 +250,7 @@ def make_parser(call: Invocation) -> Parser:
     )
     group.add_argument("-o", "--output", metavar="plain|json", help="How it is shown: the URL alone, or all ways")
     group.add_argument("--format", metavar="url|json", help="The same as --output")
-    add_cluster_flags(parser)
+    add_cluster_flags(parser, waits=True)
     add_endpoint_flags(parser, url=False)
     add_shared_flags(parser)
     call.plugins.load(plugin_sources.named(parser.given("--plugin", call.arguments)))

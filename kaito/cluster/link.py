@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from weakref import WeakValueDictionary
 
-from kaito.cluster.names import service_url
+from kaito.cluster.names import shown_url
 from kaito.errors import ClusterError, ConnectError
 from kaito.types import Reporter, Target
 
@@ -102,5 +102,5 @@ class ClusterLink:
         try:
             yield
         except ClusterError as exc:
-            shown = service_url(self._target.workspace or "", namespace or "default")
-            raise ConnectError(f"{shown}/chat/completions", exc.message, *exc.hints) from None
+            shown = shown_url(self._target.workspace or "", namespace or "default")
+            raise ConnectError(shown, exc.message, *exc.hints) from None

@@ -139,7 +139,10 @@ async def _not_there(cluster: Cluster, plural: str, kind: str, name: str) -> Not
         near = get_close_matches(namespace, [each for _, each in namespaces], n=1)
         hints.append(f"There is no namespace '{namespace}'" + (f"; did you mean '{near[0]}'?" if near else ""))
     if elsewhere := [space for space, each in everywhere if each == name and space != namespace]:
-        hints.append(f"There is one in namespace {_listed(elsewhere)}: add -n {elsewhere[0]}")
+        one = f"There is one in namespace {elsewhere[0]}: add -n {elsewhere[0]}"
+        hints.append(
+            one if len(elsewhere) == 1 else f"There are such in namespaces {_listed(elsewhere)}: choose with -n"
+        )
     names = [each for _, each in here]
     if near := get_close_matches(name, names, n=1):
         hints.append(f"Did you mean '{near[0]}'?")

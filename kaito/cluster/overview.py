@@ -89,7 +89,7 @@ class SetOverview(Struct, frozen=True, kw_only=True):
     @property
     def ready(self) -> bool:
         """Whether a replica serves."""
-        return not self.deleted and (self.inference_set.ready or any(replica.ready for replica in self.replicas))
+        return not self.deleted and self.inference_set.ready
 
     @property
     def why(self) -> str:

@@ -102,7 +102,7 @@ class PodRoute:
         finally:
             self._waiting -= 1
         if self._pod.uid != self._told.uid:
-            self._reporter.notice(f"{self._what_happened()}: the conversation goes on with pod {self._pod.name}")
+            self._reporter.notice(f"{self._what_happened()}: pod {self._pod.name} answers now")
             self._told = self._pod
         return connection
 

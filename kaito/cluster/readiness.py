@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from kaito.cluster.api import Cluster
 from kaito.cluster.lookup import get_inference_set, get_replicas, get_workspace
-from kaito.cluster.names import service_url
+from kaito.cluster.names import shown_url
 from kaito.cluster.refusals import PermissionMissing
 from kaito.cluster.workspaces import Condition, Workspace
 from kaito.errors import NotFoundError
@@ -24,11 +24,13 @@ class Serving(Struct, frozen=True, kw_only=True):
     preset: str | None
     #: The InferenceSet that it is a replica of.
     inference_set: str | None = None
+    #: Whether the API server has said that it is ready; else it is taken to be.
+    known: bool = True
 
     @property
     def shown_url(self) -> str:
         """The `Endpoint:` line of an error, by the user's document."""
-        return f"{service_url(self.name, self.namespace)}/chat/completions"
+        return shown_url(self.name, self.namespace)
 
 
 _WAIT = "To wait until it is ready: --wait"
@@ -54,7 +56,7 @@ async def find_serving(cluster: Cluster, target: Target, reporter: Reporter) -> 
         workspace = await get_workspace(cluster, name)
     except PermissionMissing as exc:
         reporter.notice(f"Whether the workspace is ready is not known: {exc.message}")
-        return Serving(name=name, namespace=cluster.namespace, label=name, preset=None)
+        return Serving(name=name, namespace=cluster.namespace, label=name, preset=None, known=False)
     check_ready(workspace)
     return Serving(name=name, namespace=cluster.namespace, label=name, preset=workspace.preset)
 

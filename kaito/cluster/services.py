@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -12,8 +12,8 @@ from kaito.cluster.refusals import Missing
 from kaito.cluster.together import both
 from kaito.errors import NotFoundError
 
-#: The port of a Workspace's Service.
-_HTTP = 80
+#: The port of a Workspace's Service, and its name, by which EndpointSlices call the pods' port.
+HTTP_PORT, _HTTP_NAME = 80, "http"
 
 
 class Pod(Struct, frozen=True, kw_only=True):
@@ -33,17 +33,17 @@ async def find_pod(cluster: Cluster, namespace: str, service: str) -> Pod:
         NotFoundError: the Service does not exist, or no pod stands behind it.
         KaitoError: the API server refuses or cannot be reached.
     """
-    slices, port_name = await both(
+    slices, found = await both(
         cluster.items(
             f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices",
             labelSelector=f"kubernetes.io/service-name={service}",
         ),
-        http_port_name(cluster, namespace, service),
+        get_service(cluster, namespace, service),
     )
-    for pod in _behind(slices, port_name):
-        found = await get_pod(cluster, namespace, pod.name)
-        if found is not None and is_ready(found):
-            return Pod(name=pod.name, uid=found["metadata"]["uid"], port=pod.port)
+    for pod in _behind(slices, http_port(found)[1]):
+        item = await get_pod(cluster, namespace, pod.name)
+        if item is not None and is_ready(item):
+            return Pod(name=pod.name, uid=item["metadata"]["uid"], port=pod.port)
     raise NotFoundError(
         f"No pod that is ready stands behind Service '{service}' in namespace '{namespace}'",
         f"To see its pods: kubectl get pods -n {namespace} -l kaito.sh/workspace={service}",
@@ -63,15 +63,11 @@ async def get_service(cluster: Cluster, namespace: str, name: str) -> Object:
         raise NotFoundError(f"There is no Service '{name}' in namespace '{namespace}'") from None
 
 
-async def http_port_name(cluster: Cluster, namespace: str, service: str) -> str:
-    """Return the name of the Service's HTTP port, by which EndpointSlices call the pods' port.
-
-    Raises:
-        KaitoError: as for :func:`get_service`.
-    """
-    ports = (await get_service(cluster, namespace, service)).get("spec", {}).get("ports") or []
-    port = next((port for port in ports if port.get("port") == _HTTP), ports[0] if ports else {})
-    return str(port.get("name") or "")
+def http_port(service: Mapping[str, Any]) -> tuple[int, str]:
+    """Return number and name of a Service's HTTP port; the usual ones for `{}`, a Service that could not be read."""
+    ports: Sequence[Mapping[str, Any]] = (service.get("spec") or {}).get("ports") or ({},)
+    port = next((port for port in ports if port.get("port") == HTTP_PORT), ports[0])
+    return (port["port"], port.get("name") or "") if port else (HTTP_PORT, _HTTP_NAME)
 
 
 async def get_pod(cluster: Cluster, namespace: str, name: str) -> Object | None:

@@ -1,4 +1,4 @@
-"""Asking for two things at once."""
+"""Several things at once, and their end."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from typing import Any, TypeVar
 
 A = TypeVar("A")
 B = TypeVar("B")
+
+
+async def ended(task: asyncio.Task[Any]) -> None:
+    """Cancel a task and wait until it has cleaned up. Nobody looks at what becomes of it."""
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()
 
 
 async def both(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, B]) -> tuple[A, B]:

@@ -31,6 +31,8 @@ _HOP_BY_HOP = {
 _OF_THE_REQUEST = _HOP_BY_HOP | {"host", "expect"}
 #: aiohttp adds none of its own.
 _NOT_ADDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+#: Bytes of an answer that may be the API server's own.
+_LONGEST_REFUSAL = 1024 * 1024
 #: Seconds after which a client may try again.
 _RETRY_AFTER = "2"
 
@@ -82,6 +84,12 @@ class Relay:
         except http.LostError as exc:
             return _refusal(503, f"The model's server cannot be reached: {exc.words}", "unavailable")
         async with answer:
+            if way.endpoint.explain is not None and answer.status >= 400:
+                said = await answer.content.read(_LONGEST_REFUSAL)
+                if (told := way.endpoint.explain(answer.status, answer.headers, said)) is not None:
+                    return _refusal(answer.status, _sentences(told), "unavailable")
+                headers = _passed(answer.headers, _HOP_BY_HOP | {"content-length"}, frozenset())
+                return web.Response(status=answer.status, reason=answer.reason, body=said, headers=headers)
             response = web.StreamResponse(status=answer.status, reason=answer.reason)
             response.headers.extend(_passed(answer.headers, _HOP_BY_HOP, frozenset()))
             await response.prepare(request)
@@ -154,7 +162,11 @@ def _host_of(url: str) -> str | None:
 
 
 def _unavailable(exc: KaitoError) -> web.Response:
-    return _refusal(503, " ".join((exc.message, *exc.hints)), "unavailable")
+    return _refusal(503, _sentences(exc), "unavailable")
+
+
+def _sentences(exc: KaitoError) -> str:
+    return ". ".join((exc.message, *exc.hints))
 
 
 def _refusal(status: int, message: str, code: str) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 from collections import Counter
@@ -10,6 +11,7 @@ from ipaddress import ip_address
 
 from aiohttp import web
 
+from kaito.cluster.together import ended
 from kaito.errors import KaitoError, UsageError
 from kaito.forward.relay import Relay
 from kaito.forward.ways import Way, Ways
@@ -36,8 +38,9 @@ async def serve(
     address: str,
     port: int,
     ready: Callable[[list[str], str, str], None],
+    stop: asyncio.Event,
 ) -> None:
-    """Serve a local port until this is cancelled.
+    """Serve a local port until it shall stop.
 
     Args:
         backends: returns the backends to ask for a target.
@@ -47,6 +50,7 @@ async def serve(
         address: to listen on.
         port: to listen on; 0 for any that is free.
         ready: called once it listens, with the URLs, what they lead to, and the backend's name.
+        stop: set when it shall stop.
 
     Raises:
         UsageError: the port is not to be had.
@@ -67,7 +71,14 @@ async def serve(
             urls = [f"http://{_quoted(bound[0])}:{bound[1]}" for bound in runner.addresses]
             target = settings.target
             ready(urls, f"{target.kind} {target.workspace}" if target.workspace else "the endpoint", ways.backend)
-            await ways.lasting()
+            lasting, stopping = asyncio.create_task(ways.lasting()), asyncio.create_task(stop.wait())
+            try:
+                await asyncio.wait([lasting, stopping], return_when=asyncio.FIRST_COMPLETED)
+                if lasting.done():
+                    lasting.result()
+            finally:
+                await ended(lasting)
+                await ended(stopping)
         finally:
             await runner.cleanup()
 

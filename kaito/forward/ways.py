@@ -14,6 +14,7 @@ from yarl import URL
 from kaito.cluster.api import Cluster
 from kaito.cluster.lookup import get_inference_set, served_path
 from kaito.cluster.outages import Outages
+from kaito.cluster.together import ended
 from kaito.cluster.waiting import wait_until_ready
 from kaito.cluster.workspaces import CREATED_BY, read_workspace
 from kaito.connect import open_endpoint
@@ -95,6 +96,7 @@ class Ways:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stack = AsyncExitStack()
         self._following: asyncio.Task[None] | None = None
+        self._unreachable: set[str] = set()
         #: The name of the backend that leads there.
         self.backend = ""
 
@@ -160,11 +162,10 @@ class Ways:
         if target.wait is not None:
             await wait_until_ready(cluster, target, target.wait, self._reporter)
         following = self._following = asyncio.create_task(self._keep_up(cluster, target.workspace or "", first))
-        stack.push_async_callback(_ended, following)
+        stack.push_async_callback(ended, following)
         stack.push_async_callback(self._end_all)
         await asyncio.wait([following, first], return_when=asyncio.FIRST_COMPLETED)
-        if following.done():
-            following.result()
+        (following if following.done() else first).result()
 
     async def _keep_up(self, cluster: Cluster, name: str, first: asyncio.Future[None]) -> None:
         """Open a way to each replica that becomes ready, and close that of each that no longer is."""
@@ -180,7 +181,7 @@ class Ways:
 
                 await find_serving(cluster, self._settings.target, self._reporter)
             for gone in self._tasks.keys() - ready:
-                await _ended(self._tasks.pop(gone))
+                await ended(self._tasks.pop(gone))
                 self._reporter.notice(f"Replica {gone} is no longer ready")
             for new in sorted(ready - self._tasks.keys()):
                 self._tasks[new] = asyncio.create_task(self._replica(new, first))
@@ -194,11 +195,15 @@ class Ways:
             try:
                 async with AsyncExitStack() as stack:
                     await self._open(stack, settings)
+                    self._unreachable.discard(name)
                     self._reporter.notice(f"Replica {name} is ready")
                     if not first.done():
                         first.set_result(None)
                     await asyncio.Event().wait()
             except KaitoError as exc:
+                self._unreachable.add(name)
+                if not first.done() and self._unreachable >= self._tasks.keys():
+                    first.set_exception(exc)
                 if exc.message != told:
                     told = exc.message
                     self._reporter.notice(f"Replica {name} cannot be reached: {' '.join((exc.message, *exc.hints))}")
@@ -208,9 +213,4 @@ class Ways:
         for task in self._tasks.values():
             task.cancel()
         for task in self._tasks.values():
-            await _ended(task)
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])
+            await ended(task)

@@ -10,7 +10,7 @@ from kaito.testing import ModelServer, run_kaito
 
 from ..controlplane.certificates import Authority
 
-FORWARD = "   To open a port on this machine that leads there: kubectl kaito forward\n"
+FORWARD = "   To open a port on this machine that leads there: kubectl kaito forward --workspace-name NAME\n"
 INSIDE = f"Warning: this URL can be reached inside the cluster only\n{FORWARD}"
 
 

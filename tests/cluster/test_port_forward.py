@@ -87,7 +87,7 @@ def test_a_pod_replaced_while_idle(chat, workspace, server):
         ask(session, "two", "two")
         ask(session, "three", "three")
         assert [chat.last_message for chat in second.chats] == ["two", "three"]
-    told = "The pod was replaced: the conversation goes on with pod my-llama-0"
+    told = "The pod was replaced: pod my-llama-0 answers now"
     assert session.transcript.count(told) == 1
 
 
@@ -203,7 +203,7 @@ def test_a_replica_of_an_inference_set_and_another_when_it_goes(terminal, namesp
         replicas["phi-set-a"].set_ready(False)
         replicas["phi-set-a"].delete_pod()
         ask(session, "two", "two")
-        assert "Pod phi-set-a-0 has gone: the conversation goes on with pod phi-set-b-0" in session.transcript
+        assert "Pod phi-set-a-0 has gone: pod phi-set-b-0 answers now" in session.transcript
         session.type("/status\n")
         session.wait_for("Answered by: pod phi-set-b-0")
         assert [chat.last_message for chat in second.chats] == ["two"]

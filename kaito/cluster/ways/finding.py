@@ -11,10 +11,10 @@ from msgspec import Struct
 from kaito.cluster.api import Cluster, Object
 from kaito.cluster.readiness import Serving
 from kaito.cluster.refusals import NotServed
-from kaito.cluster.services import get_service
+from kaito.cluster.services import get_service, http_port
 from kaito.cluster.ways.gateways import Gateways, Key, leads_there, parents, read_http_route
 from kaito.cluster.ways.ingresses import read_ingress, read_load_balancer
-from kaito.cluster.ways.routes import Destination, Reading, Route, Unusable, http_port
+from kaito.cluster.ways.routes import Destination, Reading, Route, Unusable
 from kaito.errors import KaitoError
 
 T = TypeVar("T")

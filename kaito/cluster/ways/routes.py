@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
 from yarl import URL
 
-#: The port of a Workspace's Service, and its name.
-HTTP_PORT, _HTTP_NAME = 80, "http"
 # What a pattern has and a plain path has not; `/llama(/|$)(.*)` is how many ingresses say `/llama`.
 _PATTERN = re.compile(r"(\.[*+?]|[(\[{*+?$^\\|]).*", re.DOTALL)
 # What the client adds to a base URL by itself.
@@ -66,13 +64,6 @@ class Unusable(Struct, frozen=True):
 
 #: What an object turns out to be: ways, and such that are none.
 Reading = list[Route | Unusable]
-
-
-def http_port(service: Mapping[str, Any]) -> tuple[int, str]:
-    """Return number and name of a Service's HTTP port; the usual ones for `{}`, a Service that could not be read."""
-    ports: Sequence[Mapping[str, Any]] = (service.get("spec") or {}).get("ports") or ({},)
-    port = next((port for port in ports if port.get("port") == HTTP_PORT), ports[0])
-    return (port["port"], port.get("name") or "") if port else (HTTP_PORT, _HTTP_NAME)
 
 
 def base_path(path: str, *, exact: bool) -> str | None:

@@ -18,8 +18,7 @@ from kaito.cluster.api import Cluster
 from kaito.cluster.credentials import Grant
 from kaito.cluster.permissions import may
 from kaito.cluster.refusals import Missing, PermissionMissing, Unavailable, refusal
-from kaito.cluster.services import get_service
-from kaito.cluster.ways.routes import HTTP_PORT, http_port
+from kaito.cluster.services import HTTP_PORT, get_service, http_port
 from kaito.errors import ForbiddenError, KaitoError, NotFoundError
 
 _VERBS = ("get", "create")
