@@ -2,10 +2,10 @@
 
 import pytest
 
+from kaito.cluster.services import http_port
 from kaito.cluster.ways.gateways import leads_there, parents, read_http_route
 from kaito.cluster.ways.ingresses import read_ingress, read_load_balancer
 from kaito.cluster.ways.resolv import cluster_domain
-from kaito.cluster.services import http_port
 from kaito.cluster.ways.routes import Destination, Route, Unusable, base_path, choose_port, matches
 
 HERE = Destination(service="my-llama", port=80, port_name="http", pools=frozenset({"my-llama-inferencepool"}))
