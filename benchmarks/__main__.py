@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import first_token, markdown, memory, one_shot, start, streaming
+from benchmarks import first_token, markdown, memory, one_shot, prompt, script, start, streaming
 from benchmarks.cluster import auto, one_answer, replaced, tunnel
 from benchmarks.measure import CouldNotRunError, Sandbox
 from benchmarks.report import Row, table
@@ -20,6 +20,8 @@ _ALL = {
     "first-token": first_token,
     "memory": memory,
     "markdown": markdown,
+    "script": script,
+    "prompt": prompt,
     "tunnel": tunnel,
     "cluster-one-shot": one_answer,
     "cluster-pod": replaced,

@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from kaito.types import ChatRequest, Message
+from msgspec import Struct
+from msgspec.structs import replace
+
+from kaito.types import ChatRequest, Message, Reply
+
+#: Has vLLM and llama.cpp's server write on where the last message, the model's own, breaks off.
+_WRITE_ON: Mapping[str, Any] = {"continue_final_message": True, "add_generation_prompt": False}
+#: Says the same to the model, where a server takes no such field. Not part of the history.
+_PLEASE_GO_ON = "Go on exactly where you stopped, without repeating anything and without an introduction."
+
+
+class Turn(Struct, frozen=True):
+    """What the user said and the model's words alone."""
+
+    question: Message
+    answer: Message
+    #: The answer with its figures; `None` when it was resumed, or replaced by a command.
+    reply: Reply | None = None
+
+    @property
+    def broke_off(self) -> bool:
+        """Whether there is more to come of the answer: the limit or a person cut it, or nobody knows."""
+        return self.reply is None or self.reply.finish_reason in (None, "length")
 
 
 class Conversation:
@@ -18,7 +41,7 @@ class Conversation:
     def __init__(self, template: ChatRequest, system_prompt: str | None = None) -> None:
         self.template = template
         self.system_prompt = system_prompt
-        self._turns: list[tuple[Message, Message]] = []
+        self._turns: list[Turn] = []
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -30,14 +53,49 @@ class Conversation:
         """How many turns the history has."""
         return len(self._turns)
 
-    def request(self, text: str, *, skipping: int = 0) -> ChatRequest:
-        """Return the request of a turn that says `text`, without the `skipping` oldest turns."""
-        messages = self._messages(self._turns[skipping:])
-        return self.template.replace(messages=(*messages, Message("user", text)))
+    @property
+    def last(self) -> Turn | None:
+        """The last turn, if there is one."""
+        return self._turns[-1] if self._turns else None
 
-    def record(self, text: str, answer: str) -> None:
-        """Keep a turn: what the user said and the model's words alone."""
-        self._turns.append((Message("user", text), Message("assistant", answer)))
+    # What is sent
+
+    def request(self, text: str, *, skipping: int = 0, replacing: bool = False) -> ChatRequest:
+        """Return the request of a turn that says `text`.
+
+        Args:
+            text: the message.
+            skipping: how many of the oldest turns are left out.
+            replacing: whether the last turn is left out, as this one is to take its place.
+        """
+        turns = self._turns[skipping : len(self._turns) - replacing]
+        return self.template.replace(messages=(*self._messages(turns), Message("user", text)))
+
+    def request_to_go_on(self, *, by_asking: bool = False) -> ChatRequest:
+        """Return the request for more of the last answer.
+
+        Args:
+            by_asking: say so to the model in a message, for servers that cannot write on in an answer.
+        """
+        if by_asking:
+            return self.request(_PLEASE_GO_ON)
+        extra = {**self.template.extra, **_WRITE_ON}
+        return self.template.replace(messages=self.messages, extra=extra)
+
+    # What becomes part of it
+
+    def record(self, text: str, reply: Reply, *, replacing: bool = False) -> None:
+        """Keep a turn, at the end or in place of the last one."""
+        del self._turns[len(self._turns) - replacing :]
+        self._turns.append(Turn(Message("user", text), Message("assistant", reply.content), reply))
+
+    def extend(self, reply: Reply, *, seam: str = "") -> None:
+        """Join more words to the last answer, with `seam` between."""
+        last = self._turns.pop()
+        joined = replace(reply, content=last.answer.content + seam + reply.content)
+        self.record(last.question.content, joined)
+
+    # What is taken back or replaced
 
     def resume(self, messages: Sequence[Message]) -> None:
         """Go on from the messages of an earlier conversation. Its system prompt gives way to one that was given."""
@@ -45,9 +103,26 @@ class Conversation:
         if rest and rest[0].role == "system":
             self.system_prompt = self.system_prompt or rest[0].content
             del rest[0]
-        pairs = zip(rest[::2], rest[1::2], strict=False)
         # Anything else than question and answer in turn would be refused by strict templates.
-        self._turns = [pair for pair in pairs if (pair[0].role, pair[1].role) == ("user", "assistant")]
+        self._turns = [Turn(*pair) for pair in _pairs(rest) if _is_turn(pair)]
+
+    def replace(self, messages: Sequence[Message]) -> None:
+        """Take these messages for what has been said; turns that they leave as they were keep their figures.
+
+        Raises:
+            ValueError: they are not a system prompt, if any, and then question and answer in turn.
+        """
+        rest = list(messages)
+        system = rest.pop(0).content if rest and rest[0].role == "system" else None
+        pairs = list(_pairs(rest))
+        if len(rest) % 2 or not all(_is_turn(pair) for pair in pairs):
+            raise ValueError("a system prompt may come first, then user and assistant must alternate")
+        kept = dict(enumerate(self._turns))
+        self.system_prompt = system or None
+        self._turns = [
+            turn if (turn := kept.get(place)) and (turn.question, turn.answer) == pair else Turn(*pair)
+            for place, pair in enumerate(pairs)
+        ]
 
     def clear(self) -> None:
         """Forget the history."""
@@ -57,6 +132,14 @@ class Conversation:
         """Forget the oldest turns."""
         del self._turns[:turns]
 
-    def _messages(self, turns: list[tuple[Message, Message]]) -> tuple[Message, ...]:
+    def _messages(self, turns: list[Turn]) -> tuple[Message, ...]:
         system = [Message("system", self.system_prompt)] if self.system_prompt else []
-        return (*system, *(message for turn in turns for message in turn))
+        return (*system, *(message for turn in turns for message in (turn.question, turn.answer)))
+
+
+def _pairs(messages: Sequence[Message]) -> Iterable[tuple[Message, Message]]:
+    return zip(messages[::2], messages[1::2], strict=False)
+
+
+def _is_turn(pair: tuple[Message, Message]) -> bool:
+    return (pair[0].role, pair[1].role) == ("user", "assistant")

@@ -15,6 +15,7 @@ KaitoError              1  anything else
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 
 
@@ -27,8 +28,10 @@ class ExitCode(IntEnum):
     NOT_FOUND = 3
     UNREACHABLE = 4
     FORBIDDEN = 5
+    HUNG_UP = 129
     INTERRUPTED = 130
     OUTPUT_CLOSED = 141
+    TERMINATED = 143
 
 
 class KaitoError(Exception):
@@ -142,6 +145,31 @@ class Interrupted(BaseException):
 
     Like `KeyboardInterrupt` not an `Exception`: no handler of errors may swallow it.
     """
+
+
+class Ended(Interrupted):
+    """SIGTERM or SIGHUP: what ran has been stopped as by Ctrl-C, and the process ends.
+
+    Args:
+        number: the signal's.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        #: What a shell reports of a process that the signal ended.
+        self.exit_code = ExitCode(128 + number)
+
+
+class Suspended(BaseException):
+    """Ctrl-Z while somebody waits for a key, who then calls :attr:`stop` and waits anew.
+
+    Args:
+        stop: stops the process; comes back when it goes on.
+    """
+
+    def __init__(self, stop: Callable[[], None]) -> None:
+        super().__init__()
+        self.stop = stop
 
 
 class Abandoned(BaseException):

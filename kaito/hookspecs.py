@@ -80,7 +80,8 @@ class Formatter(Protocol):
     """Draws one answer. Offer the class from :func:`kaito_formatters`; one is made for each answer.
 
     It is fed the stream and returns the text to write. The text it is fed is free of control sequences unless
-    the class says `raw = True`.
+    the class says `raw = True`. One that says `alone = True`, which may be left out, has stdout for itself: what
+    commands show goes to stderr then.
     """
 
     #: What `-o` takes.

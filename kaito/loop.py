@@ -2,7 +2,7 @@
 
 The loop runs while the prompt waits for a key: connections stay alive, tunnels answer their pings. Ctrl-C reaches the
 main thread alone; there the first cancels what runs in the loop and the wait goes on until that has cleaned up, the
-second raises `Abandoned`.
+second raises `Abandoned`. A signal that ends the process does as the first, and never as the second.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from queue import Empty, SimpleQueue
 from types import FrameType, TracebackType
 from typing import Any, Generic, ParamSpec, Self, TypeVar, cast
 
-from kaito.errors import Abandoned, Interrupted
+from kaito.errors import Abandoned, Ended, Interrupted
+from kaito.signals import ENDING
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,16 +66,13 @@ class LoopThread:
 
         Raises:
             Interrupted: Ctrl-C came; the coroutine has been cancelled and has cleaned up.
+            Ended: likewise, by a signal that ends the process.
             Abandoned: Ctrl-C came again while it did.
         """
         call = _Call(self._loop, coroutine, SimpleQueue())
         for _ in self._items(call):
             pass
         return call.result()
-
-    def soon(self, call: Callable[[], object]) -> None:
-        """Have something called in the loop. A signal's handler may do so, too."""
-        self._loop.call_soon_threadsafe(call)
 
     def stream(self, source: AsyncGenerator[T, None]) -> Iterator[T]:
         """Yield what an asynchronous generator yields; it is closed when this generator is.
@@ -130,11 +128,11 @@ class LoopThread:
         """Yield what the call puts into its box, until it is done."""
         with _interrupting(call.cancel) as interrupted:
             while (item := self._next(call.box)) is not _DONE:
-                if not interrupted():
+                if interrupted() is None:
                     yield item
             call.done = True
-            if interrupted():
-                raise Interrupted
+        if reason := interrupted():
+            raise reason
 
     def _next(self, box: SimpleQueue[Any]) -> Any:
         if self._tick is None and _WAKES_BY_ITSELF:
@@ -214,26 +212,37 @@ class _Call(Generic[T]):
 
 
 @contextmanager
-def _interrupting(cancel: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Make Ctrl-C call `cancel` once; yield whether it came. Elsewhere than on the main thread, do nothing."""
-    presses = 0
+def _interrupting(cancel: Callable[[], None]) -> Iterator[Callable[[], Interrupted | None]]:
+    """Make Ctrl-C and the signals that end the process call `cancel` once; yield what tells which of them came.
 
-    def on_sigint(number: int, frame: FrameType | None) -> None:
-        nonlocal presses
-        presses += 1
-        if presses > 1:
-            raise Abandoned
-        cancel()
+    Elsewhere than on the main thread, do nothing.
+    """
+    reason: Interrupted | None = None
+    before: dict[int, Any] = {}
 
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.SIG_IGN:  # as in the background of a script
-        yield lambda: False
-        return
-    signal.signal(signal.SIGINT, on_sigint)
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        nonlocal reason
+        stopping = reason is not None
+        if number == signal.SIGINT:
+            if stopping:
+                raise Abandoned
+            reason = Interrupted()
+        else:
+            try:
+                before[number](number, frame)
+            except Ended as exc:
+                reason = exc  # also in place of a Ctrl-C, after which all would go on
+        if reason is not None and not stopping:
+            cancel()
+
+    if threading.current_thread() is threading.main_thread():
+        # What is ignored stays so, as in the background of a script, and what nobody handles ends the process at once.
+        for number in (signal.SIGINT, *ENDING):
+            if callable(handler := signal.getsignal(number)):
+                before[number] = handler
+                signal.signal(number, on_signal)
     try:
-        yield lambda: presses > 0
+        yield lambda: reason
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -30,6 +30,10 @@ _BUILT_IN = (
     "kaito.backends.api_proxy",
     "kaito.formatters.plain",
     "kaito.formatters.json",
+    "kaito.shell.commands.turns",
+    "kaito.shell.commands.tuning",
+    "kaito.shell.commands.files",
+    "kaito.shell.commands.editing",
 )
 
 

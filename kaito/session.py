@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from msgspec import Struct
 
 from kaito.connect import open_endpoint
 from kaito.conversation import Conversation
-from kaito.errors import Interrupted, WindowError
+from kaito.errors import Interrupted, ModelError, StreamError, UsageError, WindowError
 from kaito.hookspecs import Backend
 from kaito.loop import LoopThread
 from kaito.openai.client import ChatClient
 from kaito.plugins import Offered, Plugins
 from kaito.settings import Settings
-from kaito.types import ChatRequest, Delta, Endpoint, ModelInfo, Reply, Reporter, Waiting
+from kaito.types import ChatRequest, Delta, Endpoint, Message, ModelInfo, Reply, Reporter, Waiting
 
 
 class Connection(Struct, frozen=True, kw_only=True):
@@ -66,6 +66,8 @@ class Session:
     Attributes:
         conversation: the history and what each request is made of.
         model: the model's name for the banner and `status`.
+        models: what the server serves, as it was last asked.
+        trim: whether the oldest turns give way when the window is full.
         reply: the last turn's answer, or what there was of it.
 
     Args:
@@ -88,13 +90,18 @@ class Session:
     ) -> None:
         self.connection = connection
         self.settings = settings
+        self.trim = settings.trim
+        self.models = connection.models
         self.reply: Reply | None = None
+        self._failed: tuple[str, bool] | None = None
         self._unsettled: tuple[ChatRequest, Reply, int] | None = None
+        self._told_of_trimming = False
+        self._writes_on = True
         self._loop = loop
         self._plugins = plugins
         self._reporter = reporter
         self._clock = clock
-        served = connection.models[0].name if connection.models else None
+        served = self.models[0].name if self.models else None
         asked = connection.endpoint.model or settings.target.model or served
         self.model = asked or connection.endpoint.preset or "unknown model"
         template = ChatRequest(
@@ -107,22 +114,99 @@ class Session:
         )
         self.conversation = Conversation(template, settings.system_prompt)
 
-    def ask(self, text: str) -> Iterator[Delta | Waiting]:
+    @property
+    def window(self) -> int | None:
+        """Tokens of the model's window, prompt and answer together; `None` when the server does not tell."""
+        return next((info.window for info in self.models if info.name == self.model), None)
+
+    # Turns
+
+    def ask(self, text: str, *, replacing: bool = False) -> Iterator[Delta | Waiting]:
         """Send a message; yield its answer's pieces, and each wait before they come.
 
         The turn becomes part of the conversation when its answer is complete, or when it is interrupted after its
         first word. :attr:`reply` is what arrived, in every case. Call :meth:`settle` when the answer has been shown.
 
+        Args:
+            text: the message.
+            replacing: whether the turn takes the place of the last one, which stays if this one fails.
+
         Raises:
             KaitoError: the turn failed and is not part of the conversation.
             Interrupted: Ctrl-C stopped the turn.
+        """
+        talk = self.conversation
+
+        def request(skipping: int) -> ChatRequest:
+            return talk.request(text, skipping=skipping, replacing=replacing)
+
+        def keep(reply: Reply) -> None:
+            talk.record(text, reply, replacing=replacing)
+            self._failed = None
+
+        self._failed = (text, replacing)
+        yield from self._turn(request, keep, talk.turns - replacing)
+
+    @property
+    def last_message(self) -> str | None:
+        """What the user said last, answered or not; `None` when there is nothing in the conversation."""
+        if self._failed is not None:
+            return self._failed[0]
+        return self.conversation.last.question.content if self.conversation.last else None
+
+    def retry(self) -> Iterator[Delta | Waiting]:
+        """Send the last message again as :meth:`ask` does: one that failed, else that of the turn it then replaces.
+
+        Raises:
+            UsageError: there is none.
+        """
+        if self.last_message is None:
+            raise UsageError("There is no message to send again")
+        return self.ask(self.last_message, replacing=self._failed is None or self._failed[1])
+
+    def go_on(self) -> Iterator[Delta | Waiting]:
+        """Have the model go on with its last answer, to which what comes is joined; otherwise as :meth:`ask`.
+
+        Raises:
+            UsageError: there is no answer, or it is complete.
+        """
+        talk = self.conversation
+        if talk.last is None or not talk.last.broke_off:
+            raise UsageError("There is no answer that was cut", "/continue goes on with one that met a limit or Ctrl-C")
+        if self._writes_on:
+            try:
+                yield from self._turn(lambda skipping: talk.request_to_go_on(), talk.extend)
+                return
+            except (StreamError, WindowError):
+                raise
+            except ModelError:  # a server, or a chat template, that wants the user to speak last
+                pass
+        before = talk.last.answer.content
+
+        def keep(reply: Reply) -> None:
+            # Asked in so many words, a model begins with a word, and without the blank before it.
+            between_words = before[-1:].isalnum() and reply.content[:1].isalnum()
+            talk.extend(reply, seam=" " if between_words else "")
+
+        yield from self._turn(lambda skipping: talk.request_to_go_on(by_asking=True), keep)
+        self._writes_on = False
+
+    def _turn(
+        self, make: Callable[[int], ChatRequest], keep: Callable[[Reply], None], droppable: int = 0
+    ) -> Iterator[Delta | Waiting]:
+        """Yield the pieces of one turn.
+
+        Args:
+            make: returns the request, without so many of the oldest turns.
+            keep: takes a reply that becomes part of the conversation.
+            droppable: turns that may be left out to fit the window.
         """
         self.reply = None
         gathered = _Gathered(self._clock)
         skipping = 0
         try:
             while True:
-                request = self._plugins.request(self.conversation.request(text, skipping=skipping), self.settings)
+                request = self._plugins.request(make(skipping), self.settings)
                 try:
                     for item in self._loop.stream(self.connection.client.stream(request)):
                         if isinstance(item, Delta):
@@ -130,17 +214,17 @@ class Session:
                         yield item
                     break
                 except WindowError:
-                    if not self.settings.trim or gathered.begun or skipping == self.conversation.turns:
+                    if not self.trim or gathered.begun or skipping >= droppable:
                         raise
                     skipping += 1
         except Interrupted:
             if gathered.content:
-                self.conversation.record(text, "".join(gathered.content))
+                keep(gathered.reply())
             raise
         finally:
             self.reply = gathered.reply()
         self.conversation.drop_oldest(skipping)
-        self.conversation.record(text, self.reply.content)
+        keep(self.reply)
         self._unsettled = (request, self.reply, skipping)
 
     def settle(self) -> None:
@@ -149,10 +233,71 @@ class Session:
             return
         request, reply, dropped = self._unsettled
         self._unsettled = None
-        if dropped:
+        if dropped and not self._told_of_trimming:
+            self._told_of_trimming = True
             turns = "turn was" if dropped == 1 else f"{dropped} turns were"
-            self._reporter.notice(f"The oldest {turns} dropped to fit the model's window (--trim)")
+            self._reporter.notice(
+                f"The oldest {turns} dropped to fit the model's window (--trim); so will others be, as it fills"
+            )
         self._plugins.reply(request, reply, self.settings)
+
+    # What else there is to ask the server
+
+    def list_models(self) -> tuple[ModelInfo, ...]:
+        """Ask the server anew what it serves: adapters come and go.
+
+        Raises:
+            KaitoError: it cannot be reached.
+            Interrupted: Ctrl-C.
+        """
+
+        def waiting(wait: Waiting) -> None:
+            self._reporter.retrying(wait.reason, wait.delay)
+
+        self._reporter.status("asking what the server serves")
+        try:
+            self.models = tuple(self._loop.run(self.connection.client.models(waiting)))
+        finally:
+            self._reporter.status("")
+        return self.models
+
+    def count_tokens(self) -> int | None:
+        """Return the tokens of the conversation by the server's tokenizer; `None` where it has none to ask.
+
+        Raises:
+            Interrupted: Ctrl-C.
+        """
+        template = self.conversation.template
+        return self._loop.run(
+            self.connection.client.count_tokens(template.replace(messages=self.conversation.messages))
+        )
+
+    def use_model(self, name: str) -> None:
+        """Ask this model from now on."""
+        self.model = name
+        self.conversation.template = self.conversation.template.replace(model=name)
+
+    def clear(self) -> None:
+        """Forget the history."""
+        self.conversation.clear()
+        self._failed = None
+        self._told_of_trimming = False
+
+    def replace(self, messages: Sequence[Message]) -> None:
+        """Take these messages for what has been said.
+
+        Raises:
+            ValueError: they are not a system prompt, if any, and then question and answer in turn.
+        """
+        before = self.conversation.messages
+        self.conversation.replace(messages)
+        if _turns(before) != _turns(messages):
+            # A message that failed belongs to what was said before it.
+            self._failed = None
+
+
+def _turns(messages: Sequence[Message]) -> list[Message]:
+    return [message for message in messages if message.role != "system"]
 
 
 class _Gathered:

@@ -32,6 +32,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     stream: bool = True
     #: Whether the oldest turns give way when the window is full.
     trim: bool = False
+    #: Whether the model's reasoning is shown.
+    reasoning: bool = True
+    #: Whether each answer is followed by its figures.
+    stats: bool = False
     #: The formatter's name.
     output: str = "plain"
     color: Literal["auto", "always", "never"] = "auto"

@@ -1,11 +1,10 @@
-"""The last conversation of each terminal, kept between runs in the XDG state folder for `--continue`."""
+"""What is kept between runs in the XDG state folder: the last conversation of each terminal, for `--continue`."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from kaito.errors import KaitoError, NotFoundError, UsageError
+from kaito.files import write_whole
 from kaito.terminal import Terminal
 from kaito.types import Message
 
@@ -59,15 +59,7 @@ class LastConversation:
             del turns[: 2 * max(1, len(turns) // 8)]
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # mkstemp's file is its owner's alone.
-            handle, name = tempfile.mkstemp(dir=self._file.parent)
-            try:
-                with open(handle, "wb") as file:
-                    file.write(encoded)
-                os.replace(name, self._file)
-            finally:
-                with suppress(FileNotFoundError):  # it has taken its place
-                    os.unlink(name)
+            write_whole(self._file, encoded)
         except OSError as exc:
             raise KaitoError(
                 f"Cannot keep the conversation in {self._file.parent}: {exc.strerror}",
@@ -78,6 +70,11 @@ class LastConversation:
         """Remove what was kept."""
         with suppress(OSError):
             self._file.unlink()
+
+
+def history_file(environ: Mapping[str, str]) -> Path | None:
+    """Return where what is typed at a prompt is kept; `None` with `KAITO_HISTORY=off`."""
+    return None if environ.get("KAITO_HISTORY") == "off" else _folder(environ) / "history"
 
 
 def last_conversation(terminal: Terminal, environ: Mapping[str, str]) -> LastConversation | None:

@@ -10,8 +10,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
-from typing import Literal, TextIO
+from contextlib import contextmanager, suppress
+from typing import Any, Literal, TextIO
 
 from kaito.errors import KaitoError, OutputClosed
 from kaito.types import Screen
@@ -25,6 +25,9 @@ _EMOJI = re.compile("^(🤖|💬|🎯|🗑️|👋|❌) ", re.MULTILINE)
 # Windows calls a pipe without a reader an invalid argument.
 _READER_GONE = {errno.EPIPE, errno.EBADF} | ({errno.EINVAL} if sys.platform == "win32" else set())
 _CLEAR_LINE = "\r\x1b[K"
+
+# What `termios.tcgetattr` returns.
+_Modes = list[Any]
 
 
 class Terminal:
@@ -66,6 +69,9 @@ class Terminal:
                 reconfigure(errors="replace")
         for stream in (stdin, stdout, stderr):
             _wait_for(stream)
+        #: Whether somebody waits for a key.
+        self.reading = False
+        self._modes_before = self._modes()
 
     # What goes out
 
@@ -121,22 +127,72 @@ class Terminal:
     @contextmanager
     def hushed(self) -> Iterator[None]:
         """Keep what is typed ahead from the screen while an answer is written; the next prompt shows it."""
-        if not self.in_is_terminal or self.stdin is None or sys.platform == "win32":
+        before = self._modes()
+        if before is None:
             yield
             return
         import termios
 
-        with ExitStack() as stack:
-            # A terminal that has gone is told of elsewhere, where it is read.
-            with suppress(termios.error, ValueError):
-                fd = self.stdin.fileno()
-                before = termios.tcgetattr(fd)
-                input_modes, output_modes, control_modes, local_modes, *rest = before
-                stack.enter_context(suppress(termios.error))
-                stack.callback(termios.tcsetattr, fd, termios.TCSANOW, before)
-                quiet = [input_modes, output_modes, control_modes, local_modes & ~termios.ECHO, *rest]
-                termios.tcsetattr(fd, termios.TCSANOW, quiet)
+        self._set_modes([*before[:3], before[3] & ~termios.ECHO, *before[4:]])
+        try:
             yield
+        finally:
+            self._set_modes(before)
+
+    @contextmanager
+    def waiting_for_a_key(self) -> Iterator[None]:
+        """Have Ctrl-Z raise :class:`~kaito.errors.Suspended` in the block."""
+        self.reading = True
+        try:
+            yield
+        finally:
+            self.reading = False
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Leave the terminal to another program, as it was when ours began, and take it back as it is now."""
+        # Ctrl-Z may come in the middle of writing to stderr, which cannot be done within itself.
+        with self._lock, suppress(RuntimeError):
+            if self._status_shown:
+                self._put(_CLEAR_LINE)
+                self._status_shown = ""
+        modes = self._modes()
+        self._set_modes(self._modes_before)
+        try:
+            yield
+        finally:
+            # An answer goes on in the background, too; who sets a terminal there is stopped.
+            if self._in_foreground():
+                self._set_modes(modes)
+
+    def restore(self) -> None:
+        """Leave the terminal as it was when this process began."""
+        self._set_modes(self._modes_before)
+
+    def _modes(self) -> _Modes | None:
+        if not self.in_is_terminal or self.stdin is None or sys.platform == "win32":
+            return None
+        import termios
+
+        # A terminal that has gone is told of elsewhere, where it is read.
+        with suppress(termios.error, ValueError, OSError):
+            return termios.tcgetattr(self.stdin.fileno())
+        return None
+
+    def _set_modes(self, modes: _Modes | None) -> None:
+        if modes is None or self.stdin is None or sys.platform == "win32":
+            return
+        import termios
+
+        with suppress(termios.error, ValueError, OSError):
+            termios.tcsetattr(self.stdin.fileno(), termios.TCSANOW, modes)
+
+    def _in_foreground(self) -> bool:
+        if self.stdin is None or sys.platform == "win32":
+            return True
+        with suppress(OSError, ValueError):
+            return os.tcgetpgrp(self.stdin.fileno()) == os.getpgrp()
+        return True
 
     # What is being waited for
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from msgspec import Struct
@@ -100,6 +100,8 @@ class ModelInfo(Struct, frozen=True, kw_only=True):
     name: str
     #: The context window in tokens, where the server tells it.
     window: int | None = None
+    #: The model that an adapter belongs to, where the server tells it.
+    parent: str | None = None
 
 
 class Target(Struct, frozen=True, kw_only=True):
@@ -243,12 +245,14 @@ class SlashCommand(Struct, frozen=True, kw_only=True):
     name: str
     #: Called with what follows the name (blanks around it removed) and the shell's commands.
     run: Callable[[str, ShellAPI], None]
-    #: One line for `/help`; the first line of `run`'s docstring when empty.
+    #: One line for `/help`; the first line of `run`'s docstring when empty. All of that is shown by `/help NAME`.
     summary: str = ""
     #: Such as `NAME VALUE`, for `/help`.
     arguments: str = ""
     #: Whether it reads or writes files or starts programs: refused when commands come from a pipe.
     touches_files: bool = False
+    #: Given what is typed of the arguments, returns what they may become when Tab is pressed.
+    complete: Callable[[str, ShellAPI], Iterable[str]] | None = None
 
     def describe(self) -> str:
         """Return the line that `/help` shows."""
@@ -260,10 +264,33 @@ class ShellAPI(Protocol):
 
     @property
     def conversation(self) -> tuple[Message, ...]:
-        """The messages that the next turn would send before its own."""
+        """The messages that the next turn would send before its own: the system prompt, if any, and the turns."""
+
+    @property
+    def last_message(self) -> str | None:
+        """What the user said last, answered or not."""
+
+    @property
+    def reply(self) -> Reply | None:
+        """The answer of the conversation's last turn, with its figures; `None` without one, or when it was resumed."""
+
+    @property
+    def model(self) -> str:
+        """The name of the model that answers."""
+
+    @property
+    def models(self) -> tuple[ModelInfo, ...]:
+        """What the server serves, adapters too; empty when it has no list. As it was when last asked."""
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """What `/set` can change, with the values in the form that it takes."""
+
+    def choices(self, setting: str) -> tuple[str, ...]:
+        """Return the values that a setting can have, where they can be listed."""
 
     def write(self, text: str) -> None:
-        """Write text to stdout. Text from outside is neutralised."""
+        """Show what was asked for: on stdout, unless the formatter keeps that for answers. Control sequences go."""
 
     def notice(self, text: str) -> None:
         """Write a line to stderr. Text from outside is neutralised."""
@@ -274,3 +301,57 @@ class ShellAPI(Protocol):
         Raises:
             KaitoError: the turn failed.
         """
+
+    def edit(self, text: str) -> str:
+        """Have the user edit a text in their own editor; return what they saved, without newlines at its end.
+
+        A command that uses it has `touches_files`.
+
+        Raises:
+            KaitoError: the editor cannot be run, or it failed.
+        """
+
+    def retry(self) -> None:
+        """Send the last message again: one that failed, else that of the last turn, which the new one replaces.
+
+        Raises:
+            KaitoError: there is none, or the turn failed; what was there before then stays.
+        """
+
+    def go_on(self) -> None:
+        """Have the model go on with its last answer, which was cut; what comes is joined to it.
+
+        Raises:
+            KaitoError: it was not cut, or the turn failed.
+        """
+
+    def replace(self, messages: Sequence[Message]) -> None:
+        """Take these messages for what has been said: a system prompt, if any, then question and answer in turn.
+
+        Raises:
+            KaitoError: they are anything else.
+        """
+
+    def set(self, setting: str, value: str | None) -> None:
+        """Change a setting, from the next turn on. `None` is what it was at the start.
+
+        Raises:
+            UsageError: there is no such setting, or the value is not allowed.
+        """
+
+    def use_model(self, name: str) -> None:
+        """Have another model, or an adapter, answer from the next turn on.
+
+        Raises:
+            KaitoError: the server is asked, and does not serve it.
+        """
+
+    def refresh_models(self) -> None:
+        """Ask the server anew what it serves.
+
+        Raises:
+            KaitoError: it cannot be reached.
+        """
+
+    def count_tokens(self) -> int | None:
+        """Have the server count the conversation's tokens; `None` where it cannot be asked."""

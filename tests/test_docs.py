@@ -14,6 +14,8 @@ from kaito.cli import _COMMANDS
 from kaito.errors import ExitCode
 from kaito.plugins import create_plugins
 from kaito.settings import Settings
+from kaito.shell.tuning import _EXTRA, _FIELDS, _USUAL
+from kaito.types import ShellAPI
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -51,6 +53,23 @@ def test_each_command_is_in_the_readme():
     for name in _COMMANDS:
         assert f"kaito {name}" in README
         assert importlib.util.find_spec(f"kaito.cli.{name.replace('-', '_')}") is not None
+
+
+def test_each_slash_command_and_setting_is_in_the_readme():
+    plugins = create_plugins(warn=pytest.fail, allowed="")
+    for name, offered in plugins.slash_commands(Settings()).items():
+        usage = f"/{name} {offered.value.arguments}".rstrip()
+        assert f"`{usage}`" in README
+        assert offered.value.describe()
+        assert len(offered.value.describe()) < 60
+    [settings] = re.findall(r"^The settings are (.+?)\. ", README, re.MULTILINE | re.DOTALL)
+    assert set(re.findall("`([a-z-]+)`", settings)) - {"on", "off"} == {*_FIELDS, *_EXTRA, *_USUAL}
+
+
+def test_all_that_a_slash_command_may_use_is_documented():
+    names = [name for name in vars(ShellAPI) if not name.startswith("_")]
+    table = PLUGINS[PLUGINS.index("kaito.types.ShellAPI") : PLUGINS.index("## Rules")]
+    assert [name for name in names if f"`{name}" not in table] == []
 
 
 def test_each_exit_code_is_in_the_readme():

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TextIO
 
-from kaito import plugin_sources
+from kaito import plugin_sources, values
 from kaito import settings as defaults
 from kaito.cli import flags
 from kaito.cli.backends import choose_backends
@@ -27,8 +27,9 @@ from kaito.cli.parser import Parser
 from kaito.errors import ExitCode, KaitoError, UsageError
 from kaito.shell.entries import WORDS
 from kaito.shell.sources import Script
-from kaito.state import last_conversation, to_continue
+from kaito.state import LastConversation, history_file, last_conversation, to_continue
 from kaito.terminal import Terminal
+from kaito.types import Message
 
 _SUMMARY = (
     "Start a chat with a model that KAITO serves. At a terminal it is a prompt; input from a pipe or a file is a "
@@ -75,7 +76,7 @@ def run(call: Invocation) -> int:
     backends = choose_backends(plugins, settings)
     commands = plugins.slash_commands(settings, WORDS)
     kept = last_conversation(terminal, call.environ)
-    resumed = to_continue(kept) if given.resume else []
+    resumed = _resumed(given, kept)
     message = _message(given, terminal)
     with _script(given, terminal) if message is None else nullcontext() as source:
         # All is known to be sound: only now is anything contacted, or imported for it.
@@ -85,7 +86,7 @@ def run(call: Invocation) -> int:
 
         gc.freeze()
         gc.enable()
-        answers = AnswerWriter(terminal, plugins, formatters[settings.output])
+        answers = AnswerWriter(terminal, plugins, formatters, settings)
         with (
             LoopThread(terminal.tick if terminal.shows_status else None) as loop,
             loop.hold(connect(backends, plugins, settings, terminal)) as connection,
@@ -94,16 +95,19 @@ def run(call: Invocation) -> int:
             session = Session(loop, connection, plugins, settings, terminal)
             session.conversation.resume(resumed)
             if message is not None:
-                answers.show(session, message)
+                answers.show(session, session.ask(message))
                 if given.resume and kept is not None:
                     kept.save(session.conversation.messages)
                 return ExitCode.OK
+            from kaito.shell.history import History
+            from kaito.shell.prompt import Prompt
             from kaito.shell.shell import Shell
-            from kaito.shell.sources import Prompt
+
+            typed = history_file(call.environ)
 
             shell = Shell(
                 session,
-                source or Prompt(terminal),
+                source or Prompt(terminal, History(typed) if typed else None),
                 terminal,
                 plugins,
                 commands,
@@ -132,21 +136,21 @@ def make_parser(call: Invocation) -> Parser:
         "--temperature",
         default=defaults.TEMPERATURE,
         metavar="NUMBER",
-        type=flags.number("--temperature", 0.0, 2.0),
+        type=values.temperature("--temperature"),
         help="Temperature for response generation, 0.0 to 2.0",
     )
     group.add_argument(
         "--max-tokens",
         default=defaults.MAX_TOKENS,
         metavar="COUNT",
-        type=flags.count("--max-tokens"),
+        type=values.count("--max-tokens"),
         help="Maximum tokens in response",
     )
     group.add_argument(
         "--top-p",
         default=defaults.TOP_P,
         metavar="NUMBER",
-        type=flags.number("--top-p", 0.0, 1.0),
+        type=values.share("--top-p"),
         help="Top-p (nucleus sampling) parameter, 0.0 to 1.0",
     )
     group.add_argument(
@@ -158,6 +162,7 @@ def make_parser(call: Invocation) -> Parser:
     group.add_argument(
         "--continue", action="store_true", dest="resume", help="Go on with the last conversation of this terminal"
     )
+    group.add_argument("--load", metavar="FILE", help="Go on with a conversation that /save wrote")
     group.add_argument("--trim", action="store_true", help="Drop the oldest turns when the model's window is full")
     group = parser.add_argument_group("Flags for input and output")
     group.add_argument(
@@ -171,12 +176,29 @@ def make_parser(call: Invocation) -> Parser:
     group.add_argument("--script", metavar="FILE", help="Take messages and commands from a file, one a line")
     group.add_argument("--keep-going", action="store_true", help="Go on with a script after a failure")
     group.add_argument("-o", "--output", default="plain", metavar="FORMAT", help="How answers are shown: plain or json")
+    group.add_argument("--stats", action="store_true", help="After each answer, show its figures on stderr")
+    group.add_argument("--no-reasoning", action="store_true", help="Hide what the model thinks before it answers")
     group.add_argument("--no-stream", action="store_true", help="Ask for each answer as a whole")
     add_endpoint_flags(parser)
     add_shared_flags(parser)
     call.plugins.load(plugin_sources.named(parser.given("--plugin", call.arguments)))
     add_plugin_flags(parser, call.plugins, "chat")
     return parser
+
+
+def _resumed(given: argparse.Namespace, kept: LastConversation | None) -> list[Message]:
+    """Return the messages of the conversation that goes on."""
+    if given.load is None:
+        return to_continue(kept) if given.resume else []
+    if given.resume:
+        raise UsageError("--load: does not go with --continue")
+    from kaito.shell.filenames import path_of
+    from kaito.shell.transcripts import read_conversation
+
+    try:
+        return read_conversation(path_of("--load", given.load))
+    except KaitoError as exc:
+        raise UsageError(f"--load: {exc.message}", *exc.hints) from None
 
 
 def _message(given: argparse.Namespace, terminal: Terminal) -> str | None:

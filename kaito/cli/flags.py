@@ -1,51 +1,20 @@
-"""The values of flags: read, checked, and refused with the flag's name, the value and what is allowed."""
+"""The values of flags alone: read, checked, and refused with the flag's name, the value and what is allowed."""
 
 from __future__ import annotations
 
 import ipaddress
-import math
 import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from kaito.errors import UsageError
+from kaito.values import refused
 
 # A label by RFC 1123: Kubernetes wants one for a namespace, KAITO for a workspace.
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
-
-
-def _refuse(flag: str, value: str, allowed: str) -> UsageError:
-    return UsageError(f"{flag}: '{value}' is not {allowed}")
-
-
-def number(flag: str, low: float, high: float) -> Callable[[str], float]:
-    """Return a reader of numbers from `low` to `high`."""
-
-    def read(value: str) -> float:
-        try:
-            read = float(value)
-        except ValueError:
-            read = math.nan
-        # NaN compares false, infinity is over any limit.
-        if not low <= read <= high or not value.isascii() or "_" in value:
-            raise _refuse(flag, value, f"a number from {low} to {high}")
-        return read
-
-    return read
-
-
-def count(flag: str) -> Callable[[str], int]:
-    """Return a reader of whole numbers from 1 on."""
-
-    def read(value: str) -> int:
-        if not re.fullmatch(r"\+?[0-9]{1,10}", value) or not 1 <= int(value) < 2**31:
-            raise _refuse(flag, value, "a whole number from 1 to 2147483647")
-        return int(value)
-
-    return read
 
 
 def duration(flag: str, *, zero: bool = False) -> Callable[[str], float]:
@@ -60,7 +29,7 @@ def duration(flag: str, *, zero: bool = False) -> Callable[[str], float]:
         else:
             seconds = -1.0
         if not (0 if zero else 0.001) <= seconds <= 86400:
-            raise _refuse(flag, value, f"a duration from {'0' if zero else '1ms'} to 24h, such as 10s or 1m30s")
+            raise refused(flag, value, f"a duration from {'0' if zero else '1ms'} to 24h, such as 10s or 1m30s")
         return seconds
 
     return read
@@ -71,7 +40,7 @@ def port(flag: str) -> Callable[[str], int]:
 
     def read(value: str) -> int:
         if not re.fullmatch("[0-9]{1,5}", value) or int(value) > 65535:
-            raise _refuse(flag, value, "a port from 0 to 65535")
+            raise refused(flag, value, "a port from 0 to 65535")
         return int(value)
 
     return read
@@ -86,7 +55,7 @@ def address(flag: str) -> Callable[[str], str]:
         try:
             return str(ipaddress.ip_address(value))
         except ValueError:
-            raise _refuse(flag, value, "an IP address of this machine, such as 127.0.0.1 or 0.0.0.0") from None
+            raise refused(flag, value, "an IP address of this machine, such as 127.0.0.1 or 0.0.0.0") from None
 
     return read
 
@@ -94,7 +63,7 @@ def address(flag: str) -> Callable[[str], str]:
 def namespace(value: str) -> str:
     """Read a namespace's name."""
     if not _LABEL.fullmatch(value) or len(value) > 63:
-        raise _refuse("--namespace", value, _NAME_RULE)
+        raise refused("--namespace", value, _NAME_RULE)
     return value
 
 
@@ -102,7 +71,7 @@ def workspace(value: str) -> str:
     """Read a workspace's name, or `inferenceset/NAME`."""
     name = value.removeprefix("inferenceset/")
     if not _LABEL.fullmatch(name) or len(name) > 63:
-        raise _refuse("--workspace-name", value, _NAME_RULE)
+        raise refused("--workspace-name", value, _NAME_RULE)
     return value
 
 
@@ -121,7 +90,7 @@ def url(flag: str) -> Callable[[str], str]:
             )
         if not _URL.fullmatch(value) or not _is_url(value):
             shown = value.partition("?")[0]
-            raise _refuse(flag, shown, "an http:// or https:// URL such as http://localhost:8080")
+            raise refused(flag, shown, "an http:// or https:// URL such as http://localhost:8080")
         return value
 
     return read

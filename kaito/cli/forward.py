@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import signal
 
 from kaito import plugin_sources
 from kaito.cli import flags
@@ -54,8 +53,6 @@ def run(call: Invocation) -> int:
     terminal.color = given.color
     settings = settings_from(given, call.environ)
     choose_backends(plugins, settings)
-    import asyncio
-
     from kaito.forward.service import serve
     from kaito.loop import LoopThread
 
@@ -66,10 +63,7 @@ def run(call: Invocation) -> int:
 
     gc.freeze()
     gc.enable()
-    stop = asyncio.Event()
     with LoopThread(terminal.tick if terminal.shows_status else None) as loop:
-        # Who asks it to end, as a service manager does, is obeyed, and has nothing cut off by the process' death.
-        signal.signal(signal.SIGTERM, lambda *_: loop.soon(stop.set))
         loop.run(
             serve(
                 lambda asked: choose_backends(plugins, asked),
@@ -79,7 +73,6 @@ def run(call: Invocation) -> int:
                 address=given.address,
                 port=given.port,
                 ready=ready,
-                stop=stop,
             )
         )
     return ExitCode.OK

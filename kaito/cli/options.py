@@ -190,6 +190,7 @@ def settings_from(given: argparse.Namespace, environ: Mapping[str, str]) -> Sett
             "target": target_from(given),
             "system_prompt": flag.get("system_prompt") or None,
             "stream": not flag.get("no_stream"),
+            "reasoning": not flag.get("no_reasoning"),
             "headers": tuple(pair for pairs in flag.get("header", ()) for pair in pairs),
             "api_key": _api_key(flag.get("api_key_file"), environ),
             "options": {

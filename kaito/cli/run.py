@@ -8,9 +8,10 @@ import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
+from kaito import signals
 from kaito.cli.invocation import Invocation
 from kaito.cli.options import GLOBAL_VALUE_FLAGS
-from kaito.errors import Abandoned, ExitCode, Interrupted, KaitoError, OutputClosed, PluginError, UsageError
+from kaito.errors import Abandoned, Ended, ExitCode, Interrupted, KaitoError, OutputClosed, PluginError, UsageError
 from kaito.plugins import create_plugins
 from kaito.terminal import Terminal
 
@@ -25,13 +26,14 @@ def run(program: str, arguments: Sequence[str], commands: Sequence[str]) -> int:
     """
     terminal = Terminal(sys.stdin, sys.stdout, sys.stderr, os.environ)
     try:
-        name, rest = _subcommand(program, arguments, commands)
-        plugins = create_plugins(warn=terminal.notice, allowed=os.environ.get("KAITO_PLUGINS"))
-        command = import_module(f"kaito.cli.{name.replace('-', '_')}")
-        call = Invocation(
-            command=f"{program} {name}", arguments=rest, terminal=terminal, plugins=plugins, environ=os.environ
-        )
-        return int(command.run(call))
+        with signals.handled(terminal):
+            name, rest = _subcommand(program, arguments, commands)
+            plugins = create_plugins(warn=terminal.notice, allowed=os.environ.get("KAITO_PLUGINS"))
+            command = import_module(f"kaito.cli.{name.replace('-', '_')}")
+            call = Invocation(
+                command=f"{program} {name}", arguments=rest, terminal=terminal, plugins=plugins, environ=os.environ
+            )
+            return int(command.run(call))
     except OutputClosed as exc:
         return exc.exit_code
     except KaitoError as exc:
@@ -39,6 +41,9 @@ def run(program: str, arguments: Sequence[str], commands: Sequence[str]) -> int:
         terminal.error(exc)
         if isinstance(exc, PluginError):
             _explain(terminal, arguments, exc)
+        return exc.exit_code
+    except Ended as exc:
+        terminal.clear_status()
         return exc.exit_code
     except (Interrupted, KeyboardInterrupt):
         terminal.clear_status()

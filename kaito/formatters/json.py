@@ -23,6 +23,8 @@ class Json:
     name = "json"
     #: JSON's own escapes make any text harmless, and it stays whole.
     raw = True
+    #: What reads it understands nothing else.
+    alone = True
 
     def __init__(self, screen: Screen) -> None:
         self._ascii = not screen.unicode

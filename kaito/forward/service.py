@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import logging
 from collections import Counter
@@ -11,7 +10,6 @@ from ipaddress import ip_address
 
 from aiohttp import web
 
-from kaito.cluster.together import ended
 from kaito.errors import KaitoError, UsageError
 from kaito.forward.relay import Relay
 from kaito.forward.ways import Way, Ways
@@ -38,9 +36,8 @@ async def serve(
     address: str,
     port: int,
     ready: Callable[[list[str], str, str], None],
-    stop: asyncio.Event,
 ) -> None:
-    """Serve a local port until it shall stop.
+    """Serve a local port until this is cancelled.
 
     Args:
         backends: returns the backends to ask for a target.
@@ -50,7 +47,6 @@ async def serve(
         address: to listen on.
         port: to listen on; 0 for any that is free.
         ready: called once it listens, with the URLs, what they lead to, and the backend's name.
-        stop: set when it shall stop.
 
     Raises:
         UsageError: the port is not to be had.
@@ -71,14 +67,7 @@ async def serve(
             urls = [f"http://{_quoted(bound[0])}:{bound[1]}" for bound in runner.addresses]
             target = settings.target
             ready(urls, f"{target.kind} {target.workspace}" if target.workspace else "the endpoint", ways.backend)
-            lasting, stopping = asyncio.create_task(ways.lasting()), asyncio.create_task(stop.wait())
-            try:
-                await asyncio.wait([lasting, stopping], return_when=asyncio.FIRST_COMPLETED)
-                if lasting.done():
-                    lasting.result()
-            finally:
-                await ended(lasting)
-                await ended(stopping)
+            await ways.lasting()
         finally:
             await runner.cleanup()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
@@ -157,8 +157,8 @@ class ChatClient:
             response = await self._session.request(
                 method,
                 url,
-                # aiohttp wants a long body as a file.
-                data=io.BytesIO(body) if body is not None else None,
+                # aiohttp wants a long body as a file; a short one costs less as it is.
+                data=io.BytesIO(body) if body is not None and len(body) > _LONG else body,
                 headers=_JSON if body is not None else None,
                 allow_redirects=False,
                 proxy=self._proxy,
@@ -227,6 +227,8 @@ class ChatClient:
 
 
 _JSON = {"Content-Type": "application/json"}
+#: Bytes of a request's body from which on it is handed over as a file.
+_LONG = 256 * 1024
 #: What a request for the model list tells of the turns to come.
 _TELLING = (Kind.UNAUTHORIZED, Kind.BUSY, Kind.REDIRECT)
 
@@ -245,10 +247,19 @@ def _listed(body: bytes) -> list[ModelInfo] | None:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
     models = []
+    windows = {str(model.get("id")): _told_window(model) for model in listed.data}
     for model in listed.data:
-        name, window, meta = model.get("id"), model.get("max_model_len"), model.get("meta")
-        if window is None and isinstance(meta, dict):
-            window = meta.get("n_ctx")  # llama.cpp tells it here
+        name, parent = model.get("id"), model.get("parent")
         if isinstance(name, str) and name:
-            models.append(ModelInfo(name=name, window=window if isinstance(window, int) else None))
+            parent = parent if isinstance(parent, str) and parent != name else None
+            # An adapter has the window of its model.
+            window = windows[name] or (windows.get(parent) if parent else None)
+            models.append(ModelInfo(name=name, window=window, parent=parent))
     return models
+
+
+def _told_window(model: Mapping[str, Any]) -> int | None:
+    window, meta = model.get("max_model_len"), model.get("meta")
+    if window is None and isinstance(meta, dict):
+        window = meta.get("n_ctx")  # llama.cpp tells it here
+    return window if isinstance(window, int) else None

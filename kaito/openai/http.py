@@ -8,10 +8,14 @@ import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import SimpleNamespace
+from typing import Any
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
 from msgspec import Struct
 from multidict import CIMultiDict
 from yarl import URL
@@ -65,8 +69,10 @@ def open_session(endpoint: Endpoint, settings: Settings, *, bare: bool = False) 
     # A tunnel limits its own dialling, and before that may wait for a new pod, which takes longer.
     connect = None if endpoint.tunnelled else settings.connect_timeout
     timeout = aiohttp.ClientTimeout(total=None, connect=connect, sock_read=settings.idle_timeout)
-    tracing = aiohttp.TraceConfig()
-    tracing.on_connection_reuseconn.append(_note_reuse)
+    tracing = []
+    if endpoint.connector is not None:
+        tracing.append(aiohttp.TraceConfig())
+        tracing[0].on_connection_reuseconn.append(_note_reuse)
     return aiohttp.ClientSession(
         connector=endpoint.connector() if endpoint.connector else _connector(endpoint, settings),
         headers=headers,
@@ -75,7 +81,7 @@ def open_session(endpoint: Endpoint, settings: Settings, *, bare: bool = False) 
         cookie_jar=aiohttp.DummyCookieJar(),
         # aiohttp's reading of the environment would send netrc's passwords; see `proxy_of`.
         trust_env=False,
-        trace_configs=[tracing],
+        trace_configs=tracing,
         middlewares=endpoint.middlewares,
     )
 
@@ -88,7 +94,30 @@ async def _note_reuse(
 
 def _connector(endpoint: Endpoint, settings: Settings) -> aiohttp.BaseConnector:
     resolver = _Elsewhere(endpoint.addresses) if endpoint.addresses else None
-    return aiohttp.TCPConnector(ssl=_tls(endpoint, settings), resolver=resolver)
+    return _Connector(ssl=_tls(endpoint, settings), resolver=resolver)
+
+
+#: The request that a connection is asked for.
+_asking: ContextVar[Trace | None] = ContextVar("_asking", default=None)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Notes which requests go over a connection that served before: tracing, at a tenth of its price."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._served: WeakSet[object] = WeakSet()
+
+    async def connect(self, *arguments: Any, **more: Any) -> Connection:
+        """Return a connection from the pool, or a new one."""
+        connection = await super().connect(*arguments, **more)
+        trace = _asking.get()
+        if connection.protocol in self._served:
+            if trace is not None:
+                trace.kept = True
+        else:
+            self._served.add(connection.protocol)
+        return connection
 
 
 class _Elsewhere(AbstractResolver):
@@ -151,6 +180,7 @@ def translated(endpoint: Endpoint, settings: Settings, trace: Trace) -> Iterator
         LostError: the connection was refused or closed, which may be worth another try.
         ConnectError: any other failure to get there.
     """
+    asking = _asking.set(trace)
     # aiohttp's errors inherit from each other and from OSError: the most specific comes first.
     try:
         yield
@@ -191,6 +221,8 @@ def translated(endpoint: Endpoint, settings: Settings, trace: Trace) -> Iterator
         raise LostError(Lost.CLOSED, told, trace) from None
     except (aiohttp.ClientResponseError, aiohttp.InvalidURL) as exc:
         raise ConnectError(endpoint.shown_url, f"What answers there does not speak HTTP: {_reason(exc)}") from None
+    finally:
+        _asking.reset(asking)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -10,8 +11,10 @@ from kaito.errors import Interrupted, KaitoError, OutputClosed, PluginError
 from kaito.formatters.plain import Plain
 from kaito.plugins import Offered, Plugins
 from kaito.session import Session
+from kaito.settings import Settings
+from kaito.shell.figures import figures
 from kaito.terminal import Terminal
-from kaito.types import Delta, Reply
+from kaito.types import Delta, Reply, Screen, Waiting
 from kaito.untrusted import Neutraliser, neutral
 
 if TYPE_CHECKING:
@@ -19,54 +22,113 @@ if TYPE_CHECKING:
 
 
 class AnswerWriter:
-    """Draws answers with one formatter.
+    """Draws answers with one formatter at a time.
+
+    Attributes:
+        stats: whether each complete answer is followed by its figures.
+        reasoning: whether the model's reasoning is shown.
 
     Args:
         terminal: where they go.
         plugins: isolate the formatter.
-        offered: the formatter's class and whose it is.
+        formatters: all that there are, by name.
+        settings: which one draws, and what is shown.
     """
 
-    def __init__(self, terminal: Terminal, plugins: Plugins, offered: Offered[type[Formatter]]) -> None:
+    def __init__(
+        self,
+        terminal: Terminal,
+        plugins: Plugins,
+        formatters: Mapping[str, Offered[type[Formatter]]],
+        settings: Settings,
+    ) -> None:
+        self.stats = settings.stats
+        self.reasoning = settings.reasoning
         self._terminal = terminal
         self._plugins = plugins
-        self._offered = offered
+        self._formatters = formatters
+        self._screen = terminal.screen()
+        self.format = settings.output
 
-    def show(self, session: Session, text: str) -> None:
-        """Send a message and show its answer.
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The names of the formatters."""
+        return tuple(sorted(self._formatters))
+
+    @property
+    def format(self) -> str:
+        """The name of the formatter that draws the next answer."""
+        return self._format
+
+    @format.setter
+    def format(self, name: str) -> None:
+        self._format = name
+        self._offered = self._formatters[name]
+
+    @property
+    def alone(self) -> bool:
+        """Whether only answers may stand on stdout, as something reads them that understands nothing else."""
+        return bool(getattr(self._offered.value, "alone", False))
+
+    def show(self, session: Session, pieces: Iterable[Delta | Waiting]) -> None:
+        """Show the answer of one turn.
+
+        Args:
+            session: whose turn it is.
+            pieces: what :meth:`Session.ask` or one of its like yields.
 
         Raises:
             KaitoError: the turn failed; what had arrived is shown.
             Interrupted: likewise, by Ctrl-C.
         """
-        drawing = _Drawing(self._terminal, self._plugins, self._offered)
-        self._terminal.status("waiting for the model")
+        terminal = self._terminal
+        drawing = _Drawing(terminal, self._screen, self._plugins, self._offered)
+        terminal.status("waiting for the model")
+        thinking = False
         try:
-            for item in session.ask(text):
+            for item in pieces:
                 if isinstance(item, Delta):
+                    if item.reasoning:
+                        if not self.reasoning:
+                            item = replace(item, reasoning="")
+                        if not thinking:
+                            # Seen only while nothing of the answer is: writing takes it away.
+                            terminal.status("thinking")
+                            thinking = True
                     drawing.add(item)
                 else:
-                    self._terminal.retrying(item.reason, item.delay)
+                    terminal.retrying(item.reason, item.delay)
         except OutputClosed:
             raise
         except (KaitoError, Interrupted):
-            self._terminal.clear_status()
-            drawing.end(session.reply)
+            terminal.clear_status()
+            drawing.end(self._shown(session.reply))
             raise
-        self._terminal.clear_status()
-        drawing.end(session.reply)
+        terminal.clear_status()
+        drawing.end(self._shown(session.reply))
         session.settle()
-        if session.reply is not None and session.reply.finish_reason == "length":
-            tokens = session.reply.usage.completion_tokens if session.reply.usage else 0
+        if session.reply is not None:
+            self._comment(session, session.reply)
+
+    def _shown(self, reply: Reply | None) -> Reply | None:
+        return reply if reply is None or self.reasoning or not reply.reasoning else replace(reply, reasoning="")
+
+    def _comment(self, session: Session, reply: Reply) -> None:
+        """Say on stderr what there is to say about a complete answer."""
+        if reply.finish_reason == "length":
+            tokens = reply.usage.completion_tokens if reply.usage else 0
             after = f" after {tokens} token{'s' * (tokens != 1)}" if tokens else ""
             self._terminal.note(f"(cut by the limit{after}: --max-tokens)", dim=True)
+        if self.stats and (line := figures(reply, session.window, streamed=session.conversation.template.stream)):
+            self._terminal.note(f"({line})", dim=True)
 
 
 class _Drawing:
     """One answer on its way to the screen. When its formatter fails, the plain one shows the answer anew."""
 
-    def __init__(self, terminal: Terminal, plugins: Plugins, offered: Offered[type[Formatter]]) -> None:
+    def __init__(self, terminal: Terminal, screen: Screen, plugins: Plugins, offered: Offered[type[Formatter]]) -> None:
         self._terminal = terminal
+        self._screen = screen
         self._plugins = plugins
         self._owner = offered.plugin
         self._raw = getattr(offered.value, "raw", False)
@@ -77,7 +139,7 @@ class _Drawing:
         self._formatter: Formatter
         try:
             with plugins.guarding(self._owner, "making a formatter"):
-                self._formatter = offered.value(terminal.screen())
+                self._formatter = offered.value(screen)
         except PluginError as exc:
             self._replace(exc)
 
@@ -113,7 +175,7 @@ class _Drawing:
 
     def _replace(self, exc: PluginError) -> str:
         self._terminal.error(exc)
-        self._formatter = Plain(self._terminal.screen())
+        self._formatter = Plain(self._screen)
         again = "".join(
             self._formatter.feed(Delta(content=neutral(delta.content), reasoning=neutral(delta.reasoning)))
             for delta in self._fed

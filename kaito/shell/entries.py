@@ -49,6 +49,21 @@ def classify(line: str) -> Entry:
     return Entry(Kind.MESSAGE, line)
 
 
+def begin(line: str) -> Entry | Block:
+    """Return what a line means, or a paste of several; or the block that it opens, which it may also close."""
+    first, *pasted = line.split("\n")
+    # A paste arrives as one line with breaks in it, and is a message whatever it holds.
+    paste = Entry(Kind.MESSAGE, line)
+    if not Block.opens(line):
+        return paste if pasted else classify(line)
+    block = Block(first)
+    for more in pasted:
+        if block.closed:
+            return paste
+        block.add(more)
+    return block
+
+
 class Block:
     """A message of several lines between two marks: one opens a line, the other closes one.
 
@@ -78,6 +93,7 @@ class Block:
             self._lines.append(rest)
 
     @property
-    def text(self) -> str:
-        """The message."""
-        return "\n".join(self._lines)
+    def entry(self) -> Entry:
+        """The message, once it is closed; nothing, if there are only blanks in it."""
+        text = "\n".join(self._lines)
+        return Entry(Kind.MESSAGE if text.strip() else Kind.NOTHING, text)

@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import cmd
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping
 
-from kaito.errors import ExitCode, Interrupted, KaitoError, OutputClosed, UsageError
+from kaito.errors import Ended, ExitCode, Interrupted, KaitoError, OutputClosed, UsageError
 from kaito.plugins import Offered, Plugins
 from kaito.session import Session
+from kaito.shell import status
 from kaito.shell.answer import AnswerWriter
-from kaito.shell.entries import Kind, classify
+from kaito.shell.api import Api
+from kaito.shell.entries import WORDS, Entry, Kind, classify
+from kaito.shell.help import DOCUMENTED, Help
 from kaito.shell.sources import Source
+from kaito.shell.tab import Tab
+from kaito.shell.talk import Talk
+from kaito.shell.tuning import Tuning
 from kaito.state import LastConversation
 from kaito.terminal import Terminal
-from kaito.types import Message, SlashCommand
+from kaito.types import SlashCommand
 from kaito.untrusted import neutral, one_line
-
-_HELP = """\
-Available commands:
-  quit/exit - Exit chat session
-  clear     - Clear conversation history{two_blanks}
-  help      - Show this help
-  status    - Show current configuration
-""".format(two_blanks="  ")  # documented so; editors strip blanks at a line's end
-
-_MORE_HELP = """\
-Anything else is a message. Put several lines between \""" and \""", or paste
-them. To send a line that begins with '/', write '//'.
-
-Commands:
-"""
 
 
 class Shell(cmd.Cmd):
@@ -41,13 +31,14 @@ class Shell(cmd.Cmd):
 
     Attributes:
         exit_code: of the first failure in a script; `OK` otherwise.
+        commands: the slash commands by name, with the plugins that offer them.
 
     Args:
         session: answers.
         source: where entries come from.
         terminal: where everything is shown.
         plugins: isolate slash commands.
-        commands: the plugins' slash commands.
+        commands: the slash commands.
         answers: draws the answers.
         kept: where the conversation is kept between runs; `None` keeps it nowhere.
         interactive: a person sits at the prompt. Otherwise the first failure ends the run.
@@ -70,14 +61,27 @@ class Shell(cmd.Cmd):
     ) -> None:
         super().__init__()
         self.exit_code = ExitCode.OK
+        tuning = Tuning(session, answers)
+        talk = Talk(session, terminal, answers, tuning, kept=kept, interactive=interactive)
+        self.commands = commands
+        #: What slash commands are given.
+        self.api = Api(talk, terminal, answers, tuning, source)
+        #: The words with a slash, which then may say more; none of them is a plugin's to have.
+        self._words: dict[str, Callable[[str], bool | None]] = {
+            **{word: getattr(self, f"do_{word}") for word in sorted(WORDS)},
+            "help": self._help,
+            "status": self._status,
+        }
+        self._help_texts = Help(self._words, commands)
+        source.complete = Tab(self._words, commands, plugins, self.api)
+        self._talk = talk
+        self._tuning = tuning
         self._session = session
         self._source = source
         self._terminal = terminal
         self._plugins = plugins
-        self._commands = commands
         self._answers = answers
         self._interactive = interactive
-        self._kept = kept
         self._keep_going = keep_going
         self._verbose = verbose
 
@@ -88,6 +92,7 @@ class Shell(cmd.Cmd):
 
         Raises:
             Interrupted: Ctrl-C, in a script.
+            Ended: a signal that ends the process.
             OutputClosed: nobody reads stdout any more.
         """
         self.preloop()
@@ -122,17 +127,14 @@ class Shell(cmd.Cmd):
             entry = self._source.read()
             if entry.kind is Kind.NOTHING:
                 return False
-            if entry.kind is Kind.MESSAGE:
-                self.say(entry.text)
-            else:
-                stop = self.onecmd(f"/{entry.text} {entry.arguments}" if entry.kind is Kind.SLASH else entry.text)
+            stop = self._do(entry)
         except (EOFError, OutputClosed):
             raise
         except KaitoError as exc:
             self._fail(exc)
             stop = not self._interactive and not self._keep_going
-        except Interrupted:
-            if not self._interactive:
+        except Interrupted as exc:
+            if not self._interactive or isinstance(exc, Ended):
                 raise
         except Exception as exc:
             self._fail(KaitoError(f"This is a bug in kaito: {type(exc).__name__}: {exc}", "Please report it"))
@@ -158,15 +160,17 @@ class Shell(cmd.Cmd):
         Raises:
             KaitoError: it failed.
         """
-        entry = classify(line)
+        return self._do(classify(line))
+
+    def _do(self, entry: Entry) -> bool:
         match entry.kind:
+            case Kind.MESSAGE:
+                self.say(entry.text)
             case Kind.WORD:
                 method = getattr(self, f"do_{entry.text}")
                 return bool(method(""))
             case Kind.SLASH:
                 return self._slash(entry.text, entry.arguments)
-            case Kind.MESSAGE:
-                self.say(entry.text)
         return False
 
     def say(self, text: str) -> None:
@@ -175,38 +179,19 @@ class Shell(cmd.Cmd):
         Raises:
             KaitoError: the turn failed.
         """
-        with self._terminal.hushed() if self._interactive else nullcontext():
-            self._answers.show(self._session, text)
-        self._keep()
-
-    def _keep(self) -> None:
-        """Keep the conversation for `--continue`; tell once if that cannot be done."""
-        if self._kept is not None:
-            try:
-                self._kept.save(self._session.conversation.messages)
-            except KaitoError as exc:
-                self._kept = None
-                self._terminal.error(exc)
+        self._talk.ask(text)
 
     def _slash(self, name: str, arguments: str) -> bool:
-        if method := getattr(self, f"slash_{name}", None) or (getattr(self, f"do_{name}", None)):
-            return bool(method(arguments))
-        offered = self._commands.get(name)
+        if word := self._words.get(name):
+            return bool(word(arguments))
+        offered = self.commands.get(name)
         if offered is None:
-            from difflib import get_close_matches
-
-            known = [*self._own_commands(), *self._commands]
-            near = get_close_matches(name, known, n=1)
-            hint = f"Did you mean /{near[0]}?" if near else "See /help"
-            raise UsageError(f"Unknown command '/{name}'", hint, f"To send it as a message, write //{name}")
+            raise self._help_texts.unknown(name, f"To send it as a message, write //{name}")
         if offered.value.touches_files and not self._source.trusted:
             raise UsageError(f"/{name} works at a prompt and in --script FILE, not from a pipe")
         with self._plugins.guarding(offered.plugin, f"/{name}"):
-            offered.value.run(arguments, self)
+            offered.value.run(arguments, self.api)
         return False
-
-    def _own_commands(self) -> list[str]:
-        return [name.removeprefix("do_") for name in self.get_names() if name.startswith("do_")]
 
     # The documented words
 
@@ -220,9 +205,7 @@ class Shell(cmd.Cmd):
 
     def do_clear(self, argument: str) -> None:
         """Clear the conversation history; the system prompt stays"""
-        self._session.conversation.clear()
-        if self._kept is not None:
-            self._kept.forget()
+        self._talk.clear()
         word = "🗑️ Conversation history cleared"
         if self._interactive:
             self._terminal.aside(f"{word}\n")
@@ -231,70 +214,30 @@ class Shell(cmd.Cmd):
 
     def do_help(self, argument: str) -> None:
         """Show the commands"""
-        self._terminal.write(_HELP)
+        self._show(DOCUMENTED)
         if self._interactive:
             self._terminal.note("(/help tells more)", dim=True)
 
     def do_status(self, argument: str) -> None:
         """Show the configuration"""
-        session = self._session
-        template = session.conversation.template
-        self._terminal.write(
-            "Configuration:\n"
-            f"  Workspace: {one_line(session.connection.endpoint.label)}\n"
-            f"  Model: {one_line(session.model)}\n"
-            f"  Temperature: {template.temperature}\n"
-            f"  Max tokens: {template.max_tokens}\n"
-            f"  Top-p: {template.top_p}\n"
-            f"  System prompt: {neutral(session.conversation.system_prompt or '(none)')}\n"
-        )
+        self._show(status.configuration(self._session))
 
     # What the slash says beyond the words
 
-    def slash_help(self, argument: str) -> None:
-        """Show all commands, the plugins' too"""
-        rows = [(f"/{name}", getattr(self, f"do_{name}").__doc__) for name in self._own_commands()]
-        rows += [
-            (f"/{name} {offered.value.arguments}".rstrip(), one_line(offered.value.describe()))
-            for name, offered in sorted(self._commands.items())
-        ]
-        width = max(len(name) for name, _ in rows)
-        self._terminal.write(_MORE_HELP + "".join(f"  {name:<{width}}  {summary}\n" for name, summary in rows))
+    def _help(self, argument: str) -> None:
+        """Show all commands, the plugins' too, or more about one"""
+        self._show(self._help_texts.about(argument) if argument else self._help_texts.overview())
 
-    def slash_status(self, argument: str) -> None:
-        """Show the configuration, the endpoint and the tokens of the last turn"""
-        self.do_status("")
-        session = self._session
-        endpoint, reply = session.connection.endpoint, session.reply
-        window = next((info.window for info in session.connection.models if info.name == session.model), None)
-        lines = [
-            f"Endpoint: {one_line(endpoint.shown_url)}",
-            f"Backend: {session.connection.backend}",
-            *([f"Answered by: {one_line(endpoint.via())}"] if endpoint.via else []),
-            f"Window: {f'{window} tokens' if window else 'not told by the server'}",
-            f"Turns: {session.conversation.turns}",
-        ]
-        if reply is not None and reply.usage is not None:
-            lines.append(f"Last turn: {reply.usage.prompt_tokens} + {reply.usage.completion_tokens} tokens")
-        self._terminal.write("".join(f"  {line}\n" for line in lines))
+    def _status(self, argument: str) -> None:
+        """Show the configuration, the endpoint and the tokens
 
-    # What plugins' commands may use (`ShellAPI`)
+        Tokens are those of the last turn, as the server counted them. Settings that are not shown are what they usually
+        are; /set shows all.
+        """
+        self._show(status.configuration(self._session) + status.details(self._session, self._tuning.notable))
 
-    @property
-    def conversation(self) -> tuple[Message, ...]:
-        """The messages that the next turn would send before its own."""
-        return self._session.conversation.messages
-
-    def write(self, text: str) -> None:
-        """Write text to stdout."""
-        self._terminal.write(neutral(text))
-
-    def notice(self, text: str) -> None:
-        """Write a line to stderr."""
-        self._terminal.note(text)
-
-    def ask(self, text: str) -> None:
-        """Send a message and show its answer."""
-        if not text.strip():
-            raise UsageError("There is no message to send")
-        self.say(text)
+    def _show(self, text: str) -> None:
+        if self._answers.alone:
+            self._terminal.note(text.removesuffix("\n"))
+        else:
+            self._terminal.write(text)

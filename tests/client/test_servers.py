@@ -94,7 +94,7 @@ def test_models(model_server):
     model_server.window = 2048
     assert Chat(model_server.url).models() == [
         ModelInfo(name="test-model", window=2048),
-        ModelInfo(name="lora", window=None),
+        ModelInfo(name="lora", window=2048, parent="test-model"),
     ]
 
 

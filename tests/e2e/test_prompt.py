@@ -4,44 +4,8 @@ import re
 
 import pytest
 
-from kaito.testing import Cut, Gate, Hang, ModelServer, Say, Status, kaito_command
-
-
-@pytest.fixture
-def server():
-    with ModelServer(model="llama-2-7b") as server:
-        yield server
-
-
-@pytest.fixture
-def chat(terminal, server):
-    """Start a chat on a terminal and wait for its prompt."""
-
-    def chat(*arguments, **options):
-        session = terminal(
-            kaito_command("chat", "--endpoint", server.url, "--workspace-name", "my-llama", *arguments), **options
-        )
-        session.wait_for("\n>")
-        return session
-
-    return chat
-
-
-def screen(session):
-    return session.transcript.rstrip()
-
-
-def at_prompt(count):
-    """Return a predicate: the prompt has come `count` times and nothing is typed at the last."""
-
-    def predicate(session):
-        lines = screen(session).splitlines()
-        return sum(line.startswith(">") for line in lines) == count and lines[-1] == ">"
-
-    return predicate
-
-
-BANNER = "🤖 Connected to workspace: my-llama (llama-2-7b)\n💬 Type your message (or 'quit' to exit):\n\n"
+from kaito.testing import Cut, Gate, Hang, Say, Status, kaito_command
+from tests.e2e.seen import BANNER, at_prompt, screen
 
 
 def test_the_contract_s_basic_session(chat, server):
@@ -355,13 +319,39 @@ def test_a_server_without_a_model_list(terminal, server):
     session.wait_for("(unknown model)")
 
 
-def test_a_dumb_terminal(chat, server):
-    session = chat(env={"TERM": "dumb"})
-    session.type("clear\n")
-    session.wait_for("\nConversation history cleared")
-    session.press("ctrl-d")
-    session.wait_for("\nGoodbye!")
+def test_a_dumb_terminal_gets_no_emoji_no_colour_and_no_status(chat, server):
+    gate = Gate()
+    server.enqueue(
+        Status(500, {"error": {"message": "boom"}}),
+        Status(503, retry_after=1),
+        Say(chunks=[gate, "yes"], reasoning="hm"),
+    )
+    session = chat("--system-prompt", "Be brief", env={"TERM": "dumb", "COLORTERM": "truecolor"})
+    for line, seen in (
+        ("fails", "\nModel Error: boom (HTTP 500)\n\n>"),
+        ("waits", "\nretrying in 1 s: "),
+    ):
+        session.type(f"{line}\n")
+        session.wait_for(seen)
+    server.wait_for_chats(3)
+    gate.wait_reached()
+    gate.open()
+    session.wait_for("\nThinking: hm\nAssistant: yes\n\n>")
+    for line, seen in (("clear", "\nConversation history cleared\n\n>"), ("help", "(/help tells more)\n\n>")):
+        session.type(f"{line}\n")
+        session.wait_for(seen)
+    session.type("/und\t")
+    session.wait_for("> /undo")
+    session.press("ctrl-c")
+    session.wait_for(lambda session: screen(session).endswith("\n>"))
+    session.type("quit\n")
+    assert session.wait_exit() == 0
+    assert screen(session).startswith(
+        "Connected to workspace: my-llama (llama-2-7b)\nSystem prompt: Be brief\nType your message (or 'quit' to exit):\n"
+    )
+    assert screen(session).endswith("\nGoodbye!")
     assert b"\x1b" not in session.raw
+    assert not set(session.raw.decode()) & set("🤖💬🎯🗑👋❌")
 
 
 def test_stdout_elsewhere_keeps_the_person_on_stderr(terminal, server):

@@ -188,7 +188,7 @@ def test_this_machine_s_requests_are_not(forward, headers):
     assert exchange(forward.url, "GET", "/v1/models", headers=headers)[0] == 200
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_it_ends_cleanly(forward, server, number, code):
     gate = Gate()
     server.enqueue(Say(chunks=["one", gate]))
@@ -206,7 +206,7 @@ def test_it_ends_cleanly(forward, server, number, code):
 def test_in_the_background_of_a_script_it_ends_by_sigterm(server):
     with Forward("--endpoint", server.url, in_background=True) as forward:
         assert exchange(forward.url, "GET", "/v1/models")[0] == 200
-        assert forward.end(signal.SIGTERM) == 0
+        assert forward.end(signal.SIGTERM) == 143
 
 
 def test_a_port_in_use(server):

@@ -1,10 +1,11 @@
 """What has been said."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kaito.conversation import Conversation
-from kaito.types import ChatRequest, Message
+from kaito.types import ChatRequest, Message, Reply, Role
 
 
 def conversation(system=None):
@@ -13,7 +14,7 @@ def conversation(system=None):
 
 def test_each_turn_sends_the_system_prompt_and_the_history():
     talk = conversation("Be brief")
-    talk.record("Hi", "Hello")
+    talk.record("Hi", Reply(content="Hello"))
     request = talk.request("And?")
     assert [(message.role, message.content) for message in request.messages] == [
         ("system", "Be brief"),
@@ -26,7 +27,7 @@ def test_each_turn_sends_the_system_prompt_and_the_history():
 
 def test_clear_keeps_the_system_prompt():
     talk = conversation("Be brief")
-    talk.record("Hi", "Hello")
+    talk.record("Hi", Reply(content="Hello"))
     talk.clear()
     assert talk.messages == (Message("system", "Be brief"),)
     assert talk.turns == 0
@@ -35,18 +36,88 @@ def test_clear_keeps_the_system_prompt():
 def test_the_oldest_turns_can_be_left_out_and_dropped():
     talk = conversation("Be brief")
     for number in "123":
-        talk.record(f"q{number}", f"a{number}")
+        talk.record(f"q{number}", Reply(content=f"a{number}"))
     assert [message.content for message in talk.request("q4", skipping=2).messages] == ["Be brief", "q3", "a3", "q4"]
     assert talk.turns == 3
     talk.drop_oldest(2)
     assert [message.content for message in talk.messages] == ["Be brief", "q3", "a3"]
 
 
-@given(st.lists(st.sampled_from(["record", "clear", "drop"]), max_size=30), st.booleans())
+def test_a_turn_may_take_the_place_of_the_last():
+    talk = conversation("Be brief")
+    for number in "12":
+        talk.record(f"q{number}", Reply(content=f"a{number}"))
+    assert [message.content for message in talk.request("q2", replacing=True).messages] == [
+        "Be brief",
+        "q1",
+        "a1",
+        "q2",
+    ]
+    talk.record("q2", Reply(content="b2"), replacing=True)
+    assert [message.content for message in talk.messages] == ["Be brief", "q1", "a1", "q2", "b2"]
+
+
+def test_an_answer_that_goes_on():
+    talk = conversation()
+    talk.record("q", Reply(content="one", finish_reason="length"))
+    assert talk.last is not None
+    assert talk.last.broke_off
+    request = talk.request_to_go_on()
+    assert [message.role for message in request.messages] == ["user", "assistant"]
+    assert request.extra == {"continue_final_message": True, "add_generation_prompt": False}
+    request = talk.request_to_go_on(by_asking=True)
+    assert [message.role for message in request.messages] == ["user", "assistant", "user"]
+    assert request.extra == {}
+    talk.extend(Reply(content="two", finish_reason="stop"), seam=" ")
+    assert [message.content for message in talk.messages] == ["q", "one two"]
+    assert not talk.last.broke_off
+
+
+def test_what_a_command_leaves_keeps_its_figures():
+    talk = conversation("Be brief")
+    for number in "12":
+        talk.record(f"q{number}", Reply(content=f"a{number}", finish_reason="stop"))
+    talk.replace([Message("system", "Be long"), *talk.messages[1:3]])
+    assert talk.last is not None
+    assert talk.last.reply is not None
+    assert talk.last.reply.content == "a1"
+    talk.replace([Message("user", "q1"), Message("assistant", "b1")])
+    assert talk.last.reply is None
+    assert talk.last.broke_off
+    assert talk.system_prompt is None
+
+
+@pytest.mark.parametrize("roles", ["u", "uau", "au", "uu", "su", "ss", "usua", "uasu"])
+def test_what_is_no_conversation(roles):
+    names: dict[str, Role] = {"s": "system", "u": "user", "a": "assistant"}
+    talk = conversation("Be brief")
+    talk.record("q", Reply(content="a"))
+    with pytest.raises(ValueError, match="alternate"):
+        talk.replace([Message(names[role], "x") for role in roles])
+    assert talk.turns == 1
+    assert talk.system_prompt == "Be brief"
+
+
+STEPS = ["record", "replace", "extend", "undo", "clear", "drop"]
+
+
+@given(st.lists(st.sampled_from(STEPS), max_size=30), st.booleans())
 def test_roles_always_alternate(steps, with_system):
     talk = conversation("s" if with_system else None)
     for step in steps:
-        {"record": lambda: talk.record("q", "a"), "clear": talk.clear, "drop": lambda: talk.drop_oldest(1)}[step]()
+        match step:
+            case "record":
+                talk.record("q", Reply(content="a"))
+            case "replace" if talk.turns:
+                talk.record("q", Reply(content="b"), replacing=True)
+            case "extend" if talk.turns:
+                talk.extend(Reply(content="c"))
+            case "undo" if talk.turns:
+                talk.replace(talk.messages[:-2])
+            case "clear":
+                talk.clear()
+            case "drop":
+                talk.drop_oldest(1)
     roles = [message.role for message in talk.request("q").messages]
     if with_system:
         assert roles.pop(0) == "system"

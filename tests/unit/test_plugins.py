@@ -51,13 +51,15 @@ def hooks(**functions):
 
 #: What the package brings, in the order in which they are asked.
 BACKENDS = ["url", "cluster-dns", "ingress", "port-forward", "api-proxy"]
+COMMANDS = ["retry", "undo", "continue", "history", "system", "tokens"]
+COMMANDS += ["set", "unset", "model", "format", "save", "load", "read", "edit"]
 
 
 def test_the_built_in_ones_are_plugins_like_others(load):
     plugins, warnings = load()
     assert list(plugins.backends(SETTINGS)) == BACKENDS
     assert list(plugins.formatters()) == ["plain", "json"]
-    assert plugins.slash_commands(SETTINGS) == {}
+    assert list(plugins.slash_commands(SETTINGS)) == COMMANDS
     assert [(plugin.name, plugin.distribution, plugin.loaded) for plugin in plugins.found] == [
         ("url", "kaito", True),
         ("cluster_dns", "kaito", True),
@@ -66,6 +68,10 @@ def test_the_built_in_ones_are_plugins_like_others(load):
         ("api_proxy", "kaito", True),
         ("plain", "kaito", True),
         ("json", "kaito", True),
+        ("turns", "kaito", True),
+        ("tuning", "kaito", True),
+        ("files", "kaito", True),
+        ("editing", "kaito", True),
     ]
     assert warnings == []
 
@@ -104,7 +110,7 @@ def test_a_file_can_be_a_plugin(load, write):
     assert warnings == []
     assert list(plugins.formatters()) == ["plain", "json", "loud"]
     assert list(plugins.backends(SETTINGS)) == [*BACKENDS, "nowhere"]
-    assert list(plugins.slash_commands(SETTINGS)) == ["greet"]
+    assert list(plugins.slash_commands(SETTINGS)) == [*COMMANDS, "greet"]
     assert plugins.found[-1].provides == ["formatter loud", "backend nowhere", "command greet"]
 
 
@@ -339,7 +345,7 @@ def test_a_distribution_with_broken_metadata_is_no_harm_to_others(load, installe
 
 def test_the_shell_s_own_commands_are_taken(write, load):
     plugins, warnings = load(write("good", GOOD))
-    assert list(plugins.slash_commands(SETTINGS, {"greet"})) == []
+    assert list(plugins.slash_commands(SETTINGS, {"greet"})) == COMMANDS
     assert "command 'greet' is offered by kaito itself already" in warnings[0]
 
 

@@ -1,0 +1,50 @@
+"""What a long script costs, message by message.
+
+Ten thousand messages, `clear` before each so that none is longer than the others, and answers that come without a
+delay: what shows is the work of one turn. A bare aiohttp loop sends the same bodies and throws the answers away; the
+start is in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.events import words
+from benchmarks.measure import Cost, CouldNotRunError, Sandbox, Server, alternating, beside
+from benchmarks.report import Bar, Row, ratio
+
+RUNS = 3
+
+_MESSAGES = 10_000
+_WORDS = 8
+
+
+def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
+    """Yield the row."""
+    messages = [f"message {number}\n" for number in range(_MESSAGES)]
+    script = "".join(f"clear\n{message}" for message in messages).encode()
+    with Server(_WORDS) as server:
+
+        def ours() -> float:
+            cost = sandbox.run(beside("kaito"), "chat", "--endpoint", server.url, stdin=script)
+            return _checked(cost, f"Assistant: {''.join(words(_WORDS)).strip()}")
+
+        def theirs() -> float:
+            return _checked(sandbox.python("aiohttp_loop.py", server.url, stdin="".join(messages).encode()), "ok")
+
+        pairs = alternating(ours, theirs, runs)
+        yield ratio(
+            f"script: kaito / aiohttp loop, CPU of {_MESSAGES:,} messages",
+            pairs,
+            Bar("at most", 1.5),
+            over="ours / theirs",
+            scale=1,
+            unit=" s",
+        )
+
+
+def _checked(cost: Cost, line: str) -> float:
+    """Return the CPU time of a run, which must have written this line for each message."""
+    if cost.out != f"{line}\n".encode() * _MESSAGES:
+        raise CouldNotRunError(f"these are not {_MESSAGES} answers: {cost.out[:200]!r}")
+    return cost.cpu

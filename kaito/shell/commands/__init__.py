@@ -1,0 +1,1 @@
+"""The built-in slash commands, each on the public hooks alone."""

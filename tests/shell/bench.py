@@ -1,0 +1,120 @@
+"""A shell in this process: a real session, whose server and whose input are scripted."""
+
+import io
+from types import SimpleNamespace
+from typing import Any, cast
+
+from kaito import plugin_sources
+from kaito.plugins import Plugins
+from kaito.session import Connection, Session
+from kaito.settings import Settings
+from kaito.shell.answer import AnswerWriter
+from kaito.shell.entries import WORDS
+from kaito.shell.shell import Shell
+from kaito.shell.sources import Source
+from kaito.terminal import Terminal
+from kaito.types import Delta, Endpoint, Target, Usage
+
+
+class Lines(Source):
+    """Entries from a list; an exception among them is raised."""
+
+    def __init__(self, *lines, trusted=True):
+        self._lines = iter(lines)
+        self.trusted = trusted
+
+    def _line(self, prompt):
+        line = next(self._lines, EOFError())
+        if isinstance(line, BaseException):
+            raise line
+        return line
+
+
+class Server:
+    """Answers with what it is given, one item a turn; then it echoes.
+
+    An item is the answer's text, the deltas of one, or an exception; one at the end of deltas ends them.
+    """
+
+    def __init__(self):
+        self.answers = []
+        self.requests = []
+        self.served = []
+        self.count = None
+
+    @property
+    def asked(self):
+        return [request.messages[-1].content for request in self.requests]
+
+    def stream(self, request):
+        self.requests.append(request)
+        answer = self.answers.pop(0) if self.answers else request.messages[-1].content
+        if isinstance(answer, str):
+            usage = Usage(prompt_tokens=len(request.messages), completion_tokens=2)
+            answer = [Delta(content=answer, finish_reason="stop", usage=usage)]
+        elif isinstance(answer, BaseException):
+            answer = [answer]
+        for item in answer:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    def models(self, waiting):
+        return self.served
+
+    def count_tokens(self, request):
+        self.requests.append(request)
+        return self.count
+
+
+#: What a coroutine would yield is at hand already.
+LOOP = SimpleNamespace(stream=lambda items: items, run=lambda value: value)
+
+
+class Bench:
+    """The shell with its streams, and `server`, which its session asks.
+
+    Args:
+        lines: what is typed.
+        settings: as flags would have them.
+        trusted: whether the lines may touch files.
+        models: what the server serves.
+        options: for the shell.
+    """
+
+    def __init__(self, *lines, settings=None, trusted=True, models=(), **options):
+        self.server = Server()
+        self.server.served = list(models)
+        endpoint = Endpoint(url="http://x", shown_url="http://x/chat/completions", label="w\x1b[2J")
+        connection = Connection(
+            backend="url", endpoint=endpoint, client=cast(Any, self.server), models=tuple(self.server.served)
+        )
+        given = {"system_prompt": "Be\x1b[2J brief", "target": Target(model="m\x1b[2J"), "max_tokens": 5}
+        settings = Settings(**{**given, **(settings or {})})
+        self.out, self.err = io.StringIO(), io.StringIO()
+        self.terminal = Terminal(io.StringIO(), self.out, self.err, {})
+        plugins = Plugins(self.terminal.notice)
+        plugins.load(plugin_sources.built_in())
+        commands = plugins.slash_commands(settings, WORDS)
+        answers = AnswerWriter(self.terminal, plugins, plugins.formatters(), settings)
+        self.session = Session(cast(Any, LOOP), connection, plugins, settings, self.terminal)
+        self.shell = Shell(
+            self.session,
+            Lines(*lines, trusted=trusted),
+            self.terminal,
+            plugins,
+            commands,
+            answers,
+            **{"interactive": False, **options},
+        )
+
+    def run(self):
+        """Do all lines; return stdout and stderr."""
+        self.shell.cmdloop()
+        return self.out.getvalue(), self.err.getvalue()
+
+    @property
+    def said(self):
+        """The words of the conversation, without the system prompt."""
+        messages = self.session.conversation.messages
+        return [message.content for message in messages if message.role != "system"]

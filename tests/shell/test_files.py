@@ -1,0 +1,182 @@
+"""The commands that read and write files, and the files themselves."""
+
+import json
+import os
+import stat
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kaito.errors import ExitCode, KaitoError, UsageError
+from kaito.shell.filenames import first_name, only_name
+from kaito.shell.transcripts import read_conversation, write_conversation
+from kaito.types import Message
+
+from .bench import Bench
+
+TURN = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+
+
+def test_a_conversation_is_saved_in_openai_s_form(tmp_path):
+    file = tmp_path / "my talk.json"
+    bench = Bench("hé\x1b[2J", f"/save {file}", "again", f"/save '{file}'", settings={"system_prompt": "Be brief"})
+    _, err = bench.run()
+    assert err == f"Saved 3 messages to {file}\nSaved 5 messages to {file}\n"
+    said = json.loads(file.read_text("utf-8"))
+    assert said[:2] == [{"role": "system", "content": "Be brief"}, {"role": "user", "content": "hé\x1b[2J"}]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert os.listdir(tmp_path) == [file.name]
+
+
+def test_a_conversation_is_loaded(tmp_path):
+    file = tmp_path / "talk.json"
+    file.write_text(json.dumps(TURN))
+    bench = Bench("x", f"/load {file}", "/continue", "/undo", "/retry", keep_going=True)
+    bench.server.answers = ["X", "b"]
+    _, err = bench.run()
+    assert err.startswith(f"Loaded 2 messages from {file}\nTaken back: q\n❌ Error: There is no message")
+    # The system prompt stays when the file has none.
+    request = bench.server.requests[-1]
+    assert [message.role for message in request.messages] == ["system", "user", "assistant"]
+    file.write_text(json.dumps({"model": "m", "messages": [{"role": "developer", "content": "Be long"}, *TURN]}))
+    bench = Bench(f"/load {file}", "hi")
+    bench.run()
+    assert [message.content for message in bench.server.requests[-1].messages] == ["Be long", "q", "a", "hi"]
+
+
+def test_parts_of_text_are_joined(tmp_path):
+    file = tmp_path / "talk.json"
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    file.write_text(json.dumps([{"role": "user", "content": parts, "name": "x"}, TURN[1]]))
+    assert read_conversation(file) == [Message("user", "ab"), Message("assistant", "a")]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("", "holds no conversation"),
+        ("{}", "holds no conversation"),
+        ('[{"role": "user"}]', "holds no conversation"),
+        ("[" * 100_000, "holds no conversation"),
+        ('[{"role": "user", "content": [{"type": "image_url"}]}]', "holds no conversation"),
+        ('[{"role": "tool", "content": "x"}]', "a message is of the role 'tool'"),
+        (json.dumps(TURN[:1]), "the last message has no answer"),
+        (json.dumps(TURN[::-1]), "message 1 is the assistant's and out of turn"),
+        (json.dumps([{"role": "system", "content": "x"}, *TURN, *TURN[1:]]), "message 4 is the assistant's"),
+        (b"\xff", "it is not UTF-8: byte 1 is 0xff"),
+    ],
+)
+def test_what_cannot_be_loaded_changes_nothing(tmp_path, content, told):
+    file = tmp_path / "talk.json"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    bench = Bench("x", f"/load {file}")
+    _, err = bench.run()
+    assert told in err
+    assert bench.said == ["x", "x"]
+    assert bench.shell.exit_code is ExitCode.FAILED
+
+
+def test_what_is_there_is_not_overwritten(tmp_path):
+    file = tmp_path / "notes.txt"
+    file.write_text("mine")
+    _, err = Bench("x", f"/save {file}").run()
+    assert f"❌ Error: '{file}' exists and is not replaced: it is no conversation\n" in err
+    assert file.read_text() == "mine"
+    _, err = Bench("x", f"/save {tmp_path}").run()
+    assert "exists and is not replaced" in err
+    # An empty file has nothing to lose, and a link stays one.
+    file.write_text("")
+    link = tmp_path / "link"
+    link.symlink_to(file)
+    Bench("x", f"/save {link}").run()
+    assert link.is_symlink()
+    assert len(json.loads(file.read_text())) == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("/save", "/save: needs the name of a file"),
+        ("/save {folder}/none/talk", "Cannot write '{folder}/none/talk': No such file or directory"),
+        ("/load {folder}/none", "Cannot read '{folder}/none': No such file or directory"),
+        ("/load {folder}", "Cannot read '{folder}': it is no regular file"),
+        ("/load ~nobody-of-this-name/x", "/load: nobody's home folder is known for '~nobody-of-this-name/x'"),
+        ("/read", "/read: needs the name of a file"),
+        ("/read {folder}/empty", "'{folder}/empty' is empty"),
+        ("/read {folder}/binary", "Cannot read '{folder}/binary': it is not UTF-8: byte 3 is 0x80"),
+        ("/read {folder}/large", "Cannot read '{folder}/large': it is larger than 1024 KiB"),
+    ],
+)
+def test_files_that_cannot_be_used(tmp_path, line, told):
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "binary").write_bytes(b"ab\x80")
+    (tmp_path / "large").write_bytes(b"x" * (1024 * 1024 + 1))
+    bench = Bench("x", line.format(folder=tmp_path))
+    _, err = bench.run()
+    assert f"❌ Error: {told.format(folder=tmp_path)}\n" in err
+    assert len(bench.server.requests) == 1
+
+
+def test_nothing_to_save(tmp_path):
+    _, err = Bench(f"/save {tmp_path}/x", settings={"system_prompt": None}).run()
+    assert "There is nothing to save" in err
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_file_is_a_message_or_material_for_one(tmp_path):
+    file = tmp_path / "a log.txt"
+    file.write_bytes(b"\xef\xbb\xbfline 1\r\nline 2\n")
+    bench = Bench(f'/read "{file}"', f"/read {str(file).replace(' ', chr(92) + ' ')}  why?")
+    bench.run()
+    assert bench.server.asked == ["line 1\nline 2", "line 1\nline 2\n\nwhy?"]
+
+
+@pytest.mark.parametrize("line", ["/save x", "/load x", "/read x"])
+def test_none_of_them_comes_from_a_pipe(line):
+    bench = Bench(line, trusted=False)
+    _, err = bench.run()
+    assert "works at a prompt and in --script FILE, not from a pipe" in err
+    assert bench.shell.exit_code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "rest"),
+    [
+        ("a b", "a", "b"),
+        ('"a b" c', "a b", "c"),
+        ("'a \"b' c", 'a "b', "c"),
+        (r"a\ b c", "a b", "c"),
+        (r"C:\new\x c", r"C:\new\x", "c"),
+        ("'a'b c", "'a'b", "c"),
+        ("it's", "it's", ""),
+        ("", "", ""),
+    ],
+)
+def test_names_of_files(arguments, name, rest):
+    assert first_name(arguments) == (name, rest)
+
+
+def test_a_name_that_is_all_there_is_needs_no_quotes(monkeypatch):
+    monkeypatch.setenv("USERPROFILE" if sys.platform == "win32" else "HOME", "/h")
+    assert str(only_name("/save", "~/a b")) == os.path.join("/h", "a b")
+    assert str(only_name("/save", '"a b"')) == "a b"
+    with pytest.raises(UsageError):
+        only_name("/save", "a\0b")
+
+
+@given(st.booleans(), st.lists(st.tuples(st.text(), st.text())))
+def test_what_is_saved_comes_back(tmp_path_factory, with_system, turns):
+    file = tmp_path_factory.mktemp("talk") / "talk.json"
+    said = [Message("system", "Be brief")] if with_system else []
+    for question, answer in turns:
+        said += [Message("user", question), Message("assistant", answer)]
+    write_conversation(file, said)
+    assert read_conversation(file) == said
+    write_conversation(file, said)  # its own may be replaced
+
+
+def test_a_file_that_cannot_be_written(tmp_path):
+    with pytest.raises(KaitoError, match="Cannot write"):
+        write_conversation(tmp_path / ("x" * 300), [])

@@ -1,0 +1,48 @@
+"""Which editor is run, here and on Windows."""
+
+import sys
+
+import pytest
+
+from kaito.errors import KaitoError
+from kaito.shell.text_editor import editor_command
+
+
+@pytest.mark.parametrize(
+    ("environ", "command"),
+    [
+        ({}, ["vi"]),
+        ({"EDITOR": " "}, ["vi"]),
+        ({"EDITOR": "nano"}, ["nano"]),
+        ({"VISUAL": "code --wait", "EDITOR": "nano"}, ["code", "--wait"]),
+        ({"EDITOR": "'/opt/my editor' -n"}, ["/opt/my editor", "-n"]),
+    ],
+)
+def test_the_environment_names_it(environ, command):
+    assert editor_command(environ) == command
+
+
+@pytest.mark.parametrize(
+    ("environ", "command"),
+    [
+        ({}, ["notepad"]),
+        ({"EDITOR": "notepad++ -multiInst"}, ["notepad++", "-multiInst"]),
+        ({"EDITOR": r"C:\bin\ed.exe -n"}, [r"C:\bin\ed.exe", "-n"]),
+        ({"EDITOR": r'"C:\Program Files\ed.exe" -n'}, [r"C:\Program Files\ed.exe", "-n"]),
+    ],
+)
+def test_on_windows(monkeypatch, environ, command):
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert editor_command(environ) == command
+
+
+def test_on_windows_a_path_with_blanks_needs_no_quotes(monkeypatch, tmp_path):
+    program = tmp_path / "my editor.exe"
+    program.touch()
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert editor_command({"EDITOR": str(program)}) == [str(program)]
+
+
+def test_one_that_cannot_be_understood():
+    with pytest.raises(KaitoError, match="VISUAL: '\"x' cannot be understood"):
+        editor_command({"VISUAL": '"x', "EDITOR": "vi"})
