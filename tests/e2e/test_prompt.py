@@ -5,7 +5,7 @@ import re
 import pytest
 
 from kaito.testing import Cut, Gate, Hang, Say, Status, kaito_command
-from tests.e2e.seen import BANNER, at_prompt, screen
+from tests.e2e.seen import BANNER, at_prompt, at_rest, screen
 
 
 def test_the_contract_s_basic_session(chat, server):
@@ -183,6 +183,7 @@ def test_ctrl_c_at_the_prompt_clears_the_line(chat, server):
     session = chat()
     session.type("half a mess")
     session.wait_for("> half a mess")
+    at_rest(session)
     session.press("ctrl-c")
     session.wait_for(lambda session: screen(session).endswith("\n>"))
     session.type("whole\n")

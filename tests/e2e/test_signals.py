@@ -7,12 +7,11 @@ import signal
 import sys
 import termios
 import time
-from pathlib import Path
 
 import pytest
 
 from kaito.testing import Gate, Hang, Say, Status, kaito_command
-from tests.e2e.seen import BANNER, at_prompt, editor, screen, shows
+from tests.e2e.seen import BANNER, at_prompt, at_rest, editor, screen, shows
 
 STOPPED = re.compile(r"Stopped.*\n\$$", re.DOTALL)
 
@@ -21,14 +20,6 @@ print("editing", flush=True)
 while not (file.parent.parent / "done").exists():
     time.sleep(0.02)
 """
-
-
-def at_rest(session):
-    """Wait until the program waits, where the system tells: a signal that comes right before waits with it."""
-    state = Path(f"/proc/{session.pid}/task/{session.pid}/stat")
-    if state.exists():
-        for _ in range(3):
-            session.wait_for(lambda session: state.read_text().rpartition(")")[2].split()[0] == "S")
 
 
 class Moments:
