@@ -20,6 +20,7 @@ from kaito.cluster.overview import (
     look_around,
     look_around_set,
 )
+from kaito.cluster.together import ended
 from kaito.cluster.workspaces import CREATED_BY, InferenceSet, Workspace, read_inference_set, read_workspace
 from kaito.errors import ForbiddenError, NotFoundError
 from kaito.types import Target
@@ -166,6 +167,4 @@ async def _followed(
                 # What is followed goes on changing.
                 yield source, dict(objects)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(*tasks)

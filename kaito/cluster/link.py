@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from weakref import WeakValueDictionary
 
 from kaito.cluster.names import shown_url
+from kaito.cluster.together import ended
 from kaito.errors import ClusterError, ConnectError
 from kaito.types import Reporter, Target
 
@@ -48,12 +49,10 @@ class ClusterLink:
     ) -> None:
         self._users -= 1
         if self._users == 0:
+            # Whoever waited for them has seen their failure.
             for task in (self._serving, self._cluster):
                 if task is not None:
-                    task.cancel()
-                    await asyncio.wait([task])
-                    if not task.cancelled():
-                        task.exception()  # whoever waited for it has seen it
+                    await ended(task)
             self._serving = self._cluster = None
             await self._stack.aclose()
 

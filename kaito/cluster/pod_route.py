@@ -15,6 +15,7 @@ from kaito.cluster.permissions import may
 from kaito.cluster.readiness import Serving, find_serving
 from kaito.cluster.refusals import Missing, PermissionMissing
 from kaito.cluster.services import Pod, find_pod, is_ready
+from kaito.cluster.together import ended
 from kaito.cluster.tunnel.address import PodPort
 from kaito.cluster.tunnel.connector import TunnelConnector
 from kaito.cluster.tunnel.dial import dial
@@ -181,8 +182,7 @@ class PodRoute:
 
     async def _end_watch(self) -> None:
         if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.wait([self._watching])
+            await ended(self._watching)
 
     async def _follow(self, name: str) -> None:
         """Follow a pod's life, as far as the user may: without that, a dead tunnel is noticed by its pings."""

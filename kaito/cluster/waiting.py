@@ -15,6 +15,7 @@ from kaito.cluster.outages import Outages
 from kaito.cluster.overview import bare
 from kaito.cluster.probing import PodEvent, newest_event, probe_engine
 from kaito.cluster.readiness import NotReady, check_ready, not_ready
+from kaito.cluster.together import ended
 from kaito.cluster.workspaces import CREATED_BY, Condition, Workspace, obstacles, read_workspace
 from kaito.types import Reporter, Target
 
@@ -152,7 +153,6 @@ async def _beside(coroutine: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        await ended(task)
     if not task.cancelled():
         task.result()

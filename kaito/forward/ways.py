@@ -210,7 +210,4 @@ class Ways:
             await asyncio.sleep(_PAUSE)
 
     async def _end_all(self) -> None:
-        for task in self._tasks.values():
-            task.cancel()
-        for task in self._tasks.values():
-            await ended(task)
+        await ended(*self._tasks.values())
