@@ -8,18 +8,17 @@ second raises `Abandoned`. A signal that ends the process does as the first, and
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, aclosing, closing, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, aclosing, closing, contextmanager
 from queue import Empty, SimpleQueue
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Generic, ParamSpec, Self, TypeVar, cast
 
-from kaito.errors import Abandoned, Ended, Interrupted
-from kaito.signals import ENDING
+from kaito.errors import Abandoned, Interrupted
+from kaito.interrupts import Interrupts
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,19 +45,23 @@ class LoopThread:
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(_DaemonThreads())
         self._thread = threading.Thread(target=self._loop.run_forever, name="kaito-loop", daemon=True)
+        self._interrupts = Interrupts(self._loop)
+        self._resources = ExitStack()
 
     def __enter__(self) -> Self:
+        self._resources.enter_context(self._interrupts.handled())
         self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None and issubclass(kind, Abandoned):
-            return  # what hangs in the loop is not waited for: the process ends
-        self.run(self._loop.shutdown_asyncgens())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        with self._resources:
+            if kind is not None and issubclass(kind, Abandoned):
+                return  # what hangs in the loop is not waited for: the process ends
+            self.run(self._loop.shutdown_asyncgens())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
         self._loop.close()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -126,7 +129,7 @@ class LoopThread:
 
     def _items(self, call: _Call[Any]) -> Generator[Any, None, None]:
         """Yield what the call puts into its box, until it is done."""
-        with _interrupting(call.cancel) as interrupted:
+        with self._interrupts.reaching(call.cancel) as interrupted:
             while (item := self._next(call.box)) is not _DONE:
                 if interrupted() is None:
                     yield item
@@ -209,40 +212,3 @@ class _Call(Generic[T]):
         if self._task.cancelled():
             raise Interrupted
         return self._task.result()
-
-
-@contextmanager
-def _interrupting(cancel: Callable[[], None]) -> Iterator[Callable[[], Interrupted | None]]:
-    """Make Ctrl-C and the signals that end the process call `cancel` once; yield what tells which of them came.
-
-    Elsewhere than on the main thread, do nothing.
-    """
-    reason: Interrupted | None = None
-    before: dict[int, Any] = {}
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        nonlocal reason
-        stopping = reason is not None
-        if number == signal.SIGINT:
-            if stopping:
-                raise Abandoned
-            reason = Interrupted()
-        else:
-            try:
-                before[number](number, frame)
-            except Ended as exc:
-                reason = exc  # also in place of a Ctrl-C, after which all would go on
-        if reason is not None and not stopping:
-            cancel()
-
-    if threading.current_thread() is threading.main_thread():
-        # What is ignored stays so, as in the background of a script, and what nobody handles ends the process at once.
-        for number in (signal.SIGINT, *ENDING):
-            if callable(handler := signal.getsignal(number)):
-                before[number] = handler
-                signal.signal(number, on_signal)
-    try:
-        yield lambda: reason
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -116,6 +116,16 @@ def test_ctrl_c_in_a_stream_ends_it_at_once(loop):
         next(stream)
 
 
+def test_ctrl_c_that_does_not_wake_the_main_thread_reaches_it(loop):
+    # One that comes between CPython's look for signals and its wait does not, either.
+    async def wait():
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        await asyncio.sleep(60)
+
+    with pytest.raises(Interrupted):
+        loop.run(wait())
+
+
 def test_a_second_ctrl_c_while_stopping_is_final():
     async def stubborn():
         threading.Timer(0.05, ctrl_c).start()

@@ -1,0 +1,117 @@
+"""Whom Ctrl-C and the signals that end the process reach: what the main thread waits for, else who asked for them first.
+
+A signal that comes in the instant before the main thread begins to wait, for a key or for a lock, does not end that
+wait: CPython has looked for signals already. The event loop hears of it too (`signal.set_wakeup_fd`), on a thread that
+is awake, and knocks: a signal without a meaning ends the wait, and the one that was missed is seen to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import Any
+
+from kaito.errors import Abandoned, Ended, Interrupted
+from kaito.signals import ENDING
+
+#: Nobody else's, and nothing happens by it. Windows has none, and no way to send one to a thread.
+_KNOCK: int | None = getattr(signal, "SIGURG", None)
+#: Seconds after a signal. The main thread may be held up between looking and waiting, on a busy machine.
+_KNOCKS = (0.01, 0.1, 0.5)
+
+
+class Interrupts:
+    """Handles SIGINT, SIGTERM and SIGHUP while an event loop is in use.
+
+    What is ignored stays so, as in the background of a script, and what nobody handles ends the process at once.
+
+    Args:
+        loop: runs on another thread.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._main = threading.main_thread()
+        self._before: dict[int, Any] = {}
+        self._waiting: _Waiting | None = None
+
+    @contextmanager
+    def handled(self) -> Iterator[None]:
+        """Handle them in the block. Elsewhere than on the main thread, do nothing."""
+        with ExitStack() as stack:
+            if threading.current_thread() is self._main:
+                for number in (signal.SIGINT, *ENDING):
+                    if callable(handler := signal.getsignal(number)):
+                        self._before[number] = handler
+                        stack.callback(signal.signal, number, handler)
+                        signal.signal(number, self._on_signal)
+                if _KNOCK is not None:
+                    self._listen(stack)
+            yield
+
+    @contextmanager
+    def reaching(self, cancel: Callable[[], None]) -> Iterator[Callable[[], Interrupted | None]]:
+        """Have the first of them call `cancel`, in the block; yield what tells which it was.
+
+        Raises:
+            Abandoned: Ctrl-C came after it.
+        """
+        mine, before = _Waiting(cancel), self._waiting
+        if threading.current_thread() is self._main:
+            self._waiting = mine
+        try:
+            yield lambda: mine.reason
+        finally:
+            if self._waiting is mine:
+                self._waiting = before
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        waiting = self._waiting
+        if waiting is None:
+            self._before[number](number, frame)
+            return
+        stopping = waiting.reason is not None
+        if number == signal.SIGINT:
+            if stopping:
+                raise Abandoned
+            waiting.reason = Interrupted()
+        else:
+            try:
+                self._before[number](number, frame)
+            except Ended as exc:
+                waiting.reason = exc  # also in place of a Ctrl-C, after which all would go on
+        if waiting.reason is not None and not stopping:
+            waiting.cancel()
+
+    def _listen(self, stack: ExitStack) -> None:
+        assert _KNOCK is not None
+        ear, mouth = socket.socketpair()
+        for end in (ear, mouth):
+            stack.callback(end.close)
+            end.setblocking(False)
+        stack.callback(signal.signal, _KNOCK, signal.signal(_KNOCK, lambda number, frame: None))
+        stack.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False))
+        self._loop.add_reader(ear, self._on_heard, ear)
+
+    def _on_heard(self, ear: socket.socket) -> None:
+        if any(number != _KNOCK for number in ear.recv(1024)):
+            for delay in _KNOCKS:
+                self._loop.call_later(delay, self._knock)
+
+    def _knock(self) -> None:
+        if _KNOCK is not None and self._main.ident is not None:
+            signal.pthread_kill(self._main.ident, _KNOCK)
+
+
+class _Waiting:
+    """What the main thread waits for."""
+
+    def __init__(self, cancel: Callable[[], None]) -> None:
+        self.cancel = cancel
+        #: The signal that came.
+        self.reason: Interrupted | None = None
