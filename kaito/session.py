@@ -12,7 +12,7 @@ from kaito.connect import open_endpoint
 from kaito.conversation import Conversation
 from kaito.errors import Interrupted, ModelError, StreamError, UsageError, WindowError
 from kaito.hookspecs import Backend
-from kaito.loop import LoopThread
+from kaito.loop.base import Loop
 from kaito.openai.client import ChatClient
 from kaito.plugins import Offered, Plugins
 from kaito.settings import Settings
@@ -81,7 +81,7 @@ class Session:
 
     def __init__(
         self,
-        loop: LoopThread,
+        loop: Loop,
         connection: Connection,
         plugins: Plugins,
         settings: Settings,

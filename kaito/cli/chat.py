@@ -7,9 +7,10 @@ import gc
 import io
 import os
 import stat
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from kaito import plugin_sources, values
 from kaito import settings as defaults
@@ -30,6 +31,9 @@ from kaito.shell.sources import Script
 from kaito.state import LastConversation, history_file, last_conversation, to_continue
 from kaito.terminal import Terminal
 from kaito.types import Message
+
+if TYPE_CHECKING:
+    from kaito.loop.base import Loop
 
 _SUMMARY = (
     "Start a chat with a model that KAITO serves. At a terminal it is a prompt; input from a pipe or a file is a "
@@ -80,15 +84,15 @@ def run(call: Invocation) -> int:
     message = _message(given, terminal)
     with _script(given, terminal) if message is None else nullcontext() as source:
         # All is known to be sound: only now is anything contacted, or imported for it.
-        from kaito.loop import LoopThread
         from kaito.session import Session, connect
         from kaito.shell.answer import AnswerWriter
 
         gc.freeze()
         gc.enable()
         answers = AnswerWriter(terminal, plugins, formatters, settings)
+        tick = terminal.tick if terminal.shows_status else None
         with (
-            LoopThread(terminal.tick if terminal.shows_status else None) as loop,
+            _loop_for(source, tick) as loop,
             loop.hold(connect(backends, plugins, settings, terminal)) as connection,
         ):
             terminal.clear_status()
@@ -119,6 +123,20 @@ def run(call: Invocation) -> int:
             )
             shell.cmdloop()
             return shell.exit_code
+
+
+def _loop_for(source: Script | None, tick: Callable[[], None] | None) -> Loop:
+    """Return the loop for a script, or for all else."""
+    # Windows cannot wait for a pipe and for connections at once.
+    if source is None or sys.platform == "win32":
+        from kaito.loop.thread import LoopThread
+
+        return LoopThread(tick)
+    from kaito.loop.here import LoopHere
+
+    loop = LoopHere(tick)
+    source.wait = loop.wait_for_input
+    return loop
 
 
 def make_parser(call: Invocation) -> Parser:
@@ -245,7 +263,7 @@ def _script(given: argparse.Namespace, terminal: Terminal) -> Iterator[Script | 
     """Yield the script to run; `None` when a person sits at a terminal."""
     if given.script is not None:
         try:
-            with open(given.script, "rb") as file:
+            with open(given.script, "rb", buffering=0) as file:
                 yield Script(file, given.script)
         except (IsADirectoryError, FileNotFoundError, PermissionError, NotADirectoryError) as exc:
             raise UsageError(f"--script: cannot read '{given.script}': {exc.strerror}") from None
@@ -254,5 +272,5 @@ def _script(given: argparse.Namespace, terminal: Terminal) -> Iterator[Script | 
             raise UsageError("--keep-going: goes with a script")
         yield None
     else:
-        stdin = terminal.stdin.buffer if terminal.stdin else io.BytesIO()
-        yield Script(stdin, "stdin", trusted=False)
+        stdin = getattr(terminal.stdin, "buffer", io.BytesIO())
+        yield Script(getattr(stdin, "raw", stdin), "stdin", trusted=False)

@@ -12,7 +12,7 @@ from kaito.cluster.kubeconfig import context_namespaces
 from kaito.cluster.lookup import list_kaito
 from kaito.cluster.workspaces import Workspace, read_inference_set, read_workspace
 from kaito.errors import KaitoError
-from kaito.loop import LoopThread
+from kaito.loop.thread import LoopThread
 from kaito.types import Target
 
 T = TypeVar("T")

@@ -54,7 +54,7 @@ def run(call: Invocation) -> int:
     settings = settings_from(given, call.environ)
     choose_backends(plugins, settings)
     from kaito.forward.service import serve
-    from kaito.loop import LoopThread
+    from kaito.loop.thread import LoopThread
 
     def ready(urls: list[str], label: str, backend: str) -> None:
         terminal.clear_status()

@@ -73,7 +73,7 @@ def run(call: Invocation) -> int:
         if getattr(offered.value, "needs_workspace", True)
     }
     # All is known to be sound: only now is anything contacted, or imported for it.
-    from kaito.loop import LoopThread
+    from kaito.loop.thread import LoopThread
 
     with LoopThread(terminal.tick if terminal.shows_status else None) as loop:
         ways = loop.run(_find(backends, plugins, settings, terminal))

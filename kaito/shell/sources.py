@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import BinaryIO
+from io import BytesIO, FileIO
 
 from kaito.errors import KaitoError, UsageError
 from kaito.shell.entries import Entry, begin
 
 PROMPT = "> "
 CONTINUED = "... "
+
+#: Bytes that are read of a script at once.
+_AT_ONCE = 64 * 1024
 
 _UNCLOSED = 'a block opened by """ is not closed'
 
@@ -62,23 +65,26 @@ class Source(ABC):
 class Script(Source):
     """Lines of a file or of a pipe, in UTF-8. The first line of a file may name its interpreter (`#!`).
 
+    Attributes:
+        wait: called with the file's descriptor before more is read, to have something done until there is some.
+
     Args:
-        file: read line by line, so that each is answered as it comes.
+        file: read as it is filled, so that each line is answered as it comes; unbuffered.
         name: of the file, for `where`.
         trusted: `False` for a pipe: what comes through it may be a stranger's text.
     """
 
-    def __init__(self, file: BinaryIO, name: str, *, trusted: bool = True) -> None:
+    def __init__(self, file: FileIO | BytesIO, name: str, *, trusted: bool = True) -> None:
         self.trusted = trusted
+        self.wait: Callable[[int], None] | None = None
         self._file = file
         self._name = name
         self._number = 0
+        self._read = bytearray()
+        self._ended = False
 
     def _line(self, prompt: str) -> str:
-        try:
-            raw = self._file.readline()
-        except OSError as exc:
-            raise KaitoError(f"Cannot read {self._name}: {exc.strerror}") from exc
+        raw = self._raw_line()
         if not raw:
             raise EOFError
         self._number += 1
@@ -91,3 +97,20 @@ class Script(Source):
             return raw.removesuffix(b"\n").removesuffix(b"\r").decode()
         except UnicodeDecodeError as exc:
             raise KaitoError(f"the line is not UTF-8: byte {exc.start + 1} is 0x{raw[exc.start]:02x}") from None
+
+    def _raw_line(self) -> bytes:
+        """Return the next line with its end, which the last may lack; nothing after that."""
+        read, searched = self._read, 0
+        while (end := read.find(b"\n", searched) + 1) == 0 and not self._ended:
+            searched = len(read)
+            try:
+                if self.wait is not None and isinstance(self._file, FileIO):
+                    self.wait(self._file.fileno())
+                data = self._file.read(_AT_ONCE)
+            except OSError as exc:
+                raise KaitoError(f"Cannot read {self._name}: {exc.strerror}") from exc
+            self._ended = not data
+            read += data or b""
+        line = bytes(read[: end or len(read)])
+        del read[: len(line)]
+        return line

@@ -8,7 +8,7 @@ import pytest
 
 from kaito.backends.cluster_dns import ClusterDnsBackend
 from kaito.errors import ClusterError, ConnectError, ForbiddenError, NotFoundError
-from kaito.loop import LoopThread
+from kaito.loop.thread import LoopThread
 from kaito.testing import ModelServer, run_kaito
 
 from .asking import Notes, chat, discover, settings_for

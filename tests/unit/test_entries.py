@@ -92,7 +92,7 @@ def test_a_line_of_a_mebibyte():
 
 def test_a_script_that_cannot_be_read():
     class Broken(io.BytesIO):
-        def readline(self, size=-1):
+        def read(self, size=-1):
             raise OSError(5, "Input/output error")
 
     with pytest.raises(KaitoError, match="Cannot read s: Input/output error"):

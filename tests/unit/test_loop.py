@@ -1,22 +1,54 @@
-"""The event loop's thread, and Ctrl-C on the main one."""
+"""Both event loops, on a thread of its own and on the main one, and Ctrl-C."""
 
 import asyncio
 import os
 import signal
 import threading
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 import pytest
 
-from kaito.errors import Abandoned, Interrupted
-from kaito.loop import LoopThread
+from kaito.errors import Abandoned, Ended, Interrupted
+from kaito.loop.here import LoopHere
+from kaito.loop.thread import LoopThread
+
+
+@pytest.fixture(params=[LoopThread, LoopHere])
+def kind(request):
+    return request.param
 
 
 @pytest.fixture
-def loop():
-    with LoopThread() as loop:
+def loop(kind):
+    before = signal.getsignal(signal.SIGINT)
+    with kind() as loop:
         yield loop
     assert threading.active_count() == 1
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.fixture
+def thread_loop():
+    with LoopThread() as loop:
+        yield loop
+
+
+@pytest.fixture
+def loop_here():
+    with LoopHere() as loop:
+        yield loop
+
+
+def take_down(loop):
+    """End by hand what an abandoned loop leaves behind, as the process does not end here."""
+    if isinstance(loop, LoopHere):
+        over = loop._loop.create_task(_stop_later(loop._loop))
+        while not over.done():  # what ends in it stops it, too
+            loop._loop.run_forever()
+    else:
+        loop._loop.call_soon_threadsafe(asyncio.ensure_future, _stop_later(loop._loop))
+        loop._thread.join(5)
+    loop._loop.close()
 
 
 def ctrl_c():
@@ -27,8 +59,12 @@ async def answer():
     return threading.current_thread().name
 
 
-def test_a_coroutine_runs_on_the_loop_s_thread(loop):
-    assert loop.run(answer()) == "kaito-loop"
+def test_a_coroutine_runs_on_the_loop_s_thread(thread_loop):
+    assert thread_loop.run(answer()) == "kaito-loop"
+
+
+def test_a_coroutine_runs_on_the_main_thread(loop_here):
+    assert loop_here.run(answer()) == "MainThread"
 
 
 def test_an_exception_comes_through(loop):
@@ -98,7 +134,7 @@ def test_ctrl_c_cancels_and_waits_for_the_clean_up(loop):
         loop.run(wait())
     assert log == ["clean"]
     assert signal.getsignal(signal.SIGINT) is before
-    assert loop.run(answer()) == "kaito-loop"
+    assert loop.run(asyncio.sleep(0, "still here")) == "still here"
 
 
 def test_ctrl_c_in_a_stream_ends_it_at_once(loop):
@@ -116,17 +152,17 @@ def test_ctrl_c_in_a_stream_ends_it_at_once(loop):
         next(stream)
 
 
-def test_ctrl_c_that_does_not_wake_the_main_thread_reaches_it(loop):
+def test_ctrl_c_that_does_not_wake_the_main_thread_reaches_it(thread_loop):
     # One that comes between CPython's look for signals and its wait does not, either.
     async def wait():
         signal.pthread_kill(threading.get_ident(), signal.SIGINT)
         await asyncio.sleep(60)
 
     with pytest.raises(Interrupted):
-        loop.run(wait())
+        thread_loop.run(wait())
 
 
-def test_a_second_ctrl_c_while_stopping_is_final():
+def test_a_second_ctrl_c_while_stopping_is_final(kind):
     async def stubborn():
         threading.Timer(0.05, ctrl_c).start()
         threading.Timer(0.15, ctrl_c).start()
@@ -135,12 +171,77 @@ def test_a_second_ctrl_c_while_stopping_is_final():
         finally:
             await asyncio.sleep(0.5)
 
-    with pytest.raises(Abandoned), LoopThread() as loop:
+    with pytest.raises(Abandoned), kind() as loop:
         loop.run(stubborn())
-    # The process would end here; this one takes the loop down by hand.
-    loop._loop.call_soon_threadsafe(asyncio.ensure_future, _stop_later(loop._loop))
-    loop._thread.join(5)
-    loop._loop.close()
+    take_down(loop)
+
+
+async def slow_to_close(number, log):
+    try:
+        yield "word"
+        await asyncio.sleep(60)
+    finally:
+        threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
+        await asyncio.sleep(0.3)
+        log.append("closed")
+
+
+def test_ctrl_c_while_a_stream_is_closed_is_final(kind):
+    log = []
+    with pytest.raises(Abandoned), kind() as loop, closing(loop.stream(slow_to_close(signal.SIGINT, log))) as stream:
+        next(stream)
+    assert log == []
+    take_down(loop)
+
+
+def test_the_end_of_the_process_waits_until_a_stream_is_closed(kind):
+    def end(number, frame):
+        raise Ended(number)
+
+    log = []
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        with pytest.raises(Ended), kind() as loop, closing(loop.stream(slow_to_close(signal.SIGTERM, log))) as stream:
+            next(stream)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert log == ["closed"]
+
+
+def test_the_loop_here_runs_while_input_is_waited_for(loop_here):
+    behind, front = os.pipe()
+    log = []
+
+    async def tell():
+        await asyncio.sleep(0.05)
+        log.append("told")
+        os.write(front, b"x")
+
+    async def begin():
+        return asyncio.create_task(tell())
+
+    task = loop_here.run(begin())
+    loop_here.wait_for_input(behind)
+    assert (log, os.read(behind, 9)) == (["told"], b"x")
+    os.close(front)
+    loop_here.wait_for_input(behind)
+    assert os.read(behind, 9) == b""
+    os.close(behind)
+    assert task.done()
+
+
+def test_a_file_is_not_waited_for(loop_here, tmp_path):
+    with (tmp_path / "script").open("wb") as file:
+        loop_here.wait_for_input(file.fileno())
+
+
+def test_ctrl_c_while_input_is_waited_for(loop_here):
+    behind, front = os.pipe()
+    threading.Timer(0.05, ctrl_c).start()
+    with pytest.raises(Interrupted):
+        loop_here.wait_for_input(behind)
+    os.close(behind)
+    os.close(front)
 
 
 async def _stop_later(loop):
@@ -161,7 +262,7 @@ def test_a_context_is_entered_and_left_in_one_task(loop):
     log = []
     with loop.hold(resource(log)) as value:
         assert value == "value"
-        assert loop.run(answer()) == "kaito-loop"
+        assert loop.run(asyncio.sleep(0, "meanwhile")) == "meanwhile"
     assert log == ["enter", "leave"]
 
 
@@ -204,16 +305,16 @@ def test_ctrl_c_while_a_context_is_entered(loop):
     assert log == ["left"]
 
 
-def test_a_wait_ticks_when_somebody_watches():
+def test_a_wait_ticks_when_somebody_watches(kind):
     ticks = []
-    with LoopThread(lambda: ticks.append(1)) as loop:
+    with kind(lambda: ticks.append(1)) as loop:
         loop.run(asyncio.sleep(0.35))
     assert len(ticks) >= 2
 
 
-def test_elsewhere_than_on_the_main_thread_signals_are_left_alone(loop):
+def test_elsewhere_than_on_the_main_thread_signals_are_left_alone(thread_loop):
     results = []
-    thread = threading.Thread(target=lambda: results.append(loop.run(answer())))
+    thread = threading.Thread(target=lambda: results.append(thread_loop.run(answer())))
     thread.start()
     thread.join()
     assert results == ["kaito-loop"]

@@ -11,7 +11,7 @@ import pytest
 
 from kaito import signals
 from kaito.errors import Abandoned, Ended, Suspended
-from kaito.loop import LoopThread
+from kaito.loop.thread import LoopThread
 from kaito.terminal import Terminal
 
 

@@ -17,7 +17,7 @@ from kaito.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from kaito.cluster.api import Cluster
     from kaito.cluster.overview import Overview
-    from kaito.loop import LoopThread
+    from kaito.loop.base import Loop
     from kaito.types import Target
 
 _SUMMARY = (
@@ -61,7 +61,7 @@ def run(call: Invocation) -> int:
     _check(given)
     terminal.color = given.color
     # All is known to be sound: only now is anything contacted, or imported for it.
-    from kaito.loop import LoopThread
+    from kaito.loop.thread import LoopThread
 
     gc.freeze()
     gc.enable()
@@ -90,7 +90,7 @@ class _Status:
     """One run, once it is connected."""
 
     def __init__(
-        self, call: Invocation, given: argparse.Namespace, target: Target, loop: LoopThread, cluster: Cluster
+        self, call: Invocation, given: argparse.Namespace, target: Target, loop: Loop, cluster: Cluster
     ) -> None:
         from kaito.cli.status.data import table_data
         from kaito.cli.status.plain import Describer, Table

@@ -1,4 +1,4 @@
-"""Whom Ctrl-C and the signals that end the process reach: what the main thread waits for, else who asked for them first.
+"""Whom Ctrl-C and the signals that end the process reach: what the main thread waits for, else who asked for them.
 
 A signal that comes in the instant before the main thread begins to wait, for a key or for a lock, does not end that
 wait: CPython has looked for signals already. The event loop hears of it too (`signal.set_wakeup_fd`), on a thread that
@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
-from kaito.errors import Abandoned, Ended, Interrupted
+from kaito.errors import Ended, Interrupted
 from kaito.signals import ENDING
 
 #: Nobody else's, and nothing happens by it. Windows has none, and no way to send one to a thread.
@@ -31,7 +31,7 @@ class Interrupts:
     What is ignored stays so, as in the background of a script, and what nobody handles ends the process at once.
 
     Args:
-        loop: runs on another thread.
+        loop: hears of them at once, if it runs on another thread.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -55,13 +55,14 @@ class Interrupts:
             yield
 
     @contextmanager
-    def reaching(self, cancel: Callable[[], None]) -> Iterator[Callable[[], Interrupted | None]]:
-        """Have the first of them call `cancel`, in the block; yield what tells which it was.
+    def reaching(
+        self, cancel: Callable[[], None], abandon: Callable[[], None]
+    ) -> Iterator[Callable[[], Interrupted | None]]:
+        """Have the first of them call `cancel`, in the block, and Ctrl-C after it `abandon`.
 
-        Raises:
-            Abandoned: Ctrl-C came after it.
+        Yields what tells which was the first, or that it was a signal that ends the process.
         """
-        mine, before = _Waiting(cancel), self._waiting
+        mine, before = _Waiting(cancel, abandon), self._waiting
         if threading.current_thread() is self._main:
             self._waiting = mine
         try:
@@ -78,7 +79,8 @@ class Interrupts:
         stopping = waiting.reason is not None
         if number == signal.SIGINT:
             if stopping:
-                raise Abandoned
+                waiting.abandon()
+                return
             waiting.reason = Interrupted()
         else:
             try:
@@ -111,7 +113,8 @@ class Interrupts:
 class _Waiting:
     """What the main thread waits for."""
 
-    def __init__(self, cancel: Callable[[], None]) -> None:
+    def __init__(self, cancel: Callable[[], None], abandon: Callable[[], None]) -> None:
         self.cancel = cancel
+        self.abandon = abandon
         #: The signal that came.
         self.reason: Interrupted | None = None

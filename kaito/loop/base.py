@@ -1,24 +1,19 @@
-"""The one event loop, on a background thread, and how the main thread waits for it.
-
-The loop runs while the prompt waits for a key: connections stay alive, tunnels answer their pings. Ctrl-C reaches the
-main thread alone; there the first cancels what runs in the loop and the wait goes on until that has cleaned up, the
-second raises `Abandoned`. A signal that ends the process does as the first, and never as the second.
-"""
+"""What both kinds of loop do: run a coroutine, stream a generator, hold a context; each a task and a box between."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, ExitStack, aclosing, closing, contextmanager
-from queue import Empty, SimpleQueue
+from queue import Empty
 from types import TracebackType
-from typing import Any, Generic, ParamSpec, Self, TypeVar, cast
+from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast
 
-from kaito.errors import Abandoned, Interrupted
-from kaito.interrupts import Interrupts
+from kaito.errors import Abandoned, Ended, Interrupted
+from kaito.loop.interrupts import Interrupts
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,30 +22,51 @@ T = TypeVar("T")
 TICK = 0.1
 #: Items that may wait for the main thread. Each is what one read brought.
 BACKLOG = 256
-#: Windows does not wake a thread that waits for a lock when Ctrl-C is pressed.
-_WAKES_BY_ITSELF = sys.platform != "win32"
 
 _DONE = object()
 
 
-class LoopThread:
-    """An event loop on a thread of its own. Use it as a context manager on the main thread.
+class Box(Protocol):
+    """What a task puts things into, and the main thread waits at. A `queue.SimpleQueue` is one."""
+
+    def put(self, item: Any, /) -> None:
+        """Put an item into it; in the loop."""
+
+    def get(self, block: bool = ..., timeout: float | None = ..., /) -> Any:
+        """Return the next item; on the main thread.
+
+        Args:
+            block: is true.
+            timeout: seconds.
+
+        Raises:
+            queue.Empty: none came within the timeout.
+        """
+
+    def qsize(self) -> int:
+        """Return how many items wait."""
+
+
+class Loop(ABC):
+    """An event loop. Use it as a context manager on the main thread.
 
     Args:
         tick: called on the main thread every :data:`TICK` seconds while it waits; `None` when nobody watches.
     """
 
+    #: Whether a wait without a limit ends when Ctrl-C is pressed.
+    _wakes_by_itself = True
+
     def __init__(self, tick: Callable[[], None] | None = None) -> None:
         self._tick = tick
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(_DaemonThreads())
-        self._thread = threading.Thread(target=self._loop.run_forever, name="kaito-loop", daemon=True)
         self._interrupts = Interrupts(self._loop)
         self._resources = ExitStack()
 
     def __enter__(self) -> Self:
         self._resources.enter_context(self._interrupts.handled())
-        self._thread.start()
+        self._start()
         return self
 
     def __exit__(
@@ -60,9 +76,36 @@ class LoopThread:
             if kind is not None and issubclass(kind, Abandoned):
                 return  # what hangs in the loop is not waited for: the process ends
             self.run(self._loop.shutdown_asyncgens())
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
+            self._stop()
         self._loop.close()
+
+    # How the two kinds differ
+
+    @abstractmethod
+    def _start(self) -> None:
+        """Make the loop ready to run."""
+
+    @abstractmethod
+    def _stop(self) -> None:
+        """Have it run no more."""
+
+    @abstractmethod
+    def _new_box(self) -> Box:
+        """Return an empty box."""
+
+    @abstractmethod
+    def _soon(self, do: Callable[[], object]) -> None:
+        """Have the loop call something, from the main thread."""
+
+    @abstractmethod
+    def _abandon(self, box: Box) -> None:
+        """Have the main thread, which waits at this box or does something in between, raise `Abandoned`.
+
+        Raises:
+            Abandoned: where that can be done at once.
+        """
+
+    # What both do
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine and return its result.
@@ -72,7 +115,7 @@ class LoopThread:
             Ended: likewise, by a signal that ends the process.
             Abandoned: Ctrl-C came again while it did.
         """
-        call = _Call(self._loop, coroutine, SimpleQueue())
+        call = _Call(self._loop, coroutine, self._new_box())
         for _ in self._items(call):
             pass
         return call.result()
@@ -83,7 +126,7 @@ class LoopThread:
         Raises:
             Interrupted: Ctrl-C came; the source has been closed.
         """
-        box: SimpleQueue[Any] = SimpleQueue()
+        box = self._new_box()
 
         async def pump() -> None:
             async with aclosing(source):
@@ -97,7 +140,9 @@ class LoopThread:
         try:
             yield from self._items(call)
         finally:
-            call.finish()
+            if not call.done:  # the result is no longer wanted
+                call.cancel()
+                self._wait_for_end(call)
         call.result()
 
     @contextmanager
@@ -107,7 +152,7 @@ class LoopThread:
         Raises:
             Interrupted: Ctrl-C came while it was entered; it has been left.
         """
-        box: SimpleQueue[Any] = SimpleQueue()
+        box = self._new_box()
         leave = asyncio.Event()
 
         async def reside() -> None:
@@ -123,13 +168,17 @@ class LoopThread:
         try:
             yield cast(T, entered)
         finally:
-            self._loop.call_soon_threadsafe(leave.set)
-            call.wait()
+            self._soon(leave.set)
+            self._wait_for_end(call)
         call.result()
 
+    # Within
+
     def _items(self, call: _Call[Any]) -> Generator[Any, None, None]:
-        """Yield what the call puts into its box, until it is done."""
-        with self._interrupts.reaching(call.cancel) as interrupted:
+        """Begin a call and yield what it puts into its box, until it is done."""
+        with self._interrupts.reaching(call.cancel, lambda: self._abandon(call.box)) as interrupted:
+            call.done = False
+            self._soon(call.begin)
             while (item := self._next(call.box)) is not _DONE:
                 if interrupted() is None:
                     yield item
@@ -137,15 +186,62 @@ class LoopThread:
         if reason := interrupted():
             raise reason
 
-    def _next(self, box: SimpleQueue[Any]) -> Any:
-        if self._tick is None and _WAKES_BY_ITSELF:
+    def _next(self, box: Box) -> Any:
+        if self._tick is None and self._wakes_by_itself:
             return box.get()
         while True:
             try:
-                return box.get(timeout=TICK)
+                return box.get(True, TICK)
             except Empty:
                 if self._tick is not None:
                     self._tick()
+
+    def _wait_for_end(self, call: _Call[Any]) -> None:
+        """Wait until a call is done, whatever it still puts into its box.
+
+        Raises:
+            Abandoned: Ctrl-C came.
+            Ended: a signal that ends the process came; the call has ended.
+        """
+
+        def cancel() -> None:
+            if not isinstance(interrupted(), Ended):  # which gives it time
+                abandon()
+
+        def abandon() -> None:
+            self._abandon(call.box)
+
+        with self._interrupts.reaching(cancel, abandon) as interrupted:
+            while not call.done:
+                call.done = call.box.get() is _DONE
+        if reason := interrupted():
+            raise reason
+
+
+class _Call(Generic[T]):
+    """A task in the loop, seen from the main thread. The box gets `_DONE` when it has ended."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T], box: Box) -> None:
+        self.box = box
+        #: Whether there is nothing to wait for.
+        self.done = True
+        self._loop = loop
+        self._coroutine = coroutine
+        self._task: asyncio.Task[T]
+
+    def begin(self) -> None:
+        """Start it; in the loop."""
+        self._task = self._loop.create_task(self._coroutine)
+        self._task.add_done_callback(lambda _: self.box.put(_DONE))
+
+    def cancel(self) -> None:
+        """Ask the task to end. A future of `run_coroutine_threadsafe` would call itself cancelled before it has."""
+        self._loop.call_soon_threadsafe(lambda: self._task.cancel())
+
+    def result(self) -> T:
+        if self._task.cancelled():
+            raise Interrupted
+        return self._task.result()
 
 
 class _DaemonThreads(ThreadPoolExecutor):
@@ -167,48 +263,3 @@ class _DaemonThreads(ThreadPoolExecutor):
 
         threading.Thread(target=work, name="kaito-blocking", daemon=True).start()
         return future
-
-
-class _Call(Generic[T]):
-    """A task in the loop, seen from the main thread. The box gets `_DONE` when it has ended."""
-
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T], box: SimpleQueue[Any]
-    ) -> None:
-        self.box = box
-        self.done = False
-        self._loop = loop
-        self._coroutine = coroutine
-        self._task: asyncio.Task[T]
-        loop.call_soon_threadsafe(self._begin)
-
-    def _begin(self) -> None:
-        self._task = self._loop.create_task(self._coroutine)
-        self._task.add_done_callback(lambda _: self.box.put(_DONE))
-
-    def cancel(self) -> None:
-        """Ask the task to end. A future of `run_coroutine_threadsafe` would call itself cancelled before it has."""
-        self._loop.call_soon_threadsafe(lambda: self._task.cancel())
-
-    def wait(self) -> None:
-        """Wait for the end, whatever still comes.
-
-        Raises:
-            Abandoned: Ctrl-C came.
-        """
-        try:
-            while not self.done:
-                self.done = self.box.get() is _DONE
-        except KeyboardInterrupt:
-            raise Abandoned from None
-
-    def finish(self) -> None:
-        """End the task if its result is no longer wanted, and wait until it has cleaned up."""
-        if not self.done:
-            self.cancel()
-            self.wait()
-
-    def result(self) -> T:
-        if self._task.cancelled():
-            raise Interrupted
-        return self._task.result()
