@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pluggy
@@ -91,20 +92,14 @@ class Plugins:
         plugin.faults.append(words)
         self._warn(f"Plugin {plugin} is skipped: {words}")
 
-    @contextmanager
-    def guarding(self, plugin: Plugin, doing: str) -> Iterator[None]:
+    def guarding(self, plugin: Plugin, doing: str) -> AbstractContextManager[None]:
         """Run a plugin's own code: what it raises becomes a :class:`PluginError` that names it.
 
         Raises:
             KaitoError: raised by the plugin on purpose; it passes as it is.
             PluginError: anything else that it raised.
         """
-        try:
-            yield
-        except KaitoError:
-            raise
-        except (Exception, SystemExit) as exc:
-            raise PluginError(f"Plugin {plugin} failed in {doing}: {_words(exc)}") from exc
+        return _Guard(plugin, doing)
 
     def _ask(self, hook: str, **arguments: Any) -> Iterator[tuple[Plugin, Any]]:
         """Call a hook on one plugin after the other, and skip those that raise."""
@@ -216,6 +211,23 @@ class Plugins:
         if self._manager.hook.kaito_reply.get_hookimpls():
             for _ in self._ask("kaito_reply", request=request, reply=reply, settings=settings):
                 pass
+
+
+class _Guard:
+    """A class: `contextlib.contextmanager` costs several times as much, and this is around each piece of an answer."""
+
+    def __init__(self, plugin: Plugin, doing: str) -> None:
+        self._plugin = plugin
+        self._doing = doing
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(exc, Exception | SystemExit) and not isinstance(exc, KaitoError):
+            raise PluginError(f"Plugin {self._plugin} failed in {self._doing}: {_words(exc)}") from exc
 
 
 def create_plugins(*, warn: Callable[[str], None], allowed: str | None = None) -> Plugins:

@@ -198,6 +198,8 @@ class Terminal:
 
     def status(self, text: str) -> None:
         """Set what is being waited for. It is shown by :meth:`tick` once the wait has lasted. Any thread may call."""
+        if not self.shows_status:
+            return
         with self._lock:
             if not text:
                 self.clear_status()
@@ -250,6 +252,8 @@ class Terminal:
 
     def clear_status(self) -> None:
         """Take the status off the screen."""
+        if not self._status:
+            return
         with self._lock:
             if self._status_shown:
                 self._put(_CLEAR_LINE)

@@ -227,21 +227,40 @@ class _Call(Generic[T]):
         self.done = True
         self._loop = loop
         self._coroutine = coroutine
-        self._task: asyncio.Task[T]
+        self._task: asyncio.Task[None]
+        self._result: list[T] = []
+        self._error: BaseException | None = None
+        self._ended = False
 
     def begin(self) -> None:
         """Start it; in the loop."""
-        self._task = self._loop.create_task(self._coroutine)
-        self._task.add_done_callback(lambda _: self.box.put(_DONE))
+        self._task = self._loop.create_task(self._run())
+        self._task.add_done_callback(self._end)
+
+    async def _run(self) -> None:
+        try:
+            self._result.append(await self._coroutine)
+        except BaseException as exc:
+            self._error = exc
+        # The task's own end comes one turn of the loop later; or without this, if it was cancelled before it began.
+        self._end(None)
+
+    def _end(self, task: asyncio.Task[None] | None) -> None:
+        if not self._ended:
+            self._ended = True
+            self._coroutine.close()
+            self.box.put(_DONE)
 
     def cancel(self) -> None:
         """Ask the task to end. A future of `run_coroutine_threadsafe` would call itself cancelled before it has."""
         self._loop.call_soon_threadsafe(lambda: self._task.cancel())
 
     def result(self) -> T:
-        if self._task.cancelled():
+        if self._error is not None and not isinstance(self._error, asyncio.CancelledError):
+            raise self._error
+        if not self._result:
             raise Interrupted
-        return self._task.result()
+        return self._result[0]
 
 
 class _DaemonThreads(ThreadPoolExecutor):

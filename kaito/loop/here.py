@@ -51,7 +51,7 @@ class LoopHere(Loop):
         return _Box(self._loop)
 
     def _soon(self, do: Callable[[], object]) -> None:
-        self._loop.call_soon(do)
+        do()
 
     def _abandon(self, box: Box) -> None:
         if not self._loop.is_running():
@@ -68,8 +68,10 @@ class _Box:
         self._items: deque[Any] = deque()
 
     def put(self, item: Any) -> None:
+        # Not at once: the last piece of an answer is followed by its end.
+        if not self._items:
+            self._loop.call_soon(self._loop.stop)
         self._items.append(item)
-        self._loop.stop()
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         if not self._items:

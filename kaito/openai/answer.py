@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 
 import aiohttp
@@ -27,74 +27,89 @@ _NO_COMPLETION = "The answer broke off: what the server sent is no chat completi
 _NOT_KEPT = "What arrived of it is not part of the conversation; send the message again"
 
 
-async def read_answer(
-    response: aiohttp.ClientResponse, settings: Settings, scrubbed: Callable[[str], str]
-) -> AsyncGenerator[Delta, None]:
-    """Yield what arrives of an answer, one delta a read.
+class Answer:
+    """One answer, read piece by piece.
 
     Args:
         response: its head has been read, its status is 200.
         settings: how long the server may be silent.
         scrubbed: takes secrets out of the server's words.
-
-    Raises:
-        StreamError: it broke off, or is no chat completion. What arrived was yielded.
-        ModelError: the server gave up in mid-stream.
     """
-    answer = AnswerDecoder()
-    complete = False
-    try:
-        async for delta in _deltas(response, settings, answer):
-            complete = complete or delta.finish_reason is not None
-            yield delta
-    except (http.BrokenError, TimeoutError) as exc:
-        # A complete answer needs no proper end.
-        if not complete:
-            raise StreamError(f"The answer broke off: {exc}", _NOT_KEPT) from None
-    except (MalformedError, EventTooLargeError):
-        raise StreamError(_NO_COMPLETION, _NOT_KEPT) from None
-    if answer.error is not None:
-        raise ModelError(scrubbed(answer.error), _NOT_KEPT)
-    if answer.malformed:
-        raise StreamError(_NO_COMPLETION, _NOT_KEPT)
-    if not complete:
-        raise StreamError("The answer broke off: the stream ended without a finish reason", _NOT_KEPT)
-    with suppress(http.BrokenError, TimeoutError):
-        if not response.content.at_eof():
-            async with asyncio.timeout(_DRAIN):
-                await _read(response, settings)
 
+    def __init__(self, response: aiohttp.ClientResponse, settings: Settings, scrubbed: Callable[[str], str]) -> None:
+        self._response = response
+        self._settings = settings
+        self._scrubbed = scrubbed
+        self._decoder = AnswerDecoder()
+        self._events = EventDecoder()
+        # Until it is known to be a stream, it is gathered.
+        self._whole: bytearray | None = None if response.content_type == "text/event-stream" else bytearray()
+        self._complete = False
+        self._deadline: float | None = None
 
-async def _deltas(
-    response: aiohttp.ClientResponse, settings: Settings, answer: AnswerDecoder
-) -> AsyncGenerator[Delta, None]:
-    events = EventDecoder()
-    # Until it is known to be a stream, it is gathered.
-    whole: bytearray | None = None if response.content_type == "text/event-stream" else bytearray()
-    deadline: float | None = None
-    while not answer.done:
-        async with asyncio.timeout_at(deadline):
-            data = await _read(response, settings)
-        if not data:
-            break
-        if whole is not None:
-            whole += data
-            if len(whole) > _LONGEST_ANSWER:
-                raise MalformedError("it does not end")
-            if not _is_stream(response.content_type, bytes(whole[:64])):
-                continue
-            data, whole = bytes(whole), None
-        delta = answer.decode(events.feed(data))
-        if delta.finish_reason is not None and deadline is None:
-            deadline = asyncio.get_running_loop().time() + _FAREWELL
-        yield delta
-    if whole is not None:
-        yield answer.decode_whole(bytes(whole))
+    async def read(self) -> Delta | None:
+        """Return what the next read brings; `None` at the end.
 
+        Raises:
+            StreamError: it broke off, or is no chat completion. What arrived was returned before.
+            ModelError: the server gave up in mid-stream.
+        """
+        try:
+            delta = await self._delta()
+        except (http.BrokenError, TimeoutError) as exc:
+            # A complete answer needs no proper end.
+            if not self._complete:
+                raise StreamError(f"The answer broke off: {exc}", _NOT_KEPT) from None
+            delta = None
+        except (MalformedError, EventTooLargeError):
+            raise StreamError(_NO_COMPLETION, _NOT_KEPT) from None
+        if delta is None:
+            self._check()
+            await self._drain()
+        elif delta.finish_reason is not None:
+            self._complete = True
+            self._deadline = self._deadline or asyncio.get_running_loop().time() + _FAREWELL
+        return delta
 
-async def _read(response: aiohttp.ClientResponse, settings: Settings) -> bytes:
-    with http.translated_body(settings):
-        return await response.content.readany()
+    async def _delta(self) -> Delta | None:
+        while not self._decoder.done:
+            data = await self._read()
+            if not data:
+                break
+            if self._whole is not None:
+                self._whole += data
+                if len(self._whole) > _LONGEST_ANSWER:
+                    raise MalformedError("it does not end")
+                if not _is_stream(self._response.content_type, bytes(self._whole[:64])):
+                    continue
+                data, self._whole = bytes(self._whole), None
+            return self._decoder.decode(self._events.feed(data))
+        if self._whole is None:
+            return None
+        whole, self._whole = bytes(self._whole), None
+        return self._decoder.decode_whole(whole)
+
+    async def _read(self) -> bytes:
+        with http.translated_body(self._settings):
+            if self._deadline is None:
+                return await self._response.content.readany()
+            async with asyncio.timeout_at(self._deadline):
+                return await self._response.content.readany()
+
+    def _check(self) -> None:
+        """Raise what is wrong with an answer that has ended."""
+        if self._decoder.error is not None:
+            raise ModelError(self._scrubbed(self._decoder.error), _NOT_KEPT)
+        if self._decoder.malformed:
+            raise StreamError(_NO_COMPLETION, _NOT_KEPT)
+        if not self._complete:
+            raise StreamError("The answer broke off: the stream ended without a finish reason", _NOT_KEPT)
+
+    async def _drain(self) -> None:
+        if not self._response.content.at_eof():
+            with suppress(http.BrokenError, TimeoutError):
+                async with asyncio.timeout(_DRAIN):
+                    await self._read()
 
 
 def _is_stream(content_type: str, head: bytes) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import io
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,7 +17,7 @@ from yarl import URL
 
 from kaito.errors import KaitoError
 from kaito.openai import http
-from kaito.openai.answer import read_answer
+from kaito.openai.answer import Answer
 from kaito.openai.recovery import Habits, Lost, Recovery
 from kaito.openai.refusals import MAX_BODY, Kind, Refusal, read_refusal
 from kaito.settings import Settings
@@ -115,9 +115,9 @@ class ChatClient:
                 async with self._request("POST", prefix + "/chat/completions", body) as response:
                     if response.status == 200 and response.content_type != "text/html":
                         self._habits.settle(prefix)
-                        async with aclosing(read_answer(response, self._settings, self._scrubbed)) as deltas:
-                            async for delta in deltas:
-                                yield delta
+                        answer = Answer(response, self._settings, self._scrubbed)
+                        while (delta := await answer.read()) is not None:
+                            yield delta
                         return
                     refusal = self._refusal(response, await self._body(response))
                 counted = None

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, closing
 import pytest
 
 from kaito.errors import Abandoned, Ended, Interrupted
+from kaito.loop.base import _DONE, _Call
 from kaito.loop.here import LoopHere
 from kaito.loop.thread import LoopThread
 
@@ -264,6 +265,20 @@ def test_a_context_is_entered_and_left_in_one_task(loop):
         assert value == "value"
         assert loop.run(asyncio.sleep(0, "meanwhile")) == "meanwhile"
     assert log == ["enter", "leave"]
+
+
+def test_a_call_that_is_cancelled_before_it_begins(loop):
+    log = []
+
+    async def unborn():
+        log.append("begun")
+
+    call = _Call(loop._loop, unborn(), loop._new_box())
+    loop._soon(lambda: (call.begin(), call._task.cancel()))
+    assert call.box.get() is _DONE
+    with pytest.raises(Interrupted):
+        call.result()
+    assert log == []
 
 
 def test_a_context_that_cannot_be_entered(loop):
