@@ -334,7 +334,7 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 def _encodes(stream: TextIO | None, text: str) -> bool:
     encoding = getattr(stream, "encoding", None)
-    if encoding is None or encoding.lower().replace("-", "") == "utf8":
+    if encoding in (None, "utf-8") or encoding.lower().replace("-", "") == "utf8":
         return True
     try:
         text.encode(encoding)

@@ -65,7 +65,7 @@ class Relay:
     async def _passed_on(self, request: web.BaseRequest, way: Way, path: str) -> web.StreamResponse:
         trace = http.Trace(kept=False)
         try:
-            with http.translated(way.endpoint, way.settings, trace):
+            with http.Translated(way.endpoint, way.settings, trace):
                 answer = await way.session.request(
                     request.method,
                     way.url(path),

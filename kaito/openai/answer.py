@@ -90,7 +90,7 @@ class Answer:
         return self._decoder.decode_whole(whole)
 
     async def _read(self) -> bytes:
-        with http.translated_body(self._settings):
+        with http.BodyTranslated(self._settings):
             if self._deadline is None:
                 return await self._response.content.readany()
             async with asyncio.timeout_at(self._deadline):

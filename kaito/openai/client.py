@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -79,7 +79,7 @@ class ChatClient:
         while True:
             prefix = recovery.prefix
             try:
-                async with self._request("GET", prefix + "/models") as response:
+                with await self._request("GET", prefix + "/models") as response:
                     body = await self._body(response, _LONGEST_LIST)
                     if response.status == 200 and (models := _listed(body)) is not None:
                         self._habits.prefer(prefix)
@@ -112,7 +112,7 @@ class ChatClient:
             prefix = recovery.prefix
             body = self._encoded(request, recovery.max_tokens)
             try:
-                async with self._request("POST", prefix + "/chat/completions", body) as response:
+                with await self._request("POST", prefix + "/chat/completions", body) as response:
                     if response.status == 200 and response.content_type != "text/html":
                         self._habits.settle(prefix)
                         answer = Answer(response, self._settings, self._scrubbed)
@@ -138,22 +138,20 @@ class ChatClient:
         model = {"model": request.model} if request.model else {}
         body = _encode({**model, "messages": request.messages})
         try:
-            async with self._request("POST", "/tokenize", body) as response:
+            with await self._request("POST", "/tokenize", body) as response:
                 if response.status == 200:
                     return msgspec.json.decode(await self._body(response), type=_Tokenized).count
         except (http.LostError, KaitoError, msgspec.MsgspecError):
             pass
         return None
 
-    @asynccontextmanager
-    async def _request(
-        self, method: str, path: str, body: bytes | None = None
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _request(self, method: str, path: str, body: bytes | None = None) -> _Released:
+        """Send a request; return its response for a `with` block."""
         url = self._urls.get(path)
         if url is None:
             url = self._urls[path] = self._base.with_path(self._base.path.rstrip("/") + path).with_query(self._query)
         trace = http.Trace(kept=self.endpoint.tunnelled)
-        with http.translated(self.endpoint, self._settings, trace):
+        with http.Translated(self.endpoint, self._settings, trace):
             response = await self._session.request(
                 method,
                 url,
@@ -165,15 +163,12 @@ class ChatClient:
                 server_hostname=self.endpoint.server_hostname,
                 trace_request_ctx=trace,
             )
-        try:
-            yield response
-        finally:
-            response.release()
+        return _Released(response)
 
     async def _body(self, response: aiohttp.ClientResponse, limit: int = MAX_BODY) -> bytes:
         """Return a body that is no stream, or what there is of it: cut at a size that none should have."""
         body = bytearray()
-        with suppress(http.BrokenError), http.translated_body(self._settings):
+        with suppress(http.BrokenError), http.BodyTranslated(self._settings):
             async for data in response.content.iter_any():
                 body += data
                 if len(body) > limit:
@@ -231,6 +226,21 @@ _JSON = {"Content-Type": "application/json"}
 _LONG = 256 * 1024
 #: What a request for the model list tells of the turns to come.
 _TELLING = (Kind.UNAUTHORIZED, Kind.BUSY, Kind.REDIRECT)
+
+
+class _Released:
+    """A response that is released at the end of a block: its own `async with` waits for the connection to close."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    def __enter__(self) -> aiohttp.ClientResponse:
+        return self._response
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._response.release()
 
 
 class _Tokenized(msgspec.Struct):

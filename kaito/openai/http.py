@@ -6,10 +6,9 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from contextvars import ContextVar
-from types import SimpleNamespace
+from types import SimpleNamespace, TracebackType
 from typing import Any
 from weakref import WeakSet
 
@@ -172,68 +171,103 @@ def proxy_of(endpoint: Endpoint) -> URL | None:
     return proxy_for(URL(endpoint.url))
 
 
-@contextmanager
-def translated(endpoint: Endpoint, settings: Settings, trace: Trace) -> Iterator[None]:
-    """Turn aiohttp's failures before the response's head into ours.
+class Translated:
+    """Turns aiohttp's failures before the response's head into ours, in a `with` block.
+
+    A class, as what `contextlib.contextmanager` makes costs several times as much.
+
+    Args:
+        endpoint: where the request goes.
+        settings: the time limits, for the words.
+        trace: of the request.
 
     Raises:
         LostError: the connection was refused or closed, which may be worth another try.
         ConnectError: any other failure to get there.
     """
-    asking = _asking.set(trace)
+
+    def __init__(self, endpoint: Endpoint, settings: Settings, trace: Trace) -> None:
+        self._endpoint = endpoint
+        self._settings = settings
+        self._trace = trace
+
+    def __enter__(self) -> None:
+        self._asking = _asking.set(self._trace)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _asking.reset(self._asking)
+        if isinstance(exc, Exception) and (ours := _translation(exc, self._endpoint, self._settings, self._trace)):
+            raise ours from None
+
+
+def _translation(exc: Exception, endpoint: Endpoint, settings: Settings, trace: Trace) -> Exception | None:
     # aiohttp's errors inherit from each other and from OSError: the most specific comes first.
-    try:
-        yield
-    except aiohttp.ClientConnectorCertificateError as exc:
-        told = f"The server's certificate is not trusted: {_reason(exc.certificate_error)}"
-        hint = "Name its authority with --certificate-authority, or use --insecure-skip-tls-verify"
-        raise ConnectError(endpoint.shown_url, told, hint) from None
-    except aiohttp.ClientSSLError as exc:
-        told = f"TLS with {exc.host} failed: {_reason(exc)}"
-        raise ConnectError(endpoint.shown_url, told, "Does the server speak https?") from None
-    except aiohttp.ClientHttpProxyError as exc:
-        if exc.status == 407:
-            hint = "Put them into the proxy's URL in the environment"
-            raise ForbiddenError(f"The proxy wants credentials: {exc.message} (HTTP 407)", hint) from None
-        raise ConnectError(endpoint.shown_url, f"The proxy refuses: {exc.message} (HTTP {exc.status})") from None
-    except aiohttp.ClientProxyConnectionError as exc:
-        told = f"The proxy {exc.host}:{exc.port} that the environment names cannot be reached"
-        raise ConnectError(endpoint.shown_url, told) from None
-    except aiohttp.ClientConnectorDNSError as exc:
-        raise ConnectError(endpoint.shown_url, f"The name {exc.host} is not known") from None
-    except aiohttp.ClientConnectorError as exc:
-        words = f"{exc.host}:{exc.port}: {_reason(exc.os_error)}"
-        refused = exc.os_error.errno in (errno.ECONNREFUSED, getattr(errno, "WSAECONNREFUSED", None))
-        if refused or isinstance(exc.os_error, ConnectionRefusedError):
-            raise LostError(Lost.REFUSED, words, trace) from None
-        raise ConnectError(endpoint.shown_url, words) from None
-    except aiohttp.ConnectionTimeoutError:
-        told = f"No connection within {settings.connect_timeout:g} s (--connect-timeout)"
-        raise ConnectError(endpoint.shown_url, told) from None
-    except aiohttp.ServerTimeoutError:
-        told = f"The server accepted the request and said nothing for {settings.idle_timeout:g} s (--idle-timeout)"
-        raise ConnectError(endpoint.shown_url, told) from None
-    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError) as exc:
-        # Whether anything listens in a pod shows only after its tunnel stands.
-        if isinstance(exc, OSError) and exc.errno == errno.ECONNREFUSED:
-            raise LostError(Lost.REFUSED, exc.strerror or "Connection refused", trace) from None
-        told = f"The server closed the connection without an answer{_transport_s_words(exc)}"
-        raise LostError(Lost.CLOSED, told, trace) from None
-    except (aiohttp.ClientResponseError, aiohttp.InvalidURL) as exc:
-        raise ConnectError(endpoint.shown_url, f"What answers there does not speak HTTP: {_reason(exc)}") from None
-    finally:
-        _asking.reset(asking)
+    match exc:
+        case aiohttp.ClientConnectorCertificateError():
+            told = f"The server's certificate is not trusted: {_reason(exc.certificate_error)}"
+            hint = "Name its authority with --certificate-authority, or use --insecure-skip-tls-verify"
+            return ConnectError(endpoint.shown_url, told, hint)
+        case aiohttp.ClientSSLError():
+            told = f"TLS with {exc.host} failed: {_reason(exc)}"
+            return ConnectError(endpoint.shown_url, told, "Does the server speak https?")
+        case aiohttp.ClientHttpProxyError():
+            if exc.status == 407:
+                hint = "Put them into the proxy's URL in the environment"
+                return ForbiddenError(f"The proxy wants credentials: {exc.message} (HTTP 407)", hint)
+            return ConnectError(endpoint.shown_url, f"The proxy refuses: {exc.message} (HTTP {exc.status})")
+        case aiohttp.ClientProxyConnectionError():
+            told = f"The proxy {exc.host}:{exc.port} that the environment names cannot be reached"
+            return ConnectError(endpoint.shown_url, told)
+        case aiohttp.ClientConnectorDNSError():
+            return ConnectError(endpoint.shown_url, f"The name {exc.host} is not known")
+        case aiohttp.ClientConnectorError():
+            words = f"{exc.host}:{exc.port}: {_reason(exc.os_error)}"
+            refused = exc.os_error.errno in (errno.ECONNREFUSED, getattr(errno, "WSAECONNREFUSED", None))
+            if refused or isinstance(exc.os_error, ConnectionRefusedError):
+                return LostError(Lost.REFUSED, words, trace)
+            return ConnectError(endpoint.shown_url, words)
+        case aiohttp.ConnectionTimeoutError():
+            told = f"No connection within {settings.connect_timeout:g} s (--connect-timeout)"
+            return ConnectError(endpoint.shown_url, told)
+        case aiohttp.ServerTimeoutError():
+            told = f"The server accepted the request and said nothing for {settings.idle_timeout:g} s (--idle-timeout)"
+            return ConnectError(endpoint.shown_url, told)
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | ConnectionError():
+            # Whether anything listens in a pod shows only after its tunnel stands.
+            if isinstance(exc, OSError) and exc.errno == errno.ECONNREFUSED:
+                return LostError(Lost.REFUSED, exc.strerror or "Connection refused", trace)
+            told = f"The server closed the connection without an answer{_transport_s_words(exc)}"
+            return LostError(Lost.CLOSED, told, trace)
+        case aiohttp.ClientResponseError() | aiohttp.InvalidURL():
+            told = f"What answers there does not speak HTTP: {_reason(exc)}"
+            return ConnectError(endpoint.shown_url, told)
+    return None
 
 
-@contextmanager
-def translated_body(settings: Settings) -> Iterator[None]:
-    """Turn aiohttp's failures while a body is read into :class:`BrokenError`."""
-    try:
-        yield
-    except aiohttp.ServerTimeoutError:
-        raise BrokenError(f"nothing came for {settings.idle_timeout:g} s (--idle-timeout)") from None
-    except (aiohttp.ClientError, ConnectionError) as exc:
-        raise BrokenError(f"the connection was lost{_transport_s_words(exc.__cause__ or exc)}") from None
+class BodyTranslated:
+    """Turns aiohttp's failures while a body is read into :class:`BrokenError`, in a `with` block.
+
+    Args:
+        settings: the time limits, for the words.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        match exc:
+            case aiohttp.ServerTimeoutError():
+                told = f"nothing came for {self._settings.idle_timeout:g} s (--idle-timeout)"
+                raise BrokenError(told) from None
+            case aiohttp.ClientError() | ConnectionError():
+                raise BrokenError(f"the connection was lost{_transport_s_words(exc.__cause__ or exc)}") from None
 
 
 def _transport_s_words(exc: BaseException) -> str:

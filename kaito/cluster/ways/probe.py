@@ -46,7 +46,7 @@ async def leads_to_a_model(endpoint: Endpoint, settings: Settings) -> int | None
     trace = http.Trace(kept=False)
     try:
         async with asyncio.timeout(_PATIENCE), http.open_session(public, nobody) as session:
-            with http.translated(endpoint, settings, trace):
+            with http.Translated(endpoint, settings, trace):
                 response = await session.get(
                     url,
                     allow_redirects=False,
