@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import textwrap
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -92,7 +93,9 @@ class Parser(argparse.ArgumentParser):
     def _unknown(self, argument: str) -> UsageError:
         if not argument.startswith("-") or argument == "-":
             word = argument.removeprefix("\0")
-            hint = ["A message is given with -m"] if "--message" in self._option_string_actions else []
+            flags = [flag for flag in ("--workspace-name", "--message") if flag in self._option_string_actions]
+            # What can be pasted: the word as the value of a flag.
+            hint = [f"Did you mean {' or '.join(f'{flag} {shlex.quote(word)}' for flag in flags)}?"] if flags else []
             return UsageError(f"Unexpected argument '{word}'", *hint, self._see())
         from difflib import get_close_matches
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -117,7 +117,8 @@ class ChatClient:
                         self._habits.settle(prefix)
                         answer = Answer(response, self._settings, self._scrubbed)
                         while (delta := await answer.read()) is not None:
-                            yield delta
+                            for piece in _pieces(delta):
+                                yield piece
                         return
                     refusal = self._refusal(response, await self._body(response))
                 counted = None
@@ -224,8 +225,23 @@ class ChatClient:
 _JSON = {"Content-Type": "application/json"}
 #: Bytes of a request's body from which on it is handed over as a file.
 _LONG = 256 * 1024
+#: Characters of an answer that are handed on at once.
+_LONGEST_PIECE = 4096
 #: What a request for the model list tells of the turns to come.
 _TELLING = (Kind.UNAUTHORIZED, Kind.BUSY, Kind.REDIRECT)
+
+
+def _pieces(delta: Delta) -> Sequence[Delta]:
+    """Return a delta in pieces that are soon drawn, as Ctrl-C is heard between two: a read may bring a whole answer."""
+    content, reasoning = delta.content, delta.reasoning
+    if len(content) <= _LONGEST_PIECE and len(reasoning) <= _LONGEST_PIECE:
+        return (delta,)
+    thoughts = [Delta(reasoning=part) for part in _cut(reasoning)]
+    return (*thoughts, *(Delta(content=part) for part in _cut(content)), replace(delta, content="", reasoning=""))
+
+
+def _cut(text: str) -> Iterator[str]:
+    return (text[start : start + _LONGEST_PIECE] for start in range(0, len(text), _LONGEST_PIECE))
 
 
 class _Released:

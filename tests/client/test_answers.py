@@ -162,6 +162,22 @@ def test_an_error_in_mid_stream(model_server, chat):
     assert refusal(chat, ModelError).message == "CUDA out of memory"
 
 
+def test_a_long_answer_comes_in_pieces_that_are_soon_drawn(model_server, chat):
+    text, thought = "word " * 40_000, "hm " * 3000
+    model_server.enqueue(Say(text, reasoning=thought))
+
+    async def pieces():
+        async with ChatClient(endpoint(model_server.url), Settings()) as client:
+            async with aclosing(client.stream(request(stream=False))) as items:
+                return [item async for item in items]
+
+    got = asyncio.run(pieces())
+    assert max(len(piece.content) + len(piece.reasoning) for piece in got) <= 4096
+    assert "".join(piece.content for piece in got) == text.strip() or "".join(piece.content for piece in got) == text
+    assert "".join(piece.reasoning for piece in got) == thought
+    assert [piece.finish_reason for piece in got if piece.finish_reason] == ["stop"]
+
+
 def test_a_whole_answer_that_is_an_error(model_server, chat):
     body = b'{"error":{"message":"CUDA out of memory"}}'
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)

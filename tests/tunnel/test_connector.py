@@ -13,7 +13,7 @@ from yarl import URL
 from kaito.cluster.tunnel import TunnelConnector, TunnelError, TunnelPool
 from kaito.errors import NotFoundError
 from kaito.openai.client import ChatClient
-from kaito.openai.http import LostError, Trace, translated
+from kaito.openai.http import LostError, Trace, Translated
 from kaito.openai.recovery import Lost
 from kaito.settings import Settings
 from kaito.testing import Say

@@ -144,7 +144,7 @@ def test_a_temperature_out_of_range(value):
         (["--temp", "1"], "Unknown flag --temp\n"),
         (["--temprature", "1"], "Did you mean --temperature?"),
         (["-z"], "Unknown flag -z"),
-        (["hello"], "Unexpected argument 'hello'\n   A message is given with -m"),
+        (["hello"], "Unexpected argument 'hello'\n   Did you mean --workspace-name hello or --message hello?"),
         (["--", "-x"], "Unexpected argument '-x'"),
         (["-"], "Unexpected argument '-'"),
         (["--model", "\udcff"], "--model: the text is not UTF-8"),
