@@ -134,7 +134,7 @@ async def test_a_refused_connection_is_one_to_others():
         with pytest.raises(aiohttp.ClientConnectorError) as caught:
             await http.get("http://demo/")
         assert isinstance(caught.value.os_error, TunnelError)
-        with pytest.raises(LostError) as lost, translated(ENDPOINT, Settings(), Trace(kept=True)):
+        with pytest.raises(LostError) as lost, Translated(ENDPOINT, Settings(), Trace(kept=True)):
             await http.get("http://demo/")
     assert lost.value.lost is Lost.REFUSED
 
