@@ -12,8 +12,8 @@ WORDS = frozenset({"quit", "exit", "clear", "help", "status"})
 
 BLOCK_MARK = '"""'
 
-# `/set x 1` but not `/etc/hosts is empty`
-_SLASH = re.compile(r"/([A-Za-z][A-Za-z0-9-]*)(?:\s+(.*))?", re.DOTALL)
+# `/set x 1` and `/set_x 1`, which is none but meant as one; not `/etc/hosts is empty`, `/3 of them` or `/* a */`
+_SLASH = re.compile(r"/([^\W\d_][^\s/]*|\?)(?:\s+(.*))?", re.DOTALL)
 
 
 class Kind(Enum):

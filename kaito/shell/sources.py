@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from io import BytesIO, FileIO
 
 from kaito.errors import KaitoError, UsageError
-from kaito.shell.entries import Entry, begin
+from kaito.shell.entries import Block, Entry, begin
 
 PROMPT = "> "
 CONTINUED = "... "
@@ -16,6 +16,19 @@ CONTINUED = "... "
 _AT_ONCE = 64 * 1024
 
 _UNCLOSED = 'a block opened by """ is not closed'
+
+
+class SpoiltLineError(KaitoError):
+    """A line that cannot be understood.
+
+    Args:
+        message: what is wrong with it.
+        text: what can be read of it. It may open or close a block all the same.
+    """
+
+    def __init__(self, message: str, text: str) -> None:
+        super().__init__(message)
+        self.text = text
 
 
 class Source(ABC):
@@ -36,22 +49,33 @@ class Source(ABC):
 
         Raises:
             EOFError: the end of input.
-            KaitoError: the entry cannot be understood; reading may go on after it.
+            KaitoError: the entry cannot be understood; reading may go on after it. A block has been read to its end, so
+                that none of its lines is taken for an entry.
             KeyboardInterrupt: Ctrl-C at a prompt.
             Ended: a signal that ends the process.
         """
-        begun = begin(self._line(PROMPT))
-        if isinstance(begun, Entry):
-            return begun
-        where = self.where
-        while not begun.closed:
+        failures: list[tuple[KaitoError, str]] = []
+
+        def line(prompt: str) -> str:
             try:
-                begun.add(self._line(CONTINUED))
+                return self._line(prompt)
+            except SpoiltLineError as exc:
+                failures.append((exc, self.where))
+                return exc.text
+
+        begun = begin(line(PROMPT))
+        where = self.where
+        while isinstance(begun, Block) and not begun.closed:
+            try:
+                begun.add(line(CONTINUED))
             except EOFError:
-                self.where = where
-                raise UsageError(_UNCLOSED) from None
+                failures.append((UsageError(_UNCLOSED), where))
+                break
+        if failures:
+            failure, self.where = failures[0]
+            raise failure
         self.where = where
-        return begun.entry
+        return begun.entry if isinstance(begun, Block) else begun
 
     def remember(self, text: str) -> bool:
         """Have a message come back by the up-arrow that was written elsewhere; return whether it can."""
@@ -63,7 +87,7 @@ class Source(ABC):
 
 
 class Script(Source):
-    """Lines of a file or of a pipe, in UTF-8. The first line of a file may name its interpreter (`#!`).
+    """Lines of a file or of a pipe, in UTF-8. The first may name an interpreter (`#!`).
 
     Attributes:
         wait: called with the file's descriptor before more is read, to have something done until there is some.
@@ -91,12 +115,14 @@ class Script(Source):
         self.where = f"{self._name}:{self._number}"
         if self._number == 1:
             raw = raw.removeprefix(b"\xef\xbb\xbf")
-            if raw.startswith(b"#!") and self.trusted:
+            if raw.startswith(b"#!"):
                 return ""
+        raw = raw.removesuffix(b"\n").removesuffix(b"\r")
         try:
-            return raw.removesuffix(b"\n").removesuffix(b"\r").decode()
+            return raw.decode()
         except UnicodeDecodeError as exc:
-            raise KaitoError(f"the line is not UTF-8: byte {exc.start + 1} is 0x{raw[exc.start]:02x}") from None
+            told = f"the line is not UTF-8: byte {exc.start + 1} is 0x{raw[exc.start]:02x}"
+            raise SpoiltLineError(told, raw.decode("utf-8", "replace")) from None
 
     def _raw_line(self) -> bytes:
         """Return the next line with its end, which the last may lack; nothing after that."""
@@ -108,6 +134,7 @@ class Script(Source):
                     self.wait(self._file.fileno())
                 data = self._file.read(_AT_ONCE)
             except OSError as exc:
+                self._ended = True  # another try would fail likewise, for ever
                 raise KaitoError(f"Cannot read {self._name}: {exc.strerror}") from exc
             self._ended = not data
             read += data or b""

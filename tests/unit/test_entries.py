@@ -34,6 +34,13 @@ from kaito.shell.sources import Script
         ("/", Entry(Kind.MESSAGE, "/")),
         ("/ x", Entry(Kind.MESSAGE, "/ x")),
         ("/3 of them", Entry(Kind.MESSAGE, "/3 of them")),
+        ("/* a comment */", Entry(Kind.MESSAGE, "/* a comment */")),
+        ("/etc/", Entry(Kind.MESSAGE, "/etc/")),
+        ("/set_temperature 1", Entry(Kind.SLASH, "set_temperature", "1")),
+        ("/max_tokens\t5", Entry(Kind.SLASH, "max_tokens", "5")),
+        ("/help?", Entry(Kind.SLASH, "help?")),
+        ("/?", Entry(Kind.SLASH, "?")),
+        ("/élan", Entry(Kind.SLASH, "élan")),
     ],
 )
 def test_a_line(line, entry):
@@ -75,6 +82,10 @@ def entries(data: bytes, **options):
         (b'  """  \na\n"""  \n', [("s:1", "a")]),
         (b'say """ now\nb\n', [("s:1", 'say """ now'), ("s:2", "b")]),
         (b'a\n"""\nb\n', [("s:1", "a"), ("s:2", 'a block opened by """ is not closed')]),
+        (b'"""\nclear\n\xffb\nquit\n"""\nc\n', [("s:3", "the line is not UTF-8: byte 1 is 0xff"), ("s:6", "c")]),
+        (b'"""\xff\nquit\n"""\nc\n', [("s:1", "the line is not UTF-8: byte 4 is 0xff"), ("s:4", "c")]),
+        (b'"""\n\xff"""\nc\n', [("s:2", "the line is not UTF-8: byte 1 is 0xff"), ("s:3", "c")]),
+        (b'"""\nb\n\xff', [("s:3", "the line is not UTF-8: byte 1 is 0xff")]),
         (b"a\x00b\x0cc\xc2\x85d\xe2\x80\xa8e\n", [("s:1", "a\x00b\x0cc\x85d\u2028e")]),
     ],
 )
@@ -82,8 +93,8 @@ def test_a_script(data, found):
     assert entries(data) == found
 
 
-def test_the_interpreter_s_line_is_a_message_from_a_pipe():
-    assert entries(b"#!/bin/sh\na\n", trusted=False) == [("s:1", "#!/bin/sh"), ("s:2", "a")]
+def test_the_interpreter_s_line_is_none_from_a_pipe_either():
+    assert entries(b"#!/bin/sh\na\n", trusted=False) == [("s:2", "a")]
 
 
 def test_a_line_of_a_mebibyte():
@@ -95,8 +106,11 @@ def test_a_script_that_cannot_be_read():
         def read(self, size=-1):
             raise OSError(5, "Input/output error")
 
+    script = Script(Broken(), "s")
     with pytest.raises(KaitoError, match="Cannot read s: Input/output error"):
-        Script(Broken(), "s").read()
+        script.read()
+    with pytest.raises(EOFError):
+        script.read()
 
 
 def test_an_unclosed_block_is_a_usage_error():
