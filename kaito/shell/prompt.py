@@ -89,6 +89,8 @@ class Prompt(Source):
             line = self._editor.read(prompt, self.complete if prompt == PROMPT else None)
         else:
             line = self._uninterrupted(lambda: input(prompt))
+        # A line that was pasted with its end is a line still: a word in it may be a command.
+        line = line.removesuffix("\n")
         # In a locale without the letter, its bytes come as they are; they are UTF-8 all the same.
         return line.encode("utf-8", "surrogateescape").decode()
 

@@ -70,6 +70,23 @@ def test_what_is_typed(terminal, typed):
     assert Prompt(terminal).read().text == "hello"
 
 
+@pytest.mark.parametrize(
+    ("pasted", "kind", "text"),
+    [
+        ("quit\n", Kind.WORD, "quit"),
+        ("/set temperature 0.3\n", Kind.SLASH, "set"),
+        ("one line\n", Kind.MESSAGE, "one line"),
+        ("one\nquit\n", Kind.MESSAGE, "one\nquit"),
+        ("quit\n\n", Kind.MESSAGE, "quit\n"),
+        ('"""\none\n"""\n', Kind.MESSAGE, "one"),
+    ],
+)
+def test_a_paste_with_its_last_line_s_end(terminal, typed, pasted, kind, text):
+    typed += [pasted]
+    entry = Prompt(terminal).read()
+    assert (entry.kind, entry.text) == (kind, text)
+
+
 def test_a_terminal_that_has_gone_ends_the_input(terminal, typed):
     typed += [OSError(5, "Input/output error")]
     with pytest.raises(EOFError):
