@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from kaito import hookimpl
 from kaito.errors import KaitoError, UsageError
 from kaito.files import UnreadableError, read_text
-from kaito.shell.file_tab import file_names
-from kaito.shell.filenames import first_name, only_name, path_of
+from kaito.shell.filenames import file_names, first_name, only_name, path_of
 from kaito.types import ShellAPI, SlashCommand
 
 #: Bytes of a file that is read into a message.

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kaito.shell.file_tab import file_names
-from kaito.shell.filenames import first_name, only_name
+from kaito.shell.filenames import file_names, first_name, only_name
 
 
 @pytest.fixture
