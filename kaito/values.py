@@ -14,6 +14,8 @@ import msgspec
 
 from kaito.errors import UsageError
 
+#: What brings a setting back to what it was at the start.
+DEFAULT = "default"
 #: Sequences that end an answer, at most, as OpenAI's API has it.
 MOST_STOPS = 4
 

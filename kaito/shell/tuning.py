@@ -12,8 +12,6 @@ from kaito.errors import ModelError, UsageError
 from kaito.session import Session
 from kaito.shell.answer import AnswerWriter
 
-#: What brings a setting back to what it was at the start.
-DEFAULT = "default"
 #: Shown where no value is sent and the server's own holds.
 NOT_SENT = "(not sent)"
 
@@ -102,7 +100,7 @@ class Tuning:
         words = "".join(letter if letter.isalnum() or letter == "_" else " " for letter in error.message).split()
         for name in _EXTRA:
             if self._settings[name].get() is not None and _field_of(name) in words:
-                error.hints = (*error.hints, f"'/set {name} {DEFAULT}' leaves the choice to the server")
+                error.hints = (*error.hints, f"'/set {name} {values.DEFAULT}' leaves the choice to the server")
 
     def _named(self, name: str) -> _Setting:
         if (setting := self._settings.get(name)) is not None:

@@ -23,6 +23,7 @@ def sent(bench):
         ("MAX_TOKENS 7", "max_tokens", 7),
         ("--top-p 1", "top_p", 1.0),
         ("stream off", "stream", False),
+        ("temperature\t0.2", "temperature", 0.2),
     ],
 )
 def test_fields_of_the_request(setting, field, value):
@@ -71,6 +72,7 @@ def test_further_fields_of_the_request(setting, extra):
         ('stop "a', "stop: '\"a' is not text, or 1 to 4 texts as JSON"),
         ('stop "\\ud800"', "is not text, or 1 to 4 texts as JSON"),
         ("temperatura 1", "Unknown setting 'temperatura'\n   Did you mean temperature?"),
+        ("temperature default 1", "temperature: 'default 1' is not a number"),
         ("xyzzy", "Unknown setting 'xyzzy'\n   /set shows all of them"),
     ],
 )
@@ -81,6 +83,12 @@ def test_bad_values_change_nothing(setting, told):
     assert told in err
     assert bench.shell.api.settings == before
     assert bench.shell.exit_code is ExitCode.USAGE
+
+
+def test_unset_takes_one_name():
+    bench = Bench("/set seed 5", "/unset SEED", "/unset seed now", keep_going=True)
+    _, err = bench.run()
+    assert err.startswith("seed: 5\nseed: (not sent)\n❌ Error: Unknown setting 'seed now'\n")
 
 
 def test_all_settings_and_one():

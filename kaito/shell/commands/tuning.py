@@ -8,6 +8,7 @@ from kaito import hookimpl
 from kaito.errors import UsageError
 from kaito.types import ModelInfo, ShellAPI, SlashCommand
 from kaito.untrusted import one_line
+from kaito.values import DEFAULT
 
 
 def change(arguments: str, shell: ShellAPI) -> None:
@@ -17,26 +18,27 @@ def change(arguments: str, shell: ShellAPI) -> None:
     '/set NAME default' brings back what it was at the start. Not every server takes all of them: one that refuses a
     setting says so, and one that knows nothing of it may pass over it. A list for 'stop' is JSON: ["END", "\\n\\n"].
     """
-    name, _, value = arguments.partition(" ")
-    name, value = _name(name), value.strip()
+    name, value = [*arguments.split(None, 1), "", ""][:2]
+    name = _name(name)
     if not name:
         _show(shell, shell.settings)
     elif not value:
         shell.choices(name)  # refuses one that does not exist
         _show(shell, [name])
     else:
-        shell.set(name, None if value == _DEFAULT else value)
-        shell.notice(f"{name}: {shell.settings[name]}")
+        _set(shell, name, None if value == DEFAULT else value)
 
 
 def unset(arguments: str, shell: ShellAPI) -> None:
     """Bring a setting back to what it was at the start"""
     if not arguments:
         raise UsageError("/unset: needs the name of a setting", "/set shows all of them")
-    change(f"{arguments} {_DEFAULT}", shell)
+    _set(shell, _name(arguments), None)
 
 
-_DEFAULT = "default"
+def _set(shell: ShellAPI, name: str, value: str | None) -> None:
+    shell.set(name, value)
+    shell.notice(f"{name}: {shell.settings[name]}")
 
 
 def _name(typed: str) -> str:
@@ -86,7 +88,7 @@ def _settings(typed: str, shell: ShellAPI) -> Iterable[str]:
     name, blank, _ = typed.partition(" ")
     if blank:
         name = _name(name)
-        return [f"{name} {value}" for value in (*shell.choices(name), _DEFAULT)] if name in shell.settings else []
+        return [f"{name} {value}" for value in (*shell.choices(name), DEFAULT)] if name in shell.settings else []
     return shell.settings
 
 
