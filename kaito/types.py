@@ -247,7 +247,7 @@ class SlashCommand(Struct, frozen=True, kw_only=True):
     run: Callable[[str, ShellAPI], None]
     #: One line for `/help`; the first line of `run`'s docstring when empty. All of that is shown by `/help NAME`.
     summary: str = ""
-    #: Such as `NAME VALUE`, for `/help`.
+    #: Such as `NAME VALUE`, for `/help`. Where it is empty, a line that has more than the name is refused.
     arguments: str = ""
     #: Whether it reads or writes files or starts programs: refused when commands come from a pipe.
     touches_files: bool = False

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from kaito.errors import UsageError
+from kaito.layout import paragraphs, table, wrapped
 from kaito.plugins import Offered
 from kaito.types import SlashCommand
-from kaito.untrusted import neutral, one_line
+from kaito.untrusted import one_line
 
 DOCUMENTED = """\
 Available commands:
@@ -18,14 +20,17 @@ Available commands:
   status    - Show current configuration
 """.format(two_blanks="  ")  # documented so; editors strip blanks at a line's end
 
-_OVERVIEW = """\
-Anything else is a message. Put several lines between \""" and \""", or paste
-them. To send a line that begins with '/', write '//'.
-
-Commands ('/help NAME' tells more about one):
-"""
-#: Columns of running text.
-_WIDTH = 78
+_WORDS = (
+    "'quit' (or 'exit'), 'clear', 'help' and 'status' need no slash when they are the whole line. "
+    "Anything else is sent to the model, unless it begins with '/'."
+)
+_KEYS = (
+    ('"""', "begins a message of several lines, and ends it; what is pasted needs none"),
+    ("//", "begins a message with '/'"),
+    ("Ctrl-C", "stops an answer, or clears the line"),
+    ("Ctrl-Z Enter" if sys.platform == "win32" else "Ctrl-D", "leaves"),
+)
+_COMMANDS = "Commands ('/help NAME' tells more about one):"
 
 
 class Help:
@@ -40,26 +45,41 @@ class Help:
         self._words = words
         self._commands = commands
 
-    def overview(self) -> str:
-        """Return a line about each command."""
+    def takes(self, name: str) -> str | None:
+        """Return what arguments a command takes, `""` for none; `None` if there is no such command."""
+        if name in self._words:
+            return _usage(name).partition(" ")[2]
+        offered = self._commands.get(name)
+        return offered.value.arguments if offered is not None else None
+
+    def overview(self, columns: int) -> str:
+        """Return what to type, and a line about each command.
+
+        Args:
+            columns: that a line may have.
+        """
         rows = [(_usage(name), _text(does).partition("\n")[0]) for name, does in self._words.items()]
         rows += [
             (f"/{name} {one_line(offered.value.arguments)}".rstrip(), one_line(offered.value.describe()))
             for name, offered in self._commands.items()
         ]
         rows.sort()
-        width = max(len(name) for name, _ in rows)
-        return _OVERVIEW + "".join(f"  {name:<{width}}  {summary}".rstrip() + "\n" for name, summary in rows)
+        blocks = (wrapped(_WORDS, columns, hang=0), table(_KEYS, columns), wrapped(_COMMANDS, columns, hang=0))
+        return "\n".join(blocks) + table(rows, columns)
 
-    def about(self, name: str) -> str:
+    def about(self, name: str, columns: int) -> str:
         """Return all that is known of one command.
+
+        Args:
+            name: with or without the slash.
+            columns: that a line may have.
 
         Raises:
             UsageError: there is none of this name.
         """
         name = name.removeprefix("/").lower()
         if name in self._words:
-            return _described(_usage(name), _text(self._words[name]))
+            return paragraphs(f"{_usage(name)}\n\n{_text(self._words[name])}", columns)
         if (offered := self._commands.get(name)) is None:
             raise self.unknown(name)
         command = offered.value
@@ -69,7 +89,8 @@ class Help:
         notes = [] if offered.plugin.distribution == "kaito" else [f"From plugin {offered.plugin}."]
         if command.touches_files:
             notes.append("Works at a prompt and in --script FILE, not from a pipe.")
-        return _described(f"/{name} {command.arguments}".rstrip(), text, *notes)
+        usage = f"/{name} {command.arguments}".rstrip()
+        return paragraphs("\n\n".join([usage, text, *notes]), columns)
 
     def unknown(self, name: str, *hints: str) -> UsageError:
         """Return the error of a command that does not exist, with the nearest that does."""
@@ -88,10 +109,3 @@ def _text(function: Callable[..., Any]) -> str:
 
 def _usage(word: str) -> str:
     return f"/{word} [NAME]" if word == "help" else f"/{word}"
-
-
-def _described(usage: str, text: str, *notes: str) -> str:
-    from textwrap import fill
-
-    paragraphs = [fill(" ".join(part.split()), _WIDTH) for part in (*text.split("\n\n"), *notes)]
-    return neutral("\n\n".join([usage, *(part for part in paragraphs if part)]) + "\n")

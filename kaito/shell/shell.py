@@ -6,6 +6,7 @@ import cmd
 from collections.abc import Callable, Mapping
 
 from kaito.errors import Ended, ExitCode, Interrupted, KaitoError, OutputClosed, UsageError
+from kaito.layout import window, wrapped
 from kaito.plugins import Offered, Plugins
 from kaito.session import Session
 from kaito.shell import status
@@ -182,11 +183,15 @@ class Shell(cmd.Cmd):
         self._talk.ask(text)
 
     def _slash(self, name: str, arguments: str) -> bool:
+        as_message = f"To send it as a message, write //{name}"
+        takes = self._help_texts.takes(name)
+        if takes is None:
+            raise self._help_texts.unknown(name, as_message)
+        if arguments and not takes:
+            raise UsageError(f"/{name} takes no arguments", as_message)
         if word := self._words.get(name):
             return bool(word(arguments))
-        offered = self.commands.get(name)
-        if offered is None:
-            raise self._help_texts.unknown(name, f"To send it as a message, write //{name}")
+        offered = self.commands[name]
         if offered.value.touches_files and not self._source.trusted:
             raise UsageError(f"/{name} works at a prompt and in --script FILE, not from a pipe")
         with self._plugins.guarding(offered.plugin, f"/{name}"):
@@ -226,7 +231,8 @@ class Shell(cmd.Cmd):
 
     def _help(self, argument: str) -> None:
         """Show all commands, the plugins' too, or more about one"""
-        self._show(self._help_texts.about(argument) if argument else self._help_texts.overview())
+        texts, columns = self._help_texts, window()
+        self._show(texts.about(argument, columns) if argument else texts.overview(columns))
 
     def _status(self, argument: str) -> None:
         """Show the configuration, the endpoint and the tokens
@@ -234,10 +240,12 @@ class Shell(cmd.Cmd):
         Tokens are those of the last turn, as the server counted them. Settings that are not shown are what they usually
         are; /set shows all.
         """
-        self._show(status.configuration(self._session) + status.details(self._session, self._tuning.notable))
+        text = status.configuration(self._session) + status.details(self._session, self._tuning.notable)
+        # A file's or a program's lines have no width.
+        self._show(wrapped(text, window()) if self._terminal.out_is_terminal else text)
 
     def _show(self, text: str) -> None:
         if self._answers.alone:
             self._terminal.note(text.removesuffix("\n"))
         else:
-            self._terminal.write(text)
+            self._terminal.write(neutral(text))

@@ -152,7 +152,7 @@ def kaito_slash_commands(settings):
 
 def test_slash_commands(chat, plugin):
     outcome = chat(
-        "--plugin", plugin(COMMANDS), "--keep-going", stdin="/shout hi there\n/look\n/FAIL x\n/refuse\n/help\n"
+        "--plugin", plugin(COMMANDS), "--keep-going", stdin="/shout hi there\n/look\n/FAIL\n/refuse\n/help\n"
     )
     assert outcome.out.startswith("Assistant: HI THERE\n2 messages\n")
     assert re.search(r"^  /shout TEXT +Send a message in capitals\.$", outcome.out, re.MULTILINE)
@@ -164,11 +164,11 @@ def test_slash_commands(chat, plugin):
 
 def test_commands_that_touch_files_do_not_come_from_a_pipe(chat, plugin, tmp_path):
     name = plugin(COMMANDS)
-    outcome = chat("--plugin", name, stdin="/write-it x\n")
+    outcome = chat("--plugin", name, stdin="/write-it\n")
     assert outcome.code == 2
     assert "/write-it works at a prompt and in --script FILE, not from a pipe" in outcome.err
     script = tmp_path / "script"
-    script.write_text("/write-it x\n")
+    script.write_text("/write-it\n")
     assert chat("--plugin", name, "--script", str(script)).out == "0 messages\n"
 
 

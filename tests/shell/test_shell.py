@@ -17,6 +17,53 @@ def test_nothing_of_cmd_s_own_syntax():
     assert bench.server.asked == ["EOF", "?", "!x", "? help", "shell ls", "help me"]
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("/set_temperature 1", "Unknown command '/set_temperature'\n"),
+        ("/max_tokens 5", "Unknown command '/max_tokens'\n"),
+        ("/help?", "Unknown command '/help?'\n   Did you mean /help?\n"),
+        ("/?", "Unknown command '/?'\n   See /help\n"),
+        ("/quit smoking", "/quit takes no arguments\n   To send it as a message, write //quit\n"),
+        ("/clear the table", "/clear takes no arguments\n"),
+        ("/status now", "/status takes no arguments\n"),
+        ("/undo 3", "/undo takes no arguments\n"),
+    ],
+)
+def test_what_is_nearly_a_command_is_neither_done_nor_sent(line, told):
+    bench = Bench("one", line, "two", keep_going=True)
+    _, err = bench.run()
+    assert f"❌ Error: {told}" in err
+    assert bench.server.asked == ["one", "two"]
+    assert bench.said == ["one", "one", "two", "two"]
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+def test_the_help_and_the_long_status_fit_the_window(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    bench = Bench(
+        "/help", "/help edit", "/help help", "/status", "/set seed 5", "/set stats on", "/set top-k 50", "/status"
+    )
+    bench.terminal.out_is_terminal = True
+    out, _ = bench.run()
+    assert max(map(len, out.splitlines())) < columns
+    words = "Anything else is sent to the model"
+    assert words in " ".join(out.split())
+    for key in ("quit", "clear", "help", "status", "Ctrl-C", "Ctrl-D", '"""', "//"):
+        assert key in out.partition("Commands (")[0]
+
+
+def test_the_documented_texts_have_no_width(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    bench = Bench("help", "status", settings={"system_prompt": "Be brief, be kind, and be right"})
+    bench.terminal.out_is_terminal = True
+    out, _ = bench.run()
+    assert "\n  status    - Show current configuration\n" in out
+    assert "\n  System prompt: Be brief, be kind, and be right\n" in out
+    piped = Bench("/status", settings={"system_prompt": "Be brief, be kind, and be right"})
+    assert "\n  System prompt: Be brief, be kind, and be right\n" in piped.run()[0]
+
+
 def test_onecmd_does_one_line():
     bench = Bench()
     assert bench.shell.onecmd("") is False
