@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
@@ -11,6 +12,28 @@ from pathlib import Path
 
 class UnreadableError(Exception):
     """A file cannot be taken for text; the message says why, without the file's name."""
+
+
+# Opening a pipe that nobody writes to would wait for ever; Windows would translate the ends of lines.
+_AS_IT_IS = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def open_regular(path: Path, flags: int) -> int | None:
+    """Open a file by `os.open`'s flags; return its descriptor, or `None` when it is a device, a pipe or the like.
+
+    One that is created is its owner's alone.
+
+    Raises:
+        OSError: it cannot be opened, or is a folder.
+    """
+    file = os.open(path, flags | _AS_IT_IS, 0o600)
+    mode = os.fstat(file).st_mode
+    if stat.S_ISREG(mode):
+        return file
+    os.close(file)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    return None
 
 
 def read_text(path: Path, limit: int) -> str:
@@ -24,10 +47,10 @@ def read_text(path: Path, limit: int) -> str:
         UnreadableError: it is no such file, is too large, or is not UTF-8.
     """
     try:
-        # Opening a pipe that nobody writes to would wait for ever.
-        if not stat.S_ISREG(path.stat().st_mode):
+        descriptor = open_regular(path, os.O_RDONLY)
+        if descriptor is None:
             raise UnreadableError("it is no regular file")
-        with path.open("rb") as file:
+        with open(descriptor, "rb") as file:
             content = file.read(limit + 1)
     except (OSError, ValueError) as exc:
         raise UnreadableError(getattr(exc, "strerror", None) or str(exc)) from None
@@ -53,6 +76,9 @@ def write_whole(path: Path, content: bytes) -> None:
     try:
         with open(handle, "wb") as file:
             file.write(content)
+            file.flush()
+            # Else a power failure may leave the new name with nothing in it.
+            os.fsync(handle)
         os.replace(name, target)
     finally:
         with suppress(FileNotFoundError):  # it has taken its place

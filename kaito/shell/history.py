@@ -7,9 +7,10 @@ import re
 import time
 from pathlib import Path
 from types import ModuleType
+from typing import BinaryIO
 
 from kaito.errors import KaitoError
-from kaito.files import write_whole
+from kaito.files import open_regular, write_whole
 
 #: Bytes that the file may have. Of a larger one the newer half stays.
 LARGEST = 1024 * 1024
@@ -27,6 +28,8 @@ _ESCAPED = re.compile(r"\\(.)")
 class History:
     """The entries of all shells of a user, in the order in which they were typed. Nobody else can read them.
 
+    Where something stands in the file's place that is none, such as `/dev/null`, nothing is kept.
+
     Args:
         file: where they are.
     """
@@ -41,13 +44,18 @@ class History:
             KaitoError: they cannot be read.
         """
         try:
-            lines = self._file.read_bytes().split(b"\n")
+            file = open_regular(self._file, os.O_RDONLY)
+            if file is None:
+                return []
+            with open(file, "rb") as stream:
+                # Whatever another program has put there.
+                lines = _newest(stream, LARGEST).split(b"\n")
         except FileNotFoundError:
             return []
         except OSError as exc:
             raise KaitoError(f"Cannot read what was typed before: {self._file}: {exc.strerror}") from None
         # The last line is empty, or one that was never written to its end.
-        entries = [decoded(line) for line in lines[:-1][-RECALLED:] if line]
+        entries = [decoded(line) for line in lines[:-1][-RECALLED:] if 0 < len(line) < LONGEST]
         return [entry for entry, before in zip(entries, ["", *entries], strict=False) if entry != before]
 
     def add(self, entry: str) -> None:
@@ -68,9 +76,12 @@ class History:
             ) from None
 
     def _append(self, line: bytes) -> None:
-        file, locked = self._open()
+        opened = self._open()
+        if opened is None:
+            return
+        file, locked = opened
         try:
-            if os.name == "posix":
+            if os.name == "posix" and os.fstat(file).st_uid == os.geteuid():
                 os.fchmod(file, 0o600)
             size = os.lseek(file, 0, os.SEEK_END)
             if size:
@@ -84,10 +95,12 @@ class History:
         finally:
             os.close(file)
 
-    def _open(self) -> tuple[int, bool]:
+    def _open(self) -> tuple[int, bool] | None:
         """Open the file; return it and whether no other shell can change it now."""
         while True:
-            file = os.open(self._file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+            file = open_regular(self._file, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+            if file is None:
+                return None
             locked = _lock(file)
             try:
                 if os.path.samestat(os.fstat(file), os.stat(self._file)):
@@ -98,8 +111,9 @@ class History:
             os.close(file)
 
     def _trim(self) -> None:
-        content = self._file.read_bytes()[-LARGEST // 2 :]
-        write_whole(self._file, content[content.index(b"\n") + 1 :])
+        with self._file.open("rb") as stream:
+            newest = _newest(stream, LARGEST // 2)
+        write_whole(self._file, newest)
 
 
 def encoded(entry: str) -> bytes:
@@ -111,6 +125,17 @@ def encoded(entry: str) -> bytes:
 def decoded(line: bytes) -> str:
     """Return the entry of a line without its end; of any line, whoever wrote it."""
     return _ESCAPED.sub(lambda escape: _ESCAPES.get(escape[1], escape[1]), line.decode("utf-8", "replace"))
+
+
+def _newest(stream: BinaryIO, size: int) -> bytes:
+    """Return the whole lines at the end of a file that have so many bytes at most, and what follows the last."""
+    start = stream.seek(0, os.SEEK_END) - size
+    if start <= 0:
+        stream.seek(0)
+        return stream.read(size)
+    # From the byte before: it tells whether a line begins there.
+    stream.seek(start - 1)
+    return stream.read(size + 1).partition(b"\n")[2]
 
 
 def _lock(file: int) -> bool:

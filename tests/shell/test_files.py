@@ -101,7 +101,7 @@ def test_what_is_there_is_not_overwritten(tmp_path):
         ("/save", "/save: needs the name of a file"),
         ("/save {folder}/none/talk", "Cannot write '{folder}/none/talk': No such file or directory"),
         ("/load {folder}/none", "Cannot read '{folder}/none': No such file or directory"),
-        ("/load {folder}", "Cannot read '{folder}': it is no regular file"),
+        ("/load {folder}", "Cannot read '{folder}': Is a directory"),
         ("/load ~nobody-of-this-name/x", "/load: nobody's home folder is known for '~nobody-of-this-name/x'"),
         ("/read", "/read: needs the name of a file"),
         ("/read {folder}/empty", "'{folder}/empty' is empty"),

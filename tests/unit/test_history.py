@@ -97,6 +97,37 @@ def test_it_is_bounded_and_keeps_the_newest_whole(file, monkeypatch, tmp_path):
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, lambda file: file.symlink_to(os.devnull)], ids=["pipe", "device"])
+def test_what_is_no_file_keeps_nothing_and_stays_as_it_is(file, make):
+    file.parent.mkdir()
+    make(file)
+    before = file.stat()
+    History(file).add("one")
+    assert History(file).load() == []
+    assert (file.stat().st_mode, file.stat().st_ino) == (before.st_mode, before.st_ino)
+
+
+def test_a_file_of_another_user_keeps_its_mode(file, monkeypatch):
+    file.parent.mkdir()
+    file.touch(0o640)
+    monkeypatch.setattr(os, "geteuid", lambda: file.stat().st_uid + 1)
+    History(file).add("one")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert History(file).load() == ["one"]
+
+
+def test_of_a_file_that_another_program_filled_only_the_end_is_read(file, monkeypatch):
+    monkeypatch.setattr(history, "LARGEST", 100)
+    monkeypatch.setattr(history, "LONGEST", 50)
+    file.parent.mkdir()
+    file.write_bytes(b"first\n" + b"x" * 60 + b"\nsecond\n" + b"y" * 60 + b"\nlast\n")
+    assert History(file).load() == ["second", "last"]
+    file.write_bytes(b"z" * 100_000)
+    History(file).add("next")
+    assert file.stat().st_size <= 100
+    assert History(file).load() == ["next"]
+
+
 def _add_many(file, name, count):
     history.LARGEST = 20_000
     kept = History(file)
