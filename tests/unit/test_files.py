@@ -5,7 +5,6 @@ import stat
 
 import pytest
 
-from kaito import files
 from kaito.files import UnreadableError, open_regular, read_text, write_whole
 
 
@@ -32,10 +31,14 @@ def test_what_is_created_is_its_owner_s_alone(tmp_path):
 
 
 def test_what_is_written_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
-    order = []
-    monkeypatch.setattr(files.os, "fsync", lambda file: order.append(os.fstat(file).st_size))
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.fstat(file).st_size))
     replace = os.replace
-    monkeypatch.setattr(files.os, "replace", lambda old, new: order.append("named") or replace(old, new))
+
+    def name_it(old, new):
+        assert synced == [3]
+        replace(old, new)
+
+    monkeypatch.setattr(os, "replace", name_it)
     write_whole(tmp_path / "x", b"abc")
-    assert order == [3, "named"]
     assert (tmp_path / "x").read_bytes() == b"abc"
