@@ -16,6 +16,8 @@ _chunks = msgspec.json.Decoder(list[Chunk])
 
 _END = b"[DONE]"
 _NO_ERROR = (None, "", False)
+# Tokens. What is more was not counted.
+_MOST = 2**63 - 1
 
 
 class AnswerDecoder:
@@ -99,10 +101,11 @@ class AnswerDecoder:
         return delta
 
 
-def _usage(usage: TokenCount) -> Usage:
+def _usage(usage: TokenCount) -> Usage | None:
+    """Return a server's count; `None` for one that cannot be true."""
     details = usage.prompt_tokens_details
-    return Usage(
-        prompt_tokens=usage.prompt_tokens or 0,
-        completion_tokens=usage.completion_tokens or 0,
-        cached_tokens=details.cached_tokens if details else None,
-    )
+    cached = details.cached_tokens if details else None
+    prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    if not all(0 <= count <= _MOST for count in (prompt, completion, cached or 0)):
+        return None
+    return Usage(prompt_tokens=prompt, completion_tokens=completion, cached_tokens=cached)

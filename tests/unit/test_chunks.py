@@ -42,6 +42,19 @@ def test_usage_with_holes_counts_as_zero(usage):
     assert delta.usage == Usage(prompt_tokens=0, completion_tokens=0)
 
 
+@pytest.mark.parametrize("count", [-1, 2**63, 10**400, 1e300])
+@pytest.mark.parametrize("usage", [{"prompt_tokens": 0}, {"completion_tokens": 0}, {"prompt_tokens_details": 0}])
+def test_a_count_that_cannot_be_true_is_none(count, usage):
+    [name] = usage
+    spoilt = {
+        "prompt_tokens": 5,
+        "completion_tokens": 2,
+        name: {"cached_tokens": count} if "details" in name else count,
+    }
+    delta = AnswerDecoder().decode([json.dumps({"choices": [], "usage": spoilt}).encode()])
+    assert delta.usage is None
+
+
 @pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
 def test_reasoning_is_read_under_either_name(name):
     chunk = {"choices": [{"delta": {name: "hm", "content": "yes"}}]}
