@@ -94,7 +94,11 @@ class LineEditor:
         entry = entry.replace("\0", "")
         if not entry or entry == self._last:
             return False
-        self._module.add_history(entry)
+        try:
+            self._module.add_history(entry)
+        except UnicodeEncodeError:
+            # The locale lacks a letter. Where it has none but ASCII's, bytes come back as they go in.
+            self._module.add_history(entry.encode("utf-8", "replace").decode("ascii", "surrogateescape"))
         self._last = entry
         return True
 

@@ -134,6 +134,16 @@ def test_entries_are_remembered_once_in_succession(terminal):
     assert module.history == ["a", "b", "a"]
 
 
+def test_an_entry_that_the_locale_has_no_letters_for(terminal):
+    class Ascii(Readline):
+        def add_history(self, entry):
+            self.history.append(entry.encode("ascii", "surrogateescape"))
+
+    module = Ascii()
+    assert LineEditor(module, terminal).remember("café 🤖")
+    assert module.history == ["café 🤖".encode()]
+
+
 def test_a_match_takes_the_place_of_the_word_before_the_cursor(terminal, typed):
     module = Readline()
     editor = LineEditor(module, terminal)
