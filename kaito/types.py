@@ -305,6 +305,8 @@ class ShellAPI(Protocol):
     def edit(self, text: str) -> str:
         """Have the user edit a text in their own editor; return what they saved, without newlines at its end.
 
+        It is `""` when they saved nothing.
+
         A command that uses it has `touches_files`.
 
         Raises:

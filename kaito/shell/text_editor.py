@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
@@ -27,7 +27,7 @@ _HINT = "VISUAL or EDITOR names the editor, with its arguments"
 
 
 def edited(text: str, terminal: Terminal, environ: Mapping[str, str]) -> str:
-    """Return what the user made of a text, without newlines at its end.
+    """Return what the user made of a text, without newlines at its end; nothing if they saved nothing.
 
     Args:
         text: what the editor shows first.
@@ -35,24 +35,47 @@ def edited(text: str, terminal: Terminal, environ: Mapping[str, str]) -> str:
         environ: names the editor.
 
     Raises:
-        KaitoError: the editor cannot be run, or it failed.
+        KaitoError: the editor cannot be run, it failed, or there is no room for its file.
         Ended: a signal ends the process; the editor has ended.
     """
     command = editor_command(environ)
-    # Editors leave copies beside a file: the folder goes with all that is in it.
-    with tempfile.TemporaryDirectory(prefix="kaito-", ignore_cleanup_errors=True) as folder:
-        path = Path(folder, "message.md")
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(f"{text}\n" if text else "")
+    with _file_with(f"{text}\n" if text else "") as path:
+        before = _version(path)
         with terminal.lent():
             code = _run([*command, str(path)], terminal)
         if code:
             how = f"was ended by signal {-code}" if code < 0 else f"failed with {code}"
             raise KaitoError(f"The editor '{command[0]}' {how}; nothing was sent", _HINT)
+        if _version(path) == before:
+            return ""
         try:
             return read_text(path, LARGEST).replace("\r\n", "\n").rstrip("\n")
         except UnreadableError as exc:
             raise KaitoError(f"What the editor '{command[0]}' saved cannot be read: {exc}") from None
+
+
+@contextmanager
+def _file_with(text: str) -> Iterator[Path]:
+    """Have a file with a text, for its user alone."""
+    with ExitStack() as stack:
+        try:
+            # Editors leave copies beside a file: the folder goes with all that is in it.
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="kaito-", ignore_cleanup_errors=True))
+            path = Path(folder, "message.md")
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as exc:
+            raise KaitoError(f"Cannot write a file for the editor: {exc.strerror}") from None
+        yield path
+
+
+def _version(path: Path) -> tuple[int, ...] | None:
+    """Return what changes when a file is saved, with other words or the same; `None` when it has gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def editor_command(environ: Mapping[str, str]) -> list[str]:

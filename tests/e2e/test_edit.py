@@ -52,8 +52,26 @@ def test_an_empty_text_is_not_sent(edit, server, code):
     session = edit(code)
     session.type("/edit\n")
     session.wait_for(at_prompt(2))
-    assert screen(session) == BANNER + "> /edit\nNothing to send\n\n>"
+    assert screen(session) == BANNER + "> /edit\nNothing to send: no text was saved\n\n>"
     assert server.chats == []
+
+
+def test_what_is_not_saved_is_not_sent_again(edit, server):
+    session = edit("pass")
+    session.type("hello\n")
+    session.wait_for(at_prompt(2))
+    session.type("/edit\n")
+    session.wait_for("no text was saved\n\n>")
+    assert len(server.chats) == 1
+
+
+def test_what_is_saved_as_it_was_is_sent_again(edit, server):
+    session = edit("file.write_text(file.read_text())")
+    session.type("hello\n")
+    session.wait_for(at_prompt(2))
+    session.type("/edit\n")
+    session.wait_for("Assistant: hello\n\n>", count=2)
+    assert len(server.chats) == 2
 
 
 def test_an_editor_that_fails_sends_nothing(edit, server):

@@ -5,7 +5,8 @@ import sys
 import pytest
 
 from kaito.errors import KaitoError
-from kaito.shell.text_editor import editor_command
+from kaito.shell.text_editor import edited, editor_command
+from kaito.terminal import Terminal
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,15 @@ def test_on_windows_a_path_with_blanks_needs_no_quotes(monkeypatch, tmp_path):
     program.touch()
     monkeypatch.setattr(sys, "platform", "win32")
     assert editor_command({"EDITOR": str(program)}) == [str(program)]
+
+
+def test_no_room_for_its_file(monkeypatch):
+    def mkdtemp(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkdtemp", mkdtemp)
+    with pytest.raises(KaitoError, match="Cannot write a file for the editor: No space left on device"):
+        edited("text", Terminal(None, None, None, {}), {"EDITOR": "true"})
 
 
 def test_one_that_cannot_be_understood():

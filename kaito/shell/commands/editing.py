@@ -11,14 +11,14 @@ from kaito.types import ShellAPI, SlashCommand
 def edit(arguments: str, shell: ShellAPI) -> None:
     """Write a message in your editor: VISUAL, EDITOR, or vi
 
-    It opens on TEXT, else on the last message. What you save is sent as one message; an empty file sends nothing, and
-    neither does an editor that fails, as vi's does by ':cq'.
+    It opens on TEXT, else on the last message. What you save is sent as one message. Nothing is sent when you save
+    nothing or an empty file, or when the editor fails, as vi does by ':cq'.
     """
     text = shell.edit(arguments or shell.last_message or "")
     if text.strip():
         shell.ask(text)
     else:
-        shell.notice("Nothing to send")
+        shell.notice("Nothing to send: no text was saved")
 
 
 @hookimpl
