@@ -1,11 +1,11 @@
-"""What is kept between runs in the XDG state folder: the last conversation of each terminal, for `--continue`."""
+"""What is kept between runs in the XDG state folder: what was typed, and each terminal's last conversation."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -72,14 +72,37 @@ class LastConversation:
             self._file.unlink()
 
 
-def history_file(environ: Mapping[str, str]) -> Path | None:
-    """Return where what is typed at a prompt is kept; `None` with `KAITO_HISTORY=off`."""
-    return None if environ.get("KAITO_HISTORY") == "off" else _folder(environ) / "history"
+_ON, _OFF = ("", "on", "1", "yes", "true"), ("off", "0", "no", "false")
 
 
-def last_conversation(terminal: Terminal, environ: Mapping[str, str]) -> LastConversation | None:
-    """Return the place for the terminal that the process runs at; `None` without one, and with `KAITO_HISTORY=off`."""
-    if environ.get("KAITO_HISTORY") == "off":
+def state_folder(environ: Mapping[str, str], warn: Callable[[str], object]) -> Path | None:
+    """Return the folder for all that is kept; `None` when nothing shall be, or the user has no home for it.
+
+    Args:
+        environ: the environment.
+        warn: told of a `KAITO_HISTORY` that says neither.
+    """
+    wish = environ.get("KAITO_HISTORY", "").strip().lower()
+    if wish in _OFF:
+        return None
+    if wish not in _ON:
+        warn(f"KAITO_HISTORY: '{wish}' is not on or off; what is typed and said is kept")
+    given = environ.get("XDG_STATE_HOME", "")
+    try:
+        # The XDG rules call for ignoring a relative path.
+        return Path(given if os.path.isabs(given) else Path("~/.local/state").expanduser(), "kaito")
+    except RuntimeError:  # a user that only a number names, as containers have it
+        return None
+
+
+def history_file(folder: Path | None) -> Path | None:
+    """Return where what is typed at a prompt is kept in the state folder; `None` without one."""
+    return folder / "history" if folder is not None else None
+
+
+def last_conversation(terminal: Terminal, folder: Path | None) -> LastConversation | None:
+    """Return the place in the state folder for the terminal that the process runs at; `None` without either."""
+    if folder is None:
         return None
     for stream in (terminal.stdin, terminal.stderr, terminal.stdout):
         try:
@@ -88,7 +111,7 @@ def last_conversation(terminal: Terminal, environ: Mapping[str, str]) -> LastCon
             name = "console" if sys.platform == "win32" and stream is not None and stream.isatty() else ""
         if name:
             safe = re.sub(r"[^A-Za-z0-9]+", "-", name.removeprefix("/dev/")).strip("-")
-            return LastConversation(_folder(environ) / "conversations" / f"{safe}.json")
+            return LastConversation(folder / "conversations" / f"{safe}.json")
     return None
 
 
@@ -102,9 +125,3 @@ def to_continue(kept: LastConversation | None) -> list[Message]:
     if kept is None:
         raise UsageError("--continue: needs a terminal whose conversation was kept (KAITO_HISTORY=off keeps none)")
     return kept.load()
-
-
-def _folder(environ: Mapping[str, str]) -> Path:
-    given = environ.get("XDG_STATE_HOME", "")
-    # The XDG rules call for ignoring a relative path.
-    return Path(given if os.path.isabs(given) else Path("~/.local/state").expanduser(), "kaito")

@@ -24,11 +24,12 @@ from kaito.cli.options import (
     add_shared_flags,
     settings_from,
 )
-from kaito.cli.parser import Parser
+from kaito.cli.parser import Once, Parser
 from kaito.errors import ExitCode, KaitoError, UsageError
 from kaito.shell.entries import WORDS
+from kaito.shell.filenames import path_of
 from kaito.shell.sources import Script
-from kaito.state import LastConversation, history_file, last_conversation, to_continue
+from kaito.state import LastConversation, history_file, last_conversation, state_folder, to_continue
 from kaito.terminal import Terminal
 from kaito.types import Message
 
@@ -79,7 +80,8 @@ def run(call: Invocation) -> int:
         raise UsageError(f"--output: '{settings.output}' is not one of {', '.join(sorted(formatters))}")
     backends = choose_backends(plugins, settings)
     commands = plugins.slash_commands(settings, WORDS)
-    kept = last_conversation(terminal, call.environ)
+    folder = state_folder(call.environ, terminal.notice)
+    kept = last_conversation(terminal, folder)
     resumed = _resumed(given, kept)
     message = _message(given, terminal)
     with _script(given, terminal) if message is None else nullcontext() as source:
@@ -107,8 +109,7 @@ def run(call: Invocation) -> int:
             from kaito.shell.prompt import Prompt
             from kaito.shell.shell import Shell
 
-            typed = history_file(call.environ)
-
+            typed = history_file(folder)
             shell = Shell(
                 session,
                 source or Prompt(terminal, History(typed) if typed else None),
@@ -186,12 +187,15 @@ def make_parser(call: Invocation) -> Parser:
     group.add_argument(
         "-m",
         "--message",
+        action=Once,
         metavar="TEXT",
         type=flags.text("--message"),
         help="Send one message and exit; what is piped in goes before it. With '-', all of stdin is the message",
     )
     group.add_argument("--no-stdin", action="store_true", help="With --message, leave stdin alone")
-    group.add_argument("--script", metavar="FILE", help="Take messages and commands from a file, one a line")
+    group.add_argument(
+        "--script", metavar="FILE", help="Take messages and commands from a file, one a line; '-' is stdin"
+    )
     group.add_argument("--keep-going", action="store_true", help="Go on with a script after a failure")
     group.add_argument("-o", "--output", default="plain", metavar="FORMAT", help="How answers are shown: plain or json")
     group.add_argument("--stats", action="store_true", help="After each answer, show its figures on stderr")
@@ -210,7 +214,6 @@ def _resumed(given: argparse.Namespace, kept: LastConversation | None) -> list[M
         return to_continue(kept) if given.resume else []
     if given.resume:
         raise UsageError("--load: does not go with --continue")
-    from kaito.shell.filenames import path_of
     from kaito.shell.transcripts import read_conversation
 
     try:
@@ -251,7 +254,8 @@ def _is_material(stdin: TextIO | None) -> bool:
 
 def _all_of(stdin: TextIO | None) -> str:
     try:
-        return stdin.buffer.read().decode() if stdin else ""
+        # Some programs mark what they write as UTF-8.
+        return stdin.buffer.read().decode().removeprefix("\ufeff") if stdin else ""
     except UnicodeDecodeError as exc:
         raise KaitoError(f"stdin is not UTF-8: byte {exc.start + 1} is 0x{exc.object[exc.start]:02x}") from None
     except OSError as exc:
@@ -261,13 +265,14 @@ def _all_of(stdin: TextIO | None) -> str:
 @contextmanager
 def _script(given: argparse.Namespace, terminal: Terminal) -> Iterator[Script | None]:
     """Yield the script to run; `None` when a person sits at a terminal."""
-    if given.script is not None:
+    if given.script not in (None, "-"):
         try:
-            with open(given.script, "rb", buffering=0) as file:
-                yield Script(file, given.script)
-        except (IsADirectoryError, FileNotFoundError, PermissionError, NotADirectoryError) as exc:
+            file = path_of("--script", given.script).open("rb", buffering=0)
+        except OSError as exc:
             raise UsageError(f"--script: cannot read '{given.script}': {exc.strerror}") from None
-    elif terminal.in_is_terminal:
+        with file:
+            yield Script(file, given.script)
+    elif terminal.in_is_terminal and given.script is None:
         if given.keep_going:
             raise UsageError("--keep-going: goes with a script")
         yield None

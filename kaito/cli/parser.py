@@ -14,6 +14,17 @@ from kaito.errors import UsageError
 _WIDTH = 100
 
 
+class Once(argparse.Action):
+    """A flag whose last value would hide the one before it, which nobody means: it is given once."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            raise UsageError(f"{self.option_strings[-1]}: is given twice")
+        setattr(namespace, self.dest, values)
+
+
 class Parser(argparse.ArgumentParser):
     """The parser of one subcommand.
 

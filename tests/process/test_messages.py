@@ -56,12 +56,21 @@ def test_all_of_stdin_is_one_message_verbatim(chat, model_server):
         (["-m", "-", "--no-stdin"], "x", "--message: '-' does not go with --no-stdin"),
         (["--no-stdin"], "x", "--no-stdin: goes with --message"),
         (["-m", "x", "--script", "y"], None, "--message: does not go with --script"),
+        (["-m", "x", "--script", "-"], "y", "--message: does not go with --script"),
+        (["-m", "x", "--message=y"], None, "--message: is given twice"),
+        (["-mx", "-m", "y"], None, "--message: is given twice"),
     ],
 )
 def test_messages_that_cannot_be_meant(chat, model_server, arguments, stdin, told):
     outcome = chat(*arguments, stdin=stdin)
     assert (outcome.code, told in outcome.err) == (2, True)
     assert model_server.requests == []
+
+
+@pytest.mark.parametrize(("message", "sent"), [("why?", "log\n\nwhy?"), ("-", "log\n")])
+def test_a_byte_order_mark_is_no_part_of_what_is_piped_in(chat, model_server, message, sent):
+    chat("-m", message, stdin=b"\xef\xbb\xbflog\n")
+    assert model_server.chats[0].last_message == sent
 
 
 def test_material_that_is_not_utf8(chat):

@@ -155,8 +155,29 @@ def test_a_script_in_a_file(chat, tmp_path):
     assert outcome.err.endswith(f"   at {script}:3\n")
 
 
-@pytest.mark.parametrize("name", ["nowhere", "."])
-def test_a_script_that_is_not_there(chat, model_server, name):
+def test_a_script_in_the_home_folder(chat, clean_environment):
+    (clean_environment / "script").write_text("a\n/nope\n")
+    outcome = chat("--script", "~/script")
+    assert outcome.out == "Assistant: a\n"
+    assert outcome.err.endswith("   at ~/script:2\n")
+
+
+def test_a_script_named_by_a_dash_is_stdin_and_no_more_trusted(chat, tmp_path):
+    outcome = chat("--script", "-", "--keep-going", stdin=f"a\n/save {tmp_path / 'x'}\nb\n")
+    assert (outcome.code, outcome.out) == (2, "Assistant: a\nAssistant: b\n")
+    assert outcome.err.endswith("not from a pipe\n   at stdin:2\n")
+
+
+def test_a_wish_about_the_history_that_is_none_is_told(chat):
+    outcome = chat(stdin="a\n", env={"KAITO_HISTORY": "~/x"})
+    assert (outcome.code, outcome.out) == (0, "Assistant: a\n")
+    assert outcome.err == "KAITO_HISTORY: '~/x' is not on or off; what is typed and said is kept\n"
+
+
+@pytest.mark.parametrize("name", ["nowhere", ".", "x" * 300, "circle"])
+def test_a_script_that_is_not_there(chat, model_server, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "circle").symlink_to("circle")
     outcome = chat("--script", name)
     assert outcome.code == 2
     assert f"--script: cannot read '{name}'" in outcome.err

@@ -8,7 +8,7 @@ import pytest
 from kaito import state
 from kaito.conversation import Conversation
 from kaito.errors import KaitoError, NotFoundError, UsageError
-from kaito.state import LastConversation, last_conversation, to_continue
+from kaito.state import LastConversation, history_file, last_conversation, state_folder, to_continue
 from kaito.terminal import Terminal
 from kaito.types import ChatRequest, Message
 
@@ -60,11 +60,44 @@ def test_a_folder_that_cannot_be_made(tmp_path):
         kept.load()
 
 
-def test_without_a_terminal_nothing_is_kept():
+def test_without_a_terminal_nothing_is_kept(tmp_path):
     nowhere = Terminal(None, None, None, {})
-    assert last_conversation(nowhere, {}) is None
+    assert last_conversation(nowhere, tmp_path) is None
     with pytest.raises(UsageError, match="--continue: needs a terminal"):
         to_continue(None)
+
+
+@pytest.mark.parametrize(
+    ("wish", "kept", "warned"),
+    [
+        (None, True, False),
+        ("", True, False),
+        ("on", True, False),
+        ("YES", True, False),
+        ("off", False, False),
+        ("OFF ", False, False),
+        ("0", False, False),
+        ("False", False, False),
+        ("no", False, False),
+        ("/my/history", True, True),
+    ],
+)
+def test_the_environment_says_whether_anything_is_kept(tmp_path, wish, kept, warned):
+    environ = {"XDG_STATE_HOME": str(tmp_path), **({} if wish is None else {"KAITO_HISTORY": wish})}
+    told = []
+    folder = state_folder(environ, told.append)
+    assert folder == (tmp_path / "kaito" if kept else None)
+    assert told == (["KAITO_HISTORY: '/my/history' is not on or off; what is typed and said is kept"] if warned else [])
+    assert history_file(folder) == (tmp_path / "kaito" / "history" if kept else None)
+
+
+def test_a_user_without_a_home_keeps_nothing(monkeypatch):
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", lambda number: {}[number])
+    folder = state_folder({"XDG_STATE_HOME": "relative"}, pytest.fail)
+    assert folder is None
+    assert last_conversation(Terminal(None, None, None, {}), folder) is None
+    assert history_file(folder) is None
 
 
 @pytest.mark.parametrize(
