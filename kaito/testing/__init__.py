@@ -15,12 +15,14 @@ and in its tests::
         assert model_server.chats[-1].last_message == "Hi"
 
 The fixtures are described in :mod:`kaito.testing.fixtures`. Everything here works without pytest too; only
-:class:`TerminalSession` needs `pyte`, and a POSIX system. `pip install 'kaito[test]'` brings all.
+:class:`TerminalSession`, and :func:`play`, which plays a recorded session on one, need `pyte` and a POSIX system.
+`pip install 'kaito[test]'` brings all.
 """
 
 from kaito.testing.exchange import ClientGone, Exchange, Request
 from kaito.testing.gate import Gate
 from kaito.testing.recorder import Disconnect
+from kaito.testing.recording import play
 from kaito.testing.refused import refused_url
 from kaito.testing.replies import CloseBeforeHead, Cut, ErrorEvent, Hang, HtmlPage, Raw, Redirect, Reply, Status
 from kaito.testing.runner import Outcome, kaito_command, run_kaito
@@ -49,6 +51,7 @@ __all__ = [
     "TerminalSession",
     "echo",
     "kaito_command",
+    "play",
     "refused_url",
     "run_kaito",
 ]
