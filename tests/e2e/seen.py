@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import termios
 from pathlib import Path
+from typing import Any
 
 from kaito.testing import TerminalSession
 
@@ -33,9 +35,9 @@ def at_rest(session: TerminalSession) -> None:
             session.wait_for(lambda session: state.read_text().rpartition(")")[2].split()[0] == "S")
 
 
-def shows(line: str):
-    """Return a predicate: this is the last line."""
-    return lambda session: screen(session).splitlines()[-1:] == [line]
+def modes(session: TerminalSession) -> list[Any]:
+    """Return the terminal's settings, as `termios` has them."""
+    return termios.tcgetattr(session._console._slave)
 
 
 def editor(folder: Path, code: str) -> str:

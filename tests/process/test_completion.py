@@ -60,6 +60,8 @@ def shell(monkeypatch):
             f"{first}{source}; echo $((6 * 7))ready\n" if name != "fish" else f"{source}; echo (math 6 x 7)ready\n"
         )
         session.wait_for("42ready", timeout=30)
+        # What is typed before the prompt comes is not completed.
+        session.wait_for(lambda session: not last_line(session).endswith("ready"), timeout=30)
         return session
 
     yield start

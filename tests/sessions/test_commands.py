@@ -1,0 +1,169 @@
+"""Slash commands that tell something, and what is a command at all."""
+
+import pytest
+
+from kaito.testing import play
+
+
+def test_help(chat):
+    play(
+        chat(),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «/help»‹enter›
+        Anything else is a message. Put several lines between \""" and \""", or paste
+        them. To send a line that begins with '/', write '//'.
+
+        Commands ('/help NAME' tells more about one):
+          /clear               Clear the conversation history; the system prompt stays
+          /continue            Have the model go on with an answer that was cut
+          /edit [TEXT]         Write a message in your editor: VISUAL, EDITOR, or vi
+          /exit                Exit the chat session
+          /format [NAME]       Show the ways to draw an answer, or switch to one
+          /help [NAME]         Show all commands, the plugins' too, or more about one
+          /history             Show the conversation
+          /load FILE           Go on with a conversation from a file
+          /model [NAME]        Show the models and adapters, or switch to one
+          /quit                Exit the chat session
+          /read FILE [TEXT]    Send a text file as a message, or before one
+          /retry               Send the last message again
+          /save FILE           Save the conversation to a file
+          /set [NAME [VALUE]]  Show the settings, or change one
+          /status              Show the configuration, the endpoint and the tokens
+          /system [TEXT]       Show the system prompt, or replace it
+          /tokens              Show the conversation's tokens, as the server counts them
+          /undo                Take back the last turn: your message and the answer
+          /unset NAME          Bring a setting back to what it was at the start
+
+        > «/help edit»‹enter›
+        /edit [TEXT]
+
+        Write a message in your editor: VISUAL, EDITOR, or vi
+
+        It opens on TEXT, else on the last message. What you save is sent as one
+        message; an empty file sends nothing, and neither does an editor that fails,
+        as vi's does by ':cq'.
+
+        Works at a prompt and in --script FILE, not from a pipe.
+
+        > «/help sytem»‹enter›
+        ❌ Error: Unknown command '/sytem'
+           Did you mean /system?
+
+        > «/quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+
+
+def test_status(chat, server):
+    server.window = 40
+    play(
+        chat(),
+        f"""
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «/status»‹enter›
+        Configuration:
+          Workspace: my-llama
+          Model: llama-2-7b
+          Temperature: 0.7
+          Max tokens: 1024
+          Top-p: 0.9
+          System prompt: (none)
+          Endpoint: {server.url}/chat/completions
+          Backend: url
+          Window: 40 tokens
+          Turns: 0
+
+        > «Hello to you»‹enter›
+        Assistant: Hello to you
+
+        > «/set seed 7»‹enter›
+        seed: 7
+
+        > «/status»‹enter›
+        Configuration:
+          Workspace: my-llama
+          Model: llama-2-7b
+          Temperature: 0.7
+          Max tokens: 1024
+          Top-p: 0.9
+          System prompt: (none)
+          Endpoint: {server.url}/chat/completions
+          Backend: url
+          Window: 40 tokens
+          Turns: 1
+          Last turn: 3 prompt + 3 completion tokens, 15% of the window
+          Settings: seed 7
+
+        > «/exit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+
+
+@pytest.mark.parametrize(("tokenize", "told"), [(True, "Conversation: 4 of 20 (20%)"), (False, "Window: 20")])
+def test_tokens(chat, server, tokenize, told):
+    server.window, server.tokenize = 20, tokenize
+    play(
+        chat(),
+        f"""
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «Hi there»‹enter›
+        Assistant: Hi there
+
+        > «/tokens»‹enter›
+        Tokens:
+          Last turn: 2 prompt + 2 completion
+          {told}
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+
+
+def test_what_is_a_command_and_what_a_message(chat, server):
+    play(
+        chat(),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «/histroy»‹enter›
+        ❌ Error: Unknown command '/histroy'
+           Did you mean /history?
+           To send it as a message, write //histroy
+
+        > «//histroy»‹enter›
+        Assistant: /histroy
+
+        > «/etc/hosts is empty»‹enter›
+        Assistant: /etc/hosts is empty
+
+        > «help me write a poem»‹enter›
+        Assistant: help me write a poem
+
+        > «quit smoking?»‹enter›
+        Assistant: quit smoking?
+
+        > «?»‹enter›
+        Assistant: ?
+
+        > «!ls»‹enter›
+        Assistant: !ls
+
+        > « QUIT »‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )

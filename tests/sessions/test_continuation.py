@@ -1,0 +1,95 @@
+"""The last conversation of a terminal is kept, so that `--continue` goes on with it."""
+
+import pytest
+
+from kaito.testing import play
+
+
+@pytest.fixture
+def folder(clean_environment):
+    return clean_environment / ".local" / "state" / "kaito" / "conversations"
+
+
+def test_a_conversation_goes_on_in_the_same_terminal(shell, server, folder):
+    play(
+        shell(columns=100),
+        """
+        $ «kaito chat --workspace-name my-llama»‹enter›
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «one»‹enter›
+        Assistant: one
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        $ «kaito chat --workspace-name my-llama --continue»‹enter›
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «two»‹enter›
+        Assistant: two
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        $ «kaito chat --workspace-name my-llama --continue -m three»‹enter›
+        Assistant: three
+        $ «KAITO_HISTORY=off kaito chat --workspace-name my-llama --continue || echo "it failed with $?"»‹enter›
+        ❌ Error: --continue: needs a terminal whose conversation was kept (KAITO_HISTORY=off keeps none)
+        it failed with 2
+        $ «exit»‹enter›
+        exit
+        """,
+        code=0,
+    )
+    said = [[message["content"] for message in chat.messages] for chat in server.chats]
+    assert said == [["one"], ["one", "one", "two"], ["one", "one", "two", "two", "three"]]
+    [file] = folder.iterdir()
+    assert file.read_text().count('"role"') == 6
+
+
+def test_clear_forgets_what_was_kept(chat, folder):
+    kept = []
+    play(
+        chat(),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «one»‹enter›
+        Assistant: one
+
+        > ‹look›«clear»‹enter›
+        🗑️ Conversation history cleared
+
+        > ‹look›«quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+        look=lambda: kept.append(len(list(folder.iterdir()))),
+    )
+    assert kept == [1, 0]
+
+
+def test_a_conversation_that_cannot_be_kept_is_told_once(chat, clean_environment, folder):
+    (clean_environment / ".local").write_text("a file")
+    play(
+        chat(columns=250),
+        f"""
+        (cannot read what was typed before: {folder.with_name("history")}: Not a directory)
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «one»‹enter›
+        Assistant: one
+        ❌ Error: Cannot keep the conversation in {folder}: Not a directory
+           KAITO_HISTORY=off keeps nothing
+
+        > «two»‹enter›
+        Assistant: two
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )

@@ -1,0 +1,147 @@
+"""Typing a message: a line, a block, a paste, and ahead of its prompt."""
+
+from kaito.testing import Gate, Say, play
+
+
+def test_a_line_is_mended(chat):
+    play(
+        chat(),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «Helo»‹backspace›
+        ↺> Hel«lo»‹home›‹type: Say ›
+        ↺> Say Hello‹ctrl-k›
+        ↺> Say«bye»
+        ↺> Say bye‹enter›
+        Assistant: Say bye
+
+        > «nothing of this»‹ctrl-u›
+        ↺>‹ctrl-d›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+
+
+def test_a_block_is_one_message_and_comes_back_whole(chat, server):
+    play(
+        chat(),
+        '''
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «"""»‹enter›
+        ... «first»‹enter›
+        ... «»‹enter›
+        ... «quit»‹enter›
+        ... «"""»‹enter›
+        Assistant: first
+
+        quit
+
+        > ‹up›
+        ↺> """
+        first
+
+        quit
+        """‹enter›
+        Assistant: first
+
+        quit
+
+        > «"""one line"""»‹enter›
+        Assistant: one line
+
+        > ‹ctrl-d›
+        👋 Goodbye!
+        ''',
+        code=0,
+    )
+    assert [chat.last_message for chat in server.chats] == ["first\n\nquit", "first\n\nquit", "one line"]
+
+
+def test_a_block_that_is_given_up(chat, server):
+    play(
+        chat(),
+        '''
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «"""»‹enter›
+        ... «first»‹enter›
+        ... ‹ctrl-c›
+        > «"""»‹enter›
+        ... «second»‹enter›
+        ... ‹ctrl-d›
+        ❌ Error: a block opened by """ is not closed
+
+        > «Hi»‹enter›
+        Assistant: Hi
+
+        > «Ho»‹enter›
+        Assistant: Ho
+
+        > ‹ctrl-d›
+        👋 Goodbye!
+        ''',
+        code=0,
+    )
+    assert [chat.last_message for chat in server.chats] == ["Hi", "Ho"]
+
+
+def test_a_paste_is_one_message_and_can_be_edited_when_it_comes_back(chat, server):
+    play(
+        chat(),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > ‹paste›«line 1
+        quit
+        line 3»‹enter›
+        Assistant: line 1
+        quit
+        line 3
+
+        > ‹up›
+        ↺> line 1
+        quit
+        line 3«!»‹enter›
+        Assistant: line 1
+        quit
+        line 3!
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+    assert server.chats[-1].last_message == "line 1\nquit\nline 3!"
+
+
+def test_what_is_typed_during_an_answer_waits_for_its_prompt(chat, server):
+    gate = Gate()
+    server.enqueue(Say(chunks=["Hel", gate, "lo"]))
+    play(
+        chat(),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «Hi»‹enter›
+        Assistant: Hel‹type: And you?›‹enter›‹type: hal›‹open›lo
+
+        > And you?
+        Assistant: And you?
+
+        > hal«f»‹enter›
+        Assistant: half
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+        open=gate.open,
+    )

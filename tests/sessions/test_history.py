@@ -1,0 +1,279 @@
+"""What was typed comes back by the up-arrow, in this run and in later ones."""
+
+import stat
+
+import pytest
+
+from kaito.testing import play
+
+
+@pytest.fixture
+def file(clean_environment):
+    return clean_environment / ".local" / "state" / "kaito" / "history"
+
+
+def test_earlier_lines_come_back_in_this_run_and_in_the_next(shell, file):
+    play(
+        shell(),
+        """
+        $ «kaito chat --workspace-name my-llama»‹enter›
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «one»‹enter›
+        Assistant: one
+
+        > «two»‹enter›
+        Assistant: two
+
+        > ‹up›‹up›
+        ↺> one«!»‹enter›
+        Assistant: one!
+
+        > ‹ctrl-d›
+        👋 Goodbye!
+        $ «kaito chat --workspace-name my-llama»‹enter›
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > ‹up›
+        ↺> one!‹up›
+        ↺> two‹up›
+        ↺> one‹down›‹down›
+        ↺> one!‹enter›
+        Assistant: one!
+
+        > ‹ctrl-d›
+        👋 Goodbye!
+        $ «exit»‹enter›
+        exit
+        """,
+        code=0,
+    )
+    assert file.read_text() == "one\ntwo\none!\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_what_begins_with_a_blank_stays_out_and_nothing_is_there_twice(chat, server, file):
+    play(
+        chat(),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «one»‹enter›
+        Assistant: one
+
+        > «one»‹enter›
+        Assistant: one
+
+        > « my password is x»‹enter›
+        Assistant: my password is x
+
+        > ‹enter›
+        > «  »‹enter›
+        > «status»‹enter›
+        Configuration:
+          Workspace: my-llama
+          Model: llama-2-7b
+          Temperature: 0.7
+          Max tokens: 1024
+          Top-p: 0.9
+          System prompt: (none)
+
+        > ‹up›
+        ↺> status‹up›
+        ↺> one‹enter›
+        Assistant: one
+
+        > ‹ctrl-d›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+    assert [chat.last_message for chat in server.chats] == ["one", "one", " my password is x", "one"]
+    assert file.read_text() == "one\nstatus\none\n"
+
+
+def test_entries_of_several_lines_come_back_whole_in_the_next_run(shell, server, file):
+    play(
+        shell(),
+        '''
+        $ «kaito chat --workspace-name my-llama»‹enter›
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «"""»‹enter›
+        ... «first»‹enter›
+        ... ‹enter›
+        ... «quit»‹enter›
+        ... «"""»‹enter›
+        Assistant: first
+
+        quit
+
+        > «"""first»‹enter›
+        ... «last"""»‹enter›
+        Assistant: first
+        last
+
+        > «"""quit"""»‹enter›
+        Assistant: quit
+
+        > ‹paste›«one
+        quit
+        two»‹enter›
+        Assistant: one
+        quit
+        two
+
+        > ‹ctrl-d›
+        👋 Goodbye!
+        $ «kaito chat --workspace-name my-llama»‹enter›
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > ‹up›
+        ↺> one
+        quit
+        two«!»‹enter›
+        Assistant: one
+        quit
+        two!
+
+        > ‹up›‹up›‹up›
+        ↺> """quit"""‹enter›
+        Assistant: quit
+
+        > ‹up›‹up›‹up›‹up›‹up›
+        ↺> """first
+        last"""‹enter›
+        Assistant: first
+        last
+
+        > ‹up›‹up›‹up›‹up›‹up›
+        ↺> """quit"""‹up›
+        ↺> """first
+        last"""‹up›
+        ↺↺> """
+        first
+
+        quit
+        """‹enter›
+        Assistant: first
+
+        quit
+
+        > ‹ctrl-d›
+        👋 Goodbye!
+        $ «exit»‹enter›
+        exit
+        ''',
+        code=0,
+    )
+    messages = [chat.last_message for chat in server.chats]
+    assert messages[:4] == ["first\n\nquit", "first\nlast", "quit", "one\nquit\ntwo"]
+    assert messages[4:] == ["one\nquit\ntwo!", "quit", "first\nlast", "first\n\nquit"]
+    assert len(file.read_text().splitlines()) == 8
+
+
+def test_a_paste_within_a_block(chat, server):
+    play(
+        chat(),
+        '''
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «"""»‹enter›
+        ... ‹paste›«def f():
+            """Docs."""
+            pass»‹enter›
+        ... «"""»‹enter›
+        Assistant: def f():
+            """Docs."""
+            pass
+
+        > ‹up›
+        ↺> def f():
+            """Docs."""
+            pass‹enter›
+        Assistant: def f():
+            """Docs."""
+            pass
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        ''',
+        code=0,
+    )
+    first, second = server.chats
+    assert first.last_message == second.last_message == 'def f():\n    """Docs."""\n    pass'
+
+
+def test_a_line_is_searched_for(chat):
+    play(
+        chat(),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «find me»‹enter›
+        Assistant: find me
+
+        > «other»‹enter›
+        Assistant: other
+
+        > ‹ctrl-r›‹type: fin›
+        ↺…: find me‹enter›
+        ↺> find me
+        Assistant: find me
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+
+
+def test_nothing_is_kept_if_that_is_asked_for(chat, file):
+    play(
+        chat(env={"KAITO_HISTORY": "off"}),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «one»‹enter›
+        Assistant: one
+
+        > ‹up›
+        ↺> one‹enter›
+        Assistant: one
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+    assert not file.exists()
+
+
+def test_a_file_that_cannot_be_written_is_told_once(chat, file):
+    file.mkdir(parents=True)
+    play(
+        chat(columns=200),
+        f"""
+        (cannot read what was typed before: {file}: Is a directory)
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «one»‹enter›
+        Assistant: one
+
+        > «two»‹enter›
+        Assistant: two
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )

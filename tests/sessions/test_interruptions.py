@@ -1,0 +1,220 @@
+"""Ctrl-C, Ctrl-D, another window size and the end of the process, as a person sees them."""
+
+import os
+import signal
+
+from kaito.testing import Gate, Hang, Say, Status, play
+
+
+def test_ctrl_c_at_the_prompt_clears_the_line_and_tells_once_how_to_leave(chat, server):
+    play(
+        chat(),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «half a mess»‹ctrl-c›
+        > ‹ctrl-c›
+        (Ctrl-D or 'quit' leaves)
+
+        > ‹ctrl-c›
+        > «whole»‹enter›
+        Assistant: whole
+
+        > ‹ctrl-d›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+    assert [chat.last_message for chat in server.chats] == ["whole"]
+
+
+def test_ctrl_c_before_the_first_word_takes_the_message_back(chat, server):
+    server.strict_roles = True
+    server.enqueue(Hang(), Say("Here"))
+    play(
+        chat(),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «Hi»‹enter›
+        waiting for the model …‹ctrl-c›‹gone›
+        ↺
+        > «Again»‹enter›
+        Assistant: Here
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+        gone=server.wait_for_disconnect,
+    )
+    assert [message["content"] for message in server.chats[-1].messages] == ["Again"]
+
+
+def test_ctrl_c_stops_an_answer_and_keeps_what_was_said(chat, server):
+    server.strict_roles = True
+    server.enqueue(Say(chunks=["Hel", Gate(), "lo"]), Say("Go on"), Hang("Well"), Say(", then"))
+    play(
+        chat(),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «Hi»‹enter›
+        Assistant: Hel‹ctrl-c›‹gone›
+
+        > «And?»‹enter›
+        Assistant: Go on
+
+        > «Do»‹enter›
+        Assistant: Well‹ctrl-c›‹gone›
+
+        > «/continue»‹enter›
+        Assistant: , then
+
+        > «/history»‹enter›
+        > Hi
+        Assistant: Hel
+
+        > And?
+        Assistant: Go on
+
+        > Do
+        Assistant: Well, then
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+        gone=server.wait_for_disconnect,
+    )
+
+
+def test_ctrl_c_while_a_retry_waits(chat, server):
+    server.enqueue(Status(503, retry_after=30))
+    play(
+        chat(),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «Hi»‹enter›
+        retrying in … s: …‹ctrl-c›
+        ↺
+        > «/retry»‹enter›
+        Assistant: Hi
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+
+
+def test_ctrl_c_while_connecting_ends_it(chat, server):
+    server.route("/v1/models", Hang())
+    play(chat(), "connecting to my-llama …‹ctrl-c›\n↺", code=130)
+
+
+def test_ctrl_d_ends_an_empty_line_only(chat, server):
+    gate = Gate()
+    server.enqueue(Say(chunks=["Hel", gate, "lo"]))
+    play(
+        chat(),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «half a li»‹ctrl-d›«ne»‹enter›
+        Assistant: Hel‹ctrl-d›‹open›lo
+
+        > «More»‹enter›
+        Assistant: More
+
+        > ‹ctrl-d›
+        👋 Goodbye!
+        """,
+        code=0,
+        open=gate.open,
+    )
+
+
+def test_ctrl_d_in_a_block_leaves_pastes_whole(chat, server):
+    play(
+        chat(),
+        '''
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «"""»‹enter›
+        ... «first»‹enter›
+        ... ‹ctrl-d›
+        ❌ Error: a block opened by """ is not closed
+
+        > ‹paste›«one
+        quit
+        two»‹enter›
+        Assistant: one
+        quit
+        two
+
+        > ‹ctrl-c›
+        (Ctrl-D or 'quit' leaves)
+
+        > ‹up›‹up›
+        ↺> """
+        first‹enter›
+        ... «"""»‹enter›
+        Assistant: first
+
+        > ‹ctrl-d›
+        👋 Goodbye!
+        ''',
+        code=0,
+    )
+    assert [chat.last_message for chat in server.chats] == ["one\nquit\ntwo", "first"]
+
+
+def test_a_wider_window(chat, server):
+    gate = Gate()
+    server.enqueue(
+        Say(chunks=["a narrow window has lines that end early", gate, ", and a wide one has lines that do not"])
+    )
+    play(
+        chat(columns=40),
+        """
+        🤖 Connected to workspace: my-llama (lla
+        ma-2-7b)
+        💬 Type your message (or 'quit' to exit)
+        :
+
+        > «Hi»‹enter›
+        Assistant: a narrow window has lines tha
+        t end early‹resize: 100x24›‹open›, and a wide one has lines that do not
+
+        > «a line that would have taken two of the lines that were there before»‹enter›
+        Assistant: a line that would have taken two of the lines that were there before
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+        open=gate.open,
+    )
+
+
+def test_sigterm_at_the_prompt(chat):
+    session = chat()
+    play(
+        session,
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «half a li»‹sigterm›
+        """,
+        code=143,
+        sigterm=lambda: os.kill(session.pid, signal.SIGTERM),
+    )

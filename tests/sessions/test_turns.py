@@ -1,0 +1,188 @@
+"""Slash commands for what was said: turns again, back and on, kept and read."""
+
+from kaito.testing import Cut, Say, play
+
+
+def test_a_turn_is_sent_again(chat, server):
+    server.enqueue(Cut("Hel"), Say("Hello"), Say("Good day"))
+    play(
+        chat(),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «/retry»‹enter›
+        ❌ Error: There is no message to send again
+
+        > «Hi»‹enter›
+        Assistant: Hel
+        ❌ Model Error: The answer broke off: the connection was lost
+           What arrived of it is not part of the conversation; send the message again
+
+        > «/retry»‹enter›
+        Assistant: Hello
+
+        > «/retry»‹enter›
+        Assistant: Good day
+
+        > «/history»‹enter›
+        > Hi
+        Assistant: Good day
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+
+
+def test_turns_are_taken_back_and_shown(chat, server):
+    play(
+        chat("--system-prompt", "Be brief"),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        🎯 System prompt: Be brief
+        💬 Type your message (or 'quit' to exit):
+
+        > «one»‹enter›
+        Assistant: one
+
+        > «two»‹enter›
+        Assistant: two
+
+        > «/history»‹enter›
+        System prompt: Be brief
+
+        > one
+        Assistant: one
+
+        > two
+        Assistant: two
+
+        > «/undo»‹enter›
+        Taken back: two
+
+        > «/undo»‹enter›
+        Taken back: one
+
+        > «/undo»‹enter›
+        ❌ Error: There is no turn to take back
+
+        > «/history»‹enter›
+        System prompt: Be brief
+
+        > «three»‹enter›
+        Assistant: three
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+    assert [message["content"] for message in server.chats[-1].messages] == ["Be brief", "three"]
+
+
+def test_a_cut_answer_goes_on(chat, server):
+    server.enqueue(Say("One, two,", finish_reason="length"), Say(" three."))
+    play(
+        chat("--max-tokens", "2"),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «/continue»‹enter›
+        ❌ Error: There is no answer that was cut
+           /continue goes on with one that met a limit or Ctrl-C
+
+        > «Count»‹enter›
+        Assistant: One, two,
+        (cut by the limit after 2 tokens: --max-tokens)
+
+        > «/continue»‹enter›
+        Assistant: three.
+
+        > «/history»‹enter›
+        > Count
+        Assistant: One, two, three.
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+
+
+def test_a_conversation_is_saved_and_loaded(shell, server, tmp_path):
+    (tmp_path / "notes.txt").write_text("my notes")
+    play(
+        shell(cwd=tmp_path, columns=100),
+        """
+        $ «kaito chat --workspace-name my-llama»‹enter›
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «/save talk.json»‹enter›
+        ❌ Error: There is nothing to save
+
+        > «one»‹enter›
+        Assistant: one
+
+        > «/save talk.json»‹enter›
+        Saved 2 messages to talk.json
+
+        > «two»‹enter›
+        Assistant: two
+
+        > «/save notes.txt»‹enter›
+        ❌ Error: 'notes.txt' exists and is not replaced: it is no conversation
+           'notes.txt' holds no conversation: JSON is malformed: invalid character (byte 0)
+
+        > «/load talk.json»‹enter›
+        Loaded 2 messages from talk.json
+
+        > «three»‹enter›
+        Assistant: three
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        $ «kaito chat --workspace-name my-llama --load talk.json»‹enter›
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «/history»‹enter›
+        > one
+        Assistant: one
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        $ «exit»‹enter›
+        exit
+        """,
+        code=0,
+    )
+    assert [message["content"] for message in server.chats[-1].messages] == ["one", "one", "three"]
+
+
+def test_a_file_is_read(chat, server, tmp_path):
+    (tmp_path / "my log").write_text("line 1\nquit\n")
+    play(
+        chat(cwd=tmp_path),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «/read "my log" What failed?»‹enter›
+        Assistant: line 1
+        quit
+
+        What failed?
+
+        > «/read nothing.txt»‹enter›
+        ❌ Error: Cannot read 'nothing.txt': No such file or directory
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+    assert server.chats[0].last_message == "line 1\nquit\n\nWhat failed?"

@@ -1,0 +1,103 @@
+"""The model's window fills."""
+
+from kaito.testing import play
+
+
+def test_a_full_window_is_told_and_clear_frees_it(chat, server):
+    server.window = 12
+    play(
+        chat(columns=100),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «one two three four»‹enter›
+        Assistant: one two three four
+
+        > «five six seven eight nine»‹enter›
+        ❌ Model Error: Input too long (13 tokens > 12 max)
+           Try reducing your message length or increasing --max-tokens
+           The model's window holds 12 tokens, prompt and answer together; 'clear' frees it
+
+        > «clear»‹enter›
+        🗑️ Conversation history cleared
+
+        > «/retry»‹enter›
+        ❌ Error: There is no message to send again
+
+        > «five six seven eight nine»‹enter›
+        Assistant: five six seven eight nine
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+
+
+def test_the_oldest_turns_give_way_which_is_told_once(chat, server):
+    server.window = 10
+    play(
+        chat("--trim", "--system-prompt", "Be brief", columns=120),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        🎯 System prompt: Be brief
+        💬 Type your message (or 'quit' to exit):
+
+        > «one two three»‹enter›
+        Assistant: one two three
+
+        > «four five»‹enter›
+        Assistant: four five
+        The oldest turn was dropped to fit the model's window (--trim); so will others be, as it fills
+
+        > «six»‹enter›
+        Assistant: six
+
+        > «seven eight»‹enter›
+        Assistant: seven eight
+
+        > «/history»‹enter›
+        System prompt: Be brief
+
+        > six
+        Assistant: six
+
+        > seven eight
+        Assistant: seven eight
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+
+
+def test_trim_is_turned_on_where_the_window_is_full(chat, server):
+    server.window = 8
+    play(
+        chat(columns=120),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «one two three»‹enter›
+        Assistant: one two three
+
+        > «four five»‹enter›
+        ❌ Model Error: Input too long (8 tokens > 8 max)
+           Try reducing your message length or increasing --max-tokens
+           The model's window holds 8 tokens, prompt and answer together; 'clear' frees it
+
+        > «/set trim on»‹enter›
+        trim: on
+
+        > «/retry»‹enter›
+        Assistant: four five
+        The oldest turn was dropped to fit the model's window (--trim); so will others be, as it fills
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
