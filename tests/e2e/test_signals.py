@@ -60,7 +60,7 @@ class Moments:
                 session.wait_for("retrying in ")
             case "edit":
                 session.type("/edit\n")
-                session.wait_for("editing")
+                session.wait_for(lambda session: screen(session).endswith("editing") and session.cursor[0] == 0)
         at_rest(session)
         return session
 

@@ -176,7 +176,7 @@ def test_answers_go_to_a_file_and_the_editor_to_the_terminal(shell, tmp_path):
 
 
 def test_ctrl_c_in_the_editor_is_the_editor_s(chat, server, tmp_path):
-    code = "signal.signal(signal.SIGINT, signal.SIG_DFL); print('editing', flush=True); signal.pause()"
+    code = "signal.signal(signal.SIGINT, signal.SIG_DFL); print('editing', end='', flush=True); signal.pause()"
     play(
         chat(env={"EDITOR": editor(tmp_path, code)}, columns=120),
         f"""
@@ -184,8 +184,7 @@ def test_ctrl_c_in_the_editor_is_the_editor_s(chat, server, tmp_path):
         💬 Type your message (or 'quit' to exit):
 
         > «/edit»‹enter›
-        editing‹ctrl-c›
-        ^C❌ Error: The editor '{sys.executable}' was ended by signal 2; nothing was sent
+        editing‹ctrl-c›^C❌ Error: The editor '{sys.executable}' was ended by signal 2; nothing was sent
            VISUAL or EDITOR names the editor, with its arguments
 
         > «quit»‹enter›
@@ -197,7 +196,7 @@ def test_ctrl_c_in_the_editor_is_the_editor_s(chat, server, tmp_path):
 
 
 def test_ctrl_z_in_the_editor(shell, tmp_path):
-    code = "print('editing', flush=True); file.write_text(input())"
+    code = "print('editing', end='', flush=True); file.write_text(input())"
     play(
         shell(env={"EDITOR": editor(tmp_path, code)}),
         """
@@ -206,8 +205,7 @@ def test_ctrl_z_in_the_editor(shell, tmp_path):
         💬 Type your message (or 'quit' to exit):
 
         > «/edit Hello»‹enter›
-        editing‹ctrl-z›
-        ^Z
+        editing‹ctrl-z›^Z
         [1]+  Stopped                 kaito chat --workspace-name my-llama
         $ «stty -a | grep -c ' echo '»‹enter›
         1

@@ -160,18 +160,18 @@ def test_a_session_may_go_on_after_it(terminal):
 def test_the_window_and_a_paste(terminal):
     code = """
 import os, signal
-signal.signal(signal.SIGWINCH, lambda *_: print("%dx%d" % os.get_terminal_size(0)))
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGWINCH])
 print("ready", end="", flush=True)
-signal.pause()
+signal.sigwait([signal.SIGWINCH])
+print("", *os.get_terminal_size(0), end=" ", flush=True)
 print(input(), input())
 """
     play(
         terminal([sys.executable, "-u", "-c", code]),
         """
-        ready‹resize: 40x12›40x12
-        ‹paste›«a
-        b
-        »a b
+        ready‹resize: 40x12› 40 12 ‹paste›«a
+        b»‹enter›
+        a b
         """,
         code=0,
     )
