@@ -163,13 +163,13 @@ import os, signal
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGWINCH])
 print("ready", end="", flush=True)
 signal.sigwait([signal.SIGWINCH])
-print("", *os.get_terminal_size(0), end=" ", flush=True)
+os.write(1, b" %dx%d:" % os.get_terminal_size(0))
 print(input(), input())
 """
     play(
         terminal([sys.executable, "-u", "-c", code]),
         """
-        ready‹resize: 40x12› 40 12 ‹paste›«a
+        ready‹resize: 40x12› 40x12:‹paste›«a
         b»‹enter›
         a b
         """,
