@@ -50,9 +50,10 @@ def play(
     - `↺` at the beginning of a line: this is what the line before it has become. `↺↺` takes the place of two.
     - `…` is any text within a line, but not none: seconds, a port, a path.
 
-    At each mark the whole transcript has to become what is written so far, and at the end all of it; marks that stand
-    side by side are done in one go. Indentation that all lines share, the first line break, and blanks and empty lines
-    at the end do not count. The marks' own characters cannot be shown; `…` stands for them.
+    At each mark the whole transcript has to become what is written so far, and at the end all of it; at the beginning
+    of a line, the cursor has to be there, too. Marks that stand side by side are done in one go. Indentation that all
+    lines share, the first line break, and blanks and empty lines at the end do not count. The marks' own characters
+    cannot be shown; `…` stands for them.
 
     Args:
         session: the program on its terminal.
@@ -68,7 +69,7 @@ def play(
     steps, end = read_recording(recording, actions)
     for step in steps:
         if step.seen is not None:
-            _expect(session, _View(step.seen, f"before {step}"), timeout)
+            _expect(session, _View(step.seen, f"before {step}", step.begins_line), timeout)
         match step.kind:
             case "type":
                 session.type(step.what)
@@ -101,6 +102,8 @@ class Step:
     seen: str | None
     #: Where it stands in the recording, counted from 1.
     line: int
+    #: Whether it stands at the beginning of its line.
+    begins_line: bool = False
 
     def __str__(self) -> str:
         text = f"«{self.what}»" if self.kind in ("type", "paste") else f"‹{self.what}›"
@@ -130,13 +133,14 @@ def read_recording(recording: str, actions: Iterable[str] = ()) -> tuple[list[St
         if pasting and (shown or mark["typed"] is None):
             raise ValueError(f"line {line}: after ‹paste› comes what is pasted: «…»")
         before = None if done and not shown else _trimmed(seen)
+        begins_line = before is not None and seen.endswith("\n")
         if mark["again"]:
             seen = _taken_back(seen, len(mark["again"]), line)
             done = False
         elif (typed := mark["typed"]) is not None:
             if "\n" in typed and not pasting:
                 raise ValueError(f"line {line}: a line break is typed by ‹enter›, or ‹paste› stands before")
-            steps.append(Step("paste" if pasting else "type", typed, before, line))
+            steps.append(Step("paste" if pasting else "type", typed, before, line, begins_line))
             seen += typed
             done = pasting = False
         elif mark["does"] is None:
@@ -144,7 +148,7 @@ def read_recording(recording: str, actions: Iterable[str] = ()) -> tuple[list[St
         elif mark["does"] == "paste":
             pasting, done = True, before is None
         else:
-            steps.append(Step(*_meaning(mark["does"], names, line), before, line))
+            steps.append(Step(*_meaning(mark["does"], names, line), before, line, begins_line))
             done = True
     if pasting:
         raise ValueError("after ‹paste› comes what is pasted: «…»")
@@ -186,9 +190,11 @@ class _View:
 
     text: str
     place: str
+    #: Whether the cursor is at the beginning of a line, as a line break alone cannot be seen in the transcript.
+    begins_line: bool = False
 
     def __call__(self, session: TerminalSession) -> bool:
-        return _matches(self.text, session.transcript)
+        return _matches(self.text, session.transcript) and not (self.begins_line and session.cursor[0])
 
     def __repr__(self) -> str:
         return f"what the recording shows {self.place}"

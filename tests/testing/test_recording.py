@@ -57,8 +57,15 @@ def test_a_paste_may_have_lines():
         »‹enter›
         """
     )
-    assert steps == [Step("paste", "one\n  two\n", ">", 1), Step("press", "enter", "> one\n  two", 3)]
+    assert steps == [Step("paste", "one\n  two\n", ">", 1), Step("press", "enter", "> one\n  two", 3, True)]
     assert end == "> one\n  two"
+
+
+def test_at_the_beginning_of_a_line_the_cursor_is_there(terminal):
+    steps, _ = read_recording("a\n‹up›b\n\n«c»‹up›\nd‹up›\n‹up›‹up›")
+    assert [step.begins_line for step in steps] == [True, True, False, False, True, False]
+    code = "import time; print('a', end=''); time.sleep(0.3); print(); print(input())"
+    play(terminal([sys.executable, "-u", "-c", code]), "a\n«b»‹enter›\nb", code=0)
 
 
 @pytest.mark.parametrize(
