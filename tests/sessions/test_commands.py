@@ -13,8 +13,14 @@ def test_help(chat):
         💬 Type your message (or 'quit' to exit):
 
         > «/help»‹enter›
-        Anything else is a message. Put several lines between \""" and \""", or paste
-        them. To send a line that begins with '/', write '//'.
+        'quit' (or 'exit'), 'clear', 'help' and 'status' need no slash when they are
+        the whole line. Anything else is sent to the model, unless it begins with '/'.
+
+          \"""     begins a message of several lines, and ends it; what is pasted needs
+                  none
+          //      begins a message with '/'
+          Ctrl-C  stops an answer, or clears the line
+          Ctrl-D  leaves
 
         Commands ('/help NAME' tells more about one):
           /clear               Clear the conversation history; the system prompt stays
@@ -33,7 +39,8 @@ def test_help(chat):
           /set [NAME [VALUE]]  Show the settings, or change one
           /status              Show the configuration, the endpoint and the tokens
           /system [TEXT]       Show the system prompt, or replace it
-          /tokens              Show the conversation's tokens, as the server counts them
+          /tokens              Show the conversation's tokens, as the server counts
+                               them
           /undo                Take back the last turn: your message and the answer
           /unset NAME          Bring a setting back to what it was at the start
 
