@@ -50,8 +50,8 @@ def test_help(chat):
         Write a message in your editor: VISUAL, EDITOR, or vi
 
         It opens on TEXT, else on the last message. What you save is sent as one
-        message; an empty file sends nothing, and neither does an editor that fails,
-        as vi's does by ':cq'.
+        message. Nothing is sent when you save nothing or an empty file, or when the
+        editor fails, as vi does by ':cq'.
 
         Works at a prompt and in --script FILE, not from a pipe.
 
