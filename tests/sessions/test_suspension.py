@@ -1,5 +1,6 @@
 """Ctrl-Z, and on in the foreground or the background."""
 
+import subprocess
 import termios
 
 from kaito.testing import Gate, Say, play
@@ -106,11 +107,18 @@ def test_ctrl_z_during_an_answer_which_goes_on(shell, server):
     )
 
 
+def has_stopped_child(session):
+    """Tell whether the shell's job is stopped, which it does not show before its next prompt."""
+    processes = subprocess.run(["ps", "-A", "-o", "ppid=,stat="], capture_output=True, text=True, check=True)
+    return any(line.split()[0] == str(session.pid) and "T" in line for line in processes.stdout.splitlines())
+
+
 def test_an_answer_goes_on_in_the_background(shell, server):
     gate = Gate()
     server.enqueue(Say(chunks=["Hel", gate, "lo"]))
+    session = shell()
     play(
-        shell(),
+        session,
         """
         $ «kaito chat --workspace-name my-llama»‹enter›
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -122,7 +130,7 @@ def test_an_answer_goes_on_in_the_background(shell, server):
         $ «bg»‹enter›
         [1]+ kaito chat --workspace-name my-llama &
         $ ‹open›lo
-        «fg»‹enter›
+        ‹stopped›«fg»‹enter›
         kaito chat --workspace-name my-llama
 
         > «More»‹enter›
@@ -135,4 +143,5 @@ def test_an_answer_goes_on_in_the_background(shell, server):
         """,
         code=0,
         open=gate.open,
+        stopped=lambda: session.wait_for(has_stopped_child),
     )
