@@ -25,6 +25,8 @@ _EMOJI = re.compile("^(🤖|💬|🎯|🗑️|👋|❌) ", re.MULTILINE)
 # Windows calls a pipe without a reader an invalid argument.
 _READER_GONE = {errno.EPIPE, errno.EBADF} | ({errno.EINVAL} if sys.platform == "win32" else set())
 _CLEAR_LINE = "\r\x1b[K"
+# Has the terminal put marks around what is pasted, or not.
+_MARK, _NO_MARK = b"\x1b[?2004h", b"\x1b[?2004l"
 
 # What `termios.tcgetattr` returns.
 _Modes = list[Any]
@@ -71,6 +73,9 @@ class Terminal:
             _wait_for(stream)
         #: Whether somebody waits for a key.
         self.reading = False
+        #: Whether what reads the next line knows the marks around a paste.
+        self.knows_pastes = False
+        self._marking = False
         self._modes_before = self._modes()
 
     # What goes out
@@ -126,17 +131,28 @@ class Terminal:
 
     @contextmanager
     def hushed(self) -> Iterator[None]:
-        """Keep what is typed ahead from the screen while an answer is written; the next prompt shows it."""
+        """Keep what is typed ahead from the screen while an answer is written; the next prompt shows it.
+
+        What is pasted comes marked, if that prompt knows the marks: its lines stay together.
+        """
         before = self._modes()
         if before is None:
             yield
             return
         import termios
 
-        self._set_modes([*before[:3], before[3] & ~termios.ECHO, *before[4:]])
+        hidden = before[3] & ~termios.ECHO
+        if self.knows_pastes:
+            # Line by line, the system would cut a long one, and the mark at its end with it.
+            hidden &= ~termios.ICANON
+        self._set_modes([*before[:3], hidden, *before[4:]])
+        self._marking = self.knows_pastes
+        self._mark_pastes(self._marking)
         try:
             yield
         finally:
+            self._mark_pastes(False)
+            self._marking = False
             self._set_modes(before)
 
     @contextmanager
@@ -157,6 +173,7 @@ class Terminal:
                 self._put(_CLEAR_LINE)
                 self._status_shown = ""
         modes = self._modes()
+        self._mark_pastes(False)
         self._set_modes(self._modes_before)
         try:
             yield
@@ -164,9 +181,11 @@ class Terminal:
             # An answer goes on in the background, too; who sets a terminal there is stopped.
             if self._in_foreground():
                 self._set_modes(modes)
+                self._mark_pastes(True)
 
     def restore(self) -> None:
         """Leave the terminal as it was when this process began."""
+        self._mark_pastes(False)
         self._set_modes(self._modes_before)
 
     def _modes(self) -> _Modes | None:
@@ -186,6 +205,13 @@ class Terminal:
 
         with suppress(termios.error, ValueError, OSError):
             termios.tcsetattr(self.stdin.fileno(), termios.TCSANOW, modes)
+
+    def _mark_pastes(self, on: bool) -> None:
+        """Change what the terminal does while an answer is written; at other times that is the prompt's affair."""
+        if self._marking and self.stdout is not None and self._in_foreground():
+            # Past the stream: a signal may have come in the middle of writing to it.
+            with suppress(OSError, ValueError):
+                os.write(self.stdout.fileno(), _MARK if on else _NO_MARK)
 
     def _in_foreground(self) -> bool:
         if self.stdin is None or sys.platform == "win32":

@@ -43,6 +43,7 @@ class LineEditor:
         # Names hold all other characters that would end a word.
         module.set_completer_delims(" \t\n")
         module.parse_and_bind("tab: complete" if is_gnu else "bind ^I rl_complete")
+        terminal.knows_pastes = self._pastes
         if self._pastes:
             # A paste comes as one entry, none of its lines as a command. Python has that off if it is not asked for.
             module.parse_and_bind("set enable-bracketed-paste on")
@@ -118,7 +119,7 @@ class LineEditor:
         self._input_ended = True
         if self._version >= _UNKNOWN:
             self._module.parse_and_bind("set enable-bracketed-paste off")
-            self._pastes = False
+            self._pastes = self._terminal.knows_pastes = False
 
     def _take_back_line(self) -> None:
         if self._input_ended and self._ends_line:

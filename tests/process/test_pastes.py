@@ -1,0 +1,171 @@
+"""What is pasted or typed while an answer is written, on a terminal that marks pastes."""
+
+import os
+import re
+import signal
+import threading
+
+import pytest
+
+from kaito.testing import Cut, ErrorEvent, Gate, ModelServer, Say, Status, kaito_command
+
+LINES = "one\nquit\nthree"
+
+
+def marks(session):
+    """Return what pastes were last: `h` for marked, `l` for not."""
+    return re.findall(rb"\x1b\[\?2004([hl])", session.raw)[-1]
+
+
+def at_prompt(session):
+    return session.transcript.rstrip().endswith("\n>")
+
+
+@pytest.fixture
+def server():
+    with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture
+def command(server):
+    return kaito_command("chat", "--endpoint", server.url)
+
+
+@pytest.fixture
+def answering(terminal, command, server):
+    """Start a chat whose first answer has begun, and return it with the gate before the answer's end."""
+
+    def answering(arguments=command, **options):
+        gate = Gate()
+        server.enqueue(Say(chunks=["Hel", gate, "lo"]))
+        session = terminal(arguments, **options)
+        session.wait_for("\n>")
+        session.type("Hi\n")
+        session.wait_for("Assistant: Hel")
+        return session, gate
+
+    return answering
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_paste_during_an_answer_is_one_message_at_the_next_prompt(answering, server, end):
+    session, gate = answering()
+    session.paste(LINES + end)
+    gate.open()
+    session.wait_for("Assistant: Hello\n\n> one\nquit\nthree")
+    session.press("enter")
+    session.wait_for("Assistant: one\nquit\nthree\n\n>")
+    assert server.chats[-1].last_message == LINES
+    session.press("ctrl-d")
+    assert session.wait_exit() == 0
+    assert marks(session) == b"l"
+
+
+@pytest.mark.parametrize("text", ["word " * 4000, "x" * 20_000, "line\n" * 4000], ids=["words", "word", "lines"])
+def test_a_large_paste_during_an_answer_comes_whole(answering, server, text):
+    server.default = Say("Yes")
+    session, gate = answering()
+    # A terminal holds back what the program has no room for until it reads.
+    opening = threading.Timer(0.2, gate.open)
+    opening.start()
+    session.paste(text)
+    opening.join()
+    session.press("enter")
+    session.wait_for("Assistant: Yes\n\n>")
+    assert server.chats[-1].last_message == text.removesuffix("\n")
+
+
+def test_what_is_typed_ahead_can_be_corrected(answering, server):
+    session, gate = answering()
+    session.type("worldx")
+    session.press("backspace", "home")
+    session.type("my ")
+    gate.open()
+    session.wait_for("> my world")
+    session.press("enter")
+    session.wait_for("Assistant: my world\n\n>")
+
+
+def test_after_an_interrupt_pastes_are_as_before(answering, server):
+    session, _ = answering()
+    assert marks(session) == b"h"
+    session.press("ctrl-c")
+    session.wait_for(at_prompt)
+    session.paste(LINES)
+    session.wait_for("> one\nquit\nthree")
+    session.press("enter")
+    session.wait_for("Assistant: one\nquit\nthree\n\n>")
+    session.press("ctrl-d")
+    assert session.wait_exit() == 0
+    assert marks(session) == b"l"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_during_an_answer_leaves_the_next_program_s_pastes_alone(answering, number):
+    session, _ = answering()
+    assert marks(session) == b"h"
+    os.kill(session.pid, number)
+    assert session.wait_exit() == 128 + number
+    assert marks(session) == b"l"
+
+
+@pytest.mark.parametrize("broken", [Cut("Hel"), ErrorEvent("Hel"), Status(500)])
+def test_so_does_a_failure(terminal, command, server, broken):
+    server.enqueue(broken)
+    session = terminal(command)
+    session.wait_for("\n>")
+    session.type("Hi\n")
+    session.wait_for("Model Error")
+    session.wait_for(at_prompt)
+    session.press("ctrl-d")
+    assert session.wait_exit() == 0
+    assert marks(session) == b"l"
+
+
+@pytest.mark.parametrize("options", [{"env": {"TERM": "dumb"}}, {"stdout": "pipe"}, {"stdin": "pipe"}])
+def test_where_no_editor_reads_them_pastes_are_not_marked(terminal, command, server, options):
+    session = terminal(command, **options)
+    if "stdin" in options:
+        session.send(b"Hi\nquit\n")
+    else:
+        session.wait_for("\n>")
+        session.type("Hi\nquit\n")
+    assert session.wait_exit() == 0
+    assert b"2004" not in session.raw + session.out
+
+
+def test_while_it_is_suspended_pastes_are_the_shell_s(answering, terminal, command, server):
+    gate = Gate()
+    server.enqueue(Say(chunks=["Hel", gate, "lo"]))
+    session = terminal(["bash", "--norc", "-i"], env={"PS1": "shell$ ", "INPUTRC": "/dev/null"})
+    session.wait_for("shell$")
+    session.type("bind 'set enable-bracketed-paste off'\n" + " ".join(command) + "\n")
+    session.wait_for("\n>")
+    session.type("Hi\n")
+    session.wait_for("Assistant: Hel")
+    session.press("ctrl-z")
+    session.wait_for("Stopped")
+    session.wait_for("shell$", count=3)
+    assert marks(session) == b"l"
+    session.type("fg\n")
+    session.wait_for(lambda session: marks(session) == b"h")
+    session.paste(LINES)
+    gate.open()
+    session.wait_for("> one\nquit\nthree")
+    session.press("enter")
+    session.wait_for("Assistant: one\nquit\nthree\n\n>")
+
+
+def test_letters_that_the_locale_lacks_are_sent_and_come_back(terminal, command, server):
+    env = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    server.default = Say("Yes")
+    for _ in range(2):
+        session = terminal(command, env=env)
+        session.wait_for("\n>")
+        session.type("café 🤖\n" if not server.chats else "")
+        session.press(*["up", "enter"] if server.chats else [])
+        session.wait_for("Assistant: Yes\n\n>")
+        session.press("ctrl-d")
+        assert session.wait_exit() == 0
+    assert [chat.last_message for chat in server.chats] == ["café 🤖"] * 2
