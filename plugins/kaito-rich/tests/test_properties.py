@@ -4,7 +4,7 @@ import re
 
 import pyte
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kaito_rich.inline import HOLD
 from kaito_rich.starts import LONGEST_LINE
@@ -43,6 +43,7 @@ def neutral(pieces):
 
 
 @given(divided(), widths, st.booleans(), st.booleans())
+@example((">     code", [">", "     code"]), 80, False, True)
 @settings(max_examples=400, deadline=None)
 def test_the_pieces_make_no_difference(draw, text, width, colour, unicode):
     whole, pieces = text
@@ -112,6 +113,23 @@ prose = st.lists(
 @settings(max_examples=150, deadline=None)
 def test_no_letter_is_lost_at_any_width(draw, text, width):
     assert "".join(seen(draw(text, width), width)).replace(" ", "") == "Assistant:" + text.replace(" ", "")
+
+
+#: Lines that mean nothing but what they say: each begins with a letter.
+plain = st.lists(
+    st.text(alphabet=st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="\\`*_~[]!<&"), max_size=30)
+    | st.lists(st.sampled_from([bit for bit in BITS if not set(bit) & set("\\`*_~[]!<&\n|")])).map("".join),
+    min_size=1,
+    max_size=5,
+).map(lambda lines: "\n".join("x" + line for line in lines))
+
+
+@given(divided(plain), st.sampled_from((1, 2, 10)) | widths, st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_no_character_of_a_paragraph_is_lost(draw, text, width, colour):
+    pieces = neutral(text[1])
+    out = SGR.sub("", draw(pieces, width, colour=colour)).removeprefix("Assistant:")
+    assert re.sub("[ \t\n]", "", out) == re.sub("[ \t\n]", "", "".join(pieces))
 
 
 lines = st.lists(st.sampled_from(("- ", "> ", "1. ", "  - ", "# ", "", "\n", "| ")), max_size=6).flatmap(

@@ -96,7 +96,8 @@ def classify(body: str, indent: int, *, whole: bool, in_paragraph: bool, in_list
         exact = whole
     first = body[0]
     if first == ">":
-        return Simple.QUOTE
+        # The blank that may follow is part of the mark.
+        return None if body == ">" and not whole else Simple.QUOTE
     if first == "|":
         return (Simple.ROW if exact else Simple.TEXT) if whole else None
     if first in "`~":
