@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from kaito_rich.code import Highlighter
 
 _TAB = 4
+#: Characters that are read at once. What is held while a text is read grows with its pieces, and costs as much.
+_LONGEST_PIECE = 500
 
 
 class Drawing:
@@ -54,8 +56,9 @@ class Drawing:
 
     def feed(self, text: str) -> str:
         """Return what the next piece of the answer settles."""
-        for event in self._blocks.feed(text):
-            self._draw(event)
+        for start in range(0, len(text), _LONGEST_PIECE):
+            for event in self._blocks.feed(text[start : start + _LONGEST_PIECE]):
+                self._draw(event)
         return self._writer.take()
 
     def close(self) -> str:

@@ -6,13 +6,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len, split_graphemes
+from rich.cells import cell_len
 from rich.style import Style
 
 from kaito_rich.look import Look
-
-#: A text and how it looks.
-Piece = tuple[str, Style | None]
+from kaito_rich.word import Piece, Word
 
 _TOKENS = re.compile(r"[ \t]+|\n|[^ \t\n]+")
 # Scripts that are written without blanks: a row may end at each letter, but for these.
@@ -51,7 +49,7 @@ class Writer:
         self._margins: list[Margin] = []
         self._width = self._columns()
         self._column = column
-        self._word: list[Piece] = []
+        self._word = Word()
         self._blank = False
         self._blank_style: Style | None = None
         #: Line breaks that come before the next word, if there is one.
@@ -146,33 +144,29 @@ class Writer:
 
     def verbatim(self, pieces: Sequence[Piece]) -> None:
         """Write pieces as they are, the row's end wherever it falls."""
-        self._word = [piece for piece in pieces if piece[0]]
+        for text, style in pieces:
+            if text:
+                self._word.add(text, style)
         self._fold(whole=True)
         self._flush()
 
     def _add(self, token: str, style: Style | None) -> None:
-        if _DENSE.search(token) or (self._word and _DENSE.match(self._word[-1][0][-1])):
+        if _DENSE.search(token) or _DENSE.match(self._word.end):
             for letter in token:
-                if self._word and _may_part(self._word[-1][0][-1], letter):
+                if self._word and _may_part(self._word.end, letter):
                     self._place()
-                self._append(letter, style)
+                self._word.add(letter, style)
         else:
-            self._append(token, style)
-        # No letter is wider than two columns, and the sum is only worth computing for a word that may be too long.
-        if 2 * sum(len(text) for text, _ in self._word) > self._width // 2:
+            self._word.add(token, style)
+        # Margins take no more than half of a row, and the room beside them is only worth computing for a longer word.
+        if self._word.cells > self._width // 2:
             self._overflow()
-
-    def _append(self, text: str, style: Style | None) -> None:
-        if self._word and self._word[-1][1] == style:
-            self._word[-1] = (self._word[-1][0] + text, style)
-        else:
-            self._word.append((text, style))
 
     def _overflow(self) -> None:
         """Write what is there of a word that is longer than a row, but for its last row."""
-        if _fitting(self._word, self.room, whole=False) is None:
+        if self._word.settled <= self.room:
             return
-        word, self._word = self._word, []
+        word, self._word = self._word, Word()
         while not self.fresh or self.first:
             self.new_row()
         self._word, self._blank = word, False
@@ -182,56 +176,69 @@ class Writer:
         """Write the word that is held, in this row or the next one."""
         if not self._word:
             return
-        word, self._word = self._word, []
-        cells = sum(cell_len(text) for text, _ in word)
+        word, self._word = self._word, Word()
         blank = self._blank and not self.fresh
-        while self._column + blank + cells > self._width and (self.first or not self.fresh):
+        while self._column + blank + word.cells > self._width and (self.first or not self.fresh):
             self.new_row()
             blank = self._blank and not self.fresh
-        if blank and self._blank_style == word[0][1]:
-            word[0] = (" " + word[0][0], word[0][1])
-        elif blank:
-            self._put(" ", None)
         self._word = word
         self._fold(whole=True)
-        self._flush()
+        self._flush(blank=blank)
 
-    def _flush(self) -> None:
-        for text, style in self._word:
-            self._put(text, style)
+    def _flush(self, *, blank: bool = False) -> None:
         if self._word:
+            pieces = self._word.pieces()
+            text, style = pieces[0]
+            if blank and style == self._blank_style:
+                pieces[0] = (" " + text, style)
+            elif blank:
+                pieces.insert(0, (" ", None))
+            self._put_all(pieces, self._word.cells + blank)
             self.fresh = self.first = False
-        self._word, self._blank = [], False
+        self._word, self._blank = Word(), False
 
     def _fold(self, *, whole: bool) -> None:
-        """Write full rows of what is held, as long as it does not fit into one."""
-        while (count := _fitting(self._word, self._width - self._column, whole=whole)) is not None:
-            row, self._word = _cut(self._word, count or self._at_least())
-            for text, style in row:
-                self._put(text, style)
-            rest, self._word = self._word, []
-            if not rest:
-                self.fresh = self.first = False
-                return
-            if self._column == self._width and not self._margins:
-                # The terminal goes on in the next row by itself, and knows when it is copied that this is one line.
-                self._begin_row("")
-            else:
-                self.new_row()
-            self._word = rest
+        """Write full rows of what is held, as long as it does not fit into one.
 
-    def _at_least(self) -> int:
-        """Return the length of the first letter if the row has nothing else, as it fits into none."""
-        if not self.fresh:
-            return 0
-        spans, _ = split_graphemes("".join(text for text, _ in self._word))
-        return spans[0][1]
+        Args:
+            whole: whether nothing else belongs to the word. If something may, its last letter's width is not known.
+        """
+        word = self._word
+        if (word.cells if whole else word.settled) <= self._width - self._column:
+            return
+        letters = word.letters()
+        length = letters[-1][1]
+        begun = used = 0
+        for start, end, cells in letters if whole else letters[:-1]:
+            if self._column + used + cells > self._width and not (self.fresh and start == begun):
+                self._fill(word, start - begun, used)
+                begun, used = start, 0
+            used += cells
+            # A letter that fits into no row has one for itself.
+            if self._column + used > self._width and end < length:
+                self._fill(word, end - begun, used)
+                begun, used = end, 0
+
+    def _fill(self, word: Word, count: int, cells: int) -> None:
+        """Write so many characters of a word, so many columns wide, and begin another row for the rest of it."""
+        self._put_all(word.take(count, cells), cells)
+        if self._column == self._width and not self._margins:
+            # The terminal goes on in the next row by itself, and knows when it is copied that this is one line.
+            self._begin_row("")
+        else:
+            # There may be marks in it, which are words.
+            self._word = Word()
+            self.new_row()
+            self._word = word
 
     # Within a row
 
     def _put(self, text: str, style: Style | None) -> None:
-        self._out.append(self._look.paint(text, style))
-        self._column += cell_len(text)
+        self._put_all([(text, style)], cell_len(text))
+
+    def _put_all(self, pieces: Sequence[Piece], cells: int) -> None:
+        self._out += [self._look.paint(text, style) for text, style in pieces]
+        self._column += cells
 
     def _begin_row(self, newline: str) -> None:
         self._out.append(newline)
@@ -256,33 +263,3 @@ def _may_part(before: str, after: str) -> bool:
     if after in _NEVER_FIRST or before in _NEVER_LAST or before == _JOINER or not cell_len(after):
         return False
     return bool(_DENSE.match(before) or _DENSE.match(after))
-
-
-def _fitting(pieces: list[Piece], room: int, *, whole: bool) -> int | None:
-    """Return how many characters fit into a row, `None` if all do or if it cannot be told yet.
-
-    It cannot as long as the letter that does not fit is the last one: what is still to come may change its width.
-    """
-    text = "".join(text for text, _ in pieces)
-    if 2 * len(text) <= room:
-        return None
-    spans, cells = split_graphemes(text)
-    if cells <= room:
-        return None
-    used = 0
-    for number, (start, _, width) in enumerate(spans):
-        used += width
-        if used > room:
-            return start if whole or number < len(spans) - 1 else None
-    return None
-
-
-def _cut(pieces: list[Piece], count: int) -> tuple[list[Piece], list[Piece]]:
-    """Divide pieces after so many characters."""
-    before: list[Piece] = []
-    for number, (text, style) in enumerate(pieces):
-        if count < len(text):
-            return [*before, (text[:count], style)], [(text[count:], style), *pieces[number + 1 :]]
-        before.append((text, style))
-        count -= len(text)
-    return before, []
