@@ -1,5 +1,8 @@
 """Tables at widths that suit them and at widths that do not."""
 
+import pytest
+from kaito_rich.rows import MOST_COLUMNS
+
 TABLE = "| Name | What it *is* |\n|:---|---:|\n| alpha | the first letter |\n| 数量 | `x` |\n"
 
 
@@ -52,3 +55,11 @@ def test_colours(draw):
 
 def test_a_line_break_in_a_cell(draw):
     assert "│ a │\n│ b │\n" in draw("|x|\n|-|\n|a<br>b|")
+
+
+@pytest.mark.parametrize(("titles", "rules"), [(MOST_COLUMNS + 1, 1), (1, MOST_COLUMNS + 1)])
+def test_lines_of_very_many_columns_are_text(draw, titles, rules):
+    lines = ["|" + "a|" * titles, "|" + "-|" * rules, "|b|"]
+    assert draw("\n".join(lines), 500) == "Assistant: " + "\n".join(lines) + "\n"
+    fewer = ["|" + "a|" * (titles - 1 or 1), "|" + "-|" * (rules - 1 or 1), "|b|"]
+    assert draw("\n".join(fewer), 500).startswith("Assistant: \n┌─")

@@ -323,7 +323,7 @@ class Blocks:
         if inside and body[0] == "|" and len(body) <= LONGEST_LINE:
             if not whole:
                 return False
-            columns = alignments(body)
+            columns = alignments(self._candidate, body)
             if columns is not None:
                 header, self._candidate = self._candidate, None
                 self._end_leaf()

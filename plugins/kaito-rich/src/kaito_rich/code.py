@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.style import Style
 
 #: Characters that a line's context may have. A comment or string that was opened with more around it loses its colour.
-LONGEST_CONTEXT = 2000
+LONGEST_CONTEXT = 500
 
 # What ends the comments that a lexer only knows when it sees their end. Where none is open it stands behind all else.
 _ENDS = "\n*/-->"

@@ -8,6 +8,8 @@ from kaito_rich.events import Alignment, Table
 
 #: Rows after which a table is drawn and goes on as another one, so that nobody waits for ever.
 MOST_ROWS = 200
+#: Columns with which lines are a table. Each row has them all, also one of a single letter, and each has its cost.
+MOST_COLUMNS = 50
 
 _PIPE = re.compile(r"(?<!\\)\|")
 _RULE = re.compile(r":?-+:?")
@@ -20,12 +22,13 @@ def cells(line: str) -> list[str]:
     return parts[:-1] if len(parts) > 1 and not parts[-1] else parts
 
 
-def alignments(line: str) -> list[Alignment] | None:
-    """Return the columns' alignments if this is the line below a table's header, else `None`."""
+def alignments(header: str, line: str) -> list[Alignment] | None:
+    """Return the columns' alignments if the line is one that makes the line above it a table's header, else `None`."""
     rules = cells(line)
-    if not all(_RULE.fullmatch(rule) for rule in rules):
+    count = max(len(cells(header)), len(rules))
+    if count > MOST_COLUMNS or not all(_RULE.fullmatch(rule) for rule in rules):
         return None
-    return [_alignment(rule) for rule in rules]
+    return [_alignment(rule) for rule in rules + ["-"] * (count - len(rules))]
 
 
 def _alignment(rule: str) -> Alignment:
@@ -39,8 +42,7 @@ class Rows:
 
     def __init__(self, header: str, columns: list[Alignment]) -> None:
         self._header = cells(header)
-        self._count = max(len(self._header), len(columns))
-        self._alignments = columns + ["left"] * (self._count - len(columns))
+        self._alignments = columns
         self._rows: list[tuple[str, ...]] = []
 
     def add(self, line: str) -> None:
@@ -59,7 +61,8 @@ class Rows:
 
     def _fitted(self, row: list[str]) -> tuple[str, ...]:
         """Return the row with a cell for each column. What has none goes into the last: no word is lost."""
-        extra = row[self._count :]
-        row = row[: self._count] + [""] * (self._count - len(row))
+        count = len(self._alignments)
+        extra = row[count:]
+        row = row[:count] + [""] * (count - len(row))
         row[-1] = " | ".join([row[-1], *extra])
         return tuple(row)
