@@ -63,7 +63,7 @@ class LineEditor:
         while True:
             try:
                 with self._terminal.waiting_for_a_key():
-                    line = input(prompt)
+                    line = _input(prompt)
             except EOFError:
                 if not self._ends_line:
                     self._terminal.aside("\n")
@@ -134,6 +134,16 @@ class LineEditor:
                 begin = self._module.get_begidx()
                 self._matches = [whole[begin:] for whole in self._complete(line)]
         return self._matches[number] if number < len(self._matches) else None
+
+
+def _input(prompt: str) -> str:
+    try:
+        return input(prompt)
+    except SystemError as exc:
+        # What CPython makes of a handler's exception when more signals come at once, as when a window is closed.
+        if exc.__cause__ is not None:
+            raise exc.__cause__ from None
+        raise
 
 
 def line_editor(terminal: Terminal) -> LineEditor | None:

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from kaito.signals import GRACE
 from kaito.testing import Gate, Hang, Say, Status
 from tests.e2e.seen import at_prompt, at_rest, editor, modes, screen
 
@@ -101,8 +102,10 @@ def test_several_signals_are_as_one(moments, server, moment):
     session = moments.reach(moment)
     for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM):
         os.kill(session.pid, number)
-    assert session.wait_exit() in (129, 143)
+    # Sooner than the time after which the end is forced.
+    assert session.wait_exit(timeout=GRACE - 1) in (129, 143)
     assert "Traceback" not in screen(session)
+    assert "bug" not in screen(session)
 
 
 def test_a_signal_ends_it_though_nobody_reads_what_it_writes(server, start):
