@@ -112,9 +112,19 @@ class OutputClosed(KaitoError):
 
 
 class ModelError(KaitoError):
-    """The model's server refused the request or failed at it; the message holds its words."""
+    """The model's server refused the request or failed at it; the message holds its words.
+
+    Args:
+        message: one sentence, without a full stop.
+        hints: further lines, what to do next last.
+        status: the HTTP status of a refusal; `None` when it failed in another way.
+    """
 
     label = "Model Error"
+
+    def __init__(self, message: str, *hints: str, status: int | None = None) -> None:
+        super().__init__(message, *hints)
+        self.status = status
 
 
 class WindowError(ModelError):

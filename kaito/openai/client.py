@@ -98,16 +98,21 @@ class ChatClient:
                 waiting(wait)
             await asyncio.sleep(wait.delay)
 
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | Waiting, None]:
+    async def stream(self, request: ChatRequest, *, can_trim: bool = False) -> AsyncGenerator[Delta | Waiting, None]:
         """Send a request and yield its answer as it arrives, and each wait for another try before that.
 
         Close the generator to close the connection: the server stops then, too.
+
+        Args:
+            request: the request.
+            can_trim: see :class:`~kaito.openai.recovery.Recovery`.
 
         Raises:
             KaitoError: the turn failed. A :class:`StreamError` may follow deltas, all others come before the first
                 except a server that gives up in mid-stream (:class:`ModelError`).
         """
         recovery = self._recovery(request.model, request.max_tokens)
+        recovery.can_trim = can_trim
         while True:
             prefix = recovery.prefix
             body = self._encoded(request, recovery.max_tokens)

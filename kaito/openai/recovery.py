@@ -40,6 +40,8 @@ class Habits(Struct):
     tells_usage: bool = True
     #: Whether it has ever answered.
     answered: bool = False
+    #: Tokens of the window, as a refusal told them, by the model that was asked for.
+    windows: dict[str | None, int] = field(default_factory=dict)
 
     def prefer(self, prefix: str) -> None:
         """Try this prefix first: something answers there."""
@@ -59,9 +61,13 @@ class Recovery:
         habits: what is known of the server; decisions that outlast the turn are written there.
         endpoint: the URL to show in errors.
         model: the model that is asked for, to show in errors.
-        max_tokens: tokens that the answer may have; :attr:`max_tokens` is what to ask for now.
+        max_tokens: tokens that the answer may have at most.
         now: the clock's reading in seconds.
         jitter: returns a factor around 1 that spreads the retries of many clients.
+
+    Attributes:
+        can_trim: whether the caller can send less of the conversation: an answer's tokens are then not lowered to
+            less than half of the window, and :class:`~kaito.errors.WindowError` is raised instead.
     """
 
     def __init__(
@@ -74,7 +80,9 @@ class Recovery:
         now: float,
         jitter: Callable[[], float] = lambda: random.uniform(0.75, 1.25),
     ) -> None:
-        self.max_tokens = max_tokens
+        self.can_trim = False
+        self._wanted = max_tokens
+        self._left: int | None = None
         self._habits = habits
         self._endpoint = endpoint
         self._model = model
@@ -83,12 +91,22 @@ class Recovery:
         self._tries = 0
         self._prefixes = list(habits.prefixes)
         self._reconnected = False
-        self._shrunk = False
 
     @property
     def prefix(self) -> str:
         """The path prefix to use now."""
         return self._prefixes[0]
+
+    @property
+    def max_tokens(self) -> int | None:
+        """The tokens of the answer to ask for now; `None` leaves them to the server."""
+        if self._left is not None or self._wanted is None:
+            return self._left
+        window = self._habits.windows.get(self._model)
+        if window is None or self._wanted < window:
+            return self._wanted
+        # So much is refused whatever the prompt; without a number a server gives what the prompt leaves.
+        return _half(window) if self.can_trim else None
 
     @property
     def has_alternative(self) -> bool:
@@ -163,17 +181,26 @@ class Recovery:
         """Ask for what the window leaves, once.
 
         Raises:
-            WindowError: the prompt alone fills the window, or the smaller request was refused as well.
+            WindowError: the prompt alone fills the window, or leaves less than it may, or the smaller request was
+                refused as well.
         """
         prompt, window = refusal.prompt_tokens if refusal.exact else counted, refusal.window
-        left = window - prompt if window and prompt is not None else None
-        if left is None and refusal.prompt_tokens is not None and window and not refusal.exact:
-            # Without a count, a bound below the prompt's size: half of what it would leave is a fair second try.
-            left = (window - refusal.prompt_tokens) // 2
-        if self._shrunk or self.max_tokens is None or left is None or not 0 < left < self.max_tokens:
+        # What was left to the server is no more than what is wanted.
+        asked = self.max_tokens or self._wanted
+        left, least = None, 1
+        if window:
+            self._habits.windows[self._model] = window
+            least = _half(window) if self.can_trim else 1
+            if prompt is not None:
+                left = window - prompt
+            elif self.can_trim or (asked is not None and asked >= window):
+                left = _half(window)
+            elif refusal.prompt_tokens is not None:
+                # Without a count, a bound below the prompt's size: half of what it would leave is a fair second try.
+                left = (window - refusal.prompt_tokens) // 2
+        if self._left is not None or asked is None or left is None or not least <= left < asked:
             raise WindowError(prompt if prompt is not None else refusal.prompt_tokens, window)
-        self._shrunk = True
-        self.max_tokens = left
+        self._left = left
 
     def _error(self, refusal: Refusal) -> KaitoError:
         words = refusal.words
@@ -196,7 +223,11 @@ class Recovery:
                 return ConnectError(
                     self._endpoint, told, "Check the address; a proxy or a login page may stand before it"
                 )
-        return ModelError(_quoted(refusal))
+        return ModelError(_quoted(refusal), status=refusal.status)
+
+
+def _half(window: int) -> int:
+    return max(window // 2, 1)
 
 
 def _quoted(refusal: Refusal) -> str:

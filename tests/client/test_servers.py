@@ -242,6 +242,13 @@ def test_what_the_window_leaves_is_asked_for(dialect):
         assert [one.body["max_tokens"] for one in server.chats] == [1024, 950]
 
 
+@pytest.mark.parametrize("dialect", ["vllm", "vllm-old", "vllm-at-least"])
+def test_more_than_the_window_is_refused_once(dialect):
+    with ModelServer(window=100, dialect=dialect) as server:
+        Chat(server.url).turns(*[request("word " * 15)] * 3)
+        assert [one.body.get("max_tokens") for one in server.chats] == [1024, 85, None, None]
+
+
 def test_a_bound_without_a_count_is_tried_with_half():
     with ModelServer(window=1100, dialect="vllm-at-least", tokenize=False) as server:
         chat = Chat(server.url)

@@ -134,6 +134,67 @@ def test_a_bound_alone_leaves_half_of_what_it_might(recovery):
     assert recovery.max_tokens == 511
 
 
+def test_more_than_the_window_is_asked_for_once_in_a_session(habits):
+    first = make(habits, max_tokens=4096)
+    first.after_refusal(window(1500, 2048), 100.0)
+    assert first.max_tokens == 548
+    assert make(habits, max_tokens=4096).max_tokens is None
+    assert make(habits, max_tokens=2048).max_tokens is None
+    assert make(habits, max_tokens=2047).max_tokens == 2047
+    assert make(habits, max_tokens=None).max_tokens is None
+    # Another model has another window.
+    other = Recovery(habits, "http://x", model="other", max_tokens=4096, now=100.0)
+    assert other.max_tokens == 4096
+
+
+def test_what_is_left_to_the_server_may_be_refused_as_well(habits):
+    habits.windows["m"] = 2048
+    recovery = make(habits, max_tokens=4096)
+    recovery.after_refusal(window(1500, 2048), 100.0)
+    assert recovery.max_tokens == 548
+    with pytest.raises(WindowError, match=r"2048 tokens > 2048 max"):
+        make(habits, max_tokens=4096).after_refusal(window(2048, 2048), 100.0)
+
+
+def test_a_refusal_whatever_the_prompt_leaves_half_of_the_window(recovery):
+    recovery.after_refusal(window(None, 1000), 100.0)
+    assert recovery.max_tokens == 500
+    with pytest.raises(WindowError):
+        recovery.after_refusal(window(None, 1000), 100.0)
+
+
+@pytest.mark.parametrize(("prompt", "left"), [(1024, 1024), (100, 1948), (1025, None), (5000, None)])
+def test_where_turns_can_be_dropped_an_answer_has_half_of_the_window(habits, prompt, left):
+    recovery = make(habits, max_tokens=2000)
+    recovery.can_trim = True
+    if left is None:
+        with pytest.raises(WindowError, match=rf"{prompt} tokens > 2048 max"):
+            recovery.after_refusal(window(prompt, 2048), 100.0)
+    else:
+        recovery.after_refusal(window(prompt, 2048), 100.0)
+        assert recovery.max_tokens == left
+
+
+def test_where_turns_can_be_dropped_less_than_half_of_the_window_is_not_lowered(habits):
+    for exact in (True, False):
+        recovery = make(habits, max_tokens=1024)
+        recovery.can_trim = True
+        with pytest.raises(WindowError):
+            recovery.after_refusal(window(1025, 2048, exact=exact), 100.0)
+
+
+def test_where_turns_can_be_dropped_half_of_the_window_is_asked_for_from_the_next_turn_on(habits):
+    recovery = make(habits, max_tokens=4096)
+    recovery.can_trim = True
+    recovery.after_refusal(window(1, 2048, exact=False), 100.0)
+    assert recovery.max_tokens == 1024
+    recovery = make(habits, max_tokens=4096)
+    recovery.can_trim = True
+    assert recovery.max_tokens == 1024
+    with pytest.raises(WindowError):
+        recovery.after_refusal(window(1025, 2048, exact=False), 100.0)
+
+
 def test_unknown_numbers_are_said_to_be_unknown(recovery):
     with pytest.raises(WindowError, match=r"Input too long \(\? tokens > \? max\)"):
         recovery.after_refusal(window(None, None), 100.0)
@@ -155,3 +216,4 @@ def test_what_cannot_be_mended_is_an_error(recovery, kind, status, error, code, 
         recovery.after_refusal(refused(kind, status), 100.0)
     assert caught.value.exit_code == code
     assert told in caught.value.message
+    assert getattr(caught.value, "status", status) == status
