@@ -74,25 +74,38 @@ def _message(entry: _Entry, path: Path) -> Message:
     raise KaitoError(f"'{path}': a message is of the role '{role}'", _WANTED)
 
 
-def write_conversation(path: Path, messages: Sequence[Message]) -> None:
-    """Write messages to a file, readable by its user alone, in place of a conversation that it may hold.
+def write_conversation(path: Path, messages: Sequence[Message], *, force: bool = False) -> None:
+    """Write messages to a file, readable by its user alone.
+
+    Args:
+        path: where to. What is there is replaced if nothing is lost: it is empty, or how these messages begin.
+        messages: the conversation.
+        force: replace any file.
 
     Raises:
-        KaitoError: it cannot be written, or what is there is something else.
+        KaitoError: it cannot be written, or what is there is not replaced.
     """
     try:
-        _check_replaceable(path)
+        # A device or a folder is never replaced; what was made just now, by mktemp for example, has nothing to lose.
+        if path.exists() and not (path.is_file() and (force or path.stat().st_size == 0)):
+            _check_replaceable(path, messages)
         content = msgspec.json.format(msgspec.json.encode(list(messages)), indent=2)
         write_whole(path, content + b"\n")
     except (OSError, ValueError) as exc:
         raise KaitoError(f"Cannot write '{path}': {getattr(exc, 'strerror', None) or exc}") from None
 
 
-def _check_replaceable(path: Path) -> None:
-    # What was made just now, by mktemp for example, holds nothing to lose.
-    if not path.exists() or (path.is_file() and path.stat().st_size == 0):
-        return
+def _check_replaceable(path: Path, messages: Sequence[Message]) -> None:
+    if not path.is_file():
+        raise KaitoError(f"'{path}' exists and is not replaced: it is no regular file")
     try:
-        read_conversation(path)
+        before = read_conversation(path)
     except KaitoError as exc:
-        raise KaitoError(f"'{path}' exists and is not replaced: it is no conversation", exc.message) from None
+        raise KaitoError(f"'{path}' exists and is not replaced: it is no conversation", exc.message, _FORCE) from None
+    if before != list(messages[: len(before)]):
+        raise KaitoError(
+            f"'{path}' exists and is not replaced: it holds another conversation, or more of this one", _FORCE
+        )
+
+
+_FORCE = "'/save --force FILE' replaces it"

@@ -33,13 +33,13 @@ def test_a_conversation_is_saved_in_openai_s_form(tmp_path):
 def test_a_conversation_is_loaded(tmp_path):
     file = tmp_path / "talk.json"
     file.write_text(json.dumps(TURN))
-    bench = Bench("x", f"/load {file}", "/continue", "/undo", "/retry", keep_going=True)
+    bench = Bench("x", f"/load {file}", "/retry", "/undo", "/retry", keep_going=True)
     bench.server.answers = ["X", "b"]
     _, err = bench.run()
     assert err.startswith(f"Loaded 2 messages from {file}\nTaken back: q\n❌ Error: There is no message")
     # The system prompt stays when the file has none.
     request = bench.server.requests[-1]
-    assert [message.role for message in request.messages] == ["system", "user", "assistant"]
+    assert [message.role for message in request.messages] == ["system", "user"]
     file.write_text(json.dumps({"model": "m", "messages": [{"role": "developer", "content": "Be long"}, *TURN]}))
     bench = Bench(f"/load {file}", "hi")
     bench.run()
@@ -93,6 +93,52 @@ def test_what_is_there_is_not_overwritten(tmp_path):
     Bench("x", f"/save {link}").run()
     assert link.is_symlink()
     assert len(json.loads(file.read_text())) == 3
+
+
+def test_another_conversation_is_not_overwritten(tmp_path):
+    file = tmp_path / "talk.json"
+    file.write_text(json.dumps(TURN))
+    _, err = Bench("x", f"/save {file}").run()
+    assert f"❌ Error: '{file}' exists and is not replaced: it holds another conversation, or more of this one\n" in err
+    assert "   '/save --force FILE' replaces it\n" in err
+    assert json.loads(file.read_text()) == TURN
+    # What was taken back would be lost.
+    bench = Bench("a", "b", f"/save --force {file}", "/undo", f"/save {file}")
+    _, err = bench.run()
+    assert "or more of this one" in err
+    assert len(json.loads(file.read_text())) == 5
+    assert bench.shell.exit_code is ExitCode.FAILED
+
+
+def test_what_is_meant_to_be_overwritten(tmp_path):
+    file = tmp_path / "my notes.txt"
+    file.write_text("mine")
+    _, err = Bench("x", f"/save --force {file}").run()
+    assert err == f"Saved 3 messages to {file}\n"
+    assert len(json.loads(file.read_text())) == 3
+    _, err = Bench("x", f"/save --force {tmp_path}").run()
+    assert "it is no regular file" in err
+    _, err = Bench("x", "/save --force").run()
+    assert "needs the name of a file" in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs")
+def test_no_device_or_pipe_is_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for force in ("", "--force "):
+        _, err = Bench("x", f"/save {force}{tmp_path / 'pipe'}").run()
+        assert "exists and is not replaced: it is no regular file" in err
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_tab_after_force(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "talk").touch()
+    complete = Bench().shell._source.complete
+    assert complete is not None
+    assert complete("/save --f") == ["/save --force "]
+    assert complete("/save --force ") == ["/save --force talk"]
+    assert complete("/save ") == ["/save talk"]
 
 
 @pytest.mark.parametrize(

@@ -13,19 +13,23 @@ from kaito.types import ShellAPI, SlashCommand
 #: Bytes of a file that is read into a message.
 LARGEST = 1024 * 1024
 
+_FORCE = "--force"
+
 
 def save(arguments: str, shell: ShellAPI) -> None:
     """Save the conversation to a file
 
-    It is a JSON list of messages in OpenAI's form, readable by you alone. A conversation that was saved there before is
-    replaced; any other file is left as it is.
+    It is a JSON list of messages in OpenAI's form, readable by you alone. An earlier state of the same conversation is
+    replaced; any other file is left as it is. '/save --force FILE' replaces that, too.
     """
     from kaito.shell.transcripts import write_conversation
 
-    path = only_name("/save", arguments)
+    flag, _, rest = arguments.partition(" ")
+    force = flag == _FORCE
+    path = only_name("/save", rest.strip() if force else arguments)
     if not shell.conversation:
         raise UsageError("There is nothing to save")
-    write_conversation(path, shell.conversation)
+    write_conversation(path, shell.conversation, force=force)
     shell.notice(f"Saved {_messages(len(shell.conversation))} to {path}")
 
 
@@ -61,6 +65,13 @@ def read(arguments: str, shell: ShellAPI) -> None:
     shell.ask(f"{material}\n\n{text}" if text else material)
 
 
+def _saved(typed: str, shell: ShellAPI) -> Iterable[str]:
+    flag, blank, rest = typed.partition(" ")
+    if blank and flag == _FORCE:
+        return [f"{_FORCE} {name}" for name in file_names(rest, only=True)]
+    return [*file_names(typed, only=True), *([_FORCE] if typed and _FORCE.startswith(typed) else [])]
+
+
 def _file(typed: str, shell: ShellAPI) -> Iterable[str]:
     return file_names(typed, only=True)
 
@@ -77,7 +88,7 @@ def _messages(count: int) -> str:
 def kaito_slash_commands() -> Iterable[SlashCommand]:
     """Offer them."""
     return [
-        SlashCommand(name="save", run=save, arguments="FILE", touches_files=True, complete=_file),
+        SlashCommand(name="save", run=save, arguments="FILE", touches_files=True, complete=_saved),
         SlashCommand(name="load", run=load, arguments="FILE", touches_files=True, complete=_file),
         SlashCommand(name="read", run=read, arguments="FILE [TEXT]", touches_files=True, complete=_first_file),
     ]
