@@ -16,6 +16,32 @@ _WRITE_ON: Mapping[str, Any] = {"continue_final_message": True, "add_generation_
 _PLEASE_GO_ON = "Go on exactly where you stopped, without repeating anything and without an introduction."
 
 
+#: Bytes that a message takes besides its words, in the frame that a chat template gives it.
+_FRAME = 16
+
+
+class Past(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A conversation of an earlier run, to go on with."""
+
+    #: The system prompt, if any, and the turns.
+    messages: tuple[Message, ...] = ()
+    #: Whether there is more to come of the last answer.
+    broke_off: bool = False
+    #: With whom it was, by the names in the banner; `None` when that is not known.
+    workspace: str | None = None
+    model: str | None = None
+
+    @property
+    def system(self) -> tuple[Message, ...]:
+        """The system prompt, if there is one."""
+        return tuple(message for message in self.messages[:1] if message.role == "system")
+
+    @property
+    def turns(self) -> tuple[Message, ...]:
+        """The messages of the turns."""
+        return self.messages[len(self.system) :]
+
+
 class Turn(Struct, frozen=True):
     """What the user said and the model's words alone."""
 
@@ -23,11 +49,8 @@ class Turn(Struct, frozen=True):
     answer: Message
     #: The answer with its figures; `None` when it was resumed, or replaced by a command.
     reply: Reply | None = None
-
-    @property
-    def broke_off(self) -> bool:
-        """Whether there is more to come of the answer: the limit or a person cut it, or nobody knows."""
-        return self.reply is None or self.reply.finish_reason in (None, "length")
+    #: Whether there is more to come of the answer, as the limit or a person cut it.
+    broke_off: bool = False
 
 
 class Conversation:
@@ -87,7 +110,8 @@ class Conversation:
     def record(self, text: str, reply: Reply, *, replacing: bool = False) -> None:
         """Keep a turn, at the end or in place of the last one."""
         del self._turns[len(self._turns) - replacing :]
-        self._turns.append(Turn(Message("user", text), Message("assistant", reply.content), reply))
+        cut = reply.finish_reason in (None, "length")
+        self._turns.append(Turn(Message("user", text), Message("assistant", reply.content), reply, cut))
 
     def extend(self, reply: Reply, *, seam: str = "") -> None:
         """Join more words to the last answer, with `seam` between."""
@@ -97,14 +121,14 @@ class Conversation:
 
     # What is taken back or replaced
 
-    def resume(self, messages: Sequence[Message]) -> None:
-        """Go on from the messages of an earlier conversation. Its system prompt gives way to one that was given."""
-        rest = list(messages)
-        if rest and rest[0].role == "system":
-            self.system_prompt = self.system_prompt or rest[0].content
-            del rest[0]
+    def resume(self, past: Past) -> None:
+        """Go on from an earlier conversation. Its system prompt gives way to one that was given."""
+        for message in past.system:
+            self.system_prompt = self.system_prompt or message.content
         # Anything else than question and answer in turn would be refused by strict templates.
-        self._turns = [Turn(*pair) for pair in _pairs(rest) if _is_turn(pair)]
+        self._turns = [Turn(*pair) for pair in _pairs(past.turns) if _is_turn(pair)]
+        if self._turns and past.broke_off:
+            self._turns[-1] = replace(self._turns[-1], broke_off=True)
 
     def replace(self, messages: Sequence[Message]) -> None:
         """Take these messages for what has been said; turns that they leave as they were keep their figures.
@@ -132,9 +156,32 @@ class Conversation:
         """Forget the oldest turns."""
         del self._turns[:turns]
 
+    def drop_last(self) -> None:
+        """Forget the last turn, if there is one."""
+        del self._turns[-1:]
+
+    def turns_in(self, share: float, request: ChatRequest, *, skipping: int) -> int:
+        """Return how many of the oldest turns make up a share of a request.
+
+        Args:
+            share: of the request's size; tokens are taken to be spread evenly.
+            request: what :meth:`request` returned.
+            skipping: how many turns it left out.
+        """
+        left = share * sum(map(_size, request.messages))
+        for count, turn in enumerate(self._turns[skipping:]):
+            if left <= 0:
+                return count
+            left -= _size(turn.question) + _size(turn.answer)
+        return len(self._turns) - skipping
+
     def _messages(self, turns: list[Turn]) -> tuple[Message, ...]:
         system = [Message("system", self.system_prompt)] if self.system_prompt else []
         return (*system, *(message for turn in turns for message in (turn.question, turn.answer)))
+
+
+def _size(message: Message) -> int:
+    return len(message.content.encode("utf-8", "surrogatepass")) + _FRAME
 
 
 def _pairs(messages: Sequence[Message]) -> Iterable[tuple[Message, Message]]:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from msgspec import Struct
 
 from kaito.connect import open_endpoint
-from kaito.conversation import Conversation
-from kaito.errors import Interrupted, ModelError, StreamError, UsageError, WindowError
+from kaito.conversation import Conversation, Past
+from kaito.errors import Interrupted, ModelError, UsageError, WindowError
+from kaito.gathering import Gathering
 from kaito.hookspecs import Backend
 from kaito.loop.base import Loop
 from kaito.openai.client import ChatClient
 from kaito.plugins import Offered, Plugins
 from kaito.settings import Settings
 from kaito.types import ChatRequest, Delta, Endpoint, Message, ModelInfo, Reply, Reporter, Waiting
+
+#: Seconds that a count of tokens may take, which is only asked for to be looked at.
+COUNT_PATIENCE = 5.0
+#: What a server answers that takes no request whose last message is the model's own.
+_NOT_TAKEN = (400, 422)
 
 
 class Connection(Struct, frozen=True, kw_only=True):
@@ -69,6 +76,8 @@ class Session:
         models: what the server serves, as it was last asked.
         trim: whether the oldest turns give way when the window is full.
         reply: the last turn's answer, or what there was of it.
+        kept: whether it became part of the conversation, whole or as much as there was.
+        resumed: the earlier conversation that this one goes on with.
 
     Args:
         loop: where the client lives.
@@ -93,6 +102,8 @@ class Session:
         self.trim = settings.trim
         self.models = connection.models
         self.reply: Reply | None = None
+        self.kept = False
+        self.resumed = Past()
         self._failed: tuple[str, bool] | None = None
         self._unsettled: tuple[ChatRequest, Reply, int] | None = None
         self._told_of_trimming = False
@@ -119,17 +130,37 @@ class Session:
         """Tokens of the model's window, prompt and answer together; `None` when the server does not tell."""
         return next((info.window for info in self.models if info.name == self.model), None)
 
+    # Between runs
+
+    @property
+    def past(self) -> Past:
+        """The conversation, as a later run may go on with it."""
+        talk = self.conversation
+        return Past(
+            messages=talk.messages,
+            broke_off=talk.last is not None and talk.last.broke_off,
+            workspace=self.connection.endpoint.label,
+            model=self.model,
+        )
+
+    def resume(self, past: Past) -> None:
+        """Go on with an earlier conversation."""
+        self.resumed = past
+        self.conversation.resume(past)
+
     # Turns
 
     def ask(self, text: str, *, replacing: bool = False) -> Iterator[Delta | Waiting]:
         """Send a message; yield its answer's pieces, and each wait before they come.
 
         The turn becomes part of the conversation when its answer is complete, or when it is interrupted after its
-        first word. :attr:`reply` is what arrived, in every case. Call :meth:`settle` when the answer has been shown.
+        first word; never when the answer has no word. :attr:`reply` is what arrived, in every case. Call
+        :meth:`settle` when the answer has been shown.
 
         Args:
             text: the message.
-            replacing: whether the turn takes the place of the last one, which stays if this one fails.
+            replacing: whether the turn takes the place of the last one, which stays if this one fails or is
+                interrupted.
 
         Raises:
             KaitoError: the turn failed and is not part of the conversation.
@@ -140,9 +171,13 @@ class Session:
         def request(skipping: int) -> ChatRequest:
             return talk.request(text, skipping=skipping, replacing=replacing)
 
-        def keep(reply: Reply) -> None:
+        def keep(reply: Reply) -> bool:
+            # Strict templates refuse an answer without a word.
+            if not reply.content.strip() or (replacing and reply.finish_reason is None):
+                return False
             talk.record(text, reply, replacing=replacing)
             self._failed = None
+            return True
 
         self._failed = (text, replacing)
         yield from self._turn(request, keep, talk.turns - replacing)
@@ -170,62 +205,88 @@ class Session:
         Raises:
             UsageError: there is no answer, or it is complete.
         """
-        talk = self.conversation
-        if talk.last is None or not talk.last.broke_off:
+        last = self.conversation.last
+        if last is None or not last.broke_off:
             raise UsageError("There is no answer that was cut", "/continue goes on with one that met a limit or Ctrl-C")
+        return self._more(last.answer.content)
+
+    def undo(self) -> str:
+        """Take back the message that failed, else the last turn; return the message.
+
+        Raises:
+            UsageError: there is none.
+        """
+        failed, self._failed = self._failed, None
+        if failed is not None and not failed[1]:
+            return failed[0]
+        last = self.conversation.last
+        if last is None:
+            raise UsageError("There is no turn to take back")
+        self.conversation.drop_last()
+        return last.question.content
+
+    def _more(self, before: str) -> Iterator[Delta | Waiting]:
+        talk = self.conversation
+
+        def join(reply: Reply, seam: str = "") -> bool:
+            talk.extend(reply, seam=seam)
+            return True
+
+        def join_words(reply: Reply) -> bool:
+            # Asked in so many words, a model begins with a word, and without the blank before it.
+            return join(reply, " " if before[-1:].isalnum() and reply.content[:1].isalnum() else "")
+
         if self._writes_on:
             try:
-                yield from self._turn(lambda skipping: talk.request_to_go_on(), talk.extend)
+                yield from self._turn(lambda skipping: talk.request_to_go_on(), join)
                 return
-            except (StreamError, WindowError):
-                raise
-            except ModelError:  # a server, or a chat template, that wants the user to speak last
-                pass
-        before = talk.last.answer.content
-
-        def keep(reply: Reply) -> None:
-            # Asked in so many words, a model begins with a word, and without the blank before it.
-            between_words = before[-1:].isalnum() and reply.content[:1].isalnum()
-            talk.extend(reply, seam=" " if between_words else "")
-
-        yield from self._turn(lambda skipping: talk.request_to_go_on(by_asking=True), keep)
+            except ModelError as exc:
+                if exc.status not in _NOT_TAKEN:
+                    raise
+        yield from self._turn(lambda skipping: talk.request_to_go_on(by_asking=True), join_words)
         self._writes_on = False
 
     def _turn(
-        self, make: Callable[[int], ChatRequest], keep: Callable[[Reply], None], droppable: int = 0
+        self, make: Callable[[int], ChatRequest], keep: Callable[[Reply], bool], droppable: int = 0
     ) -> Iterator[Delta | Waiting]:
         """Yield the pieces of one turn.
 
         Args:
             make: returns the request, without so many of the oldest turns.
-            keep: takes a reply that becomes part of the conversation.
+            keep: takes a reply into the conversation; returns whether it belongs there.
             droppable: turns that may be left out to fit the window.
         """
-        self.reply = None
-        gathered = _Gathered(self._clock)
-        skipping = 0
+        self.reply, self.kept = None, False
+        gathered = Gathering(self._clock)
+        skipping, step = 0, 1
         try:
             while True:
-                request = self._plugins.request(make(skipping), self.settings)
+                wanted = make(skipping)
+                request = self._plugins.request(wanted, self.settings)
+                can_trim = self.trim and skipping < droppable
                 try:
-                    for item in self._loop.stream(self.connection.client.stream(request)):
+                    for item in self._loop.stream(self.connection.client.stream(request, can_trim=can_trim)):
                         if isinstance(item, Delta):
                             gathered.add(item)
                         yield item
                     break
-                except WindowError:
-                    if not self.trim or gathered.begun or skipping >= droppable:
+                except WindowError as exc:
+                    if not can_trim or gathered.begun:
                         raise
-                    skipping += 1
+                    surplus = self.conversation.turns_in(_surplus(exc, request.max_tokens), wanted, skipping=skipping)
+                    # Where the numbers are missing, or mislead, the steps grow at first and halve what is left at last.
+                    skipping += max(surplus, min(step, (droppable - skipping + 1) // 2))
+                    skipping, step = min(skipping, droppable), step * 2
         except Interrupted:
-            if gathered.content:
-                keep(gathered.reply())
+            reply = gathered.reply()
+            self.kept = bool(reply.content.strip()) and keep(reply)
             raise
         finally:
             self.reply = gathered.reply()
-        self.conversation.drop_oldest(skipping)
-        keep(self.reply)
-        self._unsettled = (request, self.reply, skipping)
+        self.kept = keep(self.reply)
+        dropped = skipping if self.kept else 0
+        self.conversation.drop_oldest(dropped)
+        self._unsettled = (request, self.reply, dropped)
 
     def settle(self) -> None:
         """Tell what belongs after a complete answer: that turns were dropped, and the reply to the plugins."""
@@ -262,15 +323,24 @@ class Session:
         return self.models
 
     def count_tokens(self) -> int | None:
-        """Return the tokens of the conversation by the server's tokenizer; `None` where it has none to ask.
+        """Return the tokens of the conversation by the server's tokenizer; `None` where it does not tell in time.
 
         Raises:
             Interrupted: Ctrl-C.
         """
-        template = self.conversation.template
-        return self._loop.run(
-            self.connection.client.count_tokens(template.replace(messages=self.conversation.messages))
-        )
+        request = self.conversation.template.replace(messages=self.conversation.messages)
+
+        async def count() -> int | None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(COUNT_PATIENCE):
+                    return await self.connection.client.count_tokens(request)
+            return None
+
+        self._reporter.status("counting the tokens")
+        try:
+            return self._loop.run(count())
+        finally:
+            self._reporter.status("")
 
     def use_model(self, name: str) -> None:
         """Ask this model from now on."""
@@ -300,41 +370,10 @@ def _turns(messages: Sequence[Message]) -> list[Message]:
     return [message for message in messages if message.role != "system"]
 
 
-class _Gathered:
-    """What has arrived of an answer."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self.content: list[str] = []
-        self._reasoning: list[str] = []
-        self._last = Delta()
-        self._clock = clock
-        self._started = clock()
-        self._first: float | None = None
-
-    @property
-    def begun(self) -> bool:
-        return self._first is not None
-
-    def add(self, delta: Delta) -> None:
-        if delta.content:
-            self.content.append(delta.content)
-        if delta.reasoning:
-            self._reasoning.append(delta.reasoning)
-        if self._first is None and (delta.content or delta.reasoning):
-            self._first = self._clock()
-        last = self._last
-        last.model = delta.model or last.model
-        last.finish_reason = delta.finish_reason or last.finish_reason
-        last.usage = delta.usage or last.usage
-
-    def reply(self) -> Reply:
-        last = self._last
-        return Reply(
-            content="".join(self.content),
-            reasoning="".join(self._reasoning),
-            model=last.model,
-            finish_reason=last.finish_reason,
-            usage=last.usage,
-            first_token_s=None if self._first is None else self._first - self._started,
-            total_s=self._clock() - self._started,
-        )
+def _surplus(error: WindowError, max_tokens: int | None) -> float:
+    """Return the share of a refused prompt that is too much, by the server's numbers; 0 when it tells none."""
+    prompt, window = error.prompt_tokens, error.window
+    if not prompt or not window:
+        return 0
+    # As much room as `Recovery` leaves to an answer.
+    return (prompt + min(max_tokens or 1, window // 2) - window) / prompt

@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
+from kaito.conversation import Past
 from kaito.errors import KaitoError, NotFoundError, UsageError
-from kaito.files import write_whole
+from kaito.files import UnreadableError, read_text, write_whole
 from kaito.terminal import Terminal
 from kaito.types import Message
 
 #: Bytes that a kept conversation may have; its oldest turns are left out.
 LARGEST = 1024 * 1024
+#: Bytes of a file that is read all the same.
+_READABLE = 16 * LARGEST
 
 
 class LastConversation:
@@ -29,34 +33,52 @@ class LastConversation:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        # Whether this run goes on with what is there; else that is another conversation.
+        self._ours = False
 
-    def load(self) -> list[Message]:
-        """Return the messages, in OpenAI's form.
+    def load(self) -> Past:
+        """Return the conversation.
 
         Raises:
             NotFoundError: nothing was kept.
             KaitoError: it cannot be read.
         """
         try:
-            messages = msgspec.json.decode(self._file.read_bytes(), type=list[Message])
+            self._file.stat()
+            text = read_text(self._file, _READABLE)
         except FileNotFoundError:
-            raise NotFoundError("There is no conversation to continue in this terminal") from None
-        except OSError as exc:
-            raise KaitoError(f"Cannot read the last conversation: {self._file}: {exc.strerror}") from None
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise _nothing_kept() from None
+        except (OSError, UnreadableError) as exc:
+            told = getattr(exc, "strerror", None) or exc
+            raise KaitoError(f"Cannot read the last conversation: {self._file}: {told}") from None
+        try:
+            # Earlier versions wrote nothing but the messages.
+            found = msgspec.json.decode(text, type=Past | list[Message])
+        except msgspec.MsgspecError:
             raise KaitoError(f"The last conversation is damaged: {self._file}", "Remove the file") from None
-        return messages
+        past = Past(messages=tuple(found)) if isinstance(found, list) else found
+        if not past.turns:
+            raise _nothing_kept()
+        self._ours = True
+        return past
 
-    def save(self, messages: Sequence[Message]) -> None:
-        """Keep the messages in place of what was kept before, whole or not at all.
+    def save(self, past: Past) -> None:
+        """Keep a conversation in place of what was kept before, whole or not at all.
+
+        One without a turn takes the place of its own earlier state only, not of another conversation.
 
         Raises:
-            KaitoError: it cannot be written.
+            KaitoError: it cannot be written, or its last turn is too long.
         """
-        system = [message for message in messages[:1] if message.role == "system"]
-        turns = list(messages[len(system) :])
-        while len(encoded := msgspec.json.encode([*system, *turns])) > LARGEST and len(turns) > 2:
-            del turns[: 2 * max(1, len(turns) // 8)]
+        system, turns = past.system, past.turns
+        if not turns:
+            if self._ours:
+                self.forget()
+            return
+        while len(encoded := msgspec.json.encode(replace(past, messages=system + turns))) > LARGEST:
+            turns = turns[2 * max(1, len(turns) // 8) :]
+            if not turns:
+                raise KaitoError("The last turn is too long to be kept for --continue")
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_whole(self._file, encoded)
@@ -65,6 +87,7 @@ class LastConversation:
                 f"Cannot keep the conversation in {self._file.parent}: {exc.strerror}",
                 "KAITO_HISTORY=off keeps nothing",
             ) from None
+        self._ours = True
 
     def forget(self) -> None:
         """Remove what was kept."""
@@ -115,8 +138,8 @@ def last_conversation(terminal: Terminal, folder: Path | None) -> LastConversati
     return None
 
 
-def to_continue(kept: LastConversation | None) -> list[Message]:
-    """Return the messages that `--continue` goes on from.
+def to_continue(kept: LastConversation | None) -> Past:
+    """Return the conversation that `--continue` goes on with.
 
     Raises:
         UsageError: there is no terminal, or nothing may be kept.
@@ -125,3 +148,7 @@ def to_continue(kept: LastConversation | None) -> list[Message]:
     if kept is None:
         raise UsageError("--continue: needs a terminal whose conversation was kept (KAITO_HISTORY=off keeps none)")
     return kept.load()
+
+
+def _nothing_kept() -> NotFoundError:
+    return NotFoundError("There is no conversation to continue in this terminal")

@@ -283,6 +283,10 @@ class ShellAPI(Protocol):
         """What the server serves, adapters too; empty when it has no list. As it was when last asked."""
 
     @property
+    def window(self) -> int | None:
+        """Tokens of the model's window, prompt and answer together; `None` when the server does not tell."""
+
+    @property
     def settings(self) -> Mapping[str, str]:
         """What `/set` can change, with the values in the form that it takes."""
 
@@ -327,6 +331,13 @@ class ShellAPI(Protocol):
             KaitoError: it was not cut, or the turn failed.
         """
 
+    def undo(self) -> str:
+        """Take back the message that failed, else the last turn; return the message.
+
+        Raises:
+            UsageError: there is none.
+        """
+
     def replace(self, messages: Sequence[Message]) -> None:
         """Take these messages for what has been said: a system prompt, if any, then question and answer in turn.
 
@@ -356,4 +367,4 @@ class ShellAPI(Protocol):
         """
 
     def count_tokens(self) -> int | None:
-        """Have the server count the conversation's tokens; `None` where it cannot be asked."""
+        """Have the server count the conversation's tokens; `None` where it does not tell, or not within seconds."""

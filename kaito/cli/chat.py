@@ -25,13 +25,13 @@ from kaito.cli.options import (
     settings_from,
 )
 from kaito.cli.parser import Once, Parser
+from kaito.conversation import Past
 from kaito.errors import ExitCode, KaitoError, UsageError
 from kaito.shell.entries import WORDS
 from kaito.shell.filenames import path_of
 from kaito.shell.sources import Script
 from kaito.state import LastConversation, history_file, last_conversation, state_folder, to_continue
 from kaito.terminal import Terminal
-from kaito.types import Message
 
 if TYPE_CHECKING:
     from kaito.loop.base import Loop
@@ -82,12 +82,13 @@ def run(call: Invocation) -> int:
     commands = plugins.slash_commands(settings, WORDS)
     folder = state_folder(call.environ, terminal.notice)
     kept = last_conversation(terminal, folder)
-    resumed = _resumed(given, kept)
+    past = _past(given, kept)
     message = _message(given, terminal)
     with _script(given, terminal) if message is None else nullcontext() as source:
         # All is known to be sound: only now is anything contacted, or imported for it.
         from kaito.session import Session, connect
         from kaito.shell.answer import AnswerWriter
+        from kaito.shell.resumed import resumed
 
         gc.freeze()
         gc.enable()
@@ -99,11 +100,13 @@ def run(call: Invocation) -> int:
         ):
             terminal.clear_status()
             session = Session(loop, connection, plugins, settings, terminal)
-            session.conversation.resume(resumed)
+            session.resume(past)
             if message is not None:
+                if told := resumed(session):
+                    terminal.note(told, dim=True)
                 answers.show(session, session.ask(message))
                 if given.resume and kept is not None:
-                    kept.save(session.conversation.messages)
+                    kept.save(session.past)
                 return ExitCode.OK
             from kaito.shell.history import History
             from kaito.shell.prompt import Prompt
@@ -208,16 +211,16 @@ def make_parser(call: Invocation) -> Parser:
     return parser
 
 
-def _resumed(given: argparse.Namespace, kept: LastConversation | None) -> list[Message]:
-    """Return the messages of the conversation that goes on."""
+def _past(given: argparse.Namespace, kept: LastConversation | None) -> Past:
+    """Return the conversation that goes on."""
     if given.load is None:
-        return to_continue(kept) if given.resume else []
+        return to_continue(kept) if given.resume else Past()
     if given.resume:
         raise UsageError("--load: does not go with --continue")
     from kaito.shell.transcripts import read_conversation
 
     try:
-        return read_conversation(path_of("--load", given.load))
+        return Past(messages=tuple(read_conversation(path_of("--load", given.load))))
     except KaitoError as exc:
         raise UsageError(f"--load: {exc.message}", *exc.hints) from None
 

@@ -118,7 +118,10 @@ class AnswerWriter:
         if reply.finish_reason == "length":
             tokens = reply.usage.completion_tokens if reply.usage else 0
             after = f" after {tokens} token{'s' * (tokens != 1)}" if tokens else ""
-            self._terminal.note(f"(cut by the limit{after}: --max-tokens)", dim=True)
+            early = "" if session.kept else ", before the answer began"
+            self._terminal.note(f"(cut by the limit{after}{early}: --max-tokens)", dim=True)
+        if not session.kept:
+            self._terminal.note("(no answer; the conversation is as it was)", dim=True)
         if self.stats and (line := figures(reply, session.window, streamed=session.conversation.template.stream)):
             self._terminal.note(f"({line})", dim=True)
 

@@ -58,6 +58,10 @@ class Api(ShellAPI):
         return self._session.models
 
     @property
+    def window(self) -> int | None:
+        return self._session.window
+
+    @property
     def settings(self) -> Mapping[str, str]:
         return self._tuning.shown
 
@@ -95,6 +99,9 @@ class Api(ShellAPI):
 
     def go_on(self) -> None:
         self._talk.go_on()
+
+    def undo(self) -> str:
+        return self._talk.undo()
 
     def replace(self, messages: Sequence[Message]) -> None:
         try:

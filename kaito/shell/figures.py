@@ -38,6 +38,11 @@ def counts(usage: Usage) -> str:
     return f"{usage.prompt_tokens} prompt{cached} + {usage.completion_tokens} completion tokens"
 
 
+def window(tokens: int | None) -> str:
+    """Return the window's size."""
+    return f"{tokens} tokens" if tokens else "not told by the server"
+
+
 def used(tokens: int, window: int) -> str:
     """Return the part of the window that tokens take."""
     return f"{tokens / window:.0%} of the window"

@@ -14,6 +14,7 @@ from kaito.shell.answer import AnswerWriter
 from kaito.shell.api import Api
 from kaito.shell.entries import WORDS, Entry, Kind, classify
 from kaito.shell.help import DOCUMENTED, Help
+from kaito.shell.resumed import resumed
 from kaito.shell.sources import Source
 from kaito.shell.tab import Tab
 from kaito.shell.talk import Talk
@@ -112,14 +113,16 @@ class Shell(cmd.Cmd):
         self.postloop()
 
     def preloop(self) -> None:
-        """Greet a person."""
-        if not self._interactive:
-            return
-        label = one_line(self._session.connection.endpoint.label)
-        self._terminal.aside(f"🤖 Connected to workspace: {label} ({one_line(self._session.model)})\n")
-        if self._session.settings.system_prompt:
-            self._terminal.aside(f"🎯 System prompt: {neutral(self._session.settings.system_prompt)}\n")
-        self._terminal.aside("💬 Type your message (or 'quit' to exit):\n\n")
+        """Greet a person, and tell everybody which conversation goes on."""
+        if self._interactive:
+            label = one_line(self._session.connection.endpoint.label)
+            self._terminal.aside(f"🤖 Connected to workspace: {label} ({one_line(self._session.model)})\n")
+            if prompt := self._session.conversation.system_prompt:
+                self._terminal.aside(f"🎯 System prompt: {neutral(prompt)}\n")
+        if told := resumed(self._session):
+            self._terminal.note(told, dim=True)
+        if self._interactive:
+            self._terminal.aside("💬 Type your message (or 'quit' to exit):\n\n")
 
     def _next(self) -> bool:
         """Read an entry and do it; return whether it was the last."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kaito.session import Session
-from kaito.shell.figures import counts, used
+from kaito.shell.figures import counts, used, window
 from kaito.untrusted import neutral, one_line
 
 
@@ -30,17 +30,17 @@ def details(session: Session, settings: Mapping[str, str]) -> str:
         session: what it is about.
         settings: those beyond the document's that are not what they usually are.
     """
-    endpoint, window, last = session.connection.endpoint, session.window, session.conversation.last
+    endpoint, size, last = session.connection.endpoint, session.window, session.conversation.last
     lines = [
         f"Endpoint: {one_line(endpoint.shown_url)}",
         f"Backend: {session.connection.backend}",
         *([f"Answered by: {one_line(endpoint.via())}"] if endpoint.via else []),
-        f"Window: {f'{window} tokens' if window else 'not told by the server'}",
+        f"Window: {window(size)}",
         f"Turns: {session.conversation.turns}",
     ]
     usage = last.reply.usage if last is not None and last.reply is not None else None
     if usage is not None:
-        part = f", {used(usage.prompt_tokens + usage.completion_tokens, window)}" if window else ""
+        part = f", {used(usage.prompt_tokens + usage.completion_tokens, size)}" if size else ""
         lines.append(f"Last turn: {counts(usage)}{part}")
     if settings:
         lines.append("Settings: " + ", ".join(f"{name} {one_line(text)}" for name, text in settings.items()))

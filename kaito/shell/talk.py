@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import nullcontext
 
-from kaito.errors import Interrupted, KaitoError, ModelError
+from kaito.errors import Ended, Interrupted, KaitoError, ModelError
 from kaito.session import Session
 from kaito.shell.answer import AnswerWriter
 from kaito.shell.tuning import Tuning
@@ -42,6 +42,8 @@ class Talk:
         self._tuning = tuning
         self._kept = kept
         self._interactive = interactive
+        # Whether it was told that the conversation cannot be kept.
+        self._told = False
 
     def ask(self, text: str) -> None:
         """Send a message and show its answer.
@@ -74,19 +76,33 @@ class Talk:
         except ModelError as exc:
             self._tuning.advise(exc)
             raise
-        except Interrupted:
+        except Interrupted as exc:
+            if self._interactive and not isinstance(exc, Ended):
+                told = "(stopped)" if self.session.kept else "(stopped; the conversation is as it was)"
+                self._terminal.note(told, dim=True)
             self.keep()
             raise
         self.keep()
+
+    def undo(self) -> str:
+        """Take back the message that failed, else the last turn; return the message.
+
+        Raises:
+            UsageError: there is none.
+        """
+        text = self.session.undo()
+        self.keep()
+        return text
 
     def keep(self) -> None:
         """Keep the conversation for `--continue`; tell once if that cannot be done."""
         if self._kept is not None:
             try:
-                self._kept.save(self.session.conversation.messages)
+                self._kept.save(self.session.past)
             except KaitoError as exc:
-                self._kept = None
-                self._terminal.error(exc)
+                if not self._told:
+                    self._told = True
+                    self._terminal.error(exc)
 
     def clear(self) -> None:
         """Forget what was said, and what was kept of it."""

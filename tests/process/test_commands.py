@@ -58,7 +58,8 @@ def test_what_commands_show_is_stdout_and_the_rest_stderr(chat, model_server):
     assert outcome.out == (
         "  seed               1\n"
         "Assistant: hi\n"
-        "Tokens:\n  Last turn: 3 prompt + 1 completion\n  Conversation: 4 of 100 (4%)\n"
+        "Tokens:\n  Last turn: 3 prompt + 1 completion tokens\n  Conversation: 4 tokens, 4% of the window\n"
+        "  Window: 100 tokens\n"
         "* test-model  100 tokens\n  pirate      100 tokens, adapter of test-model\n"
         "System prompt: Be brief\n\n> hi\nAssistant: hi\n"
     )

@@ -117,6 +117,39 @@ def test_the_oldest_turns_give_way(kaito):
         assert len(messages) == 4
 
 
+@pytest.mark.parametrize(
+    ("dialect", "tokenize", "max_tokens", "requests", "kept"),
+    [
+        ("vllm", True, 100, 3, 7),
+        ("vllm-old", True, 100, 3, 7),
+        ("vllm-at-least", True, 100, 3, 7),
+        # Nobody counts: the steps grow.
+        ("vllm-at-least", False, 100, 12, 4),
+        # With half of the window, an answer is content.
+        ("vllm", True, 150, 3, 7),
+        ("vllm", True, 4096, 3, 7),
+        ("vllm-at-least", False, 4096, 14, 4),
+        # It gives an answer what the prompt leaves, and would not refuse one that is cut after a word.
+        ("llama.cpp", True, 100, 3, 7),
+    ],
+)
+def test_a_long_conversation_is_trimmed_in_few_requests(kaito, tmp_path, dialect, tokenize, max_tokens, requests, kept):
+    turn = [{"role": "user", "content": "w " * 7}, {"role": "assistant", "content": "a " * 7}]
+    file = tmp_path / "talk.json"
+    file.write_text(json.dumps(turn * 200))
+    with ModelServer(window=200, dialect=dialect, tokenize=tokenize) as server:
+        arguments = ["--trim", "--max-tokens", str(max_tokens), "--load", str(file), "-m", "x y"]
+        outcome = kaito("chat", "--endpoint", server.url, *arguments)
+        assert (outcome.code, outcome.out) == (0, "Assistant: x y\n")
+        assert "turns were dropped to fit" in outcome.err
+        assert len(server.chats) <= requests
+        # Seven turns of fourteen words and the message's two are what leaves the answer a hundred.
+        turns = len(server.chats[-1].messages) // 2
+        assert kept - 1 <= turns <= 7
+        if dialect != "llama.cpp":
+            assert server.chats[-1].body["max_tokens"] >= 100
+
+
 # The contract's errors
 
 

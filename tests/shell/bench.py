@@ -1,5 +1,6 @@
 """A shell in this process: a real session, whose server and whose input are scripted."""
 
+import asyncio
 import io
 from types import SimpleNamespace
 from typing import Any, cast
@@ -46,7 +47,7 @@ class Server:
     def asked(self):
         return [request.messages[-1].content for request in self.requests]
 
-    def stream(self, request):
+    def stream(self, request, *, can_trim=False):
         self.requests.append(request)
         answer = self.answers.pop(0) if self.answers else request.messages[-1].content
         if isinstance(answer, str):
@@ -59,16 +60,16 @@ class Server:
                 raise item
             yield item
 
-    def models(self, waiting):
+    async def models(self, waiting):
         return self.served
 
-    def count_tokens(self, request):
+    async def count_tokens(self, request):
         self.requests.append(request)
         return self.count
 
 
-#: What a coroutine would yield is at hand already.
-LOOP = SimpleNamespace(stream=lambda items: items, run=lambda value: value)
+#: What an answer consists of is at hand already.
+LOOP = SimpleNamespace(stream=lambda items: items, run=asyncio.run)
 
 
 class Bench:

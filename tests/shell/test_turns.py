@@ -1,14 +1,17 @@
 """The commands for the conversation: sent again, taken back, gone on with, shown."""
 
+import asyncio
+
 import pytest
 
-from kaito.errors import ExitCode, Interrupted, ModelError, StreamError, WindowError
+from kaito.errors import Ended, ExitCode, Interrupted, ModelError, StreamError, WindowError
 from kaito.types import Delta, ModelInfo, Target, Usage
 
 from .bench import Bench
 
 CUT = [Delta(content="one tw", finish_reason="length")]
-REFUSED = ModelError("roles must alternate (HTTP 400)")
+REFUSED = ModelError("roles must alternate (HTTP 400)", status=400)
+BLANK = [Delta(reasoning="hm"), Delta(content="\n\n", finish_reason="length")]
 
 
 def words(request):
@@ -61,13 +64,33 @@ def test_nothing_to_send_again(lines):
     assert bench.shell.exit_code is ExitCode.USAGE
 
 
+@pytest.mark.parametrize("before", ["A", [Delta(content="part "), Interrupted()]])
+def test_an_answer_stays_when_the_next_one_is_stopped(before):
+    bench = Bench("a", "/retry", "/retry", interactive=True)
+    bench.server.answers = [before, [Delta(content="frag"), Interrupted()], "B"]
+    bench.run()
+    assert bench.said == ["a", "B"]
+    bench = Bench("a", "/retry", interactive=True)
+    bench.server.answers = [before, [Delta(content="frag"), Interrupted()]]
+    _, err = bench.run()
+    assert bench.said == ["a", "A" if before == "A" else "part "]
+    assert err.endswith("(stopped; the conversation is as it was)\n\n👋 Goodbye!\n")
+
+
+def test_a_retry_that_was_complete_when_it_was_stopped_counts():
+    bench = Bench("a", "/retry", interactive=True)
+    bench.server.answers = ["A", [Delta(content="B", finish_reason="stop"), Interrupted()]]
+    bench.run()
+    assert bench.said == ["a", "B"]
+
+
 def test_a_failed_message_outlasts_another_system_prompt_and_not_an_undo():
     bench = Bench("a", "b", "/system Be long", "/retry", keep_going=True)
     bench.server.answers = ["A", ModelError("x")]
     bench.run()
     assert bench.said == ["a", "A", "b", "b"]
-    bench = Bench("a", "b", "/undo", "/retry", keep_going=True)
-    bench.server.answers = ["A", ModelError("x")]
+    bench = Bench("b", "/undo", "/retry", keep_going=True)
+    bench.server.answers = [ModelError("x")]
     _, err = bench.run()
     assert "no message to send again" in err
 
@@ -79,7 +102,32 @@ def test_the_last_turn_is_taken_back():
     bench = Bench("a", "b  " + "long " * 20, "/undo", "c")
     _, err = bench.run()
     assert bench.said == ["a", "a", "c", "c"]
-    assert err == f"Taken back: b {'long ' * 11}lon…\n"
+    assert err == f"Taken back: b {'long ' * 11}lo…\n"
+
+
+def test_what_is_taken_back_is_shown_by_its_width():
+    _, err = Bench("長" * 40, "/undo").run()
+    assert err == f"Taken back: {'長' * 29}…\n"
+
+
+@pytest.mark.parametrize("failure", [ModelError("x"), StreamError("broke off"), Interrupted()])
+@pytest.mark.parametrize("message", ["a", "b"])
+def test_a_message_that_failed_is_taken_back_and_no_turn(failure, message):
+    bench = Bench("a", message, "/undo", "/undo", interactive=True)
+    bench.server.answers = ["A", failure]
+    _, err = bench.run()
+    assert f"Taken back: {message}\n\nTaken back: a\n" in err
+    bench = Bench("a", message, "/undo", "/retry", interactive=True)
+    bench.server.answers = ["A", failure, "B"]
+    bench.run()
+    assert bench.said == ["a", "B"]
+
+
+def test_a_retry_that_failed_is_no_turn_of_its_own():
+    bench = Bench("a", "b", "/retry", "/undo", keep_going=True)
+    bench.server.answers = ["A", "B", ModelError("x")]
+    bench.run()
+    assert bench.said == ["a", "A"]
 
 
 def test_nothing_to_take_back():
@@ -128,13 +176,41 @@ def test_an_interrupted_answer_goes_on():
     assert bench.said == ["q", "one two "]
 
 
-@pytest.mark.parametrize("error", [WindowError(9, 8), StreamError("broke off"), Interrupted()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        WindowError(9, 8),
+        StreamError("broke off"),
+        Interrupted(),
+        ModelError("engine died (HTTP 500)", status=500),
+        # In mid-stream, when words are on the screen.
+        [Delta(content="o three"), ModelError("engine died")],
+    ],
+)
 def test_going_on_that_fails_changes_nothing(error):
+    bench = Bench("q", "/continue", "/continue", interactive=True)
+    bench.server.answers = [CUT, error, "o"]
+    bench.run()
+    assert bench.said == ["q", "one two"]
+    roles = [[message.role for message in request.messages][1:] for request in bench.server.requests]
+    assert roles == [["user"], ["user", "assistant"], ["user", "assistant"]]
+
+
+def test_going_on_without_a_word_leaves_what_there_is():
     bench = Bench("q", "/continue", interactive=True)
-    bench.server.answers = [CUT, error]
+    bench.server.answers = [CUT, [Delta(content="\n\n"), Interrupted()]]
     bench.run()
     assert bench.said == ["q", "one tw"]
-    assert len(bench.server.requests) == 2
+
+
+@pytest.mark.parametrize("output", ["plain", "json"])
+def test_going_on_that_is_refused_shows_no_answer_again(output):
+    bench = Bench("q", "/continue", settings={"output": output})
+    bench.server.answers = ["A"]
+    out, err = bench.run()
+    assert out.count("A") == (2 if output == "plain" else 1)  # the one of `Assistant`
+    assert out.count("\n") == 1
+    assert "There is no answer that was cut\n" in err
 
 
 @pytest.mark.parametrize("lines", [["/continue"], ["q", "/continue"]])
@@ -171,10 +247,10 @@ def test_the_system_prompt():
 @pytest.mark.parametrize(
     ("count", "window", "told"),
     [
-        (7, 14, "  Conversation: 7 of 14 (50%)\n"),
-        (7, None, "  Conversation: 7\n  Window: not told by the server\n"),
-        (None, 14, "  Window: 14\n"),
-        (None, None, "  Window: not told by the server\n"),
+        (9, 18, "  Conversation: 9 tokens, 50% of the window\n  Window: 18 tokens\n"),
+        (9, None, "  Conversation: 9 tokens\n  Window: not told by the server\n"),
+        (None, 14, "  Conversation: 7 tokens, 50% of the window, by the last turn's count\n  Window: 14 tokens\n"),
+        (None, None, "  Conversation: 7 tokens, by the last turn's count\n  Window: not told by the server\n"),
     ],
 )
 def test_tokens(count, window, told):
@@ -184,21 +260,79 @@ def test_tokens(count, window, told):
     usage = Usage(prompt_tokens=4, completion_tokens=3, cached_tokens=2)
     bench.server.answers = [[Delta(content="A", finish_reason="stop", usage=usage)]]
     out, _ = bench.run()
-    assert out == f"Assistant: A\nTokens:\n  Last turn: 4 prompt (2 cached) + 3 completion\n{told}"
+    assert out == f"Assistant: A\nTokens:\n  Last turn: 4 prompt (2 cached) + 3 completion tokens\n{told}"
 
 
-def test_tokens_that_nobody_counts_are_not_guessed():
-    bench = Bench("a", "/tokens")
+@pytest.mark.parametrize("lines", [["a", "/tokens"], ["/tokens"]])
+def test_tokens_that_nobody_counts_are_not_guessed(lines):
+    bench = Bench(*lines)
     bench.server.answers = [[Delta(content="A", finish_reason="stop")]]
     _, err = bench.run()
-    assert "The server tells no count of the conversation's tokens\n" in err
+    assert "The server tells no count of the conversation's tokens\n   It has no /tokenize" in err
 
 
 def test_tokens_of_a_turn_that_is_gone_are_not_told():
     bench = Bench("a", "clear", "/tokens", settings={"system_prompt": None})
     out, _ = bench.run()
-    assert out.endswith("Tokens:\n  Conversation: 0\n  Window: not told by the server\n")
+    assert out.endswith("Tokens:\n  Conversation: 0 tokens\n  Window: not told by the server\n")
     assert len(bench.server.requests) == 1
+
+
+def test_a_count_that_does_not_come_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr("kaito.session.COUNT_PATIENCE", 0.01)
+    bench = Bench("a", "/tokens")
+    told = []
+    monkeypatch.setattr(bench.terminal, "status", told.append)
+
+    async def never(request):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(bench.server, "count_tokens", never)
+    out, _ = bench.run()
+    assert "  Conversation: 4 tokens, by the last turn's count\n" in out
+    assert told[-2:] == ["counting the tokens", ""]
+
+
+# An answer that was stopped, or that has no word
+
+
+def test_an_answer_that_was_stopped_is_marked():
+    bench = Bench("a", "b", "c", interactive=True)
+    bench.server.answers = [[Delta(content="half"), Interrupted()], Interrupted()]
+    out, err = bench.run()
+    assert out == "Assistant: half\nAssistant: c\n"
+    assert err.endswith("\n\n(stopped)\n\n(stopped; the conversation is as it was)\n\n\n👋 Goodbye!\n")
+    assert bench.said == ["a", "half", "c", "c"]
+
+
+@pytest.mark.parametrize(("stop", "interactive"), [(Interrupted(), False), (Ended(15), True)])
+def test_where_the_process_ends_nothing_is_marked(stop, interactive):
+    bench = Bench("a", interactive=interactive)
+    bench.server.answers = [[Delta(content="half"), stop]]
+    with pytest.raises(type(stop)):
+        bench.run()
+    assert bench.out.getvalue() == "Assistant: half\n"
+    assert "stopped" not in bench.err.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (
+            BLANK,
+            "(cut by the limit, before the answer began: --max-tokens)\n(no answer; the conversation is as it was)\n",
+        ),
+        ([Delta(finish_reason="stop")], "(no answer; the conversation is as it was)\n"),
+        ([Delta(content="\n\n"), Interrupted()], "(stopped; the conversation is as it was)\n"),
+    ],
+)
+def test_an_answer_without_a_word_is_no_turn(answer, told):
+    bench = Bench("a", "b", "/retry", interactive=True)
+    bench.server.answers = ["A", answer]
+    _, err = bench.run()
+    assert told in err
+    assert [words(request) for request in bench.server.requests[1:]] == [["a", "A", "b"]] * 2
+    assert bench.said == ["a", "A", "b", "b"]
 
 
 # --trim
@@ -219,3 +353,21 @@ def test_a_retry_trims_what_is_left():
     bench.server.answers = ["A", "B", WindowError(9, 8), "C", WindowError(9, 8)]
     bench.run()
     assert bench.said == ["b", "C"]
+
+
+def test_trimming_by_unknown_numbers_takes_few_requests():
+    turns = [str(number) for number in range(100)]
+    bench = Bench(*turns, "last", settings={"trim": True})
+    bench.server.answers = [*turns, *[WindowError(None, None)] * 5, "L"]
+    bench.run()
+    # 1, 2, 4, 8 and 16 of them
+    assert bench.said == [*(text for text in turns[31:] for _ in "qa"), "last", "L"]
+    assert len(bench.server.requests) == 106
+
+
+def test_an_answer_without_a_word_drops_no_turn():
+    bench = Bench("a", "b", settings={"trim": True})
+    bench.server.answers = ["A", WindowError(9, 8), BLANK]
+    _, err = bench.run()
+    assert bench.said == ["a", "A"]
+    assert "dropped" not in err

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaito.conversation import Conversation
+from kaito.conversation import Conversation, Past
 from kaito.types import ChatRequest, Message, Reply, Role
 
 
@@ -83,8 +83,35 @@ def test_what_a_command_leaves_keeps_its_figures():
     assert talk.last.reply.content == "a1"
     talk.replace([Message("user", "q1"), Message("assistant", "b1")])
     assert talk.last.reply is None
-    assert talk.last.broke_off
+    assert not talk.last.broke_off
     assert talk.system_prompt is None
+
+
+def test_how_many_of_the_oldest_turns_are_too_many():
+    talk = conversation("s" * 84)
+    for size in (84, 184, 84, 84):
+        talk.record("q" * 84, Reply(content="a" * size))
+    request = talk.request("q" * 84)
+    # 1100 in all, of which the system prompt and the message have 100 each and the turns 200, 300, 200 and 200.
+    shares = [-1.0, 0.0, 0.001, 200 / 1100, 201 / 1100, 0.5, 0.7, 1.0, 9.0]
+    assert [talk.turns_in(share, request, skipping=0) for share in shares] == [0, 0, 1, 1, 2, 3, 4, 4, 4]
+    request = talk.request("q" * 84, skipping=2)
+    assert [talk.turns_in(share, request, skipping=2) for share in (0.0, 0.1, 0.5, 1.0)] == [0, 1, 2, 2]
+
+
+def test_what_was_cut_in_an_earlier_run_goes_on():
+    turns = (Message("user", "q"), Message("assistant", "a")) * 2
+    for past, cut in ((Past(messages=turns), False), (Past(messages=turns, broke_off=True), True)):
+        talk = conversation()
+        talk.resume(past)
+        assert talk.last is not None
+        assert talk.last.broke_off is cut
+    talk.replace([Message("system", "Be brief"), *turns])
+    assert talk.last.broke_off
+    talk.drop_last()
+    assert not talk.last.broke_off
+    talk.resume(Past(broke_off=True))
+    assert talk.last is None
 
 
 @pytest.mark.parametrize("roles", ["u", "uau", "au", "uu", "su", "ss", "usua", "uasu"])
@@ -98,7 +125,7 @@ def test_what_is_no_conversation(roles):
     assert talk.system_prompt == "Be brief"
 
 
-STEPS = ["record", "replace", "extend", "undo", "clear", "drop"]
+STEPS = ["record", "replace", "extend", "undo", "clear", "drop", "drop last"]
 
 
 @given(st.lists(st.sampled_from(STEPS), max_size=30), st.booleans())
@@ -118,6 +145,8 @@ def test_roles_always_alternate(steps, with_system):
                 talk.clear()
             case "drop":
                 talk.drop_oldest(1)
+            case "drop last":
+                talk.drop_last()
     roles = [message.role for message in talk.request("q").messages]
     if with_system:
         assert roles.pop(0) == "system"

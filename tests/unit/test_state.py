@@ -2,28 +2,39 @@
 
 import os
 import stat
+import sys
 
 import pytest
 
 from kaito import state
-from kaito.conversation import Conversation
+from kaito.conversation import Conversation, Past
 from kaito.errors import KaitoError, NotFoundError, UsageError
 from kaito.state import LastConversation, history_file, last_conversation, state_folder, to_continue
 from kaito.terminal import Terminal
 from kaito.types import ChatRequest, Message
 
-TALK = [Message("system", "Be brief"), Message("user", "Hi"), Message("assistant", "Hello 🤖")]
+SYSTEM, QUESTION, ANSWER = Message("system", "Be brief"), Message("user", "Hi"), Message("assistant", "Hello 🤖")
+TALK = Past(messages=(SYSTEM, QUESTION, ANSWER), broke_off=True, workspace="my-llama", model="m")
 
 
 @pytest.fixture
-def kept(tmp_path):
-    return LastConversation(tmp_path / "state" / "conversations" / "pts-1.json")
+def file(tmp_path):
+    return tmp_path / "state" / "conversations" / "pts-1.json"
 
 
-def test_what_is_saved_is_loaded(kept, tmp_path):
+@pytest.fixture
+def kept(file):
+    return LastConversation(file)
+
+
+def written(file, content):
+    file.parent.mkdir(parents=True)
+    file.write_text(content)
+
+
+def test_what_is_saved_is_loaded(kept, file):
     kept.save(TALK)
     assert kept.load() == TALK
-    file = tmp_path / "state" / "conversations" / "pts-1.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert os.listdir(file.parent) == ["pts-1.json"]
@@ -33,21 +44,76 @@ def test_what_is_saved_is_loaded(kept, tmp_path):
         kept.load()
 
 
+def test_what_earlier_versions_kept_is_loaded(kept, file):
+    written(file, '[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello 🤖"}]')
+    assert kept.load() == Past(messages=(QUESTION, ANSWER))
+
+
+def test_what_later_versions_keep_besides_is_left_out(kept, file):
+    written(file, '{"messages":[{"role":"user","content":"Hi","x":1},{"role":"assistant","content":"a"}],"new":[]}')
+    assert kept.load().turns == (QUESTION, Message("assistant", "a"))
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '[{"role":"system","content":"x"}]'])
+def test_without_a_turn_there_is_nothing_to_continue(kept, file, content):
+    written(file, content)
+    with pytest.raises(NotFoundError):
+        kept.load()
+
+
+def test_nothing_takes_no_other_conversation_s_place(kept, file):
+    kept.save(TALK)
+    another = LastConversation(file)
+    for nothing in (Past(), Past(messages=(SYSTEM,))):
+        another.save(nothing)
+        assert kept.load() == TALK
+
+
+@pytest.mark.parametrize("made_ours", [lambda kept: kept.load(), lambda kept: kept.save(TALK)])
+def test_what_was_taken_back_is_forgotten(kept, file, made_ours):
+    LastConversation(file).save(TALK)
+    made_ours(kept)
+    kept.save(Past(messages=(SYSTEM,)))
+    assert not file.exists()
+
+
 def test_it_is_bounded_and_keeps_the_system_prompt_and_whole_turns(kept, monkeypatch):
     monkeypatch.setattr(state, "LARGEST", 2000)
-    turns = [Message(role, f"{number} " + "x" * 50) for number in range(50) for role in ("user", "assistant")]
-    kept.save([TALK[0], *turns])
+    turns = tuple(Message(role, f"{number} " + "x" * 50) for number in range(50) for role in ("user", "assistant"))
+    kept.save(Past(messages=(SYSTEM, *turns), model="m"))
     loaded = kept.load()
-    assert loaded[0] == TALK[0]
-    assert loaded[1:] == turns[-len(loaded) + 1 :]
-    assert loaded[1].role == "user"
-    assert 4 < len(loaded) < 40
+    assert loaded.system == (SYSTEM,)
+    assert loaded.turns == turns[-len(loaded.turns) :]
+    assert loaded.turns[0].role == "user"
+    assert 4 < len(loaded.turns) < 40
+    assert loaded.model == "m"
 
 
-def test_a_damaged_file(kept, tmp_path):
+def test_a_turn_that_is_too_long_leaves_what_was_kept(kept, monkeypatch, file):
     kept.save(TALK)
-    (tmp_path / "state" / "conversations" / "pts-1.json").write_text("{")
-    with pytest.raises(KaitoError, match="is damaged"):
+    monkeypatch.setattr(state, "LARGEST", 2000)
+    long = (QUESTION, Message("assistant", "x" * 2000))
+    with pytest.raises(KaitoError, match="too long to be kept"):
+        kept.save(Past(messages=TALK.messages + long))
+    assert kept.load() == TALK
+    kept.save(Past(messages=TALK.messages + long + TALK.turns))
+    assert kept.load() == Past(messages=TALK.messages)
+    assert file.stat().st_size < 2000
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", "\ud800"])
+def test_a_damaged_file(kept, file, content):
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content.encode("utf-8", "surrogatepass"))
+    with pytest.raises(KaitoError, match=r"is damaged|is not UTF-8"):
+        kept.load()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs")
+def test_a_pipe_in_its_place_is_not_waited_for(kept, file):
+    file.parent.mkdir(parents=True)
+    os.mkfifo(file)
+    with pytest.raises(KaitoError, match="no regular file"):
         kept.load()
 
 
@@ -103,14 +169,14 @@ def test_a_user_without_a_home_keeps_nothing(monkeypatch):
 @pytest.mark.parametrize(
     ("given", "messages", "resumed"),
     [
-        (None, TALK, ["Be brief", "Hi", "Hello 🤖"]),
-        ("Be loud", TALK, ["Be loud", "Hi", "Hello 🤖"]),
-        (None, TALK[1:2], []),
-        (None, [], []),
-        (None, [TALK[2], TALK[1]], []),
+        (None, TALK.messages, ["Be brief", "Hi", "Hello 🤖"]),
+        ("Be loud", TALK.messages, ["Be loud", "Hi", "Hello 🤖"]),
+        (None, (QUESTION,), []),
+        (None, (), []),
+        (None, (ANSWER, QUESTION), []),
     ],
 )
 def test_a_conversation_goes_on(given, messages, resumed):
     talk = Conversation(ChatRequest(messages=()), given)
-    talk.resume(messages)
+    talk.resume(Past(messages=messages))
     assert [message.content for message in talk.messages] == resumed

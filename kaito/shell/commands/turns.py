@@ -5,29 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kaito import hookimpl
-from kaito.errors import KaitoError, UsageError
+from kaito.cells import cut
+from kaito.errors import KaitoError
+from kaito.shell.figures import counts, used, window
 from kaito.types import Message, ShellAPI, SlashCommand
+from kaito.untrusted import one_line
 
-#: Characters of a message that are shown where it is only named.
+#: Columns of a message that are shown where it is only named.
 _SHOWN = 60
 
 
 def retry(arguments: str, shell: ShellAPI) -> None:
     """Send the last message again
 
-    After a turn that failed or was interrupted: its message. After a complete one: the new answer takes the place of
-    the old one, which stays if the new turn fails.
+    After a turn that failed, or was stopped before a word of its answer: its message. Else the new answer takes the
+    place of the old one, which stays if the new turn fails or is stopped.
     """
     shell.retry()
 
 
 def undo(arguments: str, shell: ShellAPI) -> None:
-    """Take back the last turn: your message and the answer"""
-    *rest, last = _turns(shell)
-    if not last:
-        raise UsageError("There is no turn to take back")
-    shell.replace([*_system(shell), *(message for turn in rest for message in turn)])
-    shell.notice(f"Taken back: {_brief(last[0].content)}")
+    """Take back the last turn: your message and the answer
+
+    After a turn that failed, or was stopped before a word of its answer: its message, which /retry then does not send.
+    """
+    shell.notice(f"Taken back: {cut(one_line(shell.undo()), _SHOWN)}")
 
 
 def go_on(arguments: str, shell: ShellAPI) -> None:
@@ -66,21 +68,18 @@ def system(arguments: str, shell: ShellAPI) -> None:
 
 def tokens(arguments: str, shell: ShellAPI) -> None:
     """Show the conversation's tokens, as the server counts them"""
-    window = next((info.window for info in shell.models if info.name == shell.model), None)
-    lines = []
     usage = shell.reply.usage if shell.reply is not None else None
-    if usage is not None:
-        cached = "" if usage.cached_tokens is None else f" ({usage.cached_tokens} cached)"
-        lines.append(f"Last turn: {usage.prompt_tokens} prompt{cached} + {usage.completion_tokens} completion")
-    counted = shell.count_tokens() if shell.conversation else 0
-    if counted is not None:
-        lines.append(f"Conversation: {counted}" + (f" of {window} ({counted / window:.0%})" if window else ""))
-    elif usage is None:
-        raise KaitoError("The server tells no count of the conversation's tokens")
-    if window is None:
-        lines.append("Window: not told by the server")
-    elif counted is None:
-        lines.append(f"Window: {window}")
+    lines = [] if usage is None else [f"Last turn: {counts(usage)}"]
+    counted, whose = shell.count_tokens() if shell.conversation else 0, ""
+    if counted is None and usage is not None:
+        # What the last turn took is what there is to go on with.
+        counted, whose = usage.prompt_tokens + usage.completion_tokens, ", by the last turn's count"
+    if counted is None:
+        hint = "It has no /tokenize, which is vLLM's; the next answer may bring a count"
+        raise KaitoError("The server tells no count of the conversation's tokens", hint)
+    part = f", {used(counted, shell.window)}" if shell.window else ""
+    lines.append(f"Conversation: {counted} tokens{part}{whose}")
+    lines.append(f"Window: {window(shell.window)}")
     shell.write("Tokens:\n" + "".join(f"  {line}\n" for line in lines))
 
 
@@ -90,12 +89,7 @@ def _system(shell: ShellAPI) -> list[Message]:
 
 def _turns(shell: ShellAPI) -> list[tuple[Message, ...]]:
     messages = shell.conversation[len(_system(shell)) :]
-    return [messages[place : place + 2] for place in range(0, len(messages), 2)] or [()]
-
-
-def _brief(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _SHOWN else line[:_SHOWN] + "…"
+    return [messages[place : place + 2] for place in range(0, len(messages), 2)]
 
 
 @hookimpl
