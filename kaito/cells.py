@@ -10,16 +10,21 @@ def width(text: str) -> int:
     return len(text) if text.isascii() else sum(map(_width, text))
 
 
-def cut(text: str, cells: int) -> str:
-    """Return a line as it is if it fits, else what does, with an ellipsis at its end."""
-    if len(text) <= cells and width(text) <= cells:
+def beginning(text: str, cells: int) -> str:
+    """Return as much of a line as fits."""
+    if width(text) <= cells:
         return text
-    left = cells - 1
+    left = cells
     for place, character in enumerate(text):
         left -= _width(character)
         if left < 0:
-            return text[:place] + "…"
+            return text[:place]
     return text
+
+
+def cut(text: str, cells: int) -> str:
+    """Return a line as it is if it fits, else what does, with an ellipsis at its end."""
+    return text if width(text) <= cells else beginning(text, cells - 1) + "…"
 
 
 def _width(character: str) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Literal, TextIO
 
+from kaito.cells import beginning
 from kaito.errors import KaitoError, OutputClosed
 from kaito.types import Screen
 from kaito.untrusted import neutral, one_line
@@ -64,7 +65,8 @@ class Terminal:
         self._status = ""
         self._status_since = 0.0
         self._status_shown = ""
-        self._retry_at: float | None = None
+        #: Why another try is waited for, and until when.
+        self._retry: tuple[str, float] | None = None
         for stream in (stdout, stderr):
             # A letter that the console does not have gets a stand-in.
             if reconfigure := getattr(stream, "reconfigure", None):
@@ -233,7 +235,7 @@ class Terminal:
             if not self._status:
                 self._status_since = self._clock()
             self._status = one_line(text)
-            self._retry_at = None
+            self._retry = None
 
     def retrying(self, reason: str, delay: float) -> None:
         """Tell of a wait for another try: counted down in the status; where there is none as a line, if it is long.
@@ -246,8 +248,8 @@ class Terminal:
                 self.note(f"retrying in {delay:.0f} s: {reason}")
             return
         with self._lock:
-            self.status(reason)
-            self._retry_at = self._clock() + delay
+            self.status(self._status or "trying again")
+            self._retry = (one_line(reason), self._clock() + delay)
 
     def notice(self, text: str) -> None:
         """Write a line to stderr. Any thread may call."""
@@ -260,13 +262,13 @@ class Terminal:
             elapsed = now - self._status_since
             if not self._status or not self.shows_status or elapsed < PATIENCE:
                 return
-            if self._retry_at is not None:
-                head, tail = f"retrying in {max(self._retry_at - now, 0):.0f} s: {self._status}", ""
+            if self._retry is not None and self._retry[1] > now:
+                head, tail = f"retrying in {self._retry[1] - now:.0f} s: {self._retry[0]}", ""
             else:
                 head, tail = self._status, f" … {elapsed:.0f} s" if elapsed >= 1 else " …"
             # What the terminal writes for Ctrl-C must not wrap: only one line is taken back.
             room = max(self._columns() - len(tail) - len("^C "), 0)
-            if (line := head[:room] + tail) != self._status_shown:
+            if (line := beginning(head, room) + tail) != self._status_shown:
                 self._status_shown = line
                 self._put(_CLEAR_LINE + line)
 
@@ -284,7 +286,7 @@ class Terminal:
             if self._status_shown:
                 self._put(_CLEAR_LINE)
             self._status = self._status_shown = ""
-            self._retry_at = None
+            self._retry = None
 
     @property
     def shows_status(self) -> bool:

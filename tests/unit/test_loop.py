@@ -274,7 +274,12 @@ def test_a_call_that_is_cancelled_before_it_begins(loop):
         log.append("begun")
 
     call = _Call(loop._loop, unborn(), loop._new_box())
-    loop._soon(lambda: (call.begin(), call._task.cancel()))
+
+    def begin():
+        call.begin()
+        call._task.cancel()
+
+    loop._soon(begin)
     assert call.box.get() is _DONE
     with pytest.raises(Interrupted):
         call.result()

@@ -184,13 +184,15 @@ def test_a_wait_is_explained_when_it_lasts_and_gone_before_the_answer():
 def test_a_wait_for_another_try_is_counted_down():
     clock = Clock()
     terminal = make(err=Stream(terminal=True), clock=clock)
-    terminal.retrying("busy", 4.0)
-    for clock.now in (0.3, 0.4, 1.0, 5.0):
-        terminal.tick()
     terminal.status("waiting")
+    terminal.retrying("busy", 4.0)
+    for clock.now in (0.3, 0.4, 1.0, 3.6, 4.0, 5.2):
+        terminal.tick()
+    terminal.status("thinking")
     terminal.tick()
     assert terminal.stderr.text.split("\r\x1b[K") == [
-        "", "retrying in 4 s: busy", "retrying in 3 s: busy", "retrying in 0 s: busy", "waiting … 5 s"
+        "", "retrying in 4 s: busy", "retrying in 3 s: busy", "retrying in 0 s: busy", "waiting … 4 s", "waiting … 5 s",
+        "thinking … 5 s",
     ]  # fmt: skip
 
 
@@ -233,15 +235,18 @@ def test_no_status_where_lines_cannot_be_taken_back(is_terminal, environ):
     assert terminal.stderr.text == ""
 
 
-@pytest.mark.parametrize(("columns", "line"), [(20, "x" * 15 + " …"), (3, " …")])
-def test_a_long_status_leaves_room_for_ctrl_c(monkeypatch, columns, line):
+@pytest.mark.parametrize(
+    ("columns", "text", "line"),
+    [(20, "x" * 50, "x" * 15 + " …"), (3, "x" * 50, " …"), (20, "忙" * 50, "忙" * 7 + " …")],
+)
+def test_a_long_status_leaves_room_for_ctrl_c(monkeypatch, columns, text, line):
     err = Stream(terminal=True)
     monkeypatch.setattr(err, "fileno", lambda: 2)
     monkeypatch.setattr("os.get_terminal_size", lambda fd: os.terminal_size((columns, 24)))
     monkeypatch.setattr("os.get_blocking", lambda fd: True)
     clock = Clock()
     terminal = make(err=err, clock=clock)
-    terminal.status("x" * 50)
+    terminal.status(text)
     clock.now = 0.5
     terminal.tick()
     assert terminal.stderr.text == "\r\x1b[K" + line
