@@ -61,32 +61,30 @@ def _complete(command: str, arguments: list[str]) -> int:
 
 
 def _help(program: str) -> str:
-    commands = "".join(f"  {name:<14}{summary}\n" for name, summary in _COMMANDS.items())
-    return f"""\
-Chat with the language models that KAITO serves in a Kubernetes cluster.
+    from kaito.layout import commands, table, window, wrapped
 
-Examples:
-  # Chat with the model of a workspace
-  {program} chat --workspace-name my-llama
+    columns = max(window(), 39)
+    examples = f"""\
+# Chat with the model of a workspace
+{program} chat --workspace-name my-llama
 
-  # Ask once
-  {program} chat --workspace-name my-llama -m "What is machine learning?"
+# Ask once
+{program} chat --workspace-name my-llama -m "What is machine learning?"
 
-  # Without a cluster: a small model inside this process, or any server that speaks OpenAI's protocol
-  {program} chat --backend local
-  {program} chat --endpoint http://localhost:8080
-
-Commands:
-{commands}
-Flags:
-  -h, --help    Show this help
-      --version Show the version
-
-Usage:
-  {program} COMMAND [flags]
-
-'{program} COMMAND --help' tells more about a command.
+# Without a cluster: a small model inside this process, or any server that speaks OpenAI's protocol
+{program} chat --backend local
+{program} chat --endpoint http://localhost:8080
 """
+    return "\n".join(
+        [
+            wrapped("Chat with the language models that KAITO serves in a Kubernetes cluster.", columns, hang=0),
+            f"Examples:\n{commands(examples, columns)}",
+            f"Commands:\n{table(_COMMANDS.items(), columns)}",
+            "Flags:\n  -h, --help    Show this help\n      --version Show the version\n",
+            f"Usage:\n  {program} COMMAND [flags]\n",
+            wrapped(f"'{program} COMMAND --help' tells more about a command.", columns, hang=0),
+        ]
+    )
 
 
 def _print(text: str) -> int:

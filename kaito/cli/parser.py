@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from kaito.errors import UsageError
+from kaito.layout import commands, table, window, wrapped
 
-_WIDTH = 100
+# Columns that the flags' names take, and those that the help has at least.
+_FLAGS, _NARROWEST = 28, 39
 
 
 class Once(argparse.Action):
@@ -112,7 +114,7 @@ class Parser(argparse.ArgumentParser):
 
         flag = argument.partition("=")[0]
         near = get_close_matches(flag, self._option_string_actions, n=1)
-        return UsageError(f"Unknown flag {flag}", *([f"Did you mean {near[0]}?"] if near else []), self._see())
+        return UsageError(f"Unknown flag '{flag}'", *([f"Did you mean {near[0]}?"] if near else []), self._see())
 
     def _see(self) -> str:
         return f"See '{self.prog} --help'"
@@ -126,34 +128,31 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{name}: {what}" if what else message, self._see())
 
     def format_help(self) -> str:
-        """Return the help: what it does, examples, flags by group, usage."""
-        parts = [*textwrap.wrap(self._summary, _WIDTH), "", "Examples:", textwrap.indent(self._examples, "  "), ""]
+        """Return the help in the window's width: what it does, examples, flags by group, usage."""
+        columns = max(window(), _NARROWEST)
+        parts = [wrapped(self._summary, columns, hang=0), f"Examples:\n{commands(self._examples, columns)}"]
         for group in self._action_groups:
-            shown = [action for action in group._group_actions if action.help is not argparse.SUPPRESS]
+            shown = [_described(action) for action in group._group_actions if action.help is not argparse.SUPPRESS]
             if shown:
-                parts.append(f"{'Flags' if group.title == 'options' else group.title}:")
-                parts.extend(line for action in shown for line in _described(action))
-                parts.append("")
+                title = "Flags" if group.title == "options" else group.title
+                parts.append(f"{title}:\n{table(shown, columns, left=_FLAGS)}")
         taken = f" {'|'.join(self.words)}" if self.words else ""
-        return "\n".join([*parts, "Usage:", f"  {self.prog} [flags]{taken}", ""])
+        return "\n".join([*parts, f"Usage:\n  {self.prog} [flags]{taken}\n"])
 
 
-def _described(action: argparse.Action) -> list[str]:
+def _described(action: argparse.Action) -> tuple[str, str]:
     short = next((option for option in action.option_strings if not option.startswith("--")), "")
     long = next(option for option in action.option_strings if option.startswith("--"))
     metavar = f" {action.metavar}" if action.nargs is None and action.metavar else ""
     if action.nargs == "?":
         metavar = f"[={action.metavar}]"
-    head = f"  {short + ',' if short else '   '} {long}{metavar}"
+    name = f"{short + ',' if short else '   '} {long}{metavar}"
     help_text = str(action.help or "")
     if _has_default(action.default):
         help_text += (
             f" (default {action.default:g})" if isinstance(action.default, float) else f" (default {action.default})"
         )
-    lines = textwrap.wrap(help_text, _WIDTH - 32) or [""]
-    if len(head) > 30:
-        return [head, *(f"{'':32}{line}" for line in lines)]
-    return [f"{head:<32}{lines[0]}", *(f"{'':32}{line}" for line in lines[1:])]
+    return name, help_text
 
 
 def _has_default(value: Any) -> bool:

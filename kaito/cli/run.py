@@ -15,6 +15,8 @@ from kaito.errors import Abandoned, Ended, ExitCode, Interrupted, KaitoError, Ou
 from kaito.plugins import create_plugins
 from kaito.terminal import Terminal
 
+_GLOBAL_SWITCHES = frozenset({"-h", "--help", "-v", "--verbose"})
+
 
 def run(program: str, arguments: Sequence[str], commands: Sequence[str]) -> int:
     """Run a subcommand; return the exit code. All failures end here.
@@ -72,6 +74,13 @@ def _explain(terminal: Terminal, arguments: Sequence[str], exc: BaseException) -
         terminal.note("".join(traceback.format_exception(exc)), dim=True)
 
 
+def _is_strange(argument: str) -> bool:
+    """Return whether an argument is a flag that none of the commands shares with all others."""
+    name = argument.partition("=")[0]
+    name = name if name.startswith("--") else name[:2]
+    return name.startswith("-") and name not in GLOBAL_VALUE_FLAGS | _GLOBAL_SWITCHES
+
+
 def _subcommand(program: str, arguments: Sequence[str], commands: Sequence[str]) -> tuple[str, list[str]]:
     """Return the subcommand's name and its arguments; flags may stand before the name, as kubectl has it.
 
@@ -80,7 +89,13 @@ def _subcommand(program: str, arguments: Sequence[str], commands: Sequence[str])
     """
     hint = f"See '{program} --help'"
     position = command_position(arguments)
-    if position >= len(arguments):
+    is_missing = position >= len(arguments)
+    if is_missing or arguments[position] not in (*commands, "help"):
+        # What follows a flag that is none may be its value.
+        for flag in filter(_is_strange, arguments[:position]):
+            told = f"Unknown flag '{flag.partition('=')[0]}'"
+            raise UsageError(told, "The flags of a command stand after its name", hint)
+    if is_missing:
         raise UsageError("A command is missing", hint)
     name, rest = arguments[position], [*arguments[:position], *arguments[position + 1 :]]
     if name == "help" and rest:

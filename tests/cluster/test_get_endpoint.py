@@ -154,7 +154,7 @@ def test_who_may_not_and_where_nobody_is(namespace, get_endpoint):
         (["--workspace-name", "x", "-o", "yaml"], "--output: 'yaml' is not one of plain, json"),
         (["--workspace-name", "x", "--format", "plain"], "--format: 'plain' is not one of url, json"),
         (["--workspace-name", "x", "--format", "url", "-o", "json"], "--format: 'url' contradicts --output 'json'"),
-        (["--workspace-name", "x", "--endpoint", "http://x"], "Unknown flag --endpoint"),
+        (["--workspace-name", "x", "--endpoint", "http://x"], "Unknown flag '--endpoint'"),
         (["--workspace-name", "X"], "--workspace-name: 'X' is not a name of at most 63"),
     ],
 )

@@ -82,14 +82,30 @@ def test_help_of_a_command(kaito, name, form):
     [
         (["caht"], "Unknown command 'caht'\n   Did you mean 'chat'?\n   See 'kaito --help'"),
         (["zzz"], "Unknown command 'zzz'\n   See 'kaito --help'"),
-        (["--nope"], "A command is missing"),
+        (["--nope"], "Unknown flag '--nope'\n"),
+        (["-n", "x", "--nope=5"], "Unknown flag '--nope'\n"),
+        (["--temperature", "0.5"], "Unknown flag '--temperature'\n   The flags of a command stand after its name\n"),
+        (["-z", "chat"], "Unknown flag '-z'\n"),
         (["-n", "x"], "A command is missing"),
+        (["-nx", "--color=never", "-v"], "A command is missing"),
     ],
 )
 def test_a_wrong_command(kaito, arguments, told):
     outcome = kaito(*arguments)
     assert (outcome.code, outcome.out) == (2, "")
     assert told in outcome.err
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+@pytest.mark.parametrize("command", [[], *([name] for name in _COMMANDS)])
+def test_the_help_fits_the_window(kaito, command, columns):
+    outcome = kaito(*command, "--help", env={"COLUMNS": str(columns)})
+    told, _, usage = outcome.out.partition("\nUsage:\n")
+    too_long = [line for line in told.splitlines() if len(line) > columns]
+    # What a shell takes for one word is never broken, and a flag keeps its value.
+    assert all(line.startswith(("      --", '      "', "  OPENAI_")) for line in too_long)
+    assert len(too_long) <= (0 if columns == 80 else 2)
+    assert usage
 
 
 def test_flags_may_stand_before_the_command(kaito, model_server):

@@ -21,7 +21,7 @@ NAMED = ["--workspace-name", "x"]
         (["--watch", "--wait=5s", *NAMED], "--wait: does not go with --watch"),
         (["--wait=nan", *NAMED], "--wait: 'nan' is not a duration"),
         (["--workspace-name", "a/b"], "--workspace-name: 'a/b' is not a name"),
-        (["--workspace", "x"], "Unknown flag --workspace"),
+        (["--workspace", "x"], "Unknown flag '--workspace'"),
         (["my-llama"], "Unexpected argument 'my-llama'"),
         (["--context", "x"], "--context: there is no context 'x'"),
     ],

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaito.layout import paragraphs, table, window, wrapped
+from kaito.layout import commands, paragraphs, table, window, wrapped
 
 TEXT = st.text(st.sampled_from("ab -\n"), max_size=200)
 
@@ -37,11 +37,23 @@ def test_a_table_in_a_wide_window():
 
 
 def test_a_table_in_a_narrow_window():
-    assert table(ROWS, 30) == "  /a\n      does this and that and\n      more of it\n  /long NAME\n      x\n  /none\n"
+    assert table(ROWS, 30) == (
+        "  /a\n        does this and that and\n        more of it\n  /long NAME\n        x\n  /none\n"
+    )
 
 
 def test_a_name_too_long_for_its_column_has_a_line_of_its_own():
     assert table(ROWS, 60, left=4) == ("  /a    does this and that and more of it\n  /long NAME\n        x\n  /none\n")
+
+
+def test_commands_can_still_be_pasted():
+    text = '# Ask once, or more than once\nkaito chat -m "What is AI?" --temperature 0.2 | wc\n\nkaito chat'
+    assert commands(text, 30) == (
+        "  # Ask once, or more than\n  # once\n"
+        '  kaito chat \\\n      -m "What is AI?" \\\n      --temperature 0.2 | wc\n'
+        "\n  kaito chat\n"
+    )
+    assert commands(text, 80) == "".join(f"  {line}".rstrip() + "\n" for line in text.split("\n"))
 
 
 @given(TEXT, st.integers(20, 60))
