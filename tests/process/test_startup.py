@@ -103,7 +103,7 @@ def test_the_help_fits_the_window(kaito, command, columns):
     told, _, usage = outcome.out.partition("\nUsage:\n")
     too_long = [line for line in told.splitlines() if len(line) > columns]
     # What a shell takes for one word is never broken, and a flag keeps its value.
-    assert all(line.startswith(("      --", '      "', "  OPENAI_")) for line in too_long)
+    assert all(line.startswith(("      --", '      "', "      ~/", "  OPENAI_")) for line in too_long)
     assert len(too_long) <= (0 if columns == 80 else 2)
     assert usage
 
