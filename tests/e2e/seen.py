@@ -27,14 +27,6 @@ def at_prompt(count: int):
     return predicate
 
 
-def at_rest(session: TerminalSession) -> None:
-    """Wait until the program waits, where the system tells: a signal that comes right before waits with it."""
-    state = Path(f"/proc/{session.pid}/task/{session.pid}/stat")
-    if state.exists():
-        for _ in range(3):
-            session.wait_for(lambda session: state.read_text().rpartition(")")[2].split()[0] == "S")
-
-
 def modes(session: TerminalSession) -> list[Any]:
     """Return the terminal's settings, as `termios` has them."""
     return termios.tcgetattr(session._console._slave)

@@ -3,7 +3,7 @@
 import re
 
 from kaito.testing import Hang, Say, Status, kaito_command
-from tests.e2e.seen import at_prompt, at_rest
+from tests.e2e.seen import at_prompt
 
 
 def test_the_help_s_two_blanks_are_there(chat):
@@ -31,7 +31,6 @@ def test_reasoning_and_hints_are_dim(chat, server):
     session = chat()
     session.type("Hi\n")
     session.wait_for(at_prompt(2))
-    at_rest(session)
     session.press("ctrl-c")
     session.wait_for("leaves)\n\n>")
     assert b"\x1b[2mThinking: hm" in session.raw
@@ -48,7 +47,7 @@ def test_the_terminal_is_left_as_it_was(terminal, server):
     session.type("b\n")
     session.wait_for("Assistant: two")
     session.press("ctrl-c")
-    session.wait_for("Assistant: two\n\n>")
+    session.wait_for("Assistant: two\n(stopped)\n\n>")
     session.press("ctrl-d")
     assert session.wait_exit() == 0
     before, after = session.transcript.split("speed ")[1:]

@@ -11,7 +11,7 @@ import pytest
 
 from kaito.signals import GRACE
 from kaito.testing import Gate, Hang, Say, Status
-from tests.e2e.seen import at_prompt, at_rest, editor, modes, screen
+from tests.e2e.seen import at_prompt, editor, modes, screen
 
 
 class Moments:
@@ -62,7 +62,6 @@ class Moments:
             case "edit":
                 session.type("/edit\n")
                 session.wait_for(lambda session: screen(session).endswith("editing") and session.cursor[0] == 0)
-        at_rest(session)
         return session
 
 

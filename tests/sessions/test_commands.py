@@ -115,7 +115,7 @@ def test_status(chat, server):
     )
 
 
-@pytest.mark.parametrize(("tokenize", "told"), [(True, "Conversation: 4 of 20 (20%)"), (False, "Window: 20")])
+@pytest.mark.parametrize(("tokenize", "told"), [(True, ""), (False, ", by the last turn's count")])
 def test_tokens(chat, server, tokenize, told):
     server.window, server.tokenize = 20, tokenize
     play(
@@ -129,8 +129,9 @@ def test_tokens(chat, server, tokenize, told):
 
         > «/tokens»‹enter›
         Tokens:
-          Last turn: 2 prompt + 2 completion
-          {told}
+          Last turn: 2 prompt + 2 completion tokens
+          Conversation: 4 tokens, 20% of the window{told}
+          Window: 20 tokens
 
         > «quit»‹enter›
         👋 Goodbye!

@@ -25,6 +25,7 @@ def test_a_conversation_goes_on_in_the_same_terminal(shell, server, folder):
         👋 Goodbye!
         $ «kaito chat --workspace-name my-llama --continue»‹enter›
         🤖 Connected to workspace: my-llama (llama-2-7b)
+        (going on with 1 turn)
         💬 Type your message (or 'quit' to exit):
 
         > «two»‹enter›
@@ -33,6 +34,7 @@ def test_a_conversation_goes_on_in_the_same_terminal(shell, server, folder):
         > «quit»‹enter›
         👋 Goodbye!
         $ «kaito chat --workspace-name my-llama --continue -m three»‹enter›
+        (going on with 2 turns)
         Assistant: three
         $ «KAITO_HISTORY=off kaito chat --workspace-name my-llama --continue || echo "it failed with $?"»‹enter›
         ❌ Error: --continue: needs a terminal whose conversation was kept (KAITO_HISTORY=off keeps none)

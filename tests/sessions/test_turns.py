@@ -136,6 +136,7 @@ def test_a_conversation_is_saved_and_loaded(shell, server, tmp_path):
         > «/save notes.txt»‹enter›
         ❌ Error: 'notes.txt' exists and is not replaced: it is no conversation
            'notes.txt' holds no conversation: JSON is malformed: invalid character (byte 0)
+           '/save --force FILE' replaces it
 
         > «/load talk.json»‹enter›
         Loaded 2 messages from talk.json
@@ -147,6 +148,7 @@ def test_a_conversation_is_saved_and_loaded(shell, server, tmp_path):
         👋 Goodbye!
         $ «kaito chat --workspace-name my-llama --load talk.json»‹enter›
         🤖 Connected to workspace: my-llama (llama-2-7b)
+        (going on with 1 turn)
         💬 Type your message (or 'quit' to exit):
 
         > «/history»‹enter›

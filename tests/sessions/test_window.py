@@ -60,9 +60,6 @@ def test_the_oldest_turns_give_way_which_is_told_once(chat, server):
         > «/history»‹enter›
         System prompt: Be brief
 
-        > six
-        Assistant: six
-
         > seven eight
         Assistant: seven eight
 
