@@ -89,6 +89,8 @@ def run(call: Invocation) -> int:
         from kaito.session import Session, connect
         from kaito.shell.answer import AnswerWriter
         from kaito.shell.resumed import resumed
+        from kaito.shell.talk import Talk
+        from kaito.shell.tuning import Tuning
 
         gc.freeze()
         gc.enable()
@@ -104,9 +106,9 @@ def run(call: Invocation) -> int:
             if message is not None:
                 if told := resumed(session):
                     terminal.note(told, dim=True)
-                answers.show(session, session.ask(message))
-                if given.resume and kept is not None:
-                    kept.save(session.past)
+                tuning = Tuning(session, answers)
+                going_on = kept if given.resume else None
+                Talk(session, terminal, answers, tuning, kept=going_on, interactive=False).ask(message)
                 return ExitCode.OK
             from kaito.shell.history import History
             from kaito.shell.prompt import Prompt

@@ -63,6 +63,7 @@ class Loop(ABC):
         self._loop.set_default_executor(_DaemonThreads())
         self._interrupts = Interrupts(self._loop)
         self._resources = ExitStack()
+        self._abandoned = False
 
     def __enter__(self) -> Self:
         self._resources.enter_context(self._interrupts.handled())
@@ -98,8 +99,8 @@ class Loop(ABC):
         """Have the loop call something, from the main thread."""
 
     @abstractmethod
-    def _abandon(self, box: Box) -> None:
-        """Have the main thread, which waits at this box or does something in between, raise `Abandoned`.
+    def _give_up(self, box: Box) -> None:
+        """Have the main thread wait no longer at this box, or for anything else.
 
         Raises:
             Abandoned: where that can be done at once.
@@ -165,6 +166,9 @@ class Loop(ABC):
             entered = next(items, _DONE)
         if entered is _DONE:
             call.result()
+        if call.reason is not None:  # it came right after
+            self._wait_for_end(call)
+            raise call.reason
         try:
             yield cast(T, entered)
         finally:
@@ -177,27 +181,38 @@ class Loop(ABC):
     def _items(self, call: _Call[Any]) -> Generator[Any, None, None]:
         """Begin a call and yield what it puts into its box, until it is done."""
         with self._interrupts.reaching(call.cancel, lambda: self._abandon(call.box)) as interrupted:
-            call.done = False
-            self._soon(call.begin)
-            while (item := self._next(call.box)) is not _DONE:
-                if interrupted() is None:
-                    yield item
-            call.done = True
-        if reason := interrupted():
-            raise reason
+            try:
+                call.done = False
+                self._soon(call.begin)
+                while (item := self._next(call.box, self._tick)) is not _DONE:
+                    if interrupted() is None:
+                        yield item
+                call.done = True
+            finally:
+                call.reason = interrupted()
+        if call.reason is not None:
+            raise call.reason
 
-    def _next(self, box: Box) -> Any:
-        if self._tick is None and self._wakes_by_itself:
-            return box.get()
+    def _next(self, box: Box, tick: Callable[[], None] | None = None) -> Any:
         while True:
             try:
-                return box.get(True, TICK)
+                item = box.get(True, None if tick is None and self._wakes_by_itself else TICK)
             except Empty:
-                if self._tick is not None:
-                    self._tick()
+                if tick is not None:
+                    tick()
+            else:
+                if self._abandoned:
+                    raise Abandoned
+                return item
+
+    def _abandon(self, box: Box) -> None:
+        again, self._abandoned = self._abandoned, True
+        if again:
+            raise Abandoned
+        self._give_up(box)
 
     def _wait_for_end(self, call: _Call[Any]) -> None:
-        """Wait until a call is done, whatever it still puts into its box.
+        """Wait until a call is done, whatever it still puts into its box, unless all has been abandoned.
 
         Raises:
             Abandoned: Ctrl-C came.
@@ -212,8 +227,8 @@ class Loop(ABC):
             self._abandon(call.box)
 
         with self._interrupts.reaching(cancel, abandon) as interrupted:
-            while not call.done:
-                call.done = call.box.get() is _DONE
+            while not call.done and not self._abandoned:
+                call.done = self._next(call.box) is _DONE
         if reason := interrupted():
             raise reason
 
@@ -225,9 +240,12 @@ class _Call(Generic[T]):
         self.box = box
         #: Whether there is nothing to wait for.
         self.done = True
+        #: The signal that came while it was waited for.
+        self.reason: Interrupted | None = None
         self._loop = loop
         self._coroutine = coroutine
-        self._task: asyncio.Task[None]
+        self._task: asyncio.Task[None] | None = None
+        self._cancelled = False
         self._result: list[T] = []
         self._error: BaseException | None = None
         self._ended = False
@@ -236,6 +254,8 @@ class _Call(Generic[T]):
         """Start it; in the loop."""
         self._task = self._loop.create_task(self._run())
         self._task.add_done_callback(self._end)
+        if self._cancelled:
+            self._task.cancel()
 
     async def _run(self) -> None:
         try:
@@ -253,7 +273,12 @@ class _Call(Generic[T]):
 
     def cancel(self) -> None:
         """Ask the task to end. A future of `run_coroutine_threadsafe` would call itself cancelled before it has."""
-        self._loop.call_soon_threadsafe(lambda: self._task.cancel())
+        self._loop.call_soon_threadsafe(self._cancel)
+
+    def _cancel(self) -> None:
+        self._cancelled = True
+        if self._task is not None:
+            self._task.cancel()
 
     def result(self) -> T:
         if self._error is not None and not isinstance(self._error, asyncio.CancelledError):

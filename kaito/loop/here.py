@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 from collections import deque
 from collections.abc import Callable
 from queue import Empty
@@ -10,9 +12,6 @@ from typing import Any
 
 from kaito.errors import Abandoned
 from kaito.loop.base import Box, Loop
-
-#: In a box: who waits at it is to give up.
-_ABANDONED = object()
 
 
 class LoopHere(Loop):
@@ -22,17 +21,20 @@ class LoopHere(Loop):
         """Run the loop until there is something to read, or the end of it.
 
         Args:
-            fd: a file descriptor. One that cannot be waited for, such as a file's, is taken to be ready.
+            fd: a file descriptor. One that cannot be waited for is taken to be ready.
 
         Raises:
             Interrupted: Ctrl-C came.
         """
 
+        if stat.S_ISREG(os.fstat(fd).st_mode):  # kqueue would wait for it to grow
+            return
+
         async def ready() -> None:
             came = asyncio.Event()
             try:
                 self._loop.add_reader(fd, came.set)
-            except PermissionError:  # what epoll says of files
+            except OSError:  # a device, such as /dev/null
                 return
             try:
                 await came.wait()
@@ -53,11 +55,11 @@ class LoopHere(Loop):
     def _soon(self, do: Callable[[], object]) -> None:
         do()
 
-    def _abandon(self, box: Box) -> None:
+    def _give_up(self, box: Box) -> None:
         if not self._loop.is_running():
             raise Abandoned
         # asyncio swallows what a signal's handler raises in the middle of a callback.
-        self._loop.call_soon_threadsafe(box.put, _ABANDONED)
+        self._loop.call_soon_threadsafe(box.put, None)
 
 
 class _Box:
@@ -76,9 +78,7 @@ class _Box:
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         if not self._items:
             self._run(timeout)
-        if (item := self._items.popleft()) is _ABANDONED:
-            raise Abandoned
-        return item
+        return self._items.popleft()
 
     def _run(self, timeout: float | None) -> None:
         over = False

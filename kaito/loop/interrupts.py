@@ -101,7 +101,11 @@ class Interrupts:
         self._loop.add_reader(ear, self._on_heard, ear)
 
     def _on_heard(self, ear: socket.socket) -> None:
-        if any(number != _KNOCK for number in ear.recv(1024)):
+        try:
+            numbers = ear.recv(1024)
+        except OSError:  # closed: the process ends while the loop hangs
+            return
+        if any(number != _KNOCK for number in numbers):
             for delay in _KNOCKS:
                 self._loop.call_later(delay, self._knock)
 

@@ -31,5 +31,5 @@ class LoopThread(Loop):
     def _soon(self, do: Callable[[], object]) -> None:
         self._loop.call_soon_threadsafe(do)
 
-    def _abandon(self, box: Box) -> None:
+    def _give_up(self, box: Box) -> None:
         raise Abandoned

@@ -97,7 +97,9 @@ class History:
 
     def _open(self) -> tuple[int, bool] | None:
         """Open the file; return it and whether no other shell can change it now."""
+        tries = 10
         while True:
+            tries -= 1
             file = open_regular(self._file, os.O_RDWR | os.O_APPEND | os.O_CREAT)
             if file is None:
                 return None
@@ -105,6 +107,8 @@ class History:
             try:
                 if os.path.samestat(os.fstat(file), os.stat(self._file)):
                     return file, locked
+                if not tries:  # a file system where no file is ever the same
+                    return file, False
             except FileNotFoundError:
                 pass
             # Another shell has put a shorter one in its place while this one waited.

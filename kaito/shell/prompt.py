@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
-from kaito.errors import Ended, KaitoError, Suspended, UsageError
+from kaito.errors import Ended, KaitoError, Suspended
 from kaito.shell.entries import BLOCK_MARK, Block, Entry, Kind, begin
 from kaito.shell.history import History
 from kaito.shell.line_editor import line_editor
-from kaito.shell.sources import PROMPT, Source
+from kaito.shell.sources import PROMPT, Source, SpoiltLineError
 from kaito.terminal import Terminal
 
 
@@ -39,7 +39,7 @@ class Prompt(Source):
         self._typed.clear()
         try:
             entry = super().read()
-        except UsageError:
+        except KaitoError:
             self._remember("\n".join(self._typed))
             raise
         if entry.kind is not Kind.NOTHING:
@@ -70,8 +70,10 @@ class Prompt(Source):
     def _line(self, prompt: str) -> str:
         try:
             line = self._edited(prompt) if self._terminal.out_is_terminal else self._unedited(prompt)
-        except UnicodeDecodeError:
-            raise UsageError("what was typed is not UTF-8") from None
+        except UnicodeDecodeError as exc:
+            text = exc.object.decode(errors="replace")
+            self._typed.append(text)
+            raise SpoiltLineError("what was typed is not UTF-8", text) from None
         except OSError:  # the terminal has gone
             raise EOFError from None
         except KeyboardInterrupt:

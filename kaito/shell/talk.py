@@ -105,7 +105,6 @@ class Talk:
                     self._terminal.error(exc)
 
     def clear(self) -> None:
-        """Forget what was said, and what was kept of it."""
+        """Forget what was said, and what was kept of it; not what another run has kept."""
         self.session.clear()
-        if self._kept is not None:
-            self._kept.forget()
+        self.keep()

@@ -122,7 +122,7 @@ def test_flags_that_are_wrong(shell):
         $ «kaito chat --workspace-name my-llama --temperature 3»‹enter›
         ❌ Error: --temperature: '3' is not a number from 0.0 to 2.0
         $ «kaito chat --workspace-name my-llama --temprature 1»‹enter›
-        ❌ Error: Unknown flag --temprature
+        ❌ Error: Unknown flag '--temprature'
            Did you mean --temperature?
            See 'kaito chat --help'
         $ «exit»‹enter›

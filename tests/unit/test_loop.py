@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import threading
+import time
 from contextlib import asynccontextmanager, closing
 
 import pytest
@@ -174,6 +175,56 @@ def test_a_second_ctrl_c_while_stopping_is_final(kind):
 
     with pytest.raises(Abandoned), kind() as loop:
         loop.run(stubborn())
+    take_down(loop)
+
+
+def test_what_is_abandoned_is_not_waited_for(kind):
+    log = []
+
+    @asynccontextmanager
+    async def held():
+        yield
+        await asyncio.sleep(0.3)
+        log.append("left")
+
+    async def stubborn():
+        threading.Timer(0.05, ctrl_c).start()
+        threading.Timer(0.1, ctrl_c).start()
+        try:
+            yield "word"
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.3)
+            log.append("closed")
+
+    with pytest.raises(Abandoned), kind() as loop, loop.hold(held()):
+        list(loop.stream(stubborn()))
+    assert log == []
+    take_down(loop)
+
+
+def test_ctrl_c_right_before_a_call_begins(loop, monkeypatch):
+    soon = loop._soon
+
+    def interrupted_soon(do):
+        monkeypatch.setattr(loop, "_soon", soon)
+        ctrl_c()
+        soon(do)
+
+    monkeypatch.setattr(loop, "_soon", interrupted_soon)
+    with pytest.raises(Interrupted):
+        loop.run(asyncio.sleep(60))
+
+
+def test_ctrl_c_in_a_loop_that_something_blocks():
+    # Nobody else is there to end it.
+    async def block():
+        for delay in (0.05, 0.1, 0.15):
+            threading.Timer(delay, ctrl_c).start()
+        time.sleep(60)
+
+    with pytest.raises(Abandoned), LoopHere() as loop:
+        loop.run(block())
     take_down(loop)
 
 
