@@ -62,7 +62,14 @@ long_lines = st.tuples(
 ).map(lambda parts: parts[0] + parts[1] * parts[2] + parts[3])
 
 
+def every(text, size):
+    """Return a text, as a whole and in pieces of a size."""
+    return text, [text[start : start + size] for start in range(0, len(text), size)]
+
+
 @given(divided(long_lines), st.sampled_from((3, 40, 500)))
+@example(every("# " + " " * (LONGEST_LINE + 3) + " ##\n", 7), 40)
+@example(every("```\n" + " " * (2 * LONGEST_LINE + 1) + "x", 7), 40)
 @settings(max_examples=60, deadline=None)
 def test_nor_do_they_at_the_limits_of_what_is_held(draw, text, width):
     whole, pieces = text

@@ -140,15 +140,15 @@ class Blocks:
         return False
 
     def _split(self) -> tuple[int, str]:
-        """Return the width of the blanks before the rest of the line, and that."""
+        """Return the width of the blanks before the rest of the line, and that. Very many blanks are cut."""
         body = self._head.lstrip(" \t")
-        blanks = self._head[: len(self._head) - len(body)]
+        blanks = self._head[: len(self._head) - len(body)][:LONGEST_LINE]
+        self._head = blanks + body
         return min(len(blanks.expandtabs(4)), LONGEST_LINE), body
 
     def _container(self, whole: bool) -> bool:
         indent, body = self._split()
         if not body and not whole:
-            self._head = self._head[:LONGEST_LINE]
             return False
         if self._matched == len(self._containers):
             self._in = _In.START
@@ -223,8 +223,8 @@ class Blocks:
                 return self._words(body)
             case Heading():
                 self._events.append(HeadingBegin(start.level))
-                # The blank tells marks at the heading's end from letters of its words, also where there are no words.
-                self._head, self._in = " " + body[start.skip :], _In.HEADING
+                # The blank stays: it tells marks at the heading's end from letters of its words, also without any word.
+                self._head, self._in = body[start.level :], _In.HEADING
                 return True
             case Simple.QUOTE:
                 self._events.append(Signal.QUOTE)

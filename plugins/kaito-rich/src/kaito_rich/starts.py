@@ -51,10 +51,9 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A heading, whose text begins after `skip` characters."""
+    """A heading, whose text follows its marks."""
 
     level: int
-    skip: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +135,7 @@ def _heading(body: str, whole: bool) -> Start | None:
     if _HEADING_BEGUN.fullmatch(body) and not whole:
         return None
     heading = _HEADING.match(body)
-    return Heading(level=len(heading[1]), skip=heading.end()) if heading else Simple.TEXT
+    return Heading(level=len(heading[1])) if heading else Simple.TEXT
 
 
 def _item(body: str, whole: bool, *, in_paragraph: bool, in_list: bool) -> Start | None:
