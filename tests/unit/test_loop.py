@@ -328,7 +328,7 @@ def test_a_call_that_is_cancelled_before_it_begins(loop):
 
     def begin():
         call.begin()
-        call._task.cancel()
+        call._cancel()
 
     loop._soon(begin)
     assert call.box.get() is _DONE
