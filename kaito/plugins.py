@@ -52,6 +52,7 @@ class Plugins:
         #: Hooks that raised, by plugin: they are told of once and not called again.
         self._silenced: set[tuple[int, str]] = set()
         self._request_callers: list[tuple[Plugin, Any]] | None = None
+        self._listens_to_replies: bool | None = None
 
     def load(self, found: Iterable[Found]) -> None:
         """Load plugins, each by itself."""
@@ -208,7 +209,9 @@ class Plugins:
 
     def reply(self, request: ChatRequest, reply: Reply, settings: Settings) -> None:
         """Show a complete reply to the plugins."""
-        if self._manager.hook.kaito_reply.get_hookimpls():
+        if self._listens_to_replies is None:
+            self._listens_to_replies = bool(self._manager.hook.kaito_reply.get_hookimpls())
+        if self._listens_to_replies:
             for _ in self._ask("kaito_reply", request=request, reply=reply, settings=settings):
                 pass
 

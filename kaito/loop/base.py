@@ -180,16 +180,16 @@ class Loop(ABC):
 
     def _items(self, call: _Call[Any]) -> Generator[Any, None, None]:
         """Begin a call and yield what it puts into its box, until it is done."""
-        with self._interrupts.reaching(call.cancel, lambda: self._abandon(call.box)) as interrupted:
+        with self._interrupts.reaching(call.cancel, lambda: self._abandon(call.box)) as waiting:
             try:
                 call.done = False
                 self._soon(call.begin)
                 while (item := self._next(call.box, self._tick)) is not _DONE:
-                    if interrupted() is None:
+                    if waiting.reason is None:
                         yield item
                 call.done = True
             finally:
-                call.reason = interrupted()
+                call.reason = waiting.reason
         if call.reason is not None:
             raise call.reason
 
@@ -220,17 +220,17 @@ class Loop(ABC):
         """
 
         def cancel() -> None:
-            if not isinstance(interrupted(), Ended):  # which gives it time
+            if not isinstance(waiting.reason, Ended):  # which gives it time
                 abandon()
 
         def abandon() -> None:
             self._abandon(call.box)
 
-        with self._interrupts.reaching(cancel, abandon) as interrupted:
+        with self._interrupts.reaching(cancel, abandon) as waiting:
             while not call.done and not self._abandoned:
                 call.done = self._next(call.box) is _DONE
-        if reason := interrupted():
-            raise reason
+        if waiting.reason is not None:
+            raise waiting.reason
 
 
 class _Call(Generic[T]):

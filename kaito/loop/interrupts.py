@@ -13,8 +13,8 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from types import FrameType
-from typing import Any
+from types import FrameType, TracebackType
+from typing import Any, Self
 
 from kaito.errors import Ended, Interrupted
 from kaito.signals import ENDING
@@ -54,22 +54,24 @@ class Interrupts:
                     self._listen(stack)
             yield
 
-    @contextmanager
-    def reaching(
-        self, cancel: Callable[[], None], abandon: Callable[[], None]
-    ) -> Iterator[Callable[[], Interrupted | None]]:
-        """Have the first of them call `cancel`, in the block, and Ctrl-C after it `abandon`.
+    def reaching(self, cancel: Callable[[], None], abandon: Callable[[], None]) -> _Waiting:
+        """Have the first of them call `cancel`, in a `with` block, and Ctrl-C after it `abandon`.
 
-        Yields what tells which was the first, or that it was a signal that ends the process.
+        The block's value tells which was the first, or that it was a signal that ends the process.
         """
-        mine, before = _Waiting(cancel, abandon), self._waiting
-        if threading.current_thread() is self._main:
-            self._waiting = mine
-        try:
-            yield lambda: mine.reason
-        finally:
-            if self._waiting is mine:
-                self._waiting = before
+        return _Waiting(self, cancel, abandon)
+
+    def enter(self, waiting: _Waiting) -> _Waiting | None:
+        """Have it reach this; return what it reached before. Elsewhere than on the main thread, do nothing."""
+        before = self._waiting
+        if threading.get_ident() == self._main.ident:
+            self._waiting = waiting
+        return before
+
+    def leave(self, waiting: _Waiting, before: _Waiting | None) -> None:
+        """Have it reach again what it reached before."""
+        if self._waiting is waiting:
+            self._waiting = before
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         waiting = self._waiting
@@ -117,8 +119,18 @@ class Interrupts:
 class _Waiting:
     """What the main thread waits for."""
 
-    def __init__(self, cancel: Callable[[], None], abandon: Callable[[], None]) -> None:
+    def __init__(self, interrupts: Interrupts, cancel: Callable[[], None], abandon: Callable[[], None]) -> None:
+        self._interrupts = interrupts
         self.cancel = cancel
         self.abandon = abandon
         #: The signal that came.
         self.reason: Interrupted | None = None
+
+    def __enter__(self) -> Self:
+        self._before = self._interrupts.enter(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._interrupts.leave(self, self._before)

@@ -163,7 +163,9 @@ class _Drawing:
         if reply is None:
             return
         if not self._raw:
-            reply = replace(reply, content=neutral(reply.content), reasoning=neutral(reply.reasoning))
+            content, reasoning = neutral(reply.content), neutral(reply.reasoning)
+            if content is not reply.content or reasoning is not reply.reasoning:
+                reply = replace(reply, content=content, reasoning=reasoning)
         try:
             with self._plugins.guarding(self._owner, "finish"):
                 text = _checked(self._formatter.finish(reply))

@@ -51,15 +51,14 @@ def classify(line: str) -> Entry:
 
 def begin(line: str) -> Entry | Block:
     """Return what a line means, or a paste of several; or the block that it opens, which it may also close."""
-    first, *pasted = line.split("\n")
     # A paste arrives as one line with breaks in it, and is a message whatever it holds.
-    paste = Entry(Kind.MESSAGE, line)
     if not Block.opens(line):
-        return paste if pasted else classify(line)
+        return Entry(Kind.MESSAGE, line) if "\n" in line else classify(line)
+    first, *pasted = line.split("\n")
     block = Block(first)
     for more in pasted:
         if block.closed:
-            return paste
+            return Entry(Kind.MESSAGE, line)
         block.add(more)
     return block
 
