@@ -89,8 +89,7 @@ class Terminal:
             OutputClosed: nobody reads it any more.
             KaitoError: it cannot be written, to a full disk for example.
         """
-        if self._status:
-            self.clear_status()
+        self.clear_status()
         if self.stdout is None:
             raise self._stdout_lost
         try:
@@ -260,7 +259,7 @@ class Terminal:
         with self._lock:
             now = self._clock()
             elapsed = now - self._status_since
-            if not self._status or not self.shows_status or elapsed < PATIENCE:
+            if not self._status or elapsed < PATIENCE:
                 return
             if self._retry is not None and self._retry[1] > now:
                 head, tail = f"retrying in {self._retry[1] - now:.0f} s: {self._retry[0]}", ""

@@ -222,20 +222,20 @@ class Shell(cmd.Cmd):
 
     def do_help(self, argument: str) -> None:
         """Show the commands"""
-        self._show(DOCUMENTED)
+        self.api.write(DOCUMENTED)
         if self._interactive:
             self._terminal.note("(/help tells more)", dim=True)
 
     def do_status(self, argument: str) -> None:
         """Show the configuration"""
-        self._show(status.configuration(self._session))
+        self.api.write(status.configuration(self._session))
 
     # What the slash says beyond the words
 
     def _help(self, argument: str) -> None:
         """Show all commands, the plugins' too, or more about one"""
         texts, columns = self._help_texts, window()
-        self._show(texts.about(argument, columns) if argument else texts.overview(columns))
+        self.api.write(texts.about(argument, columns) if argument else texts.overview(columns))
 
     def _status(self, argument: str) -> None:
         """Show the configuration, the endpoint and the tokens
@@ -245,10 +245,4 @@ class Shell(cmd.Cmd):
         """
         text = status.configuration(self._session) + status.details(self._session, self._tuning.notable)
         # A file's or a program's lines have no width.
-        self._show(wrapped(text, window()) if self._terminal.out_is_terminal else text)
-
-    def _show(self, text: str) -> None:
-        if self._answers.alone:
-            self._terminal.note(text.removesuffix("\n"))
-        else:
-            self._terminal.write(neutral(text))
+        self.api.write(wrapped(text, window()) if self._terminal.out_is_terminal else text)

@@ -14,6 +14,7 @@ import os
 import site
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,8 +94,8 @@ def terminal(clean_environment: Path) -> Iterator[Callable[..., TerminalSession]
     """Yield :class:`~kaito.testing.TerminalSession` itself; what the test starts with it is closed after the test."""
     with contextlib.ExitStack() as stack:
 
-        def start(*arguments: object, **options: object) -> TerminalSession:
-            return stack.enter_context(TerminalSession(*arguments, **options))  # type: ignore[arg-type]
+        def start(*arguments: Any, **options: Any) -> TerminalSession:
+            return stack.enter_context(TerminalSession(*arguments, **options))
 
         yield start
 
