@@ -63,7 +63,7 @@ class Relay:
         return await self._passed_on(request, way, path)
 
     async def _passed_on(self, request: web.BaseRequest, way: Way, path: str) -> web.StreamResponse:
-        trace = http.Trace(kept=False)
+        trace = http.Trace()
         try:
             with http.Translated(way.endpoint, way.settings, trace):
                 answer = await way.session.request(

@@ -244,32 +244,27 @@ class _Call(Generic[T]):
         self.reason: Interrupted | None = None
         self._loop = loop
         self._coroutine = coroutine
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[Any] | None = None
         self._cancelled = False
         self._result: list[T] = []
         self._error: BaseException | None = None
-        self._ended = False
 
     def begin(self) -> None:
         """Start it; in the loop."""
-        self._task = self._loop.create_task(self._run())
-        self._task.add_done_callback(self._end)
-        if self._cancelled:
-            self._task.cancel()
+        self._loop.create_task(self._run())
 
     async def _run(self) -> None:
+        # A task that is cancelled before it gets here does nothing, and would not tell that it has ended.
+        self._task = asyncio.current_task()
         try:
-            self._result.append(await self._coroutine)
+            if self._cancelled:
+                self._coroutine.close()
+            else:
+                self._result.append(await self._coroutine)
         except BaseException as exc:
             self._error = exc
-        # The task's own end comes one turn of the loop later; or without this, if it was cancelled before it began.
-        self._end(None)
-
-    def _end(self, task: asyncio.Task[None] | None) -> None:
-        if not self._ended:
-            self._ended = True
-            self._coroutine.close()
-            self.box.put(_DONE)
+        # The task's own end would come one turn of the loop later.
+        self.box.put(_DONE)
 
     def cancel(self) -> None:
         """Ask the task to end. A future of `run_coroutine_threadsafe` would call itself cancelled before it has."""

@@ -70,9 +70,9 @@ class _Box:
         self._items: deque[Any] = deque()
 
     def put(self, item: Any) -> None:
-        # Not at once: the last piece of an answer is followed by its end.
+        # The loop finishes its round: what ends an answer may come with its last piece.
         if not self._items:
-            self._loop.call_soon(self._loop.stop)
+            self._loop.stop()
         self._items.append(item)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:

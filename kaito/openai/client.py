@@ -93,7 +93,7 @@ class ChatClient:
                     return []
                 wait = recovery.after_refusal(refusal, self._clock())
             except http.LostError as exc:
-                wait = recovery.after_loss(exc.lost, exc.words, self._clock(), kept=exc.kept)
+                wait = recovery.after_loss(exc.lost, exc.words, self._clock(), kept=self._may_have_been_dead(exc))
             if wait.delay:
                 waiting(wait)
             await asyncio.sleep(wait.delay)
@@ -131,7 +131,7 @@ class ChatClient:
                     counted = await self.count_tokens(request)
                 wait = recovery.after_refusal(refusal, self._clock(), counted)
             except http.LostError as exc:
-                wait = recovery.after_loss(exc.lost, exc.words, self._clock(), kept=exc.kept)
+                wait = recovery.after_loss(exc.lost, exc.words, self._clock(), kept=self._may_have_been_dead(exc))
             if wait.delay:
                 yield wait
                 await asyncio.sleep(wait.delay)
@@ -156,14 +156,12 @@ class ChatClient:
         url = self._urls.get(path)
         if url is None:
             url = self._urls[path] = self._base.with_path(self._base.path.rstrip("/") + path).with_query(self._query)
-        trace = http.Trace(kept=self.endpoint.tunnelled)
+        trace = http.Trace()
         with http.Translated(self.endpoint, self._settings, trace):
             response = await self._session.request(
                 method,
                 url,
-                # aiohttp wants a long body as a file; a short one costs less as it is.
-                data=io.BytesIO(body) if body is not None and len(body) > _LONG else body,
-                headers=_JSON if body is not None else None,
+                data=None if body is None else _payload(body),
                 allow_redirects=False,
                 proxy=self._proxy,
                 server_hostname=self.endpoint.server_hostname,
@@ -199,6 +197,9 @@ class ChatClient:
             refusal = replace(refusal, words=told.message)
         return replace(refusal, words=self._scrubbed(refusal.words))
 
+    def _may_have_been_dead(self, error: http.LostError) -> bool:
+        return error.kept or self.endpoint.tunnelled
+
     def _scrubbed(self, words: str) -> str:
         """Take our secrets out of a server's words: some repeat the key that they refuse."""
         for secret in self._secrets:
@@ -227,13 +228,20 @@ class ChatClient:
         return Recovery(self._habits, self.endpoint.shown_url, model=model, max_tokens=max_tokens, now=now)
 
 
-_JSON = {"Content-Type": "application/json"}
+_JSON = "application/json"
 #: Bytes of a request's body from which on it is handed over as a file.
 _LONG = 256 * 1024
 #: Characters of an answer that are handed on at once.
 _LONGEST_PIECE = 4096
 #: What a request for the model list tells of the turns to come.
 _TELLING = (Kind.UNAUTHORIZED, Kind.BUSY, Kind.REDIRECT)
+
+
+def _payload(body: bytes) -> aiohttp.Payload:
+    # aiohttp wants a long one as a file; a short one costs less as it is.
+    if len(body) > _LONG:
+        return aiohttp.BytesIOPayload(io.BytesIO(body), content_type=_JSON)
+    return aiohttp.BytesPayload(body, content_type=_JSON)
 
 
 def _pieces(delta: Delta) -> Sequence[Delta]:

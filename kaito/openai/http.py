@@ -9,12 +9,9 @@ import ssl
 from collections.abc import Sequence
 from contextvars import ContextVar
 from types import SimpleNamespace, TracebackType
-from typing import Any
-from weakref import WeakSet
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.connector import Connection
 from msgspec import Struct
 from multidict import CIMultiDict
 from yarl import URL
@@ -23,6 +20,7 @@ from kaito import __version__
 from kaito.errors import ConnectError, ForbiddenError, UsageError
 from kaito.openai.recovery import Lost
 from kaito.proxies import proxy_for
+from kaito.reads import SmallReads
 from kaito.settings import Settings
 from kaito.types import Endpoint
 
@@ -30,8 +28,8 @@ from kaito.types import Endpoint
 class Trace(Struct):
     """What becomes of one request's connection."""
 
-    #: It had served before, or is tunnelled: it may have been dead unseen.
-    kept: bool
+    #: It had served before, and may have been dead unseen; so it is until a new one is made.
+    kept: bool = True
 
 
 class LostError(Exception):
@@ -69,9 +67,9 @@ def open_session(endpoint: Endpoint, settings: Settings, *, bare: bool = False) 
     connect = None if endpoint.tunnelled else settings.connect_timeout
     timeout = aiohttp.ClientTimeout(total=None, connect=connect, sock_read=settings.idle_timeout)
     tracing = []
-    if endpoint.connector is not None:
+    if endpoint.connector is not None and not endpoint.tunnelled:
         tracing.append(aiohttp.TraceConfig())
-        tracing[0].on_connection_reuseconn.append(_note_reuse)
+        tracing[0].on_connection_create_start.append(_note_new)
     return aiohttp.ClientSession(
         connector=endpoint.connector() if endpoint.connector else _connector(endpoint, settings),
         headers=headers,
@@ -85,38 +83,27 @@ def open_session(endpoint: Endpoint, settings: Settings, *, bare: bool = False) 
     )
 
 
-async def _note_reuse(
-    session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceConnectionReuseconnParams
+async def _note_new(
+    session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceConnectionCreateStartParams
 ) -> None:
-    context.trace_request_ctx.kept = True
+    context.trace_request_ctx.kept = False
 
 
 def _connector(endpoint: Endpoint, settings: Settings) -> aiohttp.BaseConnector:
     resolver = _Elsewhere(endpoint.addresses) if endpoint.addresses else None
-    return _Connector(ssl=_tls(endpoint, settings), resolver=resolver)
+    return aiohttp.TCPConnector(ssl=_tls(endpoint, settings), resolver=resolver, socket_factory=_new_socket)
 
 
 #: The request that a connection is asked for.
 _asking: ContextVar[Trace | None] = ContextVar("_asking", default=None)
 
 
-class _Connector(aiohttp.TCPConnector):
-    """Notes which requests go over a connection that served before: tracing, at a tenth of its price."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._served: WeakSet[object] = WeakSet()
-
-    async def connect(self, *arguments: Any, **more: Any) -> Connection:
-        """Return a connection from the pool, or a new one."""
-        connection = await super().connect(*arguments, **more)
-        trace = _asking.get()
-        if connection.protocol in self._served:
-            if trace is not None:
-                trace.kept = True
-        else:
-            self._served.add(connection.protocol)
-        return connection
+def _new_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """Make a socket, and note for which request: tracing, at a tenth of its price."""
+    if (trace := _asking.get()) is not None:
+        trace.kept = False
+    family, kind, protocol, *_ = address
+    return SmallReads(family, kind, protocol)
 
 
 class _Elsewhere(AbstractResolver):

@@ -43,7 +43,7 @@ async def leads_to_a_model(endpoint: Endpoint, settings: Settings) -> int | None
     public = replace(endpoint, headers={}) if endpoint.headers else endpoint
     nobody = replace(settings, api_key=None, headers=())
     url = URL(endpoint.url.removesuffix("/v1") + "/v1/models")
-    trace = http.Trace(kept=False)
+    trace = http.Trace()
     try:
         async with asyncio.timeout(_PATIENCE), http.open_session(public, nobody) as session:
             with http.Translated(endpoint, settings, trace):

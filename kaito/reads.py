@@ -1,0 +1,21 @@
+"""Sockets that are read in pieces for which memory is at hand.
+
+asyncio asks for 256 KiB at each read, whatever comes. That is more than glibc's malloc keeps ready: a read of one token
+then takes a mapping, a page fault and an unmapping, which can cost more than the read itself. The number cannot be set,
+but a socket may give less than it is asked for. See https://github.com/python/cpython/issues/85451.
+"""
+
+from __future__ import annotations
+
+import socket
+
+#: Bytes. What glibc takes from memory that it has is less than 128 KiB.
+_AT_ONCE = 64 * 1024
+
+
+class SmallReads(socket.socket):
+    """A socket that gives at most 64 KiB at once, as any socket may."""
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        """Return what has come, or the beginning of it."""
+        return super().recv(min(bufsize, _AT_ONCE), flags)
