@@ -13,7 +13,7 @@ from benchmarks.events import words
 from benchmarks.measure import Cost, CouldNotRunError, Sandbox, Server, alternating, beside
 from benchmarks.report import Bar, Row, ratio
 
-RUNS = 3
+RUNS = 5
 
 _MESSAGES = 10_000
 _WORDS = 8
