@@ -15,6 +15,7 @@ from typing import Any, Literal, TextIO
 
 from kaito.cells import beginning
 from kaito.errors import KaitoError, OutputClosed
+from kaito.layout import NARROWEST, wrapped
 from kaito.types import Screen
 from kaito.untrusted import neutral, one_line
 
@@ -102,8 +103,15 @@ class Terminal:
             raise self._stdout_lost from exc
 
     def note(self, text: str, *, dim: bool = False) -> None:
-        """Write a line to stderr. Text from outside is neutralised. A stderr that is gone is not missed."""
+        """Write a line to stderr. Text from outside is neutralised. A stderr that is gone is not missed.
+
+        Args:
+            text: the line.
+            dim: it is a remark in passing: less bright than what it stands among, and broken between words.
+        """
         text = neutral(text)
+        if dim and self.err_is_terminal:
+            text = wrapped(text, max(self._columns() - 1, NARROWEST), hang=1).removesuffix("\n")
         if dim and self.coloured(self.stderr):
             from colorama import Style
 

@@ -8,6 +8,7 @@ def test_forty_columns(chat, server):
     server.enqueue(
         Status(503, retry_after=1),
         Say(chunks=[gate, "in so narrow a window an answer's lines end where the window does"]),
+        Say("remarks end between words", finish_reason="length"),
     )
     play(
         chat(columns=40),
@@ -23,7 +24,12 @@ def test_forty_columns(chat, server):
         ↺Assistant: in so narrow a window an answ
         er's lines end where the window does
 
-        > ‹up›
+        > «And»‹enter›
+        Assistant: remarks end between words
+        (cut by the limit after 4 tokens:
+         --max-tokens)
+
+        > ‹up›‹up›
         ↺> a message that is longer than what is
         left of the line‹home›‹type: Say: ›
         ↺↺> Say: a message that is longer than wha
