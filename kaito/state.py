@@ -151,4 +151,7 @@ def to_continue(kept: LastConversation | None) -> Past:
 
 
 def _nothing_kept() -> NotFoundError:
-    return NotFoundError("There is no conversation to continue in this terminal")
+    return NotFoundError(
+        "There is no conversation to continue in this terminal",
+        "Without --continue a new one begins; --load goes on with one that was saved",
+    )
