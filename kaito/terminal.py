@@ -76,10 +76,13 @@ class Terminal:
             _wait_for(stream)
         #: Whether somebody waits for a key.
         self.reading = False
+        #: Raises the signal that came when nothing was waited for, neither a key nor an answer.
+        self.raise_missed: Callable[[], object] = lambda: None
         #: Whether what reads the next line knows the marks around a paste.
         self.knows_pastes = False
         self._marking = False
         self._modes_before = self._modes()
+        self._modes_unhushed: _Modes | None = None
 
     # What goes out
 
@@ -144,7 +147,7 @@ class Terminal:
 
         What is pasted comes marked, if that prompt knows the marks: its lines stay together.
         """
-        before = self._modes()
+        before = self._modes_unhushed or self._modes()
         if before is None:
             yield
             return
@@ -154,21 +157,30 @@ class Terminal:
         if self.knows_pastes:
             # Line by line, the system would cut a long one, and the mark at its end with it.
             hidden &= ~termios.ICANON
-        self._set_modes([*before[:3], hidden, *before[4:]])
-        self._marking = self.knows_pastes
-        self._mark_pastes(self._marking)
+        # Known before anything is changed: Ctrl-C again may end this anywhere.
+        self._modes_unhushed = before
         try:
+            self._set_modes([*before[:3], hidden, *before[4:]])
+            self._marking = self.knows_pastes
+            self._mark_pastes(self._marking)
             yield
         finally:
+            self._unhush()
+
+    def _unhush(self) -> None:
+        if self._modes_unhushed is not None:
             self._mark_pastes(False)
             self._marking = False
-            self._set_modes(before)
+            self._set_modes(self._modes_unhushed)
+            self._modes_unhushed = None
 
     @contextmanager
     def waiting_for_a_key(self) -> Iterator[None]:
-        """Have Ctrl-Z raise :class:`~kaito.errors.Suspended` in the block."""
+        """Have signals raise in the block, and the one that came before: Ctrl-Z :class:`~kaito.errors.Suspended`."""
         self.reading = True
         try:
+            self._unhush()
+            self.raise_missed()
             yield
         finally:
             self.reading = False

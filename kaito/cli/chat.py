@@ -97,7 +97,7 @@ def run(call: Invocation) -> int:
         answers = AnswerWriter(terminal, plugins, formatters, settings)
         tick = terminal.tick if terminal.shows_status else None
         with (
-            _loop_for(source, tick) as loop,
+            _loop_for(source, tick, terminal) as loop,
             loop.hold(connect(backends, plugins, settings, terminal)) as connection,
         ):
             terminal.clear_status()
@@ -131,16 +131,16 @@ def run(call: Invocation) -> int:
             return shell.exit_code
 
 
-def _loop_for(source: Script | None, tick: Callable[[], None] | None) -> Loop:
+def _loop_for(source: Script | None, tick: Callable[[], None] | None, keyboard: Terminal) -> Loop:
     """Return the loop for a script, or for all else."""
     # Windows cannot wait for a pipe and for connections at once.
     if source is None or sys.platform == "win32":
         from kaito.loop.thread import LoopThread
 
-        return LoopThread(tick)
+        return LoopThread(tick, keyboard)
     from kaito.loop.here import LoopHere
 
-    loop = LoopHere(tick)
+    loop = LoopHere(tick, keyboard)
     source.wait = loop.wait_for_input
     return loop
 

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast
 
 from kaito.errors import Abandoned, Ended, Interrupted
-from kaito.loop.interrupts import Interrupts
+from kaito.loop.interrupts import Interrupts, Keyboard
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,16 +52,17 @@ class Loop(ABC):
 
     Args:
         tick: called on the main thread every :data:`TICK` seconds while it waits; `None` when nobody watches.
+        keyboard: where the main thread waits for keys; `None` if it does not.
     """
 
     #: Whether a wait without a limit ends when Ctrl-C is pressed.
     _wakes_by_itself = True
 
-    def __init__(self, tick: Callable[[], None] | None = None) -> None:
+    def __init__(self, tick: Callable[[], None] | None = None, keyboard: Keyboard | None = None) -> None:
         self._tick = tick
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(_DaemonThreads())
-        self._interrupts = Interrupts(self._loop)
+        self._interrupts = Interrupts(self._loop, keyboard)
         self._resources = ExitStack()
         self._abandoned = False
 
@@ -76,9 +77,13 @@ class Loop(ABC):
         with self._resources:
             if kind is not None and issubclass(kind, Abandoned):
                 return  # what hangs in the loop is not waited for: the process ends
-            self.run(self._loop.shutdown_asyncgens())
+            last = _Call(self._loop, self._loop.shutdown_asyncgens(), self._new_box())
+            self._begin(last)
+            self._wait_for_end(last)
             self._stop()
         self._loop.close()
+        if kind is None:
+            self._interrupts.raise_missed()
 
     # How the two kinds differ
 
@@ -180,18 +185,27 @@ class Loop(ABC):
 
     def _items(self, call: _Call[Any]) -> Generator[Any, None, None]:
         """Begin a call and yield what it puts into its box, until it is done."""
-        with self._interrupts.reaching(call.cancel, lambda: self._abandon(call.box)) as waiting:
-            try:
-                call.done = False
-                self._soon(call.begin)
-                while (item := self._next(call.box, self._tick)) is not _DONE:
-                    if waiting.reason is None:
-                        yield item
-                call.done = True
-            finally:
-                call.reason = waiting.reason
+        waiting = self._interrupts.reaching(call.cancel, lambda: self._abandon(call.box))
+        try:
+            with waiting:
+                waiting.reason = self._interrupts.take_missed()
+                if waiting.reason is None:
+                    self._begin(call)
+                    while (item := self._next(call.box, self._tick)) is not _DONE:
+                        if waiting.reason is None:
+                            yield item
+                    call.done = True
+                else:
+                    call.drop()
+        finally:
+            # After the block, as one may come while that is left.
+            call.reason = waiting.reason
         if call.reason is not None:
             raise call.reason
+
+    def _begin(self, call: _Call[Any]) -> None:
+        call.done = False
+        self._soon(call.begin)
 
     def _next(self, box: Box, tick: Callable[[], None] | None = None) -> Any:
         while True:
@@ -248,6 +262,10 @@ class _Call(Generic[T]):
         self._cancelled = False
         self._result: list[T] = []
         self._error: BaseException | None = None
+
+    def drop(self) -> None:
+        """Never start it."""
+        self._coroutine.close()
 
     def begin(self) -> None:
         """Start it; in the loop."""

@@ -1,4 +1,7 @@
-"""Whom Ctrl-C and the signals that end the process reach: what the main thread waits for, else who asked for them.
+"""Whom Ctrl-C and the signals that end the process reach: what the main thread waits for, a key or a call in the loop.
+
+What comes in between is remembered until the next such wait: an exception that is raised just anywhere would leave a
+terminal without its echo, or an answer without its end. Only Ctrl-C again is raised where it finds the main thread.
 
 A signal that comes in the instant before the main thread begins to wait, for a key or for a lock, does not end that
 wait: CPython has looked for signals already. The event loop hears of it too (`signal.set_wakeup_fd`), on a thread that
@@ -14,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from kaito.errors import Ended, Interrupted
 from kaito.signals import ENDING
@@ -25,6 +28,15 @@ _KNOCK: int | None = getattr(signal, "SIGURG", None)
 _KNOCKS = (0.01, 0.1, 0.5)
 
 
+class Keyboard(Protocol):
+    """Where the main thread waits for a key: a :class:`~kaito.terminal.Terminal`."""
+
+    #: Whether it does.
+    reading: bool
+    #: Called when it begins to, and whenever it is as well that a signal is raised that came before.
+    raise_missed: Callable[[], object]
+
+
 class Interrupts:
     """Handles SIGINT, SIGTERM and SIGHUP while an event loop is in use.
 
@@ -32,13 +44,16 @@ class Interrupts:
 
     Args:
         loop: hears of them at once, if it runs on another thread.
+        keyboard: where they are raised while a key is waited for; `None` if none is.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, keyboard: Keyboard | None = None) -> None:
         self._loop = loop
+        self._keyboard = keyboard
         self._main = threading.main_thread()
         self._before: dict[int, Any] = {}
         self._waiting: _Waiting | None = None
+        self._missed: Interrupted | None = None
 
     @contextmanager
     def handled(self) -> Iterator[None]:
@@ -52,7 +67,29 @@ class Interrupts:
                         signal.signal(number, self._on_signal)
                 if _KNOCK is not None:
                     self._listen(stack)
+                if self._keyboard is not None:
+                    stack.callback(setattr, self._keyboard, "raise_missed", self._keyboard.raise_missed)
+                    self._keyboard.raise_missed = self.raise_missed
             yield
+
+    def raise_missed(self) -> None:
+        """Raise the one that came when there was nothing to reach, if one did.
+
+        Raises:
+            KeyboardInterrupt: it was Ctrl-C.
+            Ended: it was a signal that ends the process.
+        """
+        missed = self.take_missed()
+        if isinstance(missed, Ended):
+            raise missed
+        if missed is not None:
+            raise KeyboardInterrupt
+
+    def take_missed(self) -> Interrupted | None:
+        """Return the one that came when there was nothing to reach, for the caller to see to."""
+        if (missed := self._missed) is not None and threading.get_ident() == self._main.ident:
+            self._missed = None
+        return missed
 
     def reaching(self, cancel: Callable[[], None], abandon: Callable[[], None]) -> _Waiting:
         """Have the first of them call `cancel`, in a `with` block, and Ctrl-C after it `abandon`.
@@ -76,7 +113,7 @@ class Interrupts:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         waiting = self._waiting
         if waiting is None:
-            self._before[number](number, frame)
+            self._on_unawaited(number, frame)
             return
         stopping = waiting.reason is not None
         if number == signal.SIGINT:
@@ -91,6 +128,19 @@ class Interrupts:
                 waiting.reason = exc  # also in place of a Ctrl-C, after which all would go on
         if waiting.reason is not None and not stopping:
             waiting.cancel()
+
+    def _on_unawaited(self, number: int, frame: FrameType | None) -> None:
+        if self._keyboard is not None and self._keyboard.reading:
+            self._before[number](number, frame)
+        elif number == signal.SIGINT:
+            # What runs here may not come to an end.
+            self.raise_missed()
+            self._missed = Interrupted()
+        else:
+            try:
+                self._before[number](number, frame)
+            except Ended as exc:
+                self._missed = exc
 
     def _listen(self, stack: ExitStack) -> None:
         assert _KNOCK is not None

@@ -127,6 +127,7 @@ class Shell(cmd.Cmd):
     def _next(self) -> bool:
         """Read an entry and do it; return whether it was the last."""
         stop = False
+        self._terminal.raise_missed()
         try:
             entry = self._source.read()
             if entry.kind is Kind.NOTHING:

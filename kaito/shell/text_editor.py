@@ -105,7 +105,8 @@ def _run(command: Sequence[str], terminal: Terminal) -> int:
     try:
         with _left_to_it(), subprocess.Popen(command, stdout=stdout) as process:
             try:
-                return process.wait()
+                with terminal.waiting_for_a_key():
+                    return process.wait()
             except BaseException:
                 # It gets the chance to leave the terminal as it found it.
                 process.terminate()

@@ -154,6 +154,6 @@ def test_a_context_that_is_held_is_left_before_the_end(handled):
             await asyncio.sleep(0.05)
             log.append("left")
 
-    with LoopThread() as loop, pytest.raises(Ended), loop.hold(Held()):
-        await_signal(signal.SIGTERM)
+    with pytest.raises(Ended), LoopThread() as loop, loop.hold(Held()):
+        send(signal.SIGTERM)
     assert log == ["left"]

@@ -1,0 +1,160 @@
+"""Signals that come while the main thread waits for nothing: remembered until it does, and never lost."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from kaito.errors import Ended, Interrupted
+from kaito.loop.here import LoopHere
+from kaito.loop.interrupts import Interrupts
+from kaito.loop.thread import LoopThread
+
+
+class Keyboard:
+    """Where a key is waited for."""
+
+    def __init__(self):
+        self.reading = False
+        self.raise_missed = lambda: None
+
+    def read(self, do):
+        self.reading = True
+        try:
+            self.raise_missed()
+            do()
+        finally:
+            self.reading = False
+
+
+def ctrl_c():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def end(number, frame):
+    raise Ended(number)
+
+
+@pytest.fixture
+def ending():
+    """Have SIGTERM raise `Ended`, as in the process."""
+    before = signal.signal(signal.SIGTERM, end)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture(params=[LoopThread, LoopHere])
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def keyboard():
+    return Keyboard()
+
+
+@pytest.fixture
+def loop(kind, keyboard):
+    with kind(None, keyboard) as loop:
+        yield loop
+
+
+def test_ctrl_c_stops_the_next_call_before_it_begins(loop):
+    begun = []
+
+    async def call():
+        begun.append(True)
+
+    ctrl_c()
+    with pytest.raises(Interrupted):
+        loop.run(call())
+    assert not begun
+    loop.run(call())
+    assert begun
+
+
+def test_ctrl_c_stops_the_next_stream_before_it_begins(loop):
+    async def numbers():
+        yield 1
+
+    ctrl_c()
+    with pytest.raises(Interrupted):
+        list(loop.stream(numbers()))
+    assert list(loop.stream(numbers())) == [1]
+
+
+def test_ctrl_c_stops_the_next_wait_for_a_key(loop, keyboard):
+    read = []
+    ctrl_c()
+    with pytest.raises(KeyboardInterrupt):
+        keyboard.read(lambda: read.append(True))
+    assert not read
+    keyboard.read(lambda: read.append(True))
+    assert read
+
+
+def test_ctrl_c_is_raised_while_a_key_is_waited_for(loop, keyboard):
+    with pytest.raises(KeyboardInterrupt):
+        keyboard.read(ctrl_c)
+
+
+def test_ctrl_c_again_is_raised_at_once(loop):
+    ctrl_c()
+    with pytest.raises(KeyboardInterrupt):
+        ctrl_c()
+    assert loop.run(asyncio.sleep(0, "all is well")) == "all is well"
+
+
+def test_ctrl_c_before_the_end_is_raised_at_the_end(kind, keyboard):
+    loop = kind(None, keyboard)
+    loop.__enter__()
+    ctrl_c()
+    with pytest.raises(KeyboardInterrupt):
+        loop.__exit__(None, None, None)
+
+
+def test_what_fails_is_told_before_a_ctrl_c(kind):
+    def fail():
+        ctrl_c()
+        raise ValueError("boom")
+
+    with pytest.raises(ValueError, match="boom"), kind():
+        fail()
+
+
+@pytest.mark.usefixtures("ending")
+def test_a_signal_that_ends_the_process_is_remembered_likewise(loop, keyboard):
+    for wait in (lambda: loop.run(asyncio.sleep(0)), lambda: keyboard.read(list)):
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Ended):
+            wait()
+
+
+@pytest.mark.usefixtures("ending")
+def test_ctrl_c_does_not_take_the_place_of_a_signal_that_ends_the_process(loop):
+    os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(Ended):
+        ctrl_c()
+
+
+def test_ctrl_c_while_a_wait_is_left_is_not_lost(loop, monkeypatch):
+    leave = Interrupts.leave
+
+    def late(self, waiting, before):
+        monkeypatch.undo()
+        ctrl_c()
+        leave(self, waiting, before)
+
+    monkeypatch.setattr(Interrupts, "leave", late)
+    with pytest.raises(Interrupted):
+        loop.run(asyncio.sleep(0))
+
+
+def test_the_keyboard_is_let_go(kind, keyboard):
+    before = keyboard.raise_missed
+    with kind(None, keyboard):
+        assert keyboard.raise_missed is not before
+    assert keyboard.raise_missed is before
+    with pytest.raises(KeyboardInterrupt):
+        ctrl_c()
