@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from msgspec import Struct
@@ -19,6 +19,9 @@ from kaito.openai.client import ChatClient
 from kaito.plugins import Offered, Plugins
 from kaito.settings import Settings
 from kaito.types import ChatRequest, Delta, Endpoint, Message, ModelInfo, Reply, Reporter, Waiting
+
+#: What arrives of an answer. To close it is to stop the answer.
+Pieces = Generator[Delta | Waiting, None, None]
 
 #: Seconds that a count of tokens may take, which is only asked for to be looked at.
 COUNT_PATIENCE = 5.0
@@ -150,7 +153,7 @@ class Session:
 
     # Turns
 
-    def ask(self, text: str, *, replacing: bool = False) -> Iterator[Delta | Waiting]:
+    def ask(self, text: str, *, replacing: bool = False) -> Pieces:
         """Send a message; yield its answer's pieces, and each wait before they come.
 
         The turn becomes part of the conversation when its answer is complete, or when it is interrupted after its
@@ -189,7 +192,7 @@ class Session:
             return self._failed[0]
         return self.conversation.last.question.content if self.conversation.last else None
 
-    def retry(self) -> Iterator[Delta | Waiting]:
+    def retry(self) -> Pieces:
         """Send the last message again as :meth:`ask` does: one that failed, else that of the turn it then replaces.
 
         Raises:
@@ -199,7 +202,7 @@ class Session:
             raise UsageError("There is no message to send again")
         return self.ask(self.last_message, replacing=self._failed is None or self._failed[1])
 
-    def go_on(self) -> Iterator[Delta | Waiting]:
+    def go_on(self) -> Pieces:
         """Have the model go on with its last answer, to which what comes is joined; otherwise as :meth:`ask`.
 
         Raises:
@@ -225,7 +228,7 @@ class Session:
         self.conversation.drop_last()
         return last.question.content
 
-    def _more(self, before: str) -> Iterator[Delta | Waiting]:
+    def _more(self, before: str) -> Pieces:
         talk = self.conversation
 
         def join(reply: Reply, seam: str = "") -> bool:
@@ -246,9 +249,7 @@ class Session:
         yield from self._turn(lambda skipping: talk.request_to_go_on(by_asking=True), join_words)
         self._writes_on = False
 
-    def _turn(
-        self, make: Callable[[int], ChatRequest], keep: Callable[[Reply], bool], droppable: int = 0
-    ) -> Iterator[Delta | Waiting]:
+    def _turn(self, make: Callable[[int], ChatRequest], keep: Callable[[Reply], bool], droppable: int = 0) -> Pieces:
         """Yield the pieces of one turn.
 
         Args:

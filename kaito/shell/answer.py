@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from kaito.errors import Interrupted, KaitoError, OutputClosed, PluginError
+from kaito.errors import PluginError
 from kaito.formatters.plain import Plain
 from kaito.plugins import Offered, Plugins
-from kaito.session import Session
+from kaito.session import Pieces, Session
 from kaito.settings import Settings
 from kaito.shell.figures import figures
 from kaito.terminal import Terminal
-from kaito.types import Delta, Reply, Screen, Waiting
+from kaito.types import Delta, Reply, Screen
 from kaito.untrusted import Neutraliser, neutral
 
 if TYPE_CHECKING:
@@ -70,12 +71,12 @@ class AnswerWriter:
         """Whether only answers may stand on stdout, as something reads them that understands nothing else."""
         return bool(getattr(self._offered.value, "alone", False))
 
-    def show(self, session: Session, pieces: Iterable[Delta | Waiting]) -> None:
+    def show(self, session: Session, pieces: Pieces) -> None:
         """Show the answer of one turn.
 
         Args:
             session: whose turn it is.
-            pieces: what :meth:`Session.ask` or one of its like yields.
+            pieces: what :meth:`Session.ask` or one of its like yields; closed at the end, however it comes.
 
         Raises:
             KaitoError: the turn failed; what had arrived is shown.
@@ -86,26 +87,22 @@ class AnswerWriter:
         terminal.status("waiting for the model")
         thinking = False
         try:
-            for item in pieces:
-                if isinstance(item, Delta):
-                    if item.reasoning:
-                        if not self.reasoning:
-                            item = replace(item, reasoning="")
-                        if not thinking:
-                            # Seen only while nothing of the answer is: writing takes it away.
-                            terminal.status("thinking")
-                            thinking = True
-                    drawing.add(item)
-                else:
-                    terminal.retrying(item.reason, item.delay)
-        except OutputClosed:
-            raise
-        except (KaitoError, Interrupted):
+            with closing(pieces):
+                for item in pieces:
+                    if isinstance(item, Delta):
+                        if item.reasoning:
+                            if not self.reasoning:
+                                item = replace(item, reasoning="")
+                            if not thinking:
+                                # Seen only while nothing of the answer is: writing takes it away.
+                                terminal.status("thinking")
+                                thinking = True
+                        drawing.add(item)
+                    else:
+                        terminal.retrying(item.reason, item.delay)
+        finally:
             terminal.clear_status()
             drawing.end(self._shown(session.reply))
-            raise
-        terminal.clear_status()
-        drawing.end(self._shown(session.reply))
         session.settle()
         if session.reply is not None:
             self._comment(session, session.reply)

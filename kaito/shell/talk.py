@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import nullcontext
 
 from kaito.errors import Ended, Interrupted, KaitoError, ModelError
-from kaito.session import Session
+from kaito.session import Pieces, Session
 from kaito.shell.answer import AnswerWriter
 from kaito.shell.tuning import Tuning
 from kaito.state import LastConversation
 from kaito.terminal import Terminal
-from kaito.types import Delta, Waiting
 
 
 class Talk:
@@ -69,7 +67,7 @@ class Talk:
         """
         self._take(self.session.go_on())
 
-    def _take(self, pieces: Iterable[Delta | Waiting]) -> None:
+    def _take(self, pieces: Pieces) -> None:
         try:
             with self._terminal.hushed() if self._interactive else nullcontext():
                 self._answers.show(self.session, pieces)

@@ -38,6 +38,23 @@ def test_a_closed_pipe_ends_it_silently(model_server):
     process.stderr.close()
 
 
+@pytest.mark.parametrize("script", [False, True])
+def test_a_pipe_that_closes_while_more_is_waited_for_ends_it_silently(model_server, script):
+    gate = Gate()
+    model_server.enqueue(Say(chunks=["half ", gate, "more ", Gate()]))
+    arguments = [] if script else ["-m", "x"]
+    process = start("chat", "--endpoint", model_server.url, *arguments, stdin=subprocess.PIPE)
+    process.stdin.write(b"first\nsecond\n")
+    process.stdin.close()
+    assert process.stdout.read(15) == b"Assistant: half"
+    process.stdout.close()
+    gate.open()
+    assert process.wait(30) == 141
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    model_server.wait_for_disconnect()
+
+
 @pytest.mark.parametrize(
     "arguments", [["--version"], ["--help"], ["chat", "--help"], ["plugins"], ["chat", "--endpoint", "URL", "-m", "x"]]
 )
