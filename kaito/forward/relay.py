@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 import msgspec
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict
 
 from kaito.errors import KaitoError
@@ -83,7 +84,7 @@ class Relay:
             return _unavailable(exc)
         except http.LostError as exc:
             return _refusal(503, f"The model's server cannot be reached: {exc.words}", "unavailable")
-        async with answer:
+        with http.Opened(answer):
             if way.endpoint.explain is not None and answer.status >= 400:
                 said = await answer.content.read(_LONGEST_REFUSAL)
                 if (told := way.endpoint.explain(answer.status, answer.headers, said)) is not None:
@@ -96,7 +97,7 @@ class Relay:
             try:
                 async for data in answer.content.iter_any():
                     await response.write(data)
-            except (aiohttp.ClientError, TimeoutError):
+            except (aiohttp.ClientError, HttpProcessingError, TimeoutError):
                 # An end in good order would make half an answer look whole.
                 if request.transport is not None:
                     request.transport.abort()

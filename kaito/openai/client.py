@@ -79,7 +79,7 @@ class ChatClient:
         while True:
             prefix = recovery.prefix
             try:
-                with await self._request("GET", prefix + "/models") as response:
+                with await self._opened("GET", prefix + "/models") as response:
                     body = await self._body(response, _LONGEST_LIST)
                     if response.status == 200 and (models := _listed(body)) is not None:
                         self._habits.prefer(prefix)
@@ -117,7 +117,7 @@ class ChatClient:
             prefix = recovery.prefix
             body = self._encoded(request, recovery.max_tokens)
             try:
-                with await self._request("POST", prefix + "/chat/completions", body) as response:
+                with await self._opened("POST", prefix + "/chat/completions", body) as response:
                     if response.status == 200 and response.content_type != "text/html":
                         self._habits.settle(prefix)
                         answer = Answer(response, self._settings, self._scrubbed)
@@ -144,14 +144,14 @@ class ChatClient:
         model = {"model": request.model} if request.model else {}
         body = _encode({**model, "messages": request.messages})
         try:
-            with await self._request("POST", "/tokenize", body) as response:
+            with await self._opened("POST", "/tokenize", body) as response:
                 if response.status == 200:
                     return msgspec.json.decode(await self._body(response), type=_Tokenized).count
         except (http.LostError, KaitoError, msgspec.MsgspecError):
             pass
         return None
 
-    async def _request(self, method: str, path: str, body: bytes | None = None) -> _Released:
+    async def _opened(self, method: str, path: str, body: bytes | None = None) -> http.Opened:
         """Send a request; return its response for a `with` block."""
         url = self._urls.get(path)
         if url is None:
@@ -167,7 +167,7 @@ class ChatClient:
                 server_hostname=self.endpoint.server_hostname,
                 trace_request_ctx=trace,
             )
-        return _Released(response)
+        return http.Opened(response)
 
     async def _body(self, response: aiohttp.ClientResponse, limit: int = MAX_BODY) -> bytes:
         """Return a body that is no stream, or what there is of it: cut at a size that none should have."""
@@ -255,21 +255,6 @@ def _pieces(delta: Delta) -> Sequence[Delta]:
 
 def _cut(text: str) -> Iterator[str]:
     return (text[start : start + _LONGEST_PIECE] for start in range(0, len(text), _LONGEST_PIECE))
-
-
-class _Released:
-    """A response that is released at the end of a block: its own `async with` waits for the connection to close."""
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-
-    def __enter__(self) -> aiohttp.ClientResponse:
-        return self._response
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._response.release()
 
 
 class _Tokenized(msgspec.Struct):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import socket
@@ -12,6 +13,7 @@ from types import SimpleNamespace, TracebackType
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.http import HttpProcessingError
 from msgspec import Struct
 from multidict import CIMultiDict
 from yarl import URL
@@ -233,6 +235,51 @@ def _translation(exc: Exception, endpoint: Endpoint, settings: Settings, trace: 
     return None
 
 
+class Opened:
+    """A response in a `with` block, released at its end; its own `async with` waits for the connection to close.
+
+    aiohttp closes a connection on which what should be a chunk is none, and leaves whoever reads the body waiting, with
+    no time limit: here the body fails then.
+
+    Args:
+        response: its head has come.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self._closed: asyncio.Future[None] | None = None
+
+    def __enter__(self) -> aiohttp.ClientResponse:
+        # When the body has come whole, it has none any more.
+        connection = self._response.connection
+        if connection is not None and connection.protocol is not None:
+            self._closed = connection.protocol.closed
+            if self._closed is None:
+                self._fail()
+            else:
+                # How it was closed is of no interest, and asyncio complains when nobody asks; once is enough.
+                self._closed.remove_done_callback(_ask)
+                self._closed.add_done_callback(_ask)
+                self._closed.add_done_callback(self._fail)
+        return self._response
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._closed is not None:
+            self._closed.remove_done_callback(self._fail)
+        self._response.release()
+
+    def _fail(self, closed: asyncio.Future[None] | None = None) -> None:
+        content = self._response.content
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError("The body is not complete"))
+
+
+def _ask(closed: asyncio.Future[None]) -> None:
+    closed.exception()
+
+
 class BodyTranslated:
     """Turns aiohttp's failures while a body is read into :class:`BrokenError`, in a `with` block.
 
@@ -253,7 +300,7 @@ class BodyTranslated:
             case aiohttp.ServerTimeoutError():
                 told = f"nothing came for {self._settings.idle_timeout:g} s (--idle-timeout)"
                 raise BrokenError(told) from None
-            case aiohttp.ClientError() | ConnectionError():
+            case aiohttp.ClientError() | HttpProcessingError() | ConnectionError():
                 raise BrokenError(f"the connection was lost{_transport_s_words(exc.__cause__ or exc)}") from None
 
 

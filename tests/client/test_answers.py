@@ -1,8 +1,10 @@
 """What an answer is made of, and where it ends that should not."""
 
 import asyncio
+import gc
 import time
 from contextlib import aclosing
+from functools import partial
 
 import pytest
 
@@ -294,3 +296,50 @@ def test_closing_the_stream_closes_the_connection(model_server):
 
     asyncio.run(leave())
     model_server.wait_for_disconnect(timeout=5)
+
+
+# A body that is not chunked as its head says: aiohttp's reader waits for ever
+
+NO_CHUNK = b"zz!\r\nfoo\r\n"
+
+
+def chunked(status, kind, *data):
+    head = b"HTTP/1.1 %s\r\nContent-Type: %s\r\nTransfer-Encoding: chunked\r\n\r\n" % (status, kind)
+    # The head and each chunk come in a read of their own.
+    return Raw([head, *(b"%x\r\n%b\r\n" % (len(one), one) for one in data), NO_CHUNK], delay=0.05)
+
+
+@pytest.mark.timeout(20)
+def test_what_is_no_chunk_breaks_an_answer_off(model_server, chat):
+    event = b'data: {"choices": [{"index": 0, "delta": {"content": "Hello"}}]}\n\n'
+    model_server.enqueue(chunked(b"200 OK", b"text/event-stream", event))
+    assert refusal(chat, StreamError).message == "The answer broke off: the connection was lost"
+
+
+@pytest.mark.timeout(20)
+def test_what_is_no_chunk_ends_a_refusal(model_server, chat):
+    model_server.enqueue(chunked(b"400 Bad Request", b"text/plain", b"the reason"))
+    assert refusal(chat).lines()[0].startswith("❌ ")
+
+
+@pytest.mark.timeout(20)
+def test_what_is_no_chunk_ends_a_list_of_models(model_server, chat):
+    model_server.route("/v1/models", chunked(b"200 OK", b"application/json", b'{"data": ['))
+    assert chat.models() == []
+
+
+def test_a_connection_that_is_reset_between_two_answers_makes_no_noise(model_server, caplog):
+    model_server.enqueue(Say("one two", delay=0.02), Say("three"))
+
+    async def talk():
+        async with ChatClient(endpoint(model_server.url), Settings()) as client:
+            first = [text async for text in said(client)]
+            for connection in list(model_server._connections):
+                model_server._loop.call_soon_threadsafe(partial(connection.hang_up, reset=True))
+            await asyncio.sleep(0.1)
+            return first, [text async for text in said(client)]
+
+    first, second = asyncio.run(talk())
+    gc.collect()
+    assert ("".join(first), "".join(second)) == ("one two", "three")
+    assert not caplog.records

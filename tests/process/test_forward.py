@@ -113,6 +113,14 @@ def test_half_an_answer_does_not_look_whole(forward, server):
         exchange(forward.url, "POST", CHAT, {**BODY, "stream": True})
 
 
+@pytest.mark.timeout(20)
+def test_what_is_no_chunk_does_not_hold_a_client_up(forward, server):
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    server.enqueue(Raw([head, b"5\r\nHello\r\n", b"zz!\r\nfoo\r\n"], delay=0.05))
+    with pytest.raises(http.client.IncompleteRead):
+        exchange(forward.url, "POST", CHAT, BODY)
+
+
 def test_a_client_that_goes_ends_the_answer(forward, server):
     gate = Gate()
     server.enqueue(Say(chunks=["one", gate]))
