@@ -149,7 +149,8 @@ class _Seeking:
         except asyncio.CancelledError:
             self._explain(name, "not waited for", started)
             raise
-        self._explain(name, ", ".join(candidate.url for candidate in candidates) or "does not apply", started)
+        found = ", ".join(_without_query(candidate.url) for candidate in candidates)
+        self._explain(name, found or "does not apply", started)
         return candidates
 
     async def enter(self, stack: AsyncExitStack, offered: Offered[Backend], candidate: Candidate) -> Endpoint | None:
@@ -164,7 +165,7 @@ class _Seeking:
             self.failures.append((candidate.backend, exc))
             self._explain(candidate.backend, f"not opened: {_told(exc)[0]}", started)
             return None
-        self._explain(candidate.backend, f"opened {endpoint.url}", started)
+        self._explain(candidate.backend, f"opened {_without_query(endpoint.url)}", started)
         return endpoint
 
     def lead_nowhere(self, candidate: Candidate, exc: ConnectError) -> None:
@@ -206,6 +207,11 @@ class _Seeking:
 def _worse(candidate: Candidate) -> tuple[bool, int]:
     """Return what to sort by: the best first, and last those that are taken only by name."""
     return candidate.rank is None, candidate.rank or 0
+
+
+def _without_query(url: str) -> str:
+    """Return what may be shown of a URL: its query may hold a key."""
+    return url.partition("?")[0]
 
 
 def _told(exc: KaitoError) -> tuple[str, ...]:

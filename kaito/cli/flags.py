@@ -111,6 +111,8 @@ def _is_url(value: str) -> bool:
             ipaddress.IPv6Address(host)
             return parts.port != 0
         ascii_host = host if host.isascii() else host.encode("idna").decode()
+        if "xn--" in ascii_host:
+            ascii_host.encode().decode("idna")
         labels = ascii_host.removesuffix(".").split(".")
         return parts.port != 0 and all(_HOST_LABEL.fullmatch(label) and len(label) <= 63 for label in labels)
     except ValueError:

@@ -33,13 +33,13 @@ class Answer:
     Args:
         response: its head has been read, its status is 200.
         settings: how long the server may be silent.
-        scrubbed: takes secrets out of the server's words.
+        shown: returns what may be shown of the server's words.
     """
 
-    def __init__(self, response: aiohttp.ClientResponse, settings: Settings, scrubbed: Callable[[str], str]) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, settings: Settings, shown: Callable[[str], str]) -> None:
         self._response = response
         self._settings = settings
-        self._scrubbed = scrubbed
+        self._shown = shown
         self._decoder = AnswerDecoder()
         self._events = EventDecoder()
         # Until it is known to be a stream, it is gathered.
@@ -99,7 +99,7 @@ class Answer:
     def _check(self) -> None:
         """Raise what is wrong with an answer that has ended."""
         if self._decoder.error is not None:
-            raise ModelError(self._scrubbed(self._decoder.error), _NOT_KEPT)
+            raise ModelError(self._shown(self._decoder.error), _NOT_KEPT)
         if self._decoder.malformed:
             raise StreamError(_NO_COMPLETION, _NOT_KEPT)
         if not self._complete:

@@ -26,6 +26,9 @@ from kaito.types import ChatRequest, Delta, Endpoint, ModelInfo, Waiting
 #: Characters from which a header's value is taken for a secret and kept out of messages.
 _SECRET = 8
 
+#: Characters of a server's words that are shown.
+_MOST_WORDS = 600
+
 #: Bytes that a list of models may have: some gateways list thousands.
 _LONGEST_LIST = 8 * 1024 * 1024
 
@@ -50,7 +53,8 @@ class ChatClient:
         self._query = base.query
         self._base = base.with_query(None).with_path(base.path.rstrip("/").removesuffix("/v1").rstrip("/"))
         self._urls: dict[str, URL] = {}
-        values = [settings.api_key or "", *endpoint.headers.values(), *(value for _, value in settings.headers)]
+        headers = [*endpoint.headers.values(), *(value for _, value in settings.headers)]
+        values = [settings.api_key or "", *headers, *self._query.values()]
         # A header's value may be a scheme and a secret: `Bearer …`.
         parts = {part for value in values for part in (value, *value.split()) if len(part) >= _SECRET}
         self._secrets = sorted(parts, key=len, reverse=True)
@@ -120,7 +124,7 @@ class ChatClient:
                 with await self._opened("POST", prefix + "/chat/completions", body) as response:
                     if response.status == 200 and response.content_type != "text/html":
                         self._habits.settle(prefix)
-                        answer = Answer(response, self._settings, self._scrubbed)
+                        answer = Answer(response, self._settings, self._shown)
                         while (delta := await answer.read()) is not None:
                             for piece in _pieces(delta):
                                 yield piece
@@ -195,16 +199,17 @@ class ChatClient:
                 # Somebody on the way has no connection to the server: as if it were refused to us.
                 raise http.LostError(Lost.REFUSED, told.message, http.Trace(kept=False))
             refusal = replace(refusal, words=told.message)
-        return replace(refusal, words=self._scrubbed(refusal.words))
+        return replace(refusal, words=self._shown(refusal.words))
 
     def _may_have_been_dead(self, error: http.LostError) -> bool:
         return error.kept or self.endpoint.tunnelled
 
-    def _scrubbed(self, words: str) -> str:
-        """Take our secrets out of a server's words: some repeat the key that they refuse."""
+    def _shown(self, words: str) -> str:
+        """Return as much of a server's words as can be shown, without our secrets: some repeat the key they refuse."""
         for secret in self._secrets:
             words = words.replace(secret, "***")
-        return words
+        # Half a secret at the cut would not be found.
+        return words if len(words) <= _MOST_WORDS else words[:_MOST_WORDS] + "…"
 
     def _encoded(self, request: ChatRequest, max_tokens: int | None) -> bytes:
         body: dict[str, Any] = {

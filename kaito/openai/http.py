@@ -207,12 +207,12 @@ def _translation(exc: Exception, endpoint: Endpoint, settings: Settings, trace: 
                 return ForbiddenError(f"The proxy wants credentials: {exc.message} (HTTP 407)", hint)
             return ConnectError(endpoint.shown_url, f"The proxy refuses: {exc.message} (HTTP {exc.status})")
         case aiohttp.ClientProxyConnectionError():
-            told = f"The proxy {exc.host}:{exc.port} that the environment names cannot be reached"
+            told = f"The proxy {_place(exc)} that the environment names cannot be reached"
             return ConnectError(endpoint.shown_url, told)
         case aiohttp.ClientConnectorDNSError():
             return ConnectError(endpoint.shown_url, f"The name {exc.host} is not known")
         case aiohttp.ClientConnectorError():
-            words = f"{exc.host}:{exc.port}: {_reason(exc.os_error)}"
+            words = f"{_place(exc)}: {_reason(exc.os_error)}"
             refused = exc.os_error.errno in (errno.ECONNREFUSED, getattr(errno, "WSAECONNREFUSED", None))
             if refused or isinstance(exc.os_error, ConnectionRefusedError):
                 return LostError(Lost.REFUSED, words, trace)
@@ -302,6 +302,10 @@ class BodyTranslated:
                 raise BrokenError(told) from None
             case aiohttp.ClientError() | HttpProcessingError() | ConnectionError():
                 raise BrokenError(f"the connection was lost{_transport_s_words(exc.__cause__ or exc)}") from None
+
+
+def _place(exc: aiohttp.ClientConnectorError) -> str:
+    return f"[{exc.host}]:{exc.port}" if ":" in exc.host else f"{exc.host}:{exc.port}"
 
 
 def _transport_s_words(exc: BaseException) -> str:

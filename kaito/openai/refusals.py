@@ -10,9 +10,12 @@ from typing import Any
 
 from msgspec import Struct
 
+from kaito.untrusted import one_line
+
 #: Bytes of a refusal's body that are looked at.
 MAX_BODY = 64 * 1024
-_MAX_WORDS = 600
+#: Characters of its words that are.
+_MAX_WORDS = 4096
 
 
 class Kind(Enum):
@@ -36,7 +39,7 @@ class Refusal(Struct, frozen=True, kw_only=True):
 
     status: int
     kind: Kind
-    #: The server's own words, in one line; they come from outside.
+    #: The server's own words, in one line without control sequences; they come from outside, and may be long.
     words: str
     #: Seconds that the server asks to wait.
     retry_after: float | None = None
@@ -64,7 +67,7 @@ def read_refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusa
         words = error_message(parsed) or _one_line(text) or "no reason given"
     retry_after = _retry_after(headers)
     if 300 <= status < 400:
-        words = headers.get("Location", "nowhere").partition("?")[0]
+        words = _one_line(headers.get("Location", "nowhere").partition("?")[0])
     window = _window(words, parsed)
     if window is not None and status in (400, 413, 422, 500):
         prompt_tokens, exact, size = window
@@ -188,8 +191,7 @@ def _page_title(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _MAX_WORDS else line[:_MAX_WORDS] + "…"
+    return one_line(text)[:_MAX_WORDS]
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

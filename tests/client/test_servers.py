@@ -194,6 +194,35 @@ def test_a_server_that_repeats_the_key_does_not_show_it(model_server):
         assert "***" in told
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "x" * 590 + " sk-verysecret1234567890",  # cut by what is shown
+        "x" * 4085 + " sk-verysecret1234567890",  # and by what is looked at
+        "sk-very\x1b[0msecret1234567890",
+        "sk-very\u200esecret1234567890",
+    ],
+)
+def test_a_key_is_found_however_it_is_repeated(model_server, words):
+    settings = Settings(api_key="sk-verysecret1234567890")
+    model_server.enqueue(Status(401, {"error": {"message": words}}), ErrorEvent("", {"message": words}))
+    for error in (ForbiddenError, ModelError):
+        told = "\n".join(refusal(Chat(model_server.url, settings), error).lines())
+        assert "sk-very" not in told
+        assert len(told) < 900
+
+
+def test_a_key_in_the_url_s_query_is_one_too(model_server):
+    model_server.enqueue(Status(401, {"error": {"message": "Bad key query-secret-1"}}))
+    error = refusal(Chat(f"{model_server.url}/?key=query-secret-1"), ForbiddenError)
+    assert error.message.endswith("Bad key *** (HTTP 401)")
+
+
+def test_a_server_s_unended_sequence_leaves_our_words_alone(model_server, chat):
+    model_server.enqueue(Status(500, {"error": {"message": "bad \x1b]0;title"}}))
+    assert refusal(chat, ModelError).message == "bad (HTTP 500)"
+
+
 def test_headers_are_sent_and_win(model_server):
     settings = Settings(api_key="a", headers=(("authorization", "Basic b"), ("X-Team", "c"), ("x-team", "cc")))
     Chat(model_server.url, settings, headers={"X-Team": "d", "X-Route": "e"}).ask()

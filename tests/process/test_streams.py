@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kaito.testing import Gate, Hang, Say, Status, kaito_command
+from kaito.testing import Gate, Hang, Say, Status, kaito_command, run_kaito
 from kaito.testing.runner import environment
 
 # Streams that go away
@@ -296,6 +296,14 @@ def test_no_secret_is_shown(chat, model_server, tmp_path):
     outcome = chat("-m", "x", "--api-key-file", str(key), "--verbose")
     assert outcome.code == 5
     assert "sk-verysecret" not in outcome.err + outcome.out
+
+
+def test_a_key_in_the_url_is_not_shown(model_server):
+    outcome = run_kaito("chat", "--endpoint", f"{model_server.url}/?api-key=hunter2hunter2", "-m", "x", "--verbose")
+    assert (outcome.code, outcome.out) == (0, "Assistant: x\n")
+    assert model_server.chats[-1].target.endswith("?api-key=hunter2hunter2")
+    assert "hunter2" not in outcome.err
+    assert f"url: opened {model_server.url} (" in outcome.err
 
 
 def test_it_runs_as_a_kubectl_plugin(model_server, tmp_path):

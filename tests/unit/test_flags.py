@@ -131,6 +131,7 @@ def test_a_temperature_out_of_range(value):
         (["--endpoint", "http://a..b"], "is not an http://"),
         (["--endpoint", "http://."], "is not an http://"),
         (["--endpoint", "http://xn--"], "is not an http://"),
+        (["--endpoint", "http://xn--a"], "is not an http://"),
         (["--endpoint", "http://" + "a" * 70], "is not an http://"),
         (["--endpoint", "http://[::1]x:9"], "is not an http://"),
         (["--endpoint", "http://[1.2.3]"], "is not an http://"),
@@ -179,7 +180,15 @@ def test_a_query_of_a_bad_url_is_not_repeated():
 
 
 @pytest.mark.parametrize(
-    "url", ["http://h", "HTTP://h:1", "https://[::1]:8080/v1", "http://a_b.c./x?y=@z", "http://bücher.example"]
+    "url",
+    [
+        "http://h",
+        "HTTP://h:1",
+        "https://[::1]:8080/v1",
+        "http://a_b.c./x?y=@z",
+        "http://bücher.example",
+        "http://xn--bcher-kva.example",
+    ],
 )
 def test_a_url(url):
     assert settings("--endpoint", url).target.endpoint == url

@@ -201,7 +201,13 @@ def test_retry_after(headers, seconds):
 
 
 def test_long_words_are_cut():
-    assert len(refusal(500, b"x" * 5000).words) < 700
+    assert len(refusal(500, b"x" * 50_000).words) < 5000
+
+
+def test_words_come_without_control_sequences():
+    assert refusal(500, b"\x1b[31mred\xc2\x9b2J\n\x1b]0;title").words == "red"
+    assert refusal(500, b'{"error": "a\\u001b[0mb\\u202e"}').words == "ab"
+    assert refusal(302, b"", Location="http://h/\x1b[2J").words == "http://h/"
 
 
 @given(st.integers(300, 599), st.binary(max_size=300))
