@@ -133,14 +133,16 @@ class WindowError(ModelError):
     Args:
         prompt_tokens: tokens of the prompt, by the server's count; `None` when it gives none.
         window: tokens of the context window; `None` when the server does not tell.
+        alone: whether there is nothing before the message that could be left out.
     """
 
-    def __init__(self, prompt_tokens: int | None, window: int | None) -> None:
+    def __init__(self, prompt_tokens: int | None, window: int | None, *, alone: bool = False) -> None:
+        frees = "'clear' would free nothing" if alone else "'clear' or '/set trim on' frees it"
         counts = f"{_count(prompt_tokens)} tokens > {_count(window)} max"
         super().__init__(
             f"Input too long ({counts})",
             "Try reducing your message length or increasing --max-tokens",
-            f"The model's window holds {_count(window)} tokens, prompt and answer together; 'clear' frees it",
+            f"The window holds {_count(window)} tokens, prompt and answer; {frees}",
         )
         self.prompt_tokens = prompt_tokens
         self.window = window

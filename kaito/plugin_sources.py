@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from msgspec import Struct
 
 from kaito import __version__
+from kaito.errors import UsageError
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
@@ -90,11 +91,11 @@ def installed(allowed: str | None, warn: Callable[[str], None]) -> Iterator[Foun
 
 
 def named(names: Iterable[str]) -> Iterator[Found]:
-    """Yield the modules and files that `--plugin` names."""
+    """Yield the modules and files that `--plugin` names. What imports one raises `UsageError` if it does not exist."""
     for name in names:
         is_file = name.endswith(".py") or os.sep in name
         plugin = Plugin(Path(name).stem if is_file else name, name, "")
-        yield plugin, partial(_import_file if is_file else importlib.import_module, name)
+        yield plugin, partial(_import_file if is_file else _import_module, name)
 
 
 def _any_installed() -> bool:
@@ -140,8 +141,20 @@ def _raiser(exc: Exception) -> Callable[[], NoReturn]:
     return load
 
 
+def _import_module(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as exc:
+        # What it imports itself may be missing, too.
+        if exc.name is not None and f"{name}.".startswith(f"{exc.name}."):
+            raise UsageError(f"--plugin: there is no module '{name}'") from None
+        raise
+
+
 def _import_file(name: str) -> Any:
     path = Path(name)
+    if not path.is_file():
+        raise UsageError(f"--plugin: there is no file '{name}'")
     module_name = f"kaito_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:

@@ -15,7 +15,7 @@ import pluggy
 from msgspec import Struct
 
 from kaito import hookspecs, plugin_sources
-from kaito.errors import KaitoError, PluginError
+from kaito.errors import KaitoError, PluginError, UsageError
 from kaito.plugin_sources import Found, Plugin
 from kaito.settings import Settings
 from kaito.types import ChatRequest, OptionGroup, Reply, SlashCommand
@@ -55,7 +55,11 @@ class Plugins:
         self._listens_to_replies: bool | None = None
 
     def load(self, found: Iterable[Found]) -> None:
-        """Load plugins, each by itself."""
+        """Load plugins, each by itself.
+
+        Raises:
+            UsageError: one that was asked for does not exist; it may be there to keep a secret.
+        """
         for plugin, load in found:
             self._load(plugin, load)
 
@@ -70,6 +74,8 @@ class Plugins:
             hash(module)  # pluggy keeps sets of them
             if self._manager.is_registered(module) or self._manager.has_plugin(plugin.name):
                 raise PluginError("it is loaded already")
+        except UsageError:
+            raise
         except (Exception, SystemExit) as exc:
             self._fault(plugin, _words(exc))
             return

@@ -272,6 +272,8 @@ class Session:
                         yield item
                     break
                 except WindowError as exc:
+                    if all(message.role != "assistant" for message in wanted.messages):
+                        raise WindowError(exc.prompt_tokens, exc.window, alone=True) from None
                     if not can_trim or gathered.begun:
                         raise
                     surplus = self.conversation.turns_in(_surplus(exc, request.max_tokens), wanted, skipping=skipping)

@@ -134,6 +134,11 @@ class Terminal:
         lines = [head, *rest, *([f"   at {where}"] if where else [])]
         self._to_stderr("\n".join(lines) + "\n")
 
+    def shortcoming(self, error: KaitoError) -> None:
+        """Remark on a failure that takes nothing from what was asked for."""
+        told = "; ".join((error.message, *error.hints))
+        self.note(f"({told[0].lower()}{told[1:]})", dim=True)
+
     def aside(self, text: str) -> None:
         """Write what belongs to a person at the prompt: to stdout, or to stderr when stdout is no terminal."""
         if self.out_is_terminal and self.stdout is not None:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, TextIO
 
-from kaito import plugin_sources, values
 from kaito import settings as defaults
+from kaito import values
 from kaito.cli import flags
 from kaito.cli.backends import choose_backends
 from kaito.cli.invocation import Invocation
@@ -202,13 +202,19 @@ def make_parser(call: Invocation) -> Parser:
         "--script", metavar="FILE", help="Take messages and commands from a file, one a line; '-' is stdin"
     )
     group.add_argument("--keep-going", action="store_true", help="Go on with a script after a failure")
-    group.add_argument("-o", "--output", default="plain", metavar="FORMAT", help="How answers are shown: plain or json")
+    group.add_argument(
+        "-o",
+        "--output",
+        default="plain",
+        metavar="FORMAT",
+        help="How answers are shown: plain, json, or as a plugin does: markdown, with kaito-rich",
+    )
     group.add_argument("--stats", action="store_true", help="After each answer, show its figures on stderr")
     group.add_argument("--no-reasoning", action="store_true", help="Hide what the model thinks before it answers")
     group.add_argument("--no-stream", action="store_true", help="Ask for each answer as a whole")
     add_endpoint_flags(parser)
     add_shared_flags(parser)
-    call.plugins.load(plugin_sources.named(parser.given("--plugin", call.arguments)))
+    call.load_plugins(parser)
     add_plugin_flags(parser, call.plugins, "chat")
     return parser
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 
-from kaito import plugin_sources
 from kaito.cli import flags
 from kaito.cli.backends import choose_backends
 from kaito.cli.invocation import Invocation
@@ -99,6 +98,6 @@ def make_parser(call: Invocation) -> Parser:
     add_cluster_flags(parser, waits=True)
     add_endpoint_flags(parser)
     add_shared_flags(parser)
-    call.plugins.load(plugin_sources.named(parser.given("--plugin", call.arguments)))
+    call.load_plugins(parser)
     add_plugin_flags(parser, call.plugins, "forward")
     return parser

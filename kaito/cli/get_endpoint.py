@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from kaito import plugin_sources
 from kaito.cli.backends import choose_backends
 from kaito.cli.invocation import Invocation
 from kaito.cli.options import (
@@ -253,6 +252,6 @@ def make_parser(call: Invocation) -> Parser:
     add_cluster_flags(parser, waits=True)
     add_endpoint_flags(parser, url=False)
     add_shared_flags(parser)
-    call.plugins.load(plugin_sources.named(parser.given("--plugin", call.arguments)))
+    call.load_plugins(parser)
     add_plugin_flags(parser, call.plugins, "get-endpoint")
     return parser

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from kaito import plugin_sources
+from kaito.cli.parser import Parser
+from kaito.errors import UsageError
 from kaito.plugins import Plugins
 from kaito.terminal import Terminal
 
@@ -19,3 +22,18 @@ class Invocation(Struct, frozen=True, kw_only=True):
     terminal: Terminal
     plugins: Plugins
     environ: Mapping[str, str]
+    #: Whether the command line is being typed still, and completed: what is wrong with it is no matter.
+    completing: bool = False
+
+    def load_plugins(self, parser: Parser) -> None:
+        """Load the plugins that the command line names.
+
+        Raises:
+            UsageError: there is no such file or module.
+        """
+        for found in plugin_sources.named(parser.given("--plugin", self.arguments)):
+            try:
+                self.plugins.load([found])
+            except UsageError:
+                if not self.completing:
+                    raise

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from msgspec.structs import asdict
 
-from kaito import plugin_sources
 from kaito.cli.invocation import Invocation
 from kaito.cli.options import add_plugin_flags, add_shared_flags
 from kaito.cli.parser import Parser
@@ -61,7 +60,7 @@ def make_parser(call: Invocation) -> Parser:
     parser = Parser(call.command, _SUMMARY, _EXAMPLES)
     parser.add_argument("-o", "--output", default="plain", metavar="plain|json", help="How the list is shown")
     add_shared_flags(parser)
-    call.plugins.load(plugin_sources.named(parser.given("--plugin", call.arguments)))
+    call.load_plugins(parser)
     return parser
 
 

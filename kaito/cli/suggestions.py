@@ -69,7 +69,14 @@ def suggest(words: Sequence[str], commands: Mapping[str, str], environ: Mapping[
     silent = Terminal(None, None, None, environ)
     command = import_module(f"kaito.cli.{name.replace('-', '_')}")
     # The last word may be a flag that waits for its value, with which no parser can be made.
-    call = Invocation(command=f"kaito {name}", arguments=[*rest, ""], terminal=silent, plugins=plugins, environ=environ)
+    call = Invocation(
+        command=f"kaito {name}",
+        arguments=[*rest, ""],
+        terminal=silent,
+        plugins=plugins,
+        environ=environ,
+        completing=True,
+    )
     parser: Parser = command.make_parser(call)
     return _Line(parser, rest, environ, plugins).suggest(current, _words_of(parser, rest))
 

@@ -24,7 +24,7 @@ _DRAIN = 0.01
 _LONGEST_ANSWER = 64 * 1024 * 1024
 
 _NO_COMPLETION = "The answer broke off: what the server sent is no chat completion"
-_NOT_KEPT = "What arrived of it is not part of the conversation; send the message again"
+_NOT_KEPT = "What arrived is not part of the conversation; send the message again (/retry)"
 
 
 class Answer:

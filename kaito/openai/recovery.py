@@ -214,7 +214,7 @@ class Recovery:
             case Kind.FORBIDDEN:
                 return ForbiddenError(f"The model's server does not allow this: {_quoted(refusal)}")
             case Kind.MODEL_UNKNOWN:
-                return NotFoundError(f"The server has no model '{self._model}': {words}", "See --model")
+                return NotFoundError(f"The server has no model '{self._model}': {words}", _MODELS)
             case Kind.REDIRECT:
                 told = f"The server redirects to {words} (HTTP {refusal.status}), which is not followed"
                 return ConnectError(self._endpoint, told, "If that is the right place, give it with --endpoint")
@@ -224,6 +224,9 @@ class Recovery:
                     self._endpoint, told, "Check the address; a proxy or a login page may stand before it"
                 )
         return ModelError(_quoted(refusal), status=refusal.status)
+
+
+_MODELS = "Without --model the first that the server lists is asked; /model lists all"
 
 
 def _half(window: int) -> int:

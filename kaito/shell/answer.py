@@ -28,6 +28,7 @@ class AnswerWriter:
     Attributes:
         stats: whether each complete answer is followed by its figures.
         reasoning: whether the model's reasoning is shown.
+        commands_follow: whether remarks may name slash commands.
 
     Args:
         terminal: where they go.
@@ -45,6 +46,7 @@ class AnswerWriter:
     ) -> None:
         self.stats = settings.stats
         self.reasoning = settings.reasoning
+        self.commands_follow = False
         self._terminal = terminal
         self._plugins = plugins
         self._formatters = formatters
@@ -116,7 +118,10 @@ class AnswerWriter:
             tokens = reply.usage.completion_tokens if reply.usage else 0
             after = f" after {tokens} token{'s' * (tokens != 1)}" if tokens else ""
             early = "" if session.kept else ", before the answer began"
-            self._terminal.note(f"(cut by the limit{after}{early}: --max-tokens)", dim=True)
+            more = ": --max-tokens"
+            if self.commands_follow:
+                more = "; /continue goes on, or /set max-tokens" if session.kept else "; /set max-tokens"
+            self._terminal.note(f"(cut by the limit{after}{early}{more})", dim=True)
         if not session.kept:
             self._terminal.note("(no answer; the conversation is as it was)", dim=True)
         if self.stats and (line := figures(reply, session.window, streamed=session.conversation.template.stream)):

@@ -44,6 +44,8 @@ def classify(line: str) -> Entry:
         return Entry(Kind.WORD, word)
     if stripped.startswith("//"):
         return Entry(Kind.MESSAGE, line.replace("//", "/", 1))
+    if stripped == "/":
+        return Entry(Kind.SLASH, "")
     if match := _SLASH.fullmatch(stripped):
         return Entry(Kind.SLASH, match[1].lower(), (match[2] or "").strip())
     return Entry(Kind.MESSAGE, line)

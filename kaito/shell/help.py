@@ -45,6 +45,11 @@ class Help:
         self._words = words
         self._commands = commands
 
+    @property
+    def names(self) -> list[str]:
+        """The names of all commands."""
+        return [*self._words, *self._commands]
+
     def takes(self, name: str) -> str | None:
         """Return what arguments a command takes, `""` for none; `None` if there is no such command."""
         if name in self._words:
@@ -96,9 +101,13 @@ class Help:
         """Return the error of a command that does not exist, with the nearest that does."""
         from difflib import get_close_matches
 
-        near = get_close_matches(name, [*self._words, *self._commands], n=1)
+        near = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, self.names, n=1)
         hint = f"Did you mean /{near[0]}?" if near else "See /help"
         return UsageError(f"Unknown command '/{name}'", hint, *hints)
+
+
+#: What the commands are called in other chats.
+_ELSEWHERE = {"?": "help", "bye": "quit", "q": "quit", "new": "clear", "reset": "clear", "show": "status"}
 
 
 def _text(function: Callable[..., Any]) -> str:

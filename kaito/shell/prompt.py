@@ -63,7 +63,7 @@ class Prompt(Source):
 
     def _without_history(self, exc: KaitoError) -> None:
         self._history = None
-        self._terminal.note(f"({exc.message[0].lower()}{exc.message[1:]})", dim=True)
+        self._terminal.shortcoming(exc)
 
     # Lines
 

@@ -63,6 +63,7 @@ class Shell(cmd.Cmd):
     ) -> None:
         super().__init__()
         self.exit_code = ExitCode.OK
+        answers.commands_follow = True
         tuning = Tuning(session, answers)
         talk = Talk(session, terminal, answers, tuning, kept=kept, interactive=interactive)
         self.commands = commands

@@ -14,7 +14,7 @@ class Tab:
     """Completes a line that is a slash command. In a message Tab has nothing to say.
 
     Args:
-        words: commands that take no arguments worth completing.
+        words: the shell's own commands, of which `help` takes the name of another.
         commands: the slash commands.
         plugins: isolate what completes their arguments.
         api: is given to that.
@@ -53,6 +53,8 @@ class Tab:
         return f"{name} " if command.arguments else name
 
     def _arguments(self, name: str, typed: str) -> Iterable[str]:
+        if name == "help":
+            return [*self._words, *self._commands]
         offered = self._commands.get(name)
         if offered is not None and offered.value.complete is not None:
             with suppress(KaitoError), self._plugins.guarding(offered.plugin, f"completing /{name}"):

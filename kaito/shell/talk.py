@@ -100,7 +100,7 @@ class Talk:
             except KaitoError as exc:
                 if not self._told:
                     self._told = True
-                    self._terminal.error(exc)
+                    self._terminal.shortcoming(exc)
 
     def clear(self) -> None:
         """Forget what was said, and what was kept of it; not what another run has kept."""

@@ -108,7 +108,8 @@ class Tuning:
         from difflib import get_close_matches
 
         near = get_close_matches(name, self._settings, n=1)
-        raise UsageError(f"Unknown setting '{name}'", f"Did you mean {near[0]}?" if near else "/set shows all of them")
+        meant = _ELSEWHERE.get(name) or (near[0] if near else None)
+        raise UsageError(f"Unknown setting '{name}'", f"Did you mean {meant}?" if meant else "/set shows all of them")
 
     def _field(self, name: str, read: Callable[[str], Any], choices: tuple[str, ...] = ()) -> _Setting:
         field, talk = _field_of(name), self._session.conversation
@@ -126,6 +127,10 @@ class Tuning:
             talk.template = talk.template.replace(extra=others if value is None else {**others, field: value})
 
         return _Setting(read, lambda: talk.template.extra.get(field), put)
+
+
+#: What other chats set, or what has a command of its own here.
+_ELSEWHERE = {"system": "/system", "model": "/model", "history": "/history", "parameter": "/set NAME VALUE"}
 
 
 def _attribute(owner: object, name: str, read: Callable[[str], Any], choices: tuple[str, ...]) -> _Setting:

@@ -407,3 +407,10 @@ def kaito_slash_commands():
 """
     outcome = chat("--plugin", plugin(source), stdin="/press\nstatus\n/press\n")
     assert (outcome.code, outcome.out, outcome.err) == (130, "pressed\n", "")
+
+
+def test_a_plugin_that_is_asked_for_and_not_there_lets_nothing_out(chat, model_server):
+    outcome = chat("--plugin", "./redact.py", "-m", "a secret")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == "❌ Error: --plugin: there is no file './redact.py'\n"
+    assert not model_server.requests

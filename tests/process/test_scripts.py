@@ -144,7 +144,7 @@ def test_an_answer_cut_by_the_limit_says_so(chat, model_server):
     model_server.enqueue(Say("one two", finish_reason="length"))
     outcome = chat(stdin="a\n")
     assert (outcome.code, outcome.out) == (0, "Assistant: one two\n")
-    assert outcome.err == "(cut by the limit after 2 tokens: --max-tokens)\n"
+    assert outcome.err == "(cut by the limit after 2 tokens; /continue goes on, or /set max-tokens)\n"
 
 
 def test_a_script_in_a_file(chat, tmp_path):

@@ -26,12 +26,12 @@ def test_a_server_s_errors_and_the_session_goes_on(chat, server):
         > «three»‹enter›
         Assistant: Hel
         ❌ Model Error: Internal server error
-           What arrived of it is not part of the conversation; send the message again
+           What arrived is not part of the conversation; send the message again (/retry)
 
         > «four»‹enter›
         Assistant: Hel
         ❌ Model Error: The answer broke off: the connection was lost
-           What arrived of it is not part of the conversation; send the message again
+           What arrived is not part of the conversation; send the message again (/retry)
 
         > «five»‹enter›
         ❌ Error: Unable to connect to workspace endpoint
@@ -72,7 +72,7 @@ def test_a_model_that_is_not_served(chat, server):
 
         > «Hi»‹enter›
         ❌ Error: The server has no model 'other': The model `other` does not exist.
-           See --model
+           Without --model the first that the server lists is asked; /model lists all
 
         > «/model llama-2-7b»‹enter›
         Model: llama-2-7b

@@ -26,8 +26,8 @@ def test_forty_columns(chat, server):
 
         > «And»‹enter›
         Assistant: remarks end between words
-        (cut by the limit after 4 tokens:
-         --max-tokens)
+        (cut by the limit after 4 tokens;
+         /continue goes on, or /set max-tokens)
 
         > ‹up›‹up›
         ↺> a message that is longer than what is

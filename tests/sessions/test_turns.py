@@ -17,7 +17,7 @@ def test_a_turn_is_sent_again(chat, server):
         > «Hi»‹enter›
         Assistant: Hel
         ❌ Model Error: The answer broke off: the connection was lost
-           What arrived of it is not part of the conversation; send the message again
+           What arrived is not part of the conversation; send the message again (/retry)
 
         > «/retry»‹enter›
         Assistant: Hello
@@ -96,7 +96,7 @@ def test_a_cut_answer_goes_on(chat, server):
 
         > «Count»‹enter›
         Assistant: One, two,
-        (cut by the limit after 2 tokens: --max-tokens)
+        (cut by the limit after 2 tokens; /continue goes on, or /set max-tokens)
 
         > «/continue»‹enter›
         Assistant: three.

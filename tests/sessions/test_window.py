@@ -17,7 +17,7 @@ def test_a_full_window_is_told_and_clear_frees_it(chat, server):
         > «five six seven eight nine»‹enter›
         ❌ Model Error: Input too long (13 tokens > 12 max)
            Try reducing your message length or increasing --max-tokens
-           The model's window holds 12 tokens, prompt and answer together; 'clear' frees it
+           The window holds 12 tokens, prompt and answer; 'clear' or '/set trim on' frees it
 
         > «clear»‹enter›
         🗑️ Conversation history cleared
@@ -84,7 +84,7 @@ def test_trim_is_turned_on_where_the_window_is_full(chat, server):
         > «four five»‹enter›
         ❌ Model Error: Input too long (8 tokens > 8 max)
            Try reducing your message length or increasing --max-tokens
-           The model's window holds 8 tokens, prompt and answer together; 'clear' frees it
+           The window holds 8 tokens, prompt and answer; 'clear' or '/set trim on' frees it
 
         > «/set trim on»‹enter›
         trim: on

@@ -119,5 +119,5 @@ def test_an_answer_that_was_cut_goes_on_later(file):
 def test_what_cannot_be_kept_is_told_once_and_tried_again(file, monkeypatch):
     monkeypatch.setattr("kaito.state.LARGEST", 500)
     _, (_, err) = run(file, "a", "b", "c", "d", answers=["A", "B" * 500, "C" * 500, "D"])
-    assert err.count("The last turn is too long to be kept for --continue\n") == 1
+    assert err.count("(the last turn is too long to be kept for --continue)\n") == 1
     assert kept(file)[1:] == ["d", "D"]

@@ -73,6 +73,7 @@ def test_further_fields_of_the_request(setting, extra):
         ('stop "\\ud800"', "is not text, or 1 to 4 texts as JSON"),
         ("temperatura 1", "Unknown setting 'temperatura'\n   Did you mean temperature?"),
         ("temperature default 1", "temperature: 'default 1' is not a number"),
+        ("system Be brief", "Unknown setting 'system'\n   Did you mean /system?"),
         ("xyzzy", "Unknown setting 'xyzzy'\n   /set shows all of them"),
     ],
 )

@@ -143,7 +143,7 @@ def test_an_answer_goes_on_where_it_was_cut():
     bench.server.answers = [CUT, [Delta(content="o three", finish_reason="stop")]]
     out, err = bench.run()
     assert out == "Assistant: one tw\nAssistant: o three\nAssistant: and?\n"
-    assert err == "(cut by the limit: --max-tokens)\n"
+    assert err == "(cut by the limit; /continue goes on, or /set max-tokens)\n"
     request = bench.server.requests[1]
     assert [message.role for message in request.messages] == ["system", "user", "assistant"]
     assert request.extra == {"continue_final_message": True, "add_generation_prompt": False}
@@ -320,7 +320,7 @@ def test_where_the_process_ends_nothing_is_marked(stop, interactive):
     [
         (
             BLANK,
-            "(cut by the limit, before the answer began: --max-tokens)\n(no answer; the conversation is as it was)\n",
+            "(cut by the limit, before the answer began; /set max-tokens)\n(no answer; the conversation is as it was)\n",
         ),
         ([Delta(finish_reason="stop")], "(no answer; the conversation is as it was)\n"),
         ([Delta(content="\n\n"), Interrupted()], "(stopped; the conversation is as it was)\n"),

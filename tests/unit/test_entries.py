@@ -31,7 +31,7 @@ from kaito.shell.sources import Script
         (" /system  two  words ", Entry(Kind.SLASH, "system", "two  words")),
         ("//x y", Entry(Kind.MESSAGE, "/x y")),
         ("/etc/hosts is empty", Entry(Kind.MESSAGE, "/etc/hosts is empty")),
-        ("/", Entry(Kind.MESSAGE, "/")),
+        ("/", Entry(Kind.SLASH, "")),
         ("/ x", Entry(Kind.MESSAGE, "/ x")),
         ("/3 of them", Entry(Kind.MESSAGE, "/3 of them")),
         ("/* a comment */", Entry(Kind.MESSAGE, "/* a comment */")),

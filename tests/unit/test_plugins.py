@@ -1,5 +1,6 @@
 """Loading and asking plugins: the good ones take part, the bad ones are named and skipped."""
 
+import re
 import subprocess
 import sys
 import textwrap
@@ -8,7 +9,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from kaito import hookimpl, plugin_sources
-from kaito.errors import KaitoError, PluginError
+from kaito.errors import KaitoError, PluginError, UsageError
 from kaito.plugins import Plugins, create_plugins
 from kaito.settings import Settings
 from kaito.types import ChatRequest, Message, Reply, SlashCommand
@@ -166,9 +167,8 @@ def test_a_plugin_that_registers_half_leaves_nothing(load, write):
 
 @pytest.mark.parametrize("name", ["./nowhere.py", "nothing_of_this_name", "./"])
 def test_a_name_that_leads_nowhere(load, name):
-    plugins, warnings = load(name)
-    assert len(warnings) == 1
-    assert not plugins.found[-1].loaded
+    with pytest.raises(UsageError, match=f"--plugin: there is no (file|module) '{re.escape(name)}'"):
+        load(name)
 
 
 def test_one_name_twice(load, write):

@@ -50,6 +50,7 @@ def tab(told):
         ("/seal x", []),
         ("/broken x", []),
         ("/nope x", []),
+        ("/help s", ["/help seal", "/help set"]),
         ("/etc/hosts", []),
     ],
 )

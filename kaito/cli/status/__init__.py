@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from kaito import plugin_sources
 from kaito.cli.invocation import Invocation
 from kaito.cli.options import add_cluster_flags, add_shared_flags, target_from
 from kaito.cli.parser import Parser
@@ -224,5 +223,5 @@ def make_parser(call: Invocation) -> Parser:
     flag("-A", "--all-namespaces", action="store_true", help="List the workspaces of all namespaces")
     add_cluster_flags(parser, waits=True)
     add_shared_flags(parser)
-    call.plugins.load(plugin_sources.named(parser.given("--plugin", call.arguments)))
+    call.load_plugins(parser)
     return parser
