@@ -75,5 +75,5 @@ def handled(terminal: Terminal, leave: Callable[[int], object] = os._exit) -> It
 
 def _leave_later(terminal: Terminal, leave: Callable[[int], object], code: int) -> None:
     time.sleep(GRACE)
-    terminal.restore()
+    terminal.tty.restore()
     leave(code)

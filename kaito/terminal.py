@@ -10,12 +10,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from typing import Any, Literal, TextIO
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Literal, TextIO
 
 from kaito.cells import beginning
 from kaito.errors import KaitoError, OutputClosed
 from kaito.layout import NARROWEST, wrapped
+from kaito.tty import Tty
 from kaito.types import Screen
 from kaito.untrusted import neutral, one_line
 
@@ -27,11 +28,6 @@ _EMOJI = re.compile("^(🤖|💬|🎯|🗑️|👋|❌) ", re.MULTILINE)
 # Windows calls a pipe without a reader an invalid argument.
 _READER_GONE = {errno.EPIPE, errno.EBADF} | ({errno.EINVAL} if sys.platform == "win32" else set())
 _CLEAR_LINE = "\r\x1b[K"
-# Has the terminal put marks around what is pasted, or not.
-_MARK, _NO_MARK = b"\x1b[?2004h", b"\x1b[?2004l"
-
-# What `termios.tcgetattr` returns.
-_Modes = list[Any]
 
 
 class Terminal:
@@ -78,11 +74,8 @@ class Terminal:
         self.reading = False
         #: Raises the signal that came when nothing was waited for, neither a key nor an answer.
         self.raise_missed: Callable[[], object] = lambda: None
-        #: Whether what reads the next line knows the marks around a paste.
-        self.knows_pastes = False
-        self._marking = False
-        self._modes_before = self._modes()
-        self._modes_unhushed: _Modes | None = None
+        #: Its own settings.
+        self.tty = Tty(stdin if self.in_is_terminal else None, stdout if self.out_is_terminal else stderr)
 
     # What goes out
 
@@ -146,45 +139,16 @@ class Terminal:
         else:
             self._to_stderr(text)
 
-    @contextmanager
-    def hushed(self) -> Iterator[None]:
-        """Keep what is typed ahead from the screen while an answer is written; the next prompt shows it.
-
-        What is pasted comes marked, if that prompt knows the marks: its lines stay together.
-        """
-        before = self._modes_unhushed or self._modes()
-        if before is None:
-            yield
-            return
-        import termios
-
-        hidden = before[3] & ~termios.ECHO
-        if self.knows_pastes:
-            # Line by line, the system would cut a long one, and the mark at its end with it.
-            hidden &= ~termios.ICANON
-        # Known before anything is changed: Ctrl-C again may end this anywhere.
-        self._modes_unhushed = before
-        try:
-            self._set_modes([*before[:3], hidden, *before[4:]])
-            self._marking = self.knows_pastes
-            self._mark_pastes(self._marking)
-            yield
-        finally:
-            self._unhush()
-
-    def _unhush(self) -> None:
-        if self._modes_unhushed is not None:
-            self._mark_pastes(False)
-            self._marking = False
-            self._set_modes(self._modes_unhushed)
-            self._modes_unhushed = None
+    def hushed(self) -> AbstractContextManager[None]:
+        """Keep what is typed ahead from the screen while an answer is written: see :meth:`~kaito.tty.Tty.hushed`."""
+        return self.tty.hushed()
 
     @contextmanager
     def waiting_for_a_key(self) -> Iterator[None]:
         """Have signals raise in the block, and the one that came before: Ctrl-Z :class:`~kaito.errors.Suspended`."""
         self.reading = True
         try:
-            self._unhush()
+            self.tty.end_hush()
             self.raise_missed()
             yield
         finally:
@@ -198,53 +162,8 @@ class Terminal:
             if self._status_shown:
                 self._put(_CLEAR_LINE)
                 self._status_shown = ""
-        modes = self._modes()
-        self._mark_pastes(False)
-        self._set_modes(self._modes_before)
-        try:
+        with self.tty.lent():
             yield
-        finally:
-            # An answer goes on in the background, too; who sets a terminal there is stopped.
-            if self._in_foreground():
-                self._set_modes(modes)
-                self._mark_pastes(True)
-
-    def restore(self) -> None:
-        """Leave the terminal as it was when this process began."""
-        self._mark_pastes(False)
-        self._set_modes(self._modes_before)
-
-    def _modes(self) -> _Modes | None:
-        if not self.in_is_terminal or self.stdin is None or sys.platform == "win32":
-            return None
-        import termios
-
-        # A terminal that has gone is told of elsewhere, where it is read.
-        with suppress(termios.error, ValueError, OSError):
-            return termios.tcgetattr(self.stdin.fileno())
-        return None
-
-    def _set_modes(self, modes: _Modes | None) -> None:
-        if modes is None or self.stdin is None or sys.platform == "win32":
-            return
-        import termios
-
-        with suppress(termios.error, ValueError, OSError):
-            termios.tcsetattr(self.stdin.fileno(), termios.TCSANOW, modes)
-
-    def _mark_pastes(self, on: bool) -> None:
-        """Change what the terminal does while an answer is written; at other times that is the prompt's affair."""
-        if self._marking and self.stdout is not None and self._in_foreground():
-            # Past the stream: a signal may have come in the middle of writing to it.
-            with suppress(OSError, ValueError):
-                os.write(self.stdout.fileno(), _MARK if on else _NO_MARK)
-
-    def _in_foreground(self) -> bool:
-        if self.stdin is None or sys.platform == "win32":
-            return True
-        with suppress(OSError, ValueError):
-            return os.tcgetpgrp(self.stdin.fileno()) == os.getpgrp()
-        return True
 
     # What is being waited for
 

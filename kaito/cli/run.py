@@ -58,6 +58,8 @@ def run(program: str, arguments: Sequence[str], commands: Sequence[str]) -> int:
         terminal.error(KaitoError(f"This is a bug in kaito: {type(exc).__name__}: {exc}", "Please report it"))
         _explain(terminal, arguments, exc)
         return ExitCode.FAILED
+    finally:
+        terminal.tty.end_hush()
 
 
 def command_position(arguments: Sequence[str]) -> int:

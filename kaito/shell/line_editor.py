@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import ModuleType
 
 from kaito.errors import Suspended
@@ -15,6 +17,8 @@ Complete = Callable[[str], Sequence[str]]
 # From here on it can take a paste as one piece, from here on it ends the prompt's line itself when input ends, and from
 # here on nobody has seen what else it does then.
 _PASTES, _ENDS_LINE, _UNKNOWN = 0x700, 0x801, 0x803
+
+_STDOUT = 1
 
 _LINE_UP = "\x1b[A"
 
@@ -43,7 +47,7 @@ class LineEditor:
         # Names hold all other characters that would end a word.
         module.set_completer_delims(" \t\n")
         module.parse_and_bind("tab: complete" if is_gnu else "bind ^I rl_complete")
-        terminal.knows_pastes = self._pastes
+        terminal.tty.knows_pastes = self._pastes
         if self._pastes:
             # A paste comes as one entry, none of its lines as a command. Python has that off if it is not asked for.
             module.parse_and_bind("set enable-bracketed-paste on")
@@ -62,7 +66,7 @@ class LineEditor:
         self._complete = complete
         while True:
             try:
-                with self._terminal.waiting_for_a_key():
+                with self._terminal.waiting_for_a_key(), _edited_at(self._terminal):
                     line = _input(prompt)
             except EOFError:
                 if not self._ends_line:
@@ -119,7 +123,7 @@ class LineEditor:
         self._input_ended = True
         if self._version >= _UNKNOWN:
             self._module.parse_and_bind("set enable-bracketed-paste off")
-            self._pastes = self._terminal.knows_pastes = False
+            self._pastes = self._terminal.tty.knows_pastes = False
 
     def _take_back_line(self) -> None:
         if self._input_ended and self._ends_line:
@@ -136,6 +140,22 @@ class LineEditor:
         return self._matches[number] if number < len(self._matches) else None
 
 
+@contextmanager
+def _edited_at(terminal: Terminal) -> Iterator[None]:
+    """Have `input` edit lines though stdout is a pipe or a file: it does where both its sides are a terminal."""
+    if terminal.out_is_terminal or terminal.stderr is None:
+        yield
+        return
+    # Nothing else writes to stdout meanwhile: answers are the main thread's, too.
+    stdout = os.dup(_STDOUT)
+    os.dup2(terminal.stderr.fileno(), _STDOUT)
+    try:
+        yield
+    finally:
+        os.dup2(stdout, _STDOUT)
+        os.close(stdout)
+
+
 def _input(prompt: str) -> str:
     try:
         return input(prompt)
@@ -146,9 +166,17 @@ def _input(prompt: str) -> str:
         raise
 
 
+def _has_a_side(terminal: Terminal) -> bool:
+    """Return whether stderr is a terminal that `input` can be given in place of stdout."""
+    try:
+        return terminal.err_is_terminal and terminal.stdout is not None and terminal.stdout.fileno() == _STDOUT
+    except (OSError, ValueError):
+        return False
+
+
 def line_editor(terminal: Terminal) -> LineEditor | None:
-    """Return what edits the lines of `input`; `None` without a terminal on both sides, or without such a module."""
-    if not (terminal.in_is_terminal and terminal.out_is_terminal):
+    """Return what edits the lines of `input`; `None` where there is no terminal to do it on, or no such module."""
+    if not (terminal.in_is_terminal and (terminal.out_is_terminal or _has_a_side(terminal))):
         return None
     try:
         module = importlib.import_module("readline")

@@ -69,7 +69,7 @@ class Prompt(Source):
 
     def _line(self, prompt: str) -> str:
         try:
-            line = self._edited(prompt) if self._terminal.out_is_terminal else self._unedited(prompt)
+            line = self._edited(prompt) if self._editor or self._terminal.out_is_terminal else self._unedited(prompt)
         except UnicodeDecodeError as exc:
             text = exc.object.decode(errors="replace")
             self._typed.append(text)

@@ -123,16 +123,21 @@ def test_so_does_a_failure(terminal, command, server, broken):
     assert marks(session) == b"l"
 
 
-@pytest.mark.parametrize("options", [{"env": {"TERM": "dumb"}}, {"stdout": "pipe"}, {"stdin": "pipe"}])
+@pytest.mark.parametrize(
+    "options", [{"env": {"TERM": "dumb"}}, {"stdout": "pipe", "stderr": "pipe"}, {"stdin": "pipe"}]
+)
 def test_where_no_editor_reads_them_pastes_are_not_marked(terminal, command, server, options):
     session = terminal(command, **options)
     if "stdin" in options:
         session.send(b"Hi\nquit\n")
+    elif "stderr" in options:
+        session.wait_for(lambda session: b"\n> " in session.err)
+        session.type("Hi\nquit\n")
     else:
         session.wait_for("\n>")
         session.type("Hi\nquit\n")
     assert session.wait_exit() == 0
-    assert b"2004" not in session.raw + session.out
+    assert b"2004" not in session.raw + session.out + session.err
 
 
 def test_while_it_is_suspended_pastes_are_the_shell_s(answering, terminal, command, server):

@@ -145,3 +145,32 @@ def test_what_is_typed_during_an_answer_waits_for_its_prompt(chat, server):
         code=0,
         open=gate.open,
     )
+
+
+def test_where_stdout_is_a_pipe_lines_are_edited_all_the_same(chat, server):
+    session = chat(stdout="pipe")
+    play(
+        session,
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «Helo»‹backspace›
+        ↺> Hel«lo»‹enter›
+
+        > ‹up›
+        ↺> Hello‹enter›
+
+        > ‹paste›«line 1
+        line 2»‹enter›
+
+        > «/tok»‹tab›ens‹enter›
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+    assert session.out.decode().startswith("Assistant: Hello\nAssistant: Hello\nAssistant: line 1\nline 2\nTokens:\n")
+    assert b"\x1b" not in session.out
+    assert [request.last_message for request in server.chats] == ["Hello", "Hello", "line 1\nline 2"]
