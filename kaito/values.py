@@ -107,10 +107,15 @@ def top_k(name: str) -> Callable[[str], int]:
     return whole(name, -1, 2**31 - 1)
 
 
-def stops(name: str) -> Callable[[str], list[str]]:
-    """Return a reader of the sequences that end an answer: text as it stands, a JSON string, or a list of those."""
+def stops(name: str) -> Callable[[str], list[str] | None]:
+    """Return a reader of the sequences that end an answer: text as it stands, a JSON string, or a list of those.
 
-    def read(value: str) -> list[str]:
+    The bare word `none` is none of them, as for the system prompt.
+    """
+
+    def read(value: str) -> list[str] | None:
+        if value == "none":
+            return None
         given: Any = value
         if value.startswith(("[", '"')):
             try:

@@ -41,6 +41,8 @@ def test_fields_of_the_request(setting, field, value):
         ("seed -5", {"seed": -5}),
         ("stop END", {"stop": ["END"]}),
         ('stop "\\n"', {"stop": ["\n"]}),
+        ("stop none", {}),
+        ('stop "none"', {"stop": ["none"]}),
         ('stop ["a b", "é"]', {"stop": ["a b", "é"]}),
         ("presence-penalty -2", {"presence_penalty": -2.0}),
         ("frequency-penalty 0.5", {"frequency_penalty": 0.5}),

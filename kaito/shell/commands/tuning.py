@@ -16,7 +16,8 @@ def change(arguments: str, shell: ShellAPI) -> None:
 
     '/set' shows all, '/set NAME' one of them, '/set NAME VALUE' changes it for the turns that follow, and
     '/set NAME default' brings back what it was at the start. Not every server takes all of them: one that refuses a
-    setting says so, and one that knows nothing of it may pass over it. A list for 'stop' is JSON: ["END", "\\n\\n"].
+    setting says so, and one that knows nothing of it may pass over it. A list for 'stop' is JSON: ["END", "\\n\\n"];
+    with 'none' nothing ends an answer but the model.
     """
     name, value = [*arguments.split(None, 1), "", ""][:2]
     name = _name(name)

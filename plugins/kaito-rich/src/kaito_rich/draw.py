@@ -19,7 +19,7 @@ from kaito_rich.events import (
     Table,
     Words,
 )
-from kaito_rich.inline import Inline, Span
+from kaito_rich.inline import BACKSLASH, Inline, Span
 from kaito_rich.look import FRAME, HEADINGS, Look
 from kaito_rich.writer import Margin, Writer
 
@@ -53,6 +53,8 @@ class Drawing:
         self._highlighter: Highlighter | None = None
         #: Whether a code line is being written that has not ended.
         self._in_line = False
+        #: Whether a line ended in a backslash, which is a letter unless another line follows.
+        self._backslash = False
 
     def feed(self, text: str) -> str:
         """Return what the next piece of the answer settles."""
@@ -65,10 +67,13 @@ class Drawing:
         """Return what was held, without the newline that ends the last row."""
         for event in self._blocks.close():
             self._draw(event)
-        self._writer.end_words()
+        self._end_words()
         return self._writer.take()
 
     def _draw(self, event: Event) -> None:
+        if self._backslash:
+            self._backslash = event is not Signal.BREAK
+            self._end_words()
         match event:
             case Words():
                 self._words(self._inline.feed(event.text))
@@ -99,7 +104,10 @@ class Drawing:
                 self._writer.break_row()
             case Signal.LINE_END:
                 self._words(self._inline.close())
-                self._writer.end_words()
+                self._backslash = self._inline.broken
+                # Before its block has a word there is nothing to break.
+                if not self._backslash or self._before_words is not None:
+                    self._end_words()
             case Signal.GAP:
                 self._gap = True
             case Signal.QUOTE:
@@ -113,6 +121,12 @@ class Drawing:
             case Signal.CODE_END:
                 self._writer.new_row()
                 self._writer.verbatim([(signs.code_end, look.style(FRAME))])
+
+    def _end_words(self) -> None:
+        if self._backslash:
+            self._backslash = False
+            self._words([BACKSLASH])
+        self._writer.end_words()
 
     def _words(self, spans: list[Span]) -> None:
         for text, style in self._look.spans(spans, self._marks):

@@ -41,6 +41,10 @@ class Span(NamedTuple):
     marks: int = 0
 
 
+#: What breaks a line, where no other one follows.
+BACKSLASH = Span("\\")
+
+
 @dataclass(slots=True)
 class _Node:
     text: str
@@ -74,6 +78,8 @@ class Inline:
 
     def __init__(self, *, colour: bool = True) -> None:
         self._colour = colour
+        #: Whether the line that was ended last has a backslash at its end, which breaks it if another one follows.
+        self.broken = False
         self._reset()
 
     def feed(self, text: str) -> list[Span]:
@@ -92,6 +98,7 @@ class Inline:
         self._read(final=True)
         self._openers.clear()
         spans = self._settled()
+        self.broken = self._broken
         self._reset()
         return spans
 
@@ -105,6 +112,7 @@ class Inline:
         self._first = 0
         self._openers: list[_Opener] = []
         self._previous = " "
+        self._broken = False
         #: Whether a run of marks too long to mean anything came just before.
         self._overlong = False
 
@@ -160,6 +168,9 @@ class Inline:
         if _ESCAPED.match(raw, position):
             self._literal(following)
             return 2
+        if not following:
+            self._broken = True
+            return 1
         return self._literal("\\")
 
     def _literal(self, text: str, marks: int = 0) -> int:
@@ -337,4 +348,5 @@ def _named(name: str) -> str:
 def spans_of(text: str, *, colour: bool = True) -> list[Span]:
     """Return a whole line's spans."""
     inline = Inline(colour=colour)
-    return [*inline.feed(text), *inline.close()]
+    spans = [*inline.feed(text), *inline.close()]
+    return [*spans, BACKSLASH] if inline.broken else spans
