@@ -137,26 +137,27 @@ class Shell(cmd.Cmd):
         except (EOFError, OutputClosed):
             raise
         except KaitoError as exc:
-            self._fail(exc)
-            stop = not self._interactive and not self._keep_going
+            stop = self._fail(exc)
         except Interrupted as exc:
             if not self._interactive or isinstance(exc, Ended):
                 raise
         except Exception as exc:
-            self._fail(KaitoError(f"This is a bug in kaito: {type(exc).__name__}: {exc}", "Please report it"))
+            stop = self._fail(KaitoError(f"This is a bug in kaito: {type(exc).__name__}: {exc}", "Please report it"))
             if self._verbose:
                 import traceback
 
                 self._terminal.note(traceback.format_exc())
-            stop = not self._interactive and not self._keep_going
         if self._interactive and not stop:
             self._terminal.aside("\n")
         return stop
 
-    def _fail(self, error: KaitoError) -> None:
+    def _fail(self, error: KaitoError) -> bool:
+        """Tell of a failure; return whether it is the end."""
         if not self._interactive and self.exit_code is ExitCode.OK:
             self.exit_code = error.exit_code
         self._terminal.error(error, where=self._source.where)
+        # An answer that nobody can get is not worth asking for.
+        return not self._interactive and not (self._keep_going and self._terminal.stdout is not None)
 
     # Dispatch
 

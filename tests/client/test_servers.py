@@ -15,6 +15,7 @@ from kaito.errors import (
     WindowError,
 )
 from kaito.openai.client import ChatClient
+from kaito.reads import SmallReads
 from kaito.settings import Settings
 from kaito.testing import (
     CloseBeforeHead,
@@ -221,6 +222,19 @@ def test_a_key_in_the_url_s_query_is_one_too(model_server):
 def test_a_server_s_unended_sequence_leaves_our_words_alone(model_server, chat):
     model_server.enqueue(Status(500, {"error": {"message": "bad \x1b]0;title"}}))
     assert refusal(chat, ModelError).message == "bad (HTTP 500)"
+
+
+def test_reads_are_small(model_server, chat, monkeypatch):
+    sizes = []
+    recv = SmallReads.recv
+
+    def noted(self, size, *flags):
+        sizes.append(size)
+        return recv(self, size, *flags)
+
+    monkeypatch.setattr(SmallReads, "recv", noted)
+    assert chat.ask().content == "Hi"
+    assert sizes
 
 
 def test_headers_are_sent_and_win(model_server):

@@ -81,6 +81,16 @@ def test_a_full_disk_is_told(model_server):
     assert process.returncode == 1
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_a_full_disk_ends_a_script_that_keeps_going(model_server):
+    with open("/dev/full", "wb") as full:
+        process = start("chat", "--endpoint", model_server.url, "--keep-going", stdin=subprocess.PIPE, stdout=full)
+        _, err = process.communicate(b"one\ntwo\nthree\n", timeout=30)
+    assert err.decode() == "❌ Error: Cannot write to stdout: No space left on device\n   at stdin:1\n"
+    assert process.returncode == 1
+    assert len(model_server.chats) == 1
+
+
 def test_no_stdin_at_all(model_server):
     command = subprocess.list2cmdline(kaito_command("chat", "--endpoint", model_server.url))
     done = subprocess.run(f"{command} <&-", shell=True, env=environment({}), capture_output=True, check=False)
