@@ -11,3 +11,13 @@ def chat(kaito, model_server):
         return kaito("chat", "--endpoint", model_server.url, *arguments, **options)
 
     return chat
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    def plugin(source, name="mine"):
+        file = tmp_path / f"{name}.py"
+        file.write_text(source)
+        return str(file)
+
+    return plugin

@@ -7,34 +7,7 @@ import pytest
 
 from kaito.testing import Say, refused_url
 
-FORMATTER = '''
-from kaito import hookimpl
-
-class Odd:
-    """Odd."""
-    name = "odd"
-    raw = False
-    def __init__(self, screen):
-        {init}
-    def feed(self, delta):
-        {feed}
-    def finish(self, reply):
-        {finish}
-
-@hookimpl
-def kaito_formatters():
-    return [Odd]
-'''
-
-
-@pytest.fixture
-def plugin(tmp_path):
-    def plugin(source, name="mine"):
-        file = tmp_path / f"{name}.py"
-        file.write_text(source)
-        return str(file)
-
-    return plugin
+from .formatter import FORMATTER
 
 
 def test_a_formatter(chat, plugin, model_server):
@@ -377,36 +350,6 @@ def test_the_list_as_json(kaito, plugin):
 
 def test_the_list_refuses_other_formats(kaito):
     assert "--output: 'xml' is not one of plain, json" in kaito("plugins", "-o", "xml").err
-
-
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
-def test_a_signal_while_an_answer_is_drawn_waits_for_its_end(chat, plugin, model_server, name, code):
-    model_server.enqueue(Say("one"), Say("two"))
-    source = FORMATTER.format(
-        init="pass",
-        feed="return delta.content",
-        finish=f"import os, signal; os.kill(os.getpid(), signal.{name}); return '.\\n'",
-    )
-    outcome = chat("--plugin", plugin(source), "-o", "odd", stdin="first\nsecond\n")
-    assert (outcome.code, outcome.out, outcome.err) == (code, "one.\n", "")
-
-
-def test_ctrl_c_in_a_command_ends_a_script_after_it(chat, plugin):
-    source = """
-import os, signal
-from kaito import hookimpl
-from kaito.types import SlashCommand
-
-def press(arguments, shell):
-    os.kill(os.getpid(), signal.SIGINT)
-    shell.write("pressed\\n")
-
-@hookimpl
-def kaito_slash_commands():
-    return [SlashCommand(name="press", run=press)]
-"""
-    outcome = chat("--plugin", plugin(source), stdin="/press\nstatus\n/press\n")
-    assert (outcome.code, outcome.out, outcome.err) == (130, "pressed\n", "")
 
 
 def test_a_plugin_that_is_asked_for_and_not_there_lets_nothing_out(chat, model_server):
