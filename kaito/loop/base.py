@@ -188,7 +188,9 @@ class Loop(ABC):
         waiting = self._interrupts.reaching(call.cancel, lambda: self._abandon(call.box))
         try:
             with waiting:
-                waiting.reason = self._interrupts.take_missed()
+                missed = self._interrupts.take_missed()
+                # Another one may have come since the block began.
+                waiting.reason = waiting.reason or missed
                 if waiting.reason is None:
                     self._begin(call)
                     while (item := self._next(call.box, self._tick)) is not _DONE:

@@ -138,6 +138,16 @@ def test_ctrl_c_does_not_take_the_place_of_a_signal_that_ends_the_process(loop):
         ctrl_c()
 
 
+def test_ctrl_c_while_a_wait_begins_is_not_lost(loop, monkeypatch):
+    def early(self):
+        monkeypatch.undo()
+        ctrl_c()
+
+    monkeypatch.setattr(Interrupts, "take_missed", early)
+    with pytest.raises(Interrupted):
+        loop.run(asyncio.sleep(60))
+
+
 def test_ctrl_c_while_a_wait_is_left_is_not_lost(loop, monkeypatch):
     leave = Interrupts.leave
 
