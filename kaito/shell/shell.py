@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cmd
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
 
 from kaito.errors import Ended, ExitCode, Interrupted, KaitoError, OutputClosed, UsageError
 from kaito.layout import window, wrapped
@@ -128,7 +129,9 @@ class Shell(cmd.Cmd):
     def _next(self) -> bool:
         """Read an entry and do it; return whether it was the last."""
         stop = False
-        self._terminal.raise_missed()
+        # At a prompt it was to stop what has ended by itself.
+        with suppress(KeyboardInterrupt) if self._interactive else nullcontext():
+            self._terminal.raise_missed()
         try:
             entry = self._source.read()
             if entry.kind is Kind.NOTHING:

@@ -150,3 +150,23 @@ def test_signals_are_as_before():
     before = signal.getsignal(signal.SIGINT)
     Bench("hi").run()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_ctrl_c_that_came_after_an_answer_is_of_no_use_at_a_prompt():
+    missed = [None, KeyboardInterrupt(), None, None]
+
+    def raise_missed():
+        if missed and (one := missed.pop(0)):
+            raise one
+
+    bench = Bench("one", "two", interactive=True)
+    bench.terminal.raise_missed = raise_missed
+    out, err = bench.run()
+    assert out == "Assistant: one\nAssistant: two\n"
+    assert err.endswith("exit):\n\n\n\n👋 Goodbye!\n")
+    missed[:] = [None, KeyboardInterrupt()]
+    bench = Bench("one", "two")
+    bench.terminal.raise_missed = raise_missed
+    with pytest.raises(Interrupted):
+        bench.run()
+    assert bench.server.asked == ["one"]
