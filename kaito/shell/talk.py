@@ -68,19 +68,20 @@ class Talk:
         self._take(self.session.go_on())
 
     def _take(self, pieces: Pieces) -> None:
-        try:
-            with self._terminal.hushed() if self._interactive else nullcontext():
+        # Until all is done: what is typed is echoed by the terminal, or by the prompt, but not by both.
+        with self._terminal.hushed() if self._interactive else nullcontext():
+            try:
                 self._answers.show(self.session, pieces)
-        except ModelError as exc:
-            self._tuning.advise(exc)
-            raise
-        except Interrupted as exc:
-            if self._interactive and not isinstance(exc, Ended):
-                told = "(stopped)" if self.session.kept else "(stopped; the conversation is as it was)"
-                self._terminal.note(told, dim=True)
+            except ModelError as exc:
+                self._tuning.advise(exc)
+                raise
+            except Interrupted as exc:
+                if self._interactive and not isinstance(exc, Ended):
+                    told = "(stopped)" if self.session.kept else "(stopped; the conversation is as it was)"
+                    self._terminal.note(told, dim=True)
+                self.keep()
+                raise
             self.keep()
-            raise
-        self.keep()
 
     def undo(self) -> str:
         """Take back the message that failed, else the last turn; return the message.
