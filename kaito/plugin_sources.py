@@ -38,6 +38,10 @@ _BUILT_IN = (
 )
 
 
+class MissingPluginError(UsageError):
+    """A plugin that was asked for by name does not exist."""
+
+
 class Plugin(Struct):
     """One plugin, as `kaito plugins` lists it."""
 
@@ -91,7 +95,7 @@ def installed(allowed: str | None, warn: Callable[[str], None]) -> Iterator[Foun
 
 
 def named(names: Iterable[str]) -> Iterator[Found]:
-    """Yield the modules and files that `--plugin` names. What imports one raises `UsageError` if it does not exist."""
+    """Yield the modules and files that `--plugin` names. What imports one raises `MissingPluginError` if need be."""
     for name in names:
         is_file = name.endswith(".py") or os.sep in name
         plugin = Plugin(Path(name).stem if is_file else name, name, "")
@@ -142,19 +146,22 @@ def _raiser(exc: Exception) -> Callable[[], NoReturn]:
 
 
 def _import_module(name: str) -> Any:
+    missing = MissingPluginError(f"--plugin: there is no module '{name}'")
+    if not name or name.startswith("."):
+        raise missing
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as exc:
         # What it imports itself may be missing, too.
         if exc.name is not None and f"{name}.".startswith(f"{exc.name}."):
-            raise UsageError(f"--plugin: there is no module '{name}'") from None
+            raise missing from None
         raise
 
 
 def _import_file(name: str) -> Any:
     path = Path(name)
     if not path.is_file():
-        raise UsageError(f"--plugin: there is no file '{name}'")
+        raise MissingPluginError(f"--plugin: there is no file '{name}'")
     module_name = f"kaito_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:

@@ -15,8 +15,8 @@ import pluggy
 from msgspec import Struct
 
 from kaito import hookspecs, plugin_sources
-from kaito.errors import KaitoError, PluginError, UsageError
-from kaito.plugin_sources import Found, Plugin
+from kaito.errors import KaitoError, PluginError
+from kaito.plugin_sources import Found, MissingPluginError, Plugin
 from kaito.settings import Settings
 from kaito.types import ChatRequest, OptionGroup, Reply, SlashCommand
 
@@ -58,7 +58,7 @@ class Plugins:
         """Load plugins, each by itself.
 
         Raises:
-            UsageError: one that was asked for does not exist; it may be there to keep a secret.
+            MissingPluginError: one that was asked for does not exist; it may be there to keep a secret.
         """
         for plugin, load in found:
             self._load(plugin, load)
@@ -74,7 +74,7 @@ class Plugins:
             hash(module)  # pluggy keeps sets of them
             if self._manager.is_registered(module) or self._manager.has_plugin(plugin.name):
                 raise PluginError("it is loaded already")
-        except UsageError:
+        except MissingPluginError:
             raise
         except (Exception, SystemExit) as exc:
             self._fault(plugin, _words(exc))

@@ -8,7 +8,6 @@ from msgspec import Struct
 
 from kaito import plugin_sources
 from kaito.cli.parser import Parser
-from kaito.errors import UsageError
 from kaito.plugins import Plugins
 from kaito.terminal import Terminal
 
@@ -29,11 +28,11 @@ class Invocation(Struct, frozen=True, kw_only=True):
         """Load the plugins that the command line names.
 
         Raises:
-            UsageError: there is no such file or module.
+            MissingPluginError: there is no such file or module.
         """
         for found in plugin_sources.named(parser.given("--plugin", self.arguments)):
             try:
                 self.plugins.load([found])
-            except UsageError:
+            except plugin_sources.MissingPluginError:
                 if not self.completing:
                     raise

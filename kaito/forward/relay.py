@@ -86,7 +86,10 @@ class Relay:
             return _refusal(503, f"The model's server cannot be reached: {exc.words}", "unavailable")
         with http.Opened(answer):
             if way.endpoint.explain is not None and answer.status >= 400:
-                said = await answer.content.read(_LONGEST_REFUSAL)
+                try:
+                    said = await _beginning(answer)
+                except _BROKEN:
+                    return _refusal(502, "The way to the model's server broke off", "unavailable")
                 if (told := way.endpoint.explain(answer.status, answer.headers, said)) is not None:
                     return _refusal(answer.status, _sentences(told), "unavailable")
                 headers = _passed(answer.headers, _HOP_BY_HOP | {"content-length"}, frozenset())
@@ -97,7 +100,7 @@ class Relay:
             try:
                 async for data in answer.content.iter_any():
                     await response.write(data)
-            except (aiohttp.ClientError, HttpProcessingError, TimeoutError):
+            except _BROKEN:
                 # An end in good order would make half an answer look whole.
                 if request.transport is not None:
                     request.transport.abort()
@@ -107,6 +110,18 @@ class Relay:
 
 
 _UNLIMITED = aiohttp.ClientTimeout(total=None)
+#: What aiohttp raises when a body breaks off.
+_BROKEN = (aiohttp.ClientError, HttpProcessingError, TimeoutError)
+
+
+async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
+    """Return the body of a refusal, or as much of it as anybody reads."""
+    said = bytearray()
+    async for data in answer.content.iter_any():
+        said += data
+        if len(said) > _LONGEST_REFUSAL:
+            break
+    return bytes(said)
 
 
 def _path(target: str) -> str | None:

@@ -75,8 +75,8 @@ class Loop(ABC):
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._resources:
-            if kind is not None and issubclass(kind, Abandoned):
-                return  # what hangs in the loop is not waited for: the process ends
+            if self._abandoned or (kind is not None and issubclass(kind, Abandoned)):
+                raise Abandoned  # what hangs in the loop is not waited for: the process ends
             last = _Call(self._loop, self._loop.shutdown_asyncgens(), self._new_box())
             self._begin(last)
             self._wait_for_end(last)
@@ -149,6 +149,7 @@ class Loop(ABC):
             if not call.done:  # the result is no longer wanted
                 call.cancel()
                 self._wait_for_end(call)
+                self._interrupts.remember(call.reason)
         call.result()
 
     @contextmanager

@@ -1,7 +1,8 @@
 """Whom Ctrl-C and the signals that end the process reach: what the main thread waits for, a key or a call in the loop.
 
-What comes in between is remembered until the next such wait: an exception that is raised just anywhere would leave a
-terminal without its echo, or an answer without its end. Only Ctrl-C again is raised where it finds the main thread.
+Where keys are waited for, what comes in between is remembered until the next such wait: an exception that is raised
+just anywhere would leave a terminal without its echo, or an answer without its end. Only Ctrl-C again is raised where
+it finds the main thread.
 
 A signal that comes in the instant before the main thread begins to wait, for a key or for a lock, does not end that
 wait: CPython has looked for signals already. The event loop hears of it too (`signal.set_wakeup_fd`), on a thread that
@@ -33,7 +34,7 @@ class Keyboard(Protocol):
 
     #: Whether it does.
     reading: bool
-    #: Called when it begins to, and whenever it is as well that a signal is raised that came before.
+    #: Raises a signal that came before. Called when a wait for a key begins.
     raise_missed: Callable[[], object]
 
 
@@ -44,7 +45,8 @@ class Interrupts:
 
     Args:
         loop: hears of them at once, if it runs on another thread.
-        keyboard: where they are raised while a key is waited for; `None` if none is.
+        keyboard: where they are raised while a key is waited for, and only then. `None` if none is: where nothing in
+            the loop is waited for, they are then raised at once.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, keyboard: Keyboard | None = None) -> None:
@@ -86,10 +88,15 @@ class Interrupts:
             raise KeyboardInterrupt
 
     def take_missed(self) -> Interrupted | None:
-        """Return the one that came when there was nothing to reach, for the caller to see to."""
-        if (missed := self._missed) is not None and threading.get_ident() == self._main.ident:
-            self._missed = None
+        """Return the one that came when there was nothing to reach, for the caller to see to; on the main thread."""
+        if (missed := self._missed) is None or threading.get_ident() != self._main.ident:
+            return None
+        self._missed = None
         return missed
+
+    def remember(self, reason: Interrupted | None) -> None:
+        """Have one that reached something which had no more use for it be raised later."""
+        self._missed = reason or self._missed
 
     def reaching(self, cancel: Callable[[], None], abandon: Callable[[], None]) -> _Waiting:
         """Have the first of them call `cancel`, in a `with` block, and Ctrl-C after it `abandon`.
@@ -130,7 +137,7 @@ class Interrupts:
             waiting.cancel()
 
     def _on_unawaited(self, number: int, frame: FrameType | None) -> None:
-        if self._keyboard is not None and self._keyboard.reading:
+        if self._keyboard is None or self._keyboard.reading:
             self._before[number](number, frame)
         elif number == signal.SIGINT:
             # What runs here may not come to an end.

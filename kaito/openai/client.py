@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import unquote_plus
 
 import aiohttp
 import msgspec
@@ -19,7 +21,7 @@ from kaito.errors import KaitoError
 from kaito.openai import http
 from kaito.openai.answer import Answer
 from kaito.openai.recovery import Habits, Lost, Recovery
-from kaito.openai.refusals import MAX_BODY, Kind, Refusal, read_refusal
+from kaito.openai.refusals import MAX_BODY, MAX_WORDS, Kind, Refusal, read_refusal
 from kaito.settings import Settings
 from kaito.types import ChatRequest, Delta, Endpoint, ModelInfo, Waiting
 
@@ -28,6 +30,9 @@ _SECRET = 8
 
 #: Characters of a server's words that are shown.
 _MOST_WORDS = 600
+
+#: What the parameters of a URL are called that hold one.
+_SECRET_NAME = re.compile("key|token|secret|sig|code|pass|auth|credential", re.IGNORECASE)
 
 #: Bytes that a list of models may have: some gateways list thousands.
 _LONGEST_LIST = 8 * 1024 * 1024
@@ -54,7 +59,7 @@ class ChatClient:
         self._base = base.with_query(None).with_path(base.path.rstrip("/").removesuffix("/v1").rstrip("/"))
         self._urls: dict[str, URL] = {}
         headers = [*endpoint.headers.values(), *(value for _, value in settings.headers)]
-        values = [settings.api_key or "", *headers, *self._query.values()]
+        values = [settings.api_key or "", *headers, *_secrets_in(endpoint.url)]
         # A header's value may be a scheme and a secret: `Bearer …`.
         parts = {part for value in values for part in (value, *value.split()) if len(part) >= _SECRET}
         self._secrets = sorted(parts, key=len, reverse=True)
@@ -206,9 +211,11 @@ class ChatClient:
 
     def _shown(self, words: str) -> str:
         """Return as much of a server's words as can be shown, without our secrets: some repeat the key they refuse."""
+        if len(words) >= MAX_WORDS and self._secrets:
+            # They were cut, and half a secret would not be found.
+            words = words[: -len(self._secrets[0])]
         for secret in self._secrets:
             words = words.replace(secret, "***")
-        # Half a secret at the cut would not be found.
         return words if len(words) <= _MOST_WORDS else words[:_MOST_WORDS] + "…"
 
     def _encoded(self, request: ChatRequest, max_tokens: int | None) -> bytes:
@@ -240,6 +247,15 @@ _LONG = 256 * 1024
 _LONGEST_PIECE = 4096
 #: What a request for the model list tells of the turns to come.
 _TELLING = (Kind.UNAUTHORIZED, Kind.BUSY, Kind.REDIRECT)
+
+
+def _secrets_in(url: str) -> Iterator[str]:
+    """Yield the values of a URL's query whose names tell that they are secrets, as they were given and as they mean."""
+    for part in url.partition("?")[2].split("&"):
+        name, _, value = part.partition("=")
+        if _SECRET_NAME.search(name):
+            yield value
+            yield unquote_plus(value)
 
 
 def _payload(body: bytes) -> aiohttp.Payload:

@@ -236,10 +236,10 @@ def _translation(exc: Exception, endpoint: Endpoint, settings: Settings, trace: 
 
 
 class Opened:
-    """A response in a `with` block, released at its end; its own `async with` waits for the connection to close.
+    """A response in a `with` block: released at its end, and its body fails when its connection is closed.
 
-    aiohttp closes a connection on which what should be a chunk is none, and leaves whoever reads the body waiting, with
-    no time limit: here the body fails then.
+    Its own `async with` waits for the connection to close. And aiohttp closes one on which what should be a chunk is
+    none, but leaves whoever reads the body waiting, with no time limit.
 
     Args:
         response: its head has come.
@@ -257,9 +257,10 @@ class Opened:
             if self._closed is None:
                 self._fail()
             else:
-                # How it was closed is of no interest, and asyncio complains when nobody asks; once is enough.
-                self._closed.remove_done_callback(_ask)
-                self._closed.add_done_callback(_ask)
+                # asyncio complains when nobody looks at how it was closed. The connection serves further responses, and
+                # one look is enough for all.
+                self._closed.remove_done_callback(_look)
+                self._closed.add_done_callback(_look)
                 self._closed.add_done_callback(self._fail)
         return self._response
 
@@ -276,8 +277,9 @@ class Opened:
             content.set_exception(aiohttp.ClientPayloadError("The body is not complete"))
 
 
-def _ask(closed: asyncio.Future[None]) -> None:
-    closed.exception()
+def _look(closed: asyncio.Future[None]) -> None:
+    if not closed.cancelled():
+        closed.exception()
 
 
 class BodyTranslated:

@@ -15,7 +15,7 @@ from kaito.untrusted import one_line
 #: Bytes of a refusal's body that are looked at.
 MAX_BODY = 64 * 1024
 #: Characters of its words that are.
-_MAX_WORDS = 4096
+MAX_WORDS = 4096
 
 
 class Kind(Enum):
@@ -191,7 +191,7 @@ def _page_title(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return one_line(text)[:_MAX_WORDS]
+    return one_line(text)[:MAX_WORDS]
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from kaito.errors import PluginError
+from kaito.errors import Abandoned, PluginError
 from kaito.formatters.plain import Plain
 from kaito.plugins import Offered, Plugins
 from kaito.session import Pieces, Session
@@ -87,7 +87,7 @@ class AnswerWriter:
         terminal = self._terminal
         drawing = _Drawing(terminal, self._screen, self._plugins, self._offered)
         terminal.status("waiting for the model")
-        thinking = False
+        thinking = hopeless = False
         try:
             with closing(pieces):
                 for item in pieces:
@@ -102,9 +102,14 @@ class AnswerWriter:
                         drawing.add(item)
                     else:
                         terminal.retrying(item.reason, item.delay)
+        except (Abandoned, KeyboardInterrupt):
+            # Ctrl-C again: stdout may be what does not go on.
+            hopeless = True
+            raise
         finally:
             terminal.clear_status()
-            drawing.end(self._shown(session.reply))
+            if not hopeless:
+                drawing.end(self._shown(session.reply))
         session.settle()
         if session.reply is not None:
             self._comment(session, session.reply)

@@ -66,7 +66,8 @@ class LineEditor:
         self._complete = complete
         while True:
             try:
-                with self._terminal.waiting_for_a_key(), _edited_at(self._terminal):
+                # Signals are raised inside alone: stdout comes back whatever happens.
+                with _edited_at(self._terminal), self._terminal.waiting_for_a_key():
                     line = _input(prompt)
             except EOFError:
                 if not self._ends_line:
@@ -146,10 +147,11 @@ def _edited_at(terminal: Terminal) -> Iterator[None]:
     if terminal.out_is_terminal or terminal.stderr is None:
         yield
         return
+    terminal.write("")  # what somebody else has left in its buffer
     # Nothing else writes to stdout meanwhile: answers are the main thread's, too.
     stdout = os.dup(_STDOUT)
-    os.dup2(terminal.stderr.fileno(), _STDOUT)
     try:
+        os.dup2(terminal.stderr.fileno(), _STDOUT)
         yield
     finally:
         os.dup2(stdout, _STDOUT)

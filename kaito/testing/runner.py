@@ -90,7 +90,8 @@ def run_kaito(
 
 def environment(changes: Mapping[str, str | None]) -> dict[str, str]:
     """Return this process' environment with changes, in which this very `kaito` can be imported."""
-    result = dict(os.environ)
+    # Unbuffered streams lose what a signal interrupts, which is not how people run it.
+    result = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     home = str(Path(kaito.__file__).resolve().parents[1])
     result["PYTHONPATH"] = os.pathsep.join(filter(None, [home, result.get("PYTHONPATH")]))
     for name, value in changes.items():

@@ -319,7 +319,7 @@ def test_what_is_no_chunk_breaks_an_answer_off(model_server, chat):
 @pytest.mark.timeout(20)
 def test_what_is_no_chunk_ends_a_refusal(model_server, chat):
     model_server.enqueue(chunked(b"400 Bad Request", b"text/plain", b"the reason"))
-    assert refusal(chat).lines()[0].startswith("❌ ")
+    assert "the reason" in "\n".join(refusal(chat).lines())
 
 
 @pytest.mark.timeout(20)

@@ -200,6 +200,7 @@ def test_a_server_that_repeats_the_key_does_not_show_it(model_server):
     [
         "x" * 590 + " sk-verysecret1234567890",  # cut by what is shown
         "x" * 4085 + " sk-verysecret1234567890",  # and by what is looked at
+        "xx" + " sk-verysecret1234567890" * 300,
         "sk-very\x1b[0msecret1234567890",
         "sk-very\u200esecret1234567890",
     ],
@@ -214,9 +215,10 @@ def test_a_key_is_found_however_it_is_repeated(model_server, words):
 
 
 def test_a_key_in_the_url_s_query_is_one_too(model_server):
-    model_server.enqueue(Status(401, {"error": {"message": "Bad key query-secret-1"}}))
-    error = refusal(Chat(f"{model_server.url}/?key=query-secret-1"), ForbiddenError)
-    assert error.message.endswith("Bad key *** (HTTP 401)")
+    words = "Bad key query+secret/1 (query%2Bsecret%2F1) for 2024-10-21"
+    model_server.enqueue(Status(401, {"error": {"message": words}}))
+    error = refusal(Chat(f"{model_server.url}/?api-key=query%2Bsecret%2F1&version=2024-10-21"), ForbiddenError)
+    assert error.message.endswith("Bad key *** (***) for 2024-10-21 (HTTP 401)")
 
 
 def test_a_server_s_unended_sequence_leaves_our_words_alone(model_server, chat):

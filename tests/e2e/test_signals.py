@@ -107,9 +107,13 @@ def test_several_signals_are_as_one(moments, server, moment):
     assert "bug" not in screen(session)
 
 
-def test_a_signal_ends_it_though_nobody_reads_what_it_writes(server, start):
+def hold_up(server, start, *arguments):
+    """Start a chat whose answer nobody reads, and return it when it is held up by that."""
     server.enqueue(Say("word " * 100_000))
-    session = start("-m", "x", stdout="pipe")
+    session = start(*arguments, stdout="pipe")
+    if not arguments:
+        session.wait_for("\n> ")
+        session.type("Hi\n")
     server.wait_for_chats(1)
     # Nothing is read from the pipe until the program has ended, so that it is full at some time.
     held = [-1, 0]
@@ -119,9 +123,25 @@ def test_a_signal_ends_it_though_nobody_reads_what_it_writes(server, start):
         time.sleep(0.2)
         pipe = fcntl.ioctl(session._console._process.stdout, termios.FIONREAD, bytes(4))
         held.append(int.from_bytes(pipe, sys.byteorder))
+    return session
+
+
+def test_a_signal_ends_it_though_nobody_reads_what_it_writes(server, start):
+    session = hold_up(server, start, "-m", "x")
     os.kill(session.pid, signal.SIGTERM)
     os.waitid(os.P_PID, session.pid, os.WEXITED | os.WNOWAIT)
     assert session.wait_exit() == 143
+
+
+@pytest.mark.parametrize("arguments", [["-m", "x"], []])
+def test_ctrl_c_twice_ends_it_though_nobody_reads_what_it_writes(server, start, arguments):
+    session = hold_up(server, start, *arguments)
+    os.kill(session.pid, signal.SIGINT)
+    time.sleep(0.3)
+    os.kill(session.pid, signal.SIGINT)
+    os.waitid(os.P_PID, session.pid, os.WEXITED | os.WNOWAIT)
+    assert session.wait_exit() == 130
+    assert modes(session)[3] & termios.ECHO
 
 
 # Ctrl-C

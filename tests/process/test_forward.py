@@ -121,6 +121,14 @@ def test_what_is_no_chunk_does_not_hold_a_client_up(forward, server):
         exchange(forward.url, "POST", CHAT, BODY)
 
 
+def test_a_long_refusal_passes_whole(forward, server):
+    body = json.dumps({"error": {"message": "x" * 300_000}}).encode()
+    head = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+    server.enqueue(Raw([head + body[:10], body[10:]], delay=0.1))
+    status, _, passed = exchange(forward.url, "POST", CHAT, BODY)
+    assert (status, passed) == (400, body)
+
+
 def test_a_client_that_goes_ends_the_answer(forward, server):
     gate = Gate()
     server.enqueue(Say(chunks=["one", gate]))

@@ -114,13 +114,32 @@ def test_ctrl_c_before_the_end_is_raised_at_the_end(kind, keyboard):
         loop.__exit__(None, None, None)
 
 
-def test_what_fails_is_told_before_a_ctrl_c(kind):
+def test_what_fails_is_told_before_a_ctrl_c(kind, keyboard):
     def fail():
         ctrl_c()
         raise ValueError("boom")
 
-    with pytest.raises(ValueError, match="boom"), kind():
+    with pytest.raises(ValueError, match="boom"), kind(None, keyboard):
         fail()
+
+
+def test_where_no_key_is_waited_for_it_is_raised_at_once(kind):
+    with kind(), pytest.raises(KeyboardInterrupt):
+        ctrl_c()
+
+
+def test_ctrl_c_before_a_stream_is_left_is_not_lost(loop):
+    async def endless():
+        while True:
+            yield 1
+            await asyncio.sleep(0.001)
+
+    stream = loop.stream(endless())
+    next(stream)
+    ctrl_c()
+    stream.close()
+    with pytest.raises(Interrupted):
+        loop.run(asyncio.sleep(0))
 
 
 @pytest.mark.usefixtures("ending")

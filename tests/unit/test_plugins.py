@@ -120,6 +120,7 @@ def test_a_file_can_be_a_plugin(load, write):
     [
         ("import nothing_of_this_name", "ModuleNotFoundError: No module named 'nothing_of_this_name'"),
         ("syntax error here", "SyntaxError"),
+        ("from kaito.errors import UsageError\nraise UsageError('TOKEN is not set')", "TOKEN is not set"),
         ("raise SystemExit(3)", "SystemExit: 3"),
         ("@hookimpl\ndef kaito_backend(settings): return []", "unknown hook 'kaito_backend'"),
         ("@hookimpl\ndef kaito_backends(setings): return []", "setings"),
@@ -165,7 +166,7 @@ def test_a_plugin_that_registers_half_leaves_nothing(load, write):
     assert len(warnings) == 1
 
 
-@pytest.mark.parametrize("name", ["./nowhere.py", "nothing_of_this_name", "./"])
+@pytest.mark.parametrize("name", ["./nowhere.py", "nothing_of_this_name", "nothing.of.this.name", "./", "", ".x"])
 def test_a_name_that_leads_nowhere(load, name):
     with pytest.raises(UsageError, match=f"--plugin: there is no (file|module) '{re.escape(name)}'"):
         load(name)
