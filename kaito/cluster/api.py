@@ -24,6 +24,7 @@ from kaito.cluster.failures import CONNECT_TIMEOUT, translated
 from kaito.cluster.refusals import Expired, Unavailable, refusal
 from kaito.cluster.tunnel.dial import WEBSOCKET_OPTIONS
 from kaito.errors import ClusterError, ForbiddenError, KaitoError, NotFoundError
+from kaito.reads import beginning
 
 #: A Kubernetes object, as it was sent.
 Object = dict[str, Any]
@@ -322,7 +323,7 @@ class Cluster:
                     yield response
                     return
                 with translated(self.access):
-                    said = await _beginning(response)
+                    said = await beginning(response, _LONGEST_REFUSAL)
             if response.status == 401 and refused is None and grant != Grant():
                 refused = grant
                 continue
@@ -354,14 +355,6 @@ class Cluster:
     def _headers(self, grant: Grant) -> list[tuple[str, str]]:
         headers = self.access.impersonation()
         return [*headers, ("Authorization", grant.authorization)] if grant.authorization else headers
-
-
-async def _beginning(response: aiohttp.ClientResponse) -> bytes:
-    """Return a body, most often read to its end, so that its connection serves again."""
-    said = b""
-    while len(said) < _LONGEST_REFUSAL and (data := await response.content.readany()):
-        said += data
-    return said
 
 
 def _key(item: Object) -> str:

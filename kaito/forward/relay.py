@@ -16,6 +16,7 @@ from kaito.errors import KaitoError
 from kaito.forward.ways import Way
 from kaito.openai import http
 from kaito.proxies import is_loopback
+from kaito.reads import beginning
 
 #: What concerns one connection alone (RFC 9110, 7.6.1), and what a new connection says for itself.
 _HOP_BY_HOP = {
@@ -87,7 +88,7 @@ class Relay:
         with http.Opened(answer):
             if way.endpoint.explain is not None and answer.status >= 400:
                 try:
-                    said = await _beginning(answer)
+                    said = await beginning(answer, _LONGEST_REFUSAL)
                 except _BROKEN:
                     return _refusal(502, "The way to the model's server broke off", "unavailable")
                 if (told := way.endpoint.explain(answer.status, answer.headers, said)) is not None:
@@ -112,16 +113,6 @@ class Relay:
 _UNLIMITED = aiohttp.ClientTimeout(total=None)
 #: What aiohttp raises when a body breaks off.
 _BROKEN = (aiohttp.ClientError, HttpProcessingError, TimeoutError)
-
-
-async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
-    """Return the body of a refusal, or as much of it as anybody reads."""
-    said = bytearray()
-    async for data in answer.content.iter_any():
-        said += data
-        if len(said) > _LONGEST_REFUSAL:
-            break
-    return bytes(said)
 
 
 def _path(target: str) -> str | None:
