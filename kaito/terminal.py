@@ -278,11 +278,13 @@ class Terminal:
                 self.stderr = None
 
     def _abandon_stdout(self) -> None:
-        # What is left in its buffer would fail again, aloud, when the interpreter ends.
+        # What is left in its buffer would fail again, aloud, when the interpreter ends, or come out at the next prompt.
         if self.stdout is sys.stdout and self.stdout is not None:
             devnull = os.open(os.devnull, os.O_WRONLY)
             os.dup2(devnull, self.stdout.fileno())
             os.close(devnull)
+            with suppress(OSError, ValueError):
+                self.stdout.flush()
         self.stdout = None
 
 

@@ -45,11 +45,6 @@ class Help:
         self._words = words
         self._commands = commands
 
-    @property
-    def names(self) -> list[str]:
-        """The names of all commands."""
-        return [*self._words, *self._commands]
-
     def takes(self, name: str) -> str | None:
         """Return what arguments a command takes, `""` for none; `None` if there is no such command."""
         if name in self._words:
@@ -101,7 +96,8 @@ class Help:
         """Return the error of a command that does not exist, with the nearest that does."""
         from difflib import get_close_matches
 
-        near = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, self.names, n=1)
+        names = [*self._words, *self._commands]
+        near = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, names, n=1)
         hint = f"Did you mean /{near[0]}?" if near else "See /help"
         return UsageError(f"Unknown command '/{name}'", hint, *hints)
 

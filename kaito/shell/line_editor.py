@@ -147,7 +147,8 @@ def _edited_at(terminal: Terminal) -> Iterator[None]:
     if terminal.out_is_terminal or terminal.stderr is None:
         yield
         return
-    terminal.write("")  # what somebody else has left in its buffer
+    if terminal.stdout is not None:
+        terminal.write("")  # what somebody else has left in its buffer
     # Nothing else writes to stdout meanwhile: answers are the main thread's, too.
     stdout = os.dup(_STDOUT)
     try:

@@ -1,8 +1,11 @@
 """A terminal or a pipe on stdin, stdout and stderr: what goes where in each of the eight combinations."""
 
+import os
+import shlex
+
 import pytest
 
-from kaito.testing import Status
+from kaito.testing import Status, kaito_command
 
 PROMPTED = "🤖 Connected to workspace: my-llama (llama-2-7b)\n💬 Type your message (or 'quit' to exit):\n\n"
 CLEARED = "🗑️ Conversation history cleared"
@@ -53,3 +56,15 @@ def test_what_goes_where(start, server, stdin, stdout, stderr):
         assert HELP not in err
     for name, data in (("stdout", session.out), ("stderr", session.err)):
         assert b"\x1b" not in data, name
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_a_full_disk_leaves_a_person_the_prompt(terminal, server):
+    command = shlex.join(kaito_command("chat", "--endpoint", server.url, "--workspace-name", "my-llama"))
+    session = terminal(["sh", "-c", f"{command} > /dev/full"], env={"KAITO_HISTORY": "off"})
+    for count, line in enumerate(["one", "two", "quit"], start=1):
+        session.wait_for("\n>", count=count)
+        session.type(f"{line}\n")
+    assert session.wait_exit() == 0
+    assert session.transcript.count("Cannot write to stdout: No space left on device") == 2
+    assert len(server.chats) == 2
