@@ -21,7 +21,7 @@ from typing import Self
 from benchmarks.events import MODEL, payloads
 from benchmarks.measure import CouldNotRunError, Sandbox, beside
 from benchmarks.report import Bar, Row
-from kaito.testing.console import Console
+from kaito.testing.pty_process import Console
 
 RUNS = 40
 

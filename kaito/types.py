@@ -244,7 +244,7 @@ class SlashCommand(Struct, frozen=True, kw_only=True):
 
     name: str
     #: Called with what follows the name (blanks around it removed) and the shell's commands.
-    run: Callable[[str, ShellAPI], None]
+    run: Callable[[str, ShellContext], None]
     #: One line for `/help`; the first line of `run`'s docstring when empty. All of that is shown by `/help NAME`.
     summary: str = ""
     #: Such as `NAME VALUE`, for `/help`. Where it is empty, a line that has more than the name is refused.
@@ -252,14 +252,14 @@ class SlashCommand(Struct, frozen=True, kw_only=True):
     #: Whether it reads or writes files or starts programs: refused when commands come from a pipe.
     touches_files: bool = False
     #: Given what is typed of the arguments, returns what they may become when Tab is pressed.
-    complete: Callable[[str, ShellAPI], Iterable[str]] | None = None
+    complete: Callable[[str, ShellContext], Iterable[str]] | None = None
 
     def describe(self) -> str:
         """Return the line that `/help` shows."""
         return self.summary or (self.run.__doc__ or "").strip().partition("\n")[0]
 
 
-class ShellAPI(Protocol):
+class ShellContext(Protocol):
     """What a slash command may do with the shell it runs in."""
 
     @property
@@ -324,7 +324,7 @@ class ShellAPI(Protocol):
             KaitoError: there is none, or the turn failed; what was there before then stays.
         """
 
-    def go_on(self) -> None:
+    def continue_answer(self) -> None:
         """Have the model go on with its last answer, which was cut; what comes is joined to it.
 
         Raises:

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from .controlplane import VARIABLE
+from tests.controlplane import VARIABLE
 
 pytest_plugins = ["kaito.testing.fixtures"]
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 import kaito
-from kaito import hookspecs, plugin_sources
+from kaito import hookspecs
 from kaito.cli import _COMMANDS
 from kaito.errors import ExitCode
-from kaito.plugins import create_plugins
+from kaito.plugin import discovery
+from kaito.plugin.manager import create_plugins
 from kaito.settings import Settings
-from kaito.shell.tuning import _EXTRA, _FIELDS, _USUAL
-from kaito.types import ShellAPI
+from kaito.shell.live_settings import _EXTRA, _FIELDS, _USUAL
+from kaito.types import ShellContext
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,7 +42,7 @@ def test_each_example_of_a_plugin_loads(source, tmp_path):
     file.write_text(source)
     warnings = []
     plugins = create_plugins(warn=warnings.append, allowed="")
-    plugins.load(plugin_sources.named([str(file)]))
+    plugins.load(discovery.named([str(file)]))
     plugins.formatters()
     plugins.backends(Settings())
     plugins.slash_commands(Settings())
@@ -67,8 +68,8 @@ def test_each_slash_command_and_setting_is_in_the_readme():
 
 
 def test_all_that_a_slash_command_may_use_is_documented():
-    names = [name for name in vars(ShellAPI) if not name.startswith("_")]
-    table = PLUGINS[PLUGINS.index("kaito.types.ShellAPI") : PLUGINS.index("## Rules")]
+    names = [name for name in vars(ShellContext) if not name.startswith("_")]
+    table = PLUGINS[PLUGINS.index("kaito.types.ShellContext") : PLUGINS.index("## Rules")]
     assert [name for name in names if f"`{name}" not in table] == []
 
 

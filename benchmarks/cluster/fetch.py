@@ -17,8 +17,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import aiohttp
 
-from kaito.backends.port_forward import PortForwardBackend
-from kaito.openai.http import Trace, open_session
+from kaito.endpoints.backends.port_forward import PortForwardBackend
+from kaito.net.http_session import Trace, open_session
 from kaito.settings import Settings
 from kaito.types import Target
 

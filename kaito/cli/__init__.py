@@ -39,7 +39,7 @@ def main() -> int:
             return _complete(arguments[0], arguments[1:])
         import signal
 
-        from kaito.cli.run import run
+        from kaito.cli.app import run
 
         code = run(program, arguments, sorted(_COMMANDS))
         # What is left is the interpreter's farewell, which Ctrl-C could only spoil.
@@ -55,13 +55,13 @@ def complete_for_kubectl() -> int:
 
 
 def _complete(command: str, arguments: list[str]) -> int:
-    from kaito.cli.complete import complete
+    from kaito.cli.completion.responder import complete
 
     return complete(command, arguments, _COMMANDS)
 
 
 def _help(program: str) -> str:
-    from kaito.layout import commands, table, window, wrapped
+    from kaito.console.wrapping import commands, table, window, wrapped
 
     columns = max(window(), 39)
     examples = f"""\

@@ -13,28 +13,28 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, TextIO
 
 from kaito import settings as defaults
-from kaito import values
-from kaito.cli import flags
-from kaito.cli.backends import choose_backends
-from kaito.cli.invocation import Invocation
-from kaito.cli.options import (
+from kaito.chat.conversation import SavedConversation
+from kaito.chat.saved import LastConversation, history_file, last_conversation, state_folder, to_continue
+from kaito.cli.args import flag_values
+from kaito.cli.args.parser import Once, Parser
+from kaito.cli.args.shared_flags import (
     add_cluster_flags,
     add_endpoint_flags,
     add_plugin_flags,
     add_shared_flags,
     settings_from,
 )
-from kaito.cli.parser import Once, Parser
-from kaito.conversation import Past
+from kaito.cli.invocation import Invocation
+from kaito.console.terminal import Terminal
+from kaito.endpoints.requested import choose_backends
 from kaito.errors import ExitCode, KaitoError, UsageError
-from kaito.shell.entries import WORDS
-from kaito.shell.filenames import path_of
-from kaito.shell.sources import Script
-from kaito.state import LastConversation, history_file, last_conversation, state_folder, to_continue
-from kaito.terminal import Terminal
+from kaito.shell.input.entries import WORDS
+from kaito.shell.input.filenames import path_of
+from kaito.shell.input.sources import Script
+from kaito.util import parsers
 
 if TYPE_CHECKING:
-    from kaito.loop.base import Loop
+    from kaito.eventloop.base import Loop
 
 _SUMMARY = (
     "Start a chat with a model that KAITO serves. At a terminal it is a prompt; input from a pipe or a file is a "
@@ -86,11 +86,11 @@ def run(call: Invocation) -> int:
     message = _message(given, terminal)
     with _script(given, terminal) if message is None else nullcontext() as source:
         # All is known to be sound: only now is anything contacted, or imported for it.
-        from kaito.session import Session, connect
-        from kaito.shell.answer import AnswerWriter
-        from kaito.shell.resumed import resumed
-        from kaito.shell.talk import Talk
-        from kaito.shell.tuning import Tuning
+        from kaito.chat.session import Session, connect
+        from kaito.shell.live_settings import LiveSettings
+        from kaito.shell.render.answer_writer import AnswerWriter
+        from kaito.shell.render.banner import resumed
+        from kaito.shell.turn_runner import TurnRunner
 
         gc.freeze()
         gc.enable()
@@ -106,13 +106,13 @@ def run(call: Invocation) -> int:
             if message is not None:
                 if told := resumed(session):
                     terminal.note(told, dim=True)
-                tuning = Tuning(session, answers)
+                tuning = LiveSettings(session, answers)
                 going_on = kept if given.resume else None
-                Talk(session, terminal, answers, tuning, kept=going_on, interactive=False).ask(message)
+                TurnRunner(session, terminal, answers, tuning, kept=going_on, interactive=False).ask(message)
                 return ExitCode.OK
-            from kaito.shell.history import History
-            from kaito.shell.prompt import Prompt
-            from kaito.shell.shell import Shell
+            from kaito.shell.input.input_history import History
+            from kaito.shell.input.prompt import Prompt
+            from kaito.shell.repl import Shell
 
             typed = history_file(folder)
             shell = Shell(
@@ -135,12 +135,12 @@ def _loop_for(source: Script | None, tick: Callable[[], None] | None, keyboard: 
     """Return the loop for a script, or for all else."""
     # Windows cannot wait for a pipe and for connections at once.
     if source is None or sys.platform == "win32":
-        from kaito.loop.thread import LoopThread
+        from kaito.eventloop.thread import ThreadedLoop
 
-        return LoopThread(tick, keyboard)
-    from kaito.loop.here import LoopHere
+        return ThreadedLoop(tick, keyboard)
+    from kaito.eventloop.main_thread import MainThreadLoop
 
-    loop = LoopHere(tick, keyboard)
+    loop = MainThreadLoop(tick, keyboard)
     source.wait = loop.wait_for_input
     return loop
 
@@ -153,34 +153,34 @@ def make_parser(call: Invocation) -> Parser:
     group.add_argument(
         "--system-prompt",
         metavar="TEXT",
-        type=flags.text("--system-prompt"),
+        type=flag_values.text("--system-prompt"),
         help="System prompt for the conversation",
     )
     group.add_argument(
         "--temperature",
         default=defaults.TEMPERATURE,
         metavar="NUMBER",
-        type=values.temperature("--temperature"),
+        type=parsers.temperature("--temperature"),
         help="Temperature for response generation, 0.0 to 2.0",
     )
     group.add_argument(
         "--max-tokens",
         default=defaults.MAX_TOKENS,
         metavar="COUNT",
-        type=values.count("--max-tokens"),
+        type=parsers.count("--max-tokens"),
         help="Maximum tokens in response",
     )
     group.add_argument(
         "--top-p",
         default=defaults.TOP_P,
         metavar="NUMBER",
-        type=values.share("--top-p"),
+        type=parsers.share("--top-p"),
         help="Top-p (nucleus sampling) parameter, 0.0 to 1.0",
     )
     group.add_argument(
         "--model",
         metavar="NAME",
-        type=flags.text("--model"),
+        type=flag_values.text("--model"),
         help="Model or adapter to ask for; by default the first that the server lists",
     )
     group.add_argument(
@@ -194,7 +194,7 @@ def make_parser(call: Invocation) -> Parser:
         "--message",
         action=Once,
         metavar="TEXT",
-        type=flags.text("--message"),
+        type=flag_values.text("--message"),
         help="Send one message and exit; what is piped in goes before it. With '-', all of stdin is the message",
     )
     group.add_argument("--no-stdin", action="store_true", help="With --message, leave stdin alone")
@@ -219,16 +219,16 @@ def make_parser(call: Invocation) -> Parser:
     return parser
 
 
-def _past(given: argparse.Namespace, kept: LastConversation | None) -> Past:
+def _past(given: argparse.Namespace, kept: LastConversation | None) -> SavedConversation:
     """Return the conversation that goes on."""
     if given.load is None:
-        return to_continue(kept) if given.resume else Past()
+        return to_continue(kept) if given.resume else SavedConversation()
     if given.resume:
         raise UsageError("--load: does not go with --continue")
-    from kaito.shell.transcripts import read_conversation
+    from kaito.chat.transcripts import read_conversation
 
     try:
-        return Past(messages=tuple(read_conversation(path_of("--load", given.load))))
+        return SavedConversation(messages=tuple(read_conversation(path_of("--load", given.load))))
     except KaitoError as exc:
         raise UsageError(f"--load: {exc.message}", *exc.hints) from None
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import gc
 
-from kaito.cli import flags
-from kaito.cli.backends import choose_backends
+from kaito.cli.args import flag_values
+from kaito.cli.args.parser import Parser
+from kaito.cli.args.shared_flags import (
+    add_cluster_flags,
+    add_endpoint_flags,
+    add_plugin_flags,
+    add_shared_flags,
+    settings_from,
+)
 from kaito.cli.invocation import Invocation
-from kaito.cli.options import add_cluster_flags, add_endpoint_flags, add_plugin_flags, add_shared_flags, settings_from
-from kaito.cli.parser import Parser
+from kaito.endpoints.requested import choose_backends
 from kaito.errors import ExitCode
 
 _SUMMARY = (
@@ -52,8 +58,8 @@ def run(call: Invocation) -> int:
     terminal.color = given.color
     settings = settings_from(given, call.environ)
     choose_backends(plugins, settings)
-    from kaito.forward.service import serve
-    from kaito.loop.thread import LoopThread
+    from kaito.eventloop.thread import ThreadedLoop
+    from kaito.forward.server import serve
 
     def ready(urls: list[str], label: str, backend: str) -> None:
         terminal.clear_status()
@@ -62,7 +68,7 @@ def run(call: Invocation) -> int:
 
     gc.freeze()
     gc.enable()
-    with LoopThread(terminal.tick if terminal.shows_status else None) as loop:
+    with ThreadedLoop(terminal.tick if terminal.shows_status else None) as loop:
         loop.run(
             serve(
                 lambda asked: choose_backends(plugins, asked),
@@ -85,14 +91,14 @@ def make_parser(call: Invocation) -> Parser:
         "--port",
         default=_PORT,
         metavar="NUMBER",
-        type=flags.port("--port"),
+        type=flag_values.port("--port"),
         help="Local port; 0 takes any that is free",
     )
     group.add_argument(
         "--address",
         default=_ADDRESS,
         metavar="ADDRESS",
-        type=flags.address("--address"),
+        type=flag_values.address("--address"),
         help="Local address; other machines are served only if it is not a loopback address",
     )
     add_cluster_flags(parser, waits=True)

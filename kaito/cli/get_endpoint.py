@@ -6,29 +6,29 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from kaito.cli.backends import choose_backends
-from kaito.cli.invocation import Invocation
-from kaito.cli.options import (
+from kaito.cli.args.parser import Parser
+from kaito.cli.args.shared_flags import (
     add_cluster_flags,
     add_endpoint_flags,
     add_plugin_flags,
     add_shared_flags,
     settings_from,
 )
-from kaito.cli.parser import Parser
+from kaito.cli.invocation import Invocation
+from kaito.console.sanitize import one_line
+from kaito.endpoints.requested import choose_backends
 from kaito.errors import ConnectError, ExitCode, KaitoError, NotFoundError, UsageError
 from kaito.settings import Settings
 from kaito.types import Candidate
-from kaito.untrusted import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kaito.cluster.api import Cluster
-    from kaito.cluster.readiness import Serving
+    from kaito.cluster.api_client import ApiClient
+    from kaito.cluster.workspaces.readiness import Serving
+    from kaito.console.terminal import Terminal
     from kaito.hookspecs import Backend
-    from kaito.plugins import Offered, Plugins
-    from kaito.terminal import Terminal
+    from kaito.plugin.manager import Offered, Plugins
 
 _SUMMARY = (
     "Print the base URL, without /v1, by which another program reaches a workspace's model. Where nothing leads there "
@@ -72,9 +72,9 @@ def run(call: Invocation) -> int:
         if getattr(offered.value, "needs_workspace", True)
     }
     # All is known to be sound: only now is anything contacted, or imported for it.
-    from kaito.loop.thread import LoopThread
+    from kaito.eventloop.thread import ThreadedLoop
 
-    with LoopThread(terminal.tick if terminal.shows_status else None) as loop:
+    with ThreadedLoop(terminal.tick if terminal.shows_status else None) as loop:
         ways = loop.run(_find(backends, plugins, settings, terminal))
     terminal.clear_status()
     best = ways.best(external=given.external)
@@ -90,7 +90,7 @@ def run(call: Invocation) -> int:
 _FORWARD = "To open a port on this machine that leads there: kubectl kaito forward --workspace-name NAME"
 
 
-class Ways:
+class EndpointList:
     """All that leads to one workspace's model.
 
     Args:
@@ -167,18 +167,18 @@ class Ways:
 
 async def _find(
     backends: Mapping[str, Offered[Backend]], plugins: Plugins, settings: Settings, terminal: Terminal
-) -> Ways:
+) -> EndpointList:
     """Return all ways to the workspace that was named.
 
     Raises:
         KaitoError: it is not there or not ready; or the cluster cannot be asked, and no way is known without it.
     """
-    from kaito.cluster.link import link_to
-    from kaito.cluster.names import service_url
-    from kaito.connect import discover_all
+    from kaito.cluster.service_urls import service_url
+    from kaito.cluster.shared_client import shared_client
+    from kaito.endpoints.selection import discover_all
 
     serving: Serving | None = None
-    async with link_to(settings.target) as link:
+    async with shared_client(settings.target) as link:
         candidates, failures = await discover_all(backends, plugins, settings, terminal)
         try:
             serving = await link.serving(terminal)
@@ -190,18 +190,20 @@ async def _find(
                 raise
         if serving is not None and not any(way.shared for way in candidates):
             await _check_service(await link.cluster(terminal), serving, settings, failures)
-    return Ways(candidates, failures, service_url(serving.name, serving.namespace) if serving is not None else None)
+    return EndpointList(
+        candidates, failures, service_url(serving.name, serving.namespace) if serving is not None else None
+    )
 
 
 async def _check_service(
-    cluster: Cluster, serving: Serving, settings: Settings, failures: Sequence[tuple[str, KaitoError]]
+    cluster: ApiClient, serving: Serving, settings: Settings, failures: Sequence[tuple[str, KaitoError]]
 ) -> None:
     """See whether the Service's URL is worth telling.
 
     Raises:
         KaitoError: it is not: there is no such Service, nothing may be known of it, or another way was asked for.
     """
-    from kaito.cluster.refusals import PermissionMissing
+    from kaito.cluster.api_errors import PermissionMissing
     from kaito.cluster.services import get_service
 
     if settings.backend != "auto":

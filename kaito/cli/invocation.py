@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from kaito import plugin_sources
-from kaito.cli.parser import Parser
-from kaito.plugins import Plugins
-from kaito.terminal import Terminal
+from kaito.cli.args.parser import Parser
+from kaito.console.terminal import Terminal
+from kaito.plugin import discovery
+from kaito.plugin.manager import Plugins
 
 
 class Invocation(Struct, frozen=True, kw_only=True):
@@ -30,9 +30,9 @@ class Invocation(Struct, frozen=True, kw_only=True):
         Raises:
             MissingPluginError: there is no such file or module.
         """
-        for found in plugin_sources.named(parser.given("--plugin", self.arguments)):
+        for found in discovery.named(parser.given("--plugin", self.arguments)):
             try:
                 self.plugins.load([found])
-            except plugin_sources.MissingPluginError:
+            except discovery.MissingPluginError:
                 if not self.completing:
                     raise

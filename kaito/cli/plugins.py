@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 from msgspec.structs import asdict
 
+from kaito.cli.args.parser import Parser
+from kaito.cli.args.shared_flags import add_plugin_flags, add_shared_flags
 from kaito.cli.invocation import Invocation
-from kaito.cli.options import add_plugin_flags, add_shared_flags
-from kaito.cli.parser import Parser
+from kaito.console.sanitize import one_line
 from kaito.errors import ExitCode, UsageError
-from kaito.plugin_sources import Plugin
+from kaito.plugin.discovery import Plugin
 from kaito.settings import Settings
-from kaito.shell.entries import WORDS
-from kaito.untrusted import one_line
+from kaito.shell.input.entries import WORDS
 
 _SUMMARY = "Show the plugins: their distribution and version, what they provide, and which were skipped and why."
 

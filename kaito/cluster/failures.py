@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import aiohttp
 
-from kaito.cluster.access import Access
+from kaito.cluster.auth.cluster_config import ClusterConfig
 from kaito.errors import ClusterError
 
 #: Seconds until a connection must stand.
@@ -17,7 +17,7 @@ CONNECT_TIMEOUT = 10.0
 
 
 @contextmanager
-def translated(access: Access) -> Iterator[None]:
+def translated(access: ClusterConfig) -> Iterator[None]:
     """Turn aiohttp's failures into ours.
 
     Raises:
@@ -54,7 +54,7 @@ def translated(access: Access) -> Iterator[None]:
 _CHECK = "Is the cluster up, and the context the right one? See 'kubectl config get-contexts'"
 
 
-def _untrusted(exc: BaseException, access: Access) -> ClusterError:
+def _untrusted(exc: BaseException, access: ClusterConfig) -> ClusterError:
     told = f"The API server's certificate is not trusted: {_reason(exc)}"
     return ClusterError(told, f"Check the certificate-authority of {access.server.origin()} in the kubeconfig")
 

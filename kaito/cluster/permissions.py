@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from kaito.cluster.api import Cluster
+from kaito.cluster.api_client import ApiClient
 from kaito.errors import KaitoError
 
 # https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-access-review-v1/
@@ -15,7 +15,7 @@ _REVIEW = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessRe
 
 
 async def may(
-    cluster: Cluster, namespace: str, verb: str, resource: str, *, subresource: str = "", name: str = ""
+    cluster: ApiClient, namespace: str, verb: str, resource: str, *, subresource: str = "", name: str = ""
 ) -> bool:
     """Return whether the user may do something with a resource of the core group; also if that is not told."""
     attributes = {

@@ -7,10 +7,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from kaito.cluster.api import Cluster, Object
-from kaito.cluster.refusals import Missing
-from kaito.cluster.together import both
+from kaito.cluster.api_client import ApiClient, Object
+from kaito.cluster.api_errors import Missing
 from kaito.errors import NotFoundError
+from kaito.util.tasks import gather_both
 
 #: The port of a Workspace's Service, and its name, by which EndpointSlices call the pods' port.
 HTTP_PORT, _HTTP_NAME = 80, "http"
@@ -26,14 +26,14 @@ class Pod(Struct, frozen=True, kw_only=True):
     port: int
 
 
-async def find_pod(cluster: Cluster, namespace: str, service: str) -> Pod:
+async def find_pod(cluster: ApiClient, namespace: str, service: str) -> Pod:
     """Return a pod that a Service leads to, one that is ready.
 
     Raises:
         NotFoundError: the Service does not exist, or no pod stands behind it.
         KaitoError: the API server refuses or cannot be reached.
     """
-    slices, found = await both(
+    slices, found = await gather_both(
         cluster.items(
             f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices",
             labelSelector=f"kubernetes.io/service-name={service}",
@@ -50,7 +50,7 @@ async def find_pod(cluster: Cluster, namespace: str, service: str) -> Pod:
     )
 
 
-async def get_service(cluster: Cluster, namespace: str, name: str) -> Object:
+async def get_service(cluster: ApiClient, namespace: str, name: str) -> Object:
     """Return a Service.
 
     Raises:
@@ -70,7 +70,7 @@ def http_port(service: Mapping[str, Any]) -> tuple[int, str]:
     return (port["port"], port.get("name") or "") if port else (HTTP_PORT, _HTTP_NAME)
 
 
-async def get_pod(cluster: Cluster, namespace: str, name: str) -> Object | None:
+async def get_pod(cluster: ApiClient, namespace: str, name: str) -> Object | None:
     """Return a pod; `None` when there is none of that name.
 
     Raises:

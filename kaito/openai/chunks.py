@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
-from kaito.openai.refusals import error_message
-from kaito.openai.shapes import Chunk, MalformedError, TokenCount, read_chunk
+from kaito.openai.error_responses import error_message
+from kaito.openai.schema import Chunk, MalformedError, TokenCount, read_chunk
 from kaito.types import Delta, Usage
 
 _chunks = msgspec.json.Decoder(list[Chunk])

@@ -18,10 +18,10 @@ from msgspec.structs import replace
 from yarl import URL
 
 from kaito.errors import KaitoError
-from kaito.openai import http
-from kaito.openai.answer import Answer
-from kaito.openai.recovery import Habits, Lost, Recovery
-from kaito.openai.refusals import MAX_BODY, MAX_WORDS, Kind, Refusal, read_refusal
+from kaito.net import http_session
+from kaito.openai.error_responses import MAX_BODY, MAX_WORDS, Kind, Refusal, read_refusal
+from kaito.openai.retry import ConnectFailure, Recovery, ServerCapabilities
+from kaito.openai.stream import Answer
 from kaito.settings import Settings
 from kaito.types import ChatRequest, Delta, Endpoint, ModelInfo, Waiting
 
@@ -53,7 +53,7 @@ class ChatClient:
         self.endpoint = endpoint
         self._settings = settings
         self._clock = clock
-        self._habits = Habits()
+        self._habits = ServerCapabilities()
         base = URL(endpoint.url)
         self._query = base.query
         self._base = base.with_query(None).with_path(base.path.rstrip("/").removesuffix("/v1").rstrip("/"))
@@ -65,8 +65,8 @@ class ChatClient:
         self._secrets = sorted(parts, key=len, reverse=True)
 
     async def __aenter__(self) -> Self:
-        self._proxy = http.proxy_of(self.endpoint)
-        self._session = http.open_session(self.endpoint, self._settings)
+        self._proxy = http_session.proxy_of(self.endpoint)
+        self._session = http_session.open_session(self.endpoint, self._settings)
         return self
 
     async def __aexit__(
@@ -101,7 +101,7 @@ class ChatClient:
                     # No list to be had; the first turn will tell whether there is a model all the same.
                     return []
                 wait = recovery.after_refusal(refusal, self._clock())
-            except http.LostError as exc:
+            except http_session.LostError as exc:
                 wait = recovery.after_loss(exc.lost, exc.words, self._clock(), kept=self._may_have_been_dead(exc))
             if wait.delay:
                 waiting(wait)
@@ -114,7 +114,7 @@ class ChatClient:
 
         Args:
             request: the request.
-            can_trim: see :class:`~kaito.openai.recovery.Recovery`.
+            can_trim: see :class:`~kaito.openai.retry.Recovery`.
 
         Raises:
             KaitoError: the turn failed. A :class:`StreamError` may follow deltas, all others come before the first
@@ -139,7 +139,7 @@ class ChatClient:
                 if refusal.kind is Kind.WINDOW and not refusal.exact:
                     counted = await self.count_tokens(request)
                 wait = recovery.after_refusal(refusal, self._clock(), counted)
-            except http.LostError as exc:
+            except http_session.LostError as exc:
                 wait = recovery.after_loss(exc.lost, exc.words, self._clock(), kept=self._may_have_been_dead(exc))
             if wait.delay:
                 yield wait
@@ -156,17 +156,17 @@ class ChatClient:
             with await self._opened("POST", "/tokenize", body) as response:
                 if response.status == 200:
                     return msgspec.json.decode(await self._body(response), type=_Tokenized).count
-        except (http.LostError, KaitoError, msgspec.MsgspecError):
+        except (http_session.LostError, KaitoError, msgspec.MsgspecError):
             pass
         return None
 
-    async def _opened(self, method: str, path: str, body: bytes | None = None) -> http.Opened:
+    async def _opened(self, method: str, path: str, body: bytes | None = None) -> http_session.Opened:
         """Send a request; return its response for a `with` block."""
         url = self._urls.get(path)
         if url is None:
             url = self._urls[path] = self._base.with_path(self._base.path.rstrip("/") + path).with_query(self._query)
-        trace = http.Trace()
-        with http.Translated(self.endpoint, self._settings, trace):
+        trace = http_session.Trace()
+        with http_session.Translated(self.endpoint, self._settings, trace):
             response = await self._session.request(
                 method,
                 url,
@@ -176,12 +176,12 @@ class ChatClient:
                 server_hostname=self.endpoint.server_hostname,
                 trace_request_ctx=trace,
             )
-        return http.Opened(response)
+        return http_session.Opened(response)
 
     async def _body(self, response: aiohttp.ClientResponse, limit: int = MAX_BODY) -> bytes:
         """Return a body that is no stream, or what there is of it: cut at a size that none should have."""
         body = bytearray()
-        with suppress(http.BrokenError), http.BodyTranslated(self._settings):
+        with suppress(http_session.BrokenError), http_session.BodyTranslated(self._settings):
             async for data in response.content.iter_any():
                 body += data
                 if len(body) > limit:
@@ -202,11 +202,11 @@ class ChatClient:
                 raise told
             if response.status == 503:
                 # Somebody on the way has no connection to the server: as if it were refused to us.
-                raise http.LostError(Lost.REFUSED, told.message, http.Trace(kept=False))
+                raise http_session.LostError(ConnectFailure.REFUSED, told.message, http_session.Trace(kept=False))
             refusal = replace(refusal, words=told.message)
         return replace(refusal, words=self._shown(refusal.words))
 
-    def _may_have_been_dead(self, error: http.LostError) -> bool:
+    def _may_have_been_dead(self, error: http_session.LostError) -> bool:
         return error.kept or self.endpoint.tunnelled
 
     def _shown(self, words: str) -> str:

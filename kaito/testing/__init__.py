@@ -21,14 +21,14 @@ The fixtures are described in :mod:`kaito.testing.fixtures`. Everything here wor
 
 from kaito.testing.exchange import ClientGone, Exchange, Request
 from kaito.testing.gate import Gate
-from kaito.testing.recorder import Disconnect
+from kaito.testing.model_server import ModelServer
 from kaito.testing.recording import play
 from kaito.testing.refused import refused_url
 from kaito.testing.replies import CloseBeforeHead, Cut, ErrorEvent, Hang, HtmlPage, Raw, Redirect, Reply, Status
+from kaito.testing.request_log import Disconnect
 from kaito.testing.runner import Outcome, kaito_command, run_kaito
 from kaito.testing.say import Say, echo
-from kaito.testing.server import ModelServer
-from kaito.testing.terminal import TerminalSession
+from kaito.testing.terminal_session import TerminalSession
 
 __all__ = [
     "ClientGone",

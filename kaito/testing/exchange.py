@@ -13,7 +13,7 @@ from kaito.testing.bodies import message_text
 from kaito.testing.gate import Gate
 
 if TYPE_CHECKING:
-    from kaito.testing.connection import Connection
+    from kaito.testing.http_connection import Connection
 
 JSON = "application/json"
 

@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from kaito.testing import refused as _refused
+from kaito.testing import refused
+from kaito.testing.model_server import ModelServer
 from kaito.testing.runner import Outcome, run_kaito
-from kaito.testing.server import ModelServer
-from kaito.testing.terminal import TerminalSession
+from kaito.testing.terminal_session import TerminalSession
 
 #: Beginnings of the variables that are removed, whatever their letters' case.
 _PREFIXES = ("KAITO_", "OPENAI_", "CLICOLOR", "KUBERNETES_", "LC_TERMINAL")
@@ -85,7 +85,7 @@ def model_server() -> Iterator[ModelServer]:
 @pytest.fixture
 def refused_url() -> Iterator[str]:
     """Yield the base URL of a port that refuses connections."""
-    with _refused.refused_url() as url:
+    with refused.refused_url() as url:
         yield url
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from kaito.testing.terminal import KEYS, TerminalSession
+from kaito.testing.terminal_session import KEYS, TerminalSession
 
 _MARK = re.compile(r"^(?P<again>↺+)|‹(?P<does>[^«»‹›\n]*)›|«(?P<typed>[^«»‹›]*)»|[«»‹›↺]", re.MULTILINE)
 _SIZE = re.compile(r"([1-9]\d*)x([1-9]\d*)")
@@ -44,7 +44,7 @@ def play(
     A recording is the session's transcript with these marks, each where it happens:
 
     - `«text»` is typed, and stands on the screen. After `‹paste›` it is pasted instead, and may have several lines.
-    - `‹key›` presses a key of :data:`~kaito.testing.terminal.KEYS`: `‹enter›`, `‹ctrl-c›`, `‹up›`.
+    - `‹key›` presses a key of :data:`~kaito.testing.terminal_session.KEYS`: `‹enter›`, `‹ctrl-c›`, `‹up›`.
     - `‹type: text›` types what is not shown at once, as during an answer; `‹resize: 40x12›` sets the columns and rows.
     - `‹name›` calls what was given by that name, to open a gate, say, or to send a signal.
     - `↺` at the beginning of a line: this is what the line before it has become. `↺↺` takes the place of two.

@@ -5,15 +5,15 @@ import io
 from types import SimpleNamespace
 from typing import Any, cast
 
-from kaito import plugin_sources
-from kaito.plugins import Plugins
-from kaito.session import Connection, Session
+from kaito.chat.session import Connection, Session
+from kaito.console.terminal import Terminal
+from kaito.plugin import discovery
+from kaito.plugin.manager import Plugins
 from kaito.settings import Settings
-from kaito.shell.answer import AnswerWriter
-from kaito.shell.entries import WORDS
-from kaito.shell.shell import Shell
-from kaito.shell.sources import Source
-from kaito.terminal import Terminal
+from kaito.shell.input.entries import WORDS
+from kaito.shell.input.sources import Source
+from kaito.shell.render.answer_writer import AnswerWriter
+from kaito.shell.repl import Shell
 from kaito.types import Delta, Endpoint, Target, Usage
 
 
@@ -95,7 +95,7 @@ class Bench:
         self.out, self.err = io.StringIO(), io.StringIO()
         self.terminal = Terminal(io.StringIO(), self.out, self.err, {})
         plugins = Plugins(self.terminal.notice)
-        plugins.load(plugin_sources.built_in())
+        plugins.load(discovery.built_in())
         commands = plugins.slash_commands(settings, WORDS)
         answers = AnswerWriter(self.terminal, plugins, plugins.formatters(), settings)
         self.session = Session(cast(Any, LOOP), connection, plugins, settings, self.terminal)

@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kaito.chat.transcripts import read_conversation, write_conversation
 from kaito.errors import ExitCode, KaitoError, UsageError
-from kaito.shell.filenames import first_name, only_name
-from kaito.shell.transcripts import read_conversation, write_conversation
+from kaito.shell.input.filenames import first_name, only_name
 from kaito.types import Message
-
-from .bench import Bench
+from tests.shell.bench import Bench
 
 TURN = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
 

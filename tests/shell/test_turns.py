@@ -6,8 +6,7 @@ import pytest
 
 from kaito.errors import Ended, ExitCode, Interrupted, ModelError, StreamError, WindowError
 from kaito.types import Delta, ModelInfo, Target, Usage
-
-from .bench import Bench
+from tests.shell.bench import Bench
 
 CUT = [Delta(content="one tw", finish_reason="length")]
 REFUSED = ModelError("roles must alternate (HTTP 400)", status=400)
@@ -279,7 +278,7 @@ def test_tokens_of_a_turn_that_is_gone_are_not_told():
 
 
 def test_a_count_that_does_not_come_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr("kaito.session.COUNT_PATIENCE", 0.01)
+    monkeypatch.setattr("kaito.chat.session.COUNT_PATIENCE", 0.01)
     bench = Bench("a", "/tokens")
     told = []
     monkeypatch.setattr(bench.terminal, "status", told.append)

@@ -7,8 +7,7 @@ import socket
 import pytest
 
 from kaito.testing.fixtures import clean_environment, kaito, model_server, refused_url, terminal
-
-from .talk import Answer, hello
+from tests.testing.talk import Answer, hello
 
 __all__ = ["clean_environment", "kaito", "model_server", "refused_url", "terminal"]
 

@@ -14,8 +14,7 @@ import urllib.request
 import pytest
 
 from kaito.testing import Gate, Hang, ModelServer, Raw, Say, Status, refused_url
-
-from .talk import hello, read_all, read_until
+from tests.testing.talk import hello, read_all, read_until
 
 
 def test_it_lists_its_model_with_the_window(ask):

@@ -3,8 +3,7 @@
 import pytest
 
 from kaito.testing import ModelServer, Say
-
-from .talk import hello
+from tests.testing.talk import hello
 
 
 def words(count: int) -> list[dict[str, str]]:

@@ -23,8 +23,7 @@ from kaito.testing import (
     Status,
 )
 from kaito.types import Usage
-
-from .talk import Answer, hello, read_all, read_until
+from tests.testing.talk import Answer, hello, read_all, read_until
 
 
 def deltas(answer: Answer) -> list[Any]:

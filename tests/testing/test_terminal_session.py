@@ -61,7 +61,7 @@ def test_without_pyte_it_says_what_to_install(terminal, monkeypatch):
 
 
 def test_without_posix_it_says_so(monkeypatch):
-    monkeypatch.setattr("kaito.testing.terminal.os.name", "nt")
+    monkeypatch.setattr("kaito.testing.terminal_session.os.name", "nt")
     with pytest.raises(RuntimeError, match="needs a POSIX system"):
         TerminalSession([*PYTHON, ""])
 

@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from kaito.cli.args.parser import Parser
+from kaito.cli.args.shared_flags import add_cluster_flags, add_shared_flags, target_from
 from kaito.cli.invocation import Invocation
-from kaito.cli.options import add_cluster_flags, add_shared_flags, target_from
-from kaito.cli.parser import Parser
 from kaito.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from kaito.cluster.api import Cluster
-    from kaito.cluster.overview import Overview
-    from kaito.loop.base import Loop
+    from kaito.cluster.api_client import ApiClient
+    from kaito.cluster.workspaces.overview import Overview
+    from kaito.eventloop.base import Loop
     from kaito.types import Target
 
 _SUMMARY = (
@@ -60,13 +60,13 @@ def run(call: Invocation) -> int:
     _check(given)
     terminal.color = given.color
     # All is known to be sound: only now is anything contacted, or imported for it.
-    from kaito.loop.thread import LoopThread
+    from kaito.eventloop.thread import ThreadedLoop
 
     gc.freeze()
     gc.enable()
     target = target_from(given)
     with (
-        LoopThread(terminal.tick if terminal.shows_status else None) as loop,
+        ThreadedLoop(terminal.tick if terminal.shows_status else None) as loop,
         loop.hold(_connected(call, target)) as cluster,
     ):
         terminal.status("asking the API server")
@@ -77,11 +77,11 @@ def run(call: Invocation) -> int:
 
 
 @asynccontextmanager
-async def _connected(call: Invocation, target: Target) -> AsyncIterator[Cluster]:
-    from kaito.cluster.access import find_access
-    from kaito.cluster.api import Cluster
+async def _connected(call: Invocation, target: Target) -> AsyncIterator[ApiClient]:
+    from kaito.cluster.api_client import ApiClient
+    from kaito.cluster.auth.cluster_config import find_cluster_config
 
-    async with Cluster(find_access(target, call.environ, call.terminal), target.request_timeout) as cluster:
+    async with ApiClient(find_cluster_config(target, call.environ, call.terminal), target.request_timeout) as cluster:
         yield cluster
 
 
@@ -89,10 +89,10 @@ class _Status:
     """One run, once it is connected."""
 
     def __init__(
-        self, call: Invocation, given: argparse.Namespace, target: Target, loop: Loop, cluster: Cluster
+        self, call: Invocation, given: argparse.Namespace, target: Target, loop: Loop, cluster: ApiClient
     ) -> None:
-        from kaito.cli.status.data import table_data
-        from kaito.cli.status.plain import Describer, Table
+        from kaito.cli.status.as_data import table_data
+        from kaito.cli.status.as_text import Describer, Table
 
         self._terminal = call.terminal
         self._given = given
@@ -104,12 +104,12 @@ class _Status:
         self._table_data = table_data
 
     def show_one(self) -> int:
-        from kaito.cluster.overview import look
-        from kaito.cluster.readiness import NotReady
+        from kaito.cluster.workspaces.overview import look
+        from kaito.cluster.workspaces.readiness import NotReady
 
         not_ready: NotReady | None = None
         if self._target.wait is not None:
-            from kaito.cluster.waiting import wait_until_ready
+            from kaito.cluster.workspaces.waiting import wait_until_ready
 
             try:
                 self._loop.run(wait_until_ready(self._cluster, self._target, self._target.wait, self._terminal))
@@ -122,7 +122,7 @@ class _Status:
         return ExitCode.OK if found.ready else ExitCode.NOT_FOUND
 
     def list_all(self) -> int:
-        from kaito.cluster.overview import look_over
+        from kaito.cluster.workspaces.overview import look_over
 
         found = self._loop.run(look_over(self._cluster, everywhere=self._given.all_namespaces))
         self._terminal.clear_status()
@@ -134,7 +134,7 @@ class _Status:
         return ExitCode.OK
 
     def watch_one(self) -> int:
-        from kaito.cluster.following import follow_one
+        from kaito.cluster.workspaces.overview_watch import follow_one
 
         separator = ""
         nodes = self._given.show_worker_nodes
@@ -144,7 +144,7 @@ class _Status:
         return ExitCode.OK
 
     def watch_all(self) -> int:
-        from kaito.cluster.following import follow_table
+        from kaito.cluster.workspaces.overview_watch import follow_table
 
         begun = False
         everywhere = self._given.all_namespaces
@@ -162,7 +162,7 @@ class _Status:
     def _one(self, found: Overview, *, line: bool = False) -> str:
         if self._given.output == "plain":
             return self._describe(found)
-        from kaito.cli.status.data import overview_data
+        from kaito.cli.status.as_data import overview_data
 
         return _dumped(overview_data(found), self._given.output, line=line)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kaito import hookimpl
-from kaito.types import ShellAPI, SlashCommand
+from kaito.types import ShellContext, SlashCommand
 
 
-def edit(arguments: str, shell: ShellAPI) -> None:
+def edit(arguments: str, shell: ShellContext) -> None:
     """Write a message in your editor: VISUAL, EDITOR, or vi
 
     It opens on TEXT, else on the last message. What you save is sent as one message. Nothing is sent when you save

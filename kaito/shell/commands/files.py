@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from kaito import hookimpl
 from kaito.errors import KaitoError, UsageError
-from kaito.files import UnreadableError, read_text
-from kaito.shell.filenames import file_names, first_name, only_name, path_of
-from kaito.types import ShellAPI, SlashCommand
+from kaito.shell.input.filenames import file_names, first_name, only_name, path_of
+from kaito.types import ShellContext, SlashCommand
+from kaito.util.safe_files import UnreadableError, read_text
 
 #: Bytes of a file that is read into a message.
 LARGEST = 1024 * 1024
@@ -16,13 +16,13 @@ LARGEST = 1024 * 1024
 _FORCE = "--force"
 
 
-def save(arguments: str, shell: ShellAPI) -> None:
+def save(arguments: str, shell: ShellContext) -> None:
     """Save the conversation to a file
 
     It is a JSON list of messages in OpenAI's form, readable by you alone. An earlier state of the same conversation is
     replaced; any other file is left as it is. '/save --force FILE' replaces that, too.
     """
-    from kaito.shell.transcripts import write_conversation
+    from kaito.chat.transcripts import write_conversation
 
     flag, _, rest = arguments.partition(" ")
     force = flag == _FORCE
@@ -33,12 +33,12 @@ def save(arguments: str, shell: ShellAPI) -> None:
     shell.notice(f"Saved {_messages(len(shell.conversation))} to {path}")
 
 
-def load(arguments: str, shell: ShellAPI) -> None:
+def load(arguments: str, shell: ShellContext) -> None:
     """Go on with a conversation from a file
 
     It takes the place of the present one, and its system prompt that of the present one if it has one.
     """
-    from kaito.shell.transcripts import read_conversation
+    from kaito.chat.transcripts import read_conversation
 
     path = only_name("/load", arguments)
     messages = read_conversation(path)
@@ -49,7 +49,7 @@ def load(arguments: str, shell: ShellAPI) -> None:
     shell.notice(f"Loaded {_messages(len(messages))} from {path}")
 
 
-def read(arguments: str, shell: ShellAPI) -> None:
+def read(arguments: str, shell: ShellContext) -> None:
     """Send a text file as a message, or before one
 
     With TEXT, the file goes before it, a blank line between. A name with blanks stands in quotes.
@@ -65,18 +65,18 @@ def read(arguments: str, shell: ShellAPI) -> None:
     shell.ask(f"{material}\n\n{text}" if text else material)
 
 
-def _saved(typed: str, shell: ShellAPI) -> Iterable[str]:
+def _saved(typed: str, shell: ShellContext) -> Iterable[str]:
     flag, blank, rest = typed.partition(" ")
     if blank and flag == _FORCE:
         return [f"{_FORCE} {name}" for name in file_names(rest, only=True)]
     return [*file_names(typed, only=True), *([_FORCE] if typed and _FORCE.startswith(typed) else [])]
 
 
-def _file(typed: str, shell: ShellAPI) -> Iterable[str]:
+def _file(typed: str, shell: ShellContext) -> Iterable[str]:
     return file_names(typed, only=True)
 
 
-def _first_file(typed: str, shell: ShellAPI) -> Iterable[str]:
+def _first_file(typed: str, shell: ShellContext) -> Iterable[str]:
     return file_names(typed, only=False)
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kaito import hookimpl
-from kaito.cells import cut
+from kaito.console.sanitize import one_line
+from kaito.console.width import cut
 from kaito.errors import KaitoError
-from kaito.shell.figures import counts, used, window
-from kaito.types import Message, ShellAPI, SlashCommand
-from kaito.untrusted import one_line
+from kaito.shell.render.figures import counts, used, window
+from kaito.types import Message, ShellContext, SlashCommand
 
 #: Columns of a message that are shown where it is only named.
 _SHOWN = 60
 
 
-def retry(arguments: str, shell: ShellAPI) -> None:
+def retry(arguments: str, shell: ShellContext) -> None:
     """Send the last message again
 
     After a turn that failed, or was stopped before a word of its answer: its message. Else the new answer takes the
@@ -24,7 +24,7 @@ def retry(arguments: str, shell: ShellAPI) -> None:
     shell.retry()
 
 
-def undo(arguments: str, shell: ShellAPI) -> None:
+def undo(arguments: str, shell: ShellContext) -> None:
     """Take back the last turn: your message and the answer
 
     After a turn that failed, or was stopped before a word of its answer: its message, which /retry then does not send.
@@ -32,15 +32,15 @@ def undo(arguments: str, shell: ShellAPI) -> None:
     shell.notice(f"Taken back: {cut(one_line(shell.undo()), _SHOWN)}")
 
 
-def go_on(arguments: str, shell: ShellAPI) -> None:
+def continue_answer(arguments: str, shell: ShellContext) -> None:
     """Have the model go on with an answer that was cut
 
     By the limit (see /set max-tokens) or by Ctrl-C. What comes is joined to the answer.
     """
-    shell.go_on()
+    shell.continue_answer()
 
 
-def history(arguments: str, shell: ShellAPI) -> None:
+def history(arguments: str, shell: ShellContext) -> None:
     """Show the conversation"""
     if not shell.conversation:
         shell.notice("Nothing has been said")
@@ -52,7 +52,7 @@ def history(arguments: str, shell: ShellAPI) -> None:
 _HEADS = {"system": "System prompt: ", "user": "> ", "assistant": "Assistant: "}
 
 
-def system(arguments: str, shell: ShellAPI) -> None:
+def system(arguments: str, shell: ShellContext) -> None:
     """Show the system prompt, or replace it
 
     It holds from the next message on; the conversation stays. 'none' takes it away.
@@ -66,7 +66,7 @@ def system(arguments: str, shell: ShellAPI) -> None:
     shell.notice("There is no system prompt now" if gone else "The system prompt was replaced")
 
 
-def tokens(arguments: str, shell: ShellAPI) -> None:
+def tokens(arguments: str, shell: ShellContext) -> None:
     """Show the conversation's tokens, as the server counts them"""
     usage = shell.reply.usage if shell.reply is not None else None
     lines = [] if usage is None else [f"Last turn: {counts(usage)}"]
@@ -83,11 +83,11 @@ def tokens(arguments: str, shell: ShellAPI) -> None:
     shell.write("Tokens:\n" + "".join(f"  {line}\n" for line in lines))
 
 
-def _system(shell: ShellAPI) -> list[Message]:
+def _system(shell: ShellContext) -> list[Message]:
     return [message for message in shell.conversation[:1] if message.role == "system"]
 
 
-def _turns(shell: ShellAPI) -> list[tuple[Message, ...]]:
+def _turns(shell: ShellContext) -> list[tuple[Message, ...]]:
     messages = shell.conversation[len(_system(shell)) :]
     return [messages[place : place + 2] for place in range(0, len(messages), 2)]
 
@@ -98,7 +98,7 @@ def kaito_slash_commands() -> Iterable[SlashCommand]:
     return [
         SlashCommand(name="retry", run=retry),
         SlashCommand(name="undo", run=undo),
-        SlashCommand(name="continue", run=go_on),
+        SlashCommand(name="continue", run=continue_answer),
         SlashCommand(name="history", run=history),
         SlashCommand(name="system", run=system, arguments="[TEXT]"),
         SlashCommand(name="tokens", run=tokens),

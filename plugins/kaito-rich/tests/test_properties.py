@@ -10,7 +10,7 @@ from kaito_rich.inline import HOLD
 from kaito_rich.starts import LONGEST_LINE
 from rich.cells import cell_len
 
-from kaito.untrusted import UNSAFE, Neutraliser
+from kaito.console.sanitize import UNSAFE, Sanitizer
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -37,8 +37,8 @@ def divided(draw, source=texts):
     return text, [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
 
 
-def neutral(pieces):
-    neutraliser = Neutraliser()
+def sanitize(pieces):
+    neutraliser = Sanitizer()
     return [neutraliser.feed(piece) for piece in pieces]
 
 
@@ -47,8 +47,8 @@ def neutral(pieces):
 @settings(max_examples=400, deadline=None)
 def test_the_pieces_make_no_difference(draw, text, width, colour, unicode):
     whole, pieces = text
-    assert draw(neutral(pieces), width, colour=colour, unicode=unicode) == draw(
-        neutral([whole]), width, colour=colour, unicode=unicode
+    assert draw(sanitize(pieces), width, colour=colour, unicode=unicode) == draw(
+        sanitize([whole]), width, colour=colour, unicode=unicode
     )
 
 
@@ -79,7 +79,7 @@ def test_nor_do_they_at_the_limits_of_what_is_held(draw, text, width):
 @given(divided(), widths, st.booleans())
 @settings(max_examples=200, deadline=None)
 def test_nothing_of_the_models_but_its_letters(draw, text, width, colour):
-    out = draw(neutral(text[1]), width, colour=colour)
+    out = draw(sanitize(text[1]), width, colour=colour)
     assert out.count("Assistant: ") == (1 if out else 0)
     bare = SGR.sub("", out) if colour else out
     assert UNSAFE.search(bare) is None
@@ -134,7 +134,7 @@ plain = st.lists(
 @given(divided(plain), st.sampled_from((1, 2, 10)) | widths, st.booleans())
 @settings(max_examples=200, deadline=None)
 def test_no_character_of_a_paragraph_is_lost(draw, text, width, colour):
-    pieces = neutral(text[1])
+    pieces = sanitize(text[1])
     out = SGR.sub("", draw(pieces, width, colour=colour)).removeprefix("Assistant:")
     assert re.sub("[ \t\n]", "", out) == re.sub("[ \t\n]", "", "".join(pieces))
 

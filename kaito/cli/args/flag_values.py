@@ -1,0 +1,199 @@
+"""The values of flags alone: read, checked, and refused with the flag's name, the value and what is allowed."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from kaito.errors import UsageError
+from kaito.util.parsers import refused
+
+# A label by RFC 1123: Kubernetes wants one for a namespace, KAITO for a workspace.
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
+
+
+def duration(flag: str, *, zero: bool = False) -> Callable[[str], float]:
+    """Return a reader of durations in seconds: `10`, `10s`, `1m30s`, `500ms`."""
+
+    def read(value: str) -> float:
+        if re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
+            seconds = float(value)
+        elif value and (match := _DURATION.fullmatch(value)):
+            hours, minutes, whole, milli = (float(part or 0) for part in match.groups())
+            seconds = hours * 3600 + minutes * 60 + whole + milli / 1000
+        else:
+            seconds = -1.0
+        if not (0 if zero else 0.001) <= seconds <= 86400:
+            raise refused(flag, value, f"a duration from {'0' if zero else '1ms'} to 24h, such as 10s or 1m30s")
+        return seconds
+
+    return read
+
+
+def port(flag: str) -> Callable[[str], int]:
+    """Return a reader of local ports."""
+
+    def read(value: str) -> int:
+        if not re.fullmatch("[0-9]{1,5}", value) or int(value) > 65535:
+            raise refused(flag, value, "a port from 0 to 65535")
+        return int(value)
+
+    return read
+
+
+def address(flag: str) -> Callable[[str], str]:
+    """Return a reader of local addresses."""
+
+    def read(value: str) -> str:
+        if value == "localhost":
+            return "127.0.0.1"
+        try:
+            return str(ipaddress.ip_address(value))
+        except ValueError:
+            raise refused(flag, value, "an IP address of this machine, such as 127.0.0.1 or 0.0.0.0") from None
+
+    return read
+
+
+def namespace(value: str) -> str:
+    """Read a namespace's name."""
+    if not _LABEL.fullmatch(value) or len(value) > 63:
+        raise refused("--namespace", value, _NAME_RULE)
+    return value
+
+
+def workspace(value: str) -> str:
+    """Read a workspace's name, or `inferenceset/NAME`."""
+    name = value.removeprefix("inferenceset/")
+    if not _LABEL.fullmatch(name) or len(name) > 63:
+        raise refused("--workspace-name", value, _NAME_RULE)
+    return value
+
+
+_NAME_RULE = "a name of at most 63 lower-case letters, digits and '-', with a letter or digit at both ends"
+
+
+def url(flag: str) -> Callable[[str], str]:
+    """Return a reader of http and https URLs."""
+
+    def read(value: str) -> str:
+        if "@" in value.partition("?")[0]:
+            # Whatever else is wrong with it: it is not shown.
+            raise UsageError(
+                f"{flag}: a URL on the command line must not hold a password",
+                "Use KAITO_API_KEY, --api-key-file or --header @FILE",
+            )
+        if not _URL.fullmatch(value) or not _is_url(value):
+            shown = value.partition("?")[0]
+            raise refused(flag, shown, "an http:// or https:// URL such as http://localhost:8080")
+        return value
+
+    return read
+
+
+# Scheme, host or bracketed address, port; then nothing that could end a request's line.
+_URL = re.compile(
+    r"https?://(\[[0-9A-Fa-f:.]+\]|[^\s/?#:\[\]]+)(:[0-9]{1,5})?([/?][^\s#\x00-\x20\x7f]*)?", re.IGNORECASE
+)
+_HOST_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.IGNORECASE)
+
+
+def _is_url(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        host = parts.hostname or ""
+        if parts.netloc.startswith("["):
+            ipaddress.IPv6Address(host)
+            return parts.port != 0
+        ascii_host = host if host.isascii() else host.encode("idna").decode()
+        if "xn--" in ascii_host:
+            ascii_host.encode().decode("idna")
+        labels = ascii_host.removesuffix(".").split(".")
+        return parts.port != 0 and all(_HOST_LABEL.fullmatch(label) and len(label) <= 63 for label in labels)
+    except ValueError:
+        return False
+
+
+# How long a message is and when a connection ends is the client's to say.
+_FRAMING = frozenset(
+    {"connection", "content-length", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+
+
+def header(value: str) -> list[tuple[str, str]]:
+    """Read `Name: value`, or `@FILE` with one of those a line."""
+    if value.startswith("@"):
+        return [_header(line) for line in read_file("--header", value[1:]).splitlines() if line.strip()]
+    return [_header(value)]
+
+
+def _header(line: str) -> tuple[str, str]:
+    name, colon, content = line.partition(":")
+    content = content.strip()
+    if not colon or not _TOKEN.fullmatch(name) or not _is_header_value(content):
+        # The value may be a secret.
+        raise UsageError("--header: not of the form 'Name: value' in printable characters, or @FILE with such lines")
+    if name.lower() in _FRAMING:
+        raise UsageError(f"--header: '{name}' is not one that can be chosen")
+    return name, content
+
+
+def api_key(content: str, origin: str) -> str:
+    """Check an API key, without ever showing it."""
+    key = content.strip()
+    if not key or not _is_header_value(key) or not key.isascii():
+        raise UsageError(f"{origin}: holds no API key: one line of printable ASCII characters is wanted")
+    return key
+
+
+def _is_header_value(value: str) -> bool:
+    return all(character == "\t" or " " <= character <= "~" or character >= "\xa0" for character in value)
+
+
+#: Bytes that a file with a key or with headers may have.
+_LONGEST_FILE = 1024 * 1024
+
+
+def read_file(flag: str, name: str) -> str:
+    """Return the text of a file that a flag names."""
+    try:
+        with open(Path(name).expanduser(), "rb") as file:
+            content = file.read(_LONGEST_FILE + 1)
+        if len(content) > _LONGEST_FILE:
+            raise UsageError(f"{flag}: '{name}' is too large: over {_LONGEST_FILE // 1024} KiB")
+        return content.decode()
+    except OSError as exc:
+        raise UsageError(f"{flag}: cannot read '{name}': {exc.strerror}") from None
+    except (UnicodeDecodeError, ValueError):
+        raise UsageError(f"{flag}: '{name}' is not UTF-8 text") from None
+
+
+def existing_file(flag: str) -> Callable[[str], str]:
+    """Return a reader of names of files that can be read."""
+
+    def read(value: str) -> str:
+        try:
+            with open(Path(value).expanduser(), "rb"):
+                return value
+        except (OSError, ValueError) as exc:
+            raise UsageError(f"{flag}: cannot read '{value}': {getattr(exc, 'strerror', None) or exc}") from None
+
+    return read
+
+
+def text(flag: str) -> Callable[[str], str]:
+    """Return a reader of text for the model."""
+
+    def read(value: str) -> str:
+        # In a locale without the letter, its bytes come as they are; they are UTF-8 all the same.
+        try:
+            return value.encode("utf-8", "surrogateescape").decode()
+        except UnicodeError:
+            raise UsageError(f"{flag}: the text is not UTF-8") from None
+
+    return read

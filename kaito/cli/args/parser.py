@@ -1,0 +1,159 @@
+"""The command line in kubectl's manner: its rules for flags, its errors, its help."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+import textwrap
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from kaito.console.wrapping import commands, table, window, wrapped
+from kaito.errors import UsageError
+
+# Columns that the flags' names take, and those that the help has at least.
+_FLAGS, _NARROWEST = 28, 39
+
+
+class Once(argparse.Action):
+    """A flag whose last value would hide the one before it, which nobody means: it is given once."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            raise UsageError(f"{self.option_strings[-1]}: is given twice")
+        setattr(namespace, self.dest, values)
+
+
+class Parser(argparse.ArgumentParser):
+    """The parser of one subcommand.
+
+    A flag that takes a value takes whatever comes next, also what looks like a flag (`--system-prompt "-terse"`), as
+    pflag has it; flags are never abbreviated; nothing but flags is taken, and one of `words` where there are some.
+
+    Args:
+        command: how the user calls it, such as `kaito chat`.
+        summary: what it does, in one paragraph.
+        examples: lines for the help.
+        words: one of them is taken besides flags.
+    """
+
+    def __init__(self, command: str, summary: str, examples: str, words: Sequence[str] = ()) -> None:
+        super().__init__(prog=command, add_help=False, allow_abbrev=False)
+        self._summary = summary
+        self._examples = textwrap.dedent(examples).strip("\n")
+        self.words = tuple(words)
+        if words:
+            self.add_argument("word", nargs="?", help=argparse.SUPPRESS)
+        self.add_argument("-h", "--help", action="store_true", help="Show this help")
+
+    def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """Return the flags' values.
+
+        Raises:
+            UsageError: they are not valid.
+        """
+        namespace, rest = self.parse_known_args(self._joined(arguments))
+        if rest:
+            raise self._unknown(rest[0])
+        if self.words and namespace.word not in self.words and not namespace.help:
+            words = ", ".join(self.words)
+            told = (
+                f"One of {words} is missing" if namespace.word is None else f"'{namespace.word}' is not one of {words}"
+            )
+            raise UsageError(told, self._see())
+        return namespace
+
+    @property
+    def flags(self) -> list[argparse.Action]:
+        """The flags that the help shows."""
+        return [action for action in self._actions if action.help is not argparse.SUPPRESS]
+
+    def flag(self, name: str) -> argparse.Action | None:
+        """Return the flag of a name such as `--namespace` or `-n`; `None` when there is none."""
+        return self._option_string_actions.get(name)
+
+    def given(self, flag: str, arguments: Sequence[str]) -> list[str]:
+        """Return the values of a flag while the command line cannot be read as a whole: it may bring other flags."""
+        start = f"{flag}="
+        return [word.removeprefix(start) for word in self._joined(arguments) if word.startswith(start)]
+
+    def _joined(self, arguments: Sequence[str]) -> list[str]:
+        """Rewrite `--flag value` to `--flag=value`, which argparse takes for what it is."""
+        joined: list[str] = []
+        rest = iter(arguments)
+        for argument in rest:
+            if argument == "--":
+                # No command takes anything but flags.
+                joined.extend(f"\0{word}" for word in rest)
+                break
+            action = self._option_string_actions.get(argument)
+            if action is not None and action.nargs is None and argument.startswith("-"):
+                value = next(rest, None)
+                if value is None:
+                    raise UsageError(f"{argument}: needs a value", self._see())
+                joined.append(f"{action.option_strings[-1]}={value}")
+            elif short := re.fullmatch(r"-([A-Za-z])=?(.+)", argument, re.DOTALL):
+                action = self._option_string_actions.get(f"-{short[1]}")
+                takes_value = action is not None and action.nargs is None
+                joined.append(f"{action.option_strings[-1]}={short[2]}" if action and takes_value else argument)
+            else:
+                joined.append(argument)
+        return joined
+
+    def _unknown(self, argument: str) -> UsageError:
+        if not argument.startswith("-") or argument == "-":
+            word = argument.removeprefix("\0")
+            flags = [flag for flag in ("--workspace-name", "--message") if flag in self._option_string_actions]
+            # What can be pasted: the word as the value of a flag.
+            hint = [f"Did you mean {' or '.join(f'{flag} {shlex.quote(word)}' for flag in flags)}?"] if flags else []
+            return UsageError(f"Unexpected argument '{word}'", *hint, self._see())
+        from difflib import get_close_matches
+
+        flag = argument.partition("=")[0]
+        near = get_close_matches(flag, self._option_string_actions, n=1)
+        return UsageError(f"Unknown flag '{flag}'", *([f"Did you mean {near[0]}?"] if near else []), self._see())
+
+    def _see(self) -> str:
+        return f"See '{self.prog} --help'"
+
+    def error(self, message: str) -> NoReturn:
+        """Say what argparse found in our words."""
+        flag, _, what = message.removeprefix("argument ").partition(": ")
+        name = flag.rpartition("/")[2]
+        if what.startswith("ignored explicit argument"):
+            raise UsageError(f"{name}: takes no value", self._see())
+        raise UsageError(f"{name}: {what}" if what else message, self._see())
+
+    def format_help(self) -> str:
+        """Return the help in the window's width: what it does, examples, flags by group, usage."""
+        columns = max(window(), _NARROWEST)
+        parts = [wrapped(self._summary, columns, hang=0), f"Examples:\n{commands(self._examples, columns)}"]
+        for group in self._action_groups:
+            shown = [_described(action) for action in group._group_actions if action.help is not argparse.SUPPRESS]
+            if shown:
+                title = "Flags" if group.title == "options" else group.title
+                parts.append(f"{title}:\n{table(shown, columns, left=_FLAGS)}")
+        taken = f" {'|'.join(self.words)}" if self.words else ""
+        return "\n".join([*parts, f"Usage:\n  {self.prog} [flags]{taken}\n"])
+
+
+def _described(action: argparse.Action) -> tuple[str, str]:
+    short = next((option for option in action.option_strings if not option.startswith("--")), "")
+    long = next(option for option in action.option_strings if option.startswith("--"))
+    metavar = f" {action.metavar}" if action.nargs is None and action.metavar else ""
+    if action.nargs == "?":
+        metavar = f"[={action.metavar}]"
+    name = f"{short + ',' if short else '   '} {long}{metavar}"
+    help_text = str(action.help or "")
+    if _has_default(action.default):
+        help_text += (
+            f" (default {action.default:g})" if isinstance(action.default, float) else f" (default {action.default})"
+        )
+    return name, help_text
+
+
+def _has_default(value: Any) -> bool:
+    return value not in (None, False, "", argparse.SUPPRESS) and not isinstance(value, list)

@@ -1,0 +1,1 @@
+"""Which API server to connect to, and with which credentials."""

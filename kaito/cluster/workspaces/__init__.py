@@ -1,0 +1,1 @@
+"""KAITO's objects: found, explained, watched."""

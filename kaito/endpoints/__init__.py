@@ -1,0 +1,1 @@
+"""Which endpoint a conversation uses: the backends, and the choice between them."""

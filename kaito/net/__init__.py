@@ -1,0 +1,1 @@
+"""HTTP connections with aiohttp, for the model, the cluster and `kaito forward`."""

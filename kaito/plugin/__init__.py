@@ -1,0 +1,1 @@
+"""Plugins: where they are found, and the manager that calls their hooks."""

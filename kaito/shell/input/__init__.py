@@ -1,0 +1,1 @@
+"""What the shell reads: entries from a prompt or a script."""

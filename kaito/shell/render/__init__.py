@@ -1,0 +1,1 @@
+"""What the shell shows: answers, help, the configuration."""

@@ -1,0 +1,1 @@
+"""Small helpers without knowledge of the product: files, durations, value parsers, asyncio tasks."""

@@ -1,0 +1,10 @@
+"""A chat with the model server."""
+
+import pytest
+
+from tests.chat.talk import Chat
+
+
+@pytest.fixture
+def chat(model_server):
+    return Chat(model_server.url)

@@ -1,0 +1,60 @@
+"""What a backend can say of its way: other addresses, a proxy, middlewares, and what the way's own answers mean."""
+
+import pytest
+from yarl import URL
+
+from kaito.errors import ConnectError, ForbiddenError
+from kaito.net.http_session import proxy_of
+from kaito.testing import ModelServer, Say, Status
+from tests.chat.talk import Chat, endpoint, refusal
+
+
+def test_addresses_in_place_of_dns(model_server):
+    url = f"http://model.invalid:{model_server.port}"
+    assert Chat(url, addresses=("127.0.0.1",)).ask().content == "Hi"
+    assert model_server.chats[-1].headers["host"] == f"model.invalid:{model_server.port}"
+    assert Chat(url, addresses=("other.invalid", "localhost")).ask().content == "Hi"
+    assert "The name model.invalid is not known" in refusal(Chat(url, addresses=("other.invalid",)), ConnectError).hints
+
+
+def test_no_proxy_from_the_environment_goes_to_other_addresses(monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert proxy_of(endpoint("http://model.invalid", addresses=("192.0.2.1",))) is None
+
+
+def test_a_proxy_of_the_way_s_own(model_server, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    chat = Chat("http://model.invalid", proxy=URL(model_server.url), proxied=False)
+    assert chat.ask().content == "Hi"
+    assert model_server.chats[-1].target == "http://model.invalid/v1/chat/completions"
+
+
+def test_a_middleware(model_server):
+    async def sign(request, handler):
+        request.headers["X-Signed"] = request.method
+        return await handler(request)
+
+    assert Chat(model_server.url, middlewares=(sign,)).ask().content == "Hi"
+    assert model_server.chats[-1].headers["x-signed"] == "POST"
+
+
+def test_what_a_refusal_means():
+    def explain(status, headers, body):
+        return ForbiddenError("the gate is shut") if (status, body) == (403, b"the gate") else None
+
+    with ModelServer() as server:
+        chat = Chat(server.url, explain=explain)
+        server.enqueue(Status(403, "the gate"))
+        assert refusal(chat, ForbiddenError).message == "the gate is shut"
+        server.enqueue(Status(403, "the model"))
+        assert refusal(chat, ForbiddenError).message.startswith("The model's server does not allow this")
+        server.route("/v1/models", Status(403, "the gate"))
+        with pytest.raises(ForbiddenError, match="the gate is shut"):
+            chat.models()
+
+
+def test_what_may_pass_is_tried_again_with_the_way_s_words(model_server):
+    chat = Chat(model_server.url, explain=lambda *answer: ForbiddenError("the gate is shut"))
+    model_server.enqueue(Status(503, "no"), Say("Hi"))
+    assert chat.ask().content == "Hi"
+    assert chat.waits[0].reason == "the gate is shut"

@@ -1,0 +1,232 @@
+"""The command line, refused before anything is contacted."""
+
+import pytest
+
+from kaito.cli.args.shared_flags import settings_from
+from kaito.cli.chat import make_parser
+from kaito.cli.invocation import Invocation
+from kaito.console.terminal import Terminal
+from kaito.errors import UsageError
+from kaito.plugin.manager import Plugins
+
+
+def settings(*arguments, environ=None):
+    call = Invocation(
+        command="kaito chat",
+        arguments=arguments,
+        terminal=Terminal(None, None, None, {}),
+        plugins=Plugins(warn=pytest.fail),
+        environ=environ or {},
+    )
+    return settings_from(make_parser(call).parse(arguments), call.environ)
+
+
+def refusal(*arguments, environ=None):
+    with pytest.raises(UsageError) as caught:
+        settings(*arguments, environ=environ)
+    return "\n".join(caught.value.lines())
+
+
+def test_the_documented_defaults():
+    found = settings()
+    assert (found.temperature, found.max_tokens, found.top_p, found.system_prompt) == (0.7, 1024, 0.9, None)
+    assert (found.connect_timeout, found.idle_timeout, found.backend, found.output) == (10.0, 300.0, "auto", "plain")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "value"),
+    [
+        (["--temperature", "0"], "temperature", 0.0),
+        (["--temperature=2.0"], "temperature", 2.0),
+        (["--top-p", "1"], "top_p", 1.0),
+        (["--max-tokens", "1"], "max_tokens", 1),
+        (["--system-prompt", "-terse"], "system_prompt", "-terse"),
+        (["--system-prompt", "--temperature"], "system_prompt", "--temperature"),
+        (["--system-prompt=a=b"], "system_prompt", "a=b"),
+        (["--system-prompt", ""], "system_prompt", None),
+        (["--connect-timeout", "1m30s"], "connect_timeout", 90.0),
+        (["--idle-timeout", "500ms"], "idle_timeout", 0.5),
+        (["--idle-timeout", "2.5"], "idle_timeout", 2.5),
+        (["--temperature", "1", "--temperature", "0.5"], "temperature", 0.5),
+        (["--no-stream"], "stream", False),
+        (["--trim"], "trim", True),
+        (["-o", "json"], "output", "json"),
+        (["-ojson"], "output", "json"),
+        (["-o=json"], "output", "json"),
+        (["-v"], "verbose", True),
+        (["--color", "never"], "color", "never"),
+        (["--header", "X-A: 1", "--header", "X-B:2"], "headers", (("X-A", "1"), ("X-B", "2"))),
+    ],
+)
+def test_a_flag(arguments, name, value):
+    assert getattr(settings(*arguments), name) == value
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "value"),
+    [
+        (["--workspace-name", "my-llama"], "workspace", "my-llama"),
+        (["--workspace-name", "1st"], "workspace", "1st"),
+        (["--workspace-name", "inferenceset/set-1"], "kind", "inferenceset"),
+        (["--workspace-name", "inferenceset/set-1"], "workspace", "set-1"),
+        (["-n", "team-a"], "namespace", "team-a"),
+        (["-nteam-a"], "namespace", "team-a"),
+        (["--endpoint", "https://h:8443/base/v1"], "endpoint", "https://h:8443/base/v1"),
+        (["--request-timeout", "0"], "request_timeout", None),
+        (["--request-timeout", "10s"], "request_timeout", 10.0),
+        (["--context", "dev"], "context", "dev"),
+        (["--model", "adapter"], "model", "adapter"),
+        (["--model", "gr\udcc3\udcbc\udcc3\udc9fe"], "model", "grüße"),
+    ],
+)
+def test_a_flag_of_the_target(arguments, name, value):
+    assert getattr(settings(*arguments).target, name) == value
+
+
+@pytest.mark.parametrize("value", ["-0.1", "2.1", "nan", "NaN", "inf", "-inf", "1e400", "hot", "", "1_0", "１"])
+def test_a_temperature_out_of_range(value):
+    assert refusal("--temperature", value) == f"❌ Error: --temperature: '{value}' is not a number from 0.0 to 2.0"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--top-p", "1.01"], "--top-p: '1.01' is not a number from 0.0 to 1.0"),
+        (["--max-tokens", "0"], "--max-tokens: '0' is not a whole number from 1"),
+        (["--max-tokens", "2147483648"], "is not a whole number from 1 to 2147483647"),
+        (["--max-tokens", "1.5"], "--max-tokens: '1.5' is not a whole number"),
+        (["--max-tokens", "-5"], "--max-tokens: '-5' is not a whole number"),
+        (["--max-tokens", "9" * 5000], "is not a whole number"),
+        (["--connect-timeout", "0"], "--connect-timeout: '0' is not a duration from 1ms to 24h"),
+        (["--connect-timeout", "soon"], "such as 10s or 1m30s"),
+        (["--idle-timeout", "-1"], "--idle-timeout: '-1' is not a duration"),
+        (["--idle-timeout", "25h"], "is not a duration"),
+        (["--idle-timeout", "٣"], "is not a duration"),
+        (["--request-timeout", "x"], "--request-timeout: 'x' is not a duration from 0"),
+        (["--workspace-name", "My_Llama"], "--workspace-name: 'My_Llama' is not a name of at most 63 lower-case"),
+        (["--workspace-name", "a.b"], "is not a name"),
+        (["--workspace-name", "a" * 64], "is not a name"),
+        (["--workspace-name", "inferenceset/"], "is not a name"),
+        (["--workspace-name", ""], "is not a name"),
+        (["--workspace-name", "é"], "is not a name"),
+        (["-n", "-x"], "--namespace: '-x' is not a name"),
+        (["-n", "a.b"], "--namespace: 'a.b' is not a name"),
+        (["-n", "trailing\n"], "is not a name"),
+        (["--endpoint", "localhost:8080"], "--endpoint: 'localhost:8080' is not an http:// or https:// URL"),
+        (["--endpoint", "ftp://h"], "is not an http://"),
+        (["--endpoint", "http://"], "is not an http://"),
+        (["--endpoint", "http://h:99999"], "is not an http://"),
+        (["--endpoint", "http://[::1"], "is not an http://"),
+        (["--endpoint", "http://h/#x"], "is not an http://"),
+        (["--endpoint", "http://h/a b"], "is not an http://"),
+        (["--color", "blue"], "--color: 'blue' is not one of auto, always, never"),
+        (["--kubeconfig", "/nowhere"], "--kubeconfig: cannot read '/nowhere': No such file or directory"),
+        (["--certificate-authority", "/nowhere"], "--certificate-authority: cannot read"),
+        (["--api-key-file", "/nowhere"], "--api-key-file: cannot read '/nowhere'"),
+        (["--header", "nonsense"], "--header: not of the form 'Name: value'"),
+        (["--header", "A B: c"], "--header: not of the form"),
+        (["--header", "A: b\r\nC: d"], "--header: not of the form"),
+        (["--header", "Transfer-Encoding: chunked"], "--header: 'Transfer-Encoding' is not one that can be chosen"),
+        (["--header", "content-length: 5"], "is not one that can be chosen"),
+        (["--endpoint", "http://a..b"], "is not an http://"),
+        (["--endpoint", "http://."], "is not an http://"),
+        (["--endpoint", "http://xn--"], "is not an http://"),
+        (["--endpoint", "http://xn--a"], "is not an http://"),
+        (["--endpoint", "http://" + "a" * 70], "is not an http://"),
+        (["--endpoint", "http://[::1]x:9"], "is not an http://"),
+        (["--endpoint", "http://[1.2.3]"], "is not an http://"),
+        (["--endpoint", "http://" + "ä" * 70], "is not an http://"),
+        (["--endpoint", "http://h:0"], "is not an http://"),
+        (["--api-key-file", "/dev/zero"], "is too large: over 1024 KiB"),
+        (["--header", "@/nowhere"], "--header: cannot read '/nowhere'"),
+        (["--temperature"], "--temperature: needs a value"),
+        (["-m"], "-m: needs a value"),
+        (["--no-stream=yes"], "--no-stream: takes no value"),
+        (["--temp", "1"], "Unknown flag '--temp'\n"),
+        (["--temprature", "1"], "Did you mean --temperature?"),
+        (["-z"], "Unknown flag '-z'"),
+        (["hello"], "Unexpected argument 'hello'\n   Did you mean --workspace-name hello or --message hello?"),
+        (["--", "-x"], "Unexpected argument '-x'"),
+        (["-"], "Unexpected argument '-'"),
+        (["--model", "\udcff"], "--model: the text is not UTF-8"),
+    ],
+)
+def test_a_bad_value_is_named(arguments, told):
+    assert told in refusal(*arguments)
+
+
+def test_half_a_surrogate_pair_is_no_text():
+    assert "--model: the text is not UTF-8" in refusal("--model", "\ud83d")
+
+
+def test_flags_that_contradict_each_other(tmp_path):
+    pem = tmp_path / "ca.pem"
+    pem.touch()
+    told = refusal("--certificate-authority", str(pem), "--insecure-skip-tls-verify")
+    assert "does not go with --insecure-skip-tls-verify" in told
+
+
+@pytest.mark.parametrize(
+    "url", ["https://user:hunter2@h/", "http://user:hunter2@h:notaport", "http://user:hunter/2@h", "user:hunter2@h"]
+)
+def test_a_password_in_a_url_is_refused_and_not_repeated(url):
+    told = refusal("--endpoint", url)
+    assert "must not hold a password" in told
+    assert "hunter" not in told
+
+
+def test_a_query_of_a_bad_url_is_not_repeated():
+    assert "sk-secret" not in refusal("--endpoint", "http://a..b/?key=sk-secret")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://h",
+        "HTTP://h:1",
+        "https://[::1]:8080/v1",
+        "http://a_b.c./x?y=@z",
+        "http://bücher.example",
+        "http://xn--bcher-kva.example",
+    ],
+)
+def test_a_url(url):
+    assert settings("--endpoint", url).target.endpoint == url
+
+
+def test_the_key_comes_from_a_file_or_the_environment(tmp_path):
+    file = tmp_path / "key"
+    file.write_text("sk-file\n")
+    assert settings(environ={"KAITO_API_KEY": "sk-env"}).api_key == "sk-env"
+    assert settings("--api-key-file", str(file), environ={"KAITO_API_KEY": "sk-env"}).api_key == "sk-file"
+    assert settings(environ={"OPENAI_API_KEY": "sk-other"}).api_key is None
+
+
+@pytest.mark.parametrize("content", ["", "two\nlines", "naïve-secret", "tab\x00"])
+def test_a_file_without_a_key(tmp_path, content):
+    file = tmp_path / "key"
+    file.write_text(content)
+    told = refusal("--api-key-file", str(file))
+    assert "holds no API key" in told
+    assert not content or content not in told
+
+
+def test_a_binary_file_is_no_key(tmp_path):
+    file = tmp_path / "key"
+    file.write_bytes(b"\xff\xfe")
+    assert "is not UTF-8 text" in refusal("--api-key-file", str(file))
+
+
+def test_headers_from_a_file(tmp_path):
+    file = tmp_path / "headers"
+    file.write_text("Authorization: Bearer x\n\nX-A: b\n")
+    file.write_text("@" + str(file))
+    assert "not of the form" in refusal("--header", f"@{file}")
+    file.write_text("Authorization: Bearer x\n\nX-A: b\n")
+    assert settings("--header", f"@{file}").headers == (("Authorization", "Bearer x"), ("X-A", "b"))
+
+
+def test_secrets_do_not_show():
+    found = settings("--header", "X-A: hunter2", environ={"KAITO_API_KEY": "sk-secret"})
+    assert "sk-secret" not in repr(found)
+    assert "hunter2" not in repr(found)

@@ -1,0 +1,196 @@
+"""What `kaito status` prints of a workspace, as text and as data."""
+
+import json
+
+import pytest
+
+from kaito.cli.status.as_data import overview_data, table_data
+from kaito.cli.status.as_text import Describer, Table
+from kaito.cluster.workspaces.engine_metrics import Engine, Gpu
+from kaito.cluster.workspaces.objects import read_inference_set, read_workspace
+from kaito.cluster.workspaces.overview import SetOverview, bare, gone
+from kaito.cluster.workspaces.probes import Node, PodEvent
+
+CONDITIONS = [
+    {"type": "WorkspaceSucceeded", "status": "False", "reason": "workspaceFailed", "message": "not ready"},
+    {"type": "NodesReady", "status": "False", "reason": "", "message": "0 of 2 nodes", "lastTransitionTime": "x"},
+    {"type": "NodeClaimReady", "status": "True"},
+]
+
+
+def workspace(name="w", *, labels=None, status=None, **parts):
+    metadata = {"name": name, "namespace": "ns", "uid": "1", "creationTimestamp": "x", "labels": labels or {}}
+    parts.setdefault("inference", {"preset": {"name": "phi-4"}})
+    return bare(read_workspace({"metadata": metadata, "status": status or {}, **parts}))
+
+
+def inference_set(**status):
+    metadata = {"name": "s", "namespace": "ns", "creationTimestamp": "x"}
+    template = {"inference": {"preset": {"name": "phi-4"}}}
+    return read_inference_set({"metadata": metadata, "spec": {"replicas": 2, "template": template}, "status": status})
+
+
+def overview(**parts):
+    found = workspace(
+        resource={"instanceType": "big"},
+        inference={"preset": {"name": "phi-4"}, "adapters": [{"source": {"name": "a"}}, {"source": {"name": "b"}}]},
+        status={
+            "state": "NotReady",
+            "targetNodeCount": 2,
+            "workerNodes": ["n1"],
+            "conditions": CONDITIONS,
+            "performance": {"metrics": {"peak": {"value": "7", "unit": "tokens/min", "description": "stress"}}},
+        },
+    )
+    return type(found)(workspace=found.workspace, **parts)
+
+
+def test_all_that_is_known():
+    found = overview(
+        event=PodEvent(type="Warning", reason="BackOff", message="again", seen="x"),
+        engine=Engine(
+            running=2,
+            waiting=0,
+            cache_usage=0.125,
+            prefix_cache_hit_rate=0.5,
+            first_token_s=0.25,
+            download_bytes_per_s=5e6,
+            download_remaining_s=61,
+        ),
+        nodes=(Node(name="n1", ready=False, why="gone"), Node(name="n2")),
+    )
+    assert Describer(nodes=True).describe(found) == (
+        "Name:           w\n"
+        "Namespace:      ns\n"
+        "Ready:          no: NodesReady is False (0 of 2 nodes)\n"
+        "State:          NotReady\n"
+        "Last event:     BackOff: again (- ago)\n"
+        "Download:       5 MB/s, 61s left\n"
+        "Model:          phi-4\n"
+        "Adapters:       a, b\n"
+        "Runtime:        vllm\n"
+        "Instance type:  big\n"
+        "Nodes:          1/2\n"
+        "Age:            -\n"
+        "Endpoint:       http://w.ns.svc.cluster.local\n"
+        "Load:           2 running, 0 waiting, cache 12% full, 50% of prompts from the cache, first token after 0.25 s\n"
+        "Benchmark:      peak 7 tokens/min (stress)\n"
+        "Worker nodes:\n"
+        "  NAME   READY     WHY\n"
+        "  n1     no        gone\n"
+        "  n2     unknown\n"
+        "Conditions not met:\n"
+        "  TYPE                 STATUS   SINCE   REASON            MESSAGE\n"
+        "  NodesReady           False    -       -                 0 of 2 nodes\n"
+        "  WorkspaceSucceeded   False    -       workspaceFailed   not ready\n"
+    )
+    assert "NodeClaimReady       True" in Describer(conditions=True).describe(found)
+
+
+@pytest.mark.parametrize(
+    ("found", "ready", "why"),
+    [
+        (workspace(status={"state": "Ready"}), True, ""),
+        (workspace(status={"state": "NotReady"}), False, "its state is NotReady"),
+        (workspace(), False, "KAITO has not said anything about it yet"),
+        (workspace(status={"conditions": [{"type": "InferenceReady", "status": "True"}]}), True, ""),
+        (workspace(inference=None, tuning={"preset": {"name": "x"}}), False, "it trains a model and serves none"),
+        (gone(workspace(status={"state": "Ready"})), False, "it was deleted"),
+        (SetOverview(inference_set=inference_set(readyReplicas=2)), True, ""),
+        (SetOverview(inference_set=inference_set(readyReplicas=1)), True, "1 of 2 replicas are ready"),
+        (SetOverview(inference_set=inference_set()), False, "0 of 2 replicas are ready"),
+        (
+            SetOverview(inference_set=inference_set(conditions=CONDITIONS)),
+            False,
+            "0 of 2 replicas are ready: NodesReady is False (0 of 2 nodes)",
+        ),
+        (
+            SetOverview(inference_set=inference_set(), replicas=(workspace(status={"state": "Pending"}),)),
+            False,
+            "0 of 2 replicas are ready: its state is Pending",
+        ),
+        (gone(SetOverview(inference_set=inference_set(readyReplicas=2))), False, "it was deleted"),
+    ],
+)
+def test_ready_and_why_not(found, ready, why):
+    assert (found.ready, found.why) == (ready, why)
+    data = overview_data(found)
+    assert (data["ready"], data["why"]) == (ready, why or None)
+
+
+def test_a_tuning_workspace():
+    text = Describer().describe(workspace(inference=None, tuning={"preset": {"name": "phi-3"}}))
+    assert "Purpose:    tuning\nModel:      phi-3\n" in text
+    assert "Endpoint" not in text
+    assert "Runtime" not in text
+
+
+def test_a_workspace_of_its_own_template_and_a_gpu():
+    found = workspace(inference={"template": {}}, labels={"inferenceset.kaito.sh/created-by": "s"})
+    gpu = Gpu(name="A100", load="25%", memory_used="1 GB", memory_total="2 GB")
+    text = Describer().describe(type(found)(workspace=found.workspace, engine=Engine(gpus=(gpu,))))
+    assert "InferenceSet:  s\nModel:         of its own pod template\n" in text
+    assert "Load:          A100 25%, 1 GB of 2 GB\n" in text
+
+
+def test_an_inference_set():
+    replicas = (workspace("s-a", status={"state": "Ready", "workerNodes": ["n1"]}), workspace("s-b"))
+    found = SetOverview(inference_set=inference_set(readyReplicas=1), replicas=replicas)
+    assert Describer(nodes=True).describe(found) == (
+        "Name:       inferenceset/s\n"
+        "Namespace:  ns\n"
+        "Ready:      yes: 1 of 2 replicas are ready\n"
+        "Model:      phi-4\n"
+        "Replicas:   1 of 2 ready\n"
+        "Age:        -\n"
+        "Replicas:\n"
+        "  NAME   READY   RUNNING   WAITING   CACHE   NODES   AGE   WHY\n"
+        "  s-a    yes     -         -         -       1       -\n"
+        "  s-b    no      -         -         -       -       -     KAITO has not said anything about it yet\n"
+        "Worker nodes:\n"
+        "  NAME   READY     WHY\n"
+        "  n1     unknown\n"
+    )
+
+
+def test_a_table_that_grows():
+    table = Table(namespaces=True)
+    first = table.add([workspace(status={"state": "Ready"})])
+    assert first == (
+        "NAMESPACE   NAME   READY   MODEL   RUNTIME   INSTANCE   NODES   AGE   WHY\n"
+        "ns          w      yes     phi-4   vllm      -          -       -\n"
+    )
+    assert table.add([SetOverview(inference_set=inference_set(readyReplicas=2)), workspace("x")]) == (
+        "ns          inferenceset/s   yes     phi-4   -         -          -       -\n"
+        "ns          x                no      phi-4   vllm      -          -       -     "
+        "KAITO has not said anything about it yet\n"
+    )
+
+
+def test_nothing_from_outside_reaches_the_terminal_as_it_is():
+    evil = "a\x1b[31m\x07\u202e\nb"
+    found = overview(
+        event=PodEvent(type="", reason="", message=evil, seen=""), nodes=(Node(name=evil, ready=False, why=evil),)
+    )
+    text = Describer(conditions=True, nodes=True).describe(found) + Table().add(
+        [workspace(inference={"preset": {"name": evil}})]
+    )
+    assert "a b" in text
+    assert not {"\x1b", "\x07", "\u202e"} & set(text)
+
+
+def test_data_has_all_fields_always():
+    full = overview(
+        event=PodEvent(type="Warning", reason="r", message="m", seen="t"),
+        engine=Engine(running=1, gpus=(Gpu(name="A100"),)),
+        nodes=(Node(name="n1", ready=True),),
+    )
+    data, bare_data = json.loads(json.dumps(overview_data(full))), overview_data(workspace())
+    assert data.keys() == bare_data.keys()
+    assert data["engine"]["gpus"][0]["name"] == "A100"
+    assert data["benchmark"] == [
+        {"name": "peak", "value": "7", "unit": "tokens/min", "description": "stress", "config": {}}
+    ]
+    assert data["last_event"] == {"type": "Warning", "reason": "r", "message": "m", "seen": "t"}
+    table = table_data([workspace(), SetOverview(inference_set=inference_set())])
+    assert [entry["kind"] for entry in table["workspaces"] + table["inference_sets"]] == ["Workspace", "InferenceSet"]

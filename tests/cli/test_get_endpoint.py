@@ -1,0 +1,61 @@
+"""Which of the ways to a model another program uses best."""
+
+import pytest
+
+from kaito.cli.get_endpoint import EndpointList
+from kaito.errors import ConnectError, KaitoError, NotFoundError
+from kaito.types import Candidate
+
+SERVICE = "http://w.ns.svc.cluster.local"
+INSIDE = Candidate(backend="dns", url=SERVICE, rank=10, shared=True)
+SECURE = Candidate(backend="ingress", url="https://w.example/v1/", rank=20, shared=True, external=True)
+TUNNEL = Candidate(backend="tunnel", url="pod w-0", rank=30)
+CLEAR = Candidate(backend="ingress", url="http://192.0.2.1", shared=True, external=True)
+UNSURE = Candidate(backend="ingress", url="https://u.example", shared=True, external=True)
+HIDDEN = Candidate(backend="ingress", url="https://h.example", rank=20, external=True)
+
+
+@pytest.mark.parametrize(
+    ("ways", "external", "best", "warning"),
+    [
+        ([INSIDE, SECURE], False, SERVICE, None),
+        ([INSIDE, SECURE], True, "https://w.example", None),
+        ([SECURE, TUNNEL], False, "https://w.example", None),
+        ([TUNNEL, CLEAR], False, "http://192.0.2.1", "not encrypted"),
+        ([UNSURE], True, "https://u.example", "is not known"),
+        ([TUNNEL, HIDDEN], False, SERVICE, "inside the cluster only"),
+        ([], False, SERVICE, "inside the cluster only"),
+    ],
+)
+def test_the_best(ways, external, best, warning):
+    found = EndpointList(ways, [], SERVICE)
+    assert found.best(external=external) == best
+    warnings = "\n".join(found.warnings(best))
+    assert warning in warnings if warning else not warnings
+
+
+@pytest.mark.parametrize("service_url", [SERVICE, None])
+def test_none(service_url):
+    failures = [
+        ("a", ConnectError("http://x", "no address yet", "and so on")),
+        ("b", KaitoError("broken")),
+    ]
+    with pytest.raises(NotFoundError) as caught:
+        EndpointList([TUNNEL, HIDDEN], failures, service_url).best(external=True)
+    assert caught.value.hints[:3] == (
+        "ingress: https://h.example leads there, but another program cannot use it as it is",
+        "a: no address yet; and so on",
+        "b: broken",
+    )
+
+
+def test_data():
+    found = EndpointList([INSIDE, TUNNEL, HIDDEN], [("b", KaitoError("broken"))], SERVICE)
+    data = found.data(SERVICE, external=False)
+    assert [(way["backend"], way["shared"], way["external"], way["tls"]) for way in data["ways"]] == [
+        ("dns", True, False, False),
+        ("tunnel", False, False, False),
+        ("ingress", False, True, True),
+    ]
+    assert data["failures"] == [{"backend": "b", "reason": "broken"}]
+    assert [way["backend"] for way in found.data(SERVICE, external=True)["ways"]] == ["ingress"]

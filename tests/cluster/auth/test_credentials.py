@@ -1,0 +1,345 @@
+"""What goes with a request: tokens, passwords, plugins, logins, each renewed as it expires."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import stat
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from aiohttp import web
+
+from kaito.cluster.auth import certificates
+from kaito.cluster.auth.credentials import Credentials, ServiceAccountSource, UserCredentialSource
+from kaito.cluster.auth.kubeconfig import load_context
+from kaito.errors import ForbiddenError, KaitoError, UsageError
+from tests.controlplane.certificates import Authority, Period
+
+VERSION = "client.authentication.k8s.io/v1"
+
+
+def credentials(path: Path, reporter: Any, **environ: str) -> UserCredentialSource:
+    context = load_context(str(path), None, {})
+    assert context is not None
+    return UserCredentialSource(context, {"PATH": "/usr/bin:/bin", **environ}, reporter)
+
+
+def granted(path: Path, reporter: Any) -> Credentials:
+    return asyncio.run(credentials(path, reporter).grant())
+
+
+def test_a_token(kubeconfig, reporter):
+    assert granted(kubeconfig(user={"token": "abc"}), reporter).authorization == "Bearer abc"
+
+
+def test_a_password(kubeconfig, reporter):
+    grant = granted(kubeconfig(user={"username": "jo", "password": "pw"}), reporter)
+    assert grant.authorization == "Basic " + base64.b64encode(b"jo:pw").decode()
+
+
+def test_nothing(kubeconfig, reporter):
+    assert granted(kubeconfig(), reporter) == Credentials()
+
+
+def test_a_token_file_is_read_again(kubeconfig, reporter, tmp_path):
+    (tmp_path / "token").write_text("one\n")
+    user = credentials(kubeconfig(user={"tokenFile": "token", "token": "old"}), reporter)
+
+    async def run() -> None:
+        assert (await user.grant()).authorization == "Bearer one"
+        (tmp_path / "token").write_text("two\n")
+        assert (await user.grant()).authorization == "Bearer two"
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("content", "expected"), [(None, "cannot be read"), ("", "is empty"), ("é", "holds no token")])
+def test_a_token_file_that_is_of_no_use(kubeconfig, reporter, tmp_path, content, expected):
+    if content is not None:
+        (tmp_path / "token").write_text(content)
+    with pytest.raises(ForbiddenError, match=expected):
+        granted(kubeconfig(user={"tokenFile": "token"}), reporter)
+
+
+def test_a_service_account(tmp_path):
+    (tmp_path / "token").write_text("one")
+    account = ServiceAccountSource(tmp_path / "token")
+    assert asyncio.run(account.grant()).authorization == "Bearer one"
+
+
+# Exec plugins
+
+
+def plugin(tmp_path: Path, body: str) -> Path:
+    """Write a program that is a credential plugin."""
+    path = tmp_path / "plugin"
+    path.write_text(
+        f"#!{sys.executable}\nimport json, os, sys\ninfo = json.loads(os.environ['KUBERNETES_EXEC_INFO'])\n{body}\n"
+    )
+    path.chmod(0o755)
+    return path
+
+
+def gives(status: dict[str, Any]) -> str:
+    return f"print(json.dumps({{'kind': 'ExecCredential', 'apiVersion': info['apiVersion'], 'status': {status!r}}}))"
+
+
+def user_of(**more: Any) -> dict[str, Any]:
+    return {"exec": {"command": "./plugin", "apiVersion": VERSION, "interactiveMode": "Never", **more}}
+
+
+def test_a_plugin(kubeconfig, reporter, tmp_path):
+    body = "assert sys.argv[1:] == ['get-token'] and os.environ['WHO'] == 'jo' and 'KAITO_API_KEY' not in os.environ\n"
+    body += "assert info['spec'] == {'interactive': False, 'cluster': {'server': 'https://127.0.0.1:1'}}\n"
+    plugin(tmp_path, body + gives({"token": "given"}))
+    path = kubeconfig(user=user_of(args=["get-token"], env=[{"name": "WHO", "value": "jo"}], provideClusterInfo=True))
+    assert granted(path, reporter).authorization == "Bearer given"
+    assert reporter.statuses == [""]
+
+
+def test_a_plugin_runs_again_when_its_token_expired_or_was_refused(kubeconfig, reporter, tmp_path):
+    count = tmp_path / "count"
+    body = f"open({str(count)!r}, 'a').write('x')\nn = os.path.getsize({str(count)!r})\n"
+    soon = (datetime.now(UTC) + timedelta(seconds=30)).isoformat()
+    late = (datetime.now(UTC) + timedelta(hours=1)).isoformat().replace("+00:00", "Z")
+    body += f"status = {{'token': 't%d' % n, 'expirationTimestamp': {soon!r} if n == 1 else {late!r}}}\n"
+    body += "print(json.dumps({'kind': 'ExecCredential', 'apiVersion': info['apiVersion'], 'status': status}))"
+    plugin(tmp_path, body)
+    user = credentials(kubeconfig(user=user_of()), reporter)
+
+    async def run() -> None:
+        assert (await user.grant()).authorization == "Bearer t1"
+        second = await user.grant()
+        assert second.authorization == "Bearer t2"
+        assert await user.grant() == second
+        # Two requests that were refused at once renew it once.
+        renewed = await asyncio.gather(user.grant(second), user.grant(second))
+        assert [grant.authorization for grant in renewed] == ["Bearer t3", "Bearer t3"]
+
+    asyncio.run(run())
+
+
+def test_a_plugin_that_gives_a_certificate(kubeconfig, reporter, tmp_path):
+    plugin(tmp_path, gives({"clientCertificateData": "CERT", "clientKeyData": "KEY"}))
+    grant = granted(kubeconfig(user=user_of()), reporter)
+    assert (grant.authorization, grant.certificate, grant.key) == (None, b"CERT", b"KEY")
+
+
+def test_a_static_token_wins_over_a_plugin(kubeconfig, reporter):
+    assert granted(kubeconfig(user={"token": "abc", **user_of()}), reporter).authorization == "Bearer abc"
+
+
+def test_what_a_plugin_says_passes_through(kubeconfig, reporter, tmp_path, capfd):
+    plugin(tmp_path, "print('To sign in, use the code X', file=sys.stderr)\n" + gives({"token": "t"}))
+    granted(kubeconfig(user=user_of()), reporter)
+    assert capfd.readouterr().err == "To sign in, use the code X\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("sys.exit(3)", "failed (exit code 3)"),
+        ("print('sesame')", "its output is not JSON"),
+        ("print('[]')", "no ExecCredential"),
+        ("print(json.dumps({'kind': 'ExecCredential', 'apiVersion': 'v9', 'status': {}}))", "it speaks v9"),
+        (gives({}), "neither a token nor a certificate"),
+        (gives({"clientCertificateData": "c"}), "belong together"),
+        (gives({"token": "sesame", "expirationTimestamp": "soon"}), "is no time"),
+    ],
+)
+def test_a_plugin_that_fails(kubeconfig, reporter, tmp_path, body, expected):
+    plugin(tmp_path, body)
+    with pytest.raises(ForbiddenError) as caught:
+        granted(kubeconfig(user=user_of()), reporter)
+    assert expected in caught.value.message
+    assert "sesame" not in "".join(caught.value.lines())
+
+
+def test_a_plugin_that_is_not_waited_for_any_longer_is_ended_with_what_it_started(kubeconfig, reporter, tmp_path):
+    (tmp_path / "plugin").write_text("#!/bin/sh\ntrap '' TERM\nsleep 60\n")
+    (tmp_path / "plugin").chmod(0o755)
+    user = credentials(kubeconfig(user=user_of()), reporter)
+
+    async def run() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await user.grant()
+
+    began = time.monotonic()
+    asyncio.run(run())
+    assert time.monotonic() - began < 10
+
+
+def test_an_empty_entry_is_none(kubeconfig, reporter):
+    assert granted(kubeconfig(user={"exec": None, "auth-provider": None}), reporter) == Credentials()
+
+
+def test_a_token_with_a_line_break_is_refused_without_being_shown(kubeconfig, reporter):
+    with pytest.raises(UsageError) as caught:
+        granted(kubeconfig(user={"token": "sesame\nX: y"}), reporter)
+    assert "sesame" not in "".join(caught.value.lines())
+
+
+def test_a_plugin_that_is_not_installed(kubeconfig, reporter):
+    path = kubeconfig(user=user_of(command="no-such-plugin", installHint="Get it\nthere"))
+    with pytest.raises(ForbiddenError) as caught:
+        granted(path, reporter)
+    assert "'no-such-plugin' cannot be run" in caught.value.message
+    assert caught.value.hints == ("Get it", "there")
+
+
+@pytest.mark.parametrize("entry", [{"command": ""}, {"apiVersion": "client.authentication.k8s.io/v1alpha1"}])
+def test_a_plugin_entry_that_is_not_valid(kubeconfig, reporter, entry):
+    with pytest.raises(UsageError, match="exec entry"):
+        granted(kubeconfig(user=user_of(**entry)), reporter)
+
+
+def test_a_plugin_that_must_ask_without_a_terminal(kubeconfig, reporter, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(ForbiddenError, match="stdin is no terminal"):
+        granted(kubeconfig(user=user_of(interactiveMode="Always")), reporter)
+
+
+# OpenID Connect
+
+
+def jwt(expires: float) -> str:
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": expires, "name": "¿?~ÿÿ>"}).encode()).decode().rstrip("=")
+    return f"e30.{claims}.sig"
+
+
+class Provider:
+    """An OpenID provider on loopback."""
+
+    def __init__(self) -> None:
+        self.forms: list[dict[str, Any]] = []
+        self.answer: dict[str, Any] = {"id_token": "new", "refresh_token": "refresh-2"}
+        self.status = 200
+
+    async def __aenter__(self) -> Provider:
+        app = web.Application()
+        app.router.add_get("/.well-known/openid-configuration", self._configuration)
+        app.router.add_post("/token", self._token)
+        self._runner = web.AppRunner(app)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    async def _configuration(self, request: web.Request) -> web.Response:
+        return web.json_response({"token_endpoint": f"{self.url}/token"})
+
+    async def _token(self, request: web.Request) -> web.Response:
+        self.forms.append(dict(await request.post()))
+        return web.json_response(self.answer, status=self.status)
+
+
+def oidc(**config: str) -> dict[str, Any]:
+    return {"auth-provider": {"name": "oidc", "config": config}}
+
+
+def test_a_login_that_is_good_is_used(kubeconfig, reporter):
+    token = jwt(time.time() + 3600)
+    assert granted(kubeconfig(user=oidc(**{"id-token": token})), reporter).authorization == f"Bearer {token}"
+
+
+def test_a_login_is_renewed_and_kept(kubeconfig, reporter):
+    async def run() -> None:
+        async with Provider() as provider:
+            config = {"idp-issuer-url": provider.url, "client-id": "me", "client-secret": "s", "refresh-token": "r1"}
+            path = kubeconfig(user=oidc(**config, **{"id-token": jwt(time.time() - 1)}))
+            path.chmod(0o600)
+            assert (await credentials(path, reporter).grant()).authorization == "Bearer new"
+            expected = {"grant_type": "refresh_token", "refresh_token": "r1", "client_id": "me", "client_secret": "s"}
+            assert provider.forms == [expected]
+            kept = yaml.safe_load(path.read_text())["users"][0]["user"]["auth-provider"]["config"]
+            assert (kept["id-token"], kept["refresh-token"]) == ("new", "refresh-2")
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            assert [file.name for file in path.parent.iterdir()] == ["config"]
+
+    asyncio.run(run())
+
+
+def test_a_login_that_cannot_be_renewed(kubeconfig, reporter):
+    async def run() -> None:
+        async with Provider() as provider:
+            provider.status, provider.answer = 400, {"error": "invalid_grant"}
+            path = kubeconfig(user=oidc(**{"idp-issuer-url": provider.url, "refresh-token": "sesame"}))
+            with pytest.raises(ForbiddenError) as caught:
+                await credentials(path, reporter).grant()
+            assert "invalid_grant" in caught.value.message
+            assert "sesame" not in "".join(caught.value.lines())
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"id-token": jwt(0)}, "no refresh token"),
+        ({"refresh-token": "r", "idp-issuer-url": "http://127.0.0.1:1"}, "cannot be reached"),
+        ({"refresh-token": "r"}, "is no URL"),
+    ],
+)
+def test_a_login_that_is_of_no_use(kubeconfig, reporter, config, expected):
+    with pytest.raises(ForbiddenError, match=expected):
+        granted(kubeconfig(user=oidc(**config)), reporter)
+
+
+def test_a_provider_that_kubectl_has_given_up(kubeconfig, reporter):
+    with pytest.raises(UsageError, match="auth-provider 'gcp'"):
+        granted(kubeconfig(user={"auth-provider": {"name": "gcp"}}), reporter)
+
+
+# Certificates
+
+
+def test_a_client_certificate_leaves_nothing_on_disk(kubeconfig, reporter, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    pair = Authority("ca").client("jo")
+    data = {"client-certificate-data": pair.public, "client-key-data": pair.private}
+    grant = granted(kubeconfig(user={name: base64.b64encode(pem).decode() for name, pem in data.items()}), reporter)
+    assert (grant.certificate, grant.key) == (pair.public, pair.private)
+    certificates.add_client_certificate(certificates.server_context({}, tmp_path), pair.public, pair.private)
+
+
+@pytest.mark.parametrize("year", [2024, 2060])
+def test_when_a_certificate_ends(year):
+    ends = datetime(year, 5, 6, 7, 8, 9, tzinfo=UTC)
+    period = Period(datetime(2023, 1, 1, tzinfo=UTC), ends)
+    assert certificates.expiry(Authority("ca").client("jo", period=period).public) == ends
+
+
+@pytest.mark.parametrize("pem", [b"", b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----", b"x" * 99])
+def test_a_certificate_that_cannot_be_read(pem):
+    assert certificates.expiry(pem) is None
+
+
+def test_a_pair_that_is_none(tmp_path):
+    one, two = Authority("ca").client("a"), Authority("ca").client("b")
+    with pytest.raises(UsageError, match="not a valid pair"):
+        certificates.add_client_certificate(certificates.server_context({}, tmp_path), one.public, two.private)
+
+
+@pytest.mark.parametrize(
+    "user", [{"client-certificate-data": "QQ=="}, {"client-certificate-data": "%"}, {"client-key": "missing"}]
+)
+def test_a_certificate_that_is_not_whole(kubeconfig, reporter, user):
+    with pytest.raises(KaitoError):
+        granted(kubeconfig(user=user), reporter)
+
+
+def test_authorities_that_are_none(tmp_path):
+    with pytest.raises(UsageError, match="no PEM certificate"):
+        certificates.server_context({"certificate-authority-data": base64.b64encode(b"x").decode()}, tmp_path)

@@ -1,0 +1,126 @@
+"""What is learned around a workspace, against a stand-in for the API server."""
+
+import asyncio
+
+import pytest
+from aiohttp import web
+
+from kaito.cluster.workspaces.overview import look, look_over
+from kaito.cluster.workspaces.probes import Node, newest_event, probe_engine, probe_nodes
+from kaito.errors import NotFoundError
+from kaito.types import Target
+from tests.cluster.workspaces.stand_in import SETS, WORKSPACES, StandIn, refusal, standing_in, workspace
+
+BY_SERVICE = "/api/v1/namespaces/default/services/w:80/proxy/metrics"
+BY_POD = "/api/v1/namespaces/default/pods/w-0:5000/proxy/metrics"
+
+
+def run(server, work):
+    async def bounded():
+        async with asyncio.timeout(15), standing_in(server) as cluster:
+            return await work(cluster)
+
+    return asyncio.run(bounded())
+
+
+def running(count):
+    return lambda request: web.Response(text=f"vllm:num_requests_running {count}\n")
+
+
+@pytest.mark.parametrize(
+    ("answers", "count"),
+    [
+        ({BY_SERVICE: running(1), BY_POD: running(2)}, 1),
+        ({BY_SERVICE: lambda request: refusal(403, "Forbidden"), BY_POD: running(2)}, 2),
+        ({BY_SERVICE: lambda request: refusal(503, "ServiceUnavailable"), BY_POD: running(2)}, 2),
+        ({BY_SERVICE: lambda request: web.Response(status=302, headers={"Location": "/"})}, None),
+        ({}, None),
+    ],
+)
+def test_the_engine_is_asked_by_either_proxy_and_once(answers, count):
+    server = StandIn(answers=answers)
+    engine = run(server, lambda cluster: probe_engine(cluster, "w", "default"))
+    assert (engine and engine.running) == count
+    assert server.asked[BY_SERVICE] == 1
+
+
+def test_an_engine_that_does_not_answer_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr("kaito.cluster.workspaces.probes._PATIENCE", 0.05)
+    server = StandIn()
+
+    async def silent(request):
+        await asyncio.Event().wait()
+
+    server.answers = dict.fromkeys((BY_SERVICE, BY_POD, "/api/v1/namespaces/default/events"), silent)
+
+    async def work(cluster):
+        nodes = await probe_nodes(cluster, ["n"])
+        return await probe_engine(cluster, "w", "default"), await newest_event(cluster, "w-0", "default"), nodes
+
+    server.answers["/api/v1/nodes/n"] = silent
+    assert run(server, work) == (None, None, (Node(name="n"),))
+
+
+def test_nodes():
+    def node(status, **more):
+        return {"metadata": {}, "status": {"conditions": [{"type": "Ready", "status": status, **more}]}}
+
+    server = StandIn(
+        {"/api/v1/nodes": []},
+        {
+            "/api/v1/nodes/a": node("True"),
+            "/api/v1/nodes/b": node("Unknown", reason="NodeStatusUnknown", message="Kubelet stopped"),
+            "/api/v1/nodes/c": {"metadata": {}},
+            "/api/v1/nodes/e": lambda request: refusal(403, "Forbidden"),
+        },
+    )
+    assert run(server, lambda cluster: probe_nodes(cluster, "abcde")) == (
+        Node(name="a", ready=True),
+        Node(name="b", ready=False, why="NodeStatusUnknown: Kubelet stopped"),
+        Node(name="c", ready=False),
+        Node(name="d", ready=False, why="there is no such node any more"),
+        Node(name="e"),
+    )
+
+
+def test_events_of_one_second_are_told_apart():
+    items = [
+        {"metadata": {"resourceVersion": version}, "reason": version, "lastTimestamp": "2026-01-01T00:00:00Z"}
+        for version in ("9", "11", "10")
+    ]
+    items.append({"metadata": {}, "reason": "timeless"})
+    server = StandIn(answers={"/api/v1/namespaces/default/events": {"metadata": {}, "items": items}})
+    event = run(server, lambda cluster: newest_event(cluster, "w-0", "default"))
+    assert event is not None
+    assert (str(event), event.seen) == ("11", "2026-01-01T00:00:00Z")
+
+
+def test_a_workspace_without_any_permission_around_it():
+    server = StandIn({WORKSPACES: [workspace(state="Pending")]})
+    overview = run(server, lambda cluster: look(cluster, Target(workspace="w"), nodes=True))
+    assert (overview.ready, overview.event, overview.engine, overview.nodes) == (False, None, None, ())
+
+
+def test_no_kaito():
+    server = StandIn()
+    server.objects.clear()
+
+    async def work(cluster):
+        for asking in (look(cluster, Target(workspace="w")), look_over(cluster), look_over(cluster, everywhere=True)):
+            with pytest.raises(NotFoundError, match="KAITO is not installed in this cluster"):
+                await asking
+
+    run(server, work)
+
+
+@pytest.mark.parametrize("answers", [{}, {SETS: lambda request: refusal(403, "Forbidden", "no")}])
+def test_a_table_without_sets(answers):
+    server = StandIn({WORKSPACES: [workspace("b"), workspace("a")]}, answers)
+    assert [entry.name for entry in run(server, look_over)] == ["a", "b"]
+
+
+def test_the_older_version_is_served_alone():
+    server = StandIn({WORKSPACES.replace("v1beta1", "v1alpha1"): [workspace()]})
+    del server.objects[WORKSPACES]
+    assert [entry.name for entry in run(server, look_over)] == ["w"]
+    assert run(server, lambda cluster: look(cluster, Target(workspace="w"))).ready

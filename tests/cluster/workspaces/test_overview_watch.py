@@ -1,0 +1,203 @@
+"""Following one workspace, a set, or a table of all, against a stand-in for the API server."""
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+from aiohttp import web
+
+from kaito.cluster.api_errors import PermissionMissing
+from kaito.cluster.workspaces.overview import SetOverview
+from kaito.cluster.workspaces.overview_watch import follow_one, follow_table
+from kaito.errors import NotFoundError
+from kaito.types import Target
+from tests.cluster.workspaces.stand_in import SETS, WORKSPACES, StandIn, refusal, standing_in, workspace
+
+
+def run(server, work):
+    """Run an asynchronous function of a client, within a few seconds."""
+
+    async def bounded():
+        async with asyncio.timeout(15), standing_in(server) as cluster:
+            return await work(cluster)
+
+    return asyncio.run(bounded())
+
+
+def inference_set(ready, name="s"):
+    metadata = {"name": name, "namespace": "default", "resourceVersion": "1"}
+    return {"metadata": metadata, "spec": {"replicas": 2}, "status": {"readyReplicas": ready}}
+
+
+def states(entries):
+    return [(entry.name, entry.ready, entry.why) for entry in entries]
+
+
+def test_only_changes_are_yielded_through_ends_and_a_410():
+    server = StandIn({WORKSPACES: [workspace(state="Pending"), workspace("other")]})
+    notices = []
+
+    async def work(cluster):
+        async with aclosing(follow_one(cluster, Target(workspace="w"), notices.append)) as overviews:
+            yield_ = overviews.__anext__
+            seen = [await yield_()]
+            await server.watched(WORKSPACES)
+            # A change of what is not shown, then an end, then a past that is forgotten: nothing to tell.
+            server.send(WORKSPACES, "MODIFIED", workspace(state="Pending", metadata={"annotations": {"a": "b"}}))
+            server.end_watches()
+            await asyncio.sleep(0)
+            await server.watched(WORKSPACES)
+            server.send(WORKSPACES, "ERROR", {"kind": "Status", "code": 410, "reason": "Expired", "message": "old"})
+            server.objects[WORKSPACES] = [workspace(state="Ready")]
+            seen.append(await yield_())
+            await server.watched(WORKSPACES)
+            server.send(WORKSPACES, "DELETED", workspace(state="Ready"))
+            seen.append(await yield_())
+            server.send(WORKSPACES, "ADDED", workspace(state="Ready"))
+            seen.append(await yield_())
+            return [overview.why for overview in seen]
+
+    assert run(server, work) == ["its state is Pending", "", "it was deleted", ""]
+    assert notices == []
+
+
+def test_one_that_is_not_there():
+    async def work(cluster):
+        with pytest.raises(NotFoundError, match="'w' was not found"):
+            await anext(follow_one(cluster, Target(workspace="w"), print))
+        with pytest.raises(NotFoundError, match="knows no InferenceSets"):
+            await anext(follow_one(cluster, Target(workspace="w", kind="inferenceset"), print))
+
+    run(StandIn(), work)
+
+
+def test_one_that_may_be_read_but_not_watched():
+    words = 'User "jo" cannot watch resource "workspaces" in API group "kaito.sh" in the namespace "default"'
+
+    def answer(request):
+        if "watch" in request.query:
+            return refusal(403, "Forbidden", words)
+        return server_list(request)
+
+    def server_list(request):
+
+        return web.json_response({"metadata": {"resourceVersion": "1"}, "items": [workspace()]})
+
+    server = StandIn(answers={WORKSPACES: answer, f"{WORKSPACES}/w": workspace()})
+
+    async def work(cluster):
+        async with aclosing(follow_one(cluster, Target(workspace="w"), print)) as overviews:
+            assert (await anext(overviews)).ready
+            with pytest.raises(PermissionMissing, match="may not watch workspaces"):
+                await anext(overviews)
+
+    run(server, work)
+
+
+def test_a_set_and_its_replicas():
+    label = {"labels": {"inferenceset.kaito.sh/created-by": "s"}}
+    server = StandIn({SETS: [inference_set(1)], WORKSPACES: [workspace("b", "Pending", metadata=label)]})
+
+    async def work(cluster):
+        target = Target(workspace="s", kind="inferenceset")
+        async with aclosing(follow_one(cluster, target, print)) as overviews:
+            seen = [await anext(overviews)]
+            for path in (SETS, WORKSPACES):
+                await server.watched(path)
+            server.send(WORKSPACES, "ADDED", workspace("c", metadata=label))
+            seen.append(await anext(overviews))
+            server.send(SETS, "MODIFIED", inference_set(2))
+            seen.append(await anext(overviews))
+            server.send(SETS, "DELETED", inference_set(2))
+            seen.append(await anext(overviews))
+            sets = [found for found in seen if isinstance(found, SetOverview)]
+            return [(found.why, [replica.name for replica in found.replicas]) for found in sets]
+
+    assert run(server, work) == [
+        ("1 of 2 replicas are ready", ["b"]),
+        ("1 of 2 replicas are ready", ["c", "b"]),
+        ("", ["c", "b"]),
+        ("it was deleted", []),
+    ]
+
+
+def test_a_table_yields_the_rows_that_changed():
+    server = StandIn({SETS: [inference_set(2)], WORKSPACES: [workspace("a"), workspace("b", "Pending")]})
+
+    async def work(cluster):
+        async with aclosing(follow_table(cluster, print)) as tables:
+            assert states(await anext(tables)) == [
+                ("a", True, ""),
+                ("b", False, "its state is Pending"),
+                ("inferenceset/s", True, ""),
+            ]
+            for path in (SETS, WORKSPACES):
+                await server.watched(path)
+            server.send(WORKSPACES, "MODIFIED", workspace("b"))
+            assert states(await anext(tables)) == [("b", True, "")]
+            server.send(SETS, "DELETED", inference_set(2))
+            assert states(await anext(tables)) == [("inferenceset/s", False, "it was deleted")]
+            server.send(WORKSPACES, "DELETED", workspace("a"))
+            assert states(await anext(tables)) == [("a", False, "it was deleted")]
+
+    run(server, work)
+
+
+@pytest.mark.parametrize("answers", [{}, {SETS: lambda request: refusal(403, "Forbidden", "no")}])
+def test_a_table_without_sets(answers):
+    async def work(cluster):
+        async with aclosing(follow_table(cluster, print)) as tables:
+            assert states(await anext(tables)) == [("a", True, "")]
+
+    run(StandIn({WORKSPACES: [workspace("a")]}, answers), work)
+
+
+def test_the_api_server_goes_and_comes_back(monkeypatch):
+    monkeypatch.setattr("kaito.cluster.api_client._PAUSE", 0.01)
+    server = StandIn({SETS: [inference_set(2)], WORKSPACES: [workspace("a")]})
+    notices = []
+
+    async def work(cluster):
+        async with aclosing(follow_table(cluster, notices.append)) as tables:
+            await anext(tables)
+            for path in (SETS, WORKSPACES):
+                await server.watched(path)
+                server.answers[path] = lambda request: refusal(503, "ServiceUnavailable", "down")
+            server.end_watches()
+            next_ = asyncio.ensure_future(anext(tables))
+            while not notices:
+                await asyncio.sleep(0.005)
+            server.objects[WORKSPACES] = [workspace("a", "NotReady")]
+            server.answers.clear()
+            await server.watched(WORKSPACES)
+            server.send(WORKSPACES, "MODIFIED", workspace("a", "NotReady"))
+            assert states(await next_) == [("a", False, "its state is NotReady")]
+
+    run(server, work)
+    assert notices == [
+        "The API server is lost, and tried again: The API server is not available: down (HTTP 503)",
+        "The API server is back",
+    ]
+
+
+def test_an_api_server_that_starts_refuses_for_a_while(monkeypatch):
+    monkeypatch.setattr("kaito.cluster.api_client._PAUSE", 0.01)
+    server = StandIn({WORKSPACES: [workspace()]})
+    refusals = iter([(503, "ServiceUnavailable")] * 4 + [(403, "Forbidden")] * 3)
+
+    def starting(request):
+        code, reason = next(refusals, (200, ""))
+        if code == 200:
+            return web.json_response({"metadata": {"resourceVersion": "2"}, "items": [workspace(state="NotReady")]})
+        return refusal(code, reason, "not yet")
+
+    async def work(cluster):
+        async with aclosing(follow_one(cluster, Target(workspace="w"), print)) as overviews:
+            assert (await anext(overviews)).ready
+            await server.watched(WORKSPACES)
+            server.answers[WORKSPACES] = starting
+            server.end_watches()
+            assert not (await anext(overviews)).ready
+
+    run(server, work)
+    assert list(refusals) == []

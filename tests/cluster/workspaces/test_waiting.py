@@ -1,0 +1,144 @@
+"""Waiting for a workspace, against a stand-in for the API server."""
+
+import asyncio
+
+import pytest
+from aiohttp import web
+
+from kaito.cluster.workspaces.readiness import NotReady
+from kaito.cluster.workspaces.waiting import wait_until_ready
+from kaito.errors import NotFoundError
+from kaito.types import Target
+from tests.cluster.workspaces.stand_in import SETS, WORKSPACES, Reported, StandIn, standing_in, workspace
+
+NODES = {"type": "NodesReady", "status": "False", "reason": "NodesPending", "message": "0 of 1 nodes"}
+PENDING = workspace(state="Pending", conditions=[NODES])
+EVENTS = "/api/v1/namespaces/default/events"
+METRICS = "/api/v1/namespaces/default/pods/w-0:5000/proxy/metrics"
+
+
+def event(reason, **when):
+    return {"metadata": {"name": reason}, "reason": reason, "message": "so it is", "type": "Normal", **when}
+
+
+def wait(server, meanwhile=None, *, target=None, timeout=10.0):
+    """Wait; return the reporter."""
+    reporter = Reported()
+
+    async def run():
+        async with asyncio.timeout(15), standing_in(server) as cluster, asyncio.TaskGroup() as group:
+            if meanwhile is not None:
+                group.create_task(meanwhile(reporter))
+            await wait_until_ready(cluster, target or Target(workspace="w"), timeout, reporter)
+
+    try:
+        asyncio.run(run())
+    except* (NotReady, NotFoundError) as group:
+        raise group.exceptions[0] from None
+    return reporter
+
+
+async def shown(reporter, part):
+    """Return when a status has this part."""
+    while not any(part in status for status in reporter.statuses):
+        await asyncio.sleep(0.005)
+
+
+def test_one_that_is_ready_already():
+    server = StandIn({WORKSPACES: [workspace()]})
+    reporter = wait(server, timeout=0)
+    assert (reporter.notices, reporter.statuses) == ([], [])
+    assert not server.asked[f"watch {WORKSPACES}"]
+
+
+def test_until_it_is_ready(monkeypatch):
+    monkeypatch.setattr("kaito.cluster.workspaces.waiting._REFRESH", 0.01)
+    answers = {
+        EVENTS: {
+            "metadata": {},
+            "items": [
+                event("Pulled", series={"lastObservedTime": "2026-01-01T00:00:03.5Z"}),
+                event("Scheduled", lastTimestamp="2026-01-01T00:00:01Z"),
+                event("Created", eventTime="2026-01-01T00:00:02.000001Z"),
+            ],
+        },
+    }
+    server = StandIn({WORKSPACES: [PENDING]}, answers)
+
+    async def meanwhile(reporter):
+        await server.watched(WORKSPACES)
+        await shown(reporter, "waiting: Pulled: so it is; 0 of 1 nodes")
+        server.answers[METRICS] = lambda request: web.Response(
+            text="kaito_model_download_speed_bytes_per_second 1.2e8\nkaito_model_download_remaining_seconds 192\n"
+        )
+        await shown(reporter, "waiting: downloading the model, 120 MB/s, 3m12s left; Pulled: so it is; 0 of 1 nodes")
+        del answers[EVENTS], server.answers[METRICS]
+        await shown(reporter, "waiting: 0 of 1 nodes")
+        loading = {"type": "InferenceReady", "status": "False", "message": "loading"}
+        server.send(WORKSPACES, "MODIFIED", workspace(state="NotReady", conditions=[loading]))
+        await shown(reporter, "waiting: loading")
+        server.send(WORKSPACES, "MODIFIED", workspace())
+
+    reporter = wait(server, meanwhile)
+    assert reporter.notices == [
+        "Waiting for 'w': NodesReady is False (NodesPending: 0 of 1 nodes)",
+        "Waiting for 'w': InferenceReady is False (loading)",
+    ]
+    assert reporter.statuses[-1] == ""
+
+
+def test_not_in_time():
+    server = StandIn({WORKSPACES: [PENDING]}, {EVENTS: {"metadata": {}, "items": [event("BackOff")]}})
+    with pytest.raises(NotReady) as caught:
+        wait(server, timeout=0.3)
+    assert caught.value.lines() == [
+        "❌ Error: Workspace 'w' is not ready for inference",
+        "   Use 'kubectl kaito status --workspace-name w' to check status",
+        "   NodesReady is False (NodesPending: 0 of 1 nodes)",
+        "   The newest event of its pod is BackOff: so it is",
+        "   It was waited for 0s; to wait longer: --wait=DURATION",
+    ]
+    assert caught.value.exit_code == 3
+
+
+def test_one_that_is_not_there_or_trains():
+    with pytest.raises(NotFoundError, match="'w' was not found"):
+        wait(StandIn())
+    with pytest.raises(NotReady, match="is for tuning"):
+        wait(StandIn({WORKSPACES: [workspace(inference=None, tuning={"preset": {"name": "x"}})]}))
+
+
+def test_one_that_is_deleted_meanwhile():
+    server = StandIn({WORKSPACES: [PENDING]})
+
+    async def meanwhile(reporter):
+        await server.watched(WORKSPACES)
+        server.objects[WORKSPACES] = []
+        server.send(WORKSPACES, "DELETED", PENDING)
+
+    with pytest.raises(NotFoundError, match="'w' was not found"):
+        wait(server, meanwhile)
+
+
+def test_the_first_ready_replica_of_a_set():
+    label = {"labels": {"inferenceset.kaito.sh/created-by": "s"}}
+    condition = {"type": "InferenceSetReady", "status": "False", "message": "making replicas"}
+    found = {"metadata": {"name": "s", "namespace": "default"}, "spec": {}, "status": {"conditions": [condition]}}
+    server = StandIn({SETS: [found]})
+
+    async def meanwhile(reporter):
+        await server.watched(WORKSPACES)
+        server.send(WORKSPACES, "ADDED", workspace("s-a", "Pending", metadata=label))
+        await asyncio.sleep(0)
+        server.send(WORKSPACES, "ADDED", workspace("s-b", metadata=label))
+
+    reporter = wait(server, meanwhile, target=Target(workspace="s", kind="inferenceset"))
+    assert reporter.notices == [
+        "Waiting for 's': InferenceSetReady is False (making replicas)",
+        "Waiting for 's-a': its state is Pending",
+    ]
+
+
+def test_a_set_that_is_not_there():
+    with pytest.raises(NotFoundError, match="InferenceSet 's' was not found"):
+        wait(StandIn({SETS: []}), target=Target(workspace="s", kind="inferenceset"))

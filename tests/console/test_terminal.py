@@ -1,0 +1,261 @@
+"""What is written where, in which letters and colours."""
+
+import errno
+import io
+import os
+
+import pytest
+
+from kaito.console.terminal import PATIENCE, Terminal
+from kaito.errors import ConnectError, ExitCode, KaitoError, OutputClosed
+
+
+class Stream(io.TextIOWrapper):
+    """A stream of a chosen encoding that may say it is a terminal."""
+
+    def __init__(self, *, terminal=False, encoding="utf-8"):
+        self._bytes = io.BytesIO()
+        super().__init__(self._bytes, encoding=encoding, newline="\n")
+        self._terminal = terminal
+
+    def isatty(self):
+        return self._terminal
+
+    @property
+    def text(self):
+        self.flush()
+        return self._bytes.getvalue().decode(self.encoding)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def make(*, out=None, err=None, environ=None, clock=None):
+    out, err = out or Stream(), err or Stream()
+    return Terminal(Stream(), out, err, environ or {}, clock or Clock())
+
+
+ERROR = ConnectError("http://x/chat/completions", "refused")
+
+
+def test_answers_go_to_stdout_and_all_else_to_stderr():
+    terminal = make()
+    terminal.write("Assistant: Hi\n")
+    terminal.note("a note\x1b[2J")
+    terminal.error(ERROR, where="stdin:3")
+    assert terminal.stdout.text == "Assistant: Hi\n"
+    assert terminal.stderr.text == (
+        "a note\n"
+        "❌ Error: Unable to connect to workspace endpoint\n"
+        "   Endpoint: http://x/chat/completions\n"
+        "   Please check if the workspace is running and accessible\n"
+        "   refused\n"
+        "   at stdin:3\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("color", "environ", "is_terminal", "coloured"),
+    [
+        ("auto", {}, True, True),
+        ("auto", {}, False, False),
+        ("auto", {"NO_COLOR": "1"}, True, False),
+        ("auto", {"NO_COLOR": ""}, True, True),
+        ("auto", {"NO_COLOR": "1", "FORCE_COLOR": "1"}, True, False),
+        ("auto", {"FORCE_COLOR": "1"}, False, True),
+        ("auto", {"TERM": "dumb"}, True, False),
+        ("always", {"NO_COLOR": "1"}, False, True),
+        ("never", {"FORCE_COLOR": "1"}, True, False),
+    ],
+)
+def test_colours(color, environ, is_terminal, coloured):
+    terminal = make(err=Stream(terminal=is_terminal), environ=environ)
+    terminal.color = color
+    terminal.error(KaitoError("x"))
+    terminal.note("y", dim=True)
+    if coloured:
+        assert terminal.stderr.text == "\x1b[31m❌ Error: x\x1b[0m\n\x1b[2my\x1b[0m\n"
+    else:
+        assert "\x1b" not in terminal.stderr.text
+
+
+def test_each_stream_decides_for_itself():
+    terminal = make(out=Stream(terminal=True))
+    assert terminal.coloured(terminal.stdout)
+    assert not terminal.coloured(terminal.stderr)
+    assert terminal.screen().terminal
+    assert terminal.screen().colour
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437", "latin-1"])
+def test_a_console_without_the_letter_gets_a_stand_in(encoding):
+    terminal = make(out=Stream(terminal=True, encoding=encoding), err=Stream(encoding=encoding))
+    terminal.write_interactive("🤖 Connected to workspace: x (日)\n")
+    terminal.error(KaitoError("x"))
+    assert terminal.stdout.text == "Connected to workspace: x (?)\n"
+    assert terminal.stderr.text == "Error: x\n"
+    assert not terminal.screen().unicode
+
+
+def test_a_coloured_error_gets_a_stand_in_too():
+    terminal = make(err=Stream(encoding="ascii"))
+    terminal.color = "always"
+    terminal.error(KaitoError("x"))
+    assert terminal.stderr.text == "\x1b[31mError: x\x1b[0m\n"
+
+
+def test_half_a_surrogate_pair_gets_a_stand_in():
+    terminal = make()
+    terminal.write("a\ud83db\n")
+    assert terminal.stdout.text == "a?b\n"
+
+
+def test_a_dumb_terminal_gets_no_emoji():
+    terminal = make(out=Stream(terminal=True), environ={"TERM": "dumb"})
+    terminal.write_interactive("👋 Goodbye, naïve 🤖 !\n")
+    terminal.write("🤖 says the model\n")
+    assert terminal.stdout.text == "Goodbye, naïve 🤖 !\n🤖 says the model\n"
+
+
+class Failing(Stream):
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def write(self, text):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error", [BrokenPipeError(errno.EPIPE, "broken"), ValueError("closed"), OSError(errno.EBADF, "bad")]
+)
+def test_a_closed_stdout(error):
+    terminal = make(out=Failing(error))
+    with pytest.raises(OutputClosed) as caught:
+        terminal.write("x")
+    assert caught.value.exit_code is ExitCode.OUTPUT_CLOSED
+    with pytest.raises(OutputClosed):
+        terminal.write("y")
+
+
+def test_a_full_disk():
+    terminal = make(out=Failing(OSError(errno.ENOSPC, "No space left on device")))
+    with pytest.raises(KaitoError, match="Cannot write to stdout: No space left on device") as caught:
+        terminal.write("x")
+    assert caught.value.exit_code is ExitCode.FAILED
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), ValueError("closed")])
+def test_a_closed_stderr_is_not_missed(error):
+    terminal = make(err=Failing(error))
+    terminal.note("x")
+    terminal.error(KaitoError("y"))
+    terminal.write("z")
+    assert terminal.stdout.text == "z"
+
+
+def test_no_streams_at_all():
+    terminal = Terminal(None, None, None, {})
+    terminal.note("x")
+    assert not terminal.shows_status
+    with pytest.raises(OutputClosed):
+        terminal.write("x")
+
+
+def test_a_wait_is_explained_when_it_lasts_and_gone_before_the_answer():
+    clock = Clock()
+    terminal = make(err=Stream(terminal=True), clock=clock)
+    terminal.status("connecting\x1b[2J\nnow")
+    terminal.tick()
+    assert terminal.stderr.text == ""
+    clock.now = PATIENCE
+    terminal.tick()
+    clock.now = 4.2
+    terminal.tick()
+    terminal.write("Assistant: ")
+    terminal.tick()
+    assert terminal.stderr.text == "\r\x1b[Kconnecting now …\r\x1b[Kconnecting now … 4 s\r\x1b[K"
+
+
+def test_a_wait_for_another_try_is_counted_down():
+    clock = Clock()
+    terminal = make(err=Stream(terminal=True), clock=clock)
+    terminal.status("waiting")
+    terminal.retrying("busy", 4.0)
+    for clock.now in (0.3, 0.4, 1.0, 3.6, 4.0, 5.2):
+        terminal.tick()
+    terminal.status("thinking")
+    terminal.tick()
+    assert terminal.stderr.text.split("\r\x1b[K") == [
+        "", "retrying in 4 s: busy", "retrying in 3 s: busy", "retrying in 0 s: busy", "waiting … 4 s", "waiting … 5 s",
+        "thinking … 5 s",
+    ]  # fmt: skip
+
+
+def test_a_wait_for_another_try_is_a_line_elsewhere():
+    terminal = make()
+    terminal.retrying("busy", 0.9)
+    terminal.retrying("busy", 4.0)
+    assert terminal.stderr.text == "retrying in 4 s: busy\n"
+
+
+def test_a_quick_answer_shows_no_status():
+    clock = Clock()
+    terminal = make(err=Stream(terminal=True), clock=clock)
+    terminal.status("waiting")
+    terminal.write("Assistant: ")
+    clock.now = 10.0
+    terminal.tick()
+    assert terminal.stderr.text == ""
+
+
+def test_a_notice_takes_the_place_of_the_status():
+    clock = Clock()
+    terminal = make(err=Stream(terminal=True), clock=clock)
+    terminal.status("downloading")
+    clock.now = 1.0
+    terminal.tick()
+    terminal.notice("Downloaded")
+    terminal.tick()
+    terminal.clear_status()
+    assert terminal.stderr.text == ("\r\x1b[Kdownloading … 1 s\r\x1b[KDownloaded\n\r\x1b[Kdownloading … 1 s\r\x1b[K")
+
+
+@pytest.mark.parametrize(("is_terminal", "environ"), [(False, {}), (True, {"TERM": "dumb"})])
+def test_no_status_where_lines_cannot_be_taken_back(is_terminal, environ):
+    clock = Clock()
+    terminal = make(err=Stream(terminal=is_terminal), clock=clock, environ=environ)
+    terminal.status("x")
+    clock.now = 5.0
+    terminal.tick()
+    assert terminal.stderr.text == ""
+
+
+@pytest.mark.parametrize(
+    ("columns", "text", "line"),
+    [(20, "x" * 50, "x" * 15 + " …"), (3, "x" * 50, " …"), (20, "忙" * 50, "忙" * 7 + " …")],
+)
+def test_a_long_status_leaves_room_for_ctrl_c(monkeypatch, columns, text, line):
+    err = Stream(terminal=True)
+    monkeypatch.setattr(err, "fileno", lambda: 2)
+    monkeypatch.setattr("os.get_terminal_size", lambda fd: os.terminal_size((columns, 24)))
+    monkeypatch.setattr("os.get_blocking", lambda fd: True)
+    clock = Clock()
+    terminal = make(err=err, clock=clock)
+    terminal.status(text)
+    clock.now = 0.5
+    terminal.tick()
+    assert terminal.stderr.text == "\r\x1b[K" + line
+
+
+def test_what_belongs_to_a_person_goes_where_the_person_looks():
+    terminal = make(out=Stream(terminal=True))
+    terminal.write_interactive("> ")
+    assert terminal.stdout.text == "> "
+    terminal = make()
+    terminal.write_interactive("> ")
+    assert (terminal.stdout.text, terminal.stderr.text) == ("", "> ")

@@ -1,0 +1,270 @@
+"""The backend api-proxy, against a real API server."""
+
+import asyncio
+import base64
+import json
+import sys
+from contextlib import aclosing
+from datetime import timedelta
+
+import pytest
+
+from kaito.endpoints.backends.api_proxy import ApiProxyBackend
+from kaito.errors import ForbiddenError, NotFoundError
+from kaito.openai.client import ChatClient
+from kaito.testing import ModelServer, run_kaito
+from kaito.types import ChatRequest, Message, Waiting
+from tests.controlplane import ApiClient, ApiRefusal, until
+from tests.controlplane.certificates import Authority
+from tests.e2e.cluster.asking import Notes, answer, chat, discover, settings_for
+
+PROXY = {"apiGroups": [""], "resources": ["services/proxy"], "verbs": ["get", "create"]}
+
+
+@pytest.fixture
+def server():
+    with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture
+def workspace(namespace, server):
+    return namespace.workspace(port=server.port)
+
+
+@pytest.fixture
+def user(control_plane, namespace, workspace):
+    """Return the kubeconfig of somebody who may use the Service's proxy, and nothing else."""
+    kubeconfig = control_plane.user("ann", namespace=namespace.name)
+    namespace.grant("ann", PROXY)
+    until(lambda: reached(ApiClient(kubeconfig), workspace), "the grant holds")
+    return kubeconfig
+
+
+def reached(client, workspace):
+    try:
+        return client.request("GET", f"{workspace.proxy_path}/v1/models")
+    except ApiRefusal:
+        return None
+
+
+def settings(kubeconfig, **more):
+    return settings_for(kubeconfig, "api-proxy", **more)
+
+
+@pytest.mark.parametrize("somebody", ["admin", "admin-token"])
+def test_a_message(namespace, workspace, server, somebody):
+    outcome = run_kaito(
+        "chat",
+        *("--kubeconfig", str(namespace.kubeconfig(somebody)), "--workspace-name", "my-llama"),
+        *("--backend", "api-proxy", "-m", "hello"),
+    )
+    assert (outcome.code, outcome.out, outcome.err) == (0, "Assistant: hello\n", "")
+    assert "authorization" not in server.chats[-1].headers
+
+
+def test_what_is_found(control_plane, namespace, workspace):
+    [candidate] = discover(ApiProxyBackend, settings(namespace.kubeconfig()))
+    assert candidate.url == f"{control_plane.server}{workspace.proxy_path}"
+    assert (candidate.rank, candidate.shared) == (40, False)
+
+
+def test_trust_in_other_servers_is_none_of_its_concern(namespace, workspace, tmp_path):
+    file = tmp_path / "ca.pem"
+    file.write_bytes(Authority("another").certificate)
+    asked = settings(namespace.kubeconfig(), certificate_authority=str(file))
+    assert chat(ApiProxyBackend, asked, "one", "two") == ["one", "two"]
+
+
+# Keys
+
+
+def test_an_api_key_cannot_pass(namespace, workspace, server):
+    notes = Notes()
+    asked = settings(namespace.kubeconfig("admin-token"), api_key="a-key-for-the-model")
+    assert chat(ApiProxyBackend, asked, "hello", notes=notes) == ["hello"]
+    assert "The API key is not sent: the API server's proxy would not pass it on" in notes.notices
+    assert "authorization" not in server.chats[-1].headers
+
+
+def test_a_server_that_wants_a_key(namespace, workspace, server):
+    server.api_key = "a-key-for-the-model"
+    with pytest.raises(ForbiddenError) as caught:
+        chat(ApiProxyBackend, settings(namespace.kubeconfig(), api_key=server.api_key), "hello")
+    assert caught.value.message == "The model's server wants an API key, and the API server's proxy passes none on"
+
+
+# Permissions
+
+
+def test_the_proxy_alone_is_enough(user):
+    assert chat(ApiProxyBackend, settings(user), "hello") == ["hello"]
+
+
+def test_who_may_not(namespace, workspace):
+    outcome = run_kaito(
+        "chat",
+        *("--kubeconfig", str(namespace.kubeconfig("viewer")), "--workspace-name", "my-llama"),
+        *("--backend", "api-proxy", "-m", "hello"),
+    )
+    assert (outcome.code, outcome.out) == (5, "")
+    assert outcome.err == (
+        f"❌ Error: You may not get services/proxy in namespace '{namespace.name}'\n"
+        "   The API server's proxy takes the verbs 'get' and 'create' on 'services/proxy'\n"
+        f"   To check: kubectl auth can-i get services --subresource=proxy -n {namespace.name}\n"
+    )
+
+
+def test_reading_is_not_enough(control_plane, namespace, workspace):
+    kubeconfig = control_plane.user("bob", namespace=namespace.name)
+    namespace.grant("bob", {**PROXY, "verbs": ["get"]})
+    until(lambda: reached(ApiClient(kubeconfig), workspace), "the grant holds")
+    with pytest.raises(ForbiddenError) as caught:
+        discover(ApiProxyBackend, settings(kubeconfig))
+    assert caught.value.message.startswith("You may not create services/proxy")
+
+
+def test_a_permission_for_this_service_alone(control_plane, namespace, workspace):
+    kubeconfig = control_plane.user("eve", namespace=namespace.name)
+    namespace.grant("eve", {**PROXY, "resourceNames": ["my-llama:80"]})
+    until(lambda: reached(ApiClient(kubeconfig), workspace), "the grant holds")
+    assert chat(ApiProxyBackend, settings(kubeconfig), "hello") == ["hello"]
+
+
+# In mid-session
+
+
+class TurnRunner:
+    """A conversation between whose turns something happens."""
+
+    def __init__(self, asked, *steps):
+        self._asked = asked
+        self._steps = steps
+        self.notes = Notes()
+
+    def turns(self):
+        return asyncio.run(self._turns())
+
+    async def _turns(self):
+        async with ApiProxyBackend(self._asked) as backend:
+            [candidate] = await backend.discover(self._asked.target, self.notes)
+            async with (
+                backend.open(candidate, self.notes) as endpoint,
+                ChatClient(endpoint, self._asked) as client,
+            ):
+                answers = [await answer(client, "first")]
+                for step in self._steps:
+                    await asyncio.to_thread(step)
+                    answers.append(await answer(client, "next"))
+                return answers
+
+
+def test_a_permission_that_is_taken_away(control_plane, namespace, workspace, user):
+    def take_away():
+        control_plane.client.delete_all("rbac.authorization.k8s.io/v1", "RoleBinding", namespace.name)
+        until(lambda: not reached(ApiClient(user), workspace), "it is gone")
+
+    with pytest.raises(ForbiddenError) as caught:
+        TurnRunner(settings(user), take_away).turns()
+    assert caught.value.message.startswith("User 'ann' may not create services/proxy in namespace")
+    assert caught.value.hints[0] == "The API server's proxy takes the verbs 'get' and 'create' on 'services/proxy'"
+
+
+def first_wait(asked):
+    """Return why the first turn has to wait."""
+
+    async def first_item():
+        async with ApiProxyBackend(asked) as backend:
+            [candidate] = await backend.discover(asked.target, Notes())
+            async with (
+                backend.open(candidate, Notes()) as endpoint,
+                ChatClient(endpoint, asked) as client,
+                aclosing(client.stream(ChatRequest(messages=(Message("user", "hello"),)))) as items,
+            ):
+                return await anext(items)
+
+    told = asyncio.run(first_item())
+    assert isinstance(told, Waiting)
+    return told.reason
+
+
+def test_no_pod(namespace, workspace):
+    """It may come back: the turn waits."""
+    asked = settings(namespace.kubeconfig())
+    workspace.delete_pod()
+    assert first_wait(asked) == "no pod stands behind Service 'my-llama' at the moment"
+    workspace.create_pod()
+    assert chat(ApiProxyBackend, asked, "hello") == ["hello"]
+
+
+def test_a_pod_where_nothing_listens(namespace):
+    namespace.workspace()
+    told = first_wait(settings(namespace.kubeconfig()))
+    assert told.startswith("the API server cannot reach the pod behind Service 'my-llama': ")
+
+
+def test_a_service_that_is_taken_away(control_plane, namespace, workspace):
+    def take_away():
+        control_plane.client.delete("v1", "Service", "my-llama", namespace.name)
+
+    with pytest.raises(NotFoundError) as caught:
+        TurnRunner(settings(namespace.kubeconfig()), take_away).turns()
+    assert "There is no Service 'my-llama'" in caught.value.message
+
+
+def test_no_service(namespace):
+    namespace.workspace(service=False)
+    with pytest.raises(NotFoundError):
+        discover(ApiProxyBackend, settings(namespace.kubeconfig()))
+
+
+# Credentials that end
+
+
+def ended(kubeconfig):
+    """Return whether the user's certificate is not accepted any more."""
+    try:
+        ApiClient(kubeconfig).request("GET", "/version")
+    except ApiRefusal as exc:
+        return exc.status == 401
+    return False
+
+
+def test_a_certificate_that_ends(control_plane, namespace, workspace):
+    kubeconfig = control_plane.user(groups=["system:masters"], namespace=namespace.name, valid_for=timedelta(seconds=4))
+    talk = TurnRunner(settings(kubeconfig), lambda: until(lambda: ended(kubeconfig), "the certificate has ended"))
+    with pytest.raises(ForbiddenError) as caught:
+        talk.turns()
+    assert caught.value.message.startswith("Your client certificate for the cluster expired on ")
+
+
+def test_a_certificate_that_is_renewed(control_plane, namespace, workspace, tmp_path):
+    """A plugin gives another one when the first is refused; the connection that was kept is that of the first."""
+
+    def give(kubeconfig):
+        user = json.loads(kubeconfig.read_text())["users"][0]["user"]
+        decoded = {key: base64.b64decode(user[f"{key}-data"]).decode() for key in ("client-certificate", "client-key")}
+        status = {"clientCertificateData": decoded["client-certificate"], "clientKeyData": decoded["client-key"]}
+        credential = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}
+        given.write_text(json.dumps(credential))
+
+    given = tmp_path / "credential.json"
+    people = {"groups": ["system:masters"], "namespace": namespace.name}
+    first = control_plane.user(**people, valid_for=timedelta(seconds=4))
+    give(first)
+    config = json.loads(first.read_text())
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": sys.executable,
+        "args": ["-c", f"print(open({str(given)!r}).read())"],
+        "interactiveMode": "Never",
+    }
+    config["users"][0]["user"] = {"exec": plugin}
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(json.dumps(config))
+
+    def renew():
+        until(lambda: ended(first), "the certificate has ended")
+        give(control_plane.user(**people))
+
+    assert TurnRunner(settings(kubeconfig), renew, lambda: None).turns() == ["first", "next", "next"]

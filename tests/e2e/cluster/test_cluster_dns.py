@@ -1,0 +1,172 @@
+"""The backend cluster-dns, in what takes itself for a pod."""
+
+import socket
+import threading
+import time
+
+import pytest
+
+from kaito.endpoints.backends.cluster_dns import ClusterDnsBackend
+from kaito.errors import ClusterError, ConnectError, ForbiddenError, NotFoundError
+from kaito.eventloop.thread import ThreadedLoop
+from kaito.testing import ModelServer, run_kaito
+from tests.e2e.cluster.asking import Notes, chat, discover, settings_for
+
+
+@pytest.fixture
+def server():
+    with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture
+def pod(control_plane, namespace, monkeypatch, tmp_path):
+    """Make this process look like a pod of the namespace, whose service account may do nothing."""
+    account = tmp_path / "serviceaccount"
+    account.mkdir()
+    (account / "token").write_text(control_plane.service_account_token(namespace.name, "runner"))
+    (account / "ca.crt").write_bytes(control_plane.authority_file.read_bytes())
+    (account / "namespace").write_text(namespace.name)
+    monkeypatch.setattr("kaito.cluster.auth.cluster_config.SERVICE_ACCOUNT", account)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(control_plane.port))
+    resolv_conf = tmp_path / "resolv.conf"
+    resolv_conf.write_text("search test.svc.k8s.test svc.k8s.test k8s.test\n")
+    monkeypatch.setattr("kaito.cluster.ingress.resolv.RESOLV_CONF", resolv_conf)
+    return account
+
+
+@pytest.fixture
+def dns(monkeypatch, server):
+    """Answer what names in the cluster are: all are the server. Return the names that were asked for."""
+    asked = []
+    real = socket.getaddrinfo
+
+    def answer(host, port, *args, **kwargs):
+        if host and host.endswith(".test"):
+            asked.append(host)
+            return real("127.0.0.1", server.port, type=socket.SOCK_STREAM)
+        return real(host, port, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    return asked
+
+
+def settings(backend="cluster-dns", **target):
+    return settings_for(None, backend, target=target)
+
+
+def refusal(asked, error):
+    with pytest.raises(error) as caught:
+        discover(ClusterDnsBackend, asked)
+    return caught.value
+
+
+def test_without_any_permission(namespace, pod, dns, server, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    namespace.workspace()
+    [candidate] = discover(ClusterDnsBackend, settings())
+    assert candidate.url == f"http://my-llama.{namespace.name}.svc.k8s.test"
+    assert (candidate.rank, candidate.shared, candidate.external) == (10, True, False)
+    assert chat(ClusterDnsBackend, settings(), "hello") == ["hello"]
+    assert server.chats[-1].headers["host"] == f"my-llama.{namespace.name}.svc.k8s.test"
+
+
+def test_another_namespace(pod, dns):
+    [candidate] = discover(ClusterDnsBackend, settings(namespace="other"))
+    assert candidate.url == "http://my-llama.other.svc.k8s.test"
+
+
+def test_a_replica_of_an_inference_set(namespace, dns, control_plane, pod):
+    namespace.inference_set("phi-set", {"phi-set-abcde": None})
+    target = {"workspace": "phi-set", "kind": "inferenceset"}
+    # Its name is known to the API server alone.
+    refusal(settings(**target), ForbiddenError)
+    user = f"system:serviceaccount:{namespace.name}:runner"
+    namespace.grant(user, {"apiGroups": ["kaito.sh"], "resources": ["workspaces"], "verbs": ["get", "list"]})
+    [candidate] = discover(ClusterDnsBackend, settings(**target))
+    assert candidate.url == f"http://phi-set-abcde.{namespace.name}.svc.k8s.test"
+
+
+def test_a_pod_without_a_service_account(pod, dns):
+    (pod / "token").unlink()
+    notes = Notes()
+    [candidate] = discover(ClusterDnsBackend, settings(), notes)
+    assert candidate.url.startswith("http://my-llama.test-")
+    [notice] = notes.notices
+    assert notice.startswith("cluster-dns: the API server cannot be asked whether the workspace is ready: ")
+    (pod / "namespace").unlink()
+    [candidate] = discover(ClusterDnsBackend, settings())
+    assert candidate.url == "http://my-llama.default.svc.k8s.test"
+
+
+@pytest.mark.parametrize("trouble", ["down", "badtoken"])
+def test_an_api_server_that_is_of_no_use(control_plane, pod, dns, monkeypatch, trouble):
+    if trouble == "down":
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(control_plane.closed_port))
+    else:
+        (pod / "token").write_text("not-a-token")
+    assert len(discover(ClusterDnsBackend, settings())) == 1
+    refusal(settings(workspace="phi-set", kind="inferenceset"), ConnectError if trouble == "down" else ForbiddenError)
+
+
+def test_an_api_server_that_says_nothing_is_not_waited_for(pod, dns, monkeypatch):
+    monkeypatch.setattr("kaito.endpoints.backends.cluster_dns._PATIENCE", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(silent.getsockname()[1]))
+        notes = Notes()
+        assert len(discover(ClusterDnsBackend, settings(), notes)) == 1
+        assert notes.notices == ["cluster-dns: the API server has not said within 0.1 s whether the workspace is ready"]
+        told = refusal(settings(workspace="phi-set", kind="inferenceset"), ClusterError).message
+        assert told == "The API server does not answer, and knows alone which replica is ready"
+
+
+def test_what_the_api_server_knows_better_is_final(namespace, pod, dns):
+    """With a kubeconfig, a pod may ask as somebody else."""
+    kubeconfig = namespace.kubeconfig()
+    refusal(settings_for(kubeconfig), NotFoundError)
+    namespace.workspace(ready=False)
+    assert "is not ready for inference" in refusal(settings_for(kubeconfig), NotFoundError).message
+    assert dns == []
+
+
+def test_a_name_that_is_not_known(namespace, pod):
+    error = refusal(settings(), ConnectError)
+    assert error.details == (f"DNS does not know my-llama.{namespace.name}.svc.k8s.test",)
+
+
+def test_a_resolver_that_never_answers(namespace, pod, monkeypatch):
+    released = threading.Event()
+    real = socket.getaddrinfo
+
+    def answer(host, *args, **kwargs):
+        if host and host.endswith(".test"):
+            released.wait()
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return real(host, *args, **kwargs)
+
+    async def ask():
+        asked = settings()
+        async with ClusterDnsBackend(asked) as backend:
+            started = time.monotonic()
+            with pytest.raises(ConnectError) as caught:
+                await backend.discover(asked.target, Notes())
+            return caught.value, time.monotonic() - started
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    try:
+        with ThreadedLoop() as loop:
+            error, elapsed = loop.run(ask())
+    finally:
+        released.set()
+    assert error.details[0].startswith("DNS does not answer within 1 s what my-llama.")
+    assert elapsed < 5
+
+
+def test_outside_of_a_cluster(tmp_path):
+    assert discover(ClusterDnsBackend, settings("auto")) == []
+    error = refusal(settings(), ConnectError)
+    assert error.details[0].startswith("A Service's name is known inside the cluster")
+    outcome = run_kaito("chat", "--workspace-name", "my-llama", "--backend", "cluster-dns", "-m", "hello")
+    assert outcome.code == 4
+    assert "   Endpoint: http://my-llama.default.svc.cluster.local/chat/completions\n" in outcome.err

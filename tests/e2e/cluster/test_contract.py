@@ -1,0 +1,194 @@
+"""The user's document, as written: its examples through `kubectl kaito`, its sessions and its errors."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kaito.testing import ModelServer, Say, kaito_command
+from tests.e2e.pipes.contract import HELP
+
+BANNER = "🤖 Connected to workspace: my-llama (llama-2-7b)\n💬 Type your message (or 'quit' to exit):\n\n"
+
+
+@pytest.fixture
+def server():
+    with ModelServer(model="llama-2-7b") as server:
+        yield server
+
+
+@pytest.fixture(params=["kaito", "kubectl kaito"])
+def program(request, monkeypatch):
+    """Yield the words that call it, by itself and as kubectl's plugin."""
+    if request.param == "kaito":
+        return kaito_command()
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        pytest.skip("kubectl is not installed")
+    # kubectl looks for its plugins there.
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    return [kubectl, "kaito"]
+
+
+@pytest.fixture
+def run(program, namespace, monkeypatch):
+    """Run a command line of the document in a cluster of one's own."""
+    monkeypatch.setenv("KUBECONFIG", str(namespace.kubeconfig("admin")))
+
+    def run(*arguments: str, stdin: str | None = None):
+        source = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
+        return subprocess.run([*program, *arguments], capture_output=True, text=True, timeout=60, **source)
+
+    return run
+
+
+@pytest.fixture
+def start(program, namespace, monkeypatch, terminal):
+    """Start a session of the document on a terminal."""
+    monkeypatch.setenv("KUBECONFIG", str(namespace.kubeconfig("admin")))
+    return lambda *arguments: terminal([*program, *arguments], columns=120)
+
+
+def seen(session) -> str:
+    return "\n".join(line.rstrip() for line in session.transcript.rstrip().splitlines())
+
+
+def test_the_basic_session(start, namespace, server):
+    hello = "Hello! I'm doing well, thank you for asking. How can I assist you today?"
+    learning = "Machine learning is a subset of artificial intelligence (AI)."
+    server.enqueue(Say(hello), Say(learning))
+    namespace.workspace("my-llama", port=server.port)
+    session = start("chat", "--workspace-name", "my-llama")
+    session.wait_for("\n>", timeout=20)
+    session.type("Hello! How are you?\n")
+    session.wait_for(f"{hello}\n\n>")
+    session.type("What is machine learning?\n")
+    session.wait_for(f"{learning}\n\n>")
+    session.type("quit\n")
+    assert session.wait_exit() == 0
+    assert seen(session) == (
+        f"{BANNER}> Hello! How are you?\nAssistant: {hello}\n\n> What is machine learning?\nAssistant: {learning}\n\n"
+        "> quit\n👋 Goodbye!"
+    )
+
+
+def test_the_session_with_commands(start, namespace, server):
+    server.enqueue(Say("Hello! How can I help you today?"))
+    namespace.workspace("my-llama", port=server.port)
+    session = start("chat", "--workspace-name", "my-llama")
+    session.wait_for("\n>", timeout=20)
+    for line, answer in (
+        ("help", "Show current configuration\n(/help tells more)\n\n>"),
+        ("status", "System prompt: (none)\n"),
+        ("clear", "cleared\n\n>"),
+        ("Hello again!", "help you today?\n\n>"),
+    ):
+        session.type(f"{line}\n")
+        session.wait_for(answer)
+    session.type("quit\n")
+    assert session.wait_exit() == 0
+    text = seen(session)
+    assert "\n".join(line.rstrip() for line in HELP.splitlines()) in text
+    assert (
+        "\nConfiguration:\n  Workspace: my-llama\n  Model: llama-2-7b\n  Temperature: 0.7\n  Max tokens: 1024\n"
+        "  Top-p: 0.9\n  System prompt: (none)\n"
+    ) in text
+    assert (
+        "> clear\n🗑️ Conversation history cleared\n\n> Hello again!\n"
+        "Assistant: Hello! How can I help you today?\n\n> quit\n👋 Goodbye!"
+    ) in text
+
+
+def test_inference_parameters(run, namespace, server):
+    namespace.workspace("my-llama", port=server.port)
+    flags = ("--temperature", "0.5", "--max-tokens", "512")
+    assert run("chat", "--workspace-name", "my-llama", *flags, stdin="hi\n").returncode == 0
+    assert server.chats[0].body["temperature"] == 0.5
+    assert server.chats[0].body["max_tokens"] == 512
+
+
+def test_a_system_prompt(start, namespace, server):
+    namespace.workspace("my-llama", port=server.port)
+    session = start("chat", "--workspace-name", "my-llama", "--system-prompt", "You are a helpful coding assistant")
+    session.wait_for("\n>", timeout=20)
+    assert seen(session).startswith(
+        "🤖 Connected to workspace: my-llama (llama-2-7b)\n"
+        "🎯 System prompt: You are a helpful coding assistant\n"
+        "💬 Type your message (or 'quit' to exit):\n\n>"
+    )
+
+
+def test_a_pipe(run, namespace, server):
+    server.enqueue(Say("Artificial Intelligence (AI) refers to the simulation of human intelligence."))
+    namespace.workspace("my-llama", port=server.port)
+    outcome = run("chat", "--workspace-name", "my-llama", stdin="What is AI?\n")
+    expected = "Assistant: Artificial Intelligence (AI) refers to the simulation of human intelligence.\n"
+    assert (outcome.returncode, outcome.stdout, outcome.stderr) == (0, expected, "")
+    assert server.chats[0].last_message == "What is AI?"
+
+
+def test_all_parameters(run, namespace, server):
+    namespace.workspace("my-workspace", port=server.port)
+    outcome = run(
+        *("chat", "--workspace-name", "my-workspace", "--namespace", namespace.name),
+        *("--system-prompt", "You are an expert in Kubernetes and cloud computing"),
+        *("--temperature", "0.3", "--max-tokens", "2048", "--top-p", "0.95"),
+        stdin="hi\n",
+    )
+    assert outcome.returncode == 0
+    body = server.chats[0].body
+    assert (body["temperature"], body["max_tokens"], body["top_p"]) == (0.3, 2048, 0.95)
+    assert body["messages"][0] == {
+        "role": "system",
+        "content": "You are an expert in Kubernetes and cloud computing",
+    }
+
+
+def test_a_workspace_that_is_not_ready(run, namespace):
+    namespace.workspace("my-workspace", ready=False)
+    outcome = run("chat", "--workspace-name", "my-workspace", stdin="hi\n")
+    assert (outcome.returncode, outcome.stdout) == (3, "")
+    assert outcome.stderr.startswith(
+        "❌ Error: Workspace 'my-workspace' is not ready for inference\n"
+        "   Use 'kubectl kaito status --workspace-name my-workspace' to check status\n"
+    )
+    status = run("status", "--workspace-name", "my-workspace")
+    assert status.returncode == 3
+    assert "my-workspace" in status.stdout
+
+
+def test_a_connection_that_fails(run, namespace):
+    namespace.workspace("my-workspace", port=None)
+    outcome = run("chat", "--workspace-name", "my-workspace", stdin="hi\n")
+    assert (outcome.returncode, outcome.stdout) == (4, "")
+    assert outcome.stderr.startswith(
+        "❌ Error: Unable to connect to workspace endpoint\n"
+        f"   Endpoint: http://my-workspace.{namespace.name}.svc.cluster.local/chat/completions\n"
+        "   Please check if the workspace is running and accessible\n"
+    )
+
+
+def test_a_model_s_error(run, namespace):
+    with ModelServer(model="llama-2-7b", window=1024) as server:
+        namespace.workspace("my-llama", port=server.port)
+        outcome = run("chat", "--workspace-name", "my-llama", stdin="word " * 1500 + "\n")
+    assert (outcome.returncode, outcome.stdout) == (1, "")
+    assert outcome.stderr.startswith(
+        "❌ Model Error: Input too long (1500 tokens > 1024 max)\n"
+        "   Try reducing your message length or increasing --max-tokens\n"
+    )
+
+
+def test_troubleshooting(run, namespace, server):
+    namespace.workspace("my-workspace", port=server.port)
+    status = run("status", "--workspace-name", "my-workspace")
+    assert (status.returncode, status.stderr) == (0, "")
+    endpoint = run("get-endpoint", "--workspace-name", "my-workspace")
+    assert endpoint.returncode == 0
+    assert endpoint.stdout == f"http://my-workspace.{namespace.name}.svc.cluster.local\n"
+    assert "inside the cluster only" in endpoint.stderr

@@ -1,0 +1,304 @@
+"""The control plane of the tests is what they take it for."""
+
+import datetime
+import itertools
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kaito.testing import ModelServer
+from tests.controlplane import ApiClient, ApiRefusal, Assets, ControlPlane, MissingAssets, Namespace, condition, until
+from tests.controlplane.egress import Refused, resolve
+
+WORKSPACES = "/apis/kaito.sh/v1beta1/namespaces/default/workspaces"
+
+
+def refusal(client, method, path):
+    with pytest.raises(ApiRefusal) as caught:
+        client.request(method, path)
+    return caught.value
+
+
+def model_of(client, workspace):
+    """Return the model's name, by the Service proxy."""
+    return client.request("GET", f"{workspace.proxy_path}/v1/models")["data"][0]["id"]
+
+
+def forwarded_model(plane, workspace):
+    """Return what the model's server answers through the pod's port-forward, a WebSocket of the API server."""
+    head = (
+        f"GET {workspace.forward_path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n"
+    )
+    request = b"\x00GET /v1/models HTTP/1.0\r\nHost: pod\r\n\r\n"
+    with (
+        socket.create_connection(("127.0.0.1", plane.port), timeout=10) as plain,
+        plane.client.tls.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
+        secure.makefile("rb") as stream,
+    ):
+        secure.sendall(head.encode())
+        assert b" 101 " in stream.readline()
+        while stream.readline().strip():
+            pass
+        # one binary frame, masked with zeros
+        secure.sendall(bytes((0x82, 0x80 + len(request), 0, 0, 0, 0)) + request)
+        received = b""
+        while b"}]}" not in received:
+            _, length = stream.read(2)
+            frame = stream.read(int.from_bytes(stream.read(2)) if length == 126 else length)
+            assert frame[0] == 0 or frame[1:] == (5000).to_bytes(2, "little"), frame
+            received += frame[1:]
+    return received
+
+
+# Who one is
+
+
+@pytest.mark.parametrize("somebody", ["admin", "admin-token", "viewer", "viewer-token"])
+def test_who_may_read_workspaces(control_plane, somebody):
+    client = ApiClient(control_plane.kubeconfig(somebody))
+    assert client.request("GET", WORKSPACES)["kind"] == "WorkspaceList"
+
+
+@pytest.mark.parametrize("somebody", ["viewer", "viewer-token"])
+def test_a_viewer_neither_forwards_nor_uses_proxies(control_plane, namespace, somebody):
+    client = ApiClient(control_plane.kubeconfig(somebody))
+    workspace = namespace.workspace()
+    for path in (workspace.forward_path, f"{workspace.proxy_path}/v1/models"):
+        assert refusal(client, "GET", path).status == 403
+
+
+@pytest.mark.parametrize(
+    ("somebody", "status", "said"),
+    [
+        ("nobody", 403, 'User "nobody" cannot list'),
+        ("nobody-token", 403, 'User "nobody" cannot list'),
+        ("anonymous", 403, 'User "system:anonymous" cannot list'),
+        ("badtoken", 401, "Unauthorized"),
+        ("expired", 401, "Unauthorized"),
+    ],
+)
+def test_who_may_not(control_plane, somebody, status, said):
+    error = refusal(ApiClient(control_plane.kubeconfig(somebody)), "GET", WORKSPACES)
+    assert error.status == status
+    assert said in error.message
+
+
+def test_another_authority_does_not_verify(control_plane):
+    with pytest.raises(ssl.SSLCertVerificationError):
+        ApiClient(control_plane.kubeconfig("wrongca")).request("GET", WORKSPACES)
+
+
+def test_nobody_listens_where_it_is_down(control_plane):
+    with pytest.raises(ConnectionRefusedError):
+        ApiClient(control_plane.kubeconfig("down")).request("GET", WORKSPACES)
+
+
+def test_a_user_may_what_is_granted(control_plane, namespace):
+    workspace = namespace.workspace()
+    client = ApiClient(control_plane.user("ann", ["readers"], namespace=namespace.name))
+    path = f"/api/v1/namespaces/{namespace.name}/pods/{workspace.pod_name}"
+    assert 'User "ann" cannot get resource "pods"' in refusal(client, "GET", path).message
+    namespace.grant("ann", {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]})
+    pod = until(lambda: answer_to(client, path), "the grant holds")
+    assert pod["metadata"]["uid"] == workspace.pod["metadata"]["uid"]
+
+
+def answer_to(client, path):
+    """Return the answer, or `None` if it is refused."""
+    try:
+        return client.request("GET", path)
+    except ApiRefusal:
+        return None
+
+
+def test_a_certificate_that_ends(control_plane):
+    path = "/apis/authorization.k8s.io/v1"
+    client = ApiClient(control_plane.user(valid_for=datetime.timedelta(seconds=2)))
+    assert client.request("GET", path)["kind"] == "APIResourceList"
+    until(lambda: answer_to(client, path) is None, "it has ended")
+
+
+def test_a_pod_s_token(control_plane, namespace):
+    token = control_plane.service_account_token(namespace.name, "runner")
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "metadata": {}, "spec": {"token": token}}
+    user = control_plane.client.create(review)["status"]["user"]
+    assert user["username"] == f"system:serviceaccount:{namespace.name}:runner"
+    context = ssl.create_default_context(cafile=str(control_plane.authority_file))
+    assert len(context.get_ca_certs()) == 1
+
+
+# What is served
+
+
+def test_a_model_is_reached_through_the_api_server(control_plane, namespace):
+    with ModelServer("llama-2-7b") as server:
+        workspace = namespace.workspace(port=server.port)
+        assert model_of(control_plane.client, workspace) == "llama-2-7b"
+        assert b'"llama-2-7b"' in forwarded_model(control_plane, workspace)
+    with pytest.raises(ApiRefusal) as caught:
+        model_of(control_plane.client, workspace)
+    assert caught.value.status == 503
+
+
+def test_what_the_operator_leaves(control_plane, namespace):
+    client = control_plane.client
+    namespace.workspace(labels={"a": "b"})
+    [item] = client.list("kaito.sh/v1beta1", "Workspace", namespace.name, "labelSelector=a%3Db")
+    assert (item["status"]["state"], item["inference"]["preset"]["name"]) == ("Ready", "llama-2-7b")
+    [pod] = client.list("v1", "Pod", namespace.name)
+    assert pod["status"]["phase"] == "Running"
+    [piece] = client.list("discovery.k8s.io/v1", "EndpointSlice", namespace.name)
+    assert piece["endpoints"][0]["targetRef"]["uid"] == pod["metadata"]["uid"]
+    assert piece["endpoints"][0]["addresses"] == [pod["status"]["podIP"]]
+    names = {service["metadata"]["name"] for service in client.list("v1", "Service", namespace.name)}
+    assert names == {"my-llama", "my-llama-headless"}
+
+
+def test_a_workspace_becomes_ready(control_plane, namespace):
+    with ModelServer() as server:
+        workspace = namespace.workspace(port=server.port, ready=False)
+        assert ready_condition(workspace) == "False"
+        assert model_of(control_plane.client, workspace) == "test-model"
+        workspace.set_ready(True)
+        assert ready_condition(workspace) == "True"
+        workspace.set_ready(False, state="", conditions=[condition("InferenceReady", False, "Broken", "It broke")])
+    status = control_plane.client.get("kaito.sh/v1beta1", "Workspace", "my-llama", namespace.name)["status"]
+    assert "state" not in status
+    assert [one["message"] for one in status["conditions"]] == ["It broke"]
+
+
+def ready_condition(workspace):
+    [status] = [one["status"] for one in workspace.pod["status"]["conditions"] if one["type"] == "Ready"]
+    return status
+
+
+def test_a_workspace_of_the_older_version_has_no_state(control_plane, namespace):
+    namespace.workspace(api_version="kaito.sh/v1alpha1")
+    [item] = control_plane.client.list("kaito.sh/v1beta1", "Workspace", namespace.name)
+    assert "state" not in item["status"]
+
+
+def test_the_pod_is_replaced(control_plane, namespace):
+    with ModelServer("old") as old, ModelServer("new") as new:
+        workspace = namespace.workspace(port=old.port)
+        assert b'"old"' in forwarded_model(control_plane, workspace)
+        before = workspace.pod
+        workspace.delete_pod()
+        error = refusal(control_plane.client, "GET", f"{workspace.proxy_path}/v1/models")
+        assert (error.status, error.message) == (503, 'no endpoints available for service "my-llama"')
+        workspace.create_pod(new.port)
+        assert workspace.pod["metadata"]["uid"] != before["metadata"]["uid"]
+        assert workspace.pod["status"]["podIP"] != before["status"]["podIP"]
+        assert model_of(control_plane.client, workspace) == "new"
+        assert b'"new"' in forwarded_model(control_plane, workspace)
+        workspace.replace_pod()
+        assert b'"new"' in forwarded_model(control_plane, workspace)
+        assert len(old.requests) == 1
+
+
+def test_an_inference_set(control_plane, namespace):
+    with ModelServer("a") as one, ModelServer("b") as other:
+        replicas = namespace.inference_set("phi-set", {"phi-set-abcde": one.port, "phi-set-fghij": other.port})
+        models = {name: model_of(control_plane.client, workspace) for name, workspace in replicas.items()}
+    assert models == {"phi-set-abcde": "a", "phi-set-fghij": "b"}
+    label = "labelSelector=inferenceset.kaito.sh/created-by%3Dphi-set"
+    assert len(control_plane.client.list("kaito.sh/v1beta1", "Workspace", namespace.name, label)) == 2
+
+
+def test_workspaces_that_serve_nothing(control_plane, namespace):
+    pending, tuning = namespace.pending_workspace(), namespace.tuning_workspace()
+    namespace.event(pending.pod_name, "FailedScheduling", "0/1 nodes are available")
+    [event] = control_plane.client.list("v1", "Event", namespace.name)
+    assert (event["involvedObject"]["name"], event["reason"]) == ("pending-0", "FailedScheduling")
+    pod = control_plane.client.get("v1", "Pod", pending.pod_name, namespace.name)
+    assert pod["status"]["phase"] == "Pending"
+    assert refusal(control_plane.client, "GET", pending.proxy_path).status == 503
+    item = control_plane.client.get("kaito.sh/v1beta1", "Workspace", tuning.name, namespace.name)
+    assert item["status"]["state"] == "Running"
+
+
+def test_an_ingress_with_its_address(namespace):
+    backend = {"service": {"name": "my-llama", "port": {"number": 80}}}
+    address = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}
+    item = namespace.create("networking.k8s.io/v1", "Ingress", "i", spec={"defaultBackend": backend}, status=address)
+    assert item["status"] == address
+
+
+def test_a_namespace_leaves_nothing(control_plane):
+    client = control_plane.client
+    with Namespace(control_plane) as namespace:
+        workspace = namespace.workspace()
+        namespace.pending_workspace()
+    assert namespace.name not in {one["metadata"]["name"] for one in client.list("v1", "Namespace")}
+    left = itertools.chain(client.list("v1", "Pod"), client.list("kaito.sh/v1beta1", "Workspace"))
+    assert [one for one in left if one["metadata"]["namespace"] == workspace.namespace] == []
+
+
+@pytest.mark.parametrize("host", ["10.77.0.9", "192.0.2.1", "::ffff:192.0.2.1"])
+def test_what_is_not_on_this_machine_is_refused(host):
+    with pytest.raises(Refused):
+        resolve(host, 5000, {})
+    assert resolve("127.0.0.1", 10250, {}) == ("127.0.0.1", 10250)
+    assert resolve(host, 5000, {f"{host}:5000": 1234}) == ("127.0.0.1", 1234)
+
+
+# Its life
+
+
+def test_the_api_server_stops_and_starts(control_plane, namespace):
+    with ModelServer() as server:
+        workspace = namespace.workspace(port=server.port)
+        control_plane.stop_api()
+        with pytest.raises(ConnectionRefusedError):
+            control_plane.client.request("GET", WORKSPACES)
+        control_plane.start_api()
+        assert model_of(control_plane.client, workspace) == "test-model"
+        workspace.replace_pod()
+        assert b'"test-model"' in forwarded_model(control_plane, workspace)
+
+
+def test_a_folder_that_lacks_something_is_an_error(tmp_path):
+    with pytest.raises(MissingAssets, match=r"etcd, kube-apiserver, kwok, crds/…/kaito.sh_workspaces.yaml"):
+        ControlPlane(Assets(tmp_path))
+
+
+def test_nothing_is_left_when_the_process_is_killed():
+    source = (
+        "import sys\n"
+        "from tests.controlplane.processes import Servers\n"
+        "servers = Servers()\n"
+        "servers.start('sleeper', ['sleep', '600'])\n"
+        "print(servers.folder, flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    root = Path(__file__).parents[3]
+    command = [sys.executable, "-c", source]
+    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        folder = Path(process.stdout.readline().strip())
+        assert folder.is_dir()
+        [sleeper] = processes_in(folder, "sleep")
+        process.send_signal(signal.SIGKILL)
+    until(lambda: not folder.exists(), "the folder is removed")
+    until(lambda: sleeper not in processes_in(folder, "sleep"), "the server is gone")
+
+
+def processes_in(folder, name):
+    """Return the processes with this name and a working folder of this name, removed or not."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            where, what = os.readlink(process / "cwd"), (process / "comm").read_text().strip()
+        except OSError:
+            continue
+        if where.removesuffix(" (deleted)") == str(folder) and what == name:
+            found.append(process.name)
+    return found

@@ -1,0 +1,131 @@
+"""What can be wrong between a user and a workspace: each with its own words and exit code, and no traceback."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from kaito.testing import ModelServer, run_kaito
+from tests.controlplane import VARIABLE, Assets, ControlPlane, condition
+
+
+@pytest.fixture
+def workspace(namespace):
+    with ModelServer() as server:
+        yield namespace.workspace("my-llama", port=server.port)
+
+
+COMMANDS = {
+    "chat": ("chat", "-m", "hi"),
+    "status": ("status",),
+    "get-endpoint": ("get-endpoint",),
+    "forward": ("forward", "--port", "0"),
+}
+
+
+@pytest.fixture(params=COMMANDS)
+def command(request):
+    return (*COMMANDS[request.param], "--workspace-name", "my-llama")
+
+
+def failing(*arguments: str, **more):
+    outcome = run_kaito(*arguments, **more)
+    assert outcome.out == ""
+    assert "Traceback" not in outcome.err
+    assert sum(line.startswith("❌") for line in outcome.err.splitlines()) == 1
+    return outcome
+
+
+@pytest.mark.parametrize(
+    ("who", "code", "told"),
+    [
+        ("nobody", 5, "User 'nobody' may not"),
+        ("nobody-token", 5, "User 'nobody' may not"),
+        ("anonymous", 5, "was shown no credentials"),
+        ("badtoken", 5, "The API server does not accept your credentials (HTTP 401)"),
+        ("expired", 5, "Your client certificate for the cluster expired on"),
+        ("wrongca", 4, "The API server's certificate is not trusted"),
+        ("down", 4, "cannot be reached: Connection refused"),
+    ],
+)
+def test_who_asks(namespace, workspace, command, who, code, told):
+    outcome = failing(*command, "--kubeconfig", str(namespace.kubeconfig(who)))
+    assert outcome.code == code
+    assert told in outcome.err
+
+
+def test_no_such_workspace(namespace, workspace, command):
+    arguments = [word if word != "my-llama" else "my-lama" for word in command]
+    outcome = failing(*arguments, "--kubeconfig", str(namespace.kubeconfig("admin")))
+    assert outcome.code == 3
+    assert outcome.err == (
+        f"❌ Error: Workspace 'my-lama' was not found in namespace '{namespace.name}'\n   Did you mean 'my-llama'?\n"
+    )
+
+
+def test_the_namespace_that_has_it(namespace, workspace, command):
+    outcome = failing(*command, "--kubeconfig", str(namespace.kubeconfig("admin")), "-n", "default")
+    assert outcome.code == 3
+    assert f"There is one in namespace {namespace.name}: add -n {namespace.name}\n" in outcome.err
+
+
+def test_no_such_namespace(namespace, workspace, command):
+    outcome = failing(*command, "--kubeconfig", str(namespace.kubeconfig("admin")), "-n", "defualt")
+    assert outcome.code == 3
+    assert "There is no namespace 'defualt'; did you mean 'default'?" in outcome.err
+
+
+def test_an_unknown_context(namespace, command):
+    outcome = failing(*command, "--kubeconfig", str(namespace.kubeconfig("admin")), "--context", "prod")
+    assert outcome.code == 2
+    assert outcome.err.startswith("❌ Error: --context: there is no context 'prod'\n   There are: ")
+
+
+def test_no_cluster_at_all(command, tmp_path):
+    outcome = failing(*command, env={"HOME": str(tmp_path), "KUBECONFIG": None, "KUBERNETES_SERVICE_HOST": None})
+    assert outcome.code == 4
+    assert "There is no cluster to talk to" in outcome.err
+    assert "--backend local" in outcome.err
+
+
+def test_a_kubeconfig_that_cannot_be_read(command, tmp_path):
+    (tmp_path / "config").write_text("}")
+    outcome = failing(*command, env={"KUBECONFIG": str(tmp_path / "config")})
+    assert outcome.code == 2
+    assert outcome.err == f"❌ Error: The kubeconfig {tmp_path / 'config'} is not valid YAML (line 1)\n"
+
+
+def test_a_tuning_workspace(namespace):
+    name = namespace.tuning_workspace().name
+    for arguments in COMMANDS.values():
+        if arguments != ("status",):
+            kubeconfig = str(namespace.kubeconfig("admin"))
+            outcome = failing(*arguments, "--workspace-name", name, "--kubeconfig", kubeconfig)
+            assert outcome.code == 3
+            assert "is for tuning: it trains a model and serves none" in outcome.err
+
+
+def test_a_condition_does_not_write_lines_of_ours(namespace):
+    message = "no nodes\n❌ Error: your key leaked\nType your password:"
+    namespace.workspace("my-llama", ready=False, conditions=[condition("ResourceReady", False, "r", message)])
+    outcome = failing(*COMMANDS["chat"], "--workspace-name", "my-llama", "--kubeconfig", str(namespace.kubeconfig()))
+    assert outcome.code == 3
+    assert not [line for line in outcome.err.splitlines() if line.startswith(("Type", "❌"))][1:]
+
+
+def test_no_workspace_is_named(tmp_path):
+    outcome = failing("chat", "-m", "hi", env={"HOME": str(tmp_path)})
+    assert outcome.code == 2
+    assert outcome.err.startswith("❌ Error: --workspace-name is required\n")
+
+
+@pytest.mark.usefixtures("control_plane")  # it skips where there are no programs for one
+def test_kaito_is_not_installed():
+    with ControlPlane(Assets(Path(os.environ[VARIABLE]).absolute()), without=("kaito.sh",)) as plane:
+        for arguments in COMMANDS.values():
+            kubeconfig = str(plane.kubeconfig("admin"))
+            outcome = failing(*arguments, "--workspace-name", "my-llama", "--kubeconfig", kubeconfig)
+            assert outcome.code == 3
+            assert outcome.err.startswith("❌ Error: KAITO is not installed in this cluster\n")

@@ -1,0 +1,141 @@
+"""The local port in front of a cluster: it outlives what happens there, and spreads connections over replicas."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections import Counter
+from urllib.parse import urlsplit
+
+import pytest
+
+from kaito.testing import Gate, ModelServer, Say
+from tests.controlplane import until
+from tests.e2e.forward_process import Forward
+
+
+@pytest.fixture
+def server():
+    with ModelServer(model="one") as server:
+        yield server
+
+
+@pytest.fixture
+def second():
+    with ModelServer(model="two") as server:
+        yield server
+
+
+def connect(forward: Forward) -> http.client.HTTPConnection:
+    parts = urlsplit(forward.url)
+    return http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=30)
+
+
+def model(connection: http.client.HTTPConnection) -> str:
+    """Ask which model answers, and leave the connection open."""
+    connection.request("GET", "/v1/models")
+    response = connection.getresponse()
+    body = response.read()
+    return str(json.loads(body)["data"][0]["id"]) if response.status == 200 else body.decode()
+
+
+def ask(forward: Forward) -> str:
+    connection = connect(forward)
+    try:
+        return model(connection)
+    finally:
+        connection.close()
+
+
+def flags(namespace, name: str) -> tuple[str, ...]:
+    return ("--kubeconfig", str(namespace.kubeconfig("admin")), "--backend", "port-forward", "--workspace-name", name)
+
+
+def test_a_workspace(namespace, server):
+    namespace.workspace("my-llama", port=server.port)
+    with Forward(*flags(namespace, "my-llama")) as forward:
+        assert forward.lines == [f"Forwarding {forward.url} -> workspace my-llama by port-forward"]
+        assert ask(forward) == "one"
+        assert forward.end() == 130
+        assert len(forward.lines) == 1
+
+
+def test_the_pod_is_replaced(namespace, server, second):
+    workspace = namespace.workspace("my-llama", port=server.port)
+    with Forward(*flags(namespace, "my-llama")) as forward:
+        connection = connect(forward)
+        assert model(connection) == "one"
+        workspace.replace_pod(second.port)
+        until(lambda: ask(forward) == "two", "the new pod answers")
+        assert model(connection) == "two"
+        connection.close()
+        forward.wait_for("The pod was replaced")
+
+
+def test_the_api_server_is_restarted(namespace, control_plane, server):
+    namespace.workspace("my-llama", port=server.port)
+    with Forward(*flags(namespace, "my-llama")) as forward:
+        assert ask(forward) == "one"
+        control_plane.stop_api()
+        control_plane.start_api()
+        assert ask(forward) == "one"
+        assert ask(forward) == "one"
+
+
+def test_connections_go_to_the_least_busy_replica(namespace, server, second):
+    namespace.inference_set("phi-set", {"phi-set-a": server.port, "phi-set-b": second.port})
+    with Forward(*flags(namespace, "inferenceset/phi-set")) as forward:
+        forward.wait_for("is ready", count=2)
+        connections = [connect(forward) for _ in range(6)]
+        assert Counter(map(model, connections)) == {"one": 3, "two": 3}
+        # A connection stays where it is.
+        assert Counter(map(model, connections)) == {"one": 3, "two": 3}
+        for connection in connections:
+            if model(connection) == "one":
+                connection.close()
+        fresh = [connect(forward) for _ in range(2)]
+        until(lambda: model(fresh[0]) == "one", "the freed replica is taken")
+        assert model(fresh[1]) == "one"
+        for connection in [*connections, *fresh]:
+            connection.close()
+
+
+def test_replicas_come_and_go(namespace, server, second):
+    replicas = namespace.inference_set("phi-set", {"phi-set-a": server.port, "phi-set-b": second.port})
+    replicas["phi-set-b"].set_ready(False)
+    with Forward(*flags(namespace, "inferenceset/phi-set")) as forward:
+        assert forward.lines[-1].endswith("-> inferenceset phi-set by port-forward")
+        assert [ask(forward) for _ in range(3)] == ["one"] * 3
+        replicas["phi-set-b"].set_ready(True)
+        forward.wait_for("Replica phi-set-b is ready")
+        replicas["phi-set-a"].set_ready(False)
+        forward.wait_for("Replica phi-set-a is no longer ready")
+        assert [ask(forward) for _ in range(3)] == ["two"] * 3
+        replicas["phi-set-b"].set_ready(False)
+        forward.wait_for("Replica phi-set-b is no longer ready")
+        assert "No replica is ready" in ask(forward)
+
+
+def test_a_stream_that_its_pod_leaves_breaks_at_once(namespace, server):
+    workspace = namespace.workspace("my-llama", port=server.port)
+    gate = Gate()
+    server.enqueue(Say(chunks=["one", gate]))
+    with Forward(*flags(namespace, "my-llama")) as forward:
+        connection = connect(forward)
+        body = {"messages": [{"role": "user", "content": "hi"}], "stream": True}
+        connection.request("POST", "/v1/chat/completions", json.dumps(body))
+        response = connection.getresponse()
+        response.read1()
+        workspace.delete_pod()
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            response.read()
+        connection.close()
+
+
+def test_a_workspace_that_is_not_ready(namespace):
+    from kaito.testing import run_kaito
+
+    namespace.pending_workspace()
+    outcome = run_kaito("forward", "--port", "0", *flags(namespace, "pending"))
+    assert outcome.code == 3
+    assert "is not ready for inference" in outcome.err

@@ -1,0 +1,163 @@
+"""`kaito get-endpoint` against a real API server."""
+
+import json
+import ssl
+import urllib.request
+
+import pytest
+
+from kaito.testing import ModelServer, run_kaito
+from tests.controlplane.certificates import Authority
+
+FORWARD = "   To open a port on this machine that leads there: kubectl kaito forward --workspace-name NAME\n"
+INSIDE = f"Warning: this URL can be reached inside the cluster only\n{FORWARD}"
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory):
+    """Return the files of a certificate for localhost, of its key, and of the authority."""
+    folder = tmp_path_factory.mktemp("tls")
+    authority = Authority("an authority")
+    pair = authority.server("ingress", ["localhost", "llama.invalid"])
+    files = {"cert.pem": pair.public, "key.pem": pair.private, "ca.pem": authority.certificate}
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return tuple(str(folder / name) for name in files)
+
+
+@pytest.fixture
+def get_endpoint(namespace):
+    """Run `kaito get-endpoint` for the workspace of the test."""
+
+    def run(*arguments, somebody="admin", workspace="my-llama", **options):
+        kubeconfig = str(namespace.kubeconfig(somebody))
+        return run_kaito(
+            "get-endpoint", "--kubeconfig", kubeconfig, "--workspace-name", workspace, *arguments, **options
+        )
+
+    return run
+
+
+def add_ingress(namespace, server, host="localhost"):
+    backend = {"service": {"name": "my-llama", "port": {"number": 80}}}
+    paths = [{"path": "/", "pathType": "Prefix", "backend": backend}]
+    spec = {"rules": [{"host": host, "http": {"paths": paths}}], "tls": [{"hosts": [host]}]}
+    entry = {"ip": "127.0.0.1", "ports": [{"port": server.port, "protocol": "TCP"}]}
+    status = {"loadBalancer": {"ingress": [entry]}}
+    namespace.create("networking.k8s.io/v1", "Ingress", host.replace(".", "-"), spec=spec, status=status)
+
+
+def service_url(namespace, name="my-llama"):
+    return f"http://{name}.{namespace.name}.svc.cluster.local"
+
+
+def test_the_service_s_url_with_a_warning(namespace, get_endpoint):
+    namespace.workspace()
+    outcome = get_endpoint()
+    assert (outcome.code, outcome.out, outcome.err) == (0, f"{service_url(namespace)}\n", INSIDE)
+
+
+def test_an_ingress_is_better(namespace, get_endpoint, tls):
+    namespace.workspace()
+    with ModelServer(tls=tls[:2]) as server:
+        add_ingress(namespace, server)
+        url = f"https://localhost:{server.port}"
+        for arguments in ([], ["--external"], ["--format", "url"]):
+            outcome = get_endpoint("--certificate-authority", tls[2], *arguments)
+            assert (outcome.code, outcome.out, outcome.err) == (0, f"{url}\n", "")
+        context = ssl.create_default_context(cafile=tls[2])
+        with urllib.request.urlopen(f"{url}/v1/models", context=context) as answer:
+            assert json.load(answer)["data"][0]["id"] == "test-model"
+        for flag in ("-o", "--format"):
+            data = json.loads(get_endpoint("--certificate-authority", tls[2], flag, "json").out)
+            assert (data["url"], data["service_url"]) == (url, service_url(namespace))
+            [way] = [way for way in data["ways"] if way["external"]]
+            assert way == {
+                "backend": "ingress",
+                "url": url,
+                "rank": way["rank"],
+                "shared": True,
+                "external": True,
+                "tls": True,
+            }
+            assert {way["shared"] for way in data["ways"] if not way["external"]} == {False}
+
+
+def test_an_ingress_whose_name_is_not_known_is_no_way_for_others(namespace, get_endpoint, tls):
+    namespace.workspace()
+    with ModelServer(tls=tls[:2]) as server:
+        add_ingress(namespace, server, "llama.invalid")
+        outcome = get_endpoint("--certificate-authority", tls[2])
+        assert (outcome.code, outcome.out, outcome.err) == (0, f"{service_url(namespace)}\n", INSIDE)
+        outcome = get_endpoint("--certificate-authority", tls[2], "--external")
+    assert (outcome.code, outcome.out) == (3, "")
+    url = f"https://llama.invalid:{server.port}"
+    assert outcome.err == (
+        "❌ Error: No endpoint can be reached from outside the cluster\n"
+        f"   ingress: {url} leads there, but another program cannot use it as it is\n{FORWARD}"
+    )
+
+
+def test_a_load_balancer_is_in_clear_text(namespace, get_endpoint):
+    with ModelServer() as server:
+        namespace.workspace(port=server.port, service=False)
+        ports = [{"name": "http", "port": server.port, "targetPort": 5000}]
+        status = {"loadBalancer": {"ingress": [{"ip": "127.0.0.1"}]}}
+        namespace.create("v1", "Service", "my-llama", spec={"type": "LoadBalancer", "ports": ports}, status=status)
+        outcome = get_endpoint("--external")
+    assert (outcome.code, outcome.out) == (0, f"http://127.0.0.1:{server.port}\n")
+    assert outcome.err == "Warning: what is sent there is not encrypted\n"
+
+
+def test_nothing_leads_in_from_outside(namespace, get_endpoint):
+    namespace.workspace()
+    outcome = get_endpoint("--external", "-o", "json")
+    assert (outcome.code, outcome.out) == (3, "")
+    assert outcome.err == f"❌ Error: No endpoint can be reached from outside the cluster\n{FORWARD}"
+
+
+def test_an_inference_set_s_replica(namespace, get_endpoint):
+    namespace.inference_set("s", {"s-a": None})
+    outcome = get_endpoint(workspace="inferenceset/s")
+    assert (outcome.code, outcome.out) == (0, f"{service_url(namespace, 's-a')}\n")
+
+
+def test_none_that_is_ready(namespace, get_endpoint):
+    namespace.pending_workspace()
+    namespace.tuning_workspace()
+    for name, words in (
+        ("pending", "Workspace 'pending' is not ready for inference"),
+        ("tuning", "Workspace 'tuning' is for tuning: it trains a model and serves none"),
+        ("nothing", f"Workspace 'nothing' was not found in namespace '{namespace.name}'"),
+        ("inferenceset/s", f"InferenceSet 's' was not found in namespace '{namespace.name}'"),
+    ):
+        outcome = get_endpoint(workspace=name)
+        assert (outcome.code, outcome.out) == (3, "")
+        assert outcome.err.startswith(f"❌ Error: {words}\n")
+
+
+def test_who_may_not_and_where_nobody_is(namespace, get_endpoint):
+    namespace.workspace()
+    outcome = get_endpoint(somebody="badtoken")
+    assert (outcome.code, outcome.out) == (5, "")
+    assert "does not accept your credentials" in outcome.err
+    outcome = get_endpoint(somebody="down")
+    assert (outcome.code, outcome.out) == (4, "")
+    assert "cannot be reached: Connection refused" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "--workspace-name is required"),
+        (["--workspace-name", "x", "-o", "yaml"], "--output: 'yaml' is not one of plain, json"),
+        (["--workspace-name", "x", "--format", "plain"], "--format: 'plain' is not one of url, json"),
+        (["--workspace-name", "x", "--format", "url", "-o", "json"], "--format: 'url' contradicts --output 'json'"),
+        (["--workspace-name", "x", "--endpoint", "http://x"], "Unknown flag '--endpoint'"),
+        (["--workspace-name", "X"], "--workspace-name: 'X' is not a name of at most 63"),
+    ],
+)
+def test_flags_are_checked_before_anything_is_contacted(arguments, words):
+    outcome = run_kaito("get-endpoint", *arguments, env={"KUBECONFIG": "/nowhere"})
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"❌ Error: {words}")

@@ -1,0 +1,332 @@
+"""The backend ingress: what a real API server keeps of ways in, and servers that stand at their ends."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from kaito.cluster.api_errors import NotServed
+from kaito.cluster.ingress.route_discovery import discover_routes
+from kaito.cluster.workspaces.readiness import Serving
+from kaito.endpoints.backends.ingress import IngressBackend
+from kaito.errors import ConnectError, ForbiddenError
+from kaito.testing import HtmlPage, ModelServer, Redirect, Status, refused_url, run_kaito
+from tests.controlplane import Namespace
+from tests.controlplane.certificates import Authority
+from tests.e2e.cluster.asking import Notes, chat, discover, settings_for
+
+HOST = "llama.invalid"
+NETWORKING, GATEWAY = "networking.k8s.io/v1", "gateway.networking.k8s.io/v1"
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory):
+    """Return the files of a certificate for the host, of its key, and of the authority."""
+    folder = tmp_path_factory.mktemp("tls")
+    authority = Authority("an authority")
+    pair = authority.server("ingress", [HOST, "localhost"])
+    files = {"cert.pem": pair.public, "key.pem": pair.private, "ca.pem": authority.certificate}
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return tuple(str(folder / name) for name in files)
+
+
+@pytest.fixture
+def server(tls):
+    with ModelServer(tls=tls[:2]) as server:
+        yield server
+
+
+@pytest.fixture
+def plain():
+    with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture
+def workspace(namespace, plain):
+    """Make a workspace; its pod is the plain server."""
+    return namespace.workspace(port=plain.port)
+
+
+def add_ingress(namespace, port, host=HOST, path="/", tls=True, address="127.0.0.1", name="chat"):
+    backend = {"service": {"name": "my-llama", "port": {"number": 80}}}
+    rule = {"http": {"paths": [{"path": path, "pathType": "ImplementationSpecific", "backend": backend}]}}
+    spec = {"rules": [{**rule, **({"host": host} if host else {})}]}
+    if tls:
+        spec["tls"] = [{"hosts": [host]} if host else {"secretName": "x"}]
+    entry = {"ip": address, "ports": [{"port": port, "protocol": "TCP"}]}
+    status = {"loadBalancer": {"ingress": [entry] if address else []}}
+    namespace.create(NETWORKING, "Ingress", name, spec=spec, status=status)
+
+
+def settings(namespace, tls=None, backend="ingress", somebody="admin", **more):
+    authority = {"certificate_authority": tls[2]} if tls else {}
+    return settings_for(namespace.kubeconfig(somebody), backend, **authority, **more)
+
+
+def refusal(asked, error=ConnectError):
+    with pytest.raises(error) as caught:
+        discover(IngressBackend, asked)
+    return caught.value
+
+
+# Ingress
+
+
+def test_host_and_certificate_are_right_where_dns_does_not_know_the_host(namespace, workspace, server, tls):
+    add_ingress(namespace, server.port)
+    asked = settings(namespace, tls, api_key="a-key-for-the-model")
+    [candidate] = discover(IngressBackend, asked)
+    assert (candidate.url, candidate.rank) == (f"https://{HOST}:{server.port}", 20)
+    assert (candidate.shared, candidate.external) == (False, True)
+    [probe] = server.requests
+    assert (probe.method, probe.path, "authorization" in probe.headers) == ("GET", "/v1/models", False)
+    assert chat(IngressBackend, asked, "hello") == ["hello"]
+    assert server.chats[-1].headers["host"] == f"{HOST}:{server.port}"
+    assert server.chats[-1].headers["authorization"] == "Bearer a-key-for-the-model"
+
+
+def test_dns_goes_first_where_it_knows_the_host(namespace, workspace, server, tls):
+    add_ingress(namespace, server.port, host="localhost", address="192.0.2.1")
+    [candidate] = discover(IngressBackend, settings(namespace, tls))
+    assert (candidate.url, candidate.shared) == (f"https://localhost:{server.port}", True)
+
+
+def test_the_address_is_tried_where_what_dns_knows_does_not_answer(namespace, workspace, server, tls, monkeypatch):
+    async def elsewhere(host):
+        return None
+
+    monkeypatch.setattr("kaito.cluster.ingress.reachability.why_unresolved", elsewhere)
+    add_ingress(namespace, server.port)
+    [candidate] = discover(IngressBackend, settings(namespace, tls))
+    assert candidate.shared is False
+
+
+def test_auto_prefers_it(namespace, workspace, server, plain, tls):
+    add_ingress(namespace, server.port)
+    outcome = run_kaito(
+        "chat",
+        *("--kubeconfig", str(namespace.kubeconfig()), "--workspace-name", "my-llama"),
+        *("--certificate-authority", tls[2], "--verbose", "-m", "hello"),
+    )
+    assert (outcome.code, outcome.out) == (0, "Assistant: hello\n")
+    assert f"ingress: opened https://{HOST}:{server.port} (" in outcome.err
+    assert len(server.chats) == 1
+    assert plain.chats == []
+
+
+def test_auto_leaves_one_in_clear_text_alone(namespace, workspace, plain):
+    with ModelServer() as ingress:
+        add_ingress(namespace, ingress.port, tls=False)
+        arguments = ["--kubeconfig", str(namespace.kubeconfig()), "--workspace-name", "my-llama", "-m", "hello"]
+        assert run_kaito("chat", *arguments).out == "Assistant: hello\n"
+        assert (len(ingress.chats), len(plain.chats)) == (0, 1)
+        assert run_kaito("chat", *arguments, "--backend", "ingress").out == "Assistant: hello\n"
+        assert (len(ingress.chats), len(plain.chats)) == (1, 1)
+
+
+def test_tls_goes_before_clear_text(namespace, workspace, server, tls):
+    with ModelServer() as clear:
+        add_ingress(namespace, clear.port, tls=False, name="clear")
+        add_ingress(namespace, server.port, name="secure")
+        outcome = run_kaito(
+            "chat",
+            *("--kubeconfig", str(namespace.kubeconfig()), "--workspace-name", "my-llama", "--backend", "ingress"),
+            *("--certificate-authority", tls[2], "-m", "hello"),
+        )
+        assert (outcome.out, len(server.chats), clear.chats) == ("Assistant: hello\n", 1, [])
+
+
+def test_a_certificate_that_is_not_trusted(namespace, workspace, server):
+    add_ingress(namespace, server.port)
+    error = refusal(settings(namespace))
+    assert "The server's certificate is not trusted: unable to get local issuer certificate" in error.details[0]
+    assert error.details[0].startswith(f"Ingress 'chat': DNS does not know {HOST}; https://{HOST}:{server.port} at ")
+    # It is the user who knows better.
+    assert len(discover(IngressBackend, settings(namespace, insecure_skip_tls_verify=True))) == 1
+
+
+@pytest.mark.parametrize("path", ["/llama", "/llama(/|$)(.*)", "/llama/v1"])
+def test_a_path(namespace, workspace, path):
+    with ModelServer(prefix="/llama/v1") as server:
+        add_ingress(namespace, server.port, path=path, tls=False)
+        asked = settings(namespace)
+        [candidate] = discover(IngressBackend, asked)
+        assert candidate.url == f"http://{HOST}:{server.port}/llama"
+        assert chat(IngressBackend, asked, "hello") == ["hello"]
+
+
+def test_any_host(namespace, workspace, plain):
+    add_ingress(namespace, plain.port, host=None, tls=False)
+    [candidate] = discover(IngressBackend, settings(namespace))
+    assert (candidate.url, candidate.shared, candidate.rank) == (f"http://127.0.0.1:{plain.port}", True, None)
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (Redirect("https://login.example.com/?back=x"), "redirects to https://login.example.com/ (HTTP 307)"),
+        (Status(503, "no upstream"), "fails (HTTP 503)"),
+    ],
+)
+def test_what_is_not_the_model(namespace, workspace, server, tls, reply, told):
+    server.route("/v1/models", reply)
+    add_ingress(namespace, server.port)
+    assert refusal(settings(namespace, tls)).details[0].endswith(f"What answers there {told}")
+
+
+@pytest.mark.parametrize(
+    ("reply", "key", "rank"),
+    [
+        (Status(404, "Not Found"), "a-key", None),
+        (HtmlPage("Log in"), "a-key", None),
+        (Status(401, "who are you?"), None, None),
+        (Status(401, "who are you?"), "a-key", 20),
+    ],
+)
+def test_auto_takes_what_looks_like_the_model_alone(namespace, workspace, server, tls, reply, key, rank):
+    server.route("/v1/models", reply)
+    add_ingress(namespace, server.port)
+    [candidate] = discover(IngressBackend, settings(namespace, tls, "auto", api_key=key))
+    assert candidate.rank == rank
+
+
+def test_a_proxy_knows_the_host(namespace, workspace, plain, monkeypatch):
+    """Where a proxy leads out, neither DNS nor the address is this machine's business."""
+    monkeypatch.setenv("http_proxy", plain.url)
+    add_ingress(namespace, 80, tls=False, address=None)
+    [candidate] = discover(IngressBackend, settings(namespace))
+    assert candidate.url == f"http://{HOST}"
+    assert plain.requests[-1].target == f"http://{HOST}/v1/models"
+
+
+# Gateway API
+
+
+def add_gateway(namespace, port, protocol="HTTP", **listener):
+    spec = {
+        "gatewayClassName": "test",
+        "listeners": [{"name": "web", "port": port, "protocol": protocol, **listener}],
+    }
+    address = {"addresses": [{"type": "IPAddress", "value": "127.0.0.1"}]}
+    namespace.create(GATEWAY, "Gateway", "gw", spec=spec, status=address)
+
+
+def add_http_route(namespace, reference, hosts=(), gateway=None, path="/"):
+    rule = {"matches": [{"path": {"type": "PathPrefix", "value": path}}], "backendRefs": [reference]}
+    parent = {"name": "gw", **({"namespace": gateway.name} if gateway else {})}
+    spec = {"parentRefs": [parent], "hostnames": list(hosts), "rules": [rule]}
+    namespace.create(GATEWAY, "HTTPRoute", "chat", spec=spec)
+
+
+def test_a_gateway_of_another_namespace(control_plane, namespace, workspace, server, tls):
+    with Namespace(control_plane) as infra:
+        certificate = {"mode": "Terminate", "certificateRefs": [{"name": "cert"}]}
+        add_gateway(infra, server.port, "HTTPS", tls=certificate, allowedRoutes={"namespaces": {"from": "All"}})
+        add_http_route(namespace, {"name": "my-llama", "port": 80}, [HOST], infra)
+        asked = settings(namespace, tls)
+        [candidate] = discover(IngressBackend, asked)
+        assert (candidate.url, candidate.rank) == (f"https://{HOST}:{server.port}", 20)
+        assert chat(IngressBackend, asked, "hello") == ["hello"]
+
+
+def test_an_inference_pool(namespace):
+    with ModelServer() as server:
+        namespace.inference_set("phi-set", {"phi-set-abcde": None})
+        add_gateway(namespace, server.port)
+        pool = {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": "phi-set-inferencepool"}
+        add_http_route(namespace, pool, path="/phi")
+        server.prefix = "/phi/v1"
+        target = {"workspace": "phi-set", "kind": "inferenceset"}
+        asked = settings(namespace, target=target)
+        [candidate] = discover(IngressBackend, asked)
+        assert (candidate.url, candidate.rank) == (f"http://127.0.0.1:{server.port}/phi", None)
+        assert chat(IngressBackend, asked, "hello") == ["hello"]
+
+
+# LoadBalancer
+
+
+def test_a_load_balancer(namespace, plain):
+    namespace.workspace(service=False)
+    spec = {"type": "LoadBalancer", "ports": [{"name": "http", "port": plain.port, "targetPort": 5000}]}
+    status = {"loadBalancer": {"ingress": [{"ip": "127.0.0.1"}]}}
+    namespace.create("v1", "Service", "my-llama", spec=spec, status=status)
+    asked = settings(namespace)
+    [candidate] = discover(IngressBackend, asked)
+    assert (candidate.url, candidate.rank) == (f"http://127.0.0.1:{plain.port}", None)
+    assert (candidate.shared, candidate.external) == (True, True)
+    assert chat(IngressBackend, asked, "hello") == ["hello"]
+
+
+# What cannot be used
+
+
+def test_what_was_found_and_why_it_is_of_no_use(namespace, workspace):
+    with refused_url() as url:
+        port = int(url.rpartition(":")[2])
+        add_ingress(namespace, port, tls=False, name="dead")
+        add_ingress(namespace, 80, tls=False, address=None, name="young")
+        add_ingress(namespace, 80, host="*.example.com", tls=False, name="wild")
+        notes = Notes()
+        with pytest.raises(ConnectError) as caught:
+            discover(IngressBackend, settings(namespace), notes)
+    expected = [
+        "Ingress 'wild': its host '*.example.com' stands for many; give the URL of one with --endpoint",
+        f"Ingress 'dead': DNS does not know {HOST}; http://{HOST}:{port} at 127.0.0.1: {HOST}:{port}: Connection refused",
+        f"Ingress 'young': DNS does not know {HOST}; it has no address yet",
+    ]
+    assert sorted(caught.value.details) == sorted(expected)
+    assert sorted(notes.notices) == sorted(f"ingress: {one}" for one in expected)
+
+
+def test_nothing_at_all(namespace, workspace):
+    assert "No Ingress, HTTPRoute or LoadBalancer leads to Service 'my-llama'" in refusal(settings(namespace)).hints
+    assert discover(IngressBackend, settings(namespace, backend="auto")) == []
+
+
+def test_who_may_read_nothing_of_it(namespace, workspace):
+    error = refusal(settings(namespace, somebody="viewer"), ForbiddenError)
+    assert "User 'viewer' may not list ingresses.networking.k8s.io" in error.message
+
+
+def test_what_may_not_be_read_does_not_hide_the_rest(control_plane, namespace, workspace, server, tls):
+    add_ingress(namespace, server.port)
+    kubeconfig = control_plane.user("ann", namespace=namespace.name)
+    namespace.grant("ann", {"apiGroups": ["networking.k8s.io"], "resources": ["ingresses"], "verbs": ["list"]})
+    asked = settings_for(kubeconfig, "ingress", certificate_authority=tls[2])
+    assert len(discover(IngressBackend, asked)) == 1
+
+
+class OlderCluster:
+    """Serves the Gateway API in its beta version alone."""
+
+    async def get(self, path):
+        if path.endswith("/services/my-llama"):
+            return {"spec": {"type": "ClusterIP", "ports": [{"port": 80, "name": "http"}]}}
+        assert path == "/apis/gateway.networking.k8s.io/v1beta1/namespaces/ns/gateways/gw"
+        return {
+            "metadata": {"name": "gw"},
+            "spec": {"listeners": [{"name": "web", "port": 80, "protocol": "HTTP"}]},
+            "status": {"addresses": [{"value": "192.0.2.1"}]},
+        }
+
+    async def items(self, path):
+        if "/v1beta1/" not in path:
+            raise NotServed("404 page not found")
+        rule = {"backendRefs": [{"name": "my-llama", "port": 80}]}
+        return [
+            {
+                "metadata": {"name": "r", "namespace": "ns"},
+                "spec": {"parentRefs": [{"name": "gw"}], "rules": [rule]},
+            }
+        ]
+
+
+def test_the_older_version_of_the_gateway_api():
+    serving = Serving(name="my-llama", namespace="ns", label="my-llama", preset=None)
+    cluster: Any = OlderCluster()
+    ways = asyncio.run(discover_routes(cluster, serving))
+    assert [route.url("192.0.2.1") for route in ways.routes] == ["http://192.0.2.1"]
+    assert (ways.unusable, ways.refusals) == ((), ())

@@ -1,0 +1,134 @@
+"""`kaito status --watch` and `--wait`, while a real API server changes what it has, or goes and comes back."""
+
+import json
+
+from kaito.testing import ModelServer, Status, kaito_command
+from tests.controlplane import condition
+from tests.e2e.cluster.watching import Watching
+
+LOADING = [condition("InferenceReady", False, "Loading", "the model is being loaded")]
+
+
+def watch(namespace, *arguments, somebody="admin"):
+    return Watching("status", "--kubeconfig", str(namespace.kubeconfig(somebody)), *arguments)
+
+
+def test_one_block_a_change(namespace):
+    workspace = namespace.workspace(ready=False)
+    with watch(namespace, "--workspace-name", "my-llama", "--watch") as process:
+        process.wait_for("Ready:          no")
+        workspace.patch_status(conditions=LOADING)
+        process.wait_for("Loading: the model is being loaded")
+        workspace.set_ready(True)
+        process.wait_for("Ready:          yes")
+        workspace.delete()
+        process.wait_for("Ready:          no: it was deleted")
+        assert process.interrupt() == 130
+        assert process.err == []
+        blocks = "".join(process.out).split("\n\n")
+    assert all(block.startswith("Name:") for block in blocks)
+    assert len(blocks) >= 4
+
+
+def test_rows_of_what_changes(namespace):
+    workspace = namespace.workspace("a", ready=False)
+    namespace.workspace("b", pod=False)
+    with watch(namespace, "-w") as process:
+        process.wait_for("b ")
+        workspace.set_ready(True)
+        process.wait_for("a      yes")
+        namespace.workspace("c", pod=False)
+        process.wait_for("c      yes")
+        workspace.delete()
+        process.wait_for("it was deleted")
+        assert process.interrupt() == 130
+        names = [line.split()[0] for line in process.out]
+        assert process.err == []
+    assert names[:3] == ["NAME", "a", "b"]
+    assert names.count("NAME") == names.count("b") == 1
+
+
+def test_an_empty_namespace_may_fill(namespace):
+    with watch(namespace, "-w") as process:
+        process.wait_for("No workspaces found", err=True)
+        namespace.workspace("c", pod=False)
+        process.wait_for("c ")
+        assert process.out[0].startswith("NAME ")
+        assert process.interrupt() == 130
+
+
+def test_one_json_object_a_line(namespace):
+    workspace = namespace.workspace(ready=False)
+    with watch(namespace, "--workspace-name", "my-llama", "--watch", "-o", "json") as process:
+        process.wait_for('"ready": false')
+        workspace.set_ready(True)
+        process.wait_for('"ready": true')
+        assert process.interrupt() == 130
+        assert [json.loads(line)["name"] for line in process.out] == ["my-llama"] * len(process.out)
+
+
+def test_an_inference_set(namespace):
+    replicas = namespace.inference_set("s", {"s-a": None, "s-b": None})
+    with watch(namespace, "--workspace-name", "inferenceset/s", "--watch") as process:
+        position = process.wait_for("s-b    yes")
+        replicas["s-b"].set_ready(False, conditions=LOADING)
+        process.wait_for("s-b    no", after=position)
+        assert process.interrupt() == 130
+
+
+def test_the_api_server_stops_and_starts(control_plane, namespace):
+    workspace = namespace.workspace(ready=False)
+    arguments = ("--workspace-name", "my-llama", "--watch")
+    with watch(namespace, *arguments) as process, watch(namespace, "-w", somebody="viewer") as table:
+        process.wait_for("Ready:          no")
+        table.wait_for("my-llama")
+        control_plane.stop_api()
+        for one in (process, table):
+            one.wait_for("The API server is lost, and tried again: ", err=True)
+        control_plane.start_api()
+        for one in (process, table):
+            one.wait_for("The API server is back", err=True)
+        workspace.set_ready(True)
+        process.wait_for("Ready:          yes")
+        table.wait_for("my-llama   yes")
+        for one in (process, table):
+            assert one.interrupt() == 130
+            assert len(one.err) == 2
+
+
+def test_waiting_until_it_is_ready(namespace):
+    with ModelServer() as server:
+        download = "kaito_model_download_speed_bytes_per_second 1e8\nkaito_model_download_remaining_seconds 60\n"
+        server.route("/metrics", Status(200, download, content_type="text/plain"))
+        workspace = namespace.workspace(port=server.port, ready=False)
+        with watch(namespace, "--workspace-name", "my-llama", "--wait") as process:
+            process.wait_for("waiting for the pod to be ready", err=True)
+            server.wait_for_requests(1)
+            workspace.patch_status(conditions=LOADING)
+            process.wait_for("the model is being loaded", err=True)
+            workspace.set_ready(True)
+            process.wait_for("Ready:          yes")
+            assert process.wait() == 0
+            assert len(process.err) == 2
+
+
+def test_waiting_is_interrupted(namespace):
+    namespace.pending_workspace()
+    with watch(namespace, "--workspace-name", "pending", "--wait") as process:
+        process.wait_for("Waiting for 'pending'", err=True)
+        assert process.interrupt() == 130
+        assert process.out == []
+
+
+def test_the_line_on_a_terminal(namespace, terminal):
+    with ModelServer() as server:
+        download = "kaito_model_download_speed_bytes_per_second 1e8\nkaito_model_download_remaining_seconds 60\n"
+        server.route("/metrics", Status(200, download, content_type="text/plain"))
+        workspace = namespace.workspace(port=server.port, ready=False)
+        arguments = ("status", "--kubeconfig", str(namespace.kubeconfig()), "--workspace-name", "my-llama", "--wait")
+        session = terminal(kaito_command(*arguments))
+        session.wait_for("waiting: downloading the model, 100 MB/s, 60s left;")
+        workspace.set_ready(True)
+        session.wait_for("Ready:          yes")
+        assert session.wait_exit() == 0
+        assert "waiting: " not in session.screen

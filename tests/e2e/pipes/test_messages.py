@@ -1,0 +1,209 @@
+"""One message, and the contract's errors."""
+
+import json
+
+import pytest
+
+from kaito.testing import ModelServer, Say, Status
+from tests.e2e.pipes.contract import HELP
+
+# One message
+
+
+def test_one_message(chat, model_server):
+    outcome = chat("-m", "Hi")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "Assistant: Hi\n", "")
+
+
+def test_a_message_is_never_a_command(chat, model_server):
+    chat("--message", "help")
+    assert model_server.chats[0].last_message == "help"
+
+
+def test_material_from_a_pipe_goes_before_the_message(chat, model_server):
+    chat("-m", "why?", stdin="log 1\nlog 2\n")
+    assert model_server.chats[0].last_message == "log 1\nlog 2\n\nwhy?"
+
+
+def test_material_from_a_file(chat, model_server, tmp_path):
+    file = tmp_path / "log"
+    file.write_text("log\n\n")
+    chat("-m", "why?", stdin=file)
+    assert model_server.chats[0].last_message == "log\n\n\nwhy?"
+
+
+def test_material_can_be_left_alone(chat, model_server):
+    chat("-m", "why?", "--no-stdin", stdin="log\n")
+    assert model_server.chats[0].last_message == "why?"
+
+
+def test_no_material(chat, model_server):
+    chat("-m", "why?", stdin="")
+    assert model_server.chats[0].last_message == "why?"
+
+
+def test_all_of_stdin_is_one_message_verbatim(chat, model_server):
+    chat("-m", "-", stdin='quit\n"""\n\n')
+    assert model_server.chats[0].last_message == 'quit\n"""\n\n'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "told"),
+    [
+        (["-m", " "], None, "--message: is empty"),
+        (["-m", "-"], "", "--message: is empty"),
+        (["-m", "-", "--no-stdin"], "x", "--message: '-' does not go with --no-stdin"),
+        (["--no-stdin"], "x", "--no-stdin: goes with --message"),
+        (["-m", "x", "--script", "y"], None, "--message: does not go with --script"),
+        (["-m", "x", "--script", "-"], "y", "--message: does not go with --script"),
+        (["-m", "x", "--message=y"], None, "--message: is given twice"),
+        (["-mx", "-m", "y"], None, "--message: is given twice"),
+    ],
+)
+def test_messages_that_cannot_be_meant(chat, model_server, arguments, stdin, told):
+    outcome = chat(*arguments, stdin=stdin)
+    assert (outcome.code, told in outcome.err) == (2, True)
+    assert model_server.requests == []
+
+
+@pytest.mark.parametrize(("message", "sent"), [("why?", "log\n\nwhy?"), ("-", "log\n")])
+def test_a_byte_order_mark_is_no_part_of_what_is_piped_in(chat, model_server, message, sent):
+    chat("-m", message, stdin=b"\xef\xbb\xbflog\n")
+    assert model_server.chats[0].last_message == sent
+
+
+def test_material_that_is_not_utf8(chat):
+    outcome = chat("-m", "why?", stdin=b"\xff")
+    assert (outcome.code, outcome.err) == (1, "❌ Error: stdin is not UTF-8: byte 1 is 0xff\n")
+
+
+def test_json(chat, model_server):
+    model_server.enqueue(Say("a \x1b[31m\u2028", reasoning="hm"))
+    outcome = chat("-o", "json", stdin="x\nhelp\ny\n")
+    first, second, _ = outcome.out.split("\n")
+    answer = json.loads(first)
+    assert (answer["text"], answer["reasoning"], answer["model"], answer["finish_reason"]) == (
+        "a \x1b[31m\u2028",
+        "hm",
+        "test-model",
+        "stop",
+    )
+    assert answer["usage"]["prompt_tokens"] == 1
+    assert answer["timings"]["total_s"] >= answer["timings"]["first_token_s"] > 0
+    assert json.loads(second)["text"] == "y"
+    assert outcome.err == HELP
+
+
+def test_an_answer_may_be_asked_for_as_a_whole(chat, model_server):
+    assert chat("--no-stream", "-m", "Hi").out == "Assistant: Hi\n"
+    assert model_server.chats[0].body["stream"] is False
+
+
+def test_the_oldest_turns_give_way(kaito):
+    with ModelServer(window=30, default=Say("ok")) as server:
+        script = "".join(f"{'word ' * 8}{number}\n" for number in range(5))
+        arguments = ["chat", "--endpoint", server.url, "--max-tokens", "5", "--system-prompt", "Be brief"]
+        outcome = kaito(*arguments, stdin=script)
+        assert outcome.code == 1
+        assert "❌ Model Error: Input too long (" in outcome.err
+        outcome = kaito(*arguments, "--trim", stdin=script)
+        assert (outcome.code, outcome.out) == (0, "Assistant: ok\n" * 5)
+        told = "The oldest turn was dropped to fit the model's window (--trim); so will others be, as it fills\n"
+        assert outcome.err == told
+        messages = [message["content"] for message in server.chats[-1].messages]
+        assert messages[0] == "Be brief"
+        assert messages[-1].endswith("4")
+        assert len(messages) == 4
+
+
+@pytest.mark.parametrize(
+    ("dialect", "tokenize", "max_tokens", "requests", "kept"),
+    [
+        ("vllm", True, 100, 3, 7),
+        ("vllm-old", True, 100, 3, 7),
+        ("vllm-at-least", True, 100, 3, 7),
+        # Nobody counts: the steps grow.
+        ("vllm-at-least", False, 100, 12, 4),
+        # With half of the window, an answer is content.
+        ("vllm", True, 150, 3, 7),
+        ("vllm", True, 4096, 3, 7),
+        ("vllm-at-least", False, 4096, 14, 4),
+        # It gives an answer what the prompt leaves, and would not refuse one that is cut after a word.
+        ("llama.cpp", True, 100, 3, 7),
+    ],
+)
+def test_a_long_conversation_is_trimmed_in_few_requests(kaito, tmp_path, dialect, tokenize, max_tokens, requests, kept):
+    turn = [{"role": "user", "content": "w " * 7}, {"role": "assistant", "content": "a " * 7}]
+    file = tmp_path / "talk.json"
+    file.write_text(json.dumps(turn * 200))
+    with ModelServer(window=200, dialect=dialect, tokenize=tokenize) as server:
+        arguments = ["--trim", "--max-tokens", str(max_tokens), "--load", str(file), "-m", "x y"]
+        outcome = kaito("chat", "--endpoint", server.url, *arguments)
+        assert (outcome.code, outcome.out) == (0, "Assistant: x y\n")
+        assert "turns were dropped to fit" in outcome.err
+        assert len(server.chats) <= requests
+        # Seven turns of fourteen words and the message's two are what leaves the answer a hundred.
+        turns = len(server.chats[-1].messages) // 2
+        assert kept - 1 <= turns <= 7
+        if dialect != "llama.cpp":
+            assert server.chats[-1].body["max_tokens"] >= 100
+
+
+# The contract's errors
+
+
+def test_the_model_error_of_the_contract(kaito):
+    with ModelServer(window=1024) as server:
+        outcome = kaito("chat", "--endpoint", server.url, "-m", "word " * 1500)
+    assert outcome.code == 1
+    assert outcome.out == ""
+    assert outcome.err.startswith(
+        "❌ Model Error: Input too long (1500 tokens > 1024 max)\n"
+        "   Try reducing your message length or increasing --max-tokens\n"
+    )
+    assert len(outcome.err.splitlines()) == 3
+
+
+def test_the_connection_error_of_the_contract(kaito, refused_url):
+    outcome = kaito("chat", "--endpoint", refused_url, "--workspace-name", "my-workspace", "-m", "x")
+    assert outcome.code == 4
+    assert outcome.out == ""
+    assert outcome.err.startswith(
+        "❌ Error: Unable to connect to workspace endpoint\n"
+        f"   Endpoint: {refused_url}/chat/completions\n"
+        "   Please check if the workspace is running and accessible\n"
+    )
+
+
+def test_a_workspace_s_endpoint_is_shown_by_its_service(kaito):
+    outcome = kaito("chat", "--workspace-name", "my-workspace", "-n", "prod", "-m", "x")
+    assert outcome.code == 4
+    assert "   Endpoint: http://my-workspace.prod.svc.cluster.local/chat/completions\n" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "--workspace-name is required"),
+        (
+            ["--backend", "nope", "--workspace-name", "x"],
+            "--backend: 'nope' is not one of auto, api-proxy, cluster-dns, ingress, port-forward, url",
+        ),
+        (["--backend", "local"], "It comes with the distribution kaito-local"),
+        (["--backend", "url"], "--backend: 'url' needs --endpoint URL"),
+        (["--backend", "local", "--endpoint", "http://x"], "--backend: 'local' does not go with --endpoint"),
+        (["--endpoint", "http://x", "-o", "xml"], "--output: 'xml' is not one of json, plain"),
+        (["--temperature", "3"], "--temperature: '3' is not a number from 0.0 to 2.0"),
+    ],
+)
+def test_usage_errors_come_before_any_contact(kaito, arguments, told):
+    outcome = kaito("chat", *arguments, stdin="x\n")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert told in outcome.err
+
+
+def test_a_wait_for_a_busy_server_is_told(chat, model_server):
+    model_server.enqueue(Status(429, retry_after=1), Say("Hi"))
+    outcome = chat("-m", "x")
+    assert outcome.out == "Assistant: Hi\n"
+    assert outcome.err.startswith("retrying in 1 s: the server is busy: ")

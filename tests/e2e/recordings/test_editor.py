@@ -1,0 +1,245 @@
+"""`/edit`: a message from the user's own editor."""
+
+import sys
+
+import pytest
+
+from kaito.testing import play
+from tests.e2e.terminals.seen import editor
+
+
+def test_the_last_message_or_a_draft_is_edited(chat, tmp_path):
+    change = "file.write_text(file.read_text().replace('world', 'moon') + '\\nquit\\n\\n')"
+    play(
+        chat(env={"EDITOR": editor(tmp_path, change)}),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «hello world»‹enter›
+        Assistant: hello world
+
+        > «/edit»‹enter›
+        Assistant: hello moon
+
+        quit
+
+        > «/edit a draft of the world»‹enter›
+        Assistant: a draft of the moon
+
+        quit
+
+        > ‹up›
+        ↺> a draft of the moon
+
+        quit‹enter›
+        Assistant: a draft of the moon
+
+        quit
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+
+
+def test_visual_comes_first(chat, tmp_path):
+    command = editor(tmp_path, "file.write_text('[' + file.read_text().strip() + ']')")
+    play(
+        chat(env={"VISUAL": command, "EDITOR": "false"}),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «/edit first draft»‹enter›
+        Assistant: [first draft]
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+
+
+@pytest.mark.parametrize("code", ["pass", "file.write_text(' \\n')"])
+def test_an_empty_text_is_not_sent(chat, server, tmp_path, code):
+    play(
+        chat(env={"EDITOR": editor(tmp_path, code)}),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «/edit»‹enter›
+        Nothing to send: no text was saved
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+    assert server.chats == []
+
+
+@pytest.mark.parametrize(("code", "sends"), [("pass", False), ("file.write_text(file.read_text())", True)])
+def test_the_last_message_is_sent_again_only_if_it_is_saved(chat, tmp_path, code, sends):
+    told = "Assistant: hello" if sends else "Nothing to send: no text was saved"
+    play(
+        chat(env={"EDITOR": editor(tmp_path, code)}),
+        f"""
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «hello»‹enter›
+        Assistant: hello
+
+        > «/edit»‹enter›
+        {told}
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (
+            "file.write_text('x'); sys.exit(3)",
+            f"The editor '{sys.executable}' failed with 3; nothing was sent\n"
+            "   VISUAL or EDITOR names the editor, with its arguments",
+        ),
+        ("file.unlink()", f"What the editor '{sys.executable}' saved cannot be read: No such file or directory"),
+    ],
+)
+def test_an_editor_that_fails_sends_nothing(chat, server, tmp_path, code, told):
+    banner = "🤖 Connected to workspace: my-llama (llama-2-7b)\n💬 Type your message (or 'quit' to exit):\n\n"
+    play(
+        chat(env={"EDITOR": editor(tmp_path, code)}, columns=120),
+        f"{banner}> «/edit»‹enter›\n❌ Error: {told}\n\n> «quit»‹enter›\n👋 Goodbye!",
+        code=0,
+    )
+    assert server.chats == []
+
+
+def test_editors_that_cannot_be_run(shell):
+    play(
+        shell(env={"EDITOR": "/nowhere/editor"}),
+        """
+        $ «kaito chat --workspace-name my-llama»‹enter›
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «/edit»‹enter›
+        ❌ Error: Cannot run the editor '/nowhere/editor': No such file or directory
+           VISUAL or EDITOR names the editor, with its arguments
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        $ «EDITOR="'unclosed" kaito chat --workspace-name my-llama»‹enter›
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «/edit»‹enter›
+        ❌ Error: EDITOR: ''unclosed' cannot be understood: No closing quotation
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        $ «exit»‹enter›
+        exit
+        """,
+        code=0,
+    )
+
+
+def test_an_editor_that_leaves_the_terminal_raw(chat, tmp_path):
+    play(
+        chat(env={"EDITOR": editor(tmp_path, "import tty; tty.setraw(0); file.write_text('x')")}),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «/edit»‹enter›
+        Assistant: x
+
+        > «next»‹enter›
+        Assistant: next
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+
+
+def test_answers_go_to_a_file_and_the_editor_to_the_terminal(shell, tmp_path):
+    command = editor(tmp_path, "print('on screen' if sys.stdout.isatty() else 'lost'); file.write_text('x')")
+    play(
+        shell(env={"EDITOR": command}, cwd=tmp_path),
+        """
+        $ «kaito chat --workspace-name my-llama > answers»‹enter›
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «/edit»‹enter›
+        on screen
+
+        > ‹ctrl-d›
+        👋 Goodbye!
+        $ «cat answers»‹enter›
+        Assistant: x
+        $ «exit»‹enter›
+        exit
+        """,
+        code=0,
+    )
+
+
+def test_ctrl_c_in_the_editor_is_the_editor_s(chat, server, tmp_path):
+    code = "signal.signal(signal.SIGINT, signal.SIG_DFL); print('editing', end='', flush=True); signal.pause()"
+    play(
+        chat(env={"EDITOR": editor(tmp_path, code)}, columns=120),
+        f"""
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «/edit»‹enter›
+        editing‹ctrl-c›^C❌ Error: The editor '{sys.executable}' was ended by signal 2; nothing was sent
+           VISUAL or EDITOR names the editor, with its arguments
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+        code=0,
+    )
+    assert server.chats == []
+
+
+def test_ctrl_z_in_the_editor(shell, tmp_path):
+    code = "print('editing', end='', flush=True); file.write_text(input())"
+    play(
+        shell(env={"EDITOR": editor(tmp_path, code)}),
+        """
+        $ «kaito chat --workspace-name my-llama»‹enter›
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «/edit Hello»‹enter›
+        editing‹ctrl-z›^Z
+        [1]+  Stopped                 kaito chat --workspace-name my-llama
+        $ «stty -a | grep -c ' echo '»‹enter›
+        1
+        $ «fg»‹enter›
+        kaito chat --workspace-name my-llama
+        «x»‹enter›
+        Assistant: x
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        $ «exit»‹enter›
+        exit
+        """,
+        code=0,
+    )

@@ -1,0 +1,203 @@
+"""Ctrl-C, SIGTERM, SIGHUP and a narrower window, at each moment of a chat."""
+
+import fcntl
+import os
+import signal
+import sys
+import termios
+import time
+
+import pytest
+
+from kaito.eventloop.termination import GRACE
+from kaito.testing import Gate, Hang, Say, Status
+from tests.e2e.terminals.seen import at_prompt, editor, modes, screen
+
+
+class Moments:
+    """Brings a chat to a moment of its life.
+
+    Attributes:
+        gate: holds up an answer in its middle.
+    """
+
+    NAMES = (
+        "connecting", "prompt", "half a line", "block", "before the first token", "between tokens", "retry", "edit"
+    )  # fmt: skip
+
+    def __init__(self, start, server, folder):
+        self._start, self._server, self._folder = start, server, folder
+        self.gate = Gate()
+
+    def reach(self, name):
+        server = self._server
+        if name == "connecting":
+            server.route("/v1/models", Hang())
+            session = self._start()
+            server.wait_for_requests(1)
+            session.wait_for("connecting to my-llama")
+            return session
+        command = editor(self._folder, "print('editing', flush=True); signal.pause()")
+        session = self._start(env={"EDITOR": command}, columns=120)
+        session.wait_for("\n>")
+        match name:
+            case "half a line":
+                session.type("half a li")
+                session.wait_for("> half a li")
+            case "block":
+                session.type('"""\nfirst\n')
+                session.wait_for("... first\n...")
+            case "before the first token":
+                server.enqueue(Hang())
+                session.type("Hi\n")
+                session.wait_for("waiting for the model")
+            case "between tokens":
+                server.enqueue(Say(chunks=["Hel", self.gate, "lo"]))
+                session.type("Hi\n")
+                session.wait_for("Assistant: Hel")
+            case "retry":
+                server.enqueue(Status(503, retry_after=30))
+                session.type("Hi\n")
+                session.wait_for("retrying in ")
+            case "edit":
+                session.type("/edit\n")
+                session.wait_for(lambda session: screen(session).endswith("editing") and session.cursor[0] == 0)
+        return session
+
+
+@pytest.fixture
+def moments(start, server, tmp_path):
+    return Moments(start, server, tmp_path)
+
+
+# The end of the process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize("moment", Moments.NAMES)
+def test_a_signal_ends_it_in_good_order(moments, server, clean_environment, moment, number, code):
+    session = moments.reach(moment)
+    os.kill(session.pid, number)
+    assert session.wait_exit() == code
+    assert modes(session)[3] & termios.ECHO
+    assert modes(session)[3] & termios.ICANON
+    seen = screen(session)
+    assert "Traceback" not in seen
+    assert "❌" not in seen
+    assert "waiting" not in seen
+    if moment != "connecting":
+        # The shell's prompt comes on a line of its own.
+        assert session.cursor[0] == 0
+    if moment in ("before the first token", "between tokens", "connecting"):
+        server.wait_for_disconnect()
+    if moment == "between tokens":
+        [file] = (clean_environment / ".local" / "state" / "kaito" / "conversations").iterdir()
+        assert '"Hel"' in file.read_text()
+
+
+@pytest.mark.parametrize("moment", ["prompt", "between tokens"])
+def test_several_signals_are_as_one(moments, server, moment):
+    # A shell whose window is closed sends its own after the kernel's.
+    session = moments.reach(moment)
+    for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM):
+        os.kill(session.pid, number)
+    # Sooner than the time after which the end is forced.
+    assert session.wait_exit(timeout=GRACE - 1) in (129, 143)
+    assert "Traceback" not in screen(session)
+    assert "bug" not in screen(session)
+
+
+def hold_up(server, start, *arguments):
+    """Start a chat whose answer nobody reads, and return it when it is held up by that."""
+    server.enqueue(Say("word " * 100_000))
+    session = start(*arguments, stdout="pipe")
+    if not arguments:
+        session.wait_for("\n> ")
+        session.type("Hi\n")
+    server.wait_for_chats(1)
+    # Nothing is read from the pipe until the program has ended, so that it is full at some time.
+    held = [-1, 0]
+    deadline = time.monotonic() + 10
+    while held[-1] == 0 or held[-1] != held[-2]:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+        pipe = fcntl.ioctl(session._console._process.stdout, termios.FIONREAD, bytes(4))
+        held.append(int.from_bytes(pipe, sys.byteorder))
+    return session
+
+
+def test_a_signal_ends_it_though_nobody_reads_what_it_writes(server, start):
+    session = hold_up(server, start, "-m", "x")
+    os.kill(session.pid, signal.SIGTERM)
+    os.waitid(os.P_PID, session.pid, os.WEXITED | os.WNOWAIT)
+    assert session.wait_exit() == 143
+
+
+@pytest.mark.parametrize("arguments", [["-m", "x"], []])
+def test_ctrl_c_twice_ends_it_though_nobody_reads_what_it_writes(server, start, arguments):
+    session = hold_up(server, start, *arguments)
+    os.kill(session.pid, signal.SIGINT)
+    time.sleep(0.3)
+    os.kill(session.pid, signal.SIGINT)
+    os.waitid(os.P_PID, session.pid, os.WEXITED | os.WNOWAIT)
+    assert session.wait_exit() == 130
+    assert modes(session)[3] & termios.ECHO
+
+
+# Ctrl-C
+
+
+@pytest.mark.parametrize(
+    "moment", ["prompt", "half a line", "block", "before the first token", "between tokens", "retry"]
+)
+def test_ctrl_c_leads_to_a_prompt(moments, server, moment):
+    session = moments.reach(moment)
+    before = modes(session)
+    session.press("ctrl-c")
+    session.wait_for(at_prompt(2))
+    if "token" in moment:
+        server.wait_for_disconnect()
+    if moment in ("prompt", "half a line", "block"):
+        assert modes(session) == before
+    session.type("Hello\n")
+    session.wait_for("Assistant: Hello\n\n>")
+    contents = [message["content"] for message in server.chats[-1].messages]
+    assert contents == (["Hi", "Hel", "Hello"] if moment == "between tokens" else ["Hello"])
+
+
+# A narrower window, whose lines nobody draws anew here
+
+
+def test_another_size_at_the_prompt(chat, server):
+    session = chat()
+    text = "a line that is long enough to take two lines in a narrow window"
+    session.type(text)
+    session.wait_for(f"> {text}")
+    session.resize(40, 24)
+    session.type(" now")
+    session.wait_for("lines in a narrow window now")
+    session.press("enter")
+    session.wait_for("Assistant: a line")
+    assert server.chats[0].last_message == f"{text} now"
+
+
+def test_another_size_during_an_answer(moments, server):
+    session = moments.reach("between tokens")
+    session.resize(40, 12)
+    moments.gate.open()
+    session.wait_for("Assistant: Hello\n\n>")
+    session.type("a line that is longer than the new window has columns")
+    session.wait_for("> a line that is longer than the new win\ndow has columns")
+
+
+def test_another_size_while_waiting(moments, server):
+    gate = Gate()
+    session = moments.reach("prompt")
+    server.enqueue(Say(chunks=[gate, "Hello"]))
+    session.type("Hi\n")
+    session.wait_for("waiting for the model … 1 s")
+    session.resize(40, 12)
+    session.wait_for("waiting for the model … 2 s")
+    gate.open()
+    session.wait_for("Assistant: Hello\n\n>")
+    assert "waiting" not in screen(session)

@@ -1,0 +1,159 @@
+"""SIGTERM, SIGHUP and Ctrl-Z in this process, where nothing else handles them."""
+
+import asyncio
+import io
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from kaito.console.terminal import Terminal
+from kaito.errors import Abandoned, Ended, Suspended
+from kaito.eventloop import termination
+from kaito.eventloop.thread import ThreadedLoop
+
+
+@pytest.fixture
+def terminal():
+    return Terminal(io.StringIO(), io.StringIO(), io.StringIO(), {})
+
+
+@pytest.fixture(autouse=True)
+def put_back():
+    """Have the signals handled as before the test."""
+    numbers = [*termination.ENDING, signal.SIGTSTP]
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number in numbers:
+        signal.signal(number, before[number])
+
+
+@pytest.fixture
+def handled(put_back, terminal):
+    left = []
+    with termination.handled(terminal, left.append):
+        yield left
+
+
+def send(number):
+    os.kill(os.getpid(), number)
+
+
+def await_signal(number):
+    """Send a signal to this process and give it the time to arrive."""
+    send(number)
+    time.sleep(5)  # which it interrupts
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_that_ends_is_raised_once(handled, number, code):
+    with pytest.raises(Ended) as caught:
+        await_signal(number)
+    assert caught.value.exit_code == code
+    send(signal.SIGHUP)
+    send(signal.SIGTERM)
+
+
+def test_the_process_is_left_when_its_end_takes_too_long(terminal, monkeypatch):
+    monkeypatch.setattr(termination, "GRACE", 0.01)
+    left, gone = [], threading.Event()
+
+    def leave(code):
+        left.append(code)
+        gone.set()
+
+    with pytest.raises(Ended), termination.handled(terminal, leave):
+        await_signal(signal.SIGTERM)
+    assert gone.wait(5)
+    assert left == [143]
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def test_what_was_ignored_stays_so(terminal):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with termination.handled(terminal):
+        send(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def test_handlers_are_put_back(terminal):
+    numbers = [*termination.ENDING, signal.SIGTSTP]
+    before = [signal.getsignal(number) for number in numbers]
+    with termination.handled(terminal):
+        assert [signal.getsignal(number) for number in numbers] != before
+    assert [signal.getsignal(number) for number in numbers] == before
+
+
+def test_ctrl_z_is_left_to_whoever_waits_for_a_key(handled, terminal):
+    with pytest.raises(Suspended), terminal.waiting_for_a_key():
+        await_signal(signal.SIGTSTP)
+    assert not terminal.reading
+
+
+def test_a_system_without_them(monkeypatch, terminal):
+    monkeypatch.setattr(termination, "ENDING", (signal.SIGTERM,))
+    monkeypatch.delattr(signal, "SIGTSTP")
+    with termination.handled(terminal):
+        assert callable(signal.getsignal(signal.SIGTERM))
+
+
+async def stop_in(seconds, numbers, log):
+    """Have signals come while this runs, and take a while to clean up."""
+    for place, number in enumerate(numbers):
+        threading.Timer(seconds + place * 0.05, send, [number]).start()
+    try:
+        await asyncio.sleep(60)
+    finally:
+        await asyncio.sleep(0.3)
+        log.append("clean")
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [signal.SIGTERM],
+        [signal.SIGHUP, signal.SIGHUP, signal.SIGTERM],
+        [signal.SIGINT, signal.SIGTERM],
+    ],
+)
+def test_the_loop_cleans_up_before_the_end(handled, numbers):
+    log = []
+    with ThreadedLoop() as loop:
+        with pytest.raises(Ended):
+            loop.run(stop_in(0.05, numbers, log))
+        assert log == ["clean"]
+        assert loop.run(asyncio.sleep(0, "still here")) == "still here"
+
+
+def test_ctrl_c_while_it_cleans_up_is_final(handled):
+    log = []
+    with pytest.raises(Abandoned), ThreadedLoop() as loop:
+        loop.run(stop_in(0.05, [signal.SIGTERM, signal.SIGINT], log))
+    # The process would end here; this one waits for what it has left behind.
+    loop._loop.call_soon_threadsafe(asyncio.ensure_future, _stop_later(loop._loop))
+    loop._thread.join(5)
+    loop._loop.close()
+    assert log == ["clean"]
+
+
+async def _stop_later(loop):
+    await asyncio.sleep(0.5)
+    loop.stop()
+
+
+def test_a_context_that_is_held_is_left_before_the_end(handled):
+    log = []
+
+    class Held:
+        async def __aenter__(self):
+            return "value"
+
+        async def __aexit__(self, *exc):
+            await asyncio.sleep(0.05)
+            log.append("left")
+
+    with pytest.raises(Ended), ThreadedLoop() as loop, loop.hold(Held()):
+        send(signal.SIGTERM)
+    assert log == ["left"]

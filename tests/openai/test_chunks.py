@@ -1,0 +1,187 @@
+"""Events of a chat completion, as servers send them and as they should not."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kaito.openai.chunks import AnswerDecoder
+from kaito.openai.schema import MalformedError
+from kaito.types import Delta, Usage
+
+
+def event(content=None, finish_reason=None, **more) -> bytes:
+    choice = {"index": 0, "delta": {"content": content}, "finish_reason": finish_reason}
+    return json.dumps({"id": "x", "model": "m", "choices": [choice], **more}).encode()
+
+
+def test_all_events_of_a_read_become_one_delta():
+    decoder = AnswerDecoder()
+    assert decoder.decode([event("Hel"), event("lo"), event("", "stop")]) == Delta(
+        content="Hello", finish_reason="stop", model="m"
+    )
+    assert not decoder.done
+
+
+def test_nothing_gives_nothing():
+    assert AnswerDecoder().decode([]) == Delta()
+
+
+def test_usage_comes_in_a_chunk_without_choices():
+    decoder = AnswerDecoder()
+    usage = {"prompt_tokens": 5, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 4}}
+    last = json.dumps({"choices": [], "usage": usage}).encode()
+    assert decoder.decode([last, b"[DONE]"]).usage == Usage(prompt_tokens=5, completion_tokens=2, cached_tokens=4)
+    assert decoder.done
+
+
+@pytest.mark.parametrize("usage", [{}, {"prompt_tokens": None}, {"prompt_tokens_details": None}])
+def test_usage_with_holes_counts_as_zero(usage):
+    delta = AnswerDecoder().decode([json.dumps({"choices": None, "usage": usage}).encode()])
+    assert delta.usage == Usage(prompt_tokens=0, completion_tokens=0)
+
+
+@pytest.mark.parametrize("count", [-1, 2**63, 10**400, 1e300])
+@pytest.mark.parametrize("usage", [{"prompt_tokens": 0}, {"completion_tokens": 0}, {"prompt_tokens_details": 0}])
+def test_a_count_that_cannot_be_true_is_none(count, usage):
+    [name] = usage
+    spoilt = {
+        "prompt_tokens": 5,
+        "completion_tokens": 2,
+        name: {"cached_tokens": count} if "details" in name else count,
+    }
+    delta = AnswerDecoder().decode([json.dumps({"choices": [], "usage": spoilt}).encode()])
+    assert delta.usage is None
+
+
+@pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
+def test_reasoning_is_read_under_either_name(name):
+    chunk = {"choices": [{"delta": {name: "hm", "content": "yes"}}]}
+    delta = AnswerDecoder().decode([json.dumps(chunk).encode()])
+    assert (delta.reasoning, delta.content) == ("hm", "yes")
+
+
+def test_reasoning_under_both_names_is_read_once():
+    chunk = {"choices": [{"delta": {"reasoning": "hm", "reasoning_content": "hm"}}]}
+    assert AnswerDecoder().decode([json.dumps(chunk).encode()]).reasoning == "hm"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ({"error": {"message": "out of memory", "code": 500}}, "out of memory"),
+        ({"error": "out of memory"}, "out of memory"),
+        ({"object": "error", "message": "out of memory", "code": 500}, "out of memory"),
+        ({"error": {}}, "no reason given"),
+    ],
+)
+def test_an_error_in_mid_stream_ends_the_answer(error, words):
+    decoder = AnswerDecoder()
+    delta = decoder.decode([event("Hel"), json.dumps(error).encode(), event("lo"), b"[DONE]"])
+    assert (delta.content, decoder.error, decoder.done) == ("Hel", words, True)
+
+
+def test_what_follows_the_end_is_not_read():
+    decoder = AnswerDecoder()
+    assert decoder.decode([event("a"), b"[DONE]", b"not json"]).content == "a"
+    assert decoder.done
+
+
+def test_empty_events_are_passed_over():
+    assert AnswerDecoder().decode([b"", event("a"), b""]).content == "a"
+
+
+def test_half_a_surrogate_pair_spoils_one_character():
+    spoiled = rb'{"choices":[{"delta":{"content":"a\ud83db","reasoning":"\udc00"},"message":null}]}'
+    delta = AnswerDecoder().decode([event("x"), spoiled])
+    assert (delta.content, delta.reasoning) == ("xa\ufffdb", "\ufffd")
+
+
+def test_a_byte_that_is_no_utf8_spoils_one_character():
+    assert AnswerDecoder().decode([b'{"choices":[{"delta":{"content":"a\xffb"}}]}']).content == "a\ufffdb"
+
+
+@pytest.mark.parametrize(
+    ("chunk", "content"),
+    [
+        ({"choices": [{"index": None, "delta": {"content": "a"}}]}, "a"),
+        ({"choices": [{"index": 1, "delta": {"content": "b"}}, {"index": 0, "delta": {"content": "a"}}]}, "a"),
+        ({"choices": [{"delta": {"content": "a"}}], "usage": {"prompt_tokens": "5", "completion_tokens": 1.5}}, "a"),
+        ({"choices": [{"delta": {"content": "a"}}], "usage": "none"}, "a"),
+        ({"choices": [{"delta": {"content": [{"type": "text", "text": "a"}, {"type": "image"}]}}]}, "a"),
+        ({"choices": [{"delta": {"content": "a"}, "finish_reason": 5}], "model": 7, "error": ""}, "a"),
+        ({"choices": [{"delta": {"content": "a"}}], "error": False}, "a"),
+        ({"choices": [{"delta": None}]}, ""),
+        ({"choices": [{"delta": 5}]}, ""),
+        ({"choices": [{"delta": {"role": "assistant", "tool_calls": [{"id": "x"}]}}]}, ""),
+        ({}, ""),
+        (None, ""),
+    ],
+)
+def test_what_is_of_no_use_to_an_answer_may_have_any_type(chunk, content):
+    decoder = AnswerDecoder()
+    assert decoder.decode([json.dumps(chunk).encode()]).content == content
+    assert not decoder.malformed
+    assert decoder.error is None
+
+
+def test_numbers_in_any_form_are_counted():
+    usage = {"prompt_tokens": "5", "completion_tokens": 1.0, "prompt_tokens_details": {"cached_tokens": "x"}}
+    delta = AnswerDecoder().decode([json.dumps({"usage": usage}).encode()])
+    assert delta.usage == Usage(prompt_tokens=5, completion_tokens=1)
+
+
+def test_a_done_mark_may_have_blanks_around_it():
+    decoder = AnswerDecoder()
+    assert decoder.decode([event("a"), b" [DONE] "]).content == "a"
+    assert decoder.done
+
+
+def test_what_came_before_a_bad_event_is_kept():
+    decoder = AnswerDecoder()
+    assert decoder.decode([event("Hello "), event("world"), b"{oops", event("!")]).content == "Hello world"
+    assert decoder.malformed
+    assert decoder.done
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"nonsense", b"[1,2]", b'"text"', b'{"choices":[{"delta":{"content":5}}]}', b'{"a":1},{"b":2}', b"[" * 5000],
+)
+def test_what_is_no_chunk_is_refused(data):
+    decoder = AnswerDecoder()
+    assert decoder.decode([data]) == Delta()
+    assert decoder.malformed
+    with pytest.raises(MalformedError):
+        AnswerDecoder().decode_whole(data)
+
+
+def test_a_whole_answer_of_a_server_that_does_not_stream():
+    body = {
+        "model": "m",
+        "choices": [
+            {"message": {"role": "assistant", "content": "Hello", "reasoning_content": "hm"}, "finish_reason": "stop"}
+        ],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1},
+    }
+    decoder = AnswerDecoder()
+    assert decoder.decode_whole(json.dumps(body).encode()) == Delta(
+        content="Hello",
+        reasoning="hm",
+        finish_reason="stop",
+        model="m",
+        usage=Usage(prompt_tokens=1, completion_tokens=1),
+    )
+    assert decoder.done
+
+
+@given(st.lists(st.text(), max_size=20))
+def test_text_comes_through_whatever_it_is(pieces):
+    delta = AnswerDecoder().decode([event(piece) for piece in pieces])
+    assert delta.content == "".join(pieces)
+
+
+@given(st.lists(st.binary(max_size=60), max_size=5))
+def test_no_events_break_it(events):
+    AnswerDecoder().decode(events)

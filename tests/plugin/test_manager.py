@@ -1,0 +1,374 @@
+"""Loading and asking plugins: the good ones take part, the bad ones are named and skipped."""
+
+import re
+import subprocess
+import sys
+import textwrap
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from kaito import hookimpl
+from kaito.errors import KaitoError, PluginError, UsageError
+from kaito.plugin import discovery
+from kaito.plugin.manager import Plugins, create_plugins
+from kaito.settings import Settings
+from kaito.types import ChatRequest, Message, Reply, SlashCommand
+
+SETTINGS = Settings()
+REQUEST = ChatRequest(messages=(Message("user", "my secret"),))
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a plugin file; return its name."""
+
+    def write(name, source):
+        file = tmp_path / f"{name}.py"
+        file.write_text("from kaito import hookimpl\n" + textwrap.dedent(source))
+        return str(file)
+
+    return write
+
+
+@pytest.fixture
+def load():
+    """Load plugins by name; return them and the warnings."""
+
+    def load(*named, allowed=""):
+        warnings = []
+        plugins = create_plugins(warn=warnings.append, allowed=allowed)
+        plugins.load(discovery.named(named))
+        return plugins, warnings
+
+    return load
+
+
+def hooks(**functions):
+    """Return a plugin of these functions."""
+    module = ModuleType("plugin")
+    vars(module).update({name: hookimpl(function) for name, function in functions.items()})
+    return module
+
+
+#: What the package brings, in the order in which they are asked.
+BACKENDS = ["url", "cluster-dns", "ingress", "port-forward", "api-proxy"]
+COMMANDS = ["retry", "undo", "continue", "history", "system", "tokens"]
+COMMANDS += ["set", "unset", "model", "format", "save", "load", "read", "edit"]
+
+
+def test_the_built_in_ones_are_plugins_like_others(load):
+    plugins, warnings = load()
+    assert list(plugins.backends(SETTINGS)) == BACKENDS
+    assert list(plugins.formatters()) == ["plain", "json"]
+    assert list(plugins.slash_commands(SETTINGS)) == COMMANDS
+    assert [(plugin.name, plugin.distribution, plugin.loaded) for plugin in plugins.found] == [
+        ("url", "kaito", True),
+        ("cluster_dns", "kaito", True),
+        ("ingress", "kaito", True),
+        ("port_forward", "kaito", True),
+        ("api_proxy", "kaito", True),
+        ("plain", "kaito", True),
+        ("json", "kaito", True),
+        ("turns", "kaito", True),
+        ("preferences", "kaito", True),
+        ("files", "kaito", True),
+        ("editing", "kaito", True),
+    ]
+    assert warnings == []
+
+
+GOOD = """
+    from kaito.types import SlashCommand
+
+    class Loud:
+        "Shouts."
+        name = "loud"
+        raw = False
+        def __init__(self, screen): pass
+        def feed(self, delta): return delta.content.upper()
+        def finish(self, reply): return "\\n"
+
+    class Nowhere:
+        name = "nowhere"
+        needs_workspace = False
+        async def discover(self, target, reporter): return []
+        def open(self, candidate, reporter): raise AssertionError
+
+    @hookimpl
+    def kaito_formatters(): return [Loud]
+
+    @hookimpl
+    def kaito_backends(settings): yield Nowhere()
+
+    @hookimpl
+    def kaito_slash_commands(settings):
+        return [SlashCommand(name="greet", run=lambda arguments, shell: shell.write("hi"), summary="Greet")]
+"""
+
+
+def test_a_file_can_be_a_plugin(load, write):
+    plugins, warnings = load(write("good", GOOD))
+    assert warnings == []
+    assert list(plugins.formatters()) == ["plain", "json", "loud"]
+    assert list(plugins.backends(SETTINGS)) == [*BACKENDS, "nowhere"]
+    assert list(plugins.slash_commands(SETTINGS)) == [*COMMANDS, "greet"]
+    assert plugins.found[-1].provides == ["formatter loud", "backend nowhere", "command greet"]
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("import nothing_of_this_name", "ModuleNotFoundError: No module named 'nothing_of_this_name'"),
+        ("syntax error here", "SyntaxError"),
+        ("from kaito.errors import UsageError\nraise UsageError('TOKEN is not set')", "TOKEN is not set"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("@hookimpl\ndef kaito_backend(settings): return []", "unknown hook 'kaito_backend'"),
+        ("@hookimpl\ndef kaito_backends(setings): return []", "setings"),
+        ("x = 1", "it implements no hook"),
+        ("@hookimpl\ndef kaito_formatters(): raise ValueError('boom')", "kaito_formatters: ValueError: boom"),
+        ("@hookimpl\ndef kaito_formatters(): raise SystemExit", "kaito_formatters: SystemExit"),
+        ("@hookimpl\ndef kaito_formatters(): return 5", "kaito_formatters: TypeError"),
+        ("@hookimpl\ndef kaito_formatters():\n    yield 1\n    raise ValueError('late')", "ValueError: late"),
+        ("@hookimpl\ndef kaito_formatters(): return [1]", "AttributeError: 'int' object has no attribute 'name'"),
+        ("class A:\n    name = 'A B'\n@hookimpl\ndef kaito_formatters(): return [A]", "'A B' is no proper name"),
+        ("class A:\n    name = 'a'\n@hookimpl\ndef kaito_formatters(): return [A()]", "'a' is no class"),
+        ("class A:\n    name = 'a'\n@hookimpl\ndef kaito_formatters(): return [A]", "'a' lacks feed and finish"),
+        ("class A:\n    name = 'a'\n@hookimpl\ndef kaito_backends(): return [A()]", "'a' lacks discover and open"),
+        ("class A:\n    name = 'a'\n@hookimpl\ndef kaito_slash_commands(): return [A()]", "'a' is no SlashCommand"),
+        (
+            "from kaito.types import SlashCommand\n@hookimpl\n"
+            "def kaito_slash_commands(): return [SlashCommand(name='a', run=5)]",
+            "'a' cannot be called",
+        ),
+        (
+            "from kaito.formatters.plain import Plain\n@hookimpl\ndef kaito_formatters(): return [Plain]",
+            "formatter 'plain' is offered by 'plain' (kaito",
+        ),
+    ],
+)
+def test_a_bad_plugin_is_named_and_skipped(load, write, source, told):
+    name = write("bad", source)
+    plugins, warnings = load(name, write("good", GOOD))
+    assert "loud" in plugins.formatters()
+    assert "nowhere" in plugins.backends(SETTINGS)
+    assert "greet" in plugins.slash_commands(SETTINGS)
+    [warning] = warnings
+    assert warning.startswith(f"Plugin 'bad' ({name}) is skipped: ")
+    assert told in warning
+    assert "\n" not in warning
+    assert plugins.found[-2].faults == [warning.partition("skipped: ")[2]]
+
+
+def test_a_plugin_that_registers_half_leaves_nothing(load, write):
+    source = "@hookimpl\ndef kaito_formatters(): return [1]\n@hookimpl\ndef kaito_wrong(): pass"
+    plugins, warnings = load(write("half", source))
+    plugins.formatters()
+    assert len(warnings) == 1
+
+
+@pytest.mark.parametrize("name", ["./nowhere.py", "nothing_of_this_name", "nothing.of.this.name", "./", "", ".x"])
+def test_a_name_that_leads_nowhere(load, name):
+    with pytest.raises(UsageError, match=f"--plugin: there is no (file|module) '{re.escape(name)}'"):
+        load(name)
+
+
+def test_one_name_twice(load, write):
+    plugins, warnings = load(write("one", GOOD), write("one", GOOD))
+    assert len(warnings) == 1
+    assert "one" in warnings[0]
+    assert "loud" in plugins.formatters()
+
+
+def with_hooks(**functions):
+    plugins = Plugins(lambda words: None)
+    plugins.load(discovery.built_in())
+    plugins.add(hooks(**functions), "mine", "mine-dist", "1.0")
+    return plugins
+
+
+def test_a_request_can_be_changed():
+    def redact(request, settings):
+        messages = (Message("user", request.messages[0].content.replace("secret", "***")),)
+        return request.replace(messages=messages)
+
+    assert with_hooks(kaito_request=redact).request(REQUEST, SETTINGS).messages[0].content == "my ***"
+    assert with_hooks(kaito_request=lambda request: None).request(REQUEST, SETTINGS) is REQUEST
+
+
+def test_each_plugin_sees_what_the_one_before_made():
+    plugins = Plugins(lambda words: None)
+    for name in "ab":
+        plugins.add(
+            hooks(kaito_request=lambda request, n=name: request.replace(model=(request.model or "") + n)),
+            name,
+            "d",
+            "1",
+        )
+    assert plugins.request(REQUEST, SETTINGS).model == "ab"
+
+
+@pytest.mark.parametrize(
+    ("result", "told"), [(ValueError("boom"), "ValueError: boom"), ("text", "returned no request")]
+)
+def test_a_redaction_that_fails_lets_nothing_through(result, told):
+    def fail(request):
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    plugins = with_hooks(kaito_request=fail)
+    for _ in range(2):
+        with pytest.raises(PluginError) as caught:
+            plugins.request(REQUEST, SETTINGS)
+        assert told in caught.value.message
+        assert "'mine' (mine-dist 1.0)" in caught.value.message
+        assert "not sent" in caught.value.message
+
+
+def test_a_plugin_may_refuse_a_request():
+    def refuse(request):
+        raise KaitoError("No secrets here")
+
+    with pytest.raises(KaitoError, match=r"^No secrets here$"):
+        with_hooks(kaito_request=refuse).request(REQUEST, SETTINGS)
+
+
+def test_a_reply_is_seen_and_a_fault_in_seeing_it_is_told_once():
+    seen, warnings = [], []
+
+    def see(request, reply, settings):
+        seen.append(reply.content)
+        raise ValueError("disk full")
+
+    plugins = Plugins(warnings.append)
+    plugins.add(hooks(kaito_reply=see), "mine", "d", "1")
+    plugins.reply(REQUEST, Reply(content="a"), SETTINGS)
+    plugins.reply(REQUEST, Reply(content="b"), SETTINGS)
+    assert seen == ["a"]
+    assert warnings == ["Plugin 'mine' (d 1) is skipped: kaito_reply: ValueError: disk full"]
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Install a distribution with an entry point, as its metadata tells."""
+
+    def install(name, source):
+        (tmp_path / f"{name}.py").write_text("from kaito import hookimpl\n" + textwrap.dedent(source))
+        info = tmp_path / f"{name}-2.5.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-dist\nVersion: 2.5\n")
+        (info / "entry_points.txt").write_text(f"[kaito]\n{name} = {name}\n")
+        monkeypatch.syspath_prepend(tmp_path)
+
+    return install
+
+
+def test_installed_plugins_load_by_their_entry_points(load, installed):
+    installed("installed_good", GOOD)
+    installed("installed_bad", "raise RuntimeError('no')")
+    plugins, warnings = load(allowed=None)
+    assert "loud" in plugins.formatters()
+    assert [str(plugin) for plugin in plugins.found if "installed" in plugin.name] == [
+        "'installed_bad' (installed_bad-dist 2.5)",
+        "'installed_good' (installed_good-dist 2.5)",
+    ]
+    assert [words for words in warnings if "installed" in words] == [
+        "Plugin 'installed_bad' (installed_bad-dist 2.5) is skipped: RuntimeError: no"
+    ]
+
+
+def test_the_environment_limits_what_loads(load, installed):
+    installed("one_good", GOOD)
+    installed("two_bad", "raise RuntimeError('no')")
+    plugins, warnings = load(allowed="one_good, three")
+    assert "loud" in plugins.formatters()
+    assert warnings == ["KAITO_PLUGINS: no plugin 'three' is installed"]
+    plugins, warnings = load(allowed="")
+    assert "loud" not in plugins.formatters()
+    assert warnings == []
+
+
+def test_the_metadata_machinery_is_not_imported_without_a_plugin():
+    code = """
+import sys
+from kaito.plugin.manager import create_plugins
+create_plugins(warn=print, allowed=None)
+assert "importlib.metadata" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-S", "-c", _with_path(code)], check=True)
+
+
+def _with_path(code):
+    """Have kaito and what it needs on the path, without a distribution that has plugins."""
+    import msgspec
+    import pluggy
+
+    import kaito
+
+    folders = {module.__path__[0].rpartition("/")[0] for module in (kaito, msgspec, pluggy)}
+    finder = f"import sys\nsys.path[:0] = {sorted(folders)!r}\n"
+    hide = "import kaito.plugin.discovery\nkaito.plugin.discovery.GROUP = 'no-such-group'\n"
+    return finder + hide + code
+
+
+def test_the_same_plugin_twice_is_loaded_once():
+    warnings = []
+    plugins = Plugins(warnings.append)
+    redaction = hooks(kaito_request=lambda request: request.replace(model="redacted"))
+    plugins.add(redaction, "mine", "d", "1")
+    plugins.add(redaction, "mine", "d", "1")
+    plugins.add(redaction, "again", "d", "1")
+    plugins.add(hooks(kaito_reply=lambda: None), "mine", "d", "1")
+    assert warnings == [
+        "Plugin 'mine' (d 1) is skipped: it is loaded already",
+        "Plugin 'again' (d 1) is skipped: it is loaded already",
+        "Plugin 'mine' (d 1) is skipped: it is loaded already",
+    ]
+    assert plugins.request(REQUEST, SETTINGS).model == "redacted"
+
+
+def test_a_distribution_with_broken_metadata_is_no_harm_to_others(load, installed, tmp_path):
+    installed("whole", GOOD)
+    for name, content in {
+        "broken": b"[kaito]\nfoo\n",
+        "letters": b"[kaito]\n\xff\n",
+        "other": b"[others]\nfoo\n",
+    }.items():
+        info = tmp_path / f"{name}-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        (info / "entry_points.txt").write_bytes(content)
+    plugins, warnings = load(allowed=None)
+    assert "loud" in plugins.formatters()
+    [warning] = [words for words in warnings if "broken" in words]
+    assert warning.startswith("Plugin 'entry_points.txt' (broken 1) is skipped: ")
+
+
+def test_the_shell_s_own_commands_are_taken(write, load):
+    plugins, warnings = load(write("good", GOOD))
+    assert list(plugins.slash_commands(SETTINGS, {"greet"})) == COMMANDS
+    assert "command 'greet' is offered by kaito itself already" in warnings[0]
+
+
+def test_an_exit_of_a_plugin_is_a_fault_like_others():
+    plugins = with_hooks(kaito_request=lambda request: sys.exit(3))
+    with pytest.raises(PluginError, match="SystemExit: 3"):
+        plugins.request(REQUEST, SETTINGS)
+
+
+def test_an_object_that_cannot_be_kept_is_no_plugin():
+    warnings = []
+    Plugins(warnings.append).add(SimpleNamespace(), "odd", "d", "1")
+    assert "unhashable" in warnings[0]
+
+
+def test_a_slash_command_s_summary_is_its_docstring():
+    def run(arguments, shell):
+        """Do a thing.
+
+        And more.
+        """
+
+    assert SlashCommand(name="x", run=run).describe() == "Do a thing."
+    assert SlashCommand(name="x", run=run, summary="Other").describe() == "Other"

@@ -1,0 +1,58 @@
+"""Which editor is run, here and on Windows."""
+
+import sys
+
+import pytest
+
+from kaito.console.terminal import Terminal
+from kaito.errors import KaitoError
+from kaito.shell.input.external_editor import edited, editor_command
+
+
+@pytest.mark.parametrize(
+    ("environ", "command"),
+    [
+        ({}, ["vi"]),
+        ({"EDITOR": " "}, ["vi"]),
+        ({"EDITOR": "nano"}, ["nano"]),
+        ({"VISUAL": "code --wait", "EDITOR": "nano"}, ["code", "--wait"]),
+        ({"EDITOR": "'/opt/my editor' -n"}, ["/opt/my editor", "-n"]),
+    ],
+)
+def test_the_environment_names_it(environ, command):
+    assert editor_command(environ) == command
+
+
+@pytest.mark.parametrize(
+    ("environ", "command"),
+    [
+        ({}, ["notepad"]),
+        ({"EDITOR": "notepad++ -multiInst"}, ["notepad++", "-multiInst"]),
+        ({"EDITOR": r"C:\bin\ed.exe -n"}, [r"C:\bin\ed.exe", "-n"]),
+        ({"EDITOR": r'"C:\Program Files\ed.exe" -n'}, [r"C:\Program Files\ed.exe", "-n"]),
+    ],
+)
+def test_on_windows(monkeypatch, environ, command):
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert editor_command(environ) == command
+
+
+def test_on_windows_a_path_with_blanks_needs_no_quotes(monkeypatch, tmp_path):
+    program = tmp_path / "my editor.exe"
+    program.touch()
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert editor_command({"EDITOR": str(program)}) == [str(program)]
+
+
+def test_no_room_for_its_file(monkeypatch):
+    def mkdtemp(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkdtemp", mkdtemp)
+    with pytest.raises(KaitoError, match="Cannot write a file for the editor: No space left on device"):
+        edited("text", Terminal(None, None, None, {}), {"EDITOR": "true"})
+
+
+def test_one_that_cannot_be_understood():
+    with pytest.raises(KaitoError, match="VISUAL: '\"x' cannot be understood"):
+        editor_command({"VISUAL": '"x', "EDITOR": "vi"})

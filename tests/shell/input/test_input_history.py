@@ -1,0 +1,198 @@
+"""What was typed, kept between runs."""
+
+import fcntl
+import multiprocessing
+import os
+import stat
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kaito.errors import KaitoError
+from kaito.shell.input import input_history
+from kaito.shell.input.input_history import History, decoded, encoded
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "state" / "history"
+
+
+@given(st.text())
+def test_an_entry_is_one_line_whatever_is_in_it(entry):
+    line = encoded(entry)
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    assert decoded(line[:-1]) == entry
+
+
+@given(st.binary())
+def test_any_line_is_some_entry(line):
+    assert isinstance(decoded(line), str)
+
+
+@given(st.lists(st.text(min_size=1), max_size=20))
+def test_what_is_added_is_loaded(tmp_path_factory, entries):
+    kept = History(tmp_path_factory.mktemp("state") / "history")
+    for entry in entries:
+        kept.add(entry)
+    loaded = kept.load()
+    assert loaded == [entry for entry, before in zip(entries, [None, *entries], strict=False) if entry != before]
+
+
+def test_half_a_surrogate_pair_is_no_failure(file):
+    History(file).add("a\ud800b")
+    assert History(file).load() == ["a?b"]
+
+
+def test_the_file_is_its_user_s_alone(file):
+    History(file).add("one")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    file.chmod(0o644)
+    History(file).add("two")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_nothing_was_kept(file):
+    assert History(file).load() == []
+
+
+def test_a_line_that_was_not_written_to_its_end(file):
+    file.parent.mkdir()
+    file.write_bytes(b"one\nhal")
+    assert History(file).load() == ["one"]
+    History(file).add("two")
+    assert History(file).load() == ["one", "hal", "two"]
+
+
+def test_only_the_newest_are_recalled(file, monkeypatch):
+    monkeypatch.setattr(input_history, "RECALLED", 3)
+    for number in range(5):
+        History(file).add(str(number))
+    assert History(file).load() == ["2", "3", "4"]
+
+
+def test_a_very_long_entry_is_not_kept(file):
+    History(file).add("x" * input_history.LONGEST)
+    assert not file.exists()
+
+
+def test_it_is_bounded_and_keeps_the_newest_whole(file, monkeypatch, tmp_path):
+    monkeypatch.setattr(input_history, "LARGEST", 1000)
+    real = tmp_path / "real"
+    real.touch()
+    file.parent.mkdir()
+    file.symlink_to(real)
+    entries = [f"entry\n{number:03}" for number in range(200)]
+    for entry in entries:
+        History(file).add(entry)
+        assert file.stat().st_size <= 1000
+    loaded = History(file).load()
+    assert 30 < len(loaded) < 100
+    assert loaded == entries[-len(loaded) :]
+    assert file.is_symlink()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda file: file.symlink_to(os.devnull)], ids=["pipe", "device"])
+def test_what_is_no_file_keeps_nothing_and_stays_as_it_is(file, make):
+    file.parent.mkdir()
+    make(file)
+    before = file.stat()
+    History(file).add("one")
+    assert History(file).load() == []
+    assert (file.stat().st_mode, file.stat().st_ino) == (before.st_mode, before.st_ino)
+
+
+def test_a_file_of_another_user_keeps_its_mode(file, monkeypatch):
+    file.parent.mkdir()
+    file.touch(0o640)
+    monkeypatch.setattr(os, "geteuid", lambda: file.stat().st_uid + 1)
+    History(file).add("one")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert History(file).load() == ["one"]
+
+
+def test_of_a_file_that_another_program_filled_only_the_end_is_read(file, monkeypatch):
+    monkeypatch.setattr(input_history, "LARGEST", 100)
+    monkeypatch.setattr(input_history, "LONGEST", 50)
+    file.parent.mkdir()
+    file.write_bytes(b"first\n" + b"x" * 60 + b"\nsecond\n" + b"y" * 60 + b"\nlast\n")
+    assert History(file).load() == ["second", "last"]
+    file.write_bytes(b"z" * 100_000)
+    History(file).add("next")
+    assert file.stat().st_size <= 100
+    assert History(file).load() == ["next"]
+
+
+def _add_many(file, name, count):
+    input_history.LARGEST = 20_000
+    kept = History(file)
+    for number in range(count):
+        kept.add(f"{name}-{number}")
+
+
+def test_shells_at_once_lose_nothing_though_the_file_is_trimmed(file):
+    context = multiprocessing.get_context("fork")
+    names = "abcd"
+    writers = [context.Process(target=_add_many, args=(file, name, 600)) for name in names]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+        assert writer.exitcode == 0
+    loaded = History(file).load()
+    for name in names:
+        numbers = [int(entry[2:]) for entry in loaded if entry.startswith(f"{name}-")]
+        # The oldest have gone; of those that came after, none is missing.
+        assert numbers == list(range(600 - len(numbers), 600))
+    assert len(loaded) > 500
+
+
+def test_a_shell_that_was_stopped_while_it_wrote_does_not_stop_another(file, monkeypatch):
+    monkeypatch.setattr(input_history, "PATIENCE", 0.05)
+    History(file).add("one")
+    with file.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        started = time.monotonic()
+        History(file).add("two")
+        assert time.monotonic() - started < 5
+    assert History(file).load() == ["one", "two"]
+
+
+@pytest.mark.parametrize("error", [OSError(37, "No locks available"), None])
+def test_a_system_without_locks(file, monkeypatch, error):
+    class NoLocks:
+        LOCK_EX = LOCK_NB = 0
+
+        @staticmethod
+        def flock(file, how):
+            raise error
+
+    monkeypatch.setattr(input_history, "_fcntl", lambda: NoLocks if error else None)
+    History(file).add("one")
+    assert History(file).load() == ["one"]
+
+
+def test_a_system_whose_module_is_missing(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "fcntl", None)
+    assert input_history._fcntl() is None
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    kept = History(tmp_path / "file" / "history")
+    with pytest.raises(KaitoError, match="Cannot keep what is typed"):
+        kept.add("one")
+    with pytest.raises(KaitoError, match="Cannot read what was typed before"):
+        kept.load()
+
+
+def test_no_file_stays_open(file):
+    before = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
+    for number in range(10):
+        History(file).add(str(number))
+    assert before == 0 or len(os.listdir("/proc/self/fd")) == before

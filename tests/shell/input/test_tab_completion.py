@@ -1,0 +1,58 @@
+"""What Tab makes of a line."""
+
+from typing import Any, cast
+
+import pytest
+
+from kaito.plugin.discovery import Plugin
+from kaito.plugin.manager import Offered, Plugins
+from kaito.shell.input.tab_completion import Tab
+from kaito.types import SlashCommand
+
+
+def broken(typed, shell):
+    raise ZeroDivisionError
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def tab(told):
+    def run(arguments, shell):
+        raise AssertionError("Tab runs nothing")
+
+    offered = [
+        SlashCommand(name="set", run=run, arguments="NAME", complete=lambda typed, shell: ["a-b", "a-c", "b\x1b[2J"]),
+        SlashCommand(name="seal", run=run),
+        SlashCommand(name="broken", run=run, complete=broken),
+    ]
+    plugin = Plugin(name="x", distribution="x", version="1")
+    commands = {command.name: Offered(plugin, command) for command in offered}
+    return Tab(["help", "quit"], commands, Plugins(told.append), cast(Any, None))
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("", []),
+        ("se", []),
+        ("//se", []),
+        ("/", ["/broken", "/help", "/quit", "/seal", "/set "]),
+        ("/SE", ["/seal", "/set "]),
+        ("  /se", ["  /seal", "  /set "]),
+        ("/set ", ["/set a-b", "/set a-c"]),
+        ("/set  a-", ["/set  a-b", "/set  a-c"]),
+        ("/SET a-b", ["/SET a-b"]),
+        ("/set b", []),
+        ("/seal x", []),
+        ("/broken x", []),
+        ("/nope x", []),
+        ("/help s", ["/help seal", "/help set"]),
+        ("/etc/hosts", []),
+    ],
+)
+def test_lines(tab, line, found):
+    assert tab(line) == found

@@ -1,0 +1,228 @@
+"""The commands for settings and models."""
+
+import json
+
+import pytest
+
+from kaito.errors import ExitCode, ModelError
+from kaito.shell.render.figures import figures
+from kaito.types import Delta, ModelInfo, Reply, Usage
+from tests.shell.bench import Bench
+
+
+def sent(bench):
+    return bench.server.requests[-1]
+
+
+@pytest.mark.parametrize(
+    ("setting", "field", "value"),
+    [
+        ("temperature 0.2", "temperature", 0.2),
+        ("max-tokens 7", "max_tokens", 7),
+        ("MAX_TOKENS 7", "max_tokens", 7),
+        ("--top-p 1", "top_p", 1.0),
+        ("stream off", "stream", False),
+        ("temperature\t0.2", "temperature", 0.2),
+    ],
+)
+def test_fields_of_the_request(setting, field, value):
+    bench = Bench(f"/set {setting}", "a", f"/unset {setting.split()[0]}", "b")
+    bench.run()
+    first, second = bench.server.requests
+    assert getattr(first, field) == value
+    assert getattr(second, field) != value
+    assert first.extra == {}
+
+
+@pytest.mark.parametrize(
+    ("setting", "extra"),
+    [
+        ("seed -5", {"seed": -5}),
+        ("stop END", {"stop": ["END"]}),
+        ('stop "\\n"', {"stop": ["\n"]}),
+        ("stop none", {}),
+        ('stop "none"', {"stop": ["none"]}),
+        ('stop ["a b", "é"]', {"stop": ["a b", "é"]}),
+        ("presence-penalty -2", {"presence_penalty": -2.0}),
+        ("frequency-penalty 0.5", {"frequency_penalty": 0.5}),
+        ("top-k -1", {"top_k": -1}),
+        ("min-p 0.05", {"min_p": 0.05}),
+    ],
+)
+def test_further_fields_of_the_request(setting, extra):
+    bench = Bench(f"/set {setting}", "a", f"/set {setting.split()[0]} default", "b")
+    bench.run()
+    assert [request.extra for request in bench.server.requests] == [extra, {}]
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("temperature 2.1", "temperature: '2.1' is not a number from 0.0 to 2.0"),
+        ("temperature nan", "temperature: 'nan' is not a number from 0.0 to 2.0"),
+        ("max-tokens 0", "max-tokens: '0' is not a whole number from 1 to 2147483647"),
+        ("top-p -0.1", "top-p: '-0.1' is not a number from 0.0 to 1.0"),
+        ("seed 1.5", "seed: '1.5' is not a whole number from -9223372036854775808 to 9223372036854775807"),
+        ("presence-penalty 3", "presence-penalty: '3' is not a number from -2.0 to 2.0"),
+        ("top-k -2", "top-k: '-2' is not a whole number from -1 to 2147483647"),
+        ("min-p inf", "min-p: 'inf' is not a number from 0.0 to 1.0"),
+        ("stream maybe", "stream: 'maybe' is not on or off"),
+        ("format xml", "format: 'xml' is not one of json, plain"),
+        ('stop ["a", 5]', "stop: '[\"a\", 5]' is not text, or 1 to 4 texts as JSON"),
+        ("stop []", "stop: '[]' is not text, or 1 to 4 texts as JSON"),
+        ('stop "a', "stop: '\"a' is not text, or 1 to 4 texts as JSON"),
+        ('stop "\\ud800"', "is not text, or 1 to 4 texts as JSON"),
+        ("temperatura 1", "Unknown setting 'temperatura'\n   Did you mean temperature?"),
+        ("temperature default 1", "temperature: 'default 1' is not a number"),
+        ("system Be brief", "Unknown setting 'system'\n   Did you mean /system?"),
+        ("xyzzy", "Unknown setting 'xyzzy'\n   /set shows all of them"),
+    ],
+)
+def test_bad_values_change_nothing(setting, told):
+    bench = Bench(f"/set {setting}")
+    before = bench.shell.api.settings
+    _, err = bench.run()
+    assert told in err
+    assert bench.shell.api.settings == before
+    assert bench.shell.exit_code is ExitCode.USAGE
+
+
+def test_unset_takes_one_name():
+    bench = Bench("/set seed 5", "/unset SEED", "/unset seed now", keep_going=True)
+    _, err = bench.run()
+    assert err.startswith("seed: 5\nseed: (not sent)\n❌ Error: Unknown setting 'seed now'\n")
+
+
+def test_all_settings_and_one():
+    bench = Bench("/set seed 5", "/set seed", "/set", "/unset")
+    out, err = bench.run()
+    seed, *rest = out.splitlines()
+    assert seed == "  seed               5"
+    assert rest[:4] == [
+        "  temperature        0.7",
+        "  max-tokens         5",
+        "  top-p              0.9",
+        "  seed               5",
+    ]
+    assert "  stop               (not sent)" in rest
+    assert rest[-1] == "  format             plain"
+    assert [line.split()[0] for line in rest] == list(bench.shell.api.settings)
+    assert err.startswith("seed: 5\n❌ Error: /unset: needs the name of a setting\n")
+
+
+def test_a_setting_that_the_server_refuses_says_what_to_do():
+    bench = Bench("/set top-k 5", "/set seed 1", "a", "b", "c", keep_going=True)
+    words = "Unrecognized request argument supplied: top_k (HTTP 400)"
+    bench.server.answers = [ModelError(words), ModelError("no seeding of stop_k here"), "C"]
+    _, err = bench.run()
+    assert f"❌ Model Error: {words}\n   '/set top-k default' leaves the choice to the server\n" in err
+    assert err.count("leaves the choice") == 1
+    # Nothing is dropped behind the user's back.
+    assert sent(bench).extra == {"top_k": 5, "seed": 1}
+
+
+def test_what_is_shown():
+    thought = [Delta(reasoning="hm"), Delta(content="yes", finish_reason="stop")]
+    bench = Bench("a", "/set reasoning off", "b", "/set format json", "c", "help", "/format plain", "d", "/format")
+    bench.server.answers = [thought] * 4
+    out, err = bench.run()
+    plain, hidden, answer, again, *formats = out.splitlines()
+    assert plain == hidden == again == "Assistant: yes"
+    assert json.loads(answer)["text"] == "yes"
+    assert "reasoning" not in json.loads(answer)
+    assert formats == ["  json", "* plain"]
+    assert "Available commands:\n" in err
+
+
+def test_models():
+    models = [ModelInfo(name="base", window=2048), ModelInfo(name="a\x1b[2J", window=2048, parent="base")]
+    bench = Bench("/model", "/model bass", "/model base", "/status", "/model", "hi", models=models, keep_going=True)
+    out, err = bench.run()
+    assert out.startswith("* m\n  base  2048 tokens\n  a     2048 tokens, adapter of base\n")
+    assert "❌ Error: The server has no model 'bass'\n   Did you mean base?\n" in err
+    assert "\nModel: base\n" in err
+    assert "  Model: base\n" in out
+    assert "* base  2048 tokens\n" in out
+    assert sent(bench).model == "base"
+
+
+def test_a_model_that_came_later():
+    bench = Bench("/model new", "hi", models=[ModelInfo(name="base")])
+    bench.server.served.append(ModelInfo(name="new"))
+    bench.run()
+    assert sent(bench).model == "new"
+
+
+def test_a_server_without_a_list_takes_any_model():
+    bench = Bench("/model x", "/model", "hi")
+    out, _ = bench.run()
+    assert out.startswith("* x\n")
+    assert sent(bench).model == "x"
+
+
+def test_tab():
+    api = Bench(models=[ModelInfo(name="base")]).shell.api
+    commands = {name: offered.value for name, offered in Bench().shell.commands.items()}
+
+    def complete(name, typed):
+        offer = commands[name].complete
+        assert offer is not None
+        return list(offer(typed, api))
+
+    assert complete("set", "te")[:2] == ["temperature", "max-tokens"]
+    assert complete("set", "stats o") == ["stats on", "stats off", "stats default"]
+    assert complete("set", "temperature ") == ["temperature default"]
+    assert complete("set", "nothing ") == []
+    assert complete("model", "") == ["base"]
+    assert complete("format", "") == ["json", "plain"]
+    assert "seed" in complete("unset", "")
+    assert commands["retry"].complete is None
+
+
+# Figures
+
+
+USAGE = Usage(prompt_tokens=10, completion_tokens=5)
+
+
+@pytest.mark.parametrize(
+    ("reply", "window", "streamed", "line"),
+    [
+        (
+            {"usage": USAGE, "first_token_s": 0.5, "total_s": 2.5},
+            30,
+            True,
+            "first token after 500 ms, 2.0 tokens/s, 10 prompt + 5 completion tokens, 50% of the window",
+        ),
+        (
+            {"usage": USAGE, "first_token_s": 2.0, "total_s": 2.0},
+            None,
+            False,
+            "answered after 2.0 s, 2.5 tokens/s, 10 prompt + 5 completion tokens",
+        ),
+        ({"first_token_s": 1.25, "total_s": 2.0}, 30, True, "first token after 1.2 s"),
+        ({"total_s": 0.25}, 30, True, "answered after 250 ms"),
+        (
+            {"usage": Usage(prompt_tokens=10, completion_tokens=1, cached_tokens=0), "first_token_s": 1, "total_s": 1},
+            None,
+            True,
+            "first token after 1.0 s, 10 prompt (0 cached) + 1 completion tokens",
+        ),
+        (
+            {"usage": Usage(prompt_tokens=1, completion_tokens=301), "first_token_s": 1, "total_s": 2},
+            None,
+            True,
+            "first token after 1.0 s, 300 tokens/s, 1 prompt + 301 completion tokens",
+        ),
+    ],
+)
+def test_figures_are_what_is_known(reply, window, streamed, line):
+    assert figures(Reply(content="x", finish_reason="stop", **reply), window, streamed=streamed) == line
+
+
+def test_figures_follow_each_complete_answer():
+    bench = Bench("/set stats on", "a", "b", "/set stats off", "c", keep_going=True)
+    bench.server.answers = ["A", ModelError("x"), "C"]
+    _, err = bench.run()
+    assert err.count("(first token after ") == 1
+    assert ", 2 prompt + 2 completion tokens)\n" in err
