@@ -1,0 +1,24 @@
+"""The values that pass between the shell, the protocol and the plugins."""
+
+from kaito.types.extensions import OptionGroup, Screen, ShellContext, SlashCommand
+from kaito.types.messages import ChatRequest, Delta, Message, ModelInfo, Reply, Role, Usage, Waiting
+from kaito.types.targets import Candidate, Endpoint, Reporter, Target
+
+__all__ = [
+    "Candidate",
+    "ChatRequest",
+    "Delta",
+    "Endpoint",
+    "Message",
+    "ModelInfo",
+    "OptionGroup",
+    "Reply",
+    "Reporter",
+    "Role",
+    "Screen",
+    "ShellContext",
+    "SlashCommand",
+    "Target",
+    "Usage",
+    "Waiting",
+]

@@ -1,0 +1,96 @@
+"""What is said: messages, requests, and the replies to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+Role = Literal["system", "user", "assistant"]
+
+
+class Message(Struct, frozen=True):
+    """One message of a conversation, as in OpenAI's API."""
+
+    role: Role
+    content: str
+
+
+class ChatRequest(Struct, frozen=True, kw_only=True):
+    """The request of one turn. Change it with :meth:`replace`."""
+
+    messages: tuple[Message, ...]
+    #: The served model or adapter; `None` leaves the choice to the server.
+    model: str | None = None
+    #: 0.0 to 2.0.
+    temperature: float | None = None
+    #: 0.0 to 1.0.
+    top_p: float | None = None
+    #: The most tokens that the answer may have.
+    max_tokens: int | None = None
+    #: Whether the server sends the answer token by token.
+    stream: bool = True
+    #: Further fields of the request body, by the server's names.
+    extra: Mapping[str, Any] = {}
+
+    def replace(self, **changes: Any) -> ChatRequest:
+        """Return a copy with the given fields changed."""
+        return replace(self, **changes)
+
+
+class Usage(Struct, frozen=True, kw_only=True):
+    """The server's token count for one turn."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    #: Prompt tokens that the server took from its prefix cache; `None` when it does not report them.
+    cached_tokens: int | None = None
+
+
+class Delta(Struct, kw_only=True):
+    """A piece of an answer: everything that one read from the network brought."""
+
+    content: str = ""
+    #: What the model thinks before it answers; never part of the conversation.
+    reasoning: str = ""
+    #: Why the answer ended (`stop`, `length`, …); set in the last piece.
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    #: The model's name as the server reports it in the answer.
+    model: str | None = None
+
+
+class Waiting(Struct, frozen=True, kw_only=True):
+    """Comes in place of a delta when the request will be retried."""
+
+    #: The server's or the network's error message.
+    reason: str
+    #: Seconds until the next try.
+    delay: float
+
+
+class Reply(Struct, frozen=True, kw_only=True):
+    """A whole answer, or the part that arrived before it was cut."""
+
+    content: str
+    reasoning: str = ""
+    model: str | None = None
+    #: `None` when the answer was interrupted or the stream ended early.
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    #: Seconds from sending the request to the first visible piece; `None` without one.
+    first_token_s: float | None = None
+    #: Seconds from sending the request to the end of the answer.
+    total_s: float = 0.0
+
+
+class ModelInfo(Struct, frozen=True, kw_only=True):
+    """One entry of the server's model list."""
+
+    name: str
+    #: The context window in tokens; `None` when the server does not report it.
+    window: int | None = None
+    #: The base model of an adapter; `None` when the server does not report it.
+    parent: str | None = None

@@ -1,0 +1,115 @@
+"""Where requests go: the target that the user names, and the endpoints that backends offer for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    import ssl
+
+    import aiohttp
+    from yarl import URL
+
+    from kaito.errors import KaitoError
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """What the user wants to chat with. Backends turn it into endpoints."""
+
+    #: `None` with `--endpoint` and with a backend that needs no workspace.
+    workspace: str | None = None
+    #: `workspace`, or `inferenceset` when the name was given as `inferenceset/NAME`.
+    kind: Literal["workspace", "inferenceset"] = "workspace"
+    #: `-n`; `None` for the namespace of the kubeconfig's context.
+    namespace: str | None = None
+    #: `--endpoint`.
+    endpoint: str | None = None
+    #: `--model`: a model, an adapter, or (for the local backend) a file.
+    model: str | None = None
+    #: `--kubeconfig`.
+    kubeconfig: str | None = None
+    #: `--context`.
+    context: str | None = None
+    #: `--wait`: the most seconds to wait until it is ready; `None` when it must be ready now.
+    wait: float | None = None
+    #: `--request-timeout`: seconds for one request to the API server; `None` for no limit.
+    request_timeout: float | None = None
+
+
+class Candidate(Struct, frozen=True, kw_only=True):
+    """An endpoint that a backend discovered and has not opened."""
+
+    #: The name of the backend that offers it and opens it.
+    backend: str
+    #: The URL to show to people.
+    url: str
+    #: Lower is better. `None`: used only when the user names the backend with `--backend`.
+    rank: int | None = None
+    #: Whether another process on this machine can use the URL as it is.
+    shared: bool = False
+    #: Whether the URL works from outside the cluster.
+    external: bool = False
+    #: The backend's own data for `open`.
+    detail: Any = None
+
+
+class Endpoint(Struct, frozen=True, kw_only=True):
+    """An open endpoint: where requests go, and how they are sent."""
+
+    #: The base URL, with or without a trailing `/v1`: both forms are tried.
+    url: str
+    #: The URL in the `Endpoint:` line of an error.
+    shown_url: str
+    #: The name in the banner.
+    label: str
+    #: The model to request, when the backend knows better than `--model` and the server's list.
+    model: str | None = None
+    #: The name to show when the server lists no models. It is never requested.
+    preset: str | None = None
+    #: Sent with every request; may hold secrets.
+    headers: Mapping[str, str] = {}
+    #: How `https` is verified: `True` with the system's authorities, `False` not at all.
+    ssl: ssl.SSLContext | bool = True
+    #: Name for TLS's SNI and certificate check when it is not the URL's host.
+    server_hostname: str | None = None
+    #: Creates the connector of an endpoint that is not plain TCP. Called in the event loop.
+    connector: Callable[[], aiohttp.BaseConnector] | None = None
+    #: IP addresses or names to connect to in place of a DNS lookup of the URL's host. No proxy is used then.
+    addresses: tuple[str, ...] = ()
+    #: Whether `HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY` apply (never for loopback).
+    proxied: bool = True
+    #: The proxy to use, whatever the environment names.
+    proxy: URL | None = None
+    #: aiohttp client middlewares: they see each request before it is sent and its response before it is read.
+    middlewares: tuple[aiohttp.ClientMiddlewareType, ...] = ()
+    #: Explains an error response (status, headers, body) of something between this process and the model's server;
+    #: returns `None` for a response of the server itself.
+    explain: Callable[[int, Mapping[str, str], bytes], KaitoError | None] | None = None
+    #: Whether connections pass through a tunnel that can break without notice.
+    tunnelled: bool = False
+    #: Returns which pod or replica answers now, when that can change.
+    via: Callable[[], str] | None = None
+
+    # No secret shows in a traceback.
+    __repr__ = object.__repr__
+
+    @property
+    def base(self) -> str:
+        """The URL without its query, a trailing `/v1` and trailing slashes: what request paths are appended to."""
+        return self.url.partition("?")[0].rstrip("/").removesuffix("/v1").rstrip("/")
+
+
+class Reporter(Protocol):
+    """How a backend reports progress. Safe to call from any thread."""
+
+    def status(self, text: str) -> None:
+        """Show one line on a terminal for as long as it is true; `""` removes it."""
+
+    def retrying(self, reason: str, delay: float) -> None:
+        """Report that a request failed and is retried in `delay` seconds."""
+
+    def notice(self, text: str) -> None:
+        """Write a line to stderr, whether it is a terminal or not."""
