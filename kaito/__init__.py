@@ -1,18 +1,90 @@
-"""A terminal chat for the language models that KAITO serves in a Kubernetes cluster."""
+"""A terminal client for the language models that KAITO serves in a Kubernetes cluster.
 
+The names below are the public contract for plugins: the hook marker, the types, the errors, and the settings.
+"""
+
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "hookimpl"]
 
 if TYPE_CHECKING:
-    from kaito.hookspecs import hookimpl
+    from kaito.errors import (
+        ClusterError,
+        ConnectError,
+        ExitCode,
+        ForbiddenError,
+        KaitoError,
+        ModelError,
+        NotFoundError,
+        PluginError,
+        StreamError,
+        UsageError,
+        WindowError,
+    )
+    from kaito.hookspecs import Backend, Formatter, hookimpl
+    from kaito.settings import Settings
+    from kaito.shell.context import ShellContext
+    from kaito.types import (
+        Candidate,
+        ChatRequest,
+        Delta,
+        Endpoint,
+        Message,
+        ModelInfo,
+        OptionGroup,
+        Reply,
+        Reporter,
+        Screen,
+        SlashCommand,
+        Target,
+        Usage,
+        Waiting,
+    )
+
+__all__ = [
+    "Backend",
+    "Candidate",
+    "ChatRequest",
+    "ClusterError",
+    "ConnectError",
+    "Delta",
+    "Endpoint",
+    "ExitCode",
+    "ForbiddenError",
+    "Formatter",
+    "KaitoError",
+    "Message",
+    "ModelError",
+    "ModelInfo",
+    "NotFoundError",
+    "OptionGroup",
+    "PluginError",
+    "Reply",
+    "Reporter",
+    "Screen",
+    "Settings",
+    "ShellContext",
+    "SlashCommand",
+    "StreamError",
+    "Target",
+    "Usage",
+    "UsageError",
+    "Waiting",
+    "WindowError",
+    "__version__",
+    "hookimpl",
+]
+
+
+# The cheapest to import first. The last imports the whole shell.
+_MODULES = ("kaito.errors", "kaito.hookspecs", "kaito.settings", "kaito.types", "kaito.shell.context")
 
 
 def __getattr__(name: str) -> object:
-    # `kaito --version` reads this module: pluggy is imported only for those who write hooks.
-    if name == "hookimpl":
-        from kaito.hookspecs import hookimpl
-
-        return hookimpl
+    # Imported on first use: `kaito --version` reads this module and needs none of them.
+    if name in __all__:
+        for module in map(import_module, _MODULES):
+            if hasattr(module, name):
+                return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

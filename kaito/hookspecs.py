@@ -1,19 +1,19 @@
 """The hooks: what a plugin can add to kaito. This module is the public contract.
 
-A plugin is a module, or an object, with functions marked by `kaito.hookimpl`. It is found by the entry-point
-group `kaito`, or named on the command line with `--plugin MODULE_OR_FILE`. Implement any of the hooks; a function
-may leave out arguments that it does not need.
+A plugin is a module, or an object, whose functions are marked with `kaito.hookimpl`. It is loaded from an entry point
+in the group `kaito`, or with `--plugin MODULE_OR_FILE`. A plugin implements any of the hooks; a function may leave out
+arguments that it does not need.
 
 Rules for all hooks:
 
-- They run on the main thread and should be quick. None but `kaito_request` and `kaito_reply` may do I/O; the
-  objects that they return do the work later.
-- All plugins are asked, built-in ones first, then in the order of their names. There is no first-result hook.
-- A plugin that cannot be imported or implements a hook that does not exist is named on stderr with its distribution,
-  and skipped. One whose hook raises, or returns something else than is documented, is named likewise, and that hook of
-  it is skipped. The shell goes on.
-- Two plugins that offer the same name (of a backend, a formatter or a slash command): the first keeps it, the other
-  is named on stderr.
+- Hooks run on the main thread and should be quick. Only `kaito_request` and `kaito_reply` may do I/O; the objects that
+  the other hooks return do the work later.
+- Every plugin's hook is called: the built-in plugins first, then the others by name. There are no first-result hooks.
+- A plugin that cannot be imported, or that implements an unknown hook, is skipped with a message on stderr that names
+  its distribution. If a hook raises, or returns something other than documented, that hook of the plugin is skipped
+  with such a message. The shell continues.
+- When two plugins offer the same name (of a backend, a formatter or a slash command), the first one keeps it and the
+  other is reported on stderr.
 """
 
 from __future__ import annotations
@@ -41,52 +41,52 @@ if TYPE_CHECKING:
     )
 
 hookspec = pluggy.HookspecMarker("kaito")
-#: Marks a function as the implementation of the hook that it is named after.
+#: Marks a function as an implementation of the hook with its name.
 hookimpl = pluggy.HookimplMarker("kaito")
 
 
 class Backend(Protocol):
-    """A way to reach models. Offer it from :func:`kaito_backends`.
+    """Discovers and opens endpoints. Return it from :func:`kaito_backends`.
 
-    One that holds something of its own, such as a connection to a control plane, may be an asynchronous context manager
-    as well: it is entered in the event loop before it is asked and left after its endpoint was closed.
+    A backend that holds resources, such as a connection, may also be an asynchronous context manager: it is entered in
+    the event loop before `discover`, and left after its endpoint was closed.
     """
 
-    #: What `--backend` takes.
+    #: The value of `--backend`.
     name: str
-    #: Whether `--workspace-name` has to be given. Backends that lead to one fixed place say `False`.
+    #: Whether it needs `--workspace-name`. `False` for a backend with one fixed endpoint.
     needs_workspace: bool
 
     async def discover(self, target: Target, reporter: Reporter) -> Sequence[Candidate]:
-        """Return the ways in to `target`, none when this backend does not apply.
+        """Return the endpoints for `target`, none when this backend does not apply.
 
-        Called in the event loop, together with all other backends' when `--backend auto` chooses.
+        Called in the event loop, at the same time as the other backends' when `--backend auto` chooses.
 
         Raises:
-            KaitoError: why there is none although this backend applies; shown with what was tried.
+            KaitoError: the backend applies but has no endpoint; the message is shown with what was tried.
         """
 
     def open(self, candidate: Candidate, reporter: Reporter) -> AbstractAsyncContextManager[Endpoint]:
-        """Open a way in that this backend's `discover` returned; leaving the context closes it.
+        """Open an endpoint that this backend discovered; leaving the context closes it.
 
-        The context lives as long as the conversation and is left in the event loop that entered it.
+        The context lasts as long as the conversation. It is entered and left in the same event loop.
 
         Raises:
-            KaitoError: it cannot be opened.
+            KaitoError: the endpoint cannot be opened.
         """
 
 
 class Formatter(Protocol):
-    """Draws one answer. Offer the class from :func:`kaito_formatters`; one is made for each answer.
+    """Formats one answer. Return the class from :func:`kaito_formatters`; each answer gets a new object.
 
-    It is fed the stream and returns the text to write. The text it is fed is free of control sequences unless
-    the class says `raw = True`. One that says `alone = True`, which may be left out, has stdout for itself: what
-    commands show goes to stderr then.
+    It receives the pieces of the answer as they arrive, and returns the text to write. The pieces contain no control
+    sequences unless the class sets `raw = True`. A class may set `exclusive_stdout = True`: then only answers are
+    written to stdout, and the output of commands goes to stderr.
     """
 
-    #: What `-o` takes.
+    #: The value of `-o`.
     name: str
-    #: Whether it wants the model's text as it came. A formatter that asks for it must never return it bare.
+    #: Whether it receives the model's text unchanged. Such a formatter must never return that text as it is.
     raw: bool
 
     def __init__(self, screen: Screen) -> None: ...
@@ -95,9 +95,9 @@ class Formatter(Protocol):
         """Return what to write for one piece of the answer, `""` for nothing yet."""
 
     def finish(self, reply: Reply) -> str:
-        """Return what is still to be written, ending with a newline if anything was written at all.
+        """Return the rest to write, ending with a newline if anything was written.
 
-        Called once, also for an answer that broke off or was interrupted (`reply.finish_reason` is `None`).
+        Called once, also for an answer that was cut or interrupted (`reply.finish_reason` is `None`).
         """
 
 
@@ -105,23 +105,23 @@ class Formatter(Protocol):
 def kaito_add_options(command: str, options: OptionGroup) -> None:
     """Add command-line options.
 
-    Called once at start-up for a command that can use them, before its arguments are read.
+    Called once at start-up, before the arguments of the command are parsed.
 
     Args:
-        command: the subcommand that runs, such as `chat`.
-        options: takes :meth:`~kaito.types.OptionGroup.add`; what the user gave is later read with
-            :meth:`Settings.option`. A flag that exists already makes the plugin fail.
+        command: the subcommand, such as `chat`.
+        options: has :meth:`~kaito.types.OptionGroup.add`. Read the values later with :meth:`Settings.option`. Adding a
+            flag that exists is an error.
     """
 
 
 @hookspec
 def kaito_backends(settings: Settings) -> Iterable[Backend]:
-    """Offer ways to reach models.
+    """Offer backends.
 
-    Called once, after the command line was read. Looking for an endpoint happens in :meth:`Backend.discover`.
+    Called once, after the command line was parsed. Endpoints are discovered later, by :meth:`Backend.discover`.
 
     Args:
-        settings: what the user asked for.
+        settings: the options of the run.
 
     Returns:
         Objects with the attributes of :class:`Backend`.
@@ -131,9 +131,9 @@ def kaito_backends(settings: Settings) -> Iterable[Backend]:
 
 @hookspec
 def kaito_formatters() -> Iterable[type[Formatter]]:
-    """Offer ways to draw an answer.
+    """Offer output formats.
 
-    Called once at start-up, before the command line is read, so that `-o` can list them.
+    Called once at start-up, before the command line is parsed, so that `-o` can list them.
 
     Returns:
         Classes with the attributes of :class:`Formatter`.
@@ -145,14 +145,14 @@ def kaito_formatters() -> Iterable[type[Formatter]]:
 def kaito_slash_commands(settings: Settings) -> Iterable[SlashCommand]:
     """Offer commands that are typed as `/name arguments`.
 
-    Called once, after the command line was read.
+    Called once, after the command line was parsed.
 
     Args:
-        settings: what the user asked for.
+        settings: the options of the run.
 
     Returns:
-        Commands. When one raises :class:`~kaito.errors.KaitoError`, its message is shown as it is; any other
-        exception is shown as a fault of the plugin. The shell goes on in both cases.
+        Commands. When one raises :class:`~kaito.errors.KaitoError`, its message is shown; any other exception is shown
+        as a failure of the plugin. The shell continues in both cases.
     """
     return ()
 
@@ -161,33 +161,31 @@ def kaito_slash_commands(settings: Settings) -> Iterable[SlashCommand]:
 def kaito_request(request: ChatRequest, settings: Settings) -> ChatRequest | None:
     """See, and change, a request before it is sent.
 
-    Called once a turn, and again when `--trim` makes its request shorter, in the order of the plugins; each sees what
-    the one before it made of the request. What the
-    conversation keeps is what the user typed: a redacted word stays redacted only if it is redacted in every turn,
-    so look at all of `request.messages`.
+    Called once per turn, and again when `--trim` makes the request shorter. Each plugin receives the request as the
+    plugins before it returned it. The conversation keeps the user's own text, so a redaction must look at all of
+    `request.messages` in every turn.
 
     Args:
-        request: what would be sent.
-        settings: what the user asked for.
+        request: the request so far.
+        settings: the present settings.
 
     Returns:
-        The request to send instead, made with :meth:`~kaito.types.ChatRequest.replace`; `None` leaves it as it is.
+        The request to send instead, made with :meth:`~kaito.types.ChatRequest.replace`; `None` leaves it unchanged.
 
     Raises:
-        KaitoError: the turn is refused and nothing is sent; the message is shown. Any other exception, and a result
-            that is no request, stops the turn as well, with the plugin's name: a redaction that fails must not let
-            the text through.
+        KaitoError: refuses the turn; nothing is sent and the message is shown. Any other exception, and a result that
+            is not a request, stops the turn too and names the plugin: a redaction that fails must not let text through.
     """
 
 
 @hookspec
 def kaito_reply(request: ChatRequest, reply: Reply, settings: Settings) -> None:
-    """See a reply when it is complete.
+    """See a complete reply.
 
-    Called once a turn, after the answer was shown, for answers that came to their end.
+    Called once per turn, after the answer was shown, for complete answers.
 
     Args:
-        request: what was sent.
-        reply: the answer, with the server's count of tokens and the timings.
-        settings: what the user asked for.
+        request: the request that was sent.
+        reply: the answer, with the server's token count and the timings.
+        settings: the present settings.
     """

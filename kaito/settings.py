@@ -9,49 +9,56 @@ from msgspec import Struct
 
 from kaito.types import Target
 
-#: The flags' defaults, by the user's document.
-TEMPERATURE = 0.7
-MAX_TOKENS = 1024
-TOP_P = 0.9
-#: Seconds.
-CONNECT_TIMEOUT = 10.0
-IDLE_TIMEOUT = 300.0
-
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """Everything that a run was asked for. Frozen: what can change within a session lives in the conversation."""
+    """All options of a run. The defaults here are the flags' defaults.
+
+    `/set` replaces the settings of a session with a changed copy.
+    """
 
     target: Target = Target()
-    #: The backend's name, or `auto`.
+    #: A backend's name, or `auto`.
     backend: str = "auto"
     system_prompt: str | None = None
-    temperature: float = TEMPERATURE
-    max_tokens: int = MAX_TOKENS
-    top_p: float = TOP_P
-    #: Whether answers are asked for as they arise.
+    #: 0.0 to 2.0.
+    temperature: float = 0.7
+    #: The most tokens of an answer.
+    max_tokens: int = 1024
+    #: 0.0 to 1.0.
+    top_p: float = 0.9
+    #: The following are sent only when set.
+    seed: int | None = None
+    stop: list[str] | None = None
+    #: -2.0 to 2.0, as is the next.
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    top_k: int | None = None
+    #: 0.0 to 1.0.
+    min_p: float | None = None
+    #: Whether the server sends answers token by token.
     stream: bool = True
-    #: Whether the oldest turns give way when the window is full.
+    #: Whether the oldest turns are dropped when the context window is full.
     trim: bool = False
     #: Whether the model's reasoning is shown.
     reasoning: bool = True
-    #: Whether each answer is followed by its figures.
+    #: Whether statistics follow each answer.
     stats: bool = False
-    #: The formatter's name.
+    #: A formatter's name.
     output: str = "plain"
     color: Literal["auto", "always", "never"] = "auto"
     verbose: bool = False
-    #: Seconds until a connection must stand.
-    connect_timeout: float = CONNECT_TIMEOUT
-    #: Seconds of silence from the server before an answer is given up.
-    idle_timeout: float = IDLE_TIMEOUT
-    #: Further request headers, which may hold secrets.
+    #: Seconds to connect.
+    connect_timeout: float = 10.0
+    #: Seconds that the server may be silent before an answer counts as lost.
+    idle_timeout: float = 300.0
+    #: Further request headers; may hold secrets.
     headers: tuple[tuple[str, str], ...] = ()
     #: For the model's server, never for the cluster.
     api_key: str | None = None
     #: PEM file of the authorities to trust instead of the system's.
     certificate_authority: str | None = None
     insecure_skip_tls_verify: bool = False
-    #: What plugins' own flags were given, by destination.
+    #: Values of plugins' own flags, by destination.
     options: Mapping[str, Any] = {}
 
     # No secret shows in a traceback.

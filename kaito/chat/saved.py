@@ -1,26 +1,26 @@
-"""What is kept between runs in the XDG state folder: what was typed, and each terminal's last conversation."""
+"""Keeps the last conversation of each terminal in the XDG state folder, for `--continue`."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 import msgspec
 from msgspec.structs import replace
 
 from kaito.chat.conversation import SavedConversation
-from kaito.console.terminal import Terminal
 from kaito.errors import KaitoError, NotFoundError, UsageError
 from kaito.types import Message
 from kaito.util.safe_files import UnreadableError, read_text, write_whole
 
-#: Bytes that a kept conversation may have; its oldest turns are left out.
+#: The most bytes of a saved conversation; its oldest turns are left out.
 LARGEST = 1024 * 1024
-#: Bytes of a file that is read all the same.
+#: The most bytes of a file that is read.
 _READABLE = 16 * LARGEST
 
 
@@ -28,69 +28,69 @@ class LastConversation:
     """The file of one terminal, readable by its user alone.
 
     Args:
-        file: where it is.
+        file: its path.
     """
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        # Whether this run goes on with what is there; else that is another conversation.
+        # Whether the file holds this run's conversation.
         self._ours = False
 
     def load(self) -> SavedConversation:
         """Return the conversation.
 
         Raises:
-            NotFoundError: nothing was kept.
+            NotFoundError: there is none.
             KaitoError: it cannot be read.
         """
         try:
             self._file.stat()
             text = read_text(self._file, _READABLE)
         except FileNotFoundError:
-            raise _nothing_kept() from None
+            raise _nothing_saved() from None
         except (OSError, UnreadableError) as exc:
-            told = getattr(exc, "strerror", None) or exc
-            raise KaitoError(f"Cannot read the last conversation: {self._file}: {told}") from None
+            reason = getattr(exc, "strerror", None) or exc
+            raise KaitoError(f"Cannot read the last conversation: {self._file}: {reason}") from None
         try:
-            # Earlier versions wrote nothing but the messages.
-            found = msgspec.json.decode(text, type=SavedConversation | list[Message])
+            # Earlier versions wrote the list of messages alone.
+            decoded = msgspec.json.decode(text, type=SavedConversation | list[Message])
         except msgspec.MsgspecError:
             raise KaitoError(f"The last conversation is damaged: {self._file}", "Remove the file") from None
-        past = SavedConversation(messages=tuple(found)) if isinstance(found, list) else found
-        if not past.turns:
-            raise _nothing_kept()
+        saved = SavedConversation(messages=tuple(decoded)) if isinstance(decoded, list) else decoded
+        if not saved.turns:
+            raise _nothing_saved()
         self._ours = True
-        return past
+        return saved
 
-    def save(self, past: SavedConversation) -> None:
-        """Keep a conversation in place of what was kept before, whole or not at all.
+    def save(self, conversation: SavedConversation) -> None:
+        """Replace the file atomically.
 
-        One without a turn takes the place of its own earlier state only, not of another conversation.
+        A conversation without turns replaces only its own earlier state, not another conversation.
 
         Raises:
-            KaitoError: it cannot be written, or its last turn is too long.
+            KaitoError: the file cannot be written, or the last turn is too long.
         """
-        system, turns = past.system, past.turns
+        system, turns = conversation.system, conversation.turns
         if not turns:
             if self._ours:
-                self.forget()
+                self.delete()
             return
-        while len(encoded := msgspec.json.encode(replace(past, messages=system + turns))) > LARGEST:
+        while len(encoded := msgspec.json.encode(replace(conversation, messages=system + turns))) > LARGEST:
             turns = turns[2 * max(1, len(turns) // 8) :]
             if not turns:
-                raise KaitoError("The last turn is too long to be kept for --continue")
+                raise KaitoError("The last turn is too long to be saved for --continue")
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_whole(self._file, encoded)
         except OSError as exc:
             raise KaitoError(
-                f"Cannot keep the conversation in {self._file.parent}: {exc.strerror}",
-                "KAITO_HISTORY=off keeps nothing",
+                f"Cannot save the conversation in {self._file.parent}: {exc.strerror}",
+                "KAITO_HISTORY=off saves nothing",
             ) from None
         self._ours = True
 
-    def forget(self) -> None:
-        """Remove what was kept."""
+    def delete(self) -> None:
+        """Delete the file."""
         with suppress(OSError):
             self._file.unlink()
 
@@ -99,38 +99,43 @@ _ON, _OFF = ("", "on", "1", "yes", "true"), ("off", "0", "no", "false")
 
 
 def state_folder(environ: Mapping[str, str], warn: Callable[[str], object]) -> Path | None:
-    """Return the folder for all that is kept; `None` when nothing shall be, or the user has no home for it.
+    """Return the folder of the history and the conversations; `None` when nothing is kept.
 
     Args:
         environ: the environment.
-        warn: told of a `KAITO_HISTORY` that says neither.
+        warn: called when the value of `KAITO_HISTORY` is neither on nor off.
     """
     wish = environ.get("KAITO_HISTORY", "").strip().lower()
     if wish in _OFF:
         return None
     if wish not in _ON:
-        warn(f"KAITO_HISTORY: '{wish}' is not on or off; what is typed and said is kept")
+        warn(f"KAITO_HISTORY: '{wish}' is not on or off; input and conversations are saved")
     given = environ.get("XDG_STATE_HOME", "")
     try:
-        # The XDG rules call for ignoring a relative path.
+        # The XDG specification says to ignore a relative path.
         return Path(given if os.path.isabs(given) else Path("~/.local/state").expanduser(), "kaito")
-    except RuntimeError:  # a user that only a number names, as containers have it
+    except RuntimeError:  # a container's user without a home
         return None
 
 
 def history_file(folder: Path | None) -> Path | None:
-    """Return where what is typed at a prompt is kept in the state folder; `None` without one."""
+    """Return the file of the input history; `None` without a state folder."""
     return folder / "history" if folder is not None else None
 
 
-def last_conversation(terminal: Terminal, folder: Path | None) -> LastConversation | None:
-    """Return the place in the state folder for the terminal that the process runs at; `None` without either."""
+def last_conversation(folder: Path | None, streams: Iterable[TextIO | None]) -> LastConversation | None:
+    """Return the file of the terminal that the process runs at; `None` without a terminal or a state folder.
+
+    Args:
+        folder: the state folder.
+        streams: the first that is a terminal counts.
+    """
     if folder is None:
         return None
-    for stream in (terminal.stdin, terminal.stderr, terminal.stdout):
+    for stream in streams:
         try:
             name = os.ttyname(stream.fileno()) if stream is not None else ""
-        except (AttributeError, OSError, ValueError):  # Windows has one console a window and no names
+        except (AttributeError, OSError, ValueError):  # Windows has one nameless console per window
             name = "console" if sys.platform == "win32" and stream is not None and stream.isatty() else ""
         if name:
             safe = re.sub(r"[^A-Za-z0-9]+", "-", name.removeprefix("/dev/")).strip("-")
@@ -138,20 +143,20 @@ def last_conversation(terminal: Terminal, folder: Path | None) -> LastConversati
     return None
 
 
-def to_continue(kept: LastConversation | None) -> SavedConversation:
-    """Return the conversation that `--continue` goes on with.
+def to_continue(last: LastConversation | None) -> SavedConversation:
+    """Return the conversation for `--continue`.
 
     Raises:
-        UsageError: there is no terminal, or nothing may be kept.
+        UsageError: there is no terminal, or nothing may be saved.
         KaitoError: there is nothing to continue.
     """
-    if kept is None:
-        raise UsageError("--continue: needs a terminal whose conversation was kept (KAITO_HISTORY=off keeps none)")
-    return kept.load()
+    if last is None:
+        raise UsageError("--continue: needs a terminal with a saved conversation (KAITO_HISTORY=off saves none)")
+    return last.load()
 
 
-def _nothing_kept() -> NotFoundError:
+def _nothing_saved() -> NotFoundError:
     return NotFoundError(
         "There is no conversation to continue in this terminal",
-        "Without --continue a new one begins; --load goes on with one that was saved",
+        "Start a new one without --continue, or load a saved one with --load",
     )

@@ -1,94 +1,54 @@
-"""A conversation with an open endpoint: one turn in, its pieces out, the history kept."""
+"""One chat session: sends turns to the model and keeps the conversation."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
-from msgspec import Struct
-
+from kaito.chat.connection import Connection
 from kaito.chat.conversation import Conversation, SavedConversation
 from kaito.chat.reply_builder import ReplyBuilder
-from kaito.endpoints.selection import open_endpoint
+from kaito.chat.session_settings import SessionSettings
 from kaito.errors import Interrupted, ModelError, UsageError, WindowError
 from kaito.eventloop.base import Loop
-from kaito.hookspecs import Backend
-from kaito.openai.client import ChatClient
-from kaito.plugin.manager import Offered, Plugins
-from kaito.settings import Settings
-from kaito.types import ChatRequest, Delta, Endpoint, Message, ModelInfo, Reply, Reporter, Waiting
+from kaito.plugin.manager import Plugins
+from kaito.types import ChatRequest, Delta, Message, ModelInfo, Reply, Reporter, Waiting
 
-#: What arrives of an answer. To close it is to stop the answer.
+#: The pieces of an answer. Closing it stops the answer.
 Pieces = Generator[Delta | Waiting, None, None]
 
-#: Seconds that a count of tokens may take, which is only asked for to be looked at.
-COUNT_PATIENCE = 5.0
-#: What a server answers that takes no request whose last message is the model's own.
-_NOT_TAKEN = (400, 422)
-
-
-class Connection(Struct, frozen=True, kw_only=True):
-    """An endpoint with its client and the models that it serves."""
-
-    #: The name of the backend that opened the endpoint.
-    backend: str
-    endpoint: Endpoint
-    client: ChatClient
-    models: tuple[ModelInfo, ...]
-
-
-@asynccontextmanager
-async def connect(
-    backends: Mapping[str, Offered[Backend]], plugins: Plugins, settings: Settings, reporter: Reporter
-) -> AsyncIterator[Connection]:
-    """Find a way to the model, open it and ask what it serves.
-
-    Raises:
-        KaitoError: there is no way in.
-    """
-
-    began: float | None = None
-
-    def waiting(wait: Waiting) -> None:
-        reporter.retrying(wait.reason, wait.delay)
-
-    @asynccontextmanager
-    async def talk(offered: Offered[Backend], endpoint: Endpoint) -> AsyncIterator[Connection]:
-        nonlocal began
-        async with AsyncExitStack() as stack:
-            with plugins.guarding(offered.plugin, "the endpoint that it opened"):
-                client = await stack.enter_async_context(ChatClient(endpoint, settings))
-            reporter.status(f"connecting to {endpoint.label}")
-            # What a refused connection may take holds for all ways together.
-            began = time.monotonic() if began is None else began
-            models = tuple(await client.models(waiting, since=began))
-            yield Connection(backend=offered.value.name, endpoint=endpoint, client=client, models=models)
-
-    async with open_endpoint(backends, plugins, settings, reporter, talk) as connection:
-        yield connection
+#: Seconds to wait for the server's token count, which is for information only.
+COUNT_TIMEOUT = 5.0
+#: Statuses with which servers refuse a request whose last message is the assistant's.
+_REFUSED = (400, 422)
+#: vLLM and llama.cpp's server then continue the last message, the assistant's.
+_CONTINUE_FINAL: Mapping[str, Any] = {"continue_final_message": True, "add_generation_prompt": False}
+#: Asks for the same in a message, for servers without these fields. Not part of the history.
+_PLEASE_CONTINUE = "Go on exactly where you stopped, without repeating anything and without an introduction."
 
 
 class Session:
-    """The conversation as the shell sees it.
+    """A conversation with one connection.
 
     Attributes:
-        conversation: the history and what each request is made of.
+        conversation: the history.
         model: the model's name for the banner and `status`.
-        models: what the server serves, as it was last asked.
-        trim: whether the oldest turns give way when the window is full.
-        reply: the last turn's answer, or what there was of it.
-        kept: whether it became part of the conversation, whole or as much as there was.
-        resumed: the earlier conversation that this one goes on with.
+        models: the models that the server listed last.
+        reply: the last turn's answer, or the part that arrived.
+        kept: whether that answer is part of the conversation.
+        resumed: the earlier conversation that this one continues.
 
     Args:
-        loop: where the client lives.
-        connection: who answers.
-        plugins: see the request before it is sent and the reply when it is complete.
-        settings: what the user asked for.
-        reporter: told when turns are dropped to fit the window.
-        clock: returns seconds that never go back.
+        loop: runs the client.
+        connection: the open endpoint.
+        plugins: see each request before it is sent, and each complete reply.
+        settings: of this session.
+        reporter: notified when turns are dropped to fit the window.
+        resumed: an earlier conversation to continue.
+        clock: returns monotonic seconds.
     """
 
     def __init__(
@@ -96,125 +56,111 @@ class Session:
         loop: Loop,
         connection: Connection,
         plugins: Plugins,
-        settings: Settings,
+        settings: SessionSettings,
         reporter: Reporter,
+        resumed: SavedConversation | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.connection = connection
         self.settings = settings
-        self.trim = settings.trim
         self.models = connection.models
         self.reply: Reply | None = None
         self.kept = False
-        self.resumed = SavedConversation()
+        self.resumed = resumed
+        self.conversation = Conversation(settings.current.system_prompt, resumed)
+        #: The message of a failed turn, and whether its answer would have replaced the last one.
         self._failed: tuple[str, bool] | None = None
-        self._unsettled: tuple[ChatRequest, Reply, int] | None = None
-        self._told_of_trimming = False
-        self._writes_on = True
+        self._unreported: tuple[ChatRequest, Reply, int] | None = None
+        self._reported_trimming = False
+        self._continues_final = True
+        self._builder = ReplyBuilder(clock)
         self._loop = loop
         self._plugins = plugins
         self._reporter = reporter
         self._clock = clock
         served = self.models[0].name if self.models else None
-        asked = connection.endpoint.model or settings.target.model or served
-        self.model = asked or connection.endpoint.preset or "unknown model"
-        template = ChatRequest(
-            messages=(),
-            model=asked,
-            temperature=settings.temperature,
-            top_p=settings.top_p,
-            max_tokens=settings.max_tokens,
-            stream=settings.stream,
-        )
-        self.conversation = Conversation(template, settings.system_prompt)
+        self._requested_model = connection.endpoint.model or settings.current.target.model or served
+        self.model = self._requested_model or connection.endpoint.preset or "unknown model"
 
     @property
     def window(self) -> int | None:
-        """Tokens of the model's window, prompt and answer together; `None` when the server does not tell."""
+        """The model's context window in tokens; `None` when the server does not report it."""
         return next((info.window for info in self.models if info.name == self.model), None)
 
-    # Between runs
-
     @property
-    def past(self) -> SavedConversation:
-        """The conversation, as a later run may go on with it."""
-        talk = self.conversation
+    def saved(self) -> SavedConversation:
+        """The conversation in the form that a later run can continue."""
+        last = self.conversation.last
         return SavedConversation(
-            messages=talk.messages,
-            broke_off=talk.last is not None and talk.last.broke_off,
+            messages=self.conversation.messages,
+            cut=last is not None and last.cut,
             workspace=self.connection.endpoint.label,
             model=self.model,
         )
 
-    def resume(self, past: SavedConversation) -> None:
-        """Go on with an earlier conversation."""
-        self.resumed = past
-        self.conversation.resume(past)
-
     # Turns
 
     def ask(self, text: str, *, replacing: bool = False) -> Pieces:
-        """Send a message; yield its answer's pieces, and each wait before they come.
+        """Send a message; yield the answer's pieces, and each wait for a retry before them.
 
-        The turn becomes part of the conversation when its answer is complete, or when it is interrupted after its
-        first word; never when the answer has no word. :attr:`reply` is what arrived, in every case. Call
-        :meth:`settle` when the answer has been shown.
+        The turn is added to the conversation when its answer is complete, or when it is interrupted after the first
+        word; never when the answer is empty. :attr:`reply` holds what arrived in every case. Call :meth:`report_turn`
+        after the answer was shown.
 
         Args:
             text: the message.
-            replacing: whether the turn takes the place of the last one, which stays if this one fails or is
-                interrupted.
+            replacing: replace the last turn, which stays if this one fails or is interrupted.
 
         Raises:
             KaitoError: the turn failed and is not part of the conversation.
             Interrupted: Ctrl-C stopped the turn.
         """
-        talk = self.conversation
+        conversation = self.conversation
 
-        def request(skipping: int) -> ChatRequest:
-            return talk.request(text, skipping=skipping, replacing=replacing)
+        def messages(skipping: int) -> tuple[Message, ...]:
+            return conversation.messages_with(text, skipping=skipping, replacing=replacing)
 
         def keep(reply: Reply) -> bool:
-            # Strict templates refuse an answer without a word.
+            # Strict templates refuse an empty answer.
             if not reply.content.strip() or (replacing and reply.finish_reason is None):
                 return False
-            talk.record(text, reply, replacing=replacing)
+            conversation.record(text, reply, replacing=replacing)
             self._failed = None
             return True
 
         self._failed = (text, replacing)
-        yield from self._turn(request, keep, talk.turns - replacing)
+        yield from self._turn(messages, keep, droppable=conversation.turns - replacing)
 
     @property
     def last_message(self) -> str | None:
-        """What the user said last, answered or not; `None` when there is nothing in the conversation."""
+        """The user's last message, answered or not; `None` when there is none."""
         if self._failed is not None:
             return self._failed[0]
         return self.conversation.last.question.content if self.conversation.last else None
 
     def retry(self) -> Pieces:
-        """Send the last message again as :meth:`ask` does: one that failed, else that of the turn it then replaces.
+        """Send a failed message again, or else replace the last turn; otherwise as :meth:`ask`.
 
         Raises:
-            UsageError: there is none.
+            UsageError: there is no message.
         """
         if self.last_message is None:
             raise UsageError("There is no message to send again")
         return self.ask(self.last_message, replacing=self._failed is None or self._failed[1])
 
     def continue_answer(self) -> Pieces:
-        """Have the model go on with its last answer, to which what comes is joined; otherwise as :meth:`ask`.
+        """Continue the last answer, which was cut; otherwise as :meth:`ask`.
 
         Raises:
             UsageError: there is no answer, or it is complete.
         """
         last = self.conversation.last
-        if last is None or not last.broke_off:
-            raise UsageError("There is no answer that was cut", "/continue goes on with one that met a limit or Ctrl-C")
-        return self._more(last.answer.content)
+        if last is None or not last.cut:
+            raise UsageError("No answer was cut", "/continue continues an answer that met the token limit or Ctrl-C")
+        return self._continuation(last.answer.content)
 
     def undo(self) -> str:
-        """Take back the message that failed, else the last turn; return the message.
+        """Remove the failed message, or else the last turn; return the message.
 
         Raises:
             UsageError: there is none.
@@ -224,148 +170,167 @@ class Session:
             return failed[0]
         last = self.conversation.last
         if last is None:
-            raise UsageError("There is no turn to take back")
+            raise UsageError("There is no turn to undo")
         self.conversation.drop_last()
         return last.question.content
 
-    def _more(self, before: str) -> Pieces:
-        talk = self.conversation
+    def _continuation(self, before: str) -> Pieces:
+        conversation = self.conversation
 
-        def join(reply: Reply, seam: str = "") -> bool:
-            talk.extend(reply, seam=seam)
+        def join(reply: Reply) -> bool:
+            conversation.extend(reply)
             return True
 
         def join_words(reply: Reply) -> bool:
-            # Asked in so many words, a model begins with a word, and without the blank before it.
-            return join(reply, " " if before[-1:].isalnum() and reply.content[:1].isalnum() else "")
+            # Asked by a message, the model starts with a word and omits the blank before it.
+            glued = before[-1:].isalnum() and reply.content[:1].isalnum()
+            conversation.extend(reply, separator=" " if glued else "")
+            return True
 
-        if self._writes_on:
+        if self._continues_final:
             try:
-                yield from self._turn(lambda skipping: talk.continuation_request(), join)
+                yield from self._turn(lambda skipping: conversation.messages, join, extra=_CONTINUE_FINAL)
                 return
             except ModelError as exc:
-                if exc.status not in _NOT_TAKEN:
+                if exc.status not in _REFUSED:
                     raise
-        yield from self._turn(lambda skipping: talk.continuation_request(by_asking=True), join_words)
-        self._writes_on = False
+        yield from self._turn(lambda skipping: conversation.messages_with(_PLEASE_CONTINUE), join_words)
+        self._continues_final = False
 
-    def _turn(self, make: Callable[[int], ChatRequest], keep: Callable[[Reply], bool], droppable: int = 0) -> Pieces:
+    def _turn(
+        self,
+        messages: Callable[[int], tuple[Message, ...]],
+        keep: Callable[[Reply], bool],
+        *,
+        droppable: int = 0,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Pieces:
         """Yield the pieces of one turn.
 
         Args:
-            make: returns the request, without so many of the oldest turns.
-            keep: takes a reply into the conversation; returns whether it belongs there.
-            droppable: turns that may be left out to fit the window.
+            messages: returns the request's messages, without the given number of oldest turns.
+            keep: adds a reply to the conversation; returns whether it did.
+            droppable: the number of turns that may be left out to fit the window.
+            extra: further fields of the request.
         """
         self.reply, self.kept = None, False
-        gathered = ReplyBuilder(self._clock)
+        builder = self._builder = ReplyBuilder(self._clock)
         skipping, step = 0, 1
         try:
             while True:
-                wanted = make(skipping)
-                request = self._plugins.request(wanted, self.settings)
-                can_trim = self.trim and skipping < droppable
+                asked = messages(skipping)
+                request = self._request(asked, extra)
+                can_trim = self.settings.current.trim and skipping < droppable
                 try:
                     for item in self._loop.stream(self.connection.client.stream(request, can_trim=can_trim)):
                         if isinstance(item, Delta):
-                            gathered.add(item)
+                            builder.add(item)
                         yield item
                     break
                 except WindowError as exc:
-                    if all(message.role != "assistant" for message in wanted.messages):
+                    if all(message.role != "assistant" for message in asked):
                         raise WindowError(exc.prompt_tokens, exc.window, alone=True) from None
-                    if not can_trim or gathered.begun:
+                    if not can_trim or builder.begun:
                         raise
-                    surplus = self.conversation.turns_in(_surplus(exc, request.max_tokens), wanted, skipping=skipping)
-                    # Where the numbers are missing, or mislead, the steps grow at first and halve what is left at last.
+                    surplus = self.conversation.turns_in(_surplus(exc, request.max_tokens), asked, skipping=skipping)
+                    # Where the numbers are missing or wrong, the steps double, then halve what is left.
                     skipping += max(surplus, min(step, (droppable - skipping + 1) // 2))
                     skipping, step = min(skipping, droppable), step * 2
         except Interrupted:
-            reply = gathered.reply()
+            reply = builder.reply()
             self.kept = bool(reply.content.strip()) and keep(reply)
             raise
         finally:
-            self.reply = gathered.reply()
+            self.reply = builder.reply()
         self.kept = keep(self.reply)
         dropped = skipping if self.kept else 0
         self.conversation.drop_oldest(dropped)
-        self._unsettled = (request, self.reply, dropped)
+        self._unreported = (request, self.reply, dropped)
 
-    def settle(self) -> None:
-        """Tell what belongs after a complete answer: that turns were dropped, and the reply to the plugins."""
-        if self._unsettled is None:
+    def _request(self, messages: tuple[Message, ...], extra: Mapping[str, Any] | None = None) -> ChatRequest:
+        request = self.settings.request(messages, self._requested_model)
+        if extra:
+            request = request.replace(extra={**request.extra, **extra})
+        return self._plugins.request(request, self.settings.current)
+
+    def arrived(self) -> Reply:
+        """Return the part of the present answer that has arrived."""
+        return self._builder.reply()
+
+    def report_turn(self) -> None:
+        """Report a complete turn after it was shown: dropped turns to the user, the reply to the plugins."""
+        if self._unreported is None:
             return
-        request, reply, dropped = self._unsettled
-        self._unsettled = None
-        if dropped and not self._told_of_trimming:
-            self._told_of_trimming = True
+        request, reply, dropped = self._unreported
+        self._unreported = None
+        if dropped and not self._reported_trimming:
+            self._reported_trimming = True
             turns = "turn was" if dropped == 1 else f"{dropped} turns were"
             self._reporter.notice(
-                f"The oldest {turns} dropped to fit the model's window (--trim); so will others be, as it fills"
+                f"The oldest {turns} dropped to fit the model's window (--trim); more will be dropped as it fills"
             )
-        self._plugins.reply(request, reply, self.settings)
+        self._plugins.reply(request, reply, self.settings.current)
 
-    # What else there is to ask the server
+    # Other requests to the server
 
     def list_models(self) -> tuple[ModelInfo, ...]:
-        """Ask the server anew what it serves: adapters come and go.
+        """Ask the server for its models again: adapters are loaded and unloaded.
 
         Raises:
-            KaitoError: it cannot be reached.
+            KaitoError: the server cannot be reached.
             Interrupted: Ctrl-C.
         """
 
-        def waiting(wait: Waiting) -> None:
+        def report(wait: Waiting) -> None:
             self._reporter.retrying(wait.reason, wait.delay)
 
-        self._reporter.status("asking what the server serves")
+        self._reporter.status("listing the models")
         try:
-            self.models = tuple(self._loop.run(self.connection.client.models(waiting)))
+            self.models = tuple(self._loop.run(self.connection.client.models(report)))
         finally:
             self._reporter.status("")
         return self.models
 
     def count_tokens(self) -> int | None:
-        """Return the tokens of the conversation by the server's tokenizer; `None` where it does not tell in time.
+        """Return the conversation's tokens by the server's tokenizer; `None` when it does not answer in time.
 
         Raises:
             Interrupted: Ctrl-C.
         """
-        request = self.conversation.template.replace(messages=self.conversation.messages)
+        request = self.settings.request(self.conversation.messages, self._requested_model)
 
         async def count() -> int | None:
             with suppress(TimeoutError):
-                async with asyncio.timeout(COUNT_PATIENCE):
+                async with asyncio.timeout(COUNT_TIMEOUT):
                     return await self.connection.client.count_tokens(request)
             return None
 
-        self._reporter.status("counting the tokens")
+        self._reporter.status("counting tokens")
         try:
             return self._loop.run(count())
         finally:
             self._reporter.status("")
 
     def use_model(self, name: str) -> None:
-        """Ask this model from now on."""
-        self.model = name
-        self.conversation.template = self.conversation.template.replace(model=name)
+        """Request this model from the next turn on."""
+        self.model = self._requested_model = name
 
     def clear(self) -> None:
-        """Forget the history."""
+        """Remove the history."""
         self.conversation.clear()
         self._failed = None
-        self._told_of_trimming = False
+        self._reported_trimming = False
 
     def replace(self, messages: Sequence[Message]) -> None:
-        """Take these messages for what has been said.
+        """Replace the conversation.
 
         Raises:
-            ValueError: they are not a system prompt, if any, and then question and answer in turn.
+            ValueError: the messages are not an optional system prompt and then user and assistant in turn.
         """
         before = self.conversation.messages
         self.conversation.replace(messages)
         if _turns(before) != _turns(messages):
-            # A message that failed belongs to what was said before it.
+            # A failed message belongs to the turns before it.
             self._failed = None
 
 
@@ -374,9 +339,9 @@ def _turns(messages: Sequence[Message]) -> list[Message]:
 
 
 def _surplus(error: WindowError, max_tokens: int | None) -> float:
-    """Return the share of a refused prompt that is too much, by the server's numbers; 0 when it tells none."""
+    """Return the share of a refused prompt that exceeds the window, by the server's numbers; 0 without numbers."""
     prompt, window = error.prompt_tokens, error.window
     if not prompt or not window:
         return 0
-    # As much room as `Recovery` leaves to an answer.
+    # The client leaves the same room for the answer.
     return (prompt + min(max_tokens or 1, window // 2) - window) / prompt

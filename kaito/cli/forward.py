@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 
-from kaito.cli.args import flag_values
 from kaito.cli.args.parser import Parser
 from kaito.cli.args.shared_flags import (
     add_cluster_flags,
@@ -16,6 +15,7 @@ from kaito.cli.args.shared_flags import (
 from kaito.cli.invocation import Invocation
 from kaito.endpoints.requested import choose_backends
 from kaito.errors import ExitCode
+from kaito.options import flag_values
 
 _SUMMARY = (
     "Open a port on this machine through which any client that speaks OpenAI's protocol talks to a workspace, as if "

@@ -12,7 +12,7 @@ from kaito.cli.args.shared_flags import add_plugin_flags, add_shared_flags
 from kaito.cli.invocation import Invocation
 from kaito.console.sanitize import one_line
 from kaito.errors import ExitCode, UsageError
-from kaito.plugin.discovery import Plugin
+from kaito.plugin.manager import PluginReport
 from kaito.settings import Settings
 from kaito.shell.input.entries import WORDS
 
@@ -51,7 +51,7 @@ def run(call: Invocation) -> int:
     plugins.formatters()
     plugins.backends(settings)
     plugins.slash_commands(settings, WORDS)
-    terminal.write(_as_json(plugins.found) if given.output == "json" else _as_table(plugins.found))
+    terminal.write(_as_json(plugins.reports()) if given.output == "json" else _as_table(plugins.reports()))
     return ExitCode.OK
 
 
@@ -64,9 +64,9 @@ def make_parser(call: Invocation) -> Parser:
     return parser
 
 
-def _as_table(found: Sequence[Plugin]) -> str:
+def _as_table(reports: Sequence[PluginReport]) -> str:
     rows = [("NAME", "DISTRIBUTION", "VERSION", "PROVIDES")]
-    for plugin in found:
+    for plugin in reports:
         provides = ", ".join(plugin.provides) or ("nothing" if plugin.loaded else "skipped")
         rows.append((plugin.name, plugin.distribution, plugin.version or "-", provides))
         rows.extend(("", "", "", f"! {fault}") for fault in plugin.faults)
@@ -75,5 +75,5 @@ def _as_table(found: Sequence[Plugin]) -> str:
     return "".join("   ".join([*map(str.ljust, row, widths), row[3]]).rstrip() + "\n" for row in cleaned)
 
 
-def _as_json(found: Sequence[Plugin]) -> str:
-    return json.dumps([asdict(plugin) for plugin in found], indent=2) + "\n"
+def _as_json(reports: Sequence[PluginReport]) -> str:
+    return json.dumps([asdict(plugin) for plugin in reports], indent=2) + "\n"

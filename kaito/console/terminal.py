@@ -114,10 +114,12 @@ class Terminal:
             text = f"{Style.DIM}{text}{Style.RESET_ALL}"
         self._to_stderr(text + "\n")
 
-    def error(self, error: KaitoError, *, where: str = "") -> None:
-        """Show a failure, and as its last line where in a script it happened."""
+    def error(self, error: KaitoError, *hints: str, where: str = "") -> None:
+        """Show a failure, further hints, and as the last line where in a script it happened."""
         # A line of ours is one line: what comes from outside must not begin another.
-        head, *rest = (" ".join(sanitize(line).splitlines()) for line in error.lines())
+        head, *rest = (
+            " ".join(sanitize(line).splitlines()) for line in (*error.lines(), *(f"   {hint}" for hint in hints))
+        )
         if self.stderr is not None:
             head = self._fitting(head, self.stderr, self.err_is_terminal)
         if self.coloured(self.stderr):

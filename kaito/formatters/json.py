@@ -23,8 +23,8 @@ class Json:
     name = "json"
     #: JSON's own escapes make any text harmless, and it stays whole.
     raw = True
-    #: What reads it understands nothing else.
-    alone = True
+    #: The program that reads it expects nothing else.
+    exclusive_stdout = True
 
     def __init__(self, screen: Screen) -> None:
         self._ascii = not screen.unicode

@@ -1,1 +1,1 @@
-"""Plugins: where they are found, and the manager that calls their hooks."""
+"""Plugins: where they are found, and the manager that calls their hooks and isolates their failures."""

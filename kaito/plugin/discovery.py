@@ -1,4 +1,4 @@
-"""Where plugins come from: the package, the installed distributions, and the command line."""
+"""Finds plugins: in the package, in installed distributions, and on the command line."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from kaito.errors import UsageError
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
 
-#: Entry-point group of third parties' plugins.
+#: Entry-point group of installed plugins.
 GROUP = "kaito"
 
-# In the order in which they are asked.
+# In the order in which their hooks are called.
 _BUILT_IN = (
     "kaito.endpoints.backends.url",
     "kaito.endpoints.backends.cluster_dns",
@@ -34,48 +34,41 @@ _BUILT_IN = (
     "kaito.shell.commands.turns",
     "kaito.shell.commands.preferences",
     "kaito.shell.commands.files",
-    "kaito.shell.commands.editing",
 )
 
 
 class MissingPluginError(UsageError):
-    """A plugin that was asked for by name does not exist."""
+    """A plugin that the user named does not exist."""
 
 
-class Plugin(Struct):
-    """One plugin, as `kaito plugins` lists it."""
+class Plugin(Struct, frozen=True, eq=False):
+    """One plugin and the distribution that it comes from."""
 
     name: str
     distribution: str
     version: str
-    #: Such as `backend url`.
-    provides: list[str] = []
-    #: What it did wrong.
-    faults: list[str] = []
-    #: Whether it takes part at all.
-    loaded: bool = False
 
     def __str__(self) -> str:
         return f"'{self.name}' ({f'{self.distribution} {self.version}'.strip()})"
 
 
-#: A plugin, and what imports it.
+#: A plugin, and the function that imports it.
 Found = tuple[Plugin, Callable[[], Any]]
 
 
 def built_in() -> Iterator[Found]:
-    """Yield what the package brings."""
+    """Yield the plugins of this package."""
     for module in _BUILT_IN:
         plugin = Plugin(module.rpartition(".")[2], "kaito", __version__)
         yield plugin, partial(importlib.import_module, module)
 
 
 def installed(allowed: str | None, warn: Callable[[str], None]) -> Iterator[Found]:
-    """Yield the plugins of installed distributions, by name.
+    """Yield the plugins of installed distributions, sorted by name.
 
     Args:
-        allowed: names of entry points, separated by commas, that may load; `None` for all.
-        warn: told of an allowed name that is not installed.
+        allowed: names of the entry points that may load, separated by commas; `None` for all.
+        warn: called with a message for each allowed name that is not installed.
     """
     names = None if allowed is None else {name.strip() for name in allowed.split(",")} - {""}
     if names == set():
@@ -91,11 +84,11 @@ def installed(allowed: str | None, warn: Callable[[str], None]) -> Iterator[Foun
         if names is None or name in names:
             yield found[name]
     for name in sorted((names or set()) - set(found)):
-        warn(f"KAITO_PLUGINS: no plugin '{name}' is installed")
+        warn(f"KAITO_PLUGINS: plugin '{name}' is not installed")
 
 
 def named(names: Iterable[str]) -> Iterator[Found]:
-    """Yield the modules and files that `--plugin` names. What imports one raises `MissingPluginError` if need be."""
+    """Yield the modules and files that `--plugin` names. Importing a missing one raises `MissingPluginError`."""
     for name in names:
         is_file = name.endswith(".py") or os.sep in name
         plugin = Plugin(Path(name).stem if is_file else name, name, "")
@@ -103,10 +96,10 @@ def named(names: Iterable[str]) -> Iterator[Found]:
 
 
 def _any_installed() -> bool:
-    """Return whether a distribution may have our entry points.
+    """Return whether an installed distribution may have entry points of our group.
 
-    Importing `importlib.metadata` takes longer than all else that a start without plugins does; a look at the files
-    that it would read tells whether there is a reason to. What is not in a folder is left to it.
+    Importing `importlib.metadata` takes longer than the rest of a start without plugins; reading the files that it
+    would read shows whether it is needed. Zip files and the like are left to it.
     """
     header = f"[{GROUP}]".encode()
     for entry in sys.path:
@@ -123,7 +116,7 @@ def _any_installed() -> bool:
 
 
 def _offered_by(distribution: Distribution) -> Iterator[Found]:
-    """Yield what a distribution offers. One whose metadata is broken is none of the others' concern."""
+    """Yield the plugins of a distribution. Broken metadata affects this distribution only."""
     try:
         if f"[{GROUP}]" not in (distribution.read_text("entry_points.txt") or ""):
             return
@@ -131,7 +124,7 @@ def _offered_by(distribution: Distribution) -> Iterator[Found]:
     except (OSError, UnicodeDecodeError):
         return
     except (TypeError, ValueError) as exc:
-        # Its own line does not parse.
+        # An entry point of our group does not parse.
         yield Plugin("entry_points.txt", str(distribution.metadata["Name"]), distribution.version), _raiser(exc)
     else:
         for point in points:
@@ -146,13 +139,13 @@ def _raiser(exc: Exception) -> Callable[[], NoReturn]:
 
 
 def _import_module(name: str) -> Any:
-    missing = MissingPluginError(f"--plugin: there is no module '{name}'")
+    missing = MissingPluginError(f"--plugin: module '{name}' not found")
     if not name or name.startswith("."):
         raise missing
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as exc:
-        # What it imports itself may be missing, too.
+        # A module that the plugin itself imports may be missing instead.
         if exc.name is not None and f"{name}.".startswith(f"{exc.name}."):
             raise missing from None
         raise
@@ -161,11 +154,11 @@ def _import_module(name: str) -> Any:
 def _import_file(name: str) -> Any:
     path = Path(name)
     if not path.is_file():
-        raise MissingPluginError(f"--plugin: there is no file '{name}'")
+        raise MissingPluginError(f"--plugin: file '{name}' not found")
     module_name = f"kaito_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
-        raise ImportError("it is no Python file")
+        raise ImportError("not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     spec.loader.exec_module(module)

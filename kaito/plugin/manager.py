@@ -1,6 +1,6 @@
-"""The plugins that take part: each loaded by itself, and a typed function for every hook to ask them.
+"""The plugin manager: loads each plugin separately and has a typed method for every hook.
 
-What a plugin does wrong costs that plugin, never the shell: this module is where its exceptions end.
+A failing plugin is skipped and named; its exceptions end here.
 """
 
 from __future__ import annotations
@@ -30,55 +30,89 @@ _NAME = re.compile(r"[a-z][a-z0-9-]*")
 
 
 class Offered(Struct, Generic[T], frozen=True):
-    """Something a plugin offers, and whose it is."""
+    """An object that a plugin offers, with the plugin."""
 
     plugin: Plugin
     value: T
 
 
+class PluginReport(Struct, frozen=True):
+    """What is known of one plugin; `kaito plugins` shows it."""
+
+    name: str
+    distribution: str
+    version: str
+    #: Such as `backend url`.
+    provides: tuple[str, ...]
+    #: What went wrong.
+    faults: tuple[str, ...]
+    #: Whether its hooks are called at all.
+    loaded: bool
+
+
 class Plugins:
-    """The plugins that take part.
+    """Loads plugins, calls their hooks one by one, and isolates their failures.
 
     Args:
-        warn: told, in one line, of each plugin that is left out.
+        warn: called with one line for each plugin, or hook of one, that is skipped.
     """
 
     def __init__(self, warn: Callable[[str], None]) -> None:
-        #: All that was found, whether it loaded or not.
-        self.found: list[Plugin] = []
         self._warn = warn
         self._manager = pluggy.PluginManager("kaito")
         self._manager.add_hookspecs(hookspecs)
         self._by_module: dict[int, Plugin] = {}
-        #: Hooks that raised, by plugin: they are told of once and not called again.
-        self._silenced: set[tuple[int, str]] = set()
+        self._provided: dict[Plugin, list[str]] = {}
+        self._faults: dict[Plugin, list[str]] = {}
+        #: Hooks that raised: reported once and not called again.
+        self._disabled: set[tuple[Plugin, str]] = set()
         self._request_callers: list[tuple[Plugin, Any]] | None = None
-        self._listens_to_replies: bool | None = None
+        self._has_reply_hooks: bool | None = None
 
     def load(self, found: Iterable[Found]) -> None:
-        """Load plugins, each by itself.
+        """Load plugins; one that fails does not affect the others.
 
         Raises:
-            MissingPluginError: one that was asked for does not exist; it may be there to keep a secret.
+            MissingPluginError: a plugin that the user named does not exist; it may be there to protect a secret.
         """
         for plugin, load in found:
             self._load(plugin, load)
 
     def add(self, module: Any, name: str, distribution: str, version: str) -> None:
-        """Take part with a module, or any object with hooks, that is at hand already."""
+        """Register a module, or any object with hooks, that is imported already."""
         self._load(Plugin(name, distribution, version), lambda: module)
 
+    def reports(self) -> list[PluginReport]:
+        """Return a report on every plugin, loaded or not, in the order in which they were found."""
+        loaded = set(self._by_module.values())
+        return [
+            PluginReport(
+                plugin.name,
+                plugin.distribution,
+                plugin.version,
+                tuple(provided),
+                tuple(self._faults[plugin]),
+                plugin in loaded,
+            )
+            for plugin, provided in self._provided.items()
+        ]
+
+    def note_provided(self, plugin: Plugin, what: str) -> None:
+        """Record what a plugin provides, such as `flag --redact`, for its report."""
+        self._provided[plugin].append(what)
+
     def _load(self, plugin: Plugin, load: Callable[[], Any]) -> None:
-        self.found.append(plugin)
+        self._provided[plugin] = []
+        self._faults[plugin] = []
         try:
             module = load()
-            hash(module)  # pluggy keeps sets of them
+            hash(module)  # pluggy keeps plugins in sets
             if self._manager.is_registered(module) or self._manager.has_plugin(plugin.name):
                 raise PluginError("it is loaded already")
         except MissingPluginError:
             raise
         except (Exception, SystemExit) as exc:
-            self._fault(plugin, _words(exc))
+            self._fault(plugin, _message(exc))
             return
         try:
             self._manager.register(module, plugin.name)
@@ -88,47 +122,49 @@ class Plugins:
         except (Exception, SystemExit) as exc:
             if self._manager.is_registered(module):
                 self._manager.unregister(module)
-            self._fault(plugin, _words(exc))
+            self._fault(plugin, _message(exc))
             return
-        plugin.loaded = True
         self._by_module[id(module)] = plugin
-        hooks = [caller.name for caller in self._manager.get_hookcallers(module) or ()]
-        # The other hooks show in what they provide.
-        plugin.provides += [f"hook {name}" for name in hooks if name in ("kaito_request", "kaito_reply")]
+        # The other hooks appear as what they provide.
+        for caller in self._manager.get_hookcallers(module) or ():
+            if caller.name in ("kaito_request", "kaito_reply"):
+                self.note_provided(plugin, f"hook {caller.name}")
 
-    def _fault(self, plugin: Plugin, words: str) -> None:
-        plugin.faults.append(words)
-        self._warn(f"Plugin {plugin} is skipped: {words}")
+    def _fault(self, plugin: Plugin, message: str) -> None:
+        self._faults[plugin].append(message)
+        self._warn(f"Plugin {plugin} is skipped: {message}")
 
-    def guarding(self, plugin: Plugin, doing: str) -> AbstractContextManager[None]:
-        """Run a plugin's own code: what it raises becomes a :class:`PluginError` that names it.
+    def guarding(self, plugin: Plugin, action: str) -> AbstractContextManager[None]:
+        """Return a context for a plugin's code: its exceptions become a :class:`PluginError` that names the plugin.
 
         Raises:
-            KaitoError: raised by the plugin on purpose; it passes as it is.
-            PluginError: anything else that it raised.
+            KaitoError: raised by the plugin on purpose; passed through.
+            PluginError: the plugin raised anything else.
         """
-        return _Guard(plugin, doing)
+        return _Guard(plugin, action)
 
     def _ask(self, hook: str, **arguments: Any) -> Iterator[tuple[Plugin, Any]]:
-        """Call a hook on one plugin after the other, and skip those that raise."""
+        """Call a hook on one plugin after the other; yield the results, and disable the hook where it raises."""
         for plugin, caller in self._callers(hook):
-            if (id(plugin), hook) in self._silenced:
+            if (plugin, hook) in self._disabled:
                 continue
             try:
                 results = caller(**arguments)
             except (Exception, SystemExit) as exc:
-                self._fault(plugin, f"{hook}: {_words(exc)}")
-                self._silenced.add((id(plugin), hook))
+                self._fault(plugin, f"{hook}: {_message(exc)}")
+                self._disabled.add((plugin, hook))
             else:
                 if results:
                     yield plugin, results[0]
 
     def _callers(self, hook: str) -> list[tuple[Plugin, Any]]:
-        everybody = self._manager.get_plugins()
+        registered = self._manager.get_plugins()
         return [
             (
                 self._by_module[id(implementation.plugin)],
-                self._manager.subset_hook_caller(hook, [one for one in everybody if one is not implementation.plugin]),
+                self._manager.subset_hook_caller(
+                    hook, [other for other in registered if other is not implementation.plugin]
+                ),
             )
             for implementation in getattr(self._manager.hook, hook).get_hookimpls()
         ]
@@ -136,41 +172,46 @@ class Plugins:
     def _collect(
         self, hook: str, kind: str, check: Callable[[Any], str], taken: Collection[str] = (), **arguments: Any
     ) -> dict[str, Offered[Any]]:
-        """Gather what a hook's implementations offer, by name.
+        """Return the objects that plugins offer through a hook, by name.
 
-        `check` returns what is wrong with one, or `""`; names that are `taken` are not to be had.
+        Args:
+            hook: returns them.
+            kind: such as `backend`, for messages.
+            check: returns what is wrong with an object, or `""`.
+            taken: names that kaito itself uses.
+            **arguments: the hook's.
         """
         offers: dict[str, Offered[Any]] = {}
         for plugin, result in self._ask(hook, **arguments):
             try:
                 values = list(result)
             except (Exception, SystemExit) as exc:
-                self._fault(plugin, f"{hook}: {_words(exc)}")
+                self._fault(plugin, f"{hook}: {_message(exc)}")
                 continue
             for value in values:
                 try:
                     name = value.name
-                    wrong = check(value) if isinstance(name, str) and _NAME.fullmatch(name) else "is no proper name"
+                    wrong = check(value) if isinstance(name, str) and _NAME.fullmatch(name) else "is not a valid name"
                 except (Exception, SystemExit) as exc:
-                    self._fault(plugin, f"{hook}: {_words(exc)}")
+                    self._fault(plugin, f"{hook}: {_message(exc)}")
                     continue
                 if wrong:
                     self._fault(plugin, f"{hook}: {name!r} {wrong}")
                 elif name in offers or name in taken:
                     owner = offers[name].plugin if name in offers else "kaito itself"
-                    self._fault(plugin, f"{kind} '{name}' is offered by {owner} already")
+                    self._fault(plugin, f"{kind} '{name}' is already offered by {owner}")
                 else:
                     offers[name] = Offered(plugin, value)
-                    plugin.provides.append(f"{kind} {name}")
+                    self.note_provided(plugin, f"{kind} {name}")
         return offers
 
     def add_options(self, command: str, groups: Callable[[Plugin], OptionGroup]) -> None:
-        """Let plugins add options; `groups` makes the place where one plugin's go."""
+        """Call `kaito_add_options`; `groups` creates the option group of one plugin."""
         for plugin, caller in self._callers("kaito_add_options"):
             try:
                 caller(command=command, options=groups(plugin))
             except (Exception, SystemExit) as exc:
-                self._fault(plugin, f"kaito_add_options: {_words(exc)}")
+                self._fault(plugin, f"kaito_add_options: {_message(exc)}")
 
     def backends(self, settings: Settings) -> Mapping[str, Offered[Backend]]:
         """Return the backends by name."""
@@ -181,24 +222,24 @@ class Plugins:
         """Return the formatters by name."""
         check = _requires("feed", "finish")
         return self._collect(
-            "kaito_formatters", "formatter", lambda value: check(value) if isinstance(value, type) else "is no class"
+            "kaito_formatters", "formatter", lambda value: check(value) if isinstance(value, type) else "is not a class"
         )
 
     def slash_commands(self, settings: Settings, taken: Collection[str] = ()) -> Mapping[str, Offered[SlashCommand]]:
-        """Return the slash commands by name; those that are `taken` are the shell's own."""
+        """Return the slash commands by name; names in `taken` are the shell's own."""
 
         def check(value: Any) -> str:
             if not isinstance(value, SlashCommand):
-                return "is no SlashCommand"
-            return "" if callable(value.run) else "cannot be called"
+                return "is not a SlashCommand"
+            return "" if callable(value.run) else "has a run that is not callable"
 
         return self._collect("kaito_slash_commands", "command", check, taken, settings=settings)
 
     def request(self, request: ChatRequest, settings: Settings) -> ChatRequest:
-        """Return the request as the plugins want it sent.
+        """Return the request after every plugin's `kaito_request` has seen it.
 
         Raises:
-            KaitoError: a plugin refuses it.
+            KaitoError: a plugin refuses the request.
             PluginError: a plugin failed; nothing may be sent.
         """
         if self._request_callers is None:
@@ -209,26 +250,26 @@ class Plugins:
             if results:
                 if not isinstance(results[0], ChatRequest):
                     raise PluginError(
-                        f"Plugin {plugin} returned no request from kaito_request; the message was not sent"
+                        f"Plugin {plugin} did not return a request from kaito_request; the message was not sent"
                     )
                 request = results[0]
         return request
 
     def reply(self, request: ChatRequest, reply: Reply, settings: Settings) -> None:
-        """Show a complete reply to the plugins."""
-        if self._listens_to_replies is None:
-            self._listens_to_replies = bool(self._manager.hook.kaito_reply.get_hookimpls())
-        if self._listens_to_replies:
+        """Call `kaito_reply` with a complete reply."""
+        if self._has_reply_hooks is None:
+            self._has_reply_hooks = bool(self._manager.hook.kaito_reply.get_hookimpls())
+        if self._has_reply_hooks:
             for _ in self._ask("kaito_reply", request=request, reply=reply, settings=settings):
                 pass
 
 
 class _Guard:
-    """A class: `contextlib.contextmanager` costs several times as much, and this is around each piece of an answer."""
+    """See :meth:`Plugins.guarding`. It runs for each piece of an answer: `contextlib.contextmanager` is slower."""
 
-    def __init__(self, plugin: Plugin, doing: str) -> None:
+    def __init__(self, plugin: Plugin, action: str) -> None:
         self._plugin = plugin
-        self._doing = doing
+        self._action = action
 
     def __enter__(self) -> None:
         pass
@@ -237,14 +278,14 @@ class _Guard:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(exc, Exception | SystemExit) and not isinstance(exc, KaitoError):
-            raise PluginError(f"Plugin {self._plugin} failed in {self._doing}: {_words(exc)}") from exc
+            raise PluginError(f"Plugin {self._plugin} failed in {self._action}: {_message(exc)}") from exc
 
 
 def create_plugins(*, warn: Callable[[str], None], allowed: str | None = None) -> Plugins:
-    """Return a fresh set of plugins: the built-in ones, then the installed ones.
+    """Return a new manager with the built-in plugins, then the installed ones.
 
     Args:
-        warn: told of each plugin that is left out.
+        warn: called with one line for each plugin that is skipped.
         allowed: the value of `KAITO_PLUGINS`.
     """
     plugins = Plugins(warn)
@@ -261,8 +302,8 @@ def _requires(*methods: str) -> Callable[[Any], str]:
     return check
 
 
-def _words(exc: BaseException) -> str:
-    # pluggy names the module by its repr, which repeats the plugin's name and path.
+def _message(exc: BaseException) -> str:
+    # pluggy includes the module's repr, which repeats the plugin's name and path.
     text = re.sub(r" in plugin <module [^>]*>", "", " ".join(str(exc).split()))
     if isinstance(exc, KaitoError | pluggy.PluginValidationError):
         return text

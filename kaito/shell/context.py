@@ -1,136 +1,245 @@
-"""What slash commands may do with the shell, for the built-in ones and for plugins' alike."""
+"""What slash commands can do with the shell: the same for the built-in ones and for plugins'."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 
+from kaito.chat.saved import LastConversation
+from kaito.chat.session import Pieces, Session
 from kaito.console.sanitize import sanitize
 from kaito.console.terminal import Terminal
-from kaito.errors import NotFoundError, UsageError
-from kaito.shell.input.sources import Source
-from kaito.shell.live_settings import LiveSettings
+from kaito.errors import Ended, Interrupted, KaitoError, NotFoundError, UsageError
 from kaito.shell.render.answer_writer import AnswerWriter
-from kaito.shell.turn_runner import TurnRunner
-from kaito.types import Message, ModelInfo, Reply, ShellContext
+from kaito.types import Message, ModelInfo, Reply
+from kaito.util.suggest import near_names
 
 
-class ReplContext(ShellContext):
-    """The shell as commands see it.
+class ShellContext:
+    """The shell as a slash command sees it; the second argument of `SlashCommand.run`.
+
+    The constructor's arguments are the shell's own; commands get a context and never create one.
 
     Args:
-        talk: the conversation.
-        terminal: where they write.
-        answers: say whether stdout is theirs as well.
-        tuning: the settings.
-        source: where entries come from.
+        session: sends the turns.
+        terminal: shows everything.
+        answers: show the answers.
+        last: saves the conversation for `--continue`; `None` saves it nowhere.
+        remember: adds a text to the input history.
+        interactive: whether the user types at a prompt.
     """
 
     def __init__(
-        self, talk: TurnRunner, terminal: Terminal, answers: AnswerWriter, tuning: LiveSettings, source: Source
+        self,
+        session: Session,
+        terminal: Terminal,
+        answers: AnswerWriter,
+        *,
+        last: LastConversation | None = None,
+        remember: Callable[[str], object] = lambda text: None,
+        interactive: bool = False,
     ) -> None:
-        self._talk = talk
-        self._session = talk.session
+        self._session = session
         self._terminal = terminal
         self._answers = answers
-        self._tuning = tuning
-        self._source = source
+        self._last = last
+        self._remember = remember
+        self._interactive = interactive
+        self._reported_unsaved = False
 
-    # What is there
+    # State
 
     @property
     def conversation(self) -> tuple[Message, ...]:
+        """The system prompt, if any, and the turns: what the next request sends before its own message."""
         return self._session.conversation.messages
 
     @property
     def last_message(self) -> str | None:
+        """The user's last message, answered or not."""
         return self._session.last_message
 
     @property
     def reply(self) -> Reply | None:
+        """The last turn's answer with its statistics; `None` without a turn, or when it was loaded."""
         last = self._session.conversation.last
         return last.reply if last is not None else None
 
     @property
     def model(self) -> str:
+        """The name of the model that answers."""
         return self._session.model
 
     @property
     def models(self) -> tuple[ModelInfo, ...]:
+        """The models and adapters that the server listed last; empty when it has no list."""
         return self._session.models
 
     @property
     def window(self) -> int | None:
+        """The context window in tokens; `None` when the server does not report it."""
         return self._session.window
 
     @property
     def settings(self) -> Mapping[str, str]:
-        return self._tuning.shown
+        """The settings that `/set` can change, with their values as it takes them."""
+        return self._session.settings.shown
 
     def choices(self, setting: str) -> tuple[str, ...]:
-        return self._tuning.choices(setting)
+        """Return the allowed values of a setting, when they can be listed.
 
-    # What is shown
+        Raises:
+            UsageError: there is no such setting.
+        """
+        return self._session.settings.choices(setting)
+
+    # Output
 
     def write(self, text: str) -> None:
-        if self._answers.alone:
+        """Show what the user asked for: on stdout, or on stderr when the formatter keeps stdout for answers.
+
+        Control sequences are removed.
+        """
+        if self._answers.exclusive_stdout:
             self._terminal.note(text.removesuffix("\n"))
         else:
             self._terminal.write(sanitize(text))
 
     def notice(self, text: str) -> None:
+        """Write a line to stderr. Control sequences are removed."""
         self._terminal.note(text)
 
-    # What is done
+    # Turns
+
+    def ask(self, text: str) -> None:
+        """Send a message and show the answer, as if it had been typed.
+
+        Raises:
+            KaitoError: the turn failed.
+        """
+        if not text.strip():
+            raise UsageError("There is no message to send")
+        self._show(self._session.ask(text))
+
+    def retry(self) -> None:
+        """Send a failed message again, or else replace the last turn by a new answer.
+
+        Raises:
+            KaitoError: there is no message, or the turn failed; the conversation is then unchanged.
+        """
+        self._show(self._session.retry())
+
+    def continue_answer(self) -> None:
+        """Continue the last answer, which was cut; the continuation is appended to it.
+
+        Raises:
+            KaitoError: the answer is complete, or the turn failed.
+        """
+        self._show(self._session.continue_answer())
+
+    def undo(self) -> str:
+        """Remove the failed message, or else the last turn; return the message.
+
+        Raises:
+            UsageError: there is none.
+        """
+        text = self._session.undo()
+        self._save()
+        return text
+
+    def replace(self, messages: Sequence[Message]) -> None:
+        """Replace the conversation by an optional system prompt and then user and assistant in turn.
+
+        Raises:
+            UsageError: the messages are anything else.
+        """
+        try:
+            self._session.replace(messages)
+        except ValueError as exc:
+            raise UsageError(f"Not a conversation: {exc}") from None
+        self._save()
+
+    def clear(self) -> None:
+        """Remove the history, and its saved copy; a conversation that another run saved stays."""
+        self._session.clear()
+        self._save()
 
     def edit(self, text: str) -> str:
+        """Open a text in the user's editor; return what was saved without trailing newlines, `""` when nothing was.
+
+        A command that uses it sets `touches_files`.
+
+        Raises:
+            KaitoError: the editor cannot be run, or it failed.
+        """
         from kaito.shell.input.external_editor import edited
 
         saved = edited(text, self._terminal, os.environ)
         if saved.strip():
-            self._source.remember(saved)
+            self._remember(saved)
         return saved
 
-    def ask(self, text: str) -> None:
-        if not text.strip():
-            raise UsageError("There is no message to send")
-        self._talk.ask(text)
-
-    def retry(self) -> None:
-        self._talk.retry()
-
-    def continue_answer(self) -> None:
-        self._talk.continue_answer()
-
-    def undo(self) -> str:
-        return self._talk.undo()
-
-    def replace(self, messages: Sequence[Message]) -> None:
-        try:
-            self._session.replace(messages)
-        except ValueError as exc:
-            raise UsageError(f"This is no conversation: {exc}") from None
-        self._talk.keep()
+    # Settings and the server
 
     def set(self, setting: str, value: str | None) -> None:
-        self._tuning.set(setting, value)
+        """Change a setting from the next turn on. `None` restores the value from the start of the session.
+
+        Raises:
+            UsageError: there is no such setting, or the value is not allowed.
+        """
+        self._session.settings.set(setting, value)
 
     def use_model(self, name: str) -> None:
-        known = [info.name for info in self.models]
-        if name not in known:
+        """Request another model or adapter from the next turn on.
+
+        Raises:
+            KaitoError: the server does not list it, or cannot be asked.
+        """
+        if name not in (known := self._model_names()):
             # It may have been loaded since.
             self.refresh_models()
-            known = [info.name for info in self.models]
+            known = self._model_names()
         if known and name not in known:
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, known, n=3)
+            near = near_names(name, known)
             hint = f"Did you mean {' or '.join(near)}?" if near else f"It has {', '.join(known)}"
             raise NotFoundError(f"The server has no model '{name}'", hint)
         self._session.use_model(name)
 
     def refresh_models(self) -> None:
+        """Ask the server for its models again.
+
+        Raises:
+            KaitoError: it cannot be reached.
+        """
         self._session.list_models()
 
     def count_tokens(self) -> int | None:
+        """Return the conversation's tokens by the server's count; `None` when it does not answer within seconds."""
         return self._session.count_tokens()
+
+    def _model_names(self) -> list[str]:
+        return [info.name for info in self.models]
+
+    def _show(self, pieces: Pieces) -> None:
+        # Muted until all is done: type-ahead is echoed by the terminal or by the prompt, never by both.
+        with self._terminal.muted() if self._interactive else nullcontext():
+            try:
+                self._answers.show(self._session, pieces)
+            except Interrupted as exc:
+                if self._interactive and not isinstance(exc, Ended):
+                    remark = "(stopped)" if self._session.kept else "(stopped; the conversation is unchanged)"
+                    self._terminal.note(remark, dim=True)
+                self._save()
+                raise
+            self._save()
+
+    def _save(self) -> None:
+        """Save the conversation for `--continue`; report once when that fails."""
+        if self._last is not None:
+            try:
+                self._last.save(self._session.saved)
+            except KaitoError as exc:
+                if not self._reported_unsaved:
+                    self._reported_unsaved = True
+                    self._terminal.shortcoming(exc)

@@ -1,4 +1,4 @@
-"""The shell: a `cmd.Cmd` that takes whole lines for messages unless they are commands."""
+"""The shell: a `cmd.Cmd` that treats every line as a message unless it is a command."""
 
 from __future__ import annotations
 
@@ -6,85 +6,70 @@ import cmd
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 
-from kaito.chat.saved import LastConversation
 from kaito.chat.session import Session
-from kaito.console.sanitize import one_line, sanitize
 from kaito.console.terminal import Terminal
 from kaito.console.wrapping import window, wrapped
-from kaito.errors import Ended, ExitCode, Interrupted, KaitoError, OutputClosed, UsageError
+from kaito.errors import Ended, ExitCode, Interrupted, KaitoError, ModelError, OutputClosed, UsageError
 from kaito.plugin.manager import Offered, Plugins
-from kaito.shell.context import ReplContext
+from kaito.shell.context import ShellContext
 from kaito.shell.input.entries import WORDS, Entry, Kind, classify
 from kaito.shell.input.sources import Source
-from kaito.shell.input.tab_completion import Tab
-from kaito.shell.live_settings import LiveSettings
-from kaito.shell.render import configuration
-from kaito.shell.render.answer_writer import AnswerWriter
-from kaito.shell.render.banner import resumed
+from kaito.shell.render.banner import INSTRUCTION, banner, resumed
+from kaito.shell.render.configuration import configuration, details
 from kaito.shell.render.help_text import DOCUMENTED, Help
-from kaito.shell.turn_runner import TurnRunner
 from kaito.types import SlashCommand
 
 
 class Shell(cmd.Cmd):
-    """Reads entries until their end. A slash command is a `SlashCommand`, a bare word a `do_` method.
+    """Reads entries until the end of input. A slash command is a `SlashCommand`, a bare word a `do_` method.
 
-    `cmd.Cmd` gives the frame, `onecmd` decides: its prefixes `?` and `!`, its `EOF` and its repetition on an empty
-    line would take messages for commands.
+    `cmd.Cmd` provides the frame; `onecmd` is ours, because its `?`, `!`, `EOF` and repetition on an empty line would
+    take messages for commands.
 
     Attributes:
-        exit_code: of the first failure in a script; `OK` otherwise.
-        commands: the slash commands by name, with the plugins that offer them.
+        exit_code: that of a script's first failure, otherwise `OK`.
+        commands: the slash commands by name.
 
     Args:
         session: answers.
-        source: where entries come from.
-        terminal: where everything is shown.
+        context: passed to slash commands.
+        source: yields the entries.
+        terminal: shows everything.
         plugins: isolate slash commands.
         commands: the slash commands.
-        answers: draws the answers.
-        kept: where the conversation is kept between runs; `None` keeps it nowhere.
-        interactive: a person sits at the prompt. Otherwise the first failure ends the run.
-        keep_going: it does not, after all.
+        interactive: whether the user types at a prompt. Otherwise the first failure ends the run.
+        keep_going: continue a script after failures.
+        verbose: show tracebacks of bugs.
     """
 
     def __init__(
         self,
         session: Session,
+        context: ShellContext,
         source: Source,
         terminal: Terminal,
         plugins: Plugins,
         commands: Mapping[str, Offered[SlashCommand]],
-        answers: AnswerWriter,
         *,
         interactive: bool,
-        kept: LastConversation | None = None,
         keep_going: bool = False,
         verbose: bool = False,
     ) -> None:
         super().__init__()
         self.exit_code = ExitCode.OK
-        answers.commands_follow = True
-        tuning = LiveSettings(session, answers)
-        talk = TurnRunner(session, terminal, answers, tuning, kept=kept, interactive=interactive)
         self.commands = commands
-        #: What slash commands are given.
-        self.api = ReplContext(talk, terminal, answers, tuning, source)
-        #: The words with a slash, which then may say more; none of them is a plugin's to have.
+        #: The words with a slash, which may show more; plugins cannot take their names.
         self._words: dict[str, Callable[[str], bool | None]] = {
             **{word: getattr(self, f"do_{word}") for word in sorted(WORDS)},
             "help": self._help,
             "status": self._status,
         }
         self._help_texts = Help(self._words, commands)
-        source.complete = Tab(self._words, commands, plugins, self.api)
-        self._talk = talk
-        self._tuning = tuning
         self._session = session
+        self._context = context
         self._source = source
         self._terminal = terminal
         self._plugins = plugins
-        self._answers = answers
         self._interactive = interactive
         self._keep_going = keep_going
         self._verbose = verbose
@@ -92,12 +77,12 @@ class Shell(cmd.Cmd):
     # The loop
 
     def cmdloop(self, intro: str | None = None) -> None:
-        """Do one entry after the other, until the end of input, `quit`, or a script's first failure.
+        """Run one entry after the other until the end of input, `quit`, or a script's first failure.
 
         Raises:
-            Interrupted: Ctrl-C, in a script.
-            Ended: a signal that ends the process.
-            OutputClosed: nobody reads stdout any more.
+            Interrupted: Ctrl-C in a script.
+            Ended: SIGTERM or SIGHUP.
+            OutputClosed: stdout was closed.
         """
         self.preloop()
         stop = False
@@ -115,28 +100,25 @@ class Shell(cmd.Cmd):
         self.postloop()
 
     def preloop(self) -> None:
-        """Greet a person, and tell everybody which conversation goes on."""
+        """Show the banner at a prompt, and in every mode which conversation is continued."""
         if self._interactive:
-            label = one_line(self._session.connection.endpoint.label)
-            self._terminal.write_interactive(f"🤖 Connected to workspace: {label} ({one_line(self._session.model)})\n")
-            if prompt := self._session.conversation.system_prompt:
-                self._terminal.write_interactive(f"🎯 System prompt: {sanitize(prompt)}\n")
-        if told := resumed(self._session):
-            self._terminal.note(told, dim=True)
+            self._terminal.write_interactive(banner(self._session))
+        if remark := resumed(self._session):
+            self._terminal.note(remark, dim=True)
         if self._interactive:
-            self._terminal.write_interactive("💬 Type your message (or 'quit' to exit):\n\n")
+            self._terminal.write_interactive(INSTRUCTION)
 
     def _next(self) -> bool:
-        """Read an entry and do it; return whether it was the last."""
+        """Read an entry and run it; return whether it was the last."""
         stop = False
-        # At a prompt it was to stop what has ended by itself.
+        # At a prompt, a Ctrl-C that came late was meant for an answer that has ended.
         with suppress(KeyboardInterrupt) if self._interactive else nullcontext():
             self._terminal.raise_pending()
         try:
             entry = self._source.read()
             if entry.kind is Kind.NOTHING:
                 return False
-            stop = self._do(entry)
+            stop = self._run(entry)
         except (EOFError, OutputClosed):
             raise
         except KaitoError as exc:
@@ -155,41 +137,34 @@ class Shell(cmd.Cmd):
         return stop
 
     def _fail(self, error: KaitoError) -> bool:
-        """Tell of a failure; return whether it is the end."""
+        """Show a failure; return whether it ends the run."""
         if not self._interactive and self.exit_code is ExitCode.OK:
             self.exit_code = error.exit_code
-        self._terminal.error(error, where=self._source.where)
-        # An answer that nobody can get is not worth asking for.
+        advice = self._session.settings.advice(error) if isinstance(error, ModelError) else ()
+        self._terminal.error(error, *advice, where=self._source.where)
+        # Without stdout, further answers would go nowhere.
         return not self._interactive and not (self._keep_going and self._terminal.stdout is not None)
 
     # Dispatch
 
     def onecmd(self, line: str) -> bool:
-        """Do one line of input; return whether it ends the shell.
+        """Run one line of input; return whether it ends the shell.
 
         Raises:
             KaitoError: it failed.
         """
-        return self._do(classify(line))
+        return self._run(classify(line))
 
-    def _do(self, entry: Entry) -> bool:
+    def _run(self, entry: Entry) -> bool:
         match entry.kind:
             case Kind.MESSAGE:
-                self.say(entry.text)
+                self._context.ask(entry.text)
             case Kind.WORD:
                 method = getattr(self, f"do_{entry.text}")
                 return bool(method(""))
             case Kind.SLASH:
                 return self._slash(entry.text, entry.arguments)
         return False
-
-    def say(self, text: str) -> None:
-        """Send a message and show its answer.
-
-        Raises:
-            KaitoError: the turn failed.
-        """
-        self._talk.ask(text)
 
     def _slash(self, name: str, arguments: str) -> bool:
         as_message = f"To send it as a message, write //{name}"
@@ -204,7 +179,7 @@ class Shell(cmd.Cmd):
         if offered.value.touches_files and not self._source.trusted:
             raise UsageError(f"/{name} works at a prompt and in --script FILE, not from a pipe")
         with self._plugins.guarding(offered.plugin, f"/{name}"):
-            offered.value.run(arguments, self.api)
+            offered.value.run(arguments, self._context)
         return False
 
     # The documented words
@@ -219,36 +194,36 @@ class Shell(cmd.Cmd):
 
     def do_clear(self, argument: str) -> None:
         """Clear the conversation history; the system prompt stays"""
-        self._talk.clear()
-        word = "🗑️ Conversation history cleared"
+        self._context.clear()
+        message = "🗑️ Conversation history cleared"
         if self._interactive:
-            self._terminal.write_interactive(f"{word}\n")
+            self._terminal.write_interactive(f"{message}\n")
         else:
-            self._terminal.note(word)
+            self._terminal.note(message)
 
     def do_help(self, argument: str) -> None:
         """Show the commands"""
-        self.api.write(DOCUMENTED)
+        self._context.write(DOCUMENTED)
         if self._interactive:
-            self._terminal.note("(/help tells more)", dim=True)
+            self._terminal.note("(/help shows more)", dim=True)
 
     def do_status(self, argument: str) -> None:
         """Show the configuration"""
-        self.api.write(configuration.configuration(self._session))
+        self._context.write(configuration(self._session))
 
-    # What the slash says beyond the words
+    # What the slash adds to the words
 
     def _help(self, argument: str) -> None:
-        """Show all commands, the plugins' too, or more about one"""
+        """Show all commands, including plugins', or the help of one"""
         texts, columns = self._help_texts, window()
-        self.api.write(texts.about(argument, columns) if argument else texts.overview(columns))
+        self._context.write(texts.about(argument, columns) if argument else texts.overview(columns))
 
     def _status(self, argument: str) -> None:
         """Show the configuration, the endpoint and the tokens
 
-        Tokens are those of the last turn, as the server counted them. Settings that are not shown are what they usually
-        are; /set shows all.
+        The tokens are those of the last turn, by the server's count. Only settings that differ from their defaults are
+        shown; /set shows all.
         """
-        text = configuration.configuration(self._session) + configuration.details(self._session, self._tuning.notable)
-        # A file's or a program's lines have no width.
-        self.api.write(wrapped(text, window()) if self._terminal.out_is_terminal else text)
+        text = configuration(self._session) + details(self._session)
+        # In a file or a pipe, lines are not wrapped.
+        self._context.write(wrapped(text, window()) if self._terminal.out_is_terminal else text)

@@ -1,6 +1,6 @@
 """The values that pass between the shell, the protocol and the plugins."""
 
-from kaito.types.extensions import OptionGroup, Screen, ShellContext, SlashCommand
+from kaito.types.extensions import OptionGroup, Screen, SlashCommand
 from kaito.types.messages import ChatRequest, Delta, Message, ModelInfo, Reply, Role, Usage, Waiting
 from kaito.types.targets import Candidate, Endpoint, Reporter, Target
 
@@ -16,7 +16,6 @@ __all__ = [
     "Reporter",
     "Role",
     "Screen",
-    "ShellContext",
     "SlashCommand",
     "Target",
     "Usage",

@@ -11,10 +11,10 @@ from kaito.chat.conversation import Conversation, SavedConversation
 from kaito.chat.saved import LastConversation, history_file, last_conversation, state_folder, to_continue
 from kaito.console.terminal import Terminal
 from kaito.errors import KaitoError, NotFoundError, UsageError
-from kaito.types import ChatRequest, Message
+from kaito.types import Message
 
 SYSTEM, QUESTION, ANSWER = Message("system", "Be brief"), Message("user", "Hi"), Message("assistant", "Hello 🤖")
-TALK = SavedConversation(messages=(SYSTEM, QUESTION, ANSWER), broke_off=True, workspace="my-llama", model="m")
+TALK = SavedConversation(messages=(SYSTEM, QUESTION, ANSWER), cut=True, workspace="my-llama", model="m")
 
 
 @pytest.fixture
@@ -25,6 +25,10 @@ def file(tmp_path):
 @pytest.fixture
 def kept(file):
     return LastConversation(file)
+
+
+def streams_of(terminal):
+    return terminal.stdin, terminal.stderr, terminal.stdout
 
 
 def written(file, content):
@@ -38,8 +42,8 @@ def test_what_is_saved_is_loaded(kept, file):
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert os.listdir(file.parent) == ["pts-1.json"]
-    kept.forget()
-    kept.forget()
+    kept.delete()
+    kept.delete()
     with pytest.raises(NotFoundError):
         kept.load()
 
@@ -93,7 +97,7 @@ def test_a_turn_that_is_too_long_leaves_what_was_kept(kept, monkeypatch, file):
     kept.save(TALK)
     monkeypatch.setattr(saved, "LARGEST", 2000)
     long = (QUESTION, Message("assistant", "x" * 2000))
-    with pytest.raises(KaitoError, match="too long to be kept"):
+    with pytest.raises(KaitoError, match="too long to be saved"):
         kept.save(SavedConversation(messages=TALK.messages + long))
     assert kept.load() == TALK
     kept.save(SavedConversation(messages=TALK.messages + long + TALK.turns))
@@ -120,7 +124,7 @@ def test_a_pipe_in_its_place_is_not_waited_for(kept, file):
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
     kept = LastConversation(tmp_path / "file" / "x" / "y.json")
-    with pytest.raises(KaitoError, match="Cannot keep the conversation"):
+    with pytest.raises(KaitoError, match="Cannot save the conversation"):
         kept.save(TALK)
     with pytest.raises(KaitoError, match="Cannot read"):
         kept.load()
@@ -128,7 +132,7 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 
 def test_without_a_terminal_nothing_is_kept(tmp_path):
     nowhere = Terminal(None, None, None, {})
-    assert last_conversation(nowhere, tmp_path) is None
+    assert last_conversation(tmp_path, streams_of(nowhere)) is None
     with pytest.raises(UsageError, match="--continue: needs a terminal"):
         to_continue(None)
 
@@ -153,7 +157,9 @@ def test_the_environment_says_whether_anything_is_kept(tmp_path, wish, kept, war
     told = []
     folder = state_folder(environ, told.append)
     assert folder == (tmp_path / "kaito" if kept else None)
-    assert told == (["KAITO_HISTORY: '/my/history' is not on or off; what is typed and said is kept"] if warned else [])
+    assert told == (
+        ["KAITO_HISTORY: '/my/history' is not on or off; input and conversations are saved"] if warned else []
+    )
     assert history_file(folder) == (tmp_path / "kaito" / "history" if kept else None)
 
 
@@ -162,7 +168,7 @@ def test_a_user_without_a_home_keeps_nothing(monkeypatch):
     monkeypatch.setattr("pwd.getpwuid", lambda number: {}[number])
     folder = state_folder({"XDG_STATE_HOME": "relative"}, pytest.fail)
     assert folder is None
-    assert last_conversation(Terminal(None, None, None, {}), folder) is None
+    assert last_conversation(folder, streams_of(Terminal(None, None, None, {}))) is None
     assert history_file(folder) is None
 
 
@@ -177,6 +183,5 @@ def test_a_user_without_a_home_keeps_nothing(monkeypatch):
     ],
 )
 def test_a_conversation_goes_on(given, messages, resumed):
-    talk = Conversation(ChatRequest(messages=()), given)
-    talk.resume(SavedConversation(messages=messages))
+    talk = Conversation(given, SavedConversation(messages=messages))
     assert [message.content for message in talk.messages] == resumed

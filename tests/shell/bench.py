@@ -5,13 +5,17 @@ import io
 from types import SimpleNamespace
 from typing import Any, cast
 
-from kaito.chat.session import Connection, Session
+from kaito.chat.connection import Connection
+from kaito.chat.session import Session
+from kaito.chat.session_settings import SessionSettings
 from kaito.console.terminal import Terminal
 from kaito.plugin import discovery
 from kaito.plugin.manager import Plugins
 from kaito.settings import Settings
+from kaito.shell.context import ShellContext
 from kaito.shell.input.entries import WORDS
 from kaito.shell.input.sources import Source
+from kaito.shell.input.tab_completion import TabCompletion
 from kaito.shell.render.answer_writer import AnswerWriter
 from kaito.shell.repl import Shell
 from kaito.types import Delta, Endpoint, Target, Usage
@@ -97,17 +101,19 @@ class Bench:
         plugins = Plugins(self.terminal.notice)
         plugins.load(discovery.built_in())
         commands = plugins.slash_commands(settings, WORDS)
-        answers = AnswerWriter(self.terminal, plugins, plugins.formatters(), settings)
-        self.session = Session(cast(Any, LOOP), connection, plugins, settings, self.terminal)
-        self.shell = Shell(
-            self.session,
-            Lines(*lines, trusted=trusted),
-            self.terminal,
-            plugins,
-            commands,
-            answers,
-            **{"interactive": False, **options},
+        formatters = plugins.formatters()
+        session_settings = SessionSettings(settings, sorted(formatters))
+        self.answers = AnswerWriter(self.terminal, plugins, formatters, session_settings, suggests_commands=True)
+        self.session = Session(
+            cast(Any, LOOP), connection, plugins, session_settings, self.terminal, options.pop("resumed", None)
         )
+        interactive = options.setdefault("interactive", False)
+        self.context = ShellContext(
+            self.session, self.terminal, self.answers, last=options.pop("last", None), interactive=interactive
+        )
+        self.complete = TabCompletion(commands, plugins, self.context)
+        source = Lines(*lines, trusted=trusted)
+        self.shell = Shell(self.session, self.context, source, self.terminal, plugins, commands, **options)
 
     def run(self):
         """Do all lines; return stdout and stderr."""

@@ -35,7 +35,7 @@ def test_a_conversation_is_loaded(tmp_path):
     bench = Bench("x", f"/load {file}", "/retry", "/undo", "/retry", keep_going=True)
     bench.server.answers = ["X", "b"]
     _, err = bench.run()
-    assert err.startswith(f"Loaded 2 messages from {file}\nTaken back: q\n❌ Error: There is no message")
+    assert err.startswith(f"Loaded 2 messages from {file}\nRemoved: q\n❌ Error: There is no message")
     # The system prompt stays when the file has none.
     request = bench.server.requests[-1]
     assert [message.role for message in request.messages] == ["system", "user"]
@@ -133,7 +133,7 @@ def test_no_device_or_pipe_is_replaced(tmp_path):
 def test_tab_after_force(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "talk").touch()
-    complete = Bench().shell._source.complete
+    complete = Bench().complete
     assert complete is not None
     assert complete("/save --f") == ["/save --force "]
     assert complete("/save --force ") == ["/save --force talk"]

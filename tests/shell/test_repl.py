@@ -136,7 +136,9 @@ def test_a_paste_is_one_message_and_may_hold_a_block():
 
 def test_the_window_and_the_last_turn_in_the_long_status():
     out, _ = Bench("hi", "/status").run()
-    assert out.endswith("  Window: not told by the server\n  Turns: 1\n  Last turn: 2 prompt + 2 completion tokens\n")
+    assert out.endswith(
+        "  Window: not reported by the server\n  Turns: 1\n  Last turn: 2 prompt + 2 completion tokens\n"
+    )
     bench = Bench("hi", "/set seed 5", "/set stream off", "/status", models=[ModelInfo(name="m\x1b[2J", window=16)])
     out, _ = bench.run()
     assert out.endswith(

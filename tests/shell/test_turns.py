@@ -73,7 +73,7 @@ def test_an_answer_stays_when_the_next_one_is_stopped(before):
     bench.server.answers = [before, [Delta(content="frag"), Interrupted()]]
     _, err = bench.run()
     assert bench.said == ["a", "A" if before == "A" else "part "]
-    assert err.endswith("(stopped; the conversation is as it was)\n\n👋 Goodbye!\n")
+    assert err.endswith("(stopped; the conversation is unchanged)\n\n👋 Goodbye!\n")
 
 
 def test_a_retry_that_was_complete_when_it_was_stopped_counts():
@@ -101,12 +101,12 @@ def test_the_last_turn_is_taken_back():
     bench = Bench("a", "b  " + "long " * 20, "/undo", "c")
     _, err = bench.run()
     assert bench.said == ["a", "a", "c", "c"]
-    assert err == f"Taken back: b {'long ' * 11}lo…\n"
+    assert err == f"Removed: b {'long ' * 11}lo…\n"
 
 
 def test_what_is_taken_back_is_shown_by_its_width():
     _, err = Bench("長" * 40, "/undo").run()
-    assert err == f"Taken back: {'長' * 29}…\n"
+    assert err == f"Removed: {'長' * 29}…\n"
 
 
 @pytest.mark.parametrize("failure", [ModelError("x"), StreamError("broke off"), Interrupted()])
@@ -115,7 +115,7 @@ def test_a_message_that_failed_is_taken_back_and_no_turn(failure, message):
     bench = Bench("a", message, "/undo", "/undo", interactive=True)
     bench.server.answers = ["A", failure]
     _, err = bench.run()
-    assert f"Taken back: {message}\n\nTaken back: a\n" in err
+    assert f"Removed: {message}\n\nRemoved: a\n" in err
     bench = Bench("a", message, "/undo", "/retry", interactive=True)
     bench.server.answers = ["A", failure, "B"]
     bench.run()
@@ -131,7 +131,7 @@ def test_a_retry_that_failed_is_no_turn_of_its_own():
 
 def test_nothing_to_take_back():
     _, err = Bench("/undo").run()
-    assert err.startswith("❌ Error: There is no turn to take back\n")
+    assert err.startswith("❌ Error: There is no turn to undo\n")
 
 
 # /continue
@@ -142,7 +142,7 @@ def test_an_answer_goes_on_where_it_was_cut():
     bench.server.answers = [CUT, [Delta(content="o three", finish_reason="stop")]]
     out, err = bench.run()
     assert out == "Assistant: one tw\nAssistant: o three\nAssistant: and?\n"
-    assert err == "(cut by the limit; /continue goes on, or /set max-tokens)\n"
+    assert err == "(cut by the token limit; /continue continues, /set max-tokens raises the limit)\n"
     request = bench.server.requests[1]
     assert [message.role for message in request.messages] == ["system", "user", "assistant"]
     assert request.extra == {"continue_final_message": True, "add_generation_prompt": False}
@@ -209,14 +209,14 @@ def test_going_on_that_is_refused_shows_no_answer_again(output):
     out, err = bench.run()
     assert out.count("A") == (2 if output == "plain" else 1)  # the one of `Assistant`
     assert out.count("\n") == 1
-    assert "There is no answer that was cut\n" in err
+    assert "No answer was cut\n" in err
 
 
 @pytest.mark.parametrize("lines", [["/continue"], ["q", "/continue"]])
 def test_nothing_to_go_on_with(lines):
     bench = Bench(*lines)
     _, err = bench.run()
-    assert "There is no answer that was cut\n" in err
+    assert "No answer was cut\n" in err
     assert len(bench.server.requests) == len(lines) - 1
 
 
@@ -232,14 +232,14 @@ def test_the_history_is_shown_harmless():
 
 
 def test_no_history():
-    assert Bench("/history", settings={"system_prompt": None}).run() == ("", "Nothing has been said\n")
+    assert Bench("/history", settings={"system_prompt": None}).run() == ("", "The conversation is empty\n")
 
 
 def test_the_system_prompt():
     bench = Bench("a", "/system", "/system Be long", "/system", "/system none", "/system", "b")
     out, err = bench.run()
     assert out == "Assistant: a\nBe brief\nBe long\n(none)\nAssistant: b\n"
-    assert err == "The system prompt was replaced\nThere is no system prompt now\n"
+    assert err == "System prompt replaced\nSystem prompt removed\n"
     assert [message.role for message in bench.server.requests[-1].messages] == ["user", "assistant", "user"]
 
 
@@ -247,9 +247,9 @@ def test_the_system_prompt():
     ("count", "window", "told"),
     [
         (9, 18, "  Conversation: 9 tokens, 50% of the window\n  Window: 18 tokens\n"),
-        (9, None, "  Conversation: 9 tokens\n  Window: not told by the server\n"),
+        (9, None, "  Conversation: 9 tokens\n  Window: not reported by the server\n"),
         (None, 14, "  Conversation: 7 tokens, 50% of the window, by the last turn's count\n  Window: 14 tokens\n"),
-        (None, None, "  Conversation: 7 tokens, by the last turn's count\n  Window: not told by the server\n"),
+        (None, None, "  Conversation: 7 tokens, by the last turn's count\n  Window: not reported by the server\n"),
     ],
 )
 def test_tokens(count, window, told):
@@ -267,18 +267,18 @@ def test_tokens_that_nobody_counts_are_not_guessed(lines):
     bench = Bench(*lines)
     bench.server.answers = [[Delta(content="A", finish_reason="stop")]]
     _, err = bench.run()
-    assert "The server tells no count of the conversation's tokens\n   It has no /tokenize" in err
+    assert "The server does not count the conversation's tokens\n   It has no /tokenize" in err
 
 
 def test_tokens_of_a_turn_that_is_gone_are_not_told():
     bench = Bench("a", "clear", "/tokens", settings={"system_prompt": None})
     out, _ = bench.run()
-    assert out.endswith("Tokens:\n  Conversation: 0 tokens\n  Window: not told by the server\n")
+    assert out.endswith("Tokens:\n  Conversation: 0 tokens\n  Window: not reported by the server\n")
     assert len(bench.server.requests) == 1
 
 
 def test_a_count_that_does_not_come_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr("kaito.chat.session.COUNT_PATIENCE", 0.01)
+    monkeypatch.setattr("kaito.chat.session.COUNT_TIMEOUT", 0.01)
     bench = Bench("a", "/tokens")
     told = []
     monkeypatch.setattr(bench.terminal, "status", told.append)
@@ -289,7 +289,7 @@ def test_a_count_that_does_not_come_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(bench.server, "count_tokens", never)
     out, _ = bench.run()
     assert "  Conversation: 4 tokens, by the last turn's count\n" in out
-    assert told[-2:] == ["counting the tokens", ""]
+    assert told[-2:] == ["counting tokens", ""]
 
 
 # An answer that was stopped, or that has no word
@@ -300,7 +300,7 @@ def test_an_answer_that_was_stopped_is_marked():
     bench.server.answers = [[Delta(content="half"), Interrupted()], Interrupted()]
     out, err = bench.run()
     assert out == "Assistant: half\nAssistant: c\n"
-    assert err.endswith("\n\n(stopped)\n\n(stopped; the conversation is as it was)\n\n\n👋 Goodbye!\n")
+    assert err.endswith("\n\n(stopped)\n\n(stopped; the conversation is unchanged)\n\n\n👋 Goodbye!\n")
     assert bench.said == ["a", "half", "c", "c"]
 
 
@@ -319,10 +319,10 @@ def test_where_the_process_ends_nothing_is_marked(stop, interactive):
     [
         (
             BLANK,
-            "(cut by the limit, before the answer began; /set max-tokens)\n(no answer; the conversation is as it was)\n",
+            "(cut by the token limit, before the answer began; /set max-tokens raises the limit)\n(empty answer; the conversation is unchanged)\n",
         ),
-        ([Delta(finish_reason="stop")], "(no answer; the conversation is as it was)\n"),
-        ([Delta(content="\n\n"), Interrupted()], "(stopped; the conversation is as it was)\n"),
+        ([Delta(finish_reason="stop")], "(empty answer; the conversation is unchanged)\n"),
+        ([Delta(content="\n\n"), Interrupted()], "(stopped; the conversation is unchanged)\n"),
     ],
 )
 def test_an_answer_without_a_word_is_no_turn(answer, told):

@@ -1,15 +1,15 @@
-"""The flags that commands share, and what becomes of them: `Settings`."""
+"""Adds the options of the table to a parser, and resolves what was given into `Settings`."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from kaito import settings as defaults
-from kaito.cli.args import flag_values
-from kaito.cli.args.parser import Parser
+from kaito.cli.args.parser import Once, Parser
 from kaito.errors import UsageError
+from kaito.options import flag_values, table
+from kaito.options.option import Option
 from kaito.plugin.discovery import Plugin
 from kaito.plugin.manager import Plugins
 from kaito.settings import Settings
@@ -21,122 +21,58 @@ GLOBAL_VALUE_FLAGS = frozenset(
 )
 
 _PLUGIN_PREFIX = "plugin:"
-#: Seconds that `--wait` alone waits: a model of many gigabytes on a node that has to be made first.
-_WAIT = 1800.0
+_DEFAULTS = Settings()
+
+
+def add_options(parser: Parser, title: str, options: Iterable[Option]) -> None:
+    """Add options of the table as a group of flags."""
+    group = parser.add_argument_group(title)
+    for option in options:
+        _add(group, option)
+
+
+def _add(group: argparse._ArgumentGroup, option: Option) -> None:
+    names = [option.short, option.flag] if option.short else [option.flag]
+    default = getattr(_DEFAULTS, option.dest, None)
+    if option.action in ("on", "off"):
+        action = "store_true" if option.action == "on" else "store_false"
+        group.add_argument(*names, dest=option.dest, action=action, help=option.help)
+        return
+    keywords: dict[str, Any] = {"dest": option.dest, "metavar": option.metavar, "help": option.help, "default": default}
+    if option.parse is not None:
+        keywords["type"] = option.parse(option.flag)
+    if option.action == "append":
+        keywords |= {"action": "append", "default": []}
+    elif option.action == "once":
+        keywords["action"] = Once
+    elif option.action == "optional":
+        keywords |= {"nargs": "?", "const": option.const}
+    group.add_argument(*names, **keywords)
 
 
 def add_shared_flags(parser: Parser) -> None:
-    """Add the flags of every command that runs plugins."""
-    group = parser.add_argument_group("Flags of all commands")
-    group.add_argument(
-        "--plugin",
-        action="append",
-        default=[],
-        metavar="MODULE|FILE",
-        help="Load a plugin, besides the installed ones; may be repeated",
-    )
-    group.add_argument(
-        "--color",
-        default="auto",
-        metavar="auto|always|never",
-        type=_one_of("--color", ("auto", "always", "never")),
-        help="When to use colours for errors, reasoning and figures",
-    )
-    group.add_argument("-v", "--verbose", action="store_true", help="Explain each step on stderr")
+    """Add the flags of every command that loads plugins."""
+    add_options(parser, "Flags of all commands", table.SHARED)
 
 
 def add_cluster_flags(parser: Parser, *, waits: bool = False) -> None:
-    """Add the flags that say which workspace, in which cluster, and for commands that can: to wait for it."""
-    group = parser.add_argument_group("Flags for the cluster")
-    group.add_argument(
-        "--workspace-name",
-        metavar="NAME",
-        type=flag_values.workspace,
-        help="Name of the workspace, or inferenceset/NAME",
-    )
-    group.add_argument(
-        "-n",
-        "--namespace",
-        metavar="NAME",
-        type=flag_values.namespace,
-        help="Kubernetes namespace; by default the context's",
-    )
-    group.add_argument(
-        "--kubeconfig",
-        metavar="FILE",
-        type=flag_values.existing_file("--kubeconfig"),
-        help="Path to the kubeconfig",
-    )
-    group.add_argument("--context", metavar="NAME", help="Context of the kubeconfig to use")
-    group.add_argument(
-        "--request-timeout",
-        metavar="DURATION",
-        type=flag_values.duration("--request-timeout", zero=True),
-        help="How long one request to the API server may take, such as 10s; 0 for no limit",
-    )
-    if waits:
-        group.add_argument(
-            "--wait",
-            nargs="?",
-            const=_WAIT,
-            metavar="DURATION",
-            type=flag_values.duration("--wait", zero=True),
-            help="Wait until the workspace is ready, such as --wait=10m; 30m when no time is given",
-        )
+    """Add the flags that select a workspace and its cluster; with `waits` also `--wait`."""
+    add_options(parser, "Flags for the cluster", [*table.CLUSTER, *([table.WAIT] if waits else [])])
 
 
 def add_endpoint_flags(parser: Parser, *, url: bool = True) -> None:
-    """Add the flags that say how the model is reached; with `url` also the one that gives its URL."""
-    group = parser.add_argument_group("Flags for the way to the model")
-    group.add_argument("--backend", default="auto", metavar="NAME", help="How to reach the model, see 'kaito plugins'")
-    if url:
-        group.add_argument(
-            "--endpoint",
-            metavar="URL",
-            type=flag_values.url("--endpoint"),
-            help="Talk with this server, which speaks OpenAI's protocol, instead of a workspace",
-        )
-    group.add_argument(
-        "--header",
-        action="append",
-        default=[],
-        metavar="'NAME: VALUE'|@FILE",
-        type=flag_values.header,
-        help="Send this header to the model's server; may be repeated",
-    )
-    group.add_argument(
-        "--api-key-file", metavar="FILE", help="File with the key for the model's server (or set KAITO_API_KEY)"
-    )
-    group.add_argument(
-        "--connect-timeout",
-        default=defaults.CONNECT_TIMEOUT,
-        metavar="DURATION",
-        type=flag_values.duration("--connect-timeout"),
-        help="How long a connection may take, in seconds or such as 1m30s",
-    )
-    group.add_argument(
-        "--idle-timeout",
-        default=defaults.IDLE_TIMEOUT,
-        metavar="DURATION",
-        type=flag_values.duration("--idle-timeout"),
-        help="How long the server may be silent, in seconds or such as 5m",
-    )
-    group.add_argument(
-        "--certificate-authority",
-        metavar="FILE",
-        type=flag_values.existing_file("--certificate-authority"),
-        help="PEM file of the authorities to trust for https, instead of the system's",
-    )
-    group.add_argument("--insecure-skip-tls-verify", action="store_true", help="Do not check the server's certificate")
+    """Add the flags that say how the model's server is reached; with `url` also `--endpoint`."""
+    options = [option for option in table.CONNECTION if url or option is not table.ENDPOINT_URL]
+    add_options(parser, "Flags for the connection to the model", options)
 
 
 def add_plugin_flags(parser: Parser, plugins: Plugins, command: str) -> None:
-    """Add the flags that plugins bring."""
-    plugins.add_options(command, lambda plugin: _Group(parser, plugins, plugin))
+    """Add the flags of plugins."""
+    plugins.add_options(command, lambda plugin: _PluginOptions(parser, plugins, plugin))
 
 
-class _Group(OptionGroup):
-    """A plugin's place in the help."""
+class _PluginOptions(OptionGroup):
+    """One plugin's group of flags."""
 
     def __init__(self, parser: Parser, plugins: Plugins, plugin: Plugin) -> None:
         self._parser = parser
@@ -155,7 +91,7 @@ class _Group(OptionGroup):
         switch: bool = False,
     ) -> None:
         if not flag.startswith("--") or not flag[2:].replace("-", "").isalnum():
-            raise ValueError(f"{flag!r} is not of the form --name")
+            raise ValueError(f"{flag!r} does not have the form --name")
         if self._group is None:
             self._group = self._parser.add_argument_group(f"Flags of plugin {self._plugin}")
         dest = _PLUGIN_PREFIX + flag[2:].replace("-", "_")
@@ -163,45 +99,43 @@ class _Group(OptionGroup):
             if switch:
                 self._group.add_argument(flag, dest=dest, action="store_true", help=help)
             else:
-                reader = self._reader(flag, parse)
-                self._group.add_argument(flag, dest=dest, metavar=metavar, type=reader, default=default, help=help)
+                parser = self._guarded(flag, parse)
+                self._group.add_argument(flag, dest=dest, metavar=metavar, type=parser, default=default, help=help)
         except argparse.ArgumentError:
             raise ValueError(f"the flag {flag} exists already") from None
-        self._plugin.provides.append(f"flag {flag}")
+        self._plugins.note_provided(self._plugin, f"flag {flag}")
 
-    def _reader(self, flag: str, parse: Callable[[str], Any]) -> Callable[[str], Any]:
-        def read(value: str) -> Any:
+    def _guarded(self, flag: str, parse: Callable[[str], Any]) -> Callable[[str], Any]:
+        def guarded(value: str) -> Any:
             with self._plugins.guarding(self._plugin, flag):
                 try:
                     return parse(value)
                 except ValueError as exc:
                     raise UsageError(f"{flag}: '{value}': {exc}") from None
 
-        return read
+        return guarded
 
 
 def settings_from(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
-    """Resolve flags, environment and defaults. What a command has no flag for keeps its default.
+    """Resolve flags, environment and defaults. Options that the command does not have keep their defaults.
 
     Raises:
-        UsageError: they contradict each other, or a file they name cannot be used.
+        UsageError: they contradict each other, or a file that they name cannot be used.
     """
-    flag = vars(given)
-    if flag.get("certificate_authority") and flag.get("insecure_skip_tls_verify"):
-        raise UsageError("--certificate-authority: does not go with --insecure-skip-tls-verify")
-    as_named = {name: flag[name] for name in Settings.__struct_fields__ if name in flag}
+    values = vars(given)
+    if values.get("certificate_authority") and values.get("insecure_skip_tls_verify"):
+        raise UsageError("--certificate-authority: cannot be used with --insecure-skip-tls-verify")
+    named = {name: values[name] for name in Settings.__struct_fields__ if name in values}
     return Settings(
         **{
-            **as_named,
+            **named,
             "target": target_from(given),
-            "system_prompt": flag.get("system_prompt") or None,
-            "stream": not flag.get("no_stream"),
-            "reasoning": not flag.get("no_reasoning"),
-            "headers": tuple(pair for pairs in flag.get("header", ()) for pair in pairs),
-            "api_key": _api_key(flag.get("api_key_file"), environ),
+            "system_prompt": values.get("system_prompt") or None,
+            "headers": tuple(pair for pairs in values.get("header", ()) for pair in pairs),
+            "api_key": _api_key(values.get("api_key_file"), environ),
             "options": {
                 name.removeprefix(_PLUGIN_PREFIX): value
-                for name, value in flag.items()
+                for name, value in values.items()
                 if name.startswith(_PLUGIN_PREFIX)
             },
         }
@@ -209,19 +143,19 @@ def settings_from(given: argparse.Namespace, environ: Mapping[str, str]) -> Sett
 
 
 def target_from(given: argparse.Namespace) -> Target:
-    """Return what the flags say of the workspace and its cluster."""
-    flag = vars(given)
-    workspace: str | None = flag["workspace_name"]
+    """Return the target that the flags select."""
+    values = vars(given)
+    workspace: str | None = values["workspace_name"]
     return Target(
         workspace=workspace.removeprefix("inferenceset/") if workspace else None,
         kind="inferenceset" if workspace and workspace.startswith("inferenceset/") else "workspace",
-        namespace=flag["namespace"],
-        endpoint=flag.get("endpoint"),
-        model=flag.get("model"),
-        kubeconfig=flag["kubeconfig"],
-        context=flag["context"],
-        wait=flag.get("wait"),
-        request_timeout=flag["request_timeout"] or None,
+        namespace=values["namespace"],
+        endpoint=values.get("endpoint"),
+        model=values.get("model"),
+        kubeconfig=values["kubeconfig"],
+        context=values["context"],
+        wait=values.get("wait"),
+        request_timeout=values["request_timeout"] or None,
     )
 
 
@@ -231,12 +165,3 @@ def _api_key(file: str | None, environ: Mapping[str, str]) -> str | None:
     if key := environ.get("KAITO_API_KEY"):
         return flag_values.api_key(key, "KAITO_API_KEY")
     return None
-
-
-def _one_of(flag: str, allowed: tuple[str, ...]) -> Callable[[str], str]:
-    def read(value: str) -> str:
-        if value not in allowed:
-            raise UsageError(f"{flag}: '{value}' is not one of {', '.join(allowed)}")
-        return value
-
-    return read

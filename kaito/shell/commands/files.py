@@ -1,16 +1,20 @@
-"""Commands that read and write files: `/save`, `/load`, `/read`."""
+"""Commands that read and write files or start an editor: `/save`, `/load`, `/read`, `/edit`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from kaito import hookimpl
 from kaito.errors import KaitoError, UsageError
 from kaito.shell.input.filenames import file_names, first_name, only_name, path_of
-from kaito.types import ShellContext, SlashCommand
+from kaito.types import SlashCommand
 from kaito.util.safe_files import UnreadableError, read_text
 
-#: Bytes of a file that is read into a message.
+if TYPE_CHECKING:
+    from kaito.shell.context import ShellContext
+
+#: The most bytes of a file that /read sends.
 LARGEST = 1024 * 1024
 
 _FORCE = "--force"
@@ -19,8 +23,8 @@ _FORCE = "--force"
 def save(arguments: str, shell: ShellContext) -> None:
     """Save the conversation to a file
 
-    It is a JSON list of messages in OpenAI's form, readable by you alone. An earlier state of the same conversation is
-    replaced; any other file is left as it is. '/save --force FILE' replaces that, too.
+    The file is a JSON list of messages in OpenAI's format, readable by you alone. An earlier state of the same
+    conversation is replaced; any other file is not. '/save --force FILE' replaces any file.
     """
     from kaito.chat.transcripts import write_conversation
 
@@ -34,9 +38,9 @@ def save(arguments: str, shell: ShellContext) -> None:
 
 
 def load(arguments: str, shell: ShellContext) -> None:
-    """Go on with a conversation from a file
+    """Load a conversation from a file and continue it
 
-    It takes the place of the present one, and its system prompt that of the present one if it has one.
+    It replaces the present one, and the system prompt if the file has one.
     """
     from kaito.chat.transcripts import read_conversation
 
@@ -52,7 +56,7 @@ def load(arguments: str, shell: ShellContext) -> None:
 def read(arguments: str, shell: ShellContext) -> None:
     """Send a text file as a message, or before one
 
-    With TEXT, the file goes before it, a blank line between. A name with blanks stands in quotes.
+    With TEXT, the file is placed before it, with a blank line between. Quote a file name that has blanks.
     """
     name, text = first_name(arguments)
     path = path_of("/read", name)
@@ -65,19 +69,24 @@ def read(arguments: str, shell: ShellContext) -> None:
     shell.ask(f"{material}\n\n{text}" if text else material)
 
 
-def _saved(typed: str, shell: ShellContext) -> Iterable[str]:
+def edit(arguments: str, shell: ShellContext) -> None:
+    """Write a message in your editor: VISUAL, EDITOR, or vi
+
+    The editor opens with TEXT, or with the last message. What you save is sent as one message. Nothing is sent when you
+    save nothing or an empty file, or when the editor fails, as vi does with ':cq'.
+    """
+    text = shell.edit(arguments or shell.last_message or "")
+    if text.strip():
+        shell.ask(text)
+    else:
+        shell.notice("Nothing was sent: no text was saved")
+
+
+def _complete_save(typed: str, shell: ShellContext) -> Iterable[str]:
     flag, blank, rest = typed.partition(" ")
     if blank and flag == _FORCE:
         return [f"{_FORCE} {name}" for name in file_names(rest, only=True)]
     return [*file_names(typed, only=True), *([_FORCE] if typed and _FORCE.startswith(typed) else [])]
-
-
-def _file(typed: str, shell: ShellContext) -> Iterable[str]:
-    return file_names(typed, only=True)
-
-
-def _first_file(typed: str, shell: ShellContext) -> Iterable[str]:
-    return file_names(typed, only=False)
 
 
 def _messages(count: int) -> str:
@@ -86,9 +95,22 @@ def _messages(count: int) -> str:
 
 @hookimpl
 def kaito_slash_commands() -> Iterable[SlashCommand]:
-    """Offer them."""
+    """Return the commands."""
     return [
-        SlashCommand(name="save", run=save, arguments="FILE", touches_files=True, complete=_saved),
-        SlashCommand(name="load", run=load, arguments="FILE", touches_files=True, complete=_file),
-        SlashCommand(name="read", run=read, arguments="FILE [TEXT]", touches_files=True, complete=_first_file),
+        SlashCommand(name="save", run=save, arguments="FILE", touches_files=True, complete=_complete_save),
+        SlashCommand(
+            name="load",
+            run=load,
+            arguments="FILE",
+            touches_files=True,
+            complete=lambda typed, shell: file_names(typed, only=True),
+        ),
+        SlashCommand(
+            name="read",
+            run=read,
+            arguments="FILE [TEXT]",
+            touches_files=True,
+            complete=lambda typed, shell: file_names(typed, only=False),
+        ),
+        SlashCommand(name="edit", run=edit, arguments="[TEXT]", touches_files=True),
     ]

@@ -1,9 +1,9 @@
-"""Where entries come from, and a script on stdin or in a file as one such place."""
+"""Sources of entries, and the script on stdin or in a file as one of them."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from io import BytesIO, FileIO
 
 from kaito.errors import KaitoError, UsageError
@@ -12,18 +12,18 @@ from kaito.shell.input.entries import Block, Entry, begin
 PROMPT = "> "
 CONTINUED = "... "
 
-#: Bytes that are read of a script at once.
-_AT_ONCE = 64 * 1024
+#: Bytes of a script that are read at once.
+_READ_SIZE = 64 * 1024
 
 _UNCLOSED = 'a block opened by """ is not closed'
 
 
-class SpoiltLineError(KaitoError):
-    """A line that cannot be understood.
+class BadLineError(KaitoError):
+    """A line that is not UTF-8.
 
     Args:
         message: what is wrong with it.
-        text: what can be read of it. It may open or close a block all the same.
+        text: the line with replacement characters. It may open or close a block all the same.
     """
 
     def __init__(self, message: str, text: str) -> None:
@@ -35,31 +35,29 @@ class Source(ABC):
     """Reads one entry after the other.
 
     Attributes:
-        where: the place of the entry that was read last, such as `stdin:3`; empty at a prompt.
+        where: the place of the last entry, such as `stdin:3`; empty at a prompt.
         trusted: whether commands that touch files may come from here.
-        complete: returns the whole lines that what is typed of one may become, for Tab at a prompt.
     """
 
     where = ""
     trusted = True
-    complete: Callable[[str], Sequence[str]] | None = None
 
     def read(self) -> Entry:
         """Return the next entry.
 
         Raises:
             EOFError: the end of input.
-            KaitoError: the entry cannot be understood; reading may go on after it. A block has been read to its end, so
-                that none of its lines is taken for an entry.
+            KaitoError: the entry is not valid; reading can continue. A block has been read to its end, so that none of
+                its lines is taken for an entry.
             KeyboardInterrupt: Ctrl-C at a prompt.
-            Ended: a signal that ends the process.
+            Ended: SIGTERM or SIGHUP.
         """
         failures: list[tuple[KaitoError, str]] = []
 
         def line(prompt: str) -> str:
             try:
                 return self._line(prompt)
-            except SpoiltLineError as exc:
+            except BadLineError as exc:
                 failures.append((exc, self.where))
                 return exc.text
 
@@ -77,32 +75,33 @@ class Source(ABC):
         self.where = where
         return begun.entry if isinstance(begun, Block) else begun
 
-    def remember(self, text: str) -> bool:
-        """Have a message come back by the up-arrow that was written elsewhere; return whether it can."""
-        return False
-
     @abstractmethod
     def _line(self, prompt: str) -> str:
         """Return the next line without its end."""
 
 
 class Script(Source):
-    """Lines of a file or of a pipe, in UTF-8. The first may name an interpreter (`#!`).
-
-    Attributes:
-        wait: called with the file's descriptor before more is read, to have something done until there is some.
+    """The lines of a file or a pipe, in UTF-8. The first may name an interpreter (`#!`).
 
     Args:
-        file: read as it is filled, so that each line is answered as it comes; unbuffered.
-        name: of the file, for `where`.
-        trusted: `False` for a pipe: what comes through it may be a stranger's text.
+        file: unbuffered, so that each line is answered when it arrives.
+        name: the file's, for `where`.
+        wait: called with the file descriptor before each read; returns when there is something to read.
+        trusted: `False` for a pipe, whose text may be a stranger's.
     """
 
-    def __init__(self, file: FileIO | BytesIO, name: str, *, trusted: bool = True) -> None:
+    def __init__(
+        self,
+        file: FileIO | BytesIO,
+        name: str,
+        *,
+        wait: Callable[[int], None] | None = None,
+        trusted: bool = True,
+    ) -> None:
         self.trusted = trusted
-        self.wait: Callable[[int], None] | None = None
         self._file = file
         self._name = name
+        self._wait = wait
         self._number = 0
         self._read = bytearray()
         self._ended = False
@@ -121,20 +120,20 @@ class Script(Source):
         try:
             return raw.decode()
         except UnicodeDecodeError as exc:
-            told = f"the line is not UTF-8: byte {exc.start + 1} is 0x{raw[exc.start]:02x}"
-            raise SpoiltLineError(told, raw.decode("utf-8", "replace")) from None
+            message = f"the line is not UTF-8: byte {exc.start + 1} is 0x{raw[exc.start]:02x}"
+            raise BadLineError(message, raw.decode("utf-8", "replace")) from None
 
     def _raw_line(self) -> bytes:
-        """Return the next line with its end, which the last may lack; nothing after that."""
+        """Return the next line with its end, which the last line may lack; nothing after that."""
         read, searched = self._read, 0
         while (end := read.find(b"\n", searched) + 1) == 0 and not self._ended:
             searched = len(read)
             try:
-                if self.wait is not None and isinstance(self._file, FileIO):
-                    self.wait(self._file.fileno())
-                data = self._file.read(_AT_ONCE)
+                if self._wait is not None and isinstance(self._file, FileIO):
+                    self._wait(self._file.fileno())
+                data = self._file.read(_READ_SIZE)
             except OSError as exc:
-                self._ended = True  # another try would fail likewise, for ever
+                self._ended = True  # reading again would fail again
                 raise KaitoError(f"Cannot read {self._name}: {exc.strerror}") from exc
             self._ended = not data
             read += data or b""

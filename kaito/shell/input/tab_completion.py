@@ -1,52 +1,49 @@
-"""What Tab makes of a line: the names of commands, and what each command makes of its arguments."""
+"""Completes slash commands and their arguments at the Tab key."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from kaito.errors import KaitoError
 from kaito.plugin.manager import Offered, Plugins
-from kaito.types import ShellContext, SlashCommand
+from kaito.shell.input.entries import WORDS
+from kaito.types import SlashCommand
+
+if TYPE_CHECKING:
+    from kaito.shell.context import ShellContext
 
 
-class Tab:
-    """Completes a line that is a slash command. In a message Tab has nothing to say.
+class TabCompletion:
+    """Completes a line that is a slash command. A message is not completed.
 
     Args:
-        words: the shell's own commands, of which `help` takes the name of another.
         commands: the slash commands.
-        plugins: isolate what completes their arguments.
-        api: is given to that.
+        plugins: isolate the commands' own completion.
+        context: passed to it.
     """
 
-    def __init__(
-        self,
-        words: Iterable[str],
-        commands: Mapping[str, Offered[SlashCommand]],
-        plugins: Plugins,
-        api: ShellContext,
-    ) -> None:
-        self._words = tuple(words)
+    def __init__(self, commands: Mapping[str, Offered[SlashCommand]], plugins: Plugins, context: ShellContext) -> None:
         self._commands = commands
         self._plugins = plugins
-        self._api = api
+        self._context = context
 
     def __call__(self, line: str) -> list[str]:
-        """Return the whole lines that what is typed of one may become, in their order."""
+        """Return the whole lines that a partial line can become, sorted."""
         start = len(line) - len(line.lstrip())
         if not line.startswith("/", start):
             return []
         name, blank, arguments = line[start + 1 :].partition(" ")
         if not blank:
-            words = [*self._words, *(self._named(command) for command in self._commands)]
+            words = [*WORDS, *(self._named(command) for command in self._commands)]
             return [line[: start + 1] + word for word in _matching(words, name.lower())]
         typed = arguments.lstrip()
-        found = _matching(self._arguments(name.lower(), typed), typed)
-        if len(found) == 1 and _matching(self._arguments(name.lower(), f"{found[0]} "), f"{found[0]} "):
-            found[0] += " "
+        matches = _matching(self._arguments(name.lower(), typed), typed)
+        if len(matches) == 1 and _matching(self._arguments(name.lower(), f"{matches[0]} "), f"{matches[0]} "):
+            matches[0] += " "
         head = line[: len(line) - len(typed)]
-        return [head + one for one in found]
+        return [head + match for match in matches]
 
     def _named(self, name: str) -> str:
         command = self._commands[name].value
@@ -54,14 +51,14 @@ class Tab:
 
     def _arguments(self, name: str, typed: str) -> Iterable[str]:
         if name == "help":
-            return [*self._words, *self._commands]
+            return [*WORDS, *self._commands]
         offered = self._commands.get(name)
         if offered is not None and offered.value.complete is not None:
             with suppress(KaitoError), self._plugins.guarding(offered.plugin, f"completing /{name}"):
-                return list(offered.value.complete(typed, self._api))
+                return list(offered.value.complete(typed, self._context))
         return []
 
 
-def _matching(found: Iterable[str], typed: str) -> list[str]:
-    # A name that cannot be seen as it is may come from a server.
-    return sorted({one for one in found if one.startswith(typed) and one.isprintable()})
+def _matching(words: Iterable[str], typed: str) -> list[str]:
+    # Unprintable names come from a server.
+    return sorted({word for word in words if word.startswith(typed) and word.isprintable()})

@@ -1,4 +1,4 @@
-"""Showing one answer: its pieces through the formatter to stdout, what holds it up to the status."""
+"""Shows one answer: its pieces go through the formatter to stdout, delays to the status line."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from kaito.chat.session import Pieces, Session
+from kaito.chat.session_settings import SessionSettings
 from kaito.console.sanitize import Sanitizer, sanitize
 from kaito.console.terminal import Terminal
 from kaito.errors import Abandoned, PluginError
 from kaito.formatters.plain import Plain
 from kaito.plugin.manager import Offered, Plugins
-from kaito.settings import Settings
-from kaito.shell.render.figures import figures
+from kaito.shell.render.statistics import statistics_line
 from kaito.types import Delta, Reply, Screen
 
 if TYPE_CHECKING:
@@ -23,18 +23,14 @@ if TYPE_CHECKING:
 
 
 class AnswerWriter:
-    """Draws answers with one formatter at a time.
-
-    Attributes:
-        stats: whether each complete answer is followed by its figures.
-        reasoning: whether the model's reasoning is shown.
-        commands_follow: whether remarks may name slash commands.
+    """Shows answers with the formatter that the settings name.
 
     Args:
-        terminal: where they go.
+        terminal: shows them.
         plugins: isolate the formatter.
-        formatters: all that there are, by name.
-        settings: which one draws, and what is shown.
+        formatters: all formatters, by name.
+        settings: name the formatter, and say what is shown.
+        suggests_commands: whether remarks may suggest slash commands: not when there is one message only.
     """
 
     def __init__(
@@ -42,133 +38,130 @@ class AnswerWriter:
         terminal: Terminal,
         plugins: Plugins,
         formatters: Mapping[str, Offered[type[Formatter]]],
-        settings: Settings,
+        settings: SessionSettings,
+        *,
+        suggests_commands: bool,
     ) -> None:
-        self.stats = settings.stats
-        self.reasoning = settings.reasoning
-        self.commands_follow = False
         self._terminal = terminal
         self._plugins = plugins
         self._formatters = formatters
+        self._settings = settings
+        self._suggests_commands = suggests_commands
         self._screen = terminal.screen()
-        self.format = settings.output
 
     @property
-    def formats(self) -> tuple[str, ...]:
-        """The names of the formatters."""
-        return tuple(sorted(self._formatters))
+    def _offered(self) -> Offered[type[Formatter]]:
+        return self._formatters[self._settings.current.output]
 
     @property
-    def format(self) -> str:
-        """The name of the formatter that draws the next answer."""
-        return self._format
-
-    @format.setter
-    def format(self, name: str) -> None:
-        self._format = name
-        self._offered = self._formatters[name]
-
-    @property
-    def alone(self) -> bool:
-        """Whether only answers may stand on stdout, as something reads them that understands nothing else."""
-        return bool(getattr(self._offered.value, "alone", False))
+    def exclusive_stdout(self) -> bool:
+        """Whether only answers may be written to stdout, because a program reads it."""
+        return bool(getattr(self._offered.value, "exclusive_stdout", False))
 
     def show(self, session: Session, pieces: Pieces) -> None:
         """Show the answer of one turn.
 
         Args:
             session: whose turn it is.
-            pieces: what :meth:`Session.ask` or one of its like yields; closed at the end, however it comes.
+            pieces: from :meth:`Session.ask` or a similar method; always closed.
 
         Raises:
-            KaitoError: the turn failed; what had arrived is shown.
-            Interrupted: likewise, by Ctrl-C.
+            KaitoError: the turn failed; what arrived is shown.
+            Interrupted: Ctrl-C stopped it; likewise.
         """
-        terminal = self._terminal
-        drawing = _Drawing(terminal, self._screen, self._plugins, self._offered)
+        terminal, settings = self._terminal, self._settings.current
+        drawing = _Drawing(terminal, self._screen, self._plugins, self._offered, session, reasoning=settings.reasoning)
         terminal.status("waiting for the model")
-        thinking = hopeless = False
+        thinking = stalled = False
         try:
             with closing(pieces):
                 for item in pieces:
                     if isinstance(item, Delta):
                         if item.reasoning:
-                            if not self.reasoning:
+                            if not settings.reasoning:
                                 item = replace(item, reasoning="")
                             if not thinking:
-                                # Seen only while nothing of the answer is: writing takes it away.
+                                # Visible only until the answer begins: writing clears the status line.
                                 terminal.status("thinking")
                                 thinking = True
                         drawing.add(item)
                     else:
                         terminal.retrying(item.reason, item.delay)
         except (Abandoned, KeyboardInterrupt):
-            # Ctrl-C again: stdout may be what does not go on.
-            hopeless = True
+            # A second Ctrl-C: writing to stdout may be what blocks.
+            stalled = True
             raise
         finally:
             terminal.clear_status()
-            if not hopeless:
-                drawing.end(self._shown(session.reply))
-        session.settle()
+            if not stalled and session.reply is not None:
+                drawing.end(_visible(session.reply, reasoning=settings.reasoning))
+        session.report_turn()
         if session.reply is not None:
-            self._comment(session, session.reply)
+            self._remark(session, session.reply)
 
-    def _shown(self, reply: Reply | None) -> Reply | None:
-        return reply if reply is None or self.reasoning or not reply.reasoning else replace(reply, reasoning="")
-
-    def _comment(self, session: Session, reply: Reply) -> None:
-        """Say on stderr what there is to say about a complete answer."""
+    def _remark(self, session: Session, reply: Reply) -> None:
+        """Remark on a complete answer on stderr."""
         if reply.finish_reason == "length":
             tokens = reply.usage.completion_tokens if reply.usage else 0
             after = f" after {tokens} token{'s' * (tokens != 1)}" if tokens else ""
             early = "" if session.kept else ", before the answer began"
-            more = ": --max-tokens"
-            if self.commands_follow:
-                more = "; /continue goes on, or /set max-tokens" if session.kept else "; /set max-tokens"
-            self._terminal.note(f"(cut by the limit{after}{early}{more})", dim=True)
+            limit = "/set max-tokens" if self._suggests_commands else "--max-tokens"
+            more = "/continue continues, " if self._suggests_commands and session.kept else ""
+            self._terminal.note(f"(cut by the token limit{after}{early}; {more}{limit} raises the limit)", dim=True)
         if not session.kept:
-            self._terminal.note("(no answer; the conversation is as it was)", dim=True)
-        if self.stats and (line := figures(reply, session.window, streamed=session.conversation.template.stream)):
+            self._terminal.note("(empty answer; the conversation is unchanged)", dim=True)
+        settings = self._settings.current
+        if settings.stats and (line := statistics_line(reply, session.window, streamed=settings.stream)):
             self._terminal.note(f"({line})", dim=True)
 
 
-class _Drawing:
-    """One answer on its way to the screen. When its formatter fails, the plain one shows the answer anew."""
+def _visible(reply: Reply, *, reasoning: bool) -> Reply:
+    return reply if reasoning or not reply.reasoning else replace(reply, reasoning="")
 
-    def __init__(self, terminal: Terminal, screen: Screen, plugins: Plugins, offered: Offered[type[Formatter]]) -> None:
+
+class _Drawing:
+    """One answer being written. If its formatter fails, the plain one shows the whole answer."""
+
+    def __init__(
+        self,
+        terminal: Terminal,
+        screen: Screen,
+        plugins: Plugins,
+        offered: Offered[type[Formatter]],
+        session: Session,
+        *,
+        reasoning: bool,
+    ) -> None:
         self._terminal = terminal
         self._screen = screen
         self._plugins = plugins
         self._owner = offered.plugin
         self._raw = getattr(offered.value, "raw", False)
+        self._session = session
+        self._shows_reasoning = reasoning
         self._content = Sanitizer()
         self._reasoning = Sanitizer()
-        self._fed: list[Delta] = []
-        self._shown = ""
+        self._written = ""
         self._formatter: Formatter
         try:
             with plugins.guarding(self._owner, "making a formatter"):
                 self._formatter = offered.value(screen)
         except PluginError as exc:
-            self._replace(exc)
+            self._formatter = self._plain_after(exc)
 
     def add(self, delta: Delta) -> None:
         if not self._raw:
             content, reasoning = self._content.feed(delta.content), self._reasoning.feed(delta.reasoning)
             if content is not delta.content or reasoning is not delta.reasoning:
                 delta = replace(delta, content=content, reasoning=reasoning)
-        self._fed.append(delta)
         try:
             with self._plugins.guarding(self._owner, "feed"):
                 text = _checked(self._formatter.feed(delta))
         except PluginError as exc:
-            text = self._replace(exc)
+            text = self._start_over(exc)
         self._write(text)
 
-    def end(self, reply: Reply | None) -> None:
-        if reply is None:
-            return
+    def end(self, reply: Reply) -> None:
         if not self._raw:
             content, reasoning = sanitize(reply.content), sanitize(reply.reasoning)
             if content is not reply.content or reasoning is not reply.reasoning:
@@ -177,25 +170,32 @@ class _Drawing:
             with self._plugins.guarding(self._owner, "finish"):
                 text = _checked(self._formatter.finish(reply))
         except PluginError as exc:
-            text = self._replace(exc) + self._formatter.finish(reply)
+            text = self._start_over(exc) + self._formatter.finish(reply)
         self._write(text)
 
     def _write(self, text: str) -> None:
         if text:
-            self._shown = text
+            self._written = text
             self._terminal.write(text)
 
-    def _replace(self, exc: PluginError) -> str:
-        self._terminal.error(exc)
-        self._formatter = Plain(self._screen)
-        again = "".join(
-            self._formatter.feed(Delta(content=sanitize(delta.content), reasoning=sanitize(delta.reasoning)))
-            for delta in self._fed
+    def _start_over(self, exc: PluginError) -> str:
+        """Replace the failed formatter; return the answer so far as the plain one shows it."""
+        self._formatter = self._plain_after(exc)
+        arrived = _visible(self._session.arrived(), reasoning=self._shows_reasoning)
+        # The rest of the answer may continue a control sequence.
+        self._content, self._reasoning = Sanitizer(), Sanitizer()
+        text = self._formatter.feed(
+            Delta(content=self._content.feed(arrived.content), reasoning=self._reasoning.feed(arrived.reasoning))
         )
-        return again if not self._shown or self._shown.endswith("\n") else "\n" + again
+        return text if not self._written or self._written.endswith("\n") else "\n" + text
+
+    def _plain_after(self, exc: PluginError) -> Plain:
+        self._terminal.error(exc)
+        self._raw = False
+        return Plain(self._screen)
 
 
 def _checked(text: object) -> str:
     if not isinstance(text, str):
-        raise TypeError(f"a formatter returns text, not {text!r}")
+        raise TypeError(f"a formatter must return text, not {text!r}")
     return text

@@ -1,20 +1,36 @@
-"""What is said of an earlier conversation that goes on."""
+"""The lines at the start of a chat."""
 
 from __future__ import annotations
 
 from kaito.chat.session import Session
-from kaito.console.sanitize import one_line
+from kaito.console.sanitize import one_line, sanitize
+
+
+def banner(session: Session) -> str:
+    """Return the first lines of the banner: the workspace, the model, and the system prompt if there is one."""
+    label = one_line(session.connection.endpoint.label)
+    lines = [f"🤖 Connected to workspace: {label} ({one_line(session.model)})\n"]
+    if prompt := session.conversation.system_prompt:
+        lines.append(f"🎯 System prompt: {sanitize(prompt)}\n")
+    return "".join(lines)
+
+
+#: The last line of the banner, with the blank line below it.
+INSTRUCTION = "💬 Type your message (or 'quit' to exit):\n\n"
 
 
 def resumed(session: Session) -> str:
-    """Return one line about what the session goes on with: how much it is and, if others, with whom; `""` for none."""
-    turns, past = session.conversation.turns, session.resumed
-    if not past.turns or not turns:
+    """Return a remark on the earlier conversation that is continued, with its workspace and model if they differ.
+
+    It is `""` for a new conversation.
+    """
+    turns, earlier = session.conversation.turns, session.resumed
+    if earlier is None or not earlier.turns or not turns:
         return ""
     others = []
-    if past.workspace is not None and past.workspace != session.connection.endpoint.label:
-        others.append(f"workspace {one_line(past.workspace)}")
-    if past.model is not None and past.model != session.model:
-        others.append(f"model {one_line(past.model)}")
-    whose = f", which {'was' if turns == 1 else 'were'} with {', '.join(others)}" if others else ""
-    return f"(going on with {turns} turn{'s' * (turns != 1)}{whose})"
+    if earlier.workspace is not None and earlier.workspace != session.connection.endpoint.label:
+        others.append(f"workspace {one_line(earlier.workspace)}")
+    if earlier.model is not None and earlier.model != session.model:
+        others.append(f"model {one_line(earlier.model)}")
+    origin = f", which {'was' if turns == 1 else 'were'} with {', '.join(others)}" if others else ""
+    return f"(continuing {turns} turn{'s' * (turns != 1)}{origin})"

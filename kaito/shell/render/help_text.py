@@ -1,4 +1,4 @@
-"""What `help` and `/help` show."""
+"""The texts of `help` and `/help`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from kaito.console.wrapping import paragraphs, table, wrapped
 from kaito.errors import UsageError
 from kaito.plugin.manager import Offered
 from kaito.types import SlashCommand
+from kaito.util.suggest import did_you_mean
 
 DOCUMENTED = """\
 Available commands:
@@ -18,26 +19,29 @@ Available commands:
   clear     - Clear conversation history{two_blanks}
   help      - Show this help
   status    - Show current configuration
-""".format(two_blanks="  ")  # documented so; editors strip blanks at a line's end
+""".format(two_blanks="  ")  # as documented; editors strip blanks at the end of a line
 
 _WORDS = (
     "'quit' (or 'exit'), 'clear', 'help' and 'status' need no slash when they are the whole line. "
     "Anything else is sent to the model, unless it begins with '/'."
 )
 _KEYS = (
-    ('"""', "begins a message of several lines, and ends it; what is pasted needs none"),
-    ("//", "begins a message with '/'"),
+    ('"""', "begins and ends a message of several lines; pasted text needs none"),
+    ("//", "begins a message that starts with '/'"),
     ("Ctrl-C", "stops an answer, or clears the line"),
-    ("Ctrl-Z Enter" if sys.platform == "win32" else "Ctrl-D", "leaves"),
+    ("Ctrl-Z Enter" if sys.platform == "win32" else "Ctrl-D", "exits"),
 )
-_COMMANDS = "Commands ('/help NAME' tells more about one):"
+_COMMANDS = "Commands ('/help NAME' shows more about one):"
+
+#: Names of the commands in other chat programs.
+_OTHER_NAMES = {"?": "help", "bye": "quit", "q": "quit", "new": "clear", "reset": "clear", "show": "status"}
 
 
 class Help:
-    """Knows all commands.
+    """The help of all commands.
 
     Args:
-        words: the shell's own, by name: what does them has their text.
+        words: the shell's own commands by name; their docstrings are their help.
         commands: the slash commands.
     """
 
@@ -46,19 +50,15 @@ class Help:
         self._commands = commands
 
     def takes(self, name: str) -> str | None:
-        """Return what arguments a command takes, `""` for none; `None` if there is no such command."""
+        """Return the arguments of a command, `""` for none; `None` if there is no such command."""
         if name in self._words:
             return _usage(name).partition(" ")[2]
         offered = self._commands.get(name)
         return offered.value.arguments if offered is not None else None
 
     def overview(self, columns: int) -> str:
-        """Return what to type, and a line about each command.
-
-        Args:
-            columns: that a line may have.
-        """
-        rows = [(_usage(name), _text(does).partition("\n")[0]) for name, does in self._words.items()]
+        """Return how to type messages, and one line about each command, in the given width."""
+        rows = [(_usage(name), _docstring(run).partition("\n")[0]) for name, run in self._words.items()]
         rows += [
             (f"/{name} {one_line(offered.value.arguments)}".rstrip(), one_line(offered.value.describe()))
             for name, offered in self._commands.items()
@@ -68,22 +68,22 @@ class Help:
         return "\n".join(blocks) + table(rows, columns)
 
     def about(self, name: str, columns: int) -> str:
-        """Return all that is known of one command.
+        """Return the help of one command.
 
         Args:
             name: with or without the slash.
-            columns: that a line may have.
+            columns: the width.
 
         Raises:
-            UsageError: there is none of this name.
+            UsageError: there is no such command.
         """
         name = name.removeprefix("/").lower()
         if name in self._words:
-            return paragraphs(f"{_usage(name)}\n\n{_text(self._words[name])}", columns)
+            return paragraphs(f"{_usage(name)}\n\n{_docstring(self._words[name])}", columns)
         if (offered := self._commands.get(name)) is None:
             raise self.unknown(name)
         command = offered.value
-        text = _text(command.run)
+        text = _docstring(command.run)
         if command.summary:
             text = f"{command.summary}\n{text.partition(chr(10))[2]}"
         notes = [] if offered.plugin.distribution == "kaito" else [f"From plugin {offered.plugin}."]
@@ -93,20 +93,12 @@ class Help:
         return paragraphs("\n\n".join([usage, text, *notes]), columns)
 
     def unknown(self, name: str, *hints: str) -> UsageError:
-        """Return the error of a command that does not exist, with the nearest that does."""
-        from difflib import get_close_matches
-
-        names = [*self._words, *self._commands]
-        near = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, names, n=1)
-        hint = f"Did you mean /{near[0]}?" if near else "See /help"
-        return UsageError(f"Unknown command '/{name}'", hint, *hints)
+        """Return the error for an unknown command, with the nearest name."""
+        near = _OTHER_NAMES.get(name) or did_you_mean(name, [*self._words, *self._commands])
+        return UsageError(f"Unknown command '/{name}'", f"Did you mean /{near}?" if near else "See /help", *hints)
 
 
-#: What the commands are called in other chats.
-_ELSEWHERE = {"?": "help", "bye": "quit", "q": "quit", "new": "clear", "reset": "clear", "show": "status"}
-
-
-def _text(function: Callable[..., Any]) -> str:
+def _docstring(function: Callable[..., Any]) -> str:
     from inspect import cleandoc
 
     return cleandoc(function.__doc__ or "")

@@ -83,7 +83,7 @@ def test_the_session_with_commands(start, namespace, server):
     session = start("chat", "--workspace-name", "my-llama")
     session.wait_for("\n>", timeout=20)
     for line, answer in (
-        ("help", "Show current configuration\n(/help tells more)\n\n>"),
+        ("help", "Show current configuration\n(/help shows more)\n\n>"),
         ("status", "System prompt: (none)\n"),
         ("clear", "cleared\n\n>"),
         ("Hello again!", "help you today?\n\n>"),

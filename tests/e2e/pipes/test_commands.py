@@ -63,7 +63,7 @@ def test_what_commands_show_is_stdout_and_the_rest_stderr(chat, model_server):
         "* test-model  100 tokens\n  pirate      100 tokens, adapter of test-model\n"
         "System prompt: Be brief\n\n> hi\nAssistant: hi\n"
     )
-    assert outcome.err == "seed: 1\nThe system prompt was replaced\nTaken back: hi\n"
+    assert outcome.err == "seed: 1\nSystem prompt replaced\nRemoved: hi\n"
 
 
 def test_json_leaves_stdout_to_the_answers(chat):
@@ -141,7 +141,7 @@ def test_saved_and_loaded(script, chat, model_server, tmp_path):
     [
         (["--load", "nowhere"], "--load: Cannot read 'nowhere': No such file or directory"),
         (["--load", "bad"], "--load: 'bad' holds no conversation"),
-        (["--load", "bad", "--continue"], "--load: does not go with --continue"),
+        (["--load", "bad", "--continue"], "--load: cannot be used with --continue"),
     ],
 )
 def test_what_cannot_be_loaded_is_told_before_any_contact(chat, model_server, tmp_path, arguments, told):

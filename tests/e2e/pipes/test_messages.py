@@ -52,10 +52,10 @@ def test_all_of_stdin_is_one_message_verbatim(chat, model_server):
     [
         (["-m", " "], None, "--message: is empty"),
         (["-m", "-"], "", "--message: is empty"),
-        (["-m", "-", "--no-stdin"], "x", "--message: '-' does not go with --no-stdin"),
-        (["--no-stdin"], "x", "--no-stdin: goes with --message"),
-        (["-m", "x", "--script", "y"], None, "--message: does not go with --script"),
-        (["-m", "x", "--script", "-"], "y", "--message: does not go with --script"),
+        (["-m", "-", "--no-stdin"], "x", "--message: '-' cannot be used with --no-stdin"),
+        (["--no-stdin"], "x", "--no-stdin: needs --message"),
+        (["-m", "x", "--script", "y"], None, "--message: cannot be used with --script"),
+        (["-m", "x", "--script", "-"], "y", "--message: cannot be used with --script"),
         (["-m", "x", "--message=y"], None, "--message: is given twice"),
         (["-mx", "-m", "y"], None, "--message: is given twice"),
     ],
@@ -108,7 +108,7 @@ def test_the_oldest_turns_give_way(kaito):
         assert "❌ Model Error: Input too long (" in outcome.err
         outcome = kaito(*arguments, "--trim", stdin=script)
         assert (outcome.code, outcome.out) == (0, "Assistant: ok\n" * 5)
-        told = "The oldest turn was dropped to fit the model's window (--trim); so will others be, as it fills\n"
+        told = "The oldest turn was dropped to fit the model's window (--trim); more will be dropped as it fills\n"
         assert outcome.err == told
         messages = [message["content"] for message in server.chats[-1].messages]
         assert messages[0] == "Be brief"
@@ -191,7 +191,7 @@ def test_a_workspace_s_endpoint_is_shown_by_its_service(kaito):
         ),
         (["--backend", "local"], "It comes with the distribution kaito-local"),
         (["--backend", "url"], "--backend: 'url' needs --endpoint URL"),
-        (["--backend", "local", "--endpoint", "http://x"], "--backend: 'local' does not go with --endpoint"),
+        (["--backend", "local", "--endpoint", "http://x"], "--backend: 'local' cannot be used with --endpoint"),
         (["--endpoint", "http://x", "-o", "xml"], "--output: 'xml' is not one of json, plain"),
         (["--temperature", "3"], "--temperature: '3' is not a number from 0.0 to 2.0"),
     ],

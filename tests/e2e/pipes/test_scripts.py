@@ -143,7 +143,10 @@ def test_an_answer_cut_by_the_limit_says_so(chat, model_server):
     model_server.enqueue(Say("one two", finish_reason="length"))
     outcome = chat(stdin="a\n")
     assert (outcome.code, outcome.out) == (0, "Assistant: one two\n")
-    assert outcome.err == "(cut by the limit after 2 tokens; /continue goes on, or /set max-tokens)\n"
+    assert (
+        outcome.err
+        == "(cut by the token limit after 2 tokens; /continue continues, /set max-tokens raises the limit)\n"
+    )
 
 
 def test_a_script_in_a_file(chat, tmp_path):
@@ -170,7 +173,7 @@ def test_a_script_named_by_a_dash_is_stdin_and_no_more_trusted(chat, tmp_path):
 def test_a_wish_about_the_history_that_is_none_is_told(chat):
     outcome = chat(stdin="a\n", env={"KAITO_HISTORY": "~/x"})
     assert (outcome.code, outcome.out) == (0, "Assistant: a\n")
-    assert outcome.err == "KAITO_HISTORY: '~/x' is not on or off; what is typed and said is kept\n"
+    assert outcome.err == "KAITO_HISTORY: '~/x' is not on or off; input and conversations are saved\n"
 
 
 @pytest.mark.parametrize("name", ["nowhere", ".", "x" * 300, "circle"])

@@ -25,7 +25,7 @@ def test_a_conversation_goes_on_in_the_same_terminal(shell, server, folder):
         👋 Goodbye!
         $ «kaito chat --workspace-name my-llama --continue»‹enter›
         🤖 Connected to workspace: my-llama (llama-2-7b)
-        (going on with 1 turn)
+        (continuing 1 turn)
         💬 Type your message (or 'quit' to exit):
 
         > «two»‹enter›
@@ -34,10 +34,10 @@ def test_a_conversation_goes_on_in_the_same_terminal(shell, server, folder):
         > «quit»‹enter›
         👋 Goodbye!
         $ «kaito chat --workspace-name my-llama --continue -m three»‹enter›
-        (going on with 2 turns)
+        (continuing 2 turns)
         Assistant: three
         $ «KAITO_HISTORY=off kaito chat --workspace-name my-llama --continue || echo "it failed with $?"»‹enter›
-        ❌ Error: --continue: needs a terminal whose conversation was kept (KAITO_HISTORY=off keeps none)
+        ❌ Error: --continue: needs a terminal with a saved conversation (KAITO_HISTORY=off saves none)
         it failed with 2
         $ «exit»‹enter›
         exit
@@ -84,7 +84,7 @@ def test_a_conversation_that_cannot_be_kept_is_told_once(chat, clean_environment
 
         > «one»‹enter›
         Assistant: one
-        (cannot keep the conversation in {folder}: Not a directory; KAITO_HISTORY=off keeps nothing)
+        (cannot save the conversation in {folder}: Not a directory; KAITO_HISTORY=off keeps nothing)
 
         > «two»‹enter›
         Assistant: two

@@ -108,7 +108,7 @@ def test_the_commands(chat, server):
           clear     - Clear conversation history
           help      - Show this help
           status    - Show current configuration
-        (/help tells more)
+        (/help shows more)
 
         > «status»‹enter›
         Configuration:

@@ -71,7 +71,7 @@ def test_an_empty_text_is_not_sent(chat, server, tmp_path, code):
         💬 Type your message (or 'quit' to exit):
 
         > «/edit»‹enter›
-        Nothing to send: no text was saved
+        Nothing was sent: no text was saved
 
         > «quit»‹enter›
         👋 Goodbye!
@@ -83,7 +83,7 @@ def test_an_empty_text_is_not_sent(chat, server, tmp_path, code):
 
 @pytest.mark.parametrize(("code", "sends"), [("pass", False), ("file.write_text(file.read_text())", True)])
 def test_the_last_message_is_sent_again_only_if_it_is_saved(chat, tmp_path, code, sends):
-    told = "Assistant: hello" if sends else "Nothing to send: no text was saved"
+    told = "Assistant: hello" if sends else "Nothing was sent: no text was saved"
     play(
         chat(env={"EDITOR": editor(tmp_path, code)}),
         f"""

@@ -15,7 +15,7 @@ def test_ctrl_c_at_the_prompt_clears_the_line_and_tells_once_how_to_leave(chat, 
 
         > «half a mess»‹ctrl-c›
         > ‹ctrl-c›
-        (Ctrl-D or 'quit' leaves)
+        (Ctrl-D or 'quit' exits)
 
         > ‹ctrl-c›
         > «whole»‹enter›
@@ -40,7 +40,7 @@ def test_ctrl_c_before_the_first_word_takes_the_message_back(chat, server):
 
         > «Hi»‹enter›
         waiting for the model …‹ctrl-c›‹gone›
-        ↺(stopped; the conversation is as it was)
+        ↺(stopped; the conversation is unchanged)
 
         > «Again»‹enter›
         Assistant: Here
@@ -105,7 +105,7 @@ def test_ctrl_c_while_a_retry_waits(chat, server):
 
         > «Hi»‹enter›
         retrying in … s: …‹ctrl-c›
-        ↺(stopped; the conversation is as it was)
+        ↺(stopped; the conversation is unchanged)
 
         > «/retry»‹enter›
         Assistant: Hi
@@ -162,7 +162,7 @@ def test_ctrl_d_in_a_block_leaves_pastes_whole(chat, server):
         two
 
         > ‹ctrl-c›
-        (Ctrl-D or 'quit' leaves)
+        (Ctrl-D or 'quit' exits)
 
         > ‹up›‹up›
         ↺> """

@@ -56,7 +56,7 @@ def test_settings(chat, server):
 
         > «/unset»‹enter›
         ❌ Error: /unset: needs the name of a setting
-           /set shows all of them
+           /set shows all settings
 
         > «quit»‹enter›
         👋 Goodbye!
@@ -79,7 +79,7 @@ def test_the_system_prompt(chat, server):
         Assistant: one
 
         > «/system Be kind»‹enter›
-        The system prompt was replaced
+        System prompt replaced
 
         > «two»‹enter›
         Assistant: two
@@ -88,7 +88,7 @@ def test_the_system_prompt(chat, server):
         Be kind
 
         > «/system none»‹enter›
-        There is no system prompt now
+        System prompt removed
 
         > «/system»‹enter›
         (none)

@@ -26,8 +26,8 @@ def test_forty_columns(chat, server):
 
         > «And»‹enter›
         Assistant: remarks end between words
-        (cut by the limit after 4 tokens;
-         /continue goes on, or /set max-tokens)
+        (cut by the token limit after 4 tokens;
+         /continue continues, /set max-tokens raises the limit)
 
         > ‹up›‹up›
         ↺> a message that is longer than what is
@@ -80,7 +80,7 @@ def test_a_dumb_terminal(chat, server):
           clear     - Clear conversation history
           help      - Show this help
           status    - Show current configuration
-        (/help tells more)
+        (/help shows more)
 
         > «/und»‹tab›
         ↺> /undo‹ctrl-c›

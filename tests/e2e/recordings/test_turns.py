@@ -60,13 +60,13 @@ def test_turns_are_taken_back_and_shown(chat, server):
         Assistant: two
 
         > «/undo»‹enter›
-        Taken back: two
+        Removed: two
 
         > «/undo»‹enter›
-        Taken back: one
+        Removed: one
 
         > «/undo»‹enter›
-        ❌ Error: There is no turn to take back
+        ❌ Error: There is no turn to undo
 
         > «/history»‹enter›
         System prompt: Be brief
@@ -91,12 +91,12 @@ def test_a_cut_answer_goes_on(chat, server):
         💬 Type your message (or 'quit' to exit):
 
         > «/continue»‹enter›
-        ❌ Error: There is no answer that was cut
-           /continue goes on with one that met a limit or Ctrl-C
+        ❌ Error: No answer was cut
+           /continue continues an answer that met the token limit or Ctrl-C
 
         > «Count»‹enter›
         Assistant: One, two,
-        (cut by the limit after 2 tokens; /continue goes on, or /set max-tokens)
+        (cut by the token limit after 2 tokens; /continue continues, /set max-tokens raises the limit)
 
         > «/continue»‹enter›
         Assistant: three.
@@ -148,7 +148,7 @@ def test_a_conversation_is_saved_and_loaded(shell, server, tmp_path):
         👋 Goodbye!
         $ «kaito chat --workspace-name my-llama --load talk.json»‹enter›
         🤖 Connected to workspace: my-llama (llama-2-7b)
-        (going on with 1 turn)
+        (continuing 1 turn)
         💬 Type your message (or 'quit' to exit):
 
         > «/history»‹enter›

@@ -49,7 +49,7 @@ def test_the_oldest_turns_give_way_which_is_told_once(chat, server):
 
         > «four five»‹enter›
         Assistant: four five
-        The oldest turn was dropped to fit the model's window (--trim); so will others be, as it fills
+        The oldest turn was dropped to fit the model's window (--trim); more will be dropped as it fills
 
         > «six»‹enter›
         Assistant: six
@@ -91,7 +91,7 @@ def test_trim_is_turned_on_where_the_window_is_full(chat, server):
 
         > «/retry»‹enter›
         Assistant: four five
-        The oldest turn was dropped to fit the model's window (--trim); so will others be, as it fills
+        The oldest turn was dropped to fit the model's window (--trim); more will be dropped as it fills
 
         > «quit»‹enter›
         👋 Goodbye!

@@ -34,7 +34,7 @@ def test_reasoning_and_hints_are_dim(chat, server):
     session.press("ctrl-c")
     session.wait_for("leaves)\n\n>")
     assert b"\x1b[2mThinking: hm" in session.raw
-    assert b"\x1b[2m(Ctrl-D or 'quit' leaves)" in session.raw
+    assert b"\x1b[2m(Ctrl-D or 'quit' exits)" in session.raw
 
 
 def test_the_terminal_is_left_as_it_was(terminal, server):

@@ -43,7 +43,7 @@ def test_what_goes_where(start, server, stdin, stdout, stderr):
         assert (text in person) is interactive
     if interactive:
         assert CLEARED in person
-        assert "(/help tells more)" in err
+        assert "(/help shows more)" in err
     else:
         assert CLEARED in err
         assert "at stdin:1" in err

@@ -9,7 +9,9 @@ from kaito.console.terminal import Terminal
 from kaito.errors import Ended, KaitoError, Suspended
 from kaito.shell.input.entries import Kind
 from kaito.shell.input.input_history import History
+from kaito.shell.input.line_editor import line_editor
 from kaito.shell.input.prompt import Prompt
+from kaito.shell.input.recall import Recall
 
 
 class Keyboard(io.StringIO):
@@ -65,9 +67,14 @@ def typed(monkeypatch):
     return steps
 
 
+def new_prompt(terminal, history=None):
+    editor = line_editor(terminal)
+    return Prompt(terminal, editor, Recall(editor, history, terminal.shortcoming), lambda line: [])
+
+
 def test_what_is_typed(terminal, typed):
     typed += ["hello"]
-    assert Prompt(terminal).read().text == "hello"
+    assert new_prompt(terminal).read().text == "hello"
 
 
 @pytest.mark.parametrize(
@@ -83,46 +90,45 @@ def test_what_is_typed(terminal, typed):
 )
 def test_a_paste_with_its_last_line_s_end(terminal, typed, pasted, kind, text):
     typed += [pasted]
-    entry = Prompt(terminal).read()
+    entry = new_prompt(terminal).read()
     assert (entry.kind, entry.text) == (kind, text)
 
 
 def test_a_terminal_that_has_gone_ends_the_input(terminal, typed):
     typed += [OSError(5, "Input/output error")]
     with pytest.raises(EOFError):
-        Prompt(terminal).read()
+        new_prompt(terminal).read()
 
 
 def test_letters_that_are_none(terminal, typed):
     typed += [UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"), "a\udcff"]
     for _ in range(2):
         with pytest.raises(KaitoError, match="not UTF-8"):
-            Prompt(terminal).read()
+            new_prompt(terminal).read()
 
 
 def test_letters_that_the_locale_does_not_have(terminal, typed):
     typed += ["na\udcc3\udcafve"]
-    assert Prompt(terminal).read().text == "naïve"
+    assert new_prompt(terminal).read().text == "naïve"
 
 
 def test_without_a_line_editor_the_end_of_input_ends_the_line(terminal, typed):
     typed += [EOFError()]
     with pytest.raises(EOFError):
-        Prompt(terminal).read()
+        new_prompt(terminal).read()
     assert terminal.stdout.getvalue() == "\n"
 
 
 def test_without_a_line_editor_nothing_is_kept(terminal, typed, tmp_path):
     typed += ["hello", "bye"]
-    prompt = Prompt(terminal, History(tmp_path / "history"))
+    prompt = new_prompt(terminal, History(tmp_path / "history"))
     assert [prompt.read().text, prompt.read().text] == ["hello", "bye"]
-    assert not prompt.remember("edited")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_input_without_a_line_editor_keeps_to_stderr():
     err = Keyboard()
-    source = Prompt(Terminal(Keyboard("hello\n"), io.StringIO(), err, {}))
+    source = new_prompt(Terminal(Keyboard("hello\n"), io.StringIO(), err, {}))
     assert source.read().text == "hello"
     with pytest.raises(EOFError):
         source.read()
@@ -131,37 +137,37 @@ def test_input_without_a_line_editor_keeps_to_stderr():
 
 def test_how_to_leave_is_told_once(terminal, typed):
     typed += [KeyboardInterrupt(), KeyboardInterrupt()]
-    prompt = Prompt(terminal)
+    prompt = new_prompt(terminal)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             prompt.read()
-    assert terminal.stderr.getvalue() == "(Ctrl-D or 'quit' leaves)\n"
+    assert terminal.stderr.getvalue() == "(Ctrl-D or 'quit' exits)\n"
 
 
 def test_how_to_leave_is_not_told_in_a_block(terminal, typed):
     typed += ['"""', KeyboardInterrupt()]
     with pytest.raises(KeyboardInterrupt):
-        Prompt(terminal).read()
+        new_prompt(terminal).read()
     assert terminal.stderr.getvalue() == ""
 
 
 def test_after_a_suspension_the_prompt_comes_again(terminal, typed):
     stopped = []
     typed += [Suspended(lambda: stopped.append(terminal.reading)), "hello"]
-    assert Prompt(terminal).read().text == "hello"
+    assert new_prompt(terminal).read().text == "hello"
     assert stopped == [False]
 
 
 def test_the_end_of_the_process_ends_the_line(terminal, typed):
     typed += [Ended(15)]
     with pytest.raises(Ended):
-        Prompt(terminal).read()
+        new_prompt(terminal).read()
     assert terminal.stdout.getvalue() == "\n"
 
 
 def test_the_end_of_the_process_when_the_terminal_has_gone(terminal, typed):
     typed += [Ended(1)]
-    prompt = Prompt(terminal)
+    prompt = new_prompt(terminal)
     terminal.stdout.close()
     with pytest.raises(Ended):
         prompt.read()
@@ -169,7 +175,7 @@ def test_the_end_of_the_process_when_the_terminal_has_gone(terminal, typed):
 
 def test_a_block_of_blanks_is_nothing(terminal, typed):
     typed += ['"""', "  ", '"""']
-    assert Prompt(terminal).read().kind is Kind.NOTHING
+    assert new_prompt(terminal).read().kind is Kind.NOTHING
 
 
 # Windows
@@ -180,10 +186,10 @@ def test_on_windows_ctrl_z_and_enter_end_the_input(typed):
     err = Keyboard()
     terminal = Terminal(Keyboard(), Keyboard(), err, {"NO_COLOR": "1"})
     typed += [KeyboardInterrupt(), EOFError()]
-    prompt = Prompt(terminal)
+    prompt = new_prompt(terminal)
     with pytest.raises(KeyboardInterrupt):
         prompt.read()
-    assert err.getvalue() == "(Ctrl-Z and Enter, or 'quit', leaves)\n"
+    assert err.getvalue() == "(Ctrl-Z and Enter, or 'quit', exits)\n"
     with pytest.raises(EOFError):
         prompt.read()
 
@@ -195,7 +201,7 @@ def test_on_windows_a_code_page_shows_what_it_can(typed, encoding):
     terminal = Terminal(Keyboard(), out, err, {})
     terminal.color = "never"
     typed += ["naïve 🤖"]
-    assert Prompt(terminal).read().text == "naïve 🤖"
+    assert new_prompt(terminal).read().text == "naïve 🤖"
     with terminal.muted(), terminal.handed_over():
         terminal.write_interactive("👋 Goodbye!\n")
         terminal.write("naïve 🤖\n")

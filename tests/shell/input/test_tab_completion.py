@@ -6,7 +6,7 @@ import pytest
 
 from kaito.plugin.discovery import Plugin
 from kaito.plugin.manager import Offered, Plugins
-from kaito.shell.input.tab_completion import Tab
+from kaito.shell.input.tab_completion import TabCompletion
 from kaito.types import SlashCommand
 
 
@@ -31,7 +31,7 @@ def tab(told):
     ]
     plugin = Plugin(name="x", distribution="x", version="1")
     commands = {command.name: Offered(plugin, command) for command in offered}
-    return Tab(["help", "quit"], commands, Plugins(told.append), cast(Any, None))
+    return TabCompletion(commands, Plugins(told.append), cast(Any, None))
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def tab(told):
         ("", []),
         ("se", []),
         ("//se", []),
-        ("/", ["/broken", "/help", "/quit", "/seal", "/set "]),
+        ("/", ["/broken", "/clear", "/exit", "/help", "/quit", "/seal", "/set ", "/status"]),
         ("/SE", ["/seal", "/set "]),
         ("  /se", ["  /seal", "  /set "]),
         ("/set ", ["/set a-b", "/set a-c"]),
@@ -50,7 +50,7 @@ def tab(told):
         ("/seal x", []),
         ("/broken x", []),
         ("/nope x", []),
-        ("/help s", ["/help seal", "/help set"]),
+        ("/help s", ["/help seal", "/help set", "/help status"]),
         ("/etc/hosts", []),
     ],
 )

@@ -17,28 +17,27 @@ BANNER, LAST = "🤖 Connected to workspace: w (m)\n", "💬 Type your message (
 
 
 def shown(past, system_prompt=None, **options):
-    bench = Bench("quit", settings={"system_prompt": system_prompt}, **{"interactive": True, **options})
-    bench.session.resume(past)
-    return bench.run()
+    options = {"interactive": True, "resumed": past, **options}
+    return Bench("quit", settings={"system_prompt": system_prompt}, **options).run()
 
 
 @pytest.mark.parametrize(
     ("past", "told"),
     [
         (SavedConversation(), ""),
-        (SavedConversation(messages=TURN), "(going on with 1 turn)\n"),
-        (SavedConversation(messages=TURN * 2, workspace=LABEL, model=MODEL), "(going on with 2 turns)\n"),
+        (SavedConversation(messages=TURN), "(continuing 1 turn)\n"),
+        (SavedConversation(messages=TURN * 2, workspace=LABEL, model=MODEL), "(continuing 2 turns)\n"),
         (
             SavedConversation(messages=TURN, workspace="other\x1b[2J", model="m2\n"),
-            "(going on with 1 turn, which was with workspace other, model m2)\n",
+            "(continuing 1 turn, which was with workspace other, model m2)\n",
         ),
         (
             SavedConversation(messages=TURN * 2, workspace="other", model=MODEL),
-            "(going on with 2 turns, which were with workspace other)\n",
+            "(continuing 2 turns, which were with workspace other)\n",
         ),
         (
             SavedConversation(messages=TURN * 2, workspace=LABEL, model="m2"),
-            "(going on with 2 turns, which were with model m2)\n",
+            "(continuing 2 turns, which were with model m2)\n",
         ),
     ],
 )
@@ -53,9 +52,9 @@ def test_what_goes_on_is_told(past, told):
 def test_the_system_prompt_of_what_goes_on_is_shown():
     past = SavedConversation(messages=(Message("system", "Be\x1b[2J brief"), *TURN))
     _, err = shown(past)
-    assert err.startswith(f"{BANNER}🎯 System prompt: Be brief\n(going on with 1 turn)\n{LAST}")
+    assert err.startswith(f"{BANNER}🎯 System prompt: Be brief\n(continuing 1 turn)\n{LAST}")
     _, err = shown(past, system_prompt="Be long")
-    assert err.startswith(f"{BANNER}🎯 System prompt: Be long\n(going on with 1 turn)\n{LAST}")
+    assert err.startswith(f"{BANNER}🎯 System prompt: Be long\n(continuing 1 turn)\n{LAST}")
 
 
 @pytest.fixture
@@ -70,10 +69,9 @@ def kept(file):
 
 def run(file, *lines, answers=(), resume=False, **options):
     last = LastConversation(file)
-    bench = Bench(*lines, **{"interactive": True, "kept": last, **options})
+    resumed = last.load() if resume else None
+    bench = Bench(*lines, **{"interactive": True, "last": last, "resumed": resumed, **options})
     bench.server.answers = list(answers)
-    if resume:
-        bench.session.resume(last.load())
     return bench, bench.run()
 
 
@@ -106,7 +104,7 @@ def test_what_was_taken_back_is_not_kept(file):
 def test_a_complete_answer_does_not_go_on_later(file):
     run(file, "a")
     bench, (_, err) = run(file, "/continue", resume=True)
-    assert "There is no answer that was cut\n" in err
+    assert "No answer was cut\n" in err
     assert bench.server.requests == []
 
 
@@ -121,5 +119,5 @@ def test_an_answer_that_was_cut_goes_on_later(file):
 def test_what_cannot_be_kept_is_told_once_and_tried_again(file, monkeypatch):
     monkeypatch.setattr("kaito.chat.saved.LARGEST", 500)
     _, (_, err) = run(file, "a", "b", "c", "d", answers=["A", "B" * 500, "C" * 500, "D"])
-    assert err.count("(the last turn is too long to be kept for --continue)\n") == 1
+    assert err.count("(the last turn is too long to be saved for --continue)\n") == 1
     assert kept(file)[1:] == ["d", "D"]

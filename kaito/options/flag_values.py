@@ -1,4 +1,4 @@
-"""The values of flags alone: read, checked, and refused with the flag's name, the value and what is allowed."""
+"""Parsers of values that only flags take. Errors name the flag, the value and what is allowed."""
 
 from __future__ import annotations
 
@@ -9,18 +9,26 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from kaito.errors import UsageError
-from kaito.util.parsers import refused
+from kaito.options.parsers import refused
 
-# A label by RFC 1123: Kubernetes wants one for a namespace, KAITO for a workspace.
+# An RFC 1123 label: Kubernetes requires one for a namespace, KAITO for a workspace.
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 
 
-def duration(flag: str, *, zero: bool = False) -> Callable[[str], float]:
-    """Return a reader of durations in seconds: `10`, `10s`, `1m30s`, `500ms`."""
+def duration(flag: str) -> Callable[[str], float]:
+    """Return a parser of durations from 1 ms to 24 h, in seconds: `10`, `10s`, `1m30s`, `500ms`."""
+    return _duration(flag, least=0.001)
 
-    def read(value: str) -> float:
+
+def duration_or_zero(flag: str) -> Callable[[str], float]:
+    """Return a parser of durations as :func:`duration`, and 0."""
+    return _duration(flag, least=0)
+
+
+def _duration(flag: str, *, least: float) -> Callable[[str], float]:
+    def parse(value: str) -> float:
         if re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
             seconds = float(value)
         elif value and (match := _DURATION.fullmatch(value)):
@@ -28,28 +36,28 @@ def duration(flag: str, *, zero: bool = False) -> Callable[[str], float]:
             seconds = hours * 3600 + minutes * 60 + whole + milli / 1000
         else:
             seconds = -1.0
-        if not (0 if zero else 0.001) <= seconds <= 86400:
-            raise refused(flag, value, f"a duration from {'0' if zero else '1ms'} to 24h, such as 10s or 1m30s")
+        if not least <= seconds <= 86400:
+            raise refused(flag, value, f"a duration from {'1ms' if least else '0'} to 24h, such as 10s or 1m30s")
         return seconds
 
-    return read
+    return parse
 
 
 def port(flag: str) -> Callable[[str], int]:
-    """Return a reader of local ports."""
+    """Return a parser of local ports."""
 
-    def read(value: str) -> int:
+    def parse(value: str) -> int:
         if not re.fullmatch("[0-9]{1,5}", value) or int(value) > 65535:
             raise refused(flag, value, "a port from 0 to 65535")
         return int(value)
 
-    return read
+    return parse
 
 
 def address(flag: str) -> Callable[[str], str]:
-    """Return a reader of local addresses."""
+    """Return a parser of local addresses."""
 
-    def read(value: str) -> str:
+    def parse(value: str) -> str:
         if value == "localhost":
             return "127.0.0.1"
         try:
@@ -57,21 +65,30 @@ def address(flag: str) -> Callable[[str], str]:
         except ValueError:
             raise refused(flag, value, "an IP address of this machine, such as 127.0.0.1 or 0.0.0.0") from None
 
-    return read
+    return parse
 
 
-def namespace(value: str) -> str:
-    """Read a namespace's name."""
-    if not _LABEL.fullmatch(value) or len(value) > 63:
-        raise refused("--namespace", value, _NAME_RULE)
-    return value
+def namespace(flag: str) -> Callable[[str], str]:
+    """Return a parser of namespaces."""
+
+    def parse(value: str) -> str:
+        return _checked_name(flag, value, value)
+
+    return parse
 
 
-def workspace(value: str) -> str:
-    """Read a workspace's name, or `inferenceset/NAME`."""
-    name = value.removeprefix("inferenceset/")
+def workspace(flag: str) -> Callable[[str], str]:
+    """Return a parser of a workspace's name, or `inferenceset/NAME`."""
+
+    def parse(value: str) -> str:
+        return _checked_name(flag, value, value.removeprefix("inferenceset/"))
+
+    return parse
+
+
+def _checked_name(flag: str, value: str, name: str) -> str:
     if not _LABEL.fullmatch(name) or len(name) > 63:
-        raise refused("--workspace-name", value, _NAME_RULE)
+        raise refused(flag, value, _NAME_RULE)
     return value
 
 
@@ -79,11 +96,11 @@ _NAME_RULE = "a name of at most 63 lower-case letters, digits and '-', with a le
 
 
 def url(flag: str) -> Callable[[str], str]:
-    """Return a reader of http and https URLs."""
+    """Return a parser of http and https URLs."""
 
-    def read(value: str) -> str:
+    def parse(value: str) -> str:
         if "@" in value.partition("?")[0]:
-            # Whatever else is wrong with it: it is not shown.
+            # Checked first: no other message may show the password.
             raise UsageError(
                 f"{flag}: a URL on the command line must not hold a password",
                 "Use KAITO_API_KEY, --api-key-file or --header @FILE",
@@ -93,10 +110,10 @@ def url(flag: str) -> Callable[[str], str]:
             raise refused(flag, shown, "an http:// or https:// URL such as http://localhost:8080")
         return value
 
-    return read
+    return parse
 
 
-# Scheme, host or bracketed address, port; then nothing that could end a request's line.
+# Scheme, host or bracketed address, port; then no character that could end the request line.
 _URL = re.compile(
     r"https?://(\[[0-9A-Fa-f:.]+\]|[^\s/?#:\[\]]+)(:[0-9]{1,5})?([/?][^\s#\x00-\x20\x7f]*)?", re.IGNORECASE
 )
@@ -119,35 +136,39 @@ def _is_url(value: str) -> bool:
         return False
 
 
-# How long a message is and when a connection ends is the client's to say.
+# The client itself sets these: they frame the message and the connection.
 _FRAMING = frozenset(
     {"connection", "content-length", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 )
 
 
-def header(value: str) -> list[tuple[str, str]]:
-    """Read `Name: value`, or `@FILE` with one of those a line."""
-    if value.startswith("@"):
-        return [_header(line) for line in read_file("--header", value[1:]).splitlines() if line.strip()]
-    return [_header(value)]
+def header(flag: str) -> Callable[[str], list[tuple[str, str]]]:
+    """Return a parser of `Name: value`, or `@FILE` with one header per line."""
+
+    def parse(value: str) -> list[tuple[str, str]]:
+        if value.startswith("@"):
+            return [_header(flag, line) for line in read_file(flag, value[1:]).splitlines() if line.strip()]
+        return [_header(flag, value)]
+
+    return parse
 
 
-def _header(line: str) -> tuple[str, str]:
+def _header(flag: str, line: str) -> tuple[str, str]:
     name, colon, content = line.partition(":")
     content = content.strip()
     if not colon or not _TOKEN.fullmatch(name) or not _is_header_value(content):
-        # The value may be a secret.
-        raise UsageError("--header: not of the form 'Name: value' in printable characters, or @FILE with such lines")
+        # Not shown: the value may be a secret.
+        raise UsageError(f"{flag}: is not 'Name: value' in printable characters, or @FILE with such lines")
     if name.lower() in _FRAMING:
-        raise UsageError(f"--header: '{name}' is not one that can be chosen")
+        raise UsageError(f"{flag}: '{name}' cannot be set: the connection sets it")
     return name, content
 
 
 def api_key(content: str, origin: str) -> str:
-    """Check an API key, without ever showing it."""
+    """Return an API key without surrounding blanks. Errors never show it."""
     key = content.strip()
     if not key or not _is_header_value(key) or not key.isascii():
-        raise UsageError(f"{origin}: holds no API key: one line of printable ASCII characters is wanted")
+        raise UsageError(f"{origin}: does not hold an API key: expected one line of printable ASCII characters")
     return key
 
 
@@ -155,12 +176,12 @@ def _is_header_value(value: str) -> bool:
     return all(character == "\t" or " " <= character <= "~" or character >= "\xa0" for character in value)
 
 
-#: Bytes that a file with a key or with headers may have.
+#: The most bytes of a file with a key or headers.
 _LONGEST_FILE = 1024 * 1024
 
 
 def read_file(flag: str, name: str) -> str:
-    """Return the text of a file that a flag names."""
+    """Return the text of the file that a flag names."""
     try:
         with open(Path(name).expanduser(), "rb") as file:
             content = file.read(_LONGEST_FILE + 1)
@@ -174,26 +195,26 @@ def read_file(flag: str, name: str) -> str:
 
 
 def existing_file(flag: str) -> Callable[[str], str]:
-    """Return a reader of names of files that can be read."""
+    """Return a parser of paths of readable files."""
 
-    def read(value: str) -> str:
+    def parse(value: str) -> str:
         try:
             with open(Path(value).expanduser(), "rb"):
                 return value
         except (OSError, ValueError) as exc:
             raise UsageError(f"{flag}: cannot read '{value}': {getattr(exc, 'strerror', None) or exc}") from None
 
-    return read
+    return parse
 
 
 def text(flag: str) -> Callable[[str], str]:
-    """Return a reader of text for the model."""
+    """Return a parser of text for the model."""
 
-    def read(value: str) -> str:
-        # In a locale without the letter, its bytes come as they are; they are UTF-8 all the same.
+    def parse(value: str) -> str:
+        # A locale without UTF-8 passes the bytes on undecoded.
         try:
             return value.encode("utf-8", "surrogateescape").decode()
         except UnicodeError:
             raise UsageError(f"{flag}: the text is not UTF-8") from None
 
-    return read
+    return parse

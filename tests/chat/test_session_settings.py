@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kaito.errors import ExitCode, ModelError
-from kaito.shell.render.figures import figures
+from kaito.shell.render.statistics import statistics_line
 from kaito.types import Delta, ModelInfo, Reply, Usage
 from tests.shell.bench import Bench
 
@@ -75,15 +75,15 @@ def test_further_fields_of_the_request(setting, extra):
         ("temperatura 1", "Unknown setting 'temperatura'\n   Did you mean temperature?"),
         ("temperature default 1", "temperature: 'default 1' is not a number"),
         ("system Be brief", "Unknown setting 'system'\n   Did you mean /system?"),
-        ("xyzzy", "Unknown setting 'xyzzy'\n   /set shows all of them"),
+        ("xyzzy", "Unknown setting 'xyzzy'\n   /set shows all settings"),
     ],
 )
 def test_bad_values_change_nothing(setting, told):
     bench = Bench(f"/set {setting}")
-    before = bench.shell.api.settings
+    before = bench.context.settings
     _, err = bench.run()
     assert told in err
-    assert bench.shell.api.settings == before
+    assert bench.context.settings == before
     assert bench.shell.exit_code is ExitCode.USAGE
 
 
@@ -106,7 +106,7 @@ def test_all_settings_and_one():
     ]
     assert "  stop               (not sent)" in rest
     assert rest[-1] == "  format             plain"
-    assert [line.split()[0] for line in rest] == list(bench.shell.api.settings)
+    assert [line.split()[0] for line in rest] == list(bench.context.settings)
     assert err.startswith("seed: 5\n❌ Error: /unset: needs the name of a setting\n")
 
 
@@ -161,13 +161,13 @@ def test_a_server_without_a_list_takes_any_model():
 
 
 def test_tab():
-    api = Bench(models=[ModelInfo(name="base")]).shell.api
+    context = Bench(models=[ModelInfo(name="base")]).context
     commands = {name: offered.value for name, offered in Bench().shell.commands.items()}
 
     def complete(name, typed):
         offer = commands[name].complete
         assert offer is not None
-        return list(offer(typed, api))
+        return list(offer(typed, context))
 
     assert complete("set", "te")[:2] == ["temperature", "max-tokens"]
     assert complete("set", "stats o") == ["stats on", "stats off", "stats default"]
@@ -217,7 +217,7 @@ USAGE = Usage(prompt_tokens=10, completion_tokens=5)
     ],
 )
 def test_figures_are_what_is_known(reply, window, streamed, line):
-    assert figures(Reply(content="x", finish_reason="stop", **reply), window, streamed=streamed) == line
+    assert statistics_line(Reply(content="x", finish_reason="stop", **reply), window, streamed=streamed) == line
 
 
 def test_figures_follow_each_complete_answer():

@@ -1,119 +1,123 @@
-"""Values that people give, as flags and as settings of a session: read, checked, and refused with what is allowed.
+"""Parsers of option values, for flags and for `/set`.
 
-Each reader is made for a name, which stands before what is wrong: that of a flag or of a setting.
+Each function takes the name to show in errors (a flag or a setting) and returns a parser, which raises `UsageError` for
+a value that is not allowed.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from kaito.errors import UsageError
 
-#: What brings a setting back to what it was at the start.
+#: As the value of `/set NAME`, restores the value from the start of the session.
 DEFAULT = "default"
-#: Sequences that end an answer, at most, as OpenAI's API has it.
+#: The most stop sequences that OpenAI's API takes.
 MOST_STOPS = 4
 
 
 def refused(name: str, value: str, allowed: str) -> UsageError:
-    """Return the error of a value that is not allowed."""
+    """Return the error for a value that is not allowed."""
     return UsageError(f"{name}: '{value}' is not {allowed}")
 
 
 def number(name: str, low: float, high: float) -> Callable[[str], float]:
-    """Return a reader of numbers from `low` to `high`."""
+    """Return a parser of numbers from `low` to `high`."""
 
-    def read(value: str) -> float:
+    def parse(value: str) -> float:
         try:
-            read = float(value)
+            parsed = float(value)
         except ValueError:
-            read = math.nan
+            parsed = math.nan
         # NaN compares false, infinity is over any limit.
-        if not low <= read <= high or not value.isascii() or "_" in value:
+        if not low <= parsed <= high or not value.isascii() or "_" in value:
             raise refused(name, value, f"a number from {low} to {high}")
-        return read
+        return parsed
 
-    return read
+    return parse
 
 
 def whole(name: str, low: int, high: int) -> Callable[[str], int]:
-    """Return a reader of whole numbers from `low` to `high`."""
+    """Return a parser of whole numbers from `low` to `high`."""
 
-    def read(value: str) -> int:
+    def parse(value: str) -> int:
         if not re.fullmatch(r"[+-]?[0-9]{1,20}", value) or not low <= int(value) <= high:
             raise refused(name, value, f"a whole number from {low} to {high}")
         return int(value)
 
-    return read
+    return parse
 
 
-def one_of(name: str, allowed: Sequence[str]) -> Callable[[str], str]:
-    """Return a reader of words."""
+def one_of(*allowed: str) -> Callable[[str], Callable[[str], str]]:
+    """Return a factory of parsers that accept only these words."""
 
-    def read(value: str) -> str:
-        if value not in allowed:
-            raise refused(name, value, f"one of {', '.join(allowed)}")
-        return value
+    def named(name: str) -> Callable[[str], str]:
+        def parse(value: str) -> str:
+            if value not in allowed:
+                raise refused(name, value, f"one of {', '.join(allowed)}")
+            return value
 
-    return read
+        return parse
+
+    return named
 
 
 def switch(name: str) -> Callable[[str], bool]:
-    """Return a reader of `on` and `off`."""
+    """Return a parser of `on` and `off`."""
 
-    def read(value: str) -> bool:
+    def parse(value: str) -> bool:
         if value.lower() not in ("on", "off"):
             raise refused(name, value, "on or off")
         return value.lower() == "on"
 
-    return read
+    return parse
 
 
-# The ranges of what goes into a request.
+# The ranges of the request's fields.
 
 
 def count(name: str) -> Callable[[str], int]:
-    """Return a reader of whole numbers from 1 on: tokens, for example."""
+    """Return a parser of counts from 1, such as tokens."""
     return whole(name, 1, 2**31 - 1)
 
 
 def temperature(name: str) -> Callable[[str], float]:
-    """Return a reader of temperatures."""
+    """Return a parser of temperatures."""
     return number(name, 0.0, 2.0)
 
 
 def share(name: str) -> Callable[[str], float]:
-    """Return a reader of parts of 1: top-p and min-p."""
+    """Return a parser of probabilities: top-p and min-p."""
     return number(name, 0.0, 1.0)
 
 
 def penalty(name: str) -> Callable[[str], float]:
-    """Return a reader of penalties: presence and frequency."""
+    """Return a parser of presence and frequency penalties."""
     return number(name, -2.0, 2.0)
 
 
 def seed(name: str) -> Callable[[str], int]:
-    """Return a reader of seeds: what fits 64 bits."""
+    """Return a parser of 64-bit seeds."""
     return whole(name, -(2**63), 2**63 - 1)
 
 
 def top_k(name: str) -> Callable[[str], int]:
-    """Return a reader of how many tokens are considered; -1 and 0 mean all."""
+    """Return a parser of top-k; -1 and 0 mean all tokens."""
     return whole(name, -1, 2**31 - 1)
 
 
 def stops(name: str) -> Callable[[str], list[str] | None]:
-    """Return a reader of the sequences that end an answer: text as it stands, a JSON string, or a list of those.
+    """Return a parser of stop sequences: plain text, a JSON string, or a JSON list of strings.
 
-    The bare word `none` is none of them, as for the system prompt.
+    The word `none` clears them, as for the system prompt.
     """
 
-    def read(value: str) -> list[str] | None:
+    def parse(value: str) -> list[str] | None:
         if value == "none":
             return None
         given: Any = value
@@ -127,4 +131,4 @@ def stops(name: str) -> Callable[[str], list[str] | None]:
             raise refused(name, value, f'text, or 1 to {MOST_STOPS} texts as JSON: "\\n", ["END", "\\n\\n"]')
         return sequences
 
-    return read
+    return parse

@@ -1,0 +1,57 @@
+"""Opens the connection of a chat: the endpoint, its client, and the models that the server lists."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from msgspec import Struct
+
+from kaito.endpoints.selection import open_endpoint
+from kaito.hookspecs import Backend
+from kaito.openai.client import ChatClient
+from kaito.plugin.manager import Offered, Plugins
+from kaito.settings import Settings
+from kaito.types import Endpoint, ModelInfo, Reporter, Waiting
+
+
+class Connection(Struct, frozen=True, kw_only=True):
+    """An open endpoint with its client."""
+
+    #: The name of the backend that opened the endpoint.
+    backend: str
+    endpoint: Endpoint
+    client: ChatClient
+    #: The models that the server lists; empty when it has no list.
+    models: tuple[ModelInfo, ...]
+
+
+@asynccontextmanager
+async def connect(
+    backends: Mapping[str, Offered[Backend]], plugins: Plugins, settings: Settings, reporter: Reporter
+) -> AsyncIterator[Connection]:
+    """Find an endpoint, open it, and ask it for its models.
+
+    Raises:
+        KaitoError: no endpoint can be used.
+    """
+    started: float | None = None
+
+    def report(wait: Waiting) -> None:
+        reporter.retrying(wait.reason, wait.delay)
+
+    @asynccontextmanager
+    async def use(offered: Offered[Backend], endpoint: Endpoint) -> AsyncIterator[Connection]:
+        nonlocal started
+        async with AsyncExitStack() as stack:
+            with plugins.guarding(offered.plugin, "the endpoint that it opened"):
+                client = await stack.enter_async_context(ChatClient(endpoint, settings))
+            reporter.status(f"connecting to {endpoint.label}")
+            # The time limit for refused connections covers all endpoints that are tried.
+            started = time.monotonic() if started is None else started
+            models = tuple(await client.models(report, since=started))
+            yield Connection(backend=offered.value.name, endpoint=endpoint, client=client, models=models)
+
+    async with open_endpoint(backends, plugins, settings, reporter, use) as connection:
+        yield connection

@@ -1,0 +1,94 @@
+"""The input of `kaito chat`: one message, a script, or a prompt."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO, FileIO
+from typing import TextIO
+
+from msgspec import Struct
+
+from kaito.console.terminal import Terminal
+from kaito.errors import KaitoError, UsageError
+from kaito.shell.input.filenames import path_of
+
+
+class ScriptFile(Struct, frozen=True):
+    """An open script, unbuffered."""
+
+    file: FileIO | BytesIO
+    name: str
+    #: `False` for a pipe: its text may be a stranger's.
+    trusted: bool
+
+
+def one_message(given: argparse.Namespace, terminal: Terminal) -> str | None:
+    """Return the message of `--message`, with piped material before it; `None` without the flag.
+
+    Raises:
+        UsageError: flags contradict each other, or the message is empty.
+        KaitoError: stdin cannot be read.
+    """
+    if given.message is None:
+        if given.no_stdin:
+            raise UsageError("--no-stdin: needs --message")
+        return None
+    if given.script is not None:
+        raise UsageError("--message: cannot be used with --script")
+    text: str = given.message
+    if text == "-":
+        if given.no_stdin:
+            raise UsageError("--message: '-' cannot be used with --no-stdin")
+        text = _read_all(terminal.stdin)
+    elif not given.no_stdin and _is_material(terminal.stdin):
+        material = _read_all(terminal.stdin).removesuffix("\n")
+        text = f"{material}\n\n{text}" if material else text
+    if not text.strip():
+        raise UsageError("--message: is empty")
+    return text
+
+
+def _is_material(stdin: TextIO | None) -> bool:
+    """Return whether stdin was redirected on purpose: a pipe or a file, not a terminal, a socket or /dev/null."""
+    try:
+        mode = os.fstat(stdin.fileno()).st_mode if stdin else 0
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
+
+
+def _read_all(stdin: TextIO | None) -> str:
+    try:
+        return stdin.buffer.read().decode().removeprefix("\ufeff") if stdin else ""
+    except UnicodeDecodeError as exc:
+        raise KaitoError(f"stdin is not UTF-8: byte {exc.start + 1} is 0x{exc.object[exc.start]:02x}") from None
+    except OSError as exc:
+        raise KaitoError(f"Cannot read stdin: {exc.strerror}") from exc
+
+
+@contextmanager
+def open_script(given: argparse.Namespace, terminal: Terminal) -> Iterator[ScriptFile | None]:
+    """Yield the script of `--script` or of stdin; `None` when the user types at a terminal.
+
+    Raises:
+        UsageError: the file cannot be read, or a flag needs a script.
+    """
+    if given.script not in (None, "-"):
+        try:
+            file = path_of("--script", given.script).open("rb", buffering=0)
+        except OSError as exc:
+            raise UsageError(f"--script: cannot read '{given.script}': {exc.strerror}") from None
+        with file:
+            yield ScriptFile(file, given.script, trusted=True)
+    elif terminal.in_is_terminal and given.script is None:
+        if given.keep_going:
+            raise UsageError("--keep-going: needs a script")
+        yield None
+    else:
+        stdin = getattr(terminal.stdin, "buffer", io.BytesIO())
+        yield ScriptFile(getattr(stdin, "raw", stdin), "stdin", trusted=False)

@@ -1,0 +1,148 @@
+"""Runs a chat whose options are valid: connects, builds the shell from its parts, and starts it.
+
+Imported only then: from here on, servers are contacted and aiohttp is needed.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from msgspec import Struct
+
+from kaito.chat.connection import connect
+from kaito.chat.conversation import SavedConversation
+from kaito.chat.saved import LastConversation
+from kaito.chat.session import Session
+from kaito.chat.session_settings import SessionSettings
+from kaito.cli.chat_input import ScriptFile
+from kaito.console.terminal import Terminal
+from kaito.errors import ExitCode
+from kaito.eventloop.base import Loop
+from kaito.eventloop.main_thread import MainThreadLoop
+from kaito.eventloop.thread import ThreadedLoop
+from kaito.hookspecs import Backend, Formatter
+from kaito.plugin.manager import Offered, Plugins
+from kaito.shell.context import ShellContext
+from kaito.shell.input.sources import Script, Source
+from kaito.shell.render.answer_writer import AnswerWriter
+from kaito.shell.render.banner import resumed
+from kaito.shell.repl import Shell
+from kaito.types import SlashCommand
+
+
+class ChatPlan(Struct, frozen=True, kw_only=True):
+    """A chat that can start: everything that the user gave, checked."""
+
+    terminal: Terminal
+    plugins: Plugins
+    settings: SessionSettings
+    backends: Mapping[str, Offered[Backend]]
+    formatters: Mapping[str, Offered[type[Formatter]]]
+    commands: Mapping[str, Offered[SlashCommand]]
+    #: Continue a script after a failure.
+    keep_going: bool
+    #: Show tracebacks of bugs.
+    verbose: bool
+    #: The conversation to continue; `None` for a new one.
+    earlier: SavedConversation | None
+    #: Where the conversation is saved; `None` saves it nowhere.
+    last: LastConversation | None
+    #: The file of the input history; `None` keeps none.
+    history: Path | None
+
+
+def send_one(plan: ChatPlan, message: str) -> int:
+    """Send one message and show its answer; return the exit code.
+
+    Raises:
+        KaitoError: it failed.
+        Interrupted: Ctrl-C.
+    """
+    with _session(plan, ThreadedLoop) as (session, _):
+        if remark := resumed(session):
+            plan.terminal.note(remark, dim=True)
+        answers = _answers(plan, suggests_commands=False)
+        ShellContext(session, plan.terminal, answers, last=plan.last).ask(message)
+    return ExitCode.OK
+
+
+def run_prompt(plan: ChatPlan) -> int:
+    """Chat at a prompt until the user exits; return the exit code.
+
+    Raises:
+        KaitoError: the connection failed, before any prompt.
+        Ended: SIGTERM or SIGHUP.
+    """
+    from kaito.shell.input.input_history import History
+    from kaito.shell.input.line_editor import line_editor
+    from kaito.shell.input.prompt import Prompt
+    from kaito.shell.input.recall import Recall
+    from kaito.shell.input.tab_completion import TabCompletion
+
+    terminal = plan.terminal
+    with _session(plan, ThreadedLoop) as (session, _):
+        editor = line_editor(terminal)
+        history = History(plan.history) if plan.history is not None else None
+        recall = Recall(editor, history, terminal.shortcoming)
+        answers = _answers(plan, suggests_commands=True)
+        context = ShellContext(
+            session, terminal, answers, last=plan.last, remember=recall.add_message, interactive=True
+        )
+        complete = TabCompletion(plan.commands, plan.plugins, context)
+        prompt = Prompt(terminal, editor, recall, complete)
+        return _run(plan, session, context, prompt, interactive=True)
+
+
+def run_script(plan: ChatPlan, script: ScriptFile) -> int:
+    """Run a script; return the exit code of its first failure.
+
+    Raises:
+        KaitoError: the connection failed.
+        Interrupted: Ctrl-C.
+    """
+    # Windows cannot wait for a pipe and for connections at once.
+    with _session(plan, ThreadedLoop if sys.platform == "win32" else MainThreadLoop) as (session, loop):
+        wait = loop.wait_for_input if isinstance(loop, MainThreadLoop) else None
+        source = Script(script.file, script.name, wait=wait, trusted=script.trusted)
+        answers = _answers(plan, suggests_commands=True)
+        context = ShellContext(session, plan.terminal, answers, last=plan.last)
+        return _run(plan, session, context, source, interactive=False)
+
+
+@contextmanager
+def _session(plan: ChatPlan, loop_type: type[Loop]) -> Iterator[tuple[Session, Loop]]:
+    terminal = plan.terminal
+    gc.freeze()
+    gc.enable()
+    with (
+        loop_type(terminal.tick if terminal.shows_status else None, terminal) as loop,
+        loop.hold(connect(plan.backends, plan.plugins, plan.settings.current, terminal)) as connection,
+    ):
+        terminal.clear_status()
+        yield Session(loop, connection, plan.plugins, plan.settings, terminal, plan.earlier), loop
+
+
+def _answers(plan: ChatPlan, *, suggests_commands: bool) -> AnswerWriter:
+    return AnswerWriter(
+        plan.terminal, plan.plugins, plan.formatters, plan.settings, suggests_commands=suggests_commands
+    )
+
+
+def _run(plan: ChatPlan, session: Session, context: ShellContext, source: Source, *, interactive: bool) -> int:
+    shell = Shell(
+        session,
+        context,
+        source,
+        plan.terminal,
+        plan.plugins,
+        plan.commands,
+        interactive=interactive,
+        keep_going=plan.keep_going,
+        verbose=plan.verbose,
+    )
+    shell.cmdloop()
+    return shell.exit_code
