@@ -1,16 +1,16 @@
-"""What can go wrong, as the user meets it: a message, what to do next, an exit code.
+"""The errors that users see: a message, hints, and an exit code.
 
 KaitoError              1  anything else
-├── UsageError          2  a flag, a value or a command that is not valid
-├── PluginError         1  a plugin is broken
-├── NotFoundError       3  no such workspace, or it is not ready
+├── UsageError          2  a flag, a value or a command is not valid
+├── PluginError         1  a plugin failed
+├── NotFoundError       3  the workspace does not exist, or is not ready
 ├── ClusterError        4  the API server cannot be reached
-├── ForbiddenError      5  credentials are missing or not enough
-├── ConnectError        4  there is no way to the model, or it stays unavailable
-├── OutputClosed      141  stdout's reader has gone (said silently)
-└── ModelError          1  the model's server refused or failed
+├── ForbiddenError      5  credentials are missing or insufficient
+├── ConnectError        4  the model's endpoint cannot be reached, or stays unavailable
+├── OutputClosed      141  stdout was closed (not shown)
+└── ModelError          1  the model's server refused the request or failed
     ├── WindowError     1  prompt and answer do not fit the context window
-    └── StreamError     1  the answer broke off
+    └── StreamError     1  the stream ended early
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ class ExitCode(IntEnum):
 
 
 class KaitoError(Exception):
-    """A failure that has been understood.
+    """An expected failure: its message is shown without a traceback.
 
     Args:
         message: one sentence, without a full stop.
-        hints: further lines, what to do next last.
+        hints: further lines; the last says what to do next.
     """
 
     exit_code: ExitCode = ExitCode.FAILED
-    #: What stands before the message.
+    #: The word before the message.
     label = "Error"
 
     def __init__(self, message: str, *hints: str) -> None:
@@ -52,44 +52,44 @@ class KaitoError(Exception):
         self.hints = hints
 
     def lines(self) -> list[str]:
-        """Return the lines that a user is shown."""
+        """Return the lines to show."""
         return [f"❌ {self.label}: {self.message}", *(f"   {hint}" for hint in self.hints)]
 
 
 class UsageError(KaitoError):
-    """A flag, a value or a command that is not valid."""
+    """A flag, a value or a command is not valid."""
 
     exit_code = ExitCode.USAGE
 
 
 class PluginError(KaitoError):
-    """A plugin is broken; the message names it and its distribution."""
+    """A plugin failed; the message names it and its distribution."""
 
 
 class NotFoundError(KaitoError):
-    """What was asked for does not exist, or is not ready."""
+    """The target does not exist, or is not ready."""
 
     exit_code = ExitCode.NOT_FOUND
 
 
 class ClusterError(KaitoError):
-    """There is no cluster, or its API server cannot be reached."""
+    """No cluster is configured, or its API server cannot be reached."""
 
     exit_code = ExitCode.UNREACHABLE
 
 
 class ForbiddenError(KaitoError):
-    """Credentials are missing or not enough."""
+    """Credentials are missing or insufficient."""
 
     exit_code = ExitCode.FORBIDDEN
 
 
 class ConnectError(KaitoError):
-    """There is no way to the model, or it stays unavailable.
+    """The model's endpoint cannot be reached, or stays unavailable.
 
     Args:
-        endpoint: the URL that requests go to, as the user is shown it.
-        details: what was tried and seen, and what to do.
+        endpoint: the URL of the requests, as it is shown.
+        details: what was tried, and what to do.
     """
 
     exit_code = ExitCode.UNREACHABLE
@@ -106,18 +106,18 @@ class ConnectError(KaitoError):
 
 
 class OutputClosed(KaitoError):
-    """Nobody reads stdout any more."""
+    """The reader of stdout has closed it."""
 
     exit_code = ExitCode.OUTPUT_CLOSED
 
 
 class ModelError(KaitoError):
-    """The model's server refused the request or failed at it; the message holds its words.
+    """The model's server refused the request or failed; the message contains the server's own.
 
     Args:
         message: one sentence, without a full stop.
-        hints: further lines, what to do next last.
-        status: the HTTP status of a refusal; `None` when it failed in another way.
+        hints: further lines; the last says what to do next.
+        status: the HTTP status of an error response; `None` for another failure.
     """
 
     label = "Model Error"
@@ -131,13 +131,13 @@ class WindowError(ModelError):
     """Prompt and answer do not fit the context window.
 
     Args:
-        prompt_tokens: tokens of the prompt, by the server's count; `None` when it gives none.
-        window: tokens of the context window; `None` when the server does not tell.
-        alone: whether there is nothing before the message that could be left out.
+        prompt_tokens: the prompt's tokens by the server's count; `None` without one.
+        window: the context window in tokens; `None` when the server does not report it.
+        alone: whether the message has no turns before it that could be dropped.
     """
 
     def __init__(self, prompt_tokens: int | None, window: int | None, *, alone: bool = False) -> None:
-        frees = "'clear' would free nothing" if alone else "'clear' or '/set trim on' frees it"
+        frees = "'clear' would not help" if alone else "'clear' or '/set trim on' frees it"
         counts = f"{_count(prompt_tokens)} tokens > {_count(window)} max"
         super().__init__(
             f"Input too long ({counts})",
@@ -149,18 +149,18 @@ class WindowError(ModelError):
 
 
 class StreamError(ModelError):
-    """The answer broke off; what had arrived of it was shown."""
+    """The stream ended early; the part of the answer that arrived was shown."""
 
 
 class Interrupted(BaseException):
     """Ctrl-C during a turn. The connection is closed by the time this is raised.
 
-    Like `KeyboardInterrupt` not an `Exception`: no handler of errors may swallow it.
+    Not an `Exception`, as `KeyboardInterrupt`: no error handler may swallow it.
     """
 
 
 class Ended(Interrupted):
-    """SIGTERM or SIGHUP: what ran has been stopped as by Ctrl-C, and the process ends.
+    """SIGTERM or SIGHUP: the turn was stopped as by Ctrl-C, and the process ends.
 
     Args:
         number: the signal's.
@@ -168,15 +168,15 @@ class Ended(Interrupted):
 
     def __init__(self, number: int) -> None:
         super().__init__()
-        #: What a shell reports of a process that the signal ended.
+        #: The exit code by which shells report the signal.
         self.exit_code = ExitCode(128 + number)
 
 
 class Suspended(BaseException):
-    """Ctrl-Z while somebody waits for a key, who then calls :attr:`stop` and waits anew.
+    """Ctrl-Z while waiting for a key. The handler calls :attr:`stop`, then waits again.
 
     Args:
-        stop: stops the process; comes back when it goes on.
+        stop: stops the process; returns when it is continued.
     """
 
     def __init__(self, stop: Callable[[], None]) -> None:
@@ -185,7 +185,7 @@ class Suspended(BaseException):
 
 
 class Abandoned(BaseException):
-    """Ctrl-C again, while what the first one stopped was cleaning up: the process ends at once."""
+    """A second Ctrl-C while the first one's cleanup runs: the process exits at once."""
 
 
 def _count(tokens: int | None) -> str:

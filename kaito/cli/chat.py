@@ -100,7 +100,7 @@ def make_parser(call: Invocation) -> Parser:
     parser = Parser(call.command, _SUMMARY, _EXAMPLES)
     add_cluster_flags(parser, waits=True)
     add_options(parser, "Flags for the conversation", table.CONVERSATION)
-    add_options(parser, "Flags for the sampling, sent only when given", table.SAMPLING)
+    add_options(parser, "Flags for sampling, sent if given", table.SAMPLING)
     add_options(parser, "Flags for input and output", [*table.INPUT, *table.OUTPUT])
     add_endpoint_flags(parser)
     add_shared_flags(parser)

@@ -214,7 +214,7 @@ class Shell(cmd.Cmd):
     # What the slash adds to the words
 
     def _help(self, argument: str) -> None:
-        """Show all commands, including plugins', or the help of one"""
+        """Show all commands, including plugins', or help on one"""
         texts, columns = self._help_texts, window()
         self._context.write(texts.about(argument, columns) if argument else texts.overview(columns))
 

@@ -165,7 +165,7 @@ def test_more_help(chat):
     assert outcome.out.startswith("/set [NAME [VALUE]]\n\nShow the settings, or change one\n\n")
     assert "\n/save FILE\n" in outcome.out
     assert "\nWorks at a prompt and in --script FILE, not from a pipe.\n" in outcome.out
-    assert outcome.out.endswith("/help [NAME]\n\nShow all commands, the plugins' too, or more about one\n")
+    assert outcome.out.endswith("/help [NAME]\n\nShow all commands, including plugins', or help on one\n")
     assert max(map(len, outcome.out.splitlines())) <= 80
     assert outcome.err == "❌ Error: Unknown command '/sett'\n   Did you mean /set?\n   at stdin:4\n"
 

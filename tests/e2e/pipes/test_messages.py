@@ -191,7 +191,7 @@ def test_a_workspace_s_endpoint_is_shown_by_its_service(kaito):
         ),
         (["--backend", "local"], "It comes with the distribution kaito-local"),
         (["--backend", "url"], "--backend: 'url' needs --endpoint URL"),
-        (["--backend", "local", "--endpoint", "http://x"], "--backend: 'local' cannot be used with --endpoint"),
+        (["--backend", "local", "--endpoint", "http://x"], "--backend: 'local' does not go with --endpoint"),
         (["--endpoint", "http://x", "-o", "xml"], "--output: 'xml' is not one of json, plain"),
         (["--temperature", "3"], "--temperature: '3' is not a number from 0.0 to 2.0"),
     ],

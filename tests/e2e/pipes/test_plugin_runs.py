@@ -354,5 +354,5 @@ def test_the_list_refuses_other_formats(kaito):
 def test_a_plugin_that_is_asked_for_and_not_there_lets_nothing_out(chat, model_server):
     outcome = chat("--plugin", "./redact.py", "-m", "a secret")
     assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err == "❌ Error: --plugin: file './redact.py'\n"
+    assert outcome.err == "❌ Error: --plugin: file './redact.py' not found\n"
     assert not model_server.requests

@@ -16,21 +16,20 @@ def test_help(chat):
         'quit' (or 'exit'), 'clear', 'help' and 'status' need no slash when they are
         the whole line. Anything else is sent to the model, unless it begins with '/'.
 
-          \"""     begins a message of several lines, and ends it; what is pasted needs
-                  none
-          //      begins a message with '/'
+          \"""     begins and ends a message of several lines; pasted text needs none
+          //      begins a message that starts with '/'
           Ctrl-C  stops an answer, or clears the line
-          Ctrl-D  leaves
+          Ctrl-D  exits
 
-        Commands ('/help NAME' tells more about one):
+        Commands ('/help NAME' shows more about one):
           /clear               Clear the conversation history; the system prompt stays
-          /continue            Have the model go on with an answer that was cut
+          /continue            Continue an answer that was cut
           /edit [TEXT]         Write a message in your editor: VISUAL, EDITOR, or vi
           /exit                Exit the chat session
-          /format [NAME]       Show the ways to draw an answer, or switch to one
-          /help [NAME]         Show all commands, the plugins' too, or more about one
+          /format [NAME]       Show the output formats, or switch to one
+          /help [NAME]         Show all commands, including plugins', or help on one
           /history             Show the conversation
-          /load FILE           Go on with a conversation from a file
+          /load FILE           Load a conversation from a file and continue it
           /model [NAME]        Show the models and adapters, or switch to one
           /quit                Exit the chat session
           /read FILE [TEXT]    Send a text file as a message, or before one
@@ -39,19 +38,18 @@ def test_help(chat):
           /set [NAME [VALUE]]  Show the settings, or change one
           /status              Show the configuration, the endpoint and the tokens
           /system [TEXT]       Show the system prompt, or replace it
-          /tokens              Show the conversation's tokens, as the server counts
-                               them
-          /undo                Take back the last turn: your message and the answer
-          /unset NAME          Bring a setting back to what it was at the start
+          /tokens              Show the conversation's tokens, by the server's count
+          /undo                Remove the last turn: your message and the answer
+          /unset NAME          Restore a setting's value from the start
 
         > «/help edit»‹enter›
         /edit [TEXT]
 
         Write a message in your editor: VISUAL, EDITOR, or vi
 
-        It opens on TEXT, else on the last message. What you save is sent as one
-        message. Nothing is sent when you save nothing or an empty file, or when the
-        editor fails, as vi does by ':cq'.
+        The editor opens with TEXT, or with the last message. What you save is sent as
+        one message. Nothing is sent when you save nothing or an empty file, or when
+        the editor fails, as vi does with ':cq'.
 
         Works at a prompt and in --script FILE, not from a pipe.
 

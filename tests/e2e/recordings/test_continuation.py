@@ -84,7 +84,7 @@ def test_a_conversation_that_cannot_be_kept_is_told_once(chat, clean_environment
 
         > «one»‹enter›
         Assistant: one
-        (cannot save the conversation in {folder}: Not a directory; KAITO_HISTORY=off keeps nothing)
+        (cannot save the conversation in {folder}: Not a directory; KAITO_HISTORY=off saves nothing)
 
         > «two»‹enter›
         Assistant: two

@@ -184,7 +184,7 @@ def test_an_input_that_is_too_long(chat, server):
         > «one two three four five six seven eight nine»‹enter›
         ❌ Model Error: Input too long (9 tokens > 8 max)
            Try reducing your message length or increasing --max-tokens
-           The window holds 8 tokens, prompt and answer; 'clear' would free nothing
+           The window holds 8 tokens, prompt and answer; 'clear' would not help
 
         > «Hi»‹enter›
         Assistant: Hi

@@ -27,7 +27,8 @@ def test_forty_columns(chat, server):
         > «And»‹enter›
         Assistant: remarks end between words
         (cut by the token limit after 4 tokens;
-         /continue continues, /set max-tokens raises the limit)
+         /continue continues, /set max-tokens
+         raises the limit)
 
         > ‹up›‹up›
         ↺> a message that is longer than what is

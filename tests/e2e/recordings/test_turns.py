@@ -96,7 +96,8 @@ def test_a_cut_answer_goes_on(chat, server):
 
         > «Count»‹enter›
         Assistant: One, two,
-        (cut by the token limit after 2 tokens; /continue continues, /set max-tokens raises the limit)
+        (cut by the token limit after 2 tokens; /continue continues, /set max-tokens
+         raises the limit)
 
         > «/continue»‹enter›
         Assistant: three.

@@ -32,7 +32,7 @@ def test_reasoning_and_hints_are_dim(chat, server):
     session.type("Hi\n")
     session.wait_for(at_prompt(2))
     session.press("ctrl-c")
-    session.wait_for("leaves)\n\n>")
+    session.wait_for("exits)\n\n>")
     assert b"\x1b[2mThinking: hm" in session.raw
     assert b"\x1b[2m(Ctrl-D or 'quit' exits)" in session.raw
 
