@@ -1,4 +1,4 @@
-"""Conversations in files: OpenAI's messages, as JSON."""
+"""Reads and writes conversations as JSON files with OpenAI's messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kaito.errors import KaitoError
 from kaito.types import Message
 from kaito.util.safe_files import UnreadableError, read_text, write_whole
 
-#: Bytes that a file may have.
+#: The most bytes of a file.
 LARGEST = 16 * 1024 * 1024
 
 _ROLES = ("system", "user", "assistant")
@@ -22,14 +22,14 @@ class _Part(msgspec.Struct, tag_field="type", tag="text"):
 
 
 class _Entry(msgspec.Struct):
-    """A message as other programs write it; what they have besides is left out."""
+    """A message as other programs write it; their further fields are ignored."""
 
     role: str
     content: str | list[_Part]
 
 
 class _Wrapped(msgspec.Struct):
-    """A request, or what else has the messages within."""
+    """A request or another object that contains the messages."""
 
     messages: list[_Entry]
 
@@ -38,7 +38,7 @@ def read_conversation(path: Path) -> list[Message]:
     """Return the messages of a file: a list of them, or an object with `messages`.
 
     Raises:
-        KaitoError: it cannot be read, or holds no conversation of text.
+        KaitoError: it cannot be read, or is not a conversation of text.
     """
     try:
         text = read_text(path, LARGEST)
@@ -50,19 +50,21 @@ def read_conversation(path: Path) -> list[Message]:
         else:
             entries = msgspec.json.decode(text, type=list[_Entry])
     except (msgspec.MsgspecError, RecursionError) as exc:
-        raise KaitoError(f"'{path}' holds no conversation: {exc}", _WANTED) from None
+        raise KaitoError(f"'{path}' is not a conversation: {exc}", _WANTED) from None
     messages = [_message(entry, path) for entry in entries]
     turns = messages[1:] if messages and messages[0].role == "system" else messages
     for number, message in enumerate(turns):
         if message.role != _ROLES[1 + number % 2]:
             place = number + 1 + len(messages) - len(turns)
-            raise KaitoError(f"'{path}': message {place} is the {message.role}'s and out of turn", _WANTED)
+            raise KaitoError(
+                f"'{path}': message {place} is the {message.role}'s: user and assistant must alternate", _WANTED
+            )
     if len(turns) % 2:
         raise KaitoError(f"'{path}': the last message has no answer", _WANTED)
     return messages
 
 
-_WANTED = "A JSON list of messages is wanted: a system prompt, if any, then user and assistant in turn"
+_WANTED = "Expected a JSON list of messages: an optional system prompt, then user and assistant in turn"
 
 
 def _message(entry: _Entry, path: Path) -> Message:
@@ -71,22 +73,22 @@ def _message(entry: _Entry, path: Path) -> Message:
     for known in ("system", "user", "assistant"):
         if role == known:
             return Message(known, content)
-    raise KaitoError(f"'{path}': a message is of the role '{role}'", _WANTED)
+    raise KaitoError(f"'{path}': a message has the role '{role}'", _WANTED)
 
 
 def write_conversation(path: Path, messages: Sequence[Message], *, force: bool = False) -> None:
     """Write messages to a file, readable by its user alone.
 
     Args:
-        path: where to. What is there is replaced if nothing is lost: it is empty, or how these messages begin.
+        path: an existing file is replaced if nothing is lost: it is empty, or the beginning of this conversation.
         messages: the conversation.
         force: replace any file.
 
     Raises:
-        KaitoError: it cannot be written, or what is there is not replaced.
+        KaitoError: the file cannot be written, or an existing one is not replaced.
     """
     try:
-        # A device or a folder is never replaced; what was made just now, by mktemp for example, has nothing to lose.
+        # A device or a folder is never replaced; an empty file, as mktemp makes, has nothing to lose.
         if path.exists() and not (path.is_file() and (force or path.stat().st_size == 0)):
             _check_replaceable(path, messages)
         content = msgspec.json.format(msgspec.json.encode(list(messages)), indent=2)
@@ -97,14 +99,14 @@ def write_conversation(path: Path, messages: Sequence[Message], *, force: bool =
 
 def _check_replaceable(path: Path, messages: Sequence[Message]) -> None:
     if not path.is_file():
-        raise KaitoError(f"'{path}' exists and is not replaced: it is no regular file")
+        raise KaitoError(f"'{path}' exists and is not replaced: not a regular file")
     try:
         before = read_conversation(path)
     except KaitoError as exc:
-        raise KaitoError(f"'{path}' exists and is not replaced: it is no conversation", exc.message, _FORCE) from None
+        raise KaitoError(f"'{path}' exists and is not replaced: not a conversation", exc.message, _FORCE) from None
     if before != list(messages[: len(before)]):
         raise KaitoError(
-            f"'{path}' exists and is not replaced: it holds another conversation, or more of this one", _FORCE
+            f"'{path}' exists and is not replaced: it contains another conversation, or more of this one", _FORCE
         )
 
 

@@ -1,6 +1,6 @@
-"""The `kaito` command: finds the subcommand, runs it, turns failures into messages and exit codes.
+"""The `kaito` command: `--version` and `--help` here, everything else in `app`.
 
-What `--version` and `--help` do not need is imported further down.
+These two import nothing else, so that they start fast.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import sys
 from kaito import __version__
 
 _COMMANDS = {
-    "chat": "Chat with a model: at a prompt, by a script, or with one message",
-    "forward": "Open a local port through which any client talks to a workspace",
-    "status": "Tell whether a workspace is ready, and if not why",
-    "get-endpoint": "Print the URL by which another program reaches a workspace's model",
-    "plugins": "Show the plugins, what they provide and which were skipped",
-    "completion": "Print the script by which a shell completes what is typed",
+    "chat": "Chat with a model: at a prompt, with a script, or one message",
+    "forward": "Open a local port to a workspace's model for any other client",
+    "status": "Show whether a workspace is ready, and if not, why",
+    "get-endpoint": "Print the URL of a workspace's model for other programs",
+    "plugins": "List the plugins, what they provide, and which were skipped",
+    "completion": "Print the script that adds completion to a shell",
 }
 
 
@@ -42,7 +42,7 @@ def main() -> int:
         from kaito.cli.app import run
 
         code = run(program, arguments, sorted(_COMMANDS))
-        # What is left is the interpreter's farewell, which Ctrl-C could only spoil.
+        # Only the interpreter's shutdown is left, which Ctrl-C would interrupt with a traceback.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     except KeyboardInterrupt:
         code = 130
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def complete_for_kubectl() -> int:
-    """Answer kubectl, which runs `kubectl_complete-kaito` when a line that starts with `kubectl kaito` is completed."""
+    """Complete a line that begins with `kubectl kaito`: kubectl runs `kubectl_complete-kaito` for that."""
     return _complete("__complete", sys.argv[1:])
 
 
@@ -68,10 +68,10 @@ def _help(program: str) -> str:
 # Chat with the model of a workspace
 {program} chat --workspace-name my-llama
 
-# Ask once
+# Send one message
 {program} chat --workspace-name my-llama -m "What is machine learning?"
 
-# Without a cluster: a small model inside this process, or any server that speaks OpenAI's protocol
+# Without a cluster: a small model inside this process, or any OpenAI-compatible server
 {program} chat --backend local
 {program} chat --endpoint http://localhost:8080
 """
@@ -82,20 +82,20 @@ def _help(program: str) -> str:
             f"Commands:\n{table(_COMMANDS.items(), columns)}",
             "Flags:\n  -h, --help    Show this help\n      --version Show the version\n",
             f"Usage:\n  {program} COMMAND [flags]\n",
-            wrapped(f"'{program} COMMAND --help' tells more about a command.", columns, hang=0),
+            wrapped(f"'{program} COMMAND --help' shows more about a command.", columns, hang=0),
         ]
     )
 
 
 def _print(text: str) -> int:
-    """Write to stdout; return the exit code, which tells when nobody reads it."""
+    """Write to stdout; return the exit code: 141 when stdout is closed."""
     if sys.stdout is None:
         return 141
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except OSError as exc:
-        # What is left in its buffer would fail again, aloud, when the interpreter ends.
+        # The rest of the buffer would fail again, with a message, when the interpreter exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if exc.errno in (errno.EPIPE, errno.EBADF):
             return 141

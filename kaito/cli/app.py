@@ -1,4 +1,4 @@
-"""Running one subcommand: its name, its plugins, its failures."""
+"""Runs one subcommand with its plugins, and turns failures into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from kaito.console.terminal import Terminal
 from kaito.errors import Abandoned, Ended, ExitCode, Interrupted, KaitoError, OutputClosed, PluginError, UsageError
 from kaito.eventloop import termination
 from kaito.plugin.manager import create_plugins
+from kaito.util.suggest import did_you_mean
 
 _GLOBAL_SWITCHES = frozenset({"-h", "--help", "-v", "--verbose"})
 
 
 def run(program: str, arguments: Sequence[str], commands: Sequence[str]) -> int:
-    """Run a subcommand; return the exit code. All failures end here.
+    """Run a subcommand; return the exit code.
 
     Args:
-        program: how the user calls it.
-        arguments: the command line after that.
-        commands: the subcommands that exist; each is a module of this package with functions `run` and `make_parser`.
+        program: the program's name as the user typed it.
+        arguments: the command line after it.
+        commands: the subcommands; each is a module of this package with the functions `run` and `make_parser`.
     """
     terminal = Terminal(sys.stdin, sys.stdout, sys.stderr, os.environ)
     try:
@@ -42,7 +43,7 @@ def run(program: str, arguments: Sequence[str], commands: Sequence[str]) -> int:
         terminal.clear_status()
         terminal.error(exc)
         if isinstance(exc, PluginError):
-            _explain(terminal, arguments, exc)
+            _show_traceback(terminal, arguments, exc)
         return exc.exit_code
     except Ended as exc:
         terminal.clear_status()
@@ -51,40 +52,40 @@ def run(program: str, arguments: Sequence[str], commands: Sequence[str]) -> int:
         terminal.clear_status()
         return ExitCode.INTERRUPTED
     except Abandoned:
-        # What hangs is not waited for, not even by the interpreter's own farewell.
+        # Something hangs: the interpreter's own shutdown would wait for it.
         os._exit(ExitCode.INTERRUPTED)
     except Exception as exc:
         terminal.clear_status()
         terminal.error(KaitoError(f"This is a bug in kaito: {type(exc).__name__}: {exc}", "Please report it"))
-        _explain(terminal, arguments, exc)
+        _show_traceback(terminal, arguments, exc)
         return ExitCode.FAILED
     finally:
         terminal.tty.unmute()
 
 
 def command_position(arguments: Sequence[str]) -> int:
-    """Return where the subcommand's name stands, after the flags before it; at the end or beyond if it is missing."""
+    """Return the index of the subcommand's name, after the flags before it; the end or more if it is missing."""
     position = 0
     while position < len(arguments) and arguments[position].startswith("-"):
         position += 2 if arguments[position] in GLOBAL_VALUE_FLAGS else 1
     return position
 
 
-def _explain(terminal: Terminal, arguments: Sequence[str], exc: BaseException) -> None:
-    """Show the traceback to those who asked for it."""
+def _show_traceback(terminal: Terminal, arguments: Sequence[str], exc: BaseException) -> None:
+    """Show the traceback with `--verbose`."""
     if "--verbose" in arguments or "-v" in arguments:
         terminal.note("".join(traceback.format_exception(exc)), dim=True)
 
 
-def _is_strange(argument: str) -> bool:
-    """Return whether an argument is a flag that none of the commands shares with all others."""
+def _is_unknown_flag(argument: str) -> bool:
+    """Return whether an argument is a flag that not all commands have."""
     name = argument.partition("=")[0]
     name = name if name.startswith("--") else name[:2]
     return name.startswith("-") and name not in GLOBAL_VALUE_FLAGS | _GLOBAL_SWITCHES
 
 
 def _subcommand(program: str, arguments: Sequence[str], commands: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the subcommand's name and its arguments; flags may stand before the name, as kubectl has it.
+    """Return the subcommand's name and its arguments; flags may precede the name, as with kubectl.
 
     Raises:
         UsageError: there is no such subcommand.
@@ -93,18 +94,16 @@ def _subcommand(program: str, arguments: Sequence[str], commands: Sequence[str])
     position = command_position(arguments)
     is_missing = position >= len(arguments)
     if is_missing or arguments[position] not in (*commands, "help"):
-        # What follows a flag that is none may be its value.
-        for flag in filter(_is_strange, arguments[:position]):
-            told = f"Unknown flag '{flag.partition('=')[0]}'"
-            raise UsageError(told, "The flags of a command stand after its name", hint)
+        # The argument after an unknown flag may be its value.
+        for flag in filter(_is_unknown_flag, arguments[:position]):
+            message = f"Unknown flag '{flag.partition('=')[0]}'"
+            raise UsageError(message, "Put the flags of a command after its name", hint)
     if is_missing:
         raise UsageError("A command is missing", hint)
     name, rest = arguments[position], [*arguments[:position], *arguments[position + 1 :]]
     if name == "help" and rest:
         name, rest = rest[0], ["--help"]
     if name not in commands:
-        from difflib import get_close_matches
-
-        near = get_close_matches(name, commands, n=1)
-        raise UsageError(f"Unknown command '{name}'", *([f"Did you mean '{near[0]}'?"] if near else []), hint)
+        near = did_you_mean(name, commands)
+        raise UsageError(f"Unknown command '{name}'", *([f"Did you mean '{near}'?"] if near else []), hint)
     return name, rest

@@ -1,4 +1,4 @@
-"""One call of a subcommand: what it was given and what it may use."""
+"""The call of one subcommand: its arguments, and what it may use."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from kaito.plugin.manager import Plugins
 
 
 class Invocation(Struct, frozen=True, kw_only=True):
-    """Passed to the `run` function of a subcommand's module."""
+    """The argument of a subcommand's `run` function."""
 
-    #: How the user calls it, such as `kubectl kaito chat`.
+    #: The program and the subcommand as the user typed them, such as `kubectl kaito chat`.
     command: str
     arguments: Sequence[str]
     terminal: Terminal
     plugins: Plugins
     environ: Mapping[str, str]
-    #: Whether the command line is being typed still, and completed: what is wrong with it is no matter.
+    #: Whether the command line is being completed, so that errors in it do not matter.
     completing: bool = False
 
     def load_plugins(self, parser: Parser) -> None:
-        """Load the plugins that the command line names.
+        """Load the plugins that `--plugin` names.
 
         Raises:
             MissingPluginError: there is no such file or module.
         """
-        for found in discovery.named(parser.given("--plugin", self.arguments)):
+        for plugin in discovery.named(parser.given("--plugin", self.arguments)):
             try:
-                self.plugins.load([found])
+                self.plugins.load([plugin])
             except discovery.MissingPluginError:
                 if not self.completing:
                     raise

@@ -1,1 +1,1 @@
-"""The built-in ways to draw an answer, each on the public hooks alone."""
+"""The built-in formatters, each written as a plugin on the public hooks."""

@@ -1,4 +1,4 @@
-"""Formatter `json`: one object an answer, on one line."""
+"""Formatter `json`: one JSON object per answer, on one line."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class Json:
-    """One JSON object an answer: text, model, usage, finish reason, timings."""
+    """Formats an answer as one JSON object: text, model, usage, finish reason, timings."""
 
     name = "json"
-    #: JSON's own escapes make any text harmless, and it stays whole.
+    #: JSON escapes make any text safe, without loss.
     raw = True
     #: The program that reads it expects nothing else.
     exclusive_stdout = True
@@ -30,11 +30,11 @@ class Json:
         self._ascii = not screen.unicode
 
     def feed(self, delta: Delta) -> str:
-        """Return nothing: an object is written when it is whole."""
+        """Return nothing: the object is written when the answer ends."""
         return ""
 
     def finish(self, reply: Reply) -> str:
-        """Return the object. `finish_reason` is null when the answer broke off or was interrupted."""
+        """Return the object. `finish_reason` is null when the answer was cut or interrupted."""
         if reply.finish_reason is None and not reply.content:
             return ""
         answer: dict[str, Any] = {
@@ -60,5 +60,5 @@ def _rounded(seconds: float | None) -> float | None:
 
 @hookimpl
 def kaito_formatters() -> Iterable[type[Formatter]]:
-    """Offer `json`."""
+    """Return `json`."""
     return [Json]

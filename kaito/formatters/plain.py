@@ -1,4 +1,4 @@
-"""Formatter `plain`: `Assistant: `, then the model's words as they arrive."""
+"""Formatter `plain`: `Assistant: `, then the answer as it arrives."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _PROMPT = "Assistant: "
 _DIM, _NORMAL = "\x1b[2m", "\x1b[22m"
 
 
-class Edges:
-    """Drops an answer's leading blank space, and its trailing newlines by holding them until more text comes."""
+class Trimmer:
+    """Drops leading white space, and trailing newlines by holding them until more text comes."""
 
     def __init__(self) -> None:
-        #: Whether anything visible has come.
+        #: Whether anything visible has arrived.
         self.begun = False
         self._held = ""
 
     def feed(self, text: str) -> str:
-        """Return what of the next piece can be shown now."""
+        """Return the part of the next piece that can be shown now."""
         if not self.begun:
             text = text.lstrip()
             if not text:
@@ -38,51 +38,51 @@ class Edges:
 
 
 class Plain:
-    """Plain text: what people and scripts read."""
+    """Plain text for people and scripts."""
 
     name = "plain"
     raw = False
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self._answer = Edges()
-        self._thought = Edges()
+        self._answer = Trimmer()
+        self._reasoning = Trimmer()
 
     def feed(self, delta: Delta) -> str:
-        """Return the piece's text; a thought is shown to people only, dim and above the answer."""
+        """Return the piece's text; reasoning is shown on a terminal only, dim and above the answer."""
         text = ""
         if delta.reasoning and self._screen.terminal:
-            text = self._think(delta.reasoning)
+            text = self._reason(delta.reasoning)
         if delta.content:
             begun = self._answer.begun
             content = self._answer.feed(delta.content)
             if content and not begun:
-                content = self._end_of_thought() + _PROMPT + content
+                content = self._end_of_reasoning() + _PROMPT + content
             text += content
         return text
 
     def finish(self, reply: Reply) -> str:
-        """Return the newline that ends what was shown; an answer without a visible character gets its line, too."""
+        """Return the newline that ends the answer; an empty answer gets a line too."""
         if self._answer.begun:
             return "\n"
         if reply.finish_reason is not None:
-            return self._end_of_thought() + _PROMPT + "\n"
-        return self._end_of_thought()
+            return self._end_of_reasoning() + _PROMPT + "\n"
+        return self._end_of_reasoning()
 
-    def _think(self, reasoning: str) -> str:
+    def _reason(self, reasoning: str) -> str:
         if self._answer.begun:
             return ""
-        begun = self._thought.begun
-        text = self._thought.feed(reasoning)
+        begun = self._reasoning.begun
+        text = self._reasoning.feed(reasoning)
         if text and not begun:
             text = "Thinking: " + text
         return f"{_DIM}{text}{_NORMAL}" if text and self._screen.colour else text
 
-    def _end_of_thought(self) -> str:
-        return "\n" if self._thought.begun else ""
+    def _end_of_reasoning(self) -> str:
+        return "\n" if self._reasoning.begun else ""
 
 
 @hookimpl
 def kaito_formatters() -> Iterable[type[Formatter]]:
-    """Offer `plain`."""
+    """Return `plain`."""
     return [Plain]

@@ -55,14 +55,14 @@ def test_parts_of_text_are_joined(tmp_path):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("", "holds no conversation"),
-        ("{}", "holds no conversation"),
-        ('[{"role": "user"}]', "holds no conversation"),
-        ("[" * 100_000, "holds no conversation"),
-        ('[{"role": "user", "content": [{"type": "image_url"}]}]', "holds no conversation"),
-        ('[{"role": "tool", "content": "x"}]', "a message is of the role 'tool'"),
+        ("", "is not a conversation"),
+        ("{}", "is not a conversation"),
+        ('[{"role": "user"}]', "is not a conversation"),
+        ("[" * 100_000, "is not a conversation"),
+        ('[{"role": "user", "content": [{"type": "image_url"}]}]', "is not a conversation"),
+        ('[{"role": "tool", "content": "x"}]', "a message has the role 'tool'"),
         (json.dumps(TURN[:1]), "the last message has no answer"),
-        (json.dumps(TURN[::-1]), "message 1 is the assistant's and out of turn"),
+        (json.dumps(TURN[::-1]), "message 1 is the assistant's: user and assistant must alternate"),
         (json.dumps([{"role": "system", "content": "x"}, *TURN, *TURN[1:]]), "message 4 is the assistant's"),
         (b"\xff", "it is not UTF-8: byte 1 is 0xff"),
     ],
@@ -81,7 +81,7 @@ def test_what_is_there_is_not_overwritten(tmp_path):
     file = tmp_path / "notes.txt"
     file.write_text("mine")
     _, err = Bench("x", f"/save {file}").run()
-    assert f"❌ Error: '{file}' exists and is not replaced: it is no conversation\n" in err
+    assert f"❌ Error: '{file}' exists and is not replaced: not a conversation\n" in err
     assert file.read_text() == "mine"
     _, err = Bench("x", f"/save {tmp_path}").run()
     assert "exists and is not replaced" in err
@@ -98,7 +98,7 @@ def test_another_conversation_is_not_overwritten(tmp_path):
     file = tmp_path / "talk.json"
     file.write_text(json.dumps(TURN))
     _, err = Bench("x", f"/save {file}").run()
-    assert f"❌ Error: '{file}' exists and is not replaced: it holds another conversation, or more of this one\n" in err
+    assert f"❌ Error: '{file}' exists and is not replaced: it contains another conversation, or more of this one\n" in err
     assert "   '/save --force FILE' replaces it\n" in err
     assert json.loads(file.read_text()) == TURN
     # What was taken back would be lost.
@@ -116,9 +116,9 @@ def test_what_is_meant_to_be_overwritten(tmp_path):
     assert err == f"Saved 3 messages to {file}\n"
     assert len(json.loads(file.read_text())) == 3
     _, err = Bench("x", f"/save --force {tmp_path}").run()
-    assert "it is no regular file" in err
+    assert "not a regular file" in err
     _, err = Bench("x", "/save --force").run()
-    assert "needs the name of a file" in err
+    assert "needs a file name" in err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs")
@@ -126,7 +126,7 @@ def test_no_device_or_pipe_is_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for force in ("", "--force "):
         _, err = Bench("x", f"/save {force}{tmp_path / 'pipe'}").run()
-        assert "exists and is not replaced: it is no regular file" in err
+        assert "exists and is not replaced: not a regular file" in err
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
@@ -143,12 +143,12 @@ def test_tab_after_force(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("/save", "/save: needs the name of a file"),
+        ("/save", "/save: needs a file name"),
         ("/save {folder}/none/talk", "Cannot write '{folder}/none/talk': No such file or directory"),
         ("/load {folder}/none", "Cannot read '{folder}/none': No such file or directory"),
         ("/load {folder}", "Cannot read '{folder}': Is a directory"),
-        ("/load ~nobody-of-this-name/x", "/load: nobody's home folder is known for '~nobody-of-this-name/x'"),
-        ("/read", "/read: needs the name of a file"),
+        ("/load ~nobody-of-this-name/x", "/load: the home folder of '~nobody-of-this-name/x' is unknown"),
+        ("/read", "/read: needs a file name"),
         ("/read {folder}/empty", "'{folder}/empty' is empty"),
         ("/read {folder}/binary", "Cannot read '{folder}/binary': it is not UTF-8: byte 3 is 0x80"),
         ("/read {folder}/large", "Cannot read '{folder}/large': it is larger than 1024 KiB"),

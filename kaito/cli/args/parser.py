@@ -1,4 +1,4 @@
-"""The command line in kubectl's manner: its rules for flags, its errors, its help."""
+"""The parser of one subcommand, with kubectl's rules for flags, and our errors and help."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import Any, NoReturn
 
 from kaito.console.wrapping import commands, table, window, wrapped
 from kaito.errors import UsageError
+from kaito.util.suggest import did_you_mean
 
-# Columns that the flags' names take, and those that the help has at least.
+# Columns of the flags' names, and the least columns of the help.
 _FLAGS, _NARROWEST = 28, 39
 
 
 class Once(argparse.Action):
-    """A flag whose last value would hide the one before it, which nobody means: it is given once."""
+    """A flag that may be given once only: a second value would silently replace the first."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
@@ -30,14 +31,14 @@ class Once(argparse.Action):
 class Parser(argparse.ArgumentParser):
     """The parser of one subcommand.
 
-    A flag that takes a value takes whatever comes next, also what looks like a flag (`--system-prompt "-terse"`), as
-    pflag has it; flags are never abbreviated; nothing but flags is taken, and one of `words` where there are some.
+    As with pflag, a flag that takes a value takes the next argument, even one that looks like a flag
+    (`--system-prompt "-terse"`). Flags are never abbreviated. There are no positional arguments but one of `words`.
 
     Args:
-        command: how the user calls it, such as `kaito chat`.
-        summary: what it does, in one paragraph.
+        command: the program and the subcommand, such as `kaito chat`.
+        summary: one paragraph for the help.
         examples: lines for the help.
-        words: one of them is taken besides flags.
+        words: the allowed values of the positional argument, if there is one.
     """
 
     def __init__(self, command: str, summary: str, examples: str, words: Sequence[str] = ()) -> None:
@@ -60,15 +61,14 @@ class Parser(argparse.ArgumentParser):
             raise self._unknown(rest[0])
         if self.words and namespace.word not in self.words and not namespace.help:
             words = ", ".join(self.words)
-            told = (
-                f"One of {words} is missing" if namespace.word is None else f"'{namespace.word}' is not one of {words}"
-            )
-            raise UsageError(told, self._see())
+            missing = namespace.word is None
+            message = f"Give one of {words}" if missing else f"'{namespace.word}' is not one of {words}"
+            raise UsageError(message, self._see())
         return namespace
 
     @property
     def flags(self) -> list[argparse.Action]:
-        """The flags that the help shows."""
+        """The flags that the help lists."""
         return [action for action in self._actions if action.help is not argparse.SUPPRESS]
 
     def flag(self, name: str) -> argparse.Action | None:
@@ -76,17 +76,17 @@ class Parser(argparse.ArgumentParser):
         return self._option_string_actions.get(name)
 
     def given(self, flag: str, arguments: Sequence[str]) -> list[str]:
-        """Return the values of a flag while the command line cannot be read as a whole: it may bring other flags."""
+        """Return the values of a flag before the command line can be parsed, because the flag may add others."""
         start = f"{flag}="
         return [word.removeprefix(start) for word in self._joined(arguments) if word.startswith(start)]
 
     def _joined(self, arguments: Sequence[str]) -> list[str]:
-        """Rewrite `--flag value` to `--flag=value`, which argparse takes for what it is."""
+        """Rewrite `--flag value` to `--flag=value`, whose value argparse does not take for a flag."""
         joined: list[str] = []
         rest = iter(arguments)
         for argument in rest:
             if argument == "--":
-                # No command takes anything but flags.
+                # No command takes positional arguments after it.
                 joined.extend(f"\0{word}" for word in rest)
                 break
             action = self._option_string_actions.get(argument)
@@ -107,20 +107,18 @@ class Parser(argparse.ArgumentParser):
         if not argument.startswith("-") or argument == "-":
             word = argument.removeprefix("\0")
             flags = [flag for flag in ("--workspace-name", "--message") if flag in self._option_string_actions]
-            # What can be pasted: the word as the value of a flag.
+            # Suggest the word as the value of a flag.
             hint = [f"Did you mean {' or '.join(f'{flag} {shlex.quote(word)}' for flag in flags)}?"] if flags else []
             return UsageError(f"Unexpected argument '{word}'", *hint, self._see())
-        from difflib import get_close_matches
-
         flag = argument.partition("=")[0]
-        near = get_close_matches(flag, self._option_string_actions, n=1)
-        return UsageError(f"Unknown flag '{flag}'", *([f"Did you mean {near[0]}?"] if near else []), self._see())
+        near = did_you_mean(flag, self._option_string_actions)
+        return UsageError(f"Unknown flag '{flag}'", *([f"Did you mean {near}?"] if near else []), self._see())
 
     def _see(self) -> str:
         return f"See '{self.prog} --help'"
 
     def error(self, message: str) -> NoReturn:
-        """Say what argparse found in our words."""
+        """Raise argparse's error as ours."""
         flag, _, what = message.removeprefix("argument ").partition(": ")
         name = flag.rpartition("/")[2]
         if what.startswith("ignored explicit argument"):
@@ -128,7 +126,7 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{name}: {what}" if what else message, self._see())
 
     def format_help(self) -> str:
-        """Return the help in the window's width: what it does, examples, flags by group, usage."""
+        """Return the help in the window's width: summary, examples, flags by group, usage."""
         columns = max(window(), _NARROWEST)
         parts = [wrapped(self._summary, columns, hang=0), f"Examples:\n{commands(self._examples, columns)}"]
         for group in self._action_groups:

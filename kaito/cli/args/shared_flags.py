@@ -17,7 +17,11 @@ from kaito.types import OptionGroup, Target
 
 #: Flags with a value that may stand before the subcommand.
 GLOBAL_VALUE_FLAGS = frozenset(
-    {"--kubeconfig", "--context", "-n", "--namespace", "--request-timeout", "--color", "--plugin"}
+    name
+    for option in (*table.SHARED, *table.CLUSTER)
+    if option.metavar and option.flag != "--workspace-name"
+    for name in (option.short, option.flag)
+    if name
 )
 
 _PLUGIN_PREFIX = "plugin:"

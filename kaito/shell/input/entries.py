@@ -1,4 +1,4 @@
-"""What one entry of input is: a word that is a command, a slash command, or a message."""
+"""Classifies one entry of input: a word that is a command, a slash command, or a message."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ WORDS = frozenset({"quit", "exit", "clear", "help", "status"})
 
 BLOCK_MARK = '"""'
 
-# `/set x 1` and `/set_x 1`, which is none but meant as one; not `/etc/hosts is empty`, `/3 of them` or `/* a */`
+# `/set x 1`, and `/set_x 1`, which must be a mistyped command; not `/etc/hosts is empty`, `/3 of them` or `/* a */`
 _SLASH = re.compile(r"/([^\W\d_][^\s/]*|\?)(?:\s+(.*))?", re.DOTALL)
 
 
 class Kind(Enum):
-    """What an entry asks for."""
+    """The kind of an entry."""
 
     NOTHING = auto()
     WORD = auto()
@@ -26,17 +26,17 @@ class Kind(Enum):
 
 
 class Entry(Struct, frozen=True):
-    """One thing to do."""
+    """One entry of input."""
 
     kind: Kind
     #: The message, or the command's name in lower case.
     text: str
-    #: What follows a slash command's name.
+    #: The text after a slash command's name.
     arguments: str = ""
 
 
 def classify(line: str) -> Entry:
-    """Return what a line of input means. Nothing of `cmd.Cmd`'s own syntax means anything here."""
+    """Return the entry of a line. `cmd.Cmd`'s own syntax has no meaning."""
     stripped = line.strip()
     if not stripped:
         return Entry(Kind.NOTHING, "")
@@ -52,8 +52,8 @@ def classify(line: str) -> Entry:
 
 
 def begin(line: str) -> Entry | Block:
-    """Return what a line means, or a paste of several; or the block that it opens, which it may also close."""
-    # A paste arrives as one line with breaks in it, and is a message whatever it holds.
+    """Return the entry of a line, or of a paste of several; or the block that it opens and may close."""
+    # A paste arrives as one line with line breaks, and is a message whatever it contains.
     if not Block.opens(line):
         return Entry(Kind.MESSAGE, line) if "\n" in line else classify(line)
     first, *pasted = line.split("\n")
@@ -66,10 +66,10 @@ def begin(line: str) -> Entry | Block:
 
 
 class Block:
-    """A message of several lines between two marks: one opens a line, the other closes one.
+    """A message of several lines between two marks: at the start of a line and at the end of a line.
 
     Args:
-        first: the line that opens it.
+        first: the line that opens the block.
     """
 
     def __init__(self, first: str) -> None:
@@ -85,7 +85,7 @@ class Block:
         return line.lstrip().startswith(BLOCK_MARK)
 
     def add(self, line: str) -> None:
-        """Take the next line."""
+        """Add the next line."""
         body = line.rstrip()
         self.closed = body.endswith(BLOCK_MARK)
         if not self.closed:
@@ -95,6 +95,6 @@ class Block:
 
     @property
     def entry(self) -> Entry:
-        """The message, once it is closed; nothing, if there are only blanks in it."""
+        """The message of a closed block; `NOTHING` when it contains only blanks."""
         text = "\n".join(self._lines)
         return Entry(Kind.MESSAGE if text.strip() else Kind.NOTHING, text)

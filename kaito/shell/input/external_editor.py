@@ -1,4 +1,4 @@
-"""A text in the user's own editor, for `/edit`."""
+"""Runs the user's own editor on a text, for `/edit`."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from kaito.console.terminal import Terminal
 from kaito.errors import KaitoError
 from kaito.util.safe_files import UnreadableError, read_text
 
-#: Bytes of the text that comes back.
+#: The most bytes of the edited text.
 LARGEST = 16 * 1024 * 1024
-#: Seconds for an editor to end when this process has to.
+#: Seconds that the editor gets to exit when this process must end.
 GRACE = 2.0
 
 _HINT = "VISUAL or EDITOR names the editor, with its arguments"
 
 
 def edited(text: str, terminal: Terminal, environ: Mapping[str, str]) -> str:
-    """Return what the user made of a text, without newlines at its end; nothing if they saved nothing.
+    """Return the edited text without trailing newlines; `""` when nothing was saved.
 
     Args:
-        text: what the editor shows first.
-        terminal: the editor's meanwhile.
+        text: what the editor opens.
+        terminal: handed over to the editor meanwhile.
         environ: names the editor.
 
     Raises:
-        KaitoError: the editor cannot be run, it failed, or there is no room for its file.
-        Ended: a signal ends the process; the editor has ended.
+        KaitoError: the editor cannot be run, it failed, or its file cannot be written.
+        Ended: SIGTERM or SIGHUP; the editor has exited.
     """
     command = editor_command(environ)
     with _file_with(f"{text}\n" if text else "") as path:
@@ -44,22 +44,22 @@ def edited(text: str, terminal: Terminal, environ: Mapping[str, str]) -> str:
         with terminal.handed_over():
             code = _run([*command, str(path)], terminal)
         if code:
-            how = f"was ended by signal {-code}" if code < 0 else f"failed with {code}"
+            how = f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}"
             raise KaitoError(f"The editor '{command[0]}' {how}; nothing was sent", _HINT)
         if _version(path) == before:
             return ""
         try:
             return read_text(path, LARGEST).replace("\r\n", "\n").rstrip("\n")
         except UnreadableError as exc:
-            raise KaitoError(f"What the editor '{command[0]}' saved cannot be read: {exc}") from None
+            raise KaitoError(f"Cannot read the file that the editor '{command[0]}' saved: {exc}") from None
 
 
 @contextmanager
 def _file_with(text: str) -> Iterator[Path]:
-    """Have a file with a text, for its user alone."""
+    """Yield a file with the text, readable by the user alone."""
     with ExitStack() as stack:
         try:
-            # Editors leave copies beside a file: the folder goes with all that is in it.
+            # Editors leave backups beside a file: the whole folder is removed.
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="kaito-", ignore_cleanup_errors=True))
             path = Path(folder, "message.md")
             with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -70,19 +70,19 @@ def _file_with(text: str) -> Iterator[Path]:
 
 
 def _version(path: Path) -> tuple[int, ...] | None:
-    """Return what changes when a file is saved, with other words or the same; `None` when it has gone."""
+    """Return a value that changes whenever the file is saved; `None` when it does not exist."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def editor_command(environ: Mapping[str, str]) -> list[str]:
-    """Return the command that opens the user's editor.
+    """Return the command of the user's editor.
 
     Raises:
-        KaitoError: the environment names none that can be understood.
+        KaitoError: VISUAL or EDITOR is not a valid command line.
     """
     windows = sys.platform == "win32"
     for name in ("VISUAL", "EDITOR"):
@@ -90,25 +90,25 @@ def editor_command(environ: Mapping[str, str]) -> list[str]:
             if windows and Path(given.strip('"')).exists():
                 return [given.strip('"')]
             try:
-                # A backslash is part of a path there.
+                # On Windows a backslash is part of a path.
                 words = shlex.split(given, posix=not windows)
             except ValueError as exc:
-                raise KaitoError(f"{name}: '{given}' cannot be understood: {exc}") from None
+                raise KaitoError(f"{name}: '{given}' is not a valid command: {exc}") from None
             return [word.strip('"') for word in words] if windows else words
     return ["notepad" if windows else "vi"]
 
 
 def _run(command: Sequence[str], terminal: Terminal) -> int:
     """Run a program on the terminal; return its exit code, negative for a signal."""
-    # Where stdout is a file or a pipe, it is for answers.
+    # A stdout that is a file or a pipe is for answers only.
     stdout = None if terminal.out_is_terminal else _fileno(terminal.stderr)
     try:
-        with _left_to_it(), subprocess.Popen(command, stdout=stdout) as process:
+        with _keyboard_signals_ignored(), subprocess.Popen(command, stdout=stdout) as process:
             try:
                 with terminal.waiting_for_a_key():
                     return process.wait()
             except BaseException:
-                # It gets the chance to leave the terminal as it found it.
+                # The editor gets the chance to restore the terminal.
                 process.terminate()
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(GRACE)
@@ -121,18 +121,18 @@ def _run(command: Sequence[str], terminal: Terminal) -> int:
 def _fileno(stream: TextIO | None) -> int:
     try:
         return stream.fileno() if stream is not None else subprocess.DEVNULL
-    except (OSError, ValueError):  # closed, or no file at all
+    except (OSError, ValueError):  # closed, or not a real file
         return subprocess.DEVNULL
 
 
 @contextmanager
-def _left_to_it() -> Iterator[None]:
-    """Leave to a program in the foreground what the keyboard sends to both it and this process."""
+def _keyboard_signals_ignored() -> Iterator[None]:
+    """Ignore the keyboard's signals, which reach the editor and this process."""
 
     def ignore(number: int, frame: FrameType | None) -> None:
         """Do nothing. Unlike `SIG_IGN` it is not inherited."""
 
-    # Whoever stops the two wakes both.
+    # Ctrl-Z suspends both, and the shell continues both.
     handlers: dict[str, Any] = {"SIGINT": ignore, "SIGQUIT": ignore, "SIGTSTP": signal.SIG_DFL}
     before: dict[int, Any] = {}
     for name, handler in handlers.items():

@@ -1,4 +1,4 @@
-"""The file that a command's arguments name, and what Tab makes of a name: in quotes, with backslashes, or bare."""
+"""File names in the arguments of commands: quoted, escaped or bare, and their completion."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pathlib import Path
 
 from kaito.errors import UsageError
 
-# In quotes; or up to a blank that no backslash stands before. Any other backslash is the name's, as on Windows.
+# Quoted; or up to a blank without a backslash before it. Any other backslash is part of the name, as on Windows.
 _QUOTED = re.compile(r"""(["'])(.+?)\1(?=\s|$)""", re.DOTALL)
 _BARE = re.compile(r"""(?:\\[\s"']|\S)+""")
 _ESCAPED = re.compile(r"""\\([\s"'])""")
 _QUOTES = ('"', "'")
-# What gets a backslash.
+# Characters that completion escapes.
 _SPECIAL = re.compile(r"""([\s"'])""")
 _BLANK = re.compile(r"(?<!\\)\s")
 
 
 def first_name(arguments: str) -> tuple[str, str]:
-    """Return the name that arguments begin with, `""` for none, and what follows it.
+    """Return the file name at the start of the arguments, `""` for none, and the rest.
 
-    A name with blanks stands in quotes, or has a backslash before each.
+    A name with blanks must be quoted, or have a backslash before each blank.
     """
     if match := _QUOTED.match(arguments):
         name = match[2]
@@ -34,42 +34,42 @@ def first_name(arguments: str) -> tuple[str, str]:
 
 
 def only_name(command: str, arguments: str) -> Path:
-    """Return the file that all of the arguments name; blanks need no quotes then.
+    """Return the path when the arguments are one file name, in which blanks need no quotes.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no name.
     """
     name, rest = first_name(arguments)
     return path_of(command, _ESCAPED.sub(r"\1", arguments) if rest else name)
 
 
 def path_of(command: str, name: str) -> Path:
-    """Return the path of a name, in which `~` is a home folder.
+    """Return the path of a name with `~` expanded.
 
     Raises:
-        UsageError: the name is empty, or cannot be one.
+        UsageError: the name is empty or not valid.
     """
     if not name or "\0" in name:
-        raise UsageError(f"{command}: needs the name of a file")
+        raise UsageError(f"{command}: needs a file name")
     try:
         return Path(name).expanduser()
     except RuntimeError:
-        raise UsageError(f"{command}: nobody's home folder is known for '{name}'") from None
+        raise UsageError(f"{command}: the home folder of '{name}' is unknown") from None
 
 
 def file_names(typed: str, *, only: bool) -> list[str]:
-    """Return what arguments may become that begin with a file's name; folders end with a separator.
+    """Complete arguments that begin with a file name; folders end with a separator.
 
     Args:
-        typed: what there is of them.
-        only: whether nothing can follow the name, so that it may hold blanks as they are.
+        typed: the arguments so far.
+        only: whether nothing can follow the name, so that its blanks need no escape.
     """
     quote = typed[0] if typed.startswith(_QUOTES) else ""
     if quote:
         if quote in typed[1:]:
             return []
         return [f"{quote}{name}{'' if _is_folder(name) else quote}" for name in _names(typed[1:]) if quote not in name]
-    # A backslash of the name itself would be taken for one of ours.
+    # A backslash in the name itself would be read as an escape.
     names = [name for name in _names(_ESCAPED.sub(r"\1", typed)) if not _ESCAPED.search(name)]
     if _BLANK.search(typed):
         return [name for name in names if not name.startswith(_QUOTES)] if only else []
@@ -77,16 +77,16 @@ def file_names(typed: str, *, only: bool) -> list[str]:
 
 
 def _names(begun: str) -> Iterator[str]:
-    """Yield the names that one may become, with the folder as it was written."""
+    """Yield the names that begin like this, with the folder as it was written."""
     folder, rest = os.path.split(begun)
     head = begun[: len(begun) - len(rest)]
     try:
         with os.scandir(Path(folder or ".").expanduser()) as entries:
-            found = sorted((entry.name, entry.is_dir()) for entry in entries)
-    except (OSError, RuntimeError, ValueError):  # no such folder, or nobody's home
+            names = sorted((entry.name, entry.is_dir()) for entry in entries)
+    except (OSError, RuntimeError, ValueError):  # no such folder or user
         return
-    for name, is_folder in found:
-        # Hidden ones only to those who look for them.
+    for name, is_folder in names:
+        # Hidden files only after a typed dot.
         if name.startswith(rest) and (rest or not name.startswith(".")):
             yield head + name + (os.sep if is_folder else "")
 

@@ -1,4 +1,4 @@
-"""What was typed at the prompt, kept between runs: a file of one entry a line, which several shells add to."""
+"""The input history: a file with one entry per line, shared by several shells."""
 
 from __future__ import annotations
 
@@ -12,57 +12,56 @@ from typing import BinaryIO
 from kaito.errors import KaitoError
 from kaito.util.safe_files import open_regular, write_whole
 
-#: Bytes that the file may have. Of a larger one the newer half stays.
+#: The most bytes of the file. The newer half of a larger one is kept.
 LARGEST = 1024 * 1024
-#: Bytes of an entry that is kept. A longer one, a pasted file for example, can be taken again until the shell ends.
+#: The most bytes of a saved entry. A longer one, such as a pasted file, is recalled in this run only.
 LONGEST = 64 * 1024
-#: Entries that a shell begins with.
+#: The most entries that a shell loads.
 RECALLED = 2000
-#: Seconds to wait for another shell that is writing. One that was stopped then must not stop this one.
-PATIENCE = 0.5
+#: Seconds to wait for another shell's lock, which may have been suspended.
+LOCK_TIMEOUT = 0.5
 
 _ESCAPES = {"n": "\n", "r": "\r"}
 _ESCAPED = re.compile(r"\\(.)")
 
 
 class History:
-    """The entries of all shells of a user, in the order in which they were typed. Nobody else can read them.
+    """The entries of all of a user's shells in the order in which they were typed, readable by that user alone.
 
-    Where something stands in the file's place that is none, such as `/dev/null`, nothing is kept.
+    If the path is not a regular file, such as `/dev/null`, nothing is saved.
 
     Args:
-        file: where they are.
+        file: the path.
     """
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
     def load(self) -> list[str]:
-        """Return the newest :data:`RECALLED` entries, the oldest first, none of them twice in succession.
+        """Return the newest :data:`RECALLED` entries, oldest first, without consecutive duplicates.
 
         Raises:
-            KaitoError: they cannot be read.
+            KaitoError: the file cannot be read.
         """
         try:
             file = open_regular(self._file, os.O_RDONLY)
             if file is None:
                 return []
             with open(file, "rb") as stream:
-                # Whatever another program has put there.
                 lines = _newest(stream, LARGEST).split(b"\n")
         except FileNotFoundError:
             return []
         except OSError as exc:
-            raise KaitoError(f"Cannot read what was typed before: {self._file}: {exc.strerror}") from None
-        # The last line is empty, or one that was never written to its end.
+            raise KaitoError(f"Cannot read the input history: {self._file}: {exc.strerror}") from None
+        # The last line is empty or incomplete.
         entries = [decoded(line) for line in lines[:-1][-RECALLED:] if 0 < len(line) < LONGEST]
         return [entry for entry, before in zip(entries, ["", *entries], strict=False) if entry != before]
 
     def add(self, entry: str) -> None:
-        """Keep an entry, however many shells do so at the moment.
+        """Append an entry, while other shells may do the same.
 
         Raises:
-            KaitoError: it cannot be written.
+            KaitoError: the file cannot be written.
         """
         line = encoded(entry)
         if len(line) > LONGEST:
@@ -72,7 +71,7 @@ class History:
             self._append(line)
         except OSError as exc:
             raise KaitoError(
-                f"Cannot keep what is typed in {self._file}: {exc.strerror}", "KAITO_HISTORY=off keeps nothing"
+                f"Cannot save the input history in {self._file}: {exc.strerror}", "KAITO_HISTORY=off saves nothing"
             ) from None
 
     def _append(self, line: bytes) -> None:
@@ -86,9 +85,9 @@ class History:
             size = os.lseek(file, 0, os.SEEK_END)
             if size:
                 os.lseek(file, -1, os.SEEK_END)
-                if os.read(file, 1) != b"\n":  # the disk was full, once
+                if os.read(file, 1) != b"\n":  # an earlier write was cut, by a full disk
                     line = b"\n" + line
-            # In one piece: what another shell adds without the lock comes before or after it.
+            # One write: a shell without the lock adds its entry before or after it.
             os.write(file, line)
             if locked and size + len(line) > LARGEST:
                 self._trim()
@@ -96,7 +95,7 @@ class History:
             os.close(file)
 
     def _open(self) -> tuple[int, bool] | None:
-        """Open the file; return it and whether no other shell can change it now."""
+        """Open the file; return it and whether it is locked against other shells."""
         tries = 10
         while True:
             tries -= 1
@@ -107,11 +106,11 @@ class History:
             try:
                 if os.path.samestat(os.fstat(file), os.stat(self._file)):
                     return file, locked
-                if not tries:  # a file system where no file is ever the same
+                if not tries:  # a file system without stable inode numbers
                     return file, False
             except FileNotFoundError:
                 pass
-            # Another shell has put a shorter one in its place while this one waited.
+            # Another shell has replaced the file by a shorter one meanwhile.
             os.close(file)
 
     def _trim(self) -> None:
@@ -121,33 +120,33 @@ class History:
 
 
 def encoded(entry: str) -> bytes:
-    """Return an entry as a line: what would end the line is escaped, so that the file can be searched by hand."""
+    """Return an entry as one line, with line breaks escaped, so that the file can be searched with grep."""
     escaped = entry.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     return escaped.encode("utf-8", "replace") + b"\n"
 
 
 def decoded(line: bytes) -> str:
-    """Return the entry of a line without its end; of any line, whoever wrote it."""
+    """Return the entry of a line without its newline."""
     return _ESCAPED.sub(lambda escape: _ESCAPES.get(escape[1], escape[1]), line.decode("utf-8", "replace"))
 
 
 def _newest(stream: BinaryIO, size: int) -> bytes:
-    """Return the whole lines at the end of a file that have so many bytes at most, and what follows the last."""
+    """Return the whole lines in the last `size` bytes of a file, and an incomplete last line."""
     start = stream.seek(0, os.SEEK_END) - size
     if start <= 0:
         stream.seek(0)
         return stream.read(size)
-    # From the byte before: it tells whether a line begins there.
+    # From the byte before: it shows whether a line begins there.
     stream.seek(start - 1)
     return stream.read(size + 1).partition(b"\n")[2]
 
 
 def _lock(file: int) -> bool:
-    """Lock a file until it is closed; return whether that was possible in time."""
+    """Lock a file until it is closed; return whether that succeeded in time."""
     fcntl = _fcntl()
     if fcntl is None:
         return False
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + LOCK_TIMEOUT
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Line editing by GNU readline or by libedit, whichever the interpreter has: what differs between them ends here."""
+"""Line editing by GNU readline or libedit; their differences are handled here."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from types import ModuleType
 from kaito.console.terminal import Terminal
 from kaito.errors import Suspended
 
-#: Returns the whole lines that what is typed of one may become.
+#: Returns the whole lines that a partial line can become.
 Complete = Callable[[str], Sequence[str]]
 
-# From here on it can take a paste as one piece, from here on it ends the prompt's line itself when input ends, and from
-# here on nobody has seen what else it does then.
-_PASTES, _ENDS_LINE, _UNKNOWN = 0x700, 0x801, 0x803
+# GNU readline versions: the first with bracketed paste, the first that ends the prompt's line at the end of input, and
+# the first whose behaviour after that is untested.
+_PASTES, _ENDS_LINE, _UNTESTED = 0x700, 0x801, 0x803
 
 _STDOUT = 1
 
@@ -24,11 +24,11 @@ _LINE_UP = "\x1b[A"
 
 
 class LineEditor:
-    """What `input` uses once its module has been imported.
+    """The line editor that `input` uses once the module `readline` was imported.
 
     Args:
-        module: `readline`, which may be libedit by that name.
-        terminal: where it edits.
+        module: `readline`, which may be libedit under that name.
+        terminal: the terminal that it edits on.
     """
 
     def __init__(self, module: ModuleType, terminal: Terminal) -> None:
@@ -44,29 +44,29 @@ class LineEditor:
         self._input_ended = False
         module.set_auto_history(False)
         module.set_completer(self._match)
-        # Names hold all other characters that would end a word.
+        # Names may contain the other default delimiters.
         module.set_completer_delims(" \t\n")
         module.parse_and_bind("tab: complete" if is_gnu else "bind ^I rl_complete")
         terminal.tty.brackets_pastes = self._pastes
         if self._pastes:
-            # A paste comes as one entry, none of its lines as a command. Python has that off if it is not asked for.
+            # A paste is one entry; none of its lines runs as a command. Python turns this off by default.
             module.parse_and_bind("set enable-bracketed-paste on")
 
     def read(self, prompt: str, complete: Complete | None) -> str:
-        """Return a line that was edited, or a paste of several.
+        """Return an edited line, or a paste of several.
 
         Args:
-            prompt: what stands before it.
-            complete: what Tab does; `None` leaves it without a use.
+            prompt: shown before it.
+            complete: completes the line at the Tab key; `None` disables Tab.
 
         Raises:
-            EOFError: the end of input. The prompt's line has been ended.
-            KeyboardInterrupt: Ctrl-C. The prompt's line has not been ended.
+            EOFError: the end of input. The cursor is on a new line.
+            KeyboardInterrupt: Ctrl-C. The cursor is still on the prompt's line.
         """
         self._complete = complete
         while True:
             try:
-                # Signals are raised inside alone: stdout comes back whatever happens.
+                # Signals raise inside only: stdout is restored in every case.
                 with _edited_at(self._terminal), self._terminal.waiting_for_a_key():
                     line = _input(prompt)
             except EOFError:
@@ -87,7 +87,7 @@ class LineEditor:
                 return line
 
     def _begin_with(self, text: str) -> None:
-        """Have the next line begin with a text, as if it had been typed."""
+        """Insert a text into the next line, as if it had been typed."""
 
         def insert() -> None:
             self._module.set_startup_hook(None)
@@ -96,25 +96,25 @@ class LineEditor:
         self._module.set_startup_hook(insert)
 
     def remember(self, entry: str) -> bool:
-        """Have an entry come back by the up-arrow; return whether it was not the last one already."""
+        """Add an entry to the up-arrow's history; return `False` if it equals the last one."""
         entry = entry.replace("\0", "")
         if not entry or entry == self._last:
             return False
         try:
             self._module.add_history(entry)
         except UnicodeEncodeError:
-            # The locale lacks a letter. Where it has none but ASCII's, bytes come back as they go in.
+            # The locale cannot encode the entry. An ASCII locale passes the bytes through.
             self._module.add_history(entry.encode("utf-8", "replace").decode("ascii", "surrogateescape"))
         self._last = entry
         return True
 
     @property
     def typed(self) -> str:
-        """What has been typed so far."""
+        """The text typed so far."""
         return str(self._module.get_line_buffer())
 
-    # When input has ended in a block, a person goes on. GNU readline does not forget that it has seen the end of input,
-    # and from then on ends each line twice, if it looks out for pastes.
+    # After Ctrl-D inside a block the user continues. GNU readline keeps its end-of-input flag and from then on ends every
+    # line twice, if bracketed paste is on.
 
     @property
     def _ends_line(self) -> bool:
@@ -122,7 +122,7 @@ class LineEditor:
 
     def _note_end(self) -> None:
         self._input_ended = True
-        if self._version >= _UNKNOWN:
+        if self._version >= _UNTESTED:
             self._module.parse_and_bind("set enable-bracketed-paste off")
             self._pastes = self._terminal.tty.brackets_pastes = False
 
@@ -131,7 +131,7 @@ class LineEditor:
             self._terminal.write_interactive(_LINE_UP)
 
     def _match(self, word: str, number: int) -> str | None:
-        """Return one match for the word that the cursor stands behind; called with 0, 1, 2 and so on until `None`."""
+        """Return one match for the word before the cursor; called with 0, 1, 2 and so on until it returns `None`."""
         if number == 0:
             self._matches = []
             if self._complete is not None:
@@ -143,13 +143,13 @@ class LineEditor:
 
 @contextmanager
 def _edited_at(terminal: Terminal) -> Iterator[None]:
-    """Have `input` edit lines though stdout is a pipe or a file: it does where both its sides are a terminal."""
+    """Point stdout at the terminal while `input` runs: it edits lines only if stdin and stdout are terminals."""
     if terminal.out_is_terminal or terminal.stderr is None:
         yield
         return
     if terminal.stdout is not None:
-        terminal.write("")  # what somebody else has left in its buffer
-    # Nothing else writes to stdout meanwhile: answers are the main thread's, too.
+        terminal.write("")  # flushes what other code left in the buffer
+    # Only the main thread writes to stdout, and it is here.
     stdout = os.dup(_STDOUT)
     try:
         os.dup2(terminal.stderr.fileno(), _STDOUT)
@@ -163,14 +163,14 @@ def _input(prompt: str) -> str:
     try:
         return input(prompt)
     except SystemError as exc:
-        # What CPython makes of a handler's exception when more signals come at once, as when a window is closed.
+        # CPython wraps a signal handler's exception when several signals arrive at once, as when a window closes.
         if exc.__cause__ is not None:
             raise exc.__cause__ from None
         raise
 
 
-def _has_a_side(terminal: Terminal) -> bool:
-    """Return whether stderr is a terminal that `input` can be given in place of stdout."""
+def _can_edit_on_stderr(terminal: Terminal) -> bool:
+    """Return whether stderr is a terminal that can stand in for stdout."""
     try:
         return terminal.err_is_terminal and terminal.stdout is not None and terminal.stdout.fileno() == _STDOUT
     except (OSError, ValueError):
@@ -178,11 +178,11 @@ def _has_a_side(terminal: Terminal) -> bool:
 
 
 def line_editor(terminal: Terminal) -> LineEditor | None:
-    """Return what edits the lines of `input`; `None` where there is no terminal to do it on, or no such module."""
-    if not (terminal.in_is_terminal and (terminal.out_is_terminal or _has_a_side(terminal))):
+    """Return the line editor; `None` without a terminal or without the module `readline`."""
+    if not (terminal.in_is_terminal and (terminal.out_is_terminal or _can_edit_on_stderr(terminal))):
         return None
     try:
         module = importlib.import_module("readline")
-    except ImportError:  # as on Windows, whose console edits by itself
+    except ImportError:  # Windows: its console edits lines itself
         return None
     return LineEditor(module, terminal)

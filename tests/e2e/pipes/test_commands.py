@@ -140,7 +140,7 @@ def test_saved_and_loaded(script, chat, model_server, tmp_path):
     ("arguments", "told"),
     [
         (["--load", "nowhere"], "--load: Cannot read 'nowhere': No such file or directory"),
-        (["--load", "bad"], "--load: 'bad' holds no conversation"),
+        (["--load", "bad"], "--load: 'bad' is not a conversation"),
         (["--load", "bad", "--continue"], "--load: cannot be used with --continue"),
     ],
 )

@@ -260,7 +260,7 @@ def test_the_script(kaito, name):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ([], "One of bash, zsh, fish is missing"),
+        ([], "Give one of bash, zsh, fish"),
         (["tcsh"], "'tcsh' is not one of bash, zsh, fish"),
         (["bash", "zsh"], "Unexpected argument 'zsh'"),
         (["--nonsense"], "Unknown flag '--nonsense'"),

@@ -78,7 +78,7 @@ def test_a_conversation_that_cannot_be_kept_is_told_once(chat, clean_environment
     play(
         chat(columns=250),
         f"""
-        (cannot read what was typed before: {folder.with_name("history")}: Not a directory)
+        (cannot read the input history: {folder.with_name("history")}: Not a directory)
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
 

@@ -108,10 +108,10 @@ def test_the_last_message_is_sent_again_only_if_it_is_saved(chat, tmp_path, code
     [
         (
             "file.write_text('x'); sys.exit(3)",
-            f"The editor '{sys.executable}' failed with 3; nothing was sent\n"
+            f"The editor '{sys.executable}' failed with exit code 3; nothing was sent\n"
             "   VISUAL or EDITOR names the editor, with its arguments",
         ),
-        ("file.unlink()", f"What the editor '{sys.executable}' saved cannot be read: No such file or directory"),
+        ("file.unlink()", f"Cannot read the file that the editor '{sys.executable}' saved: No such file or directory"),
     ],
 )
 def test_an_editor_that_fails_sends_nothing(chat, server, tmp_path, code, told):
@@ -143,7 +143,7 @@ def test_editors_that_cannot_be_run(shell):
         💬 Type your message (or 'quit' to exit):
 
         > «/edit»‹enter›
-        ❌ Error: EDITOR: ''unclosed' cannot be understood: No closing quotation
+        ❌ Error: EDITOR: ''unclosed' is not a valid command: No closing quotation
 
         > «quit»‹enter›
         👋 Goodbye!

@@ -262,7 +262,7 @@ def test_a_file_that_cannot_be_written_is_told_once(chat, file):
     play(
         chat(columns=200),
         f"""
-        (cannot read what was typed before: {file}: Is a directory)
+        (cannot read the input history: {file}: Is a directory)
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
 

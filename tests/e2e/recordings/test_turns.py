@@ -135,8 +135,8 @@ def test_a_conversation_is_saved_and_loaded(shell, server, tmp_path):
         Assistant: two
 
         > «/save notes.txt»‹enter›
-        ❌ Error: 'notes.txt' exists and is not replaced: it is no conversation
-           'notes.txt' holds no conversation: JSON is malformed: invalid character (byte 0)
+        ❌ Error: 'notes.txt' exists and is not replaced: not a conversation
+           'notes.txt' is not a conversation: JSON is malformed: invalid character (byte 0)
            '/save --force FILE' replaces it
 
         > «/load talk.json»‹enter›

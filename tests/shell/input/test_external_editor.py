@@ -54,5 +54,5 @@ def test_no_room_for_its_file(monkeypatch):
 
 
 def test_one_that_cannot_be_understood():
-    with pytest.raises(KaitoError, match="VISUAL: '\"x' cannot be understood"):
+    with pytest.raises(KaitoError, match="VISUAL: '\"x' is not a valid command"):
         editor_command({"VISUAL": '"x', "EDITOR": "vi"})

@@ -153,7 +153,7 @@ def test_shells_at_once_lose_nothing_though_the_file_is_trimmed(file):
 
 
 def test_a_shell_that_was_stopped_while_it_wrote_does_not_stop_another(file, monkeypatch):
-    monkeypatch.setattr(input_history, "PATIENCE", 0.05)
+    monkeypatch.setattr(input_history, "LOCK_TIMEOUT", 0.05)
     History(file).add("one")
     with file.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -185,9 +185,9 @@ def test_a_system_whose_module_is_missing(monkeypatch):
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
     kept = History(tmp_path / "file" / "history")
-    with pytest.raises(KaitoError, match="Cannot keep what is typed"):
+    with pytest.raises(KaitoError, match="Cannot save the input history"):
         kept.add("one")
-    with pytest.raises(KaitoError, match="Cannot read what was typed before"):
+    with pytest.raises(KaitoError, match="Cannot read the input history"):
         kept.load()
 
 
