@@ -3,257 +3,174 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from kaito.options import flag_values, parsers
-from kaito.options.option import Option
+from kaito.options.option import Option, ParserFactory
 
-_SWITCH = ("on", "off")
 #: Seconds that `--wait` without a value waits: a model of many gigabytes on a node that must be created first.
 _WAIT = 1800.0
 
+
+def _value(flag: str, metavar: str, parse: ParserFactory | None, help: str, **more: Any) -> Option:
+    return Option(flag=flag, metavar=metavar, parse=parse, help=help, **more)
+
+
+def _switch(flag: str, help: str, **more: Any) -> Option:
+    return Option(flag=flag, help=help, **{"action": "on", **more})
+
+
+def _field(flag: str, metavar: str, parse: ParserFactory, help: str) -> Option:
+    """A setting that is a field of the request."""
+    return _value(flag, metavar, parse, help, setting=flag[2:], request="field")
+
+
+def _extra(flag: str, metavar: str, parse: ParserFactory, help: str) -> Option:
+    """A setting that is a further field of the request, sent only when set."""
+    return _value(flag, metavar, parse, help, setting=flag[2:], request="extra")
+
+
+def _display(flag: str, help: str, **more: Any) -> Option:
+    """A setting that is on or off. A flag `--no-NAME` turns it off."""
+    name = flag[2:].removeprefix("no-")
+    action = "off" if flag.startswith("--no-") else "on"
+    return _switch(
+        flag, help, setting=name, field=name, action=action, parse_setting=parsers.switch, choices=("on", "off"), **more
+    )
+
+
 #: Flags of every command that loads plugins.
 SHARED = (
-    Option(
-        flag="--plugin",
+    _value(
+        "--plugin",
+        "MODULE|FILE",
+        None,
+        "Load this plugin in addition to the installed ones; may be repeated",
         action="append",
-        metavar="MODULE|FILE",
-        help="Load this plugin in addition to the installed ones; may be repeated",
     ),
-    Option(
-        flag="--color",
-        metavar="auto|always|never",
-        parse=parsers.one_of("auto", "always", "never"),
-        help="When to use colours for errors, reasoning and statistics",
+    _value(
+        "--color",
+        "auto|always|never",
+        parsers.one_of("auto", "always", "never"),
+        "When to use colours for errors, reasoning and statistics",
     ),
-    Option(flag="--verbose", short="-v", action="on", help="Explain each step on stderr"),
+    _switch("--verbose", "Explain each step on stderr", short="-v"),
 )
 
 #: Flags that select a workspace and its cluster.
 CLUSTER = (
-    Option(
-        flag="--workspace-name",
-        metavar="NAME",
-        parse=flag_values.workspace,
-        help="Name of the workspace, or inferenceset/NAME",
-    ),
-    Option(
-        flag="--namespace",
-        short="-n",
-        metavar="NAME",
-        parse=flag_values.namespace,
-        help="Kubernetes namespace; the context's by default",
-    ),
-    Option(flag="--kubeconfig", metavar="FILE", parse=flag_values.existing_file, help="Path of the kubeconfig file"),
-    Option(flag="--context", metavar="NAME", help="Context of the kubeconfig to use"),
-    Option(
-        flag="--request-timeout",
-        metavar="DURATION",
-        parse=flag_values.duration_or_zero,
-        help="Time limit of one request to the API server, such as 10s; 0 for no limit",
+    _value("--workspace-name", "NAME", flag_values.workspace, "Name of the workspace, or inferenceset/NAME"),
+    _value("--namespace", "NAME", flag_values.namespace, "Kubernetes namespace; the context's by default", short="-n"),
+    _value("--kubeconfig", "FILE", flag_values.existing_file, "Path of the kubeconfig file"),
+    _value("--context", "NAME", None, "Context of the kubeconfig to use"),
+    _value(
+        "--request-timeout",
+        "DURATION",
+        flag_values.duration_or_zero,
+        "Time limit of one request to the API server, such as 10s; 0 for no limit",
     ),
 )
 
 #: The flag of commands that can wait for a workspace.
-WAIT = Option(
-    flag="--wait",
+WAIT = _value(
+    "--wait",
+    "DURATION",
+    flag_values.duration_or_zero,
+    "Wait until the workspace is ready, such as --wait=10m; 30m without a value",
     action="optional",
     const=_WAIT,
-    metavar="DURATION",
-    parse=flag_values.duration_or_zero,
-    help="Wait until the workspace is ready, such as --wait=10m; 30m without a value",
 )
 
-ENDPOINT_URL = Option(
-    flag="--endpoint",
-    metavar="URL",
-    parse=flag_values.url,
-    help="Send requests to this OpenAI-compatible server instead of a workspace",
+ENDPOINT_URL = _value(
+    "--endpoint", "URL", flag_values.url, "Send requests to this OpenAI-compatible server instead of a workspace"
 )
 
 #: Flags that say how the model's server is reached.
 CONNECTION = (
-    Option(flag="--backend", metavar="NAME", help="How to connect to the model; see 'kaito plugins'"),
+    _value("--backend", "NAME", None, "How to connect to the model; see 'kaito plugins'"),
     ENDPOINT_URL,
-    Option(
-        flag="--header",
+    _value(
+        "--header",
+        "'NAME: VALUE'|@FILE",
+        flag_values.header,
+        "Send this header to the model's server; may be repeated",
         action="append",
-        metavar="'NAME: VALUE'|@FILE",
-        parse=flag_values.header,
-        help="Send this header to the model's server; may be repeated",
     ),
-    Option(
-        flag="--api-key-file", metavar="FILE", help="File with the key for the model's server (or set KAITO_API_KEY)"
+    _value("--api-key-file", "FILE", None, "File with the key for the model's server (or set KAITO_API_KEY)"),
+    _value(
+        "--connect-timeout",
+        "DURATION",
+        flag_values.duration,
+        "Time limit for connecting, in seconds or such as 1m30s",
     ),
-    Option(
-        flag="--connect-timeout",
-        metavar="DURATION",
-        parse=flag_values.duration,
-        help="Time limit for connecting, in seconds or such as 1m30s",
+    _value(
+        "--idle-timeout",
+        "DURATION",
+        flag_values.duration,
+        "How long the server may be silent, in seconds or such as 5m",
     ),
-    Option(
-        flag="--idle-timeout",
-        metavar="DURATION",
-        parse=flag_values.duration,
-        help="How long the server may be silent, in seconds or such as 5m",
+    _value(
+        "--certificate-authority",
+        "FILE",
+        flag_values.existing_file,
+        "PEM file of the authorities to trust for https, instead of the system's",
     ),
-    Option(
-        flag="--certificate-authority",
-        metavar="FILE",
-        parse=flag_values.existing_file,
-        help="PEM file of the authorities to trust for https, instead of the system's",
-    ),
-    Option(flag="--insecure-skip-tls-verify", action="on", help="Do not verify the server's certificate"),
+    _switch("--insecure-skip-tls-verify", "Do not verify the server's certificate"),
 )
 
-#: Flags of `kaito chat` for the conversation; those with a `setting` can change within a session.
+#: Flags of `kaito chat` for the conversation.
 CONVERSATION = (
-    Option(flag="--system-prompt", metavar="TEXT", parse=flag_values.text, help="System prompt for the conversation"),
-    Option(
-        flag="--temperature",
-        setting="temperature",
-        request="field",
-        metavar="NUMBER",
-        parse=parsers.temperature,
-        help="Temperature for response generation, 0.0 to 2.0",
+    _value("--system-prompt", "TEXT", flag_values.text, "System prompt for the conversation"),
+    _field("--temperature", "NUMBER", parsers.temperature, "Temperature for response generation, 0.0 to 2.0"),
+    _field("--max-tokens", "COUNT", parsers.count, "Maximum tokens in response"),
+    _field("--top-p", "NUMBER", parsers.share, "Top-p (nucleus sampling) parameter, 0.0 to 1.0"),
+    _value(
+        "--model", "NAME", flag_values.text, "Model or adapter to request; the first that the server lists by default"
     ),
-    Option(
-        flag="--max-tokens",
-        setting="max-tokens",
-        request="field",
-        metavar="COUNT",
-        parse=parsers.count,
-        help="Maximum tokens in response",
-    ),
-    Option(
-        flag="--top-p",
-        setting="top-p",
-        request="field",
-        metavar="NUMBER",
-        parse=parsers.share,
-        help="Top-p (nucleus sampling) parameter, 0.0 to 1.0",
-    ),
-    Option(
-        flag="--model",
-        metavar="NAME",
-        parse=flag_values.text,
-        help="Model or adapter to request; the first that the server lists by default",
-    ),
-    Option(flag="--continue", field="resume", action="on", help="Continue the last conversation of this terminal"),
-    Option(flag="--load", metavar="FILE", help="Continue a conversation that /save wrote"),
+    _switch("--continue", "Continue the last conversation of this terminal", field="resume"),
+    _value("--load", "FILE", None, "Continue a conversation that /save wrote"),
 )
 
-#: Further fields of the request, sent only when set. The last two are vLLM's and llama.cpp's, not OpenAI's.
+#: Further sampling parameters. The last two are vLLM's and llama.cpp's, not OpenAI's.
 SAMPLING = (
-    Option(
-        flag="--seed",
-        setting="seed",
-        request="extra",
-        metavar="NUMBER",
-        parse=parsers.seed,
-        help="Seed of the random numbers",
-    ),
-    Option(
-        flag="--stop",
-        setting="stop",
-        request="extra",
-        metavar="TEXT|JSON",
-        parse=parsers.stops,
-        help="End the answer at this text, or at one of up to four texts in a JSON list",
-    ),
-    Option(
-        flag="--presence-penalty",
-        setting="presence-penalty",
-        request="extra",
-        metavar="NUMBER",
-        parse=parsers.penalty,
-        help="Penalty for words that occurred, -2.0 to 2.0",
-    ),
-    Option(
-        flag="--frequency-penalty",
-        setting="frequency-penalty",
-        request="extra",
-        metavar="NUMBER",
-        parse=parsers.penalty,
-        help="Penalty for words by how often they occurred, -2.0 to 2.0",
-    ),
-    Option(
-        flag="--top-k",
-        setting="top-k",
-        request="extra",
-        metavar="COUNT",
-        parse=parsers.top_k,
-        help="Choose from this many tokens; 0 or -1 for all",
-    ),
-    Option(
-        flag="--min-p",
-        setting="min-p",
-        request="extra",
-        metavar="NUMBER",
-        parse=parsers.share,
-        help="Least probability of a token, relative to the likeliest, 0.0 to 1.0",
-    ),
+    _extra("--seed", "NUMBER", parsers.seed, "Seed of the random numbers"),
+    _extra("--stop", "TEXT|JSON", parsers.stops, "End the answer at this text, or at one of up to four in a JSON list"),
+    _extra("--presence-penalty", "NUMBER", parsers.penalty, "Penalty for words that occurred, -2.0 to 2.0"),
+    _extra("--frequency-penalty", "NUMBER", parsers.penalty, "Penalty for words by their frequency, -2.0 to 2.0"),
+    _extra("--top-k", "COUNT", parsers.top_k, "Choose from this many tokens; 0 or -1 for all"),
+    _extra("--min-p", "NUMBER", parsers.share, "Least probability of a token relative to the likeliest, 0.0 to 1.0"),
 )
 
 #: Flags of `kaito chat` for how answers are requested and shown.
 OUTPUT = (
-    Option(
-        flag="--no-stream",
-        setting="stream",
-        field="stream",
-        request="field",
-        action="off",
-        parse_setting=parsers.switch,
-        choices=_SWITCH,
-        help="Request each answer as a whole",
-    ),
-    Option(
-        flag="--trim",
-        setting="trim",
-        action="on",
-        parse_setting=parsers.switch,
-        choices=_SWITCH,
-        help="Drop the oldest turns when the model's context window is full",
-    ),
-    Option(
-        flag="--no-reasoning",
-        setting="reasoning",
-        field="reasoning",
-        action="off",
-        parse_setting=parsers.switch,
-        choices=_SWITCH,
-        help="Hide what the model thinks before it answers",
-    ),
-    Option(
-        flag="--stats",
-        setting="stats",
-        action="on",
-        parse_setting=parsers.switch,
-        choices=_SWITCH,
-        help="Show statistics on stderr after each answer",
-    ),
-    # The names of the formatters are checked once the plugins are loaded.
-    Option(
-        flag="--output",
+    _display("--no-stream", "Request each answer as a whole", request="field"),
+    _display("--trim", "Drop the oldest turns when the model's context window is full"),
+    _display("--no-reasoning", "Hide what the model thinks before it answers"),
+    _display("--stats", "Show statistics on stderr after each answer"),
+    # The names of the formatters are checked when the plugins are loaded.
+    _value(
+        "--output",
+        "FORMAT",
+        None,
+        "Format of the answers: plain, json, or a plugin's, such as markdown of kaito-rich",
         short="-o",
         setting="format",
-        metavar="FORMAT",
-        help="Format of the answers: plain, json, or a plugin's, such as markdown of kaito-rich",
     ),
 )
 
 #: Flags of `kaito chat` for its input.
 INPUT = (
-    Option(
-        flag="--message",
+    _value(
+        "--message",
+        "TEXT",
+        flag_values.text,
+        "Send one message and exit; piped input is placed before it. '-' sends all of stdin as the message",
         short="-m",
         action="once",
-        metavar="TEXT",
-        parse=flag_values.text,
-        help="Send one message and exit; piped input is placed before it. '-' sends all of stdin as the message",
     ),
-    Option(flag="--no-stdin", action="on", help="With --message, do not read stdin"),
-    Option(flag="--script", metavar="FILE", help="Read messages and commands from a file, one per line; '-' is stdin"),
-    Option(flag="--keep-going", action="on", help="Continue a script after a failure"),
+    _switch("--no-stdin", "With --message, do not read stdin"),
+    _value("--script", "FILE", None, "Read messages and commands from a file, one per line; '-' is stdin"),
+    _switch("--keep-going", "Continue a script after a failure"),
 )
 
 #: The options that `/set` can change, by name.

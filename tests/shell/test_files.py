@@ -98,7 +98,9 @@ def test_another_conversation_is_not_overwritten(tmp_path):
     file = tmp_path / "talk.json"
     file.write_text(json.dumps(TURN))
     _, err = Bench("x", f"/save {file}").run()
-    assert f"❌ Error: '{file}' exists and is not replaced: it contains another conversation, or more of this one\n" in err
+    assert (
+        f"❌ Error: '{file}' exists and is not replaced: it contains another conversation, or more of this one\n" in err
+    )
     assert "   '/save --force FILE' replaces it\n" in err
     assert json.loads(file.read_text()) == TURN
     # What was taken back would be lost.

@@ -113,8 +113,8 @@ class LineEditor:
         """The text typed so far."""
         return str(self._module.get_line_buffer())
 
-    # After Ctrl-D inside a block the user continues. GNU readline keeps its end-of-input flag and from then on ends every
-    # line twice, if bracketed paste is on.
+    # After Ctrl-D inside a block the user continues. GNU readline keeps its end-of-input flag and from then on ends
+    # every line twice, if bracketed paste is on.
 
     @property
     def _ends_line(self) -> bool:

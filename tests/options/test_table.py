@@ -1,0 +1,79 @@
+"""One table drives the flags and `/set`."""
+
+import pytest
+
+from kaito.chat.session_settings import SessionSettings
+from kaito.errors import UsageError
+from kaito.options import table
+from kaito.options.table import SETTINGS
+from kaito.settings import Settings
+from kaito.types import Message, Target
+from tests.options.test_flag_values import refusal, settings
+
+#: A value of each setting that is not its default, as it is typed and as it is stored.
+VALUES = {
+    "temperature": ("0.5", 0.5),
+    "max-tokens": ("7", 7),
+    "top-p": ("1", 1.0),
+    "seed": ("-5", -5),
+    "stop": ('["END", "\\n"]', ["END", "\n"]),
+    "presence-penalty": ("-2", -2.0),
+    "frequency-penalty": ("2", 2.0),
+    "top-k": ("-1", -1),
+    "min-p": ("0.1", 0.1),
+    "stream": ("off", False),
+    "trim": ("on", True),
+    "reasoning": ("off", False),
+    "stats": ("on", True),
+    "format": ("json", "json"),
+}
+
+
+def test_every_setting_is_tried_here():
+    assert list(VALUES) == list(SETTINGS)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_flag_and_the_setting_store_the_same_value(name):
+    option = SETTINGS[name]
+    typed, stored = VALUES[name]
+    by_flag = settings(option.flag, typed) if option.metavar else settings(option.flag)
+    assert getattr(by_flag, option.dest) == stored
+    by_command = SessionSettings(Settings(), ["json", "plain"])
+    by_command.set(name, typed)
+    assert getattr(by_command.current, option.dest) == stored
+    by_command.set(name, None)
+    assert by_command.current == Settings()
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_request_has_the_value_where_the_table_says(name):
+    option, (_, stored) = SETTINGS[name], VALUES[name]
+    request = SessionSettings(Settings(**{option.dest: stored}), ["json", "plain"]).request(
+        (Message("user", "x"),), "m"
+    )
+    assert (getattr(request, option.dest, None) == stored) is (option.request == "field")
+    assert request.extra == ({option.dest: stored} if option.request == "extra" else {})
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in SETTINGS if SETTINGS[name].metavar and name not in ("stop", "format")]
+)
+@pytest.mark.parametrize("value", ["", "nan", "inf", "1e999", "9" * 30, "\0"])
+def test_a_bad_value_names_the_flag_or_the_setting(name, value):
+    assert refusal(f"{SETTINGS[name].flag}={value}").startswith(f"❌ Error: --{name}: '{value}' is not ")
+    with pytest.raises(UsageError, match=f"^{name}: '.*' is not "):
+        SessionSettings(Settings(), ["plain"]).set(name, value)
+
+
+def test_every_option_has_a_place_and_a_help_text():
+    options = [*table.SHARED, *table.CLUSTER, table.WAIT, *table.CONNECTION]
+    options += [*table.CONVERSATION, *table.SAMPLING, *table.OUTPUT, *table.INPUT]
+    assert len({option.flag for option in options}) == len(options)
+    fields = {*Settings.__struct_fields__, *Target.__struct_fields__}
+    read_by_commands = {"plugin", "workspace_name", "header", "api_key_file", "resume", "load"}
+    read_by_commands |= {"message", "no_stdin", "script", "keep_going"}
+    for option in options:
+        assert option.dest in fields | read_by_commands, option.flag
+        assert option.help[0].isupper()
+        assert not option.help.endswith(".")
