@@ -178,10 +178,10 @@ async def _find(
     from kaito.endpoints.selection import discover_all
 
     serving: Serving | None = None
-    async with shared_client(settings.target) as link:
+    async with shared_client(settings.target) as shared:
         candidates, failures = await discover_all(backends, plugins, settings, terminal)
         try:
-            serving = await link.serving(terminal)
+            serving = await shared.serving(terminal)
         except NotFoundError:
             raise
         except KaitoError:
@@ -189,7 +189,7 @@ async def _find(
             if not any(way.shared for way in candidates):
                 raise
         if serving is not None and not any(way.shared for way in candidates):
-            await _check_service(await link.cluster(terminal), serving, settings, failures)
+            await _check_service(await shared.client(terminal), serving, settings, failures)
     return EndpointList(
         candidates, failures, service_url(serving.name, serving.namespace) if serving is not None else None
     )

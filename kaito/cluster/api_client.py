@@ -1,14 +1,12 @@
-"""The API server, spoken to in JSON: read an object, list some, follow their changes, open a WebSocket."""
+"""A JSON client for the API server: gets, lists and watches objects, and opens WebSockets."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import math
 import os
 import random
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -18,60 +16,55 @@ import msgspec
 from yarl import URL
 
 from kaito import __version__
-from kaito.cluster.api_errors import Expired, Unavailable, refusal
-from kaito.cluster.auth.cluster_config import ClusterConfig, certificate_expiry
+from kaito.cluster.api_errors import Unavailable, api_error
+from kaito.cluster.auth.cluster_config import ClusterConfig
 from kaito.cluster.auth.credentials import Credentials
 from kaito.cluster.failures import CONNECT_TIMEOUT, translated
-from kaito.cluster.portforward.dial import WEBSOCKET_OPTIONS
-from kaito.errors import ClusterError, ForbiddenError, KaitoError, NotFoundError
+from kaito.errors import ClusterError, KaitoError
 from kaito.net.small_reads import beginning
 
-#: A Kubernetes object, as it was sent.
+#: A Kubernetes object as JSON.
 Object = dict[str, Any]
 
-#: Seconds that the API server may be silent over a request without a limit of the user's.
-_SILENCE = 30.0
-#: Tries of a request that the API server is too busy for, and the seconds before the second.
-_TRIES = 4
-_PAUSE = 0.25
-#: Seconds after which the API server ends a watch, and it is begun anew.
-_WATCH_SECONDS = 290
-#: Most seconds between two tries to follow again.
-_LONGEST_PAUSE = 5.0
-#: Seconds after an absence in which the API server may refuse what it allowed before.
-_STARTING = 20.0
-#: Bytes of an answer that tells of a failure.
-_LONGEST_REFUSAL = 64 * 1024
-_PAGE = "500"
-#: Seconds that closed connections take to go.
-_FAREWELL = 0.002
+#: Seconds that the API server may be silent when the user has set no `--request-timeout`.
+_READ_TIMEOUT = 30.0
+#: Attempts of a request while the API server is unavailable, and the base of the backoff in seconds.
+_ATTEMPTS = 4
+_BACKOFF = 0.25
+#: Seconds after which the API server ends a watch.
+_WATCH_TIMEOUT = 290
+#: Bytes that are read of an error response.
+_MAX_ERROR_BODY = 64 * 1024
+_PAGE_SIZE = "500"
+#: Seconds that transports get to close.
+_CLOSE_DELAY = 0.002
 _JSON: Mapping[str, str] = {"Accept": "application/json"}
 
 _decode = msgspec.json.decode
 
 
 class ApiClient:
-    """A connection to the API server. Use it as a context manager, in one event loop.
+    """A client for the API server. Use it as an asynchronous context manager, in one event loop.
 
     Args:
-        access: where it is, and as whom it is asked.
-        request_timeout: seconds for one request; `None` for no limit. What lasts on purpose, as a watch does, has none.
+        config: how to connect, and with which credentials.
+        request_timeout: seconds for one request; `None` for no limit. It does not apply to watches and WebSockets.
     """
 
-    def __init__(self, access: ClusterConfig, request_timeout: float | None = None) -> None:
-        self.access = access
-        self.namespace = access.namespace
+    def __init__(self, config: ClusterConfig, request_timeout: float | None = None) -> None:
+        self.config = config
+        self.namespace = config.namespace
         self._timeout = aiohttp.ClientTimeout(
-            total=request_timeout, sock_connect=CONNECT_TIMEOUT, sock_read=None if request_timeout else _SILENCE
+            total=request_timeout, sock_connect=CONNECT_TIMEOUT, sock_read=None if request_timeout else _READ_TIMEOUT
         )
-        # A watch ends by itself: one that is silent for longer has lost its server.
-        self._lasting = aiohttp.ClientTimeout(
-            total=None, sock_connect=CONNECT_TIMEOUT, sock_read=_WATCH_SECONDS + CONNECT_TIMEOUT
+        # The API server ends each watch in time. If it does not, the connection is dead.
+        self._watch_timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=CONNECT_TIMEOUT, sock_read=_WATCH_TIMEOUT + CONNECT_TIMEOUT
         )
         self._session: aiohttp.ClientSession | None = None
-        self._former: list[aiohttp.ClientSession] = []
-        self._shown: tuple[bytes | None, bytes | None] = (None, None)
-        self._opening = asyncio.Lock()
+        self._former_sessions: list[aiohttp.ClientSession] = []
+        self._certificate: tuple[bytes | None, bytes | None] = (None, None)
+        self._lock = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         return self
@@ -79,170 +72,53 @@ class ApiClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        sessions, self._former = [*self._former, *([self._session] if self._session else [])], []
-        self._session = None
+        sessions = [*self._former_sessions, *([self._session] if self._session else [])]
+        self._former_sessions, self._session = [], None
+        for session in sessions:
+            await session.close()
         if sessions:
-            for session in sessions:
-                await session.close()
-            # A WebSocket over TLS that is cut has its transport closed a moment later, which the loop's end must not
-            # come before (https://docs.aiohttp.org/en/stable/client_advanced.html#graceful-shutdown).
-            await asyncio.sleep(_FAREWELL)
+            # The transport of a WebSocket over TLS closes a moment later, and needs a running loop.
+            # https://docs.aiohttp.org/en/stable/client_advanced.html#graceful-shutdown
+            await asyncio.sleep(_CLOSE_DELAY)
 
     async def get(self, path: str, **params: str) -> Object:
         """Return the object at a path, such as `/api/v1/namespaces/default/services/my-llama`.
 
         Raises:
-            Missing: there is none.
-            NotServed: the API server does not know its kind.
+            Missing: the object does not exist.
+            NotServed: the API server does not serve its kind.
             PermissionMissing: the user may not read it.
             KaitoError: any other failure.
         """
-        return self._decoded(await self.read(path, params))
+        return self._object(await self.read(path, params))
 
     async def post(self, path: str, body: Object) -> Object:
-        """Send an object, and return the answer: of use for questions, as nothing here changes a cluster.
+        """Send an object, such as a review, and return the response.
 
         Raises:
             KaitoError: as for :meth:`get`.
         """
         async with self._request(path, {}, self._timeout, body=body) as response:
-            with translated(self.access):
-                return _decode(await response.read(), type=Object)
+            with translated(self.config):
+                return self._object(await response.read())
 
     async def items(self, path: str, **params: str) -> list[Object]:
-        """Return all objects at a path, whichever pages they come on.
+        """Return all objects of a list.
 
         Raises:
             KaitoError: as for :meth:`get`.
         """
-        items, _ = await self._list(path, params)
+        items, _ = await self.snapshot(path, params)
         return items
 
-    async def read(self, path: str, params: Mapping[str, str] | None = None, *, tries: int = _TRIES) -> bytes:
-        """Return what is at a path, as it was sent.
-
-        Args:
-            path: below the server's own.
-            params: the query.
-            tries: how often it is asked at most while the API server, or what it asks in turn, is not available.
+    async def snapshot(self, path: str, params: Mapping[str, str]) -> tuple[list[Object], str]:
+        """Return all objects of a list, and the resource version at which a watch can continue.
 
         Raises:
             KaitoError: as for :meth:`get`.
         """
-        async with self._patiently(path, params or {}, self._timeout, tries) as response:
-            with translated(self.access):
-                return await response.read()
-
-    async def follow(
-        self, path: str, *, lost: Callable[[KaitoError], None] | None = None, **params: str
-    ) -> AsyncGenerator[dict[str, Object], None]:
-        """Yield the objects at a path by `namespace/name`: first all, then again after each change.
-
-        It lasts: an interrupted watch is begun anew, and so is one from a point that the API server has forgotten.
-
-        Args:
-            path: a list's.
-            lost: told once when the API server is lost, before it is tried again; without it that is an error.
-            **params: such as `fieldSelector`.
-
-        Raises:
-            KaitoError: the first list fails, or a later one in a way that waiting does not mend.
-        """
-        pause, known, absent = _PAUSE, False, -math.inf
-        while True:
-            try:
-                items, version = await self._list(path, params)
-                objects = {_key(item): item for item in items}
-                pause, known, absent = _PAUSE, True, -math.inf
-                yield objects
-                while True:
-                    async for event in self._watch(path, {**params, "resourceVersion": version}):
-                        version = event["object"]["metadata"]["resourceVersion"]
-                        if event["type"] == "BOOKMARK":
-                            continue
-                        if event["type"] == "DELETED":
-                            objects.pop(_key(event["object"]), None)
-                        else:
-                            objects[_key(event["object"])] = event["object"]
-                        yield objects
-                    await asyncio.sleep(_PAUSE)
-            except Expired:
-                await asyncio.sleep(_PAUSE)
-            except ClusterError as exc:
-                if not known or lost is None:
-                    raise
-                if pause == _PAUSE:
-                    lost(exc)
-                absent = time.monotonic()
-                await asyncio.sleep(pause * random.uniform(0.5, 1))
-                pause = min(pause * 2, _LONGEST_PAUSE)
-            except (ForbiddenError, NotFoundError):
-                # One that has just started knows neither its roles nor its definitions yet.
-                if time.monotonic() - absent > _STARTING:
-                    raise
-                await asyncio.sleep(_PAUSE)
-
-    async def websocket(
-        self, path: str, params: Mapping[str, str], protocols: Sequence[str]
-    ) -> aiohttp.ClientWebSocketResponse:
-        """Open a WebSocket. Whoever asked for it closes it, before the cluster's own connection is closed.
-
-        Raises:
-            KaitoError: as for :meth:`get`.
-        """
-        refused: Credentials | None = None
-        while True:
-            grant = await self.access.credentials.grant(refused)
-            session = await self._open(grant)
-            try:
-                with translated(self.access):
-                    websocket: aiohttp.ClientWebSocketResponse = await session.ws_connect(
-                        self._url(path, params),
-                        protocols=protocols,
-                        headers=self._headers(grant),
-                        proxy=self.access.proxy,
-                        server_hostname=self.access.server_name,
-                        timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
-                        max_msg_size=0,
-                        **WEBSOCKET_OPTIONS,
-                    )
-                return websocket
-            except aiohttp.WSServerHandshakeError as exc:
-                # The handshake's answer is gone by now; asked as plain HTTP, the server says why.
-                if exc.status == 401 and refused is None:
-                    refused = grant
-                    continue
-                raise await self._why_not(path, params, protocols, exc) from None
-
-    async def _why_not(
-        self, path: str, params: Mapping[str, str], protocols: Sequence[str], exc: aiohttp.WSServerHandshakeError
-    ) -> KaitoError:
-        """Knock once more, as a WebSocket does, for the answer's words."""
-        if 300 <= exc.status < 400:
-            return refusal(exc.status, exc.headers or {}, b"")
-        knock = {
-            "Connection": "Upgrade",
-            "Upgrade": "websocket",
-            "Sec-WebSocket-Version": "13",
-            "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
-            "Sec-WebSocket-Protocol": ", ".join(protocols),
-        }
-        try:
-            async with self._request(path, params, self._timeout, knock):
-                pass
-        except KaitoError as told:
-            return told
-        return ClusterError(f"The API server does not open a WebSocket: {exc.message} (HTTP {exc.status})")
-
-    def _decoded(self, data: bytes) -> Object:
-        try:
-            return _decode(data, type=Object)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise ClusterError(f"What answers at {self.access.server.origin()} is no API server") from None
-
-    async def _list(self, path: str, params: Mapping[str, str]) -> tuple[list[Object], str]:
         items: list[Object] = []
-        query = {**params, "limit": _PAGE}
+        query = {**params, "limit": _PAGE_SIZE}
         while True:
             page = await self.get(path, **query)
             metadata = page.get("metadata") or {}
@@ -251,43 +127,131 @@ class ApiClient:
                 return items, metadata.get("resourceVersion", "")
             query["continue"] = metadata["continue"]
 
-    async def _watch(self, path: str, params: Mapping[str, str]) -> AsyncIterator[Object]:
-        """Yield one watch's events; it ends when the API server ends it.
+    async def read(self, path: str, params: Mapping[str, str] | None = None, *, attempts: int = _ATTEMPTS) -> bytes:
+        """Return the body of a response.
+
+        Args:
+            path: below the path of the server's URL.
+            params: the query.
+            attempts: requests at most while the API server, or the server that it proxies to, is unavailable.
+
+        Raises:
+            KaitoError: as for :meth:`get`.
+        """
+        async with self._retrying(path, params or {}, self._timeout, attempts) as response:
+            with translated(self.config):
+                return await response.read()
+
+    async def events(self, path: str, params: Mapping[str, str]) -> AsyncIterator[Object]:
+        """Yield the events of one watch, until the API server ends it.
 
         https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+
+        Args:
+            path: of a list.
+            params: the query with the `resourceVersion` to continue from.
+
+        Raises:
+            Expired: the API server no longer has that version.
+            KaitoError: as for :meth:`get`.
         """
-        query = {**params, "watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(_WATCH_SECONDS)}
-        async with self._patiently(path, query, self._lasting) as response:
-            rest = b""
+        query = {**params, "watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(_WATCH_TIMEOUT)}
+        async with self._retrying(path, query, self._watch_timeout) as response:
+            buffer = b""
             while True:
-                with translated(self.access):
+                with translated(self.config):
                     data = await response.content.readany()
                 if not data:
                     return
-                *lines, rest = (rest + data).split(b"\n")
+                *lines, buffer = (buffer + data).split(b"\n")
                 for line in lines:
-                    event = self._decoded(line)
+                    event = self._object(line)
                     if event["type"] == "ERROR":
                         status = event["object"]
-                        raise refusal(int(status.get("code") or 500), {}, msgspec.json.encode(status))
+                        raise api_error(int(status.get("code") or 500), {}, msgspec.json.encode(status))
                     yield event
 
+    async def websocket(
+        self, path: str, params: Mapping[str, str], protocols: Sequence[str], **options: Any
+    ) -> aiohttp.ClientWebSocketResponse:
+        """Open a WebSocket, which the caller closes before this client is closed.
+
+        Args:
+            path: below the path of the server's URL.
+            params: the query.
+            protocols: the subprotocols to offer.
+            **options: of `aiohttp.ClientSession.ws_connect`.
+
+        Raises:
+            KaitoError: as for :meth:`get`.
+        """
+        rejected: Credentials | None = None
+        while True:
+            credentials = await self.config.credentials.get(rejected)
+            session = await self._open_session(credentials)
+            try:
+                with translated(self.config):
+                    websocket: aiohttp.ClientWebSocketResponse = await session.ws_connect(
+                        self._url(path, params),
+                        protocols=protocols,
+                        headers=self._headers(credentials),
+                        proxy=self.config.proxy,
+                        server_hostname=self.config.server_name,
+                        timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
+                        max_msg_size=0,
+                        **options,
+                    )
+                return websocket
+            except aiohttp.WSServerHandshakeError as exc:
+                if exc.status == 401 and rejected is None:
+                    rejected = credentials
+                    continue
+                raise await self._handshake_error(path, params, protocols, exc) from None
+
+    async def _handshake_error(
+        self, path: str, params: Mapping[str, str], protocols: Sequence[str], exc: aiohttp.WSServerHandshakeError
+    ) -> KaitoError:
+        """Repeat a failed handshake as a plain request: aiohttp drops the body, which has the reason."""
+        if 300 <= exc.status < 400:
+            return api_error(exc.status, exc.headers or {}, b"")
+        headers = {
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
+            "Sec-WebSocket-Protocol": ", ".join(protocols),
+        }
+        try:
+            async with self._request(path, params, self._timeout, headers):
+                pass
+        except KaitoError as error:
+            return error
+        return ClusterError(f"The API server did not open a WebSocket: {exc.message} (HTTP {exc.status})")
+
+    def _object(self, data: bytes) -> Object:
+        try:
+            return _decode(data, type=Object)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise ClusterError(
+                f"The server at {self.config.server.origin()} is not an API server: its response is not JSON"
+            ) from None
+
     @asynccontextmanager
-    async def _patiently(
-        self, path: str, params: Mapping[str, str], timeout: aiohttp.ClientTimeout, tries: int = _TRIES
+    async def _retrying(
+        self, path: str, params: Mapping[str, str], timeout: aiohttp.ClientTimeout, attempts: int = _ATTEMPTS
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send a GET, again while the API server is too busy for it."""
-        for attempt in range(1, tries + 1):
+        """Send a GET, and repeat it while the API server is unavailable."""
+        for attempt in range(1, attempts + 1):
             async with AsyncExitStack() as stack:
                 try:
                     response = await stack.enter_async_context(self._request(path, params, timeout))
                 except Unavailable:
-                    if attempt == tries:
+                    if attempt == attempts:
                         raise
                 else:
                     yield response
                     return
-            await asyncio.sleep(_PAUSE * 2**attempt * random.uniform(0.5, 1))
+            await asyncio.sleep(_BACKOFF * 2**attempt * random.uniform(0.5, 1))
 
     @asynccontextmanager
     async def _request(
@@ -295,77 +259,72 @@ class ApiClient:
         path: str,
         params: Mapping[str, str],
         timeout: aiohttp.ClientTimeout,
-        more: Mapping[str, str] = _JSON,
+        headers: Mapping[str, str] = _JSON,
         body: Object | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send a GET, or a POST if there is something to send; renew the credentials once if they are refused.
+        """Send a GET, or a POST with a body. If the credentials are rejected, renew them once.
 
         Raises:
-            KaitoError: the server cannot be reached, or its answer is neither 200 nor 201.
+            KaitoError: the server cannot be reached, or its status is neither 200 nor 201.
         """
-        refused: Credentials | None = None
+        rejected: Credentials | None = None
         while True:
-            grant = await self.access.credentials.grant(refused)
-            session = await self._open(grant)
-            with translated(self.access):
+            credentials = await self.config.credentials.get(rejected)
+            session = await self._open_session(credentials)
+            with translated(self.config):
                 response = await session.request(
                     "GET" if body is None else "POST",
                     self._url(path, params),
                     json=body,
-                    headers=[*self._headers(grant), *more.items()],
+                    headers=[*self._headers(credentials), *headers.items()],
                     timeout=timeout,
                     allow_redirects=False,
-                    proxy=self.access.proxy,
-                    server_hostname=self.access.server_name,
+                    proxy=self.config.proxy,
+                    server_hostname=self.config.server_name,
                 )
             async with response:
                 if response.status in (200, 201):
                     yield response
                     return
-                with translated(self.access):
-                    said = await beginning(response, _LONGEST_REFUSAL)
-            if response.status == 401 and refused is None and grant != Credentials():
-                refused = grant
+                with translated(self.config):
+                    error = await beginning(response, _MAX_ERROR_BODY)
+            if response.status == 401 and rejected is None and credentials != Credentials():
+                rejected = credentials
                 continue
-            raise refusal(response.status, response.headers, said, expires=certificate_expiry(grant))
+            raise api_error(response.status, response.headers, error, expires=credentials.certificate_expiry)
 
-    async def _open(self, grant: Credentials) -> aiohttp.ClientSession:
-        """Return the session; a new one when the client's certificate is a new one."""
-        async with self._opening:
-            shown = (grant.certificate, grant.key)
-            if self._session is None or self._shown != shown:
+    async def _open_session(self, credentials: Credentials) -> aiohttp.ClientSession:
+        """Return the session, which is a new one when the client certificate has changed."""
+        async with self._lock:
+            certificate = (credentials.certificate, credentials.key)
+            if self._session is None or self._certificate != certificate:
                 if self._session is not None:
-                    # Tunnels and watches that it carries go on with the certificate that they began with.
-                    self._former.append(self._session)
-                secure = self.access.server.scheme == "https"
+                    # Open watches and WebSockets keep the certificate that they started with.
+                    self._former_sessions.append(self._session)
+                secure = self.config.server.scheme == "https"
                 self._session = aiohttp.ClientSession(
-                    # Watches and tunnels each take one for themselves.
-                    connector=aiohttp.TCPConnector(ssl=self.access.tls(grant) if secure else False, limit=0),
+                    # Each watch and each WebSocket occupies a connection.
+                    connector=aiohttp.TCPConnector(ssl=self.config.tls(credentials) if secure else False, limit=0),
                     headers={"User-Agent": f"kaito/{__version__}"},
                     cookie_jar=aiohttp.DummyCookieJar(),
-                    middlewares=(_refuse_redirects,),
+                    middlewares=(_reject_redirects,),
                 )
-                self._shown = shown
+                self._certificate = certificate
             return self._session
 
     def _url(self, path: str, params: Mapping[str, str]) -> URL:
-        server = self.access.server
+        server = self.config.server
         return server.with_path(server.path.rstrip("/") + path).with_query(dict(params))
 
-    def _headers(self, grant: Credentials) -> list[tuple[str, str]]:
-        headers = self.access.impersonation()
-        return [*headers, ("Authorization", grant.authorization)] if grant.authorization else headers
+    def _headers(self, credentials: Credentials) -> list[tuple[str, str]]:
+        headers = self.config.impersonation()
+        return [*headers, ("Authorization", credentials.authorization)] if credentials.authorization else headers
 
 
-def _key(item: Object) -> str:
-    metadata = item["metadata"]
-    return f"{metadata.get('namespace', '')}/{metadata['name']}"
-
-
-async def _refuse_redirects(
+async def _reject_redirects(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """Follow none, which aiohttp would do for a WebSocket: the headers say who asks, and are the API server's alone."""
+    """Fail a WebSocket that is redirected: aiohttp would send the credentials to the other server."""
     response = await handler(request)
     if 300 <= response.status < 400 and request.headers.get("Upgrade") == "websocket":
         response.close()

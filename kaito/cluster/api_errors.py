@@ -1,4 +1,4 @@
-"""What the API server says when it refuses, in words that tell what to do."""
+"""Turns error responses of the API server into exceptions with a message and a hint."""
 
 from __future__ import annotations
 
@@ -10,116 +10,142 @@ import msgspec
 
 from kaito.errors import ClusterError, ForbiddenError, KaitoError, NotFoundError
 
-# Such as: User "jo" cannot get resource "pods/portforward" in API group "" in the namespace "team"
+# For example: User "jo" cannot get resource "pods/portforward" in API group "" in the namespace "team"
 _FORBIDDEN = re.compile(
     r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]*)" in API group "(?P<group>[^"]*)"'
     r'(?: in the namespace "(?P<namespace>[^"]*)"| at the cluster scope)?'
 )
-#: Who is not logged in.
+#: The user of requests without credentials.
 _ANONYMOUS = "system:anonymous"
-_WORDS = 300
+_MAX_MESSAGE = 300
 
 
 class Missing(NotFoundError):
-    """The API server has no such object."""
+    """The object does not exist."""
 
 
 class NotServed(NotFoundError):
-    """The API server does not know the kind at all, or not in that version."""
+    """The API server does not serve the kind, or not in that version."""
 
 
 class Expired(KaitoError):
-    """A watch wants to go on from a point that the API server has forgotten (410)."""
+    """The API server no longer has the resource version that a watch continues from (410)."""
 
 
 class Unavailable(ClusterError):
-    """The API server cannot do it now; it may later."""
+    """The API server, or the server that it proxies to, is temporarily unavailable."""
 
 
 class PermissionMissing(ForbiddenError):
-    """A Role does not grant something. The message names the verb and the resource.
+    """No role grants the user a permission.
 
     Args:
-        needed: such as `get pods/portforward`.
-        words: the message and hints.
+        needed: verb and resource, such as `get pods/portforward`.
+        message: one sentence, without a full stop.
+        hints: further lines.
     """
 
-    def __init__(self, needed: str, *words: str) -> None:
-        super().__init__(*words)
+    def __init__(self, needed: str, message: str, *hints: str) -> None:
+        super().__init__(message, *hints)
         self.needed = needed
 
 
-class _Status(msgspec.Struct):
-    """https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/"""
+class Status(msgspec.Struct):
+    """The body of an error response.
 
+    https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
+    """
+
+    kind: str = ""
     message: str = ""
     reason: str = ""
 
+    @classmethod
+    def parse(cls, body: bytes) -> Status | None:
+        """Return the decoded body; `None` when it is not a JSON object of this form."""
+        try:
+            return msgspec.json.decode(body, type=cls)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return None
 
-def refusal(status: int, headers: Mapping[str, str], body: bytes, *, expires: datetime | None = None) -> KaitoError:
-    """Return what to raise for an answer of the API server that is not 2xx.
+
+def api_error(code: int, headers: Mapping[str, str], body: bytes, *, expires: datetime | None = None) -> KaitoError:
+    """Return the exception for an error response.
 
     Args:
-        status: HTTP's.
-        headers: the answer's.
+        code: the HTTP status.
+        headers: the response's.
         body: a `Status` object, or plain text.
-        expires: when the client's certificate ends, if one was shown.
+        expires: when the client certificate expires, if one was presented.
     """
-    try:
-        said = msgspec.json.decode(body, type=_Status)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        said = _Status(message=body[:_WORDS].decode(errors="replace").strip())
-    words = said.message[:_WORDS] or said.reason or "it gives no reason"
-    if status == 101:
-        return Unavailable("The API server refused a tunnel, and would open it now", "Try again in a moment")
-    if status == 401:
+    status = Status.parse(body) or Status(message=body[:_MAX_MESSAGE].decode(errors="replace").strip())
+    message = status.message[:_MAX_MESSAGE] or status.reason or "no reason given"
+    if code == 101:
+        # The repeated handshake of a WebSocket succeeded.
+        return Unavailable("The API server closed the connection", "Try again in a moment")
+    if code == 401:
         return _unauthorized(expires)
-    if status == 403:
-        return _forbidden(words)
-    if status == 404:
-        return Missing(words) if said.reason else NotServed(words)
-    if status == 410 or said.reason == "Expired":
-        return Expired(words)
-    if status in (429, 500, 502, 503, 504):
-        return Unavailable(f"The API server is not available: {words} (HTTP {status})", "Try again in a moment")
-    if 300 <= status < 400:
-        where = headers.get("Location", "").partition("?")[0][:_WORDS]
-        return ClusterError(f"What answers at the API server's address redirects to {where}", _CHECK_SERVER)
-    return KaitoError(f"The API server refuses: {words} (HTTP {status})")
+    if code == 403:
+        return _forbidden(message)
+    if code == 404:
+        return Missing(message) if status.reason else NotServed(message)
+    if code == 410 or status.reason == "Expired":
+        return Expired(message)
+    if code in (429, 500, 502, 503, 504):
+        return Unavailable(f"The API server is unavailable: {message} (HTTP {code})", "Try again in a moment")
+    if 300 <= code < 400:
+        location = headers.get("Location", "").partition("?")[0][:_MAX_MESSAGE]
+        return ClusterError(f"The API server's address redirects to {location}", _CHECK_SERVER)
+    return KaitoError(f"The API server rejected the request: {message} (HTTP {code})")
 
 
-_CHECK_SERVER = "Check the server's address in the kubeconfig"
+_CHECK_SERVER = "Check the server's address in the kubeconfig: kubectl config view --minify"
 
 
 def _unauthorized(expires: datetime | None) -> ForbiddenError:
     if expires is not None and expires <= datetime.now(UTC):
         return ForbiddenError(
             f"Your client certificate for the cluster expired on {expires:%Y-%m-%d %H:%M} UTC",
-            "Have your cluster's command line write the kubeconfig anew",
+            "Use your cluster's command-line tool to write the kubeconfig again",
         )
     return ForbiddenError(
-        "The API server does not accept your credentials (HTTP 401)",
-        "They are not valid, or have expired: log in to the cluster again",
+        "The API server rejected your credentials (HTTP 401)",
+        "They are invalid or have expired. Log in to the cluster again",
     )
 
 
-def _forbidden(words: str) -> ForbiddenError:
-    match = _FORBIDDEN.search(words)
+def _forbidden(message: str) -> ForbiddenError:
+    match = _FORBIDDEN.search(message)
     if match is None:
-        return ForbiddenError(f"The API server does not allow this: {words}")
+        return ForbiddenError(f"The API server does not allow the request: {message}")
     user, verb, resource, group, namespace = match.group("user", "verb", "resource", "group", "namespace")
     needed = f"{verb} {resource}" + (f".{group}" if group else "")
     if user == _ANONYMOUS:
         return ForbiddenError(
-            "The API server was shown no credentials, and does not allow this to strangers",
-            f"Needed: {needed}; log in to the cluster, or check the user in the kubeconfig",
+            "The request had no credentials, and the API server does not allow it to anonymous users",
+            f"Permission needed: {needed}",
+            "Log in to the cluster, or check the user in the kubeconfig: kubectl config view --minify",
         )
-    kind, _, part = resource.partition("/")
-    asked = kind + (f".{group}" if group else "") + (f" --subresource={part}" if part else "")
-    where, option = (f"namespace '{namespace}'", f"-n {namespace}") if namespace else ("the whole cluster", "-A")
+    scope = f"namespace '{namespace}'" if namespace else "the whole cluster"
     return PermissionMissing(
         needed,
-        f"User '{user}' may not {needed} in {where}",
-        f"It takes a role with verb '{verb}' on '{resource}' in API group '{group}'",
-        f"To check: kubectl auth can-i {verb} {asked} {option}",
+        f"User '{user}' may not {needed} in {scope}",
+        f"This requires a role with verb '{verb}' on '{resource}' in API group '{group}'",
+        can_i_hint(verb, resource, group=group or "", namespace=namespace),
     )
+
+
+def can_i_hint(verb: str, resource: str, *, group: str = "", namespace: str | None) -> str:
+    """Return a hint with the command that checks a permission.
+
+    Args:
+        verb: such as `get`.
+        resource: such as `pods/portforward`.
+        group: the API group.
+        namespace: `None` for the whole cluster.
+    """
+    kind, _, subresource = resource.partition("/")
+    kind += f".{group}" if group else ""
+    option = f" --subresource={subresource}" if subresource else ""
+    scope = f"-n {namespace}" if namespace else "-A"
+    return f"To check: kubectl auth can-i {verb} {kind}{option} {scope}"

@@ -1,7 +1,8 @@
-"""What the backends have in common that lead through a cluster."""
+"""The base class of the backends that use the API server."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -13,40 +14,41 @@ if TYPE_CHECKING:
 
 
 class ClusterBackend:
-    """A backend that asks the API server. All of them share one connection to it.
+    """A backend that uses the API server. All backends of a run share one client; enter a backend to use it.
 
     Args:
-        settings: what the user asked for.
-
-    Attributes:
-        link: the connection, while the backend is entered.
+        settings: the user's settings.
     """
 
     name: str
     needs_workspace = True
-    link: SharedClient
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    async def __aenter__(self) -> Self:
-        # Backends are imported at every start, and this brings asyncio.
+    @cached_property
+    def shared(self) -> SharedClient:
+        """The client of the API server."""
+        # Every start imports the backends, and this import brings asyncio.
         from kaito.cluster.shared_client import shared_client
 
-        self.link = await shared_client(self.settings.target).__aenter__()
+        return shared_client(self.settings.target)
+
+    async def __aenter__(self) -> Self:
+        await self.shared.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.link.__aexit__(kind, value, trace)
+        await self.shared.__aexit__(kind, value, trace)
 
     @property
     def named(self) -> bool:
-        """Whether the user wants this backend and no other."""
+        """Whether the user selected this backend with `--backend`."""
         return self.settings.backend == self.name
 
     def explain(self, reporter: Reporter, text: str) -> None:
-        """Tell those who want each step explained (`--verbose`)."""
+        """Report a step with `--verbose`."""
         if self.settings.verbose:
             reporter.notice(f"{self.name}: {text}")

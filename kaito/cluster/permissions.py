@@ -1,12 +1,11 @@
-"""What the user may do, asked before it is tried."""
+"""Checks what the user may do in the cluster before it is tried."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from kaito.cluster.api_client import ApiClient
+from kaito.cluster.api_errors import PermissionMissing, can_i_hint
 from kaito.errors import KaitoError
 
 # https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-access-review-v1/
@@ -14,20 +13,44 @@ _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _REVIEW = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
 
 
-async def may(
-    cluster: ApiClient, namespace: str, verb: str, resource: str, *, subresource: str = "", name: str = ""
-) -> bool:
-    """Return whether the user may do something with a resource of the core group; also if that is not told."""
+async def is_allowed(cluster: ApiClient, namespace: str, verb: str, resource: str, *, name: str = "") -> bool:
+    """Return whether the user may do something; `True` as well when the API server does not answer.
+
+    Args:
+        cluster: the API server.
+        namespace: the object's.
+        verb: such as `create`.
+        resource: of the core group, such as `pods/portforward`.
+        name: the object's.
+    """
+    kind, _, subresource = resource.partition("/")
     attributes = {
         "namespace": namespace,
         "verb": verb,
-        "resource": resource,
+        "resource": kind,
         "subresource": subresource,
         "name": name,
     }
     try:
-        answer = await cluster.post(_REVIEWS, {**_REVIEW, "spec": {"resourceAttributes": attributes}})
-    except (KaitoError, msgspec.MsgspecError):
+        review = await cluster.post(_REVIEWS, {**_REVIEW, "spec": {"resourceAttributes": attributes}})
+    except KaitoError:
         return True
-    status: dict[str, Any] = answer.get("status") or {}
+    status: dict[str, Any] = review.get("status") or {}
     return status.get("allowed") is not False
+
+
+def missing_permission(namespace: str, verb: str, resource: str, required: str) -> PermissionMissing:
+    """Return the error for a permission that :func:`is_allowed` denied.
+
+    Args:
+        namespace: the object's.
+        verb: such as `create`.
+        resource: of the core group, such as `pods/portforward`.
+        required: a sentence about everything that is required.
+    """
+    return PermissionMissing(
+        f"{verb} {resource}",
+        f"You may not {verb} {resource} in namespace '{namespace}'",
+        required,
+        can_i_hint(verb, resource, namespace=namespace),
+    )

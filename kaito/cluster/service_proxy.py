@@ -1,4 +1,7 @@
-"""Requests to a Service through the API server, made as the cluster's user."""
+"""The API server's proxy to a Service, used as the kubeconfig's user.
+
+https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/#manually-constructing-apiserver-proxy-urls
+"""
 
 from __future__ import annotations
 
@@ -9,60 +12,52 @@ from contextlib import suppress
 from typing import Self
 
 import aiohttp
-import msgspec
 from yarl import URL
 
 from kaito.cluster.api_client import ApiClient
-from kaito.cluster.api_errors import Missing, PermissionMissing, Unavailable, refusal
-from kaito.cluster.auth import certificates
-from kaito.cluster.auth.cluster_config import certificate_expiry
+from kaito.cluster.api_errors import Missing, PermissionMissing, Status, Unavailable, api_error
+from kaito.cluster.auth.certificates import add_client_certificate
 from kaito.cluster.auth.credentials import Credentials
-from kaito.cluster.permissions import may
+from kaito.cluster.permissions import is_allowed, missing_permission
 from kaito.cluster.services import HTTP_PORT, get_service, http_port
 from kaito.errors import ForbiddenError, KaitoError, NotFoundError
 
 _VERBS = ("get", "create")
-#: Connections that may have been kept when the credentials are renewed, and one more.
-_KEPT = 4
-_NEEDED = "The API server's proxy takes the verbs 'get' and 'create' on 'services/proxy'"
-
-
-class _Status(msgspec.Struct):
-    kind: str = ""
-    message: str = ""
-
-
-#: Beginnings of the headers by which the API server knows who asks.
-_OURS = ("authorization", "impersonate-", "x-remote-")
+_RESOURCE = "services/proxy"
+#: Attempts after the credentials were renewed: connections that aiohttp may have kept, and a new one.
+_ATTEMPTS = 4
+_REQUIRED = "The API server's proxy requires the verbs 'get' and 'create' on 'services/proxy'"
+#: Prefixes of the headers that tell the API server who the user is.
+_IDENTITY_HEADERS = ("authorization", "impersonate-", "x-remote-")
 
 
 class ServiceProxy:
     """The API server's proxy to a Service.
 
-    The credentials for the cluster go to the API server alone: it takes them out before it passes a request on. For the
-    same reason no API key can reach the model's server this way, and none is sent.
+    The API server removes the cluster's credentials before it forwards a request. It removes an API key for the model's
+    server as well, so none is sent.
 
     Args:
         cluster: the API server.
         namespace: the Service's.
-        service: its name.
+        service: the Service's name.
         port: the number of its HTTP port.
     """
 
     def __init__(self, cluster: ApiClient, namespace: str, service: str, port: int) -> None:
         self._cluster = cluster
-        self._access = cluster.access
+        self._config = cluster.config
         self._namespace = namespace
         self._service = service
-        server = self._access.server
+        server = self._config.server
         path = f"{server.path.rstrip('/')}/api/v1/namespaces/{namespace}/services/{service}:{port}/proxy"
         #: The base URL.
         self.url = server.with_path(path)
-        #: Name for TLS's SNI and the certificate's check.
-        self.server_hostname = self._access.server_name if server.scheme == "https" else None
-        #: The proxy before the API server.
-        self.proxy: URL | None = self._access.proxy
-        self._grant = Credentials()
+        #: Name for SNI and for verifying the certificate.
+        self.server_hostname = self._config.server_name if server.scheme == "https" else None
+        #: The HTTP proxy on the route to the API server.
+        self.proxy: URL | None = self._config.proxy
+        self._credentials = Credentials()
         self._tls: ssl.SSLContext | None = None
 
     @classmethod
@@ -70,124 +65,117 @@ class ServiceProxy:
         """Return the proxy to a Service.
 
         Raises:
-            NotFoundError: there is no such Service.
+            NotFoundError: the Service does not exist.
             PermissionMissing: the user may not use its proxy.
             KaitoError: the API server cannot be reached.
         """
-        # What is granted is granted for the name that stands in the path.
+        # The API server checks the permission for the name as it is in the path.
         name = f"{service}:{HTTP_PORT}"
         port, *allowed = await asyncio.gather(
             _port(cluster, namespace, service),
-            *(may(cluster, namespace, verb, "services", subresource="proxy", name=name) for verb in _VERBS),
+            *(is_allowed(cluster, namespace, verb, _RESOURCE, name=name) for verb in _VERBS),
         )
-        for verb, allows in zip(_VERBS, allowed, strict=True):
-            if not allows:
-                raise PermissionMissing(
-                    f"{verb} services/proxy",
-                    f"You may not {verb} services/proxy in namespace '{namespace}'",
-                    _NEEDED,
-                    f"To check: kubectl auth can-i {verb} services --subresource=proxy -n {namespace}",
-                )
+        for verb, verb_allowed in zip(_VERBS, allowed, strict=True):
+            if not verb_allowed:
+                raise missing_permission(namespace, verb, _RESOURCE, _REQUIRED)
         return cls(cluster, namespace, service, port)
 
     async def prepare(self) -> None:
-        """Get the credentials.
+        """Load the credentials.
 
         Raises:
-            KaitoError: there are none to be had.
+            KaitoError: there are none.
         """
-        self._grant = await self._access.credentials.grant()
-        if self._access.server.scheme == "https":
-            self._tls = self._access.tls(self._grant)
+        self._credentials = await self._config.credentials.get()
+        if self._config.server.scheme == "https":
+            self._tls = self._config.tls(self._credentials)
 
     def connector(self) -> aiohttp.BaseConnector:
-        """Return a connector whose TLS is the cluster's, whatever holds for other servers."""
+        """Return a connector that uses the cluster's TLS settings, not the user's for model servers."""
         return aiohttp.TCPConnector(ssl=self._tls or False)
 
     async def authorize(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Send a request as the cluster's user, again if the credentials had to be renewed: an aiohttp middleware.
+        """Send a request as the cluster's user, and renew rejected credentials once: an aiohttp middleware.
 
         Raises:
-            ForbiddenError: the API server does not accept the credentials, renewed or not.
+            ForbiddenError: the API server rejects the credentials.
         """
-        self._use(await self._access.credentials.grant())
-        self._sign(request)
+        self._use(await self._config.credentials.get())
+        self._authenticate(request)
         response = await handler(request)
-        if response.status != 401 or not await self._renewed():
+        if response.status != 401 or not await self._renew():
             return response
-        # A connection that is kept goes on showing the certificate that it began with: use it up.
+        # A kept connection still presents the client certificate that it was opened with.
         request.headers["Connection"] = "close"
-        for _ in range(_KEPT):
+        for _ in range(_ATTEMPTS):
             response.close()
-            self._sign(request)
+            self._authenticate(request)
             response = await handler(request)
             if response.status != 401:
                 break
         return response
 
     def explain(self, status: int, headers: Mapping[str, str], body: bytes) -> KaitoError | None:
-        """Return what the API server says itself, in words that tell what to do; `None` for the model's own answer."""
-        try:
-            said = msgspec.json.decode(body, type=_Status)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            said = _Status()
-        if said.kind != "Status":
-            return _keyless() if status == 401 else None
-        told = refusal(status, headers, body, expires=certificate_expiry(self._grant))
-        if isinstance(told, PermissionMissing):
-            return PermissionMissing(told.needed, told.message, _NEEDED, *told.hints)
-        if isinstance(told, Missing):
-            return NotFoundError(f"There is no Service '{self._service}' in namespace '{self._namespace}' any more")
-        if isinstance(told, Unavailable) and "no endpoints available" in said.message:
-            return Unavailable(f"no pod stands behind Service '{self._service}' at the moment")
-        if isinstance(told, Unavailable) and "error trying to reach service" in said.message:
-            return Unavailable(f"the API server cannot reach the pod behind Service '{self._service}': {said.message}")
-        return told
+        """Return the exception for an error response of the API server; `None` when the model's server sent it."""
+        answer = Status.parse(body)
+        if answer is None or answer.kind != "Status":
+            return _no_api_key() if status == 401 else None
+        error = api_error(status, headers, body, expires=self._credentials.certificate_expiry)
+        if isinstance(error, PermissionMissing):
+            return PermissionMissing(error.needed, error.message, _REQUIRED, *error.hints)
+        if isinstance(error, Missing):
+            return NotFoundError(f"Service '{self._service}' no longer exists in namespace '{self._namespace}'")
+        if isinstance(error, Unavailable) and "no endpoints available" in answer.message:
+            return Unavailable(f"Service '{self._service}' has no pod at the moment")
+        if isinstance(error, Unavailable) and "error trying to reach service" in answer.message:
+            return Unavailable(f"the API server cannot reach the pod of Service '{self._service}': {answer.message}")
+        return error
 
-    async def _renewed(self) -> bool:
-        """Return whether a 401 was about the credentials, and others are at hand now; else it is the model's server's.
+    async def _renew(self) -> bool:
+        """Return whether a 401 was about the credentials, and they were renewed; otherwise it is the model server's.
 
         Raises:
-            ForbiddenError: it was, and there are no others.
+            ForbiddenError: it was, and they cannot be renewed.
         """
-        used = self._grant
+        used = self._credentials
         with suppress(PermissionMissing, NotFoundError):
-            # The answer does not tell whose it is. This one is the API server's, and renews what it refuses.
+            # A 401 does not say which server sent it. This request goes to the API server, and renews what it rejects.
             await get_service(self._cluster, self._namespace, self._service)
-        self._use(await self._access.credentials.grant())
-        return self._grant != used
+        self._use(await self._config.credentials.get())
+        return self._credentials != used
 
-    def _use(self, grant: Credentials) -> None:
-        shown = (self._grant.certificate, self._grant.key)
-        self._grant = grant
-        if self._tls is not None and grant.certificate and grant.key and (grant.certificate, grant.key) != shown:
-            certificates.add_client_certificate(self._tls, grant.certificate, grant.key)
+    def _use(self, credentials: Credentials) -> None:
+        certificate, key = credentials.certificate, credentials.key
+        changed = (certificate, key) != (self._credentials.certificate, self._credentials.key)
+        self._credentials = credentials
+        if self._tls is not None and certificate and key and changed:
+            add_client_certificate(self._tls, certificate, key)
 
-    def _sign(self, request: aiohttp.ClientRequest) -> None:
-        # Whoever talks through a port of ours must not act as somebody else.
+    def _authenticate(self, request: aiohttp.ClientRequest) -> None:
+        # A client of `kaito forward` must not choose another identity.
         for name in [*request.headers]:
-            if name.lower().startswith(_OURS):
+            if name.lower().startswith(_IDENTITY_HEADERS):
                 request.headers.popall(name, None)
-        for name, value in self._access.impersonation():
+        for name, value in self._config.impersonation():
             request.headers.add(name, value)
-        if self._grant.authorization:
-            request.headers["Authorization"] = self._grant.authorization
+        if self._credentials.authorization:
+            request.headers["Authorization"] = self._credentials.authorization
 
 
 async def _port(cluster: ApiClient, namespace: str, service: str) -> int:
     try:
-        found = await get_service(cluster, namespace, service)
+        item = await get_service(cluster, namespace, service)
     except PermissionMissing:
-        # The proxy may be allowed all the same, and the port is the one that KAITO gives each Service.
-        found = {}
-    port, _ = http_port(found)
+        # The user may be allowed to use the proxy of a Service that they cannot read. KAITO's have the default port.
+        item = {}
+    port, _ = http_port(item)
     return port
 
 
-def _keyless() -> ForbiddenError:
+def _no_api_key() -> ForbiddenError:
     return ForbiddenError(
-        "The model's server wants an API key, and the API server's proxy passes none on",
-        "Take another way in, such as --backend port-forward",
+        "The model's server requires an API key, which the API server's proxy does not forward",
+        "Use another route, such as --backend port-forward",
     )

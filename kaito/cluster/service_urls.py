@@ -1,13 +1,13 @@
-"""The names that KAITO gives: what is derived from a Workspace's name alone."""
+"""URLs that follow from a Workspace's name: KAITO gives its Service the same name, and port 80."""
 
 from __future__ import annotations
 
 
 def service_url(workspace: str, namespace: str, domain: str = "cluster.local") -> str:
-    """Return the base URL of a Workspace's Service, which has the Workspace's name and port 80."""
+    """Return the base URL of a Workspace's Service."""
     return f"http://{workspace}.{namespace}.svc.{domain}"
 
 
-def shown_url(workspace: str, namespace: str) -> str:
-    """Return the `Endpoint:` line of an error, by the user's document."""
-    return f"{service_url(workspace, namespace)}/chat/completions"
+def shown_url(workspace: str | None, namespace: str | None) -> str:
+    """Return the URL for the `Endpoint:` line of an error, in the default namespace if none is known."""
+    return f"{service_url(workspace or '', namespace or 'default')}/chat/completions"

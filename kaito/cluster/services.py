@@ -1,4 +1,4 @@
-"""From a Service to a pod: by its EndpointSlices, to the port that the Service's port leads to."""
+"""Finds a pod of a Service by its EndpointSlices, and the pod's port."""
 
 from __future__ import annotations
 
@@ -12,40 +12,41 @@ from kaito.cluster.api_errors import Missing
 from kaito.errors import NotFoundError
 from kaito.util.tasks import gather_both
 
-#: The port of a Workspace's Service, and its name, by which EndpointSlices call the pods' port.
+#: The port of a Workspace's Service, and its name, which EndpointSlices give to the pods' port.
 HTTP_PORT, _HTTP_NAME = 80, "http"
 
 
 class Pod(Struct, frozen=True, kw_only=True):
-    """A pod behind a Service."""
+    """A pod of a Service."""
 
     name: str
-    #: Another one after the pod was replaced, though the name stays.
+    #: Differs when the pod was replaced by one of the same name.
     uid: str
-    #: Where the model's server listens.
+    #: The port of the model's server.
     port: int
 
 
 async def find_pod(cluster: ApiClient, namespace: str, service: str) -> Pod:
-    """Return a pod that a Service leads to, one that is ready.
+    """Return a ready pod of a Service.
 
     Raises:
-        NotFoundError: the Service does not exist, or no pod stands behind it.
-        KaitoError: the API server refuses or cannot be reached.
+        NotFoundError: the Service does not exist, or has no ready pod.
+        KaitoError: the API server rejects the request or cannot be reached.
     """
-    slices, found = await gather_both(
+    slices, item = await gather_both(
         cluster.items(
             f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices",
             labelSelector=f"kubernetes.io/service-name={service}",
         ),
         get_service(cluster, namespace, service),
     )
-    for pod in _behind(slices, http_port(found)[1]):
-        item = await get_pod(cluster, namespace, pod.name)
-        if item is not None and is_ready(item):
-            return Pod(name=pod.name, uid=item["metadata"]["uid"], port=pod.port)
+    _, port_name = http_port(item)
+    for candidate in _pods(slices, port_name):
+        pod = await get_pod(cluster, namespace, candidate.name)
+        if pod is not None and is_ready(pod):
+            return Pod(name=candidate.name, uid=pod["metadata"]["uid"], port=candidate.port)
     raise NotFoundError(
-        f"No pod that is ready stands behind Service '{service}' in namespace '{namespace}'",
+        f"Service '{service}' in namespace '{namespace}' has no ready pod",
         f"To see its pods: kubectl get pods -n {namespace} -l kaito.sh/workspace={service}",
     )
 
@@ -54,27 +55,27 @@ async def get_service(cluster: ApiClient, namespace: str, name: str) -> Object:
     """Return a Service.
 
     Raises:
-        NotFoundError: there is none of that name.
-        KaitoError: the API server refuses or cannot be reached.
+        NotFoundError: it does not exist.
+        KaitoError: the API server rejects the request or cannot be reached.
     """
     try:
         return await cluster.get(f"/api/v1/namespaces/{namespace}/services/{name}")
     except Missing:
-        raise NotFoundError(f"There is no Service '{name}' in namespace '{namespace}'") from None
+        raise NotFoundError(f"Service '{name}' not found in namespace '{namespace}'") from None
 
 
 def http_port(service: Mapping[str, Any]) -> tuple[int, str]:
-    """Return number and name of a Service's HTTP port; the usual ones for `{}`, a Service that could not be read."""
+    """Return number and name of a Service's HTTP port; KAITO's defaults for `{}`, a Service that cannot be read."""
     ports: Sequence[Mapping[str, Any]] = (service.get("spec") or {}).get("ports") or ({},)
     port = next((port for port in ports if port.get("port") == HTTP_PORT), ports[0])
     return (port["port"], port.get("name") or "") if port else (HTTP_PORT, _HTTP_NAME)
 
 
 async def get_pod(cluster: ApiClient, namespace: str, name: str) -> Object | None:
-    """Return a pod; `None` when there is none of that name.
+    """Return a pod; `None` when it does not exist.
 
     Raises:
-        KaitoError: the API server refuses or cannot be reached.
+        KaitoError: the API server rejects the request or cannot be reached.
     """
     try:
         return await cluster.get(f"/api/v1/namespaces/{namespace}/pods/{name}")
@@ -83,7 +84,7 @@ async def get_pod(cluster: ApiClient, namespace: str, name: str) -> Object | Non
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
-    """Return whether a pod runs, is ready, and is not about to go."""
+    """Return whether a pod is running and ready, and not being deleted."""
     status = pod.get("status") or {}
     conditions = {condition["type"]: condition["status"] for condition in status.get("conditions") or ()}
     return (
@@ -93,20 +94,19 @@ def is_ready(pod: Mapping[str, Any]) -> bool:
     )
 
 
-def _behind(slices: list[Object], port_name: str) -> list[Pod]:
-    """Return the pods that EndpointSlices name, those that serve first.
+def _pods(slices: list[Object], port_name: str) -> list[Pod]:
+    """Return the pods of EndpointSlices, those that serve first.
 
-    `ready` tells nothing here: KAITO's Services publish pods that are not.
+    The condition `ready` is of no use: KAITO's Services publish pods that are not ready.
     """
     pods: list[tuple[bool, Pod]] = []
-    for piece in slices:
-        ports = {port.get("name") or "": port.get("port") for port in piece.get("ports") or ()}
+    for item in slices:
+        ports = {port.get("name") or "": port.get("port") for port in item.get("ports") or ()}
         port = ports.get(port_name)
-        for endpoint in piece.get("endpoints") or ():
+        for endpoint in item.get("endpoints") or ():
             reference, conditions = endpoint.get("targetRef") or {}, endpoint.get("conditions") or {}
             if port is None or reference.get("kind") != "Pod":
                 continue
-            serves = conditions.get("serving") is not False and not conditions.get("terminating")
-            pod = Pod(name=reference["name"], uid=reference.get("uid") or "", port=port)
-            pods.append((not serves, pod))
+            serving = conditions.get("serving") is not False and not conditions.get("terminating")
+            pods.append((not serving, Pod(name=reference["name"], uid=reference.get("uid") or "", port=port)))
     return [pod for _, pod in sorted(pods, key=lambda item: (item[0], item[1].name))]

@@ -1,4 +1,4 @@
-"""One connection to the cluster for all backends of a run, made when the first of them needs it."""
+"""One API client for all backends of a run, created when the first of them needs it."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     from kaito.cluster.api_client import ApiClient
     from kaito.cluster.workspaces.readiness import Serving
 
-_links: WeakValueDictionary[Target, SharedClient] = WeakValueDictionary()
+_clients: WeakValueDictionary[Target, SharedClient] = WeakValueDictionary()
 
 
 def shared_client(target: Target) -> SharedClient:
-    """Return the link to a target's cluster: the same for all that ask while somebody holds it."""
-    link = _links.get(target)
-    if link is None:
-        link = _links[target] = SharedClient(target)
-    return link
+    """Return the client for a target's cluster: the same for all callers while one of them keeps it."""
+    client = _clients.get(target)
+    if client is None:
+        client = _clients[target] = SharedClient(target)
+    return client
 
 
 class SharedClient:
-    """A connection to the API server that several share. Each enters it; when the last has left, it is closed."""
+    """An API client with several users. Each enters it; when the last has left, it is closed."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._users = 0
         self._stack = AsyncExitStack()
-        self._cluster: asyncio.Task[ApiClient] | None = None
+        self._client: asyncio.Task[ApiClient] | None = None
         self._serving: asyncio.Task[Serving] | None = None
 
     async def __aenter__(self) -> Self:
@@ -49,57 +49,54 @@ class SharedClient:
     ) -> None:
         self._users -= 1
         if self._users == 0:
-            # Whoever waited for them has seen their failure.
-            for task in (self._serving, self._cluster):
+            for task in (self._serving, self._client):
                 if task is not None:
                     await cancel_and_wait(task)
-            self._serving = self._cluster = None
+            self._serving = self._client = None
             await self._stack.aclose()
 
-    async def cluster(self, reporter: Reporter) -> ApiClient:
-        """Return the API server's client. Nothing has been sent yet.
+    async def client(self, reporter: Reporter) -> ApiClient:
+        """Return the API client. It has sent no request yet.
 
         Raises:
-            KaitoError: there is no cluster, or the kubeconfig is of no use.
+            KaitoError: no cluster is configured, or the kubeconfig is not valid.
         """
-        if self._cluster is None:
-            self._cluster = asyncio.create_task(self._open(reporter))
-        return await asyncio.shield(self._cluster)
+        if self._client is None:
+            self._client = asyncio.create_task(self._open(reporter))
+        return await asyncio.shield(self._client)
 
     async def serving(self, reporter: Reporter) -> Serving:
-        """Return the Workspace that is to answer. It is looked for once, whoever asks.
+        """Return the Workspace that answers. It is looked up once for all callers.
 
         Raises:
-            KaitoError: there is none, or it is not ready.
+            KaitoError: it does not exist, or is not ready.
         """
         if self._serving is None:
             self._serving = asyncio.create_task(self._find(reporter))
         return await asyncio.shield(self._serving)
 
     async def _open(self, reporter: Reporter) -> ApiClient:
-        # The Kubernetes client takes a quarter of a second to import.
         from kaito.cluster.api_client import ApiClient
         from kaito.cluster.auth.cluster_config import find_cluster_config
 
-        with self._reaching(self._target.namespace):
-            access = find_cluster_config(self._target, os.environ, reporter)
-        return await self._stack.enter_async_context(ApiClient(access, self._target.request_timeout))
+        with self._as_connect_error(self._target.namespace):
+            config = find_cluster_config(self._target, os.environ, reporter)
+        return await self._stack.enter_async_context(ApiClient(config, self._target.request_timeout))
 
     async def _find(self, reporter: Reporter) -> Serving:
         from kaito.cluster.workspaces.readiness import find_serving
         from kaito.cluster.workspaces.waiting import wait_until_ready
 
-        cluster = await self.cluster(reporter)
-        with self._reaching(cluster.namespace):
+        client = await self.client(reporter)
+        with self._as_connect_error(client.namespace):
             if self._target.wait is not None:
-                await wait_until_ready(cluster, self._target, self._target.wait, reporter)
-            return await find_serving(cluster, self._target, reporter)
+                await wait_until_ready(client, self._target, self._target.wait, reporter)
+            return await find_serving(client, self._target, reporter)
 
     @contextmanager
-    def _reaching(self, namespace: str | None) -> Iterator[None]:
-        """Say of a cluster that cannot be reached that the workspace cannot be."""
+    def _as_connect_error(self, namespace: str | None) -> Iterator[None]:
+        """Report an unreachable cluster as an unreachable workspace."""
         try:
             yield
         except ClusterError as exc:
-            shown = shown_url(self._target.workspace or "", namespace or "default")
-            raise ConnectError(shown, exc.message, *exc.hints) from None
+            raise ConnectError(shown_url(self._target.workspace, namespace), exc.message, *exc.hints) from None

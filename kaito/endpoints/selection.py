@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, M
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from typing import TypeVar
 
+from kaito.cluster.service_urls import shown_url
 from kaito.errors import ConnectError, ForbiddenError, KaitoError, NotFoundError, UsageError
 from kaito.hookspecs import Backend
 from kaito.plugin.discovery import Plugin
@@ -192,12 +193,11 @@ class _Seeking:
         hint = "Without a way through the cluster, --endpoint URL leads to any server that speaks OpenAI's protocol"
         if lines and all(isinstance(exc, ForbiddenError) for exc in failures):
             return ForbiddenError("Every way to the workspace's endpoint is forbidden", *lines, hint)
-        shown = next((exc.endpoint for exc in failures if isinstance(exc, ConnectError)), self._shown_url())
+        shown = next(
+            (exc.endpoint for exc in failures if isinstance(exc, ConnectError)),
+            shown_url(self._target.workspace, self._target.namespace),
+        )
         return ConnectError(shown, *(lines or ["No backend offers a way there; see 'kaito plugins'"]), hint)
-
-    def _shown_url(self) -> str:
-        target = self._target
-        return f"http://{target.workspace}.{target.namespace or 'default'}.svc.cluster.local/chat/completions"
 
     def _explain(self, name: str, verdict: str, started: float) -> None:
         if self._verbose:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from yarl import URL
 
 from kaito.cluster.api_client import ApiClient
-from kaito.cluster.connection_monitor import ConnectionMonitor
+from kaito.cluster.watch import ConnectionMonitor, watch
 from kaito.cluster.workspaces.lookup import get_inference_set, served_path
 from kaito.cluster.workspaces.objects import CREATED_BY, read_workspace
 from kaito.cluster.workspaces.waiting import wait_until_ready
@@ -157,7 +157,7 @@ class Upstreams:
         from kaito.cluster.shared_client import shared_client
 
         target = self._settings.target
-        cluster = await (await stack.enter_async_context(shared_client(target))).cluster(self._reporter)
+        cluster = await (await stack.enter_async_context(shared_client(target))).client(self._reporter)
         first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if target.wait is not None:
             await wait_until_ready(cluster, target, target.wait, self._reporter)
@@ -171,9 +171,10 @@ class Upstreams:
         """Open a way to each replica that becomes ready, and close that of each that no longer is."""
         await get_inference_set(cluster, name)
         path = await served_path(cluster, "workspaces")
-        outages = ConnectionMonitor(self._reporter.notice)
-        async for items in cluster.follow(path, lost=outages.lost, labelSelector=f"{CREATED_BY}={name}"):
-            outages.back()
+        monitor = ConnectionMonitor(self._reporter.notice)
+        selector = f"{CREATED_BY}={name}"
+        async for items in watch(cluster, path, on_disconnect=monitor.disconnected, labelSelector=selector):
+            monitor.connected()
             ready = {workspace.name for workspace in map(read_workspace, items.values()) if workspace.ready}
             if not ready and not first.done():
                 # The same error as for a conversation.

@@ -1,76 +1,91 @@
-"""TLS with the API server: its authorities, the client's certificate, and that certificate's dates."""
+"""TLS with the API server: its authorities, the client's certificate, and when that certificate expires."""
 
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 import re
 import ssl
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from kaito.errors import UsageError
 
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+# In DER: Validity ::= SEQUENCE { notBefore Time, notAfter Time }, where a Time is a UTCTime of 13 bytes or a
+# GeneralizedTime of 15, always in UTC and with seconds (RFC 5280, 4.1.2.5).
+_VALIDITY = re.compile(
+    rb"\x30[\x1e\x20\x22](?:\x17\x0d\d{12}Z|\x18\x0f\d{14}Z)(?:\x17\x0d(?P<utc>\d{12}Z)|\x18\x0f(?P<general>\d{14}Z))"
+)
 
 
-def server_context(cluster: Mapping[str, Any], folder: Path) -> ssl.SSLContext:
-    """Return a context that trusts whom a kubeconfig's cluster entry trusts.
+def server_context(authorities: bytes | None, *, verify: bool = True) -> ssl.SSLContext:
+    """Return a client's context.
+
+    Args:
+        authorities: trusted certificates as PEM, instead of the system's.
+        verify: whether the server's certificate is verified.
 
     Raises:
-        UsageError: the authorities cannot be read.
+        UsageError: the authorities are not valid.
     """
-    authorities = material(cluster, "certificate-authority", folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if cluster.get("insecure-skip-tls-verify"):
+    if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     elif authorities is None:
         context.load_default_certs()
     else:
-        # Its own authorities alone, as in Go's clients.
         try:
             context.load_verify_locations(cadata=authorities.decode())
         except (ssl.SSLError, ValueError):
-            raise UsageError("The kubeconfig's certificate-authority is no PEM certificate") from None
-    # The authorities of many clusters lack what RFC 5280 wants of one, and Go's clients do not mind.
+            raise UsageError("The certificate-authority of the cluster is not a PEM certificate") from None
+    # The authorities of many clusters lack extensions that RFC 5280 requires. Go's clients accept them.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
 
 
-def material(entry: Mapping[str, Any], name: str, folder: Path) -> bytes | None:
-    """Return a certificate or key of a kubeconfig's entry, which is given as data or as a file.
+def read_pem(name: str, data: str | None, file: str | None, folder: Path) -> bytes | None:
+    """Return a certificate or key, which a kubeconfig holds as base64 or as the path of a file.
+
+    Args:
+        name: the entry's, for messages.
+        data: the value of `NAME-data`, which wins.
+        file: the value of `NAME`.
+        folder: where relative paths start.
 
     Raises:
         UsageError: it cannot be read.
     """
-    if data := entry.get(f"{name}-data"):
+    if data:
         try:
-            return base64.b64decode("".join(str(data).split()), validate=True)
-        except (ValueError, TypeError):
+            return base64.b64decode("".join(data.split()), validate=True)
+        except ValueError:
             raise UsageError(f"The kubeconfig's {name}-data is not base64") from None
-    if file := entry.get(name):
-        path = folder / os.path.expanduser(str(file))
+    if file:
+        path = folder / os.path.expanduser(file)
         try:
             return path.read_bytes()
         except OSError as exc:
-            raise UsageError(f"The kubeconfig's {name} cannot be read: {path}: {exc.strerror}") from None
+            raise UsageError(f"The {name} file cannot be read: {path}: {exc.strerror}") from None
     return None
 
 
 def add_client_certificate(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """Show this certificate to the server.
+    """Present this certificate to the server.
+
+    Args:
+        context: the client's.
+        certificate: the certificate and any intermediates, as PEM.
+        key: its private key, as PEM.
 
     Raises:
-        UsageError: certificate and key are not valid, or not of one another.
+        UsageError: they are not valid, or do not match.
     """
-    # OpenSSL takes a chain from a file alone.
-    with _as_file(certificate.rstrip() + b"\n" + key) as path:
+    # OpenSSL loads a chain only from a file.
+    with _temporary_file(certificate.rstrip() + b"\n" + key) as path:
         try:
             context.load_cert_chain(path, password=_no_password)
         except (ssl.SSLError, ValueError):
@@ -78,69 +93,44 @@ def add_client_certificate(context: ssl.SSLContext, certificate: bytes, key: byt
 
 
 def _no_password() -> str:
-    # Else OpenSSL would ask for one at the terminal.
+    # Without this, OpenSSL prompts for it at the terminal.
     raise ValueError("the key is encrypted")
 
 
 @contextmanager
-def _as_file(secret: bytes) -> Iterator[str]:
-    """Yield the path of a file that holds a secret: in memory where the system has that, else for its owner alone."""
+def _temporary_file(content: bytes) -> Iterator[str]:
+    """Yield the path of a file with secret content: in memory where the system has that, otherwise with mode 0600."""
     if hasattr(os, "memfd_create"):
         fd = os.memfd_create("kaito", os.MFD_CLOEXEC)
         try:
-            os.write(fd, secret)
+            os.write(fd, content)
             yield f"/proc/self/fd/{fd}"
         finally:
             os.close(fd)
         return
-    fd, path = tempfile.mkstemp()  # 0600
+    import tempfile
+
+    fd, path = tempfile.mkstemp()
     try:
         with os.fdopen(fd, "wb") as file:
-            file.write(secret)
+            file.write(content)
         yield path
     finally:
         os.unlink(path)
 
 
 def expiry(pem: bytes) -> datetime | None:
-    """Return when the first certificate of a PEM text ends; `None` when it cannot be told."""
-    found = _CERTIFICATE.search(pem)
-    if found is None:
-        return None
+    """Return when the first certificate of a PEM text expires; `None` when that cannot be read.
+
+    The standard library decodes only certificates of a peer.
+    """
+    certificate = _CERTIFICATE.search(pem)
     try:
-        der = base64.b64decode(found[1])
-        # Certificate ::= SEQUENCE { tbsCertificate SEQUENCE { [0] version, serialNumber, signature, issuer, validity …
-        # (RFC 5280, 4.1)
-        _, fields = _element(der)
-        _, fields = _element(fields)
-        if fields[:1] == b"\xa0":
-            fields = _after(fields)
-        for _ in range(3):
-            fields = _after(fields)
-        _, validity = _element(fields)
-        tag, ends = _element(_after(validity))
-        return datetime.strptime(ends.decode("ascii"), "%y%m%d%H%M%SZ" if tag == 0x17 else "%Y%m%d%H%M%SZ").replace(
-            tzinfo=UTC
-        )
-    except (IndexError, ValueError, binascii.Error):
+        validity = _VALIDITY.search(base64.b64decode(certificate[1])) if certificate else None
+        if validity is None:
+            return None
+        text = validity["utc"] or validity["general"]
+        pattern = "%y%m%d%H%M%SZ" if validity["utc"] else "%Y%m%d%H%M%SZ"
+        return datetime.strptime(text.decode(), pattern).replace(tzinfo=UTC)
+    except ValueError:
         return None
-
-
-def _element(der: bytes) -> tuple[int, bytes]:
-    """Return the first element's tag and content."""
-    start, length = _head(der)
-    return der[0], der[start : start + length]
-
-
-def _after(der: bytes) -> bytes:
-    start, length = _head(der)
-    return der[start + length :]
-
-
-def _head(der: bytes) -> tuple[int, int]:
-    """Return where the first element's content begins, and its length."""
-    length = der[1]
-    if length < 0x80:
-        return 2, length
-    size = length & 0x7F
-    return 2 + size, int.from_bytes(der[2 : 2 + size])

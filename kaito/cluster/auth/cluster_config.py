@@ -1,142 +1,132 @@
-"""Which API server, and as whom: from a kubeconfig, or from the pod that this runs in."""
+"""Where the API server is and which credentials it gets: from a kubeconfig, or from the pod's service account."""
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from datetime import datetime
-from pathlib import Path
-from types import SimpleNamespace
+from urllib.parse import quote
 
-from kubernetes.aio.config.config_exception import ConfigException
-from kubernetes.aio.config.incluster_config import InClusterConfigLoader
 from msgspec import Struct
 from yarl import URL
 
-from kaito.cluster.auth import certificates
+from kaito.cluster.auth import service_account
+from kaito.cluster.auth.certificates import add_client_certificate, read_pem, server_context
 from kaito.cluster.auth.credentials import Credentials, CredentialSource, ServiceAccountSource, UserCredentialSource
-from kaito.cluster.auth.kubeconfig import Context, load_context, searched
-from kaito.cluster.auth.service_account import in_pod
+from kaito.cluster.auth.kubeconfig import Context, load_context, search_path
 from kaito.errors import ClusterError, UsageError
 from kaito.net.proxies import proxy_for, read_proxy
 from kaito.types import Reporter, Target
 
-#: Where the kubelet puts a pod's service account.
-SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-
 
 class ClusterConfig(Struct, frozen=True, kw_only=True):
-    """How the API server is reached, before anything has been sent."""
+    """How to connect to the API server."""
 
     server: URL
-    #: `-n`, else the context's, else the service account's, else `default`.
+    #: `-n`, otherwise the context's, otherwise the service account's, otherwise `default`.
     namespace: str
     credentials: CredentialSource
     proxy: URL | None
-    #: Name for TLS's SNI and the certificate's check, where it is not the URL's host.
+    #: Name for SNI and for verifying the certificate, when it is not the URL's host.
     server_name: str | None
     #: The kubeconfig's context; `None` in a pod.
     context: Context | None
 
+    # Keeps secrets out of tracebacks.
     __repr__ = object.__repr__
 
-    def tls(self, grant: Credentials) -> ssl.SSLContext:
-        """Return a context that trusts the cluster's authorities and shows the grant's certificate.
+    def tls(self, credentials: Credentials) -> ssl.SSLContext:
+        """Return a context that trusts the cluster's authorities and presents the client certificate.
 
         Raises:
-            UsageError: authorities or certificate cannot be used.
+            UsageError: the authorities or the certificate are not valid.
         """
+        name = "certificate-authority"
         if self.context is None:
-            context = certificates.server_context({"certificate-authority": "ca.crt"}, SERVICE_ACCOUNT)
+            context = server_context(read_pem(name, None, "ca.crt", service_account.FOLDER))
         else:
-            context = certificates.server_context(self.context.cluster, self.context.cluster_folder)
-        if grant.certificate and grant.key:
-            certificates.add_client_certificate(context, grant.certificate, grant.key)
+            cluster, folder = self.context.cluster, self.context.cluster_folder
+            authorities = read_pem(name, cluster.certificate_authority_data, cluster.certificate_authority, folder)
+            context = server_context(authorities, verify=not cluster.insecure_skip_tls_verify)
+        if credentials.certificate and credentials.key:
+            add_client_certificate(context, credentials.certificate, credentials.key)
         return context
 
     def impersonation(self) -> list[tuple[str, str]]:
-        """Return the headers by which a kubeconfig's user acts as another."""
-        user = self.context.user if self.context else {}
-        headers = [("Impersonate-User", str(user["as"]))] if user.get("as") else []
-        headers += [("Impersonate-Uid", str(user["as-uid"]))] if user.get("as-uid") else []
-        headers += [("Impersonate-Group", str(group)) for group in user.get("as-groups") or ()]
-        extra = user.get("as-user-extra") or {}
-        return headers + [(f"Impersonate-Extra-{key}", str(value)) for key, some in extra.items() for value in some]
+        """Return the headers with which a kubeconfig's user acts as another user.
+
+        https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation
+        """
+        if self.context is None:
+            return []
+        user = self.context.user
+        headers = [("Impersonate-User", user.impersonate)] if user.impersonate else []
+        headers += [("Impersonate-Uid", user.impersonate_uid)] if user.impersonate_uid else []
+        headers += [("Impersonate-Group", group) for group in user.impersonate_groups or ()]
+        for key, values in (user.impersonate_extra or {}).items():
+            # Characters that a header's name cannot have are percent-encoded.
+            headers += [(f"Impersonate-Extra-{quote(key, safe=_HEADER_NAME)}", value) for value in values]
+        return headers
 
 
-def certificate_expiry(grant: Credentials) -> datetime | None:
-    """Return when the certificate that is shown to the API server ends."""
-    return certificates.expiry(grant.certificate) if grant.certificate else None
+#: Characters of a header's name beside letters and digits (RFC 9110, 5.6.2), without `%`.
+_HEADER_NAME = "!#$&'*+-.^_`|~"
 
 
 def find_cluster_config(target: Target, environ: Mapping[str, str], reporter: Reporter) -> ClusterConfig:
-    """Return how to reach the cluster: by the kubeconfig, or in a pod without one by its service account.
+    """Return how to connect to the cluster: by the kubeconfig, or by the service account in a pod without one.
 
     Raises:
         UsageError: the kubeconfig is not valid.
-        ClusterError: there is neither.
+        ClusterError: neither exists.
     """
     context = load_context(target.kubeconfig, target.context, environ)
     if context is None:
         if target.context is not None:
-            raise UsageError(f"--context: there is no context '{target.context}'", _no_kubeconfig(target, environ))
-        return _in_pod(target, environ)
+            raise UsageError(f"--context: Context '{target.context}' not found", _no_kubeconfig(target, environ))
+        return _from_service_account(target, environ)
     try:
-        server = URL(str(context.cluster["server"]))
-        usable = server.scheme in ("https", "http") and bool(server.host and server.port)
+        server = URL(context.cluster.server or "")
+        valid = server.scheme in ("https", "http") and bool(server.host and server.port)
     except ValueError:
-        usable = False
-    if not usable:
-        raise UsageError(f"The server of the kubeconfig's context '{context.name}' is no http or https URL")
-    if named := context.cluster.get("proxy-url"):
-        proxy: URL | None = read_proxy(str(named), "The kubeconfig names")
+        valid = False
+    if not valid:
+        raise UsageError(f"The server of the kubeconfig's context '{context.name}' is not an http or https URL")
+    if context.cluster.proxy_url:
+        proxy: URL | None = read_proxy(context.cluster.proxy_url, "The kubeconfig names")
     else:
-        # As for Go's clients, which know no ALL_PROXY.
+        # Go's clients ignore ALL_PROXY.
         proxy = proxy_for(server, any_scheme=False)
     return ClusterConfig(
-        # Who asks is the user's entry to say; a password in the URL would only be shown.
+        # Credentials come from the kubeconfig's user. A password in the URL would appear in messages.
         server=server.with_user(None),
         namespace=target.namespace or context.namespace or "default",
         credentials=UserCredentialSource(context, environ, reporter),
         proxy=proxy,
-        server_name=context.cluster.get("tls-server-name") or None,
+        server_name=context.cluster.tls_server_name or None,
         context=context,
     )
 
 
-def pod_namespace() -> str | None:
-    """Return the namespace of the pod that this runs in; `None` where no service account tells it."""
+def _from_service_account(target: Target, environ: Mapping[str, str]) -> ClusterConfig:
+    if not service_account.in_pod(environ):
+        raise ClusterError("No cluster is configured", _no_kubeconfig(target, environ), _WITHOUT_CLUSTER)
     try:
-        return (SERVICE_ACCOUNT / "namespace").read_text(encoding="ascii").strip() or None
-    except (OSError, UnicodeDecodeError):
-        return None
-
-
-def _in_pod(target: Target, environ: Mapping[str, str]) -> ClusterConfig:
-    token = SERVICE_ACCOUNT / "token"
-    configuration = SimpleNamespace(api_key={})
-    try:
-        loader = InClusterConfigLoader(token, SERVICE_ACCOUNT / "ca.crt", try_refresh_token=False, environ=environ)
-        loader.load_and_set(configuration)
-    except ConfigException as exc:
-        if in_pod(environ):
-            raise ClusterError(f"This pod has no service account to ask the API server with: {exc}", _HINT) from None
-        raise ClusterError("There is no cluster to talk to", _no_kubeconfig(target, environ), _HINT) from None
-    except OSError as exc:
-        raise ClusterError(f"The pod's service account cannot be read: {exc.strerror}", _HINT) from None
-    server = URL(configuration.host)
+        server = service_account.api_server(environ)
+    except ClusterError as exc:
+        raise ClusterError(exc.message, _WITHOUT_CLUSTER) from None
     return ClusterConfig(
         server=server,
-        namespace=target.namespace or pod_namespace() or "default",
-        credentials=ServiceAccountSource(token),
+        namespace=target.namespace or service_account.pod_namespace() or "default",
+        credentials=ServiceAccountSource(service_account.FOLDER / "token"),
         proxy=proxy_for(server, any_scheme=False),
         server_name=None,
         context=None,
     )
 
 
-_HINT = "Without a cluster, use --backend local or --endpoint URL"
+_WITHOUT_CLUSTER = "Without a cluster, use --backend local or --endpoint URL"
 
 
 def _no_kubeconfig(target: Target, environ: Mapping[str, str]) -> str:
-    return f"Neither a kubeconfig ({searched(target.kubeconfig, environ)}) nor a pod's service account was found"
+    path = search_path(target.kubeconfig, environ)
+    return f"There is no kubeconfig at {path}, and this process does not run in a pod"

@@ -1,25 +1,27 @@
-"""Who asks: the token or certificate that goes with requests to the API server, renewed as it expires."""
+"""The token or client certificate for requests to the API server, renewed when it expires."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from kubernetes.aio.config.config_exception import ConfigException
-from kubernetes.aio.config.kube_config import ConfigNode, KubeConfigLoader
 from msgspec import Struct
 
-from kaito.cluster.auth import certificates, exec_plugin, oidc
-from kaito.cluster.auth.kubeconfig import Context
+from kaito.cluster.auth.certificates import expiry, read_pem
 from kaito.errors import ForbiddenError, UsageError
-from kaito.types import Reporter
+
+if TYPE_CHECKING:
+    from kaito.cluster.auth.exec_plugin import ExecCredential
+    from kaito.cluster.auth.kubeconfig import Context, User
+    from kaito.types import Reporter
 
 
 class Credentials(Struct, frozen=True, kw_only=True):
-    """What goes with a request."""
+    """What authenticates a request."""
 
     #: The value of the `Authorization` header.
     authorization: str | None = None
@@ -27,124 +29,138 @@ class Credentials(Struct, frozen=True, kw_only=True):
     certificate: bytes | None = None
     key: bytes | None = None
 
+    # Keeps secrets out of tracebacks.
     __repr__ = object.__repr__
+
+    @property
+    def certificate_expiry(self) -> datetime | None:
+        """When the client certificate expires; `None` without one."""
+        return expiry(self.certificate) if self.certificate else None
 
 
 class CredentialSource(Protocol):
-    """Where grants come from."""
+    """Provides credentials for each request."""
 
-    async def grant(self, refused: Credentials | None = None) -> Credentials:
-        """Return what to send.
+    async def get(self, rejected: Credentials | None = None) -> Credentials:
+        """Return valid credentials.
 
         Args:
-            refused: the server answered 401 to this one: it has to be renewed, if that is possible.
+            rejected: credentials that the server answered with 401, to be renewed if possible.
 
         Raises:
-            ForbiddenError: there is none to be had.
-            UsageError: what the configuration names cannot be read.
+            ForbiddenError: there are none.
+            UsageError: a file that the configuration names cannot be read.
         """
 
 
 class ServiceAccountSource:
-    """The service account of the pod that this runs in.
+    """The service account of the pod that this process runs in.
 
     Args:
-        token: the file that holds its token; the kubelet replaces it from time to time.
+        token: the file with its token, which the kubelet replaces before it expires.
     """
 
     def __init__(self, token: Path) -> None:
         self._token = token
 
-    async def grant(self, refused: Credentials | None = None) -> Credentials:
-        """Read the token anew: it may have been rotated."""
-        return Credentials(authorization=f"Bearer {_token_in(self._token)}")
+    async def get(self, rejected: Credentials | None = None) -> Credentials:
+        """Read the token again, as it may have been replaced."""
+        return Credentials(authorization=f"Bearer {_read_token(self._token)}")
 
 
 class UserCredentialSource:
     """The user of a kubeconfig.
 
-    What is static wins over what has to be asked for, as in kubectl: a token or a password over an exec plugin, that
-    over OpenID Connect. A client certificate goes with each.
+    Static credentials win over an exec plugin, and that over OpenID Connect, as in kubectl.
 
     Args:
         context: the kubeconfig's context.
         environ: the environment, for exec plugins.
-        reporter: is told to be silent while a plugin may ask something.
+        reporter: its status line is cleared while a plugin may prompt.
     """
 
     def __init__(self, context: Context, environ: Mapping[str, str], reporter: Reporter) -> None:
         self._context = context
         self._environ = environ
         self._reporter = reporter
-        self._renewing = asyncio.Lock()
-        self._given: exec_plugin.Credential | None = None
+        self._lock = asyncio.Lock()
+        self._plugin_output: ExecCredential | None = None
         self._latest = Credentials()
 
-    async def grant(self, refused: Credentials | None = None) -> Credentials:
-        """Return what the kubeconfig says, or what its plugin or provider gives."""
-        async with self._renewing:
-            # Of several requests that were refused at once, the first has renewed it for all.
-            renew = refused is not None and refused == self._latest
-            self._latest = await self._current(renew)
+    async def get(self, rejected: Credentials | None = None) -> Credentials:
+        """Return the static credentials, or those of the exec plugin or OpenID provider."""
+        async with self._lock:
+            # Of several requests that were rejected at once, only the first renews them.
+            renew = rejected is not None and rejected == self._latest
+            self._latest = await self._load(renew)
             return self._latest
 
-    async def _current(self, renew: bool) -> Credentials:
+    async def _load(self, renew: bool) -> Credentials:
         user, folder = self._context.user, self._context.user_folder
-        certificate = certificates.material(user, "client-certificate", folder)
-        key = certificates.material(user, "client-key", folder)
+        certificate = read_pem("client-certificate", user.client_certificate_data, user.client_certificate, folder)
+        key = read_pem("client-key", user.client_key_data, user.client_key, folder)
         if bool(certificate) != bool(key):
-            raise UsageError("The kubeconfig's client certificate and its key belong together: one of them is missing")
-        if file := user.get("tokenFile"):
-            static: dict[str, Any] = {"token": _token_in(folder / str(file))}
-        else:
-            static = {name: user[name] for name in ("token", "username", "password") if user.get(name)}
-        if not static and user.get("exec"):
-            if self._given is None or self._given.expired or renew:
-                self._given = await exec_plugin.run_plugin(self._context, self._environ, self._reporter)
-            certificate, key = self._given.certificate or certificate, self._given.key or key
-            static = {"token": self._given.token} if self._given.token else {}
-        elif not static and user.get("auth-provider"):
-            if user["auth-provider"].get("name") != "oidc":
-                name = user["auth-provider"].get("name")
-                raise UsageError(
-                    f"The kubeconfig's auth-provider '{name}' is one that kubectl, too, has given up",
-                    "Have your cloud's command line write the kubeconfig anew",
-                )
-            static = {"token": await oidc.id_token(self._context, renew=renew)}
-        return Credentials(authorization=await _authorization(static), certificate=certificate, key=key)
+            missing = "client-key" if certificate else "client-certificate"
+            raise UsageError(f"The kubeconfig's user '{self._context.user_name}' has no {missing}")
+        authorization = _static_authorization(user, folder)
+        if authorization is None and certificate is None and user.exec:
+            output = await self._run_plugin(renew)
+            certificate, key = output.certificate, output.key
+            authorization = _bearer(output.token) if output.token else None
+        elif authorization is None and user.auth_provider:
+            authorization = _bearer(await self._id_token(renew))
+        return Credentials(authorization=authorization, certificate=certificate, key=key)
+
+    async def _run_plugin(self, renew: bool) -> ExecCredential:
+        from kaito.cluster.auth.exec_plugin import run_plugin
+
+        if self._plugin_output is None or self._plugin_output.expired or renew:
+            self._plugin_output = await run_plugin(self._context, self._environ, self._reporter)
+        return self._plugin_output
+
+    async def _id_token(self, renew: bool) -> str:
+        provider = self._context.user.auth_provider
+        if provider is None or provider.name != "oidc":
+            raise UsageError(
+                f"The kubeconfig's auth-provider '{provider and provider.name}' is not supported, nor is it by kubectl",
+                "Use your cloud provider's command-line tool to write the kubeconfig again",
+            )
+        from kaito.cluster.auth.oidc import id_token
+
+        return await id_token(self._context, renew=renew)
 
 
-async def _authorization(user: dict[str, Any]) -> str | None:
-    """Have the Kubernetes client's loader make a header of what is known of a user.
-
-    It sees neither certificates nor plugins: it would write keys to disk and swallow a plugin's failure.
-    """
-    if not user:
-        return None
-    config = {
-        "current-context": "c",
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-        "clusters": [{"name": "c", "cluster": {"server": ""}}],
-        "users": [{"name": "u", "user": user}],
-    }
-    configuration = SimpleNamespace(api_key={})
-    try:
-        await KubeConfigLoader(ConfigNode("kubeconfig", config)).load_and_set(configuration)
-    except ConfigException as exc:
-        raise UsageError(f"The kubeconfig's user is not valid: {exc}") from None
-    header: str | None = configuration.api_key.get("BearerToken")
-    if header is not None and not header.isprintable():
-        raise UsageError("The kubeconfig's token or password holds a control character")
-    return header
+def _static_authorization(user: User, folder: Path) -> str | None:
+    """Return the header for a token or a password; `None` without one."""
+    token = user.token
+    if user.token_file:
+        try:
+            token = _read_token(folder / user.token_file)
+        except ForbiddenError:
+            # The token in the kubeconfig is the file's latest known content.
+            if not token:
+                raise
+    if token:
+        return _bearer(token)
+    if user.username:
+        password = base64.b64encode(f"{user.username}:{user.password or ''}".encode()).decode()
+        return f"Basic {password}"
+    return None
 
 
-def _token_in(path: Path) -> str:
+def _bearer(token: str) -> str:
+    if not token.isprintable():
+        raise UsageError("The token for the cluster contains a control character")
+    return f"Bearer {token}"
+
+
+def _read_token(path: Path) -> str:
     try:
         token = path.read_text(encoding="ascii").strip()
     except OSError as exc:
         raise ForbiddenError(f"The token for the cluster cannot be read: {path}: {exc.strerror}") from None
     except UnicodeDecodeError:
-        raise ForbiddenError(f"The file {path} holds no token") from None
+        raise ForbiddenError(f"The file {path} does not contain a token") from None
     if not token:
-        raise ForbiddenError(f"The file {path}, which should hold a token for the cluster, is empty")
+        raise ForbiddenError(f"The token file {path} is empty")
     return token

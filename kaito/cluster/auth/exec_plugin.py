@@ -1,4 +1,4 @@
-"""Credentials from a program, as kubelogin, aws and gke-gcloud-auth-plugin give them.
+"""Runs a kubeconfig's exec plugin, such as kubelogin, aws or gke-gcloud-auth-plugin, and reads its credentials.
 
 The protocol: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
 """
@@ -19,79 +19,86 @@ from typing import Any
 
 from msgspec import Struct
 
-from kaito.cluster.auth.certificates import material
-from kaito.cluster.auth.kubeconfig import Context
+from kaito.cluster.auth.certificates import read_pem
+from kaito.cluster.auth.kubeconfig import Cluster, Context, ExecConfig
 from kaito.errors import ForbiddenError, UsageError
 from kaito.types import Reporter
 
-# What is about to expire is renewed before it is used.
+# Credentials that expire sooner are renewed before they are used.
 _MARGIN = timedelta(minutes=1)
-#: Seconds that a program is given to end.
-_FAREWELL = 0.5
+#: Seconds that a program gets to exit after a signal.
+_EXIT_TIMEOUT = 0.5
 _VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
 
-class Credential(Struct, frozen=True, kw_only=True):
-    """What the program gave."""
+class ExecCredential(Struct, frozen=True, kw_only=True):
+    """The credentials that a plugin printed."""
 
     token: str | None = None
+    #: PEM.
     certificate: bytes | None = None
     key: bytes | None = None
     expires: datetime | None = None
 
+    # Keeps secrets out of tracebacks.
     __repr__ = object.__repr__
 
     @property
     def expired(self) -> bool:
-        """Whether it is, or is about to be, of no use."""
+        """Whether the credentials have expired or are about to."""
         return self.expires is not None and datetime.now(UTC) + _MARGIN >= self.expires
 
 
-async def run_plugin(context: Context, environ: Mapping[str, str], reporter: Reporter) -> Credential:
-    """Run the program that the kubeconfig's user names; what it says to a person goes to stderr as it comes.
+async def run_plugin(context: Context, environ: Mapping[str, str], reporter: Reporter) -> ExecCredential:
+    """Run the program that the kubeconfig's user names. Its stderr is the terminal's.
 
     Raises:
         UsageError: the kubeconfig's entry is not valid.
-        ForbiddenError: the program is not there, failed, or gave no credentials.
+        ForbiddenError: the program cannot be run, failed, or printed no credentials.
     """
-    plugin: Mapping[str, Any] = context.user["exec"]
-    command, version = plugin.get("command"), plugin.get("apiVersion")
-    if not command or version not in _VERSIONS:
-        wrong = "has no command" if not command else f"has the apiVersion '{version}', which is none of v1 and v1beta1"
-        raise UsageError(f"The kubeconfig's exec entry of user '{context.user_name}' {wrong}")
-    # A login prompt of the program must not be overwritten.
+    plugin = context.user.exec or ExecConfig()
+    command, version = plugin.command, plugin.api_version
+    if not command:
+        raise UsageError(f"The kubeconfig's exec entry of user '{context.user_name}' has no command")
+    if version not in _VERSIONS:
+        raise UsageError(
+            f"The kubeconfig's exec entry of user '{context.user_name}' has apiVersion '{version or ''}'",
+            f"Supported: {', '.join(_VERSIONS)}",
+        )
+    # Nothing may overwrite the plugin's prompt.
     reporter.status("")
     interactive = _interactive(plugin, command)
     try:
         process = await asyncio.create_subprocess_exec(
-            _located(command, context.user_folder),
-            *(str(argument) for argument in plugin.get("args") or ()),
+            _program(command, context.user_folder),
+            *(plugin.args or ()),
             env=_environment(plugin, version, interactive, context, environ),
             stdin=None if interactive else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=None,
-            # A program that asks something belongs to the terminal's foreground.
+            # A program that prompts has to be in the terminal's foreground process group.
             start_new_session=not interactive,
         )
     except OSError as exc:
-        hint = str(plugin.get("installHint") or "").strip()
-        told = f"The credential plugin '{command}' cannot be run: {exc.strerror}"
-        raise ForbiddenError(told, *(hint or "Is it installed and on the PATH?").splitlines()) from None
+        hint = (plugin.install_hint or "").strip() or "Is it installed and on the PATH?"
+        raise ForbiddenError(
+            f"The credential plugin '{command}' cannot be run: {exc.strerror}", *hint.splitlines()
+        ) from None
     try:
         output, _ = await process.communicate()
     finally:
         if process.returncode is None:
-            await _end(process, whole_group=not interactive)
+            await _stop(process, whole_group=not interactive)
     if process.returncode:
         raise ForbiddenError(
             f"The credential plugin '{command}' failed (exit code {process.returncode})",
-            "What it said stands above; 'kubectl get namespaces' runs it, too",
+            "Its output is above. To run it again: kubectl get namespaces",
         )
-    return _credential(output, command, version)
+    return _parse(output, command, version)
 
 
-async def _end(process: asyncio.subprocess.Process, *, whole_group: bool) -> None:
-    """End a program that is not waited for any longer, and what it has started."""
+async def _stop(process: asyncio.subprocess.Process, *, whole_group: bool) -> None:
+    """Terminate a program and the processes that it started."""
     for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
         with suppress(ProcessLookupError, PermissionError):
             if whole_group and hasattr(os, "killpg"):
@@ -99,82 +106,96 @@ async def _end(process: asyncio.subprocess.Process, *, whole_group: bool) -> Non
             else:
                 process.send_signal(number)
         with suppress(TimeoutError):
-            async with asyncio.timeout(_FAREWELL):
+            async with asyncio.timeout(_EXIT_TIMEOUT):
                 await process.wait()
                 return
 
 
-def _interactive(plugin: Mapping[str, Any], command: str) -> bool:
-    mode = plugin.get("interactiveMode") or "IfAvailable"
+def _interactive(plugin: ExecConfig, command: str) -> bool:
+    """Return whether the plugin may prompt.
+
+    Raises:
+        ForbiddenError: it has to, and stdin is not a terminal.
+    """
+    mode = plugin.interactive_mode or "IfAvailable"
     terminal = sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
     if mode == "Always" and not terminal:
         raise ForbiddenError(
-            f"The credential plugin '{command}' wants to ask something, and stdin is no terminal",
+            f"The credential plugin '{command}' needs to prompt, and stdin is not a terminal",
             "Log in at a terminal first",
         )
     return terminal and mode != "Never"
 
 
-def _located(command: str, folder: Path) -> str:
-    """A path is meant from the kubeconfig's folder, a bare name is looked up."""
+def _program(command: str, folder: Path) -> str:
+    """Return what to run: a relative path starts at the kubeconfig's folder, a bare name is looked up on the PATH."""
     has_folder = os.sep in command or (os.altsep is not None and os.altsep in command)
     return str(folder / command) if has_folder else command
 
 
 def _environment(
-    plugin: Mapping[str, Any], version: str, interactive: bool, context: Context, environ: Mapping[str, str]
+    plugin: ExecConfig, version: str, interactive: bool, context: Context, environ: Mapping[str, str]
 ) -> dict[str, str]:
     spec: dict[str, Any] = {"interactive": interactive}
-    if plugin.get("provideClusterInfo"):
-        cluster = context.cluster
-        authorities = material(cluster, "certificate-authority", context.cluster_folder)
-        known = {
-            "server": cluster.get("server"),
-            "tls-server-name": cluster.get("tls-server-name"),
-            "insecure-skip-tls-verify": cluster.get("insecure-skip-tls-verify"),
-            "certificate-authority-data": base64.b64encode(authorities).decode() if authorities else None,
-            "proxy-url": cluster.get("proxy-url"),
-        }
-        spec["cluster"] = {name: value for name, value in known.items() if value}
-        for extension in cluster.get("extensions") or ():
-            if extension.get("name") == "client.authentication.k8s.io/exec":
-                spec["cluster"]["config"] = extension.get("extension")
+    if plugin.provide_cluster_info:
+        spec["cluster"] = _cluster_info(context.cluster, context.cluster_folder)
     info = {"apiVersion": version, "kind": "ExecCredential", "spec": spec}
-    added = {str(item["name"]): str(item["value"]) for item in plugin.get("env") or ()}
-    # The key for the model's server is nobody else's.
+    added = {variable.name: variable.value for variable in plugin.env or ()}
+    # The API key for the model's server is not the plugin's business.
     inherited = {name: value for name, value in environ.items() if name != "KAITO_API_KEY"}
     return {**inherited, **added, "KUBERNETES_EXEC_INFO": json.dumps(info)}
 
 
-def _credential(output: bytes, command: str, version: str) -> Credential:
-    """Read what the program printed. It is a secret: no message quotes it."""
+def _cluster_info(cluster: Cluster, folder: Path) -> dict[str, Any]:
+    authorities = read_pem(
+        "certificate-authority", cluster.certificate_authority_data, cluster.certificate_authority, folder
+    )
+    info = {
+        "server": cluster.server,
+        "tls-server-name": cluster.tls_server_name,
+        "insecure-skip-tls-verify": cluster.insecure_skip_tls_verify,
+        "certificate-authority-data": base64.b64encode(authorities).decode() if authorities else None,
+        "proxy-url": cluster.proxy_url,
+    }
+    for extension in cluster.extensions or ():
+        if extension.name == "client.authentication.k8s.io/exec":
+            info["config"] = extension.extension
+    return {name: value for name, value in info.items() if value}
 
-    def useless(why: str) -> ForbiddenError:
-        return ForbiddenError(f"The credential plugin '{command}' gave no credentials: {why}")
+
+def _parse(output: bytes, command: str, version: str) -> ExecCredential:
+    """Read the credentials that a plugin printed. They are secret: no message quotes them.
+
+    Raises:
+        ForbiddenError: the output has no valid credentials.
+    """
+
+    def invalid(reason: str) -> ForbiddenError:
+        return ForbiddenError(f"The credential plugin '{command}' printed no valid credentials: {reason}")
 
     try:
-        answer = json.loads(output)
+        document = json.loads(output)
     except ValueError:
-        raise useless("its output is not JSON") from None
-    if not isinstance(answer, dict) or answer.get("kind") != "ExecCredential":
-        raise useless("its output is no ExecCredential")
-    if answer.get("apiVersion") != version:
-        raise useless(f"it speaks {answer.get('apiVersion')}, the kubeconfig asks for {version}")
-    status = answer.get("status")
+        raise invalid("the output is not JSON") from None
+    if not isinstance(document, dict) or document.get("kind") != "ExecCredential":
+        raise invalid("the output is not an ExecCredential")
+    if document.get("apiVersion") != version:
+        raise invalid(f"its apiVersion is {document.get('apiVersion')}, the kubeconfig requires {version}")
+    status = document.get("status")
     status = status if isinstance(status, dict) else {}
     token, certificate, key = (status.get(name) for name in ("token", "clientCertificateData", "clientKeyData"))
     if bool(certificate) != bool(key):
-        raise useless("a certificate and its key belong together")
+        raise invalid("it has only one of clientCertificateData and clientKeyData")
     if not token and not certificate:
-        raise useless("there is neither a token nor a certificate in it")
+        raise invalid("it has neither a token nor a certificate")
     expires = None
-    if stamp := status.get("expirationTimestamp"):
+    if timestamp := status.get("expirationTimestamp"):
         try:
-            expires = datetime.fromisoformat(str(stamp))
+            expires = datetime.fromisoformat(str(timestamp))
         except ValueError:
-            raise useless("its expirationTimestamp is no time") from None
+            raise invalid("its expirationTimestamp is not a time") from None
         expires = expires if expires.tzinfo else expires.replace(tzinfo=UTC)
-    return Credential(
+    return ExecCredential(
         token=token,
         certificate=certificate.encode() if certificate else None,
         key=key.encode() if key else None,

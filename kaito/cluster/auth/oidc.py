@@ -1,7 +1,6 @@
-"""A kubeconfig's OpenID Connect login: its ID token, and a new one when that has expired.
+"""Reads the ID token of a kubeconfig's OpenID Connect login, and renews it when it has expired.
 
-As kubectl does it: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#using-kubectl. The loader of
-the Kubernetes client would not check the provider's certificate and forget a refresh token that was replaced.
+The protocol: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#using-kubectl
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import base64
 import json
 import os
 import ssl
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -21,18 +19,19 @@ import aiohttp
 import yaml
 from yarl import URL
 
-from kaito.cluster.auth.certificates import server_context
-from kaito.cluster.auth.kubeconfig import Context
+from kaito.cluster.auth.certificates import read_pem, server_context
+from kaito.cluster.auth.kubeconfig import Context, load_yaml
 from kaito.errors import ForbiddenError, KaitoError
 from kaito.net.proxies import proxy_for
+from kaito.util.safe_files import write_whole
 
-#: Seconds that a token must still be good for.
+#: Seconds before its expiry at which a token is renewed.
 _MARGIN = 10
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
 
 
 def expires_at(token: str) -> float | None:
-    """Return when an ID token expires, in seconds since 1970; `None` when it does not tell."""
+    """Return when an ID token expires, in seconds since 1970; `None` when it does not say."""
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -42,39 +41,36 @@ def expires_at(token: str) -> float | None:
 
 
 async def id_token(context: Context, *, renew: bool = False) -> str:
-    """Return the user's ID token, renewed and written back to the kubeconfig if it has expired.
+    """Return the user's ID token. An expired one is renewed and written back to the kubeconfig.
 
     Args:
         context: its user has an `auth-provider` named `oidc`.
-        renew: whether the token was refused, and has to be renewed whatever it says.
+        renew: whether to renew the token even if it has not expired.
 
     Raises:
         ForbiddenError: it has expired and cannot be renewed.
     """
-    config: dict[str, Any] = context.user["auth-provider"].setdefault("config", {})
+    provider = context.user.auth_provider
+    config = provider.config if provider and provider.config else {}
     token = config.get("id-token")
     expires = expires_at(token) if token else 0.0
     if token and not renew and (expires is None or expires > time.time() + _MARGIN):
         return str(token)
     if not config.get("refresh-token"):
         raise _failed("it has expired, and the kubeconfig has no refresh token")
-    renewed = await _renewed(config, context.user_folder)
-    config["id-token"] = renewed["id_token"]
-    if renewed.get("refresh_token"):
-        config["refresh-token"] = renewed["refresh_token"]
+    answer = await _refresh(config, context.user_folder)
+    config["id-token"] = answer["id_token"]
+    if answer.get("refresh_token"):
+        config["refresh-token"] = answer["refresh_token"]
     await asyncio.to_thread(_write_back, context, config)
     return str(config["id-token"])
 
 
-async def _renewed(config: dict[str, Any], folder: Path) -> dict[str, Any]:
+async def _refresh(config: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the provider's answer to a refresh request (OpenID Connect Core, 12)."""
     issuer = str(config.get("idp-issuer-url") or "").rstrip("/")
-    tls = server_context(
-        {
-            "certificate-authority": config.get("idp-certificate-authority"),
-            "certificate-authority-data": config.get("idp-certificate-authority-data"),
-        },
-        folder,
-    )
+    name = "idp-certificate-authority"
+    tls = server_context(read_pem(name, config.get(f"{name}-data"), config.get(name), folder))
     form = {"grant_type": "refresh_token", "refresh_token": config["refresh-token"]}
     form |= {"client_id": config.get("client-id") or ""}
     if secret := config.get("client-secret"):
@@ -85,45 +81,40 @@ async def _renewed(config: dict[str, Any], folder: Path) -> dict[str, Any]:
             connector=aiohttp.TCPConnector(ssl=tls), timeout=_TIMEOUT, proxy=proxy
         ) as session:
             async with session.get(f"{issuer}/.well-known/openid-configuration", raise_for_status=True) as response:
-                place = (await response.json(content_type=None))["token_endpoint"]
-            async with session.post(place, data=form, allow_redirects=False) as response:
+                token_endpoint = (await response.json(content_type=None))["token_endpoint"]
+            async with session.post(token_endpoint, data=form, allow_redirects=False) as response:
                 answer = await response.json(content_type=None)
                 if response.status != 200 or not isinstance(answer.get("id_token"), str):
-                    # The error's code by RFC 6749, 5.2; its description may hold anything.
-                    raise _failed(f"the provider refuses to renew it: {answer.get('error') or response.status}")
+                    # Only the error code (RFC 6749, 5.2) is shown: the description may hold anything.
+                    code = answer.get("error") or f"HTTP {response.status}"
+                    raise _failed(f"the provider {issuer} did not renew it: {code}")
                 return dict(answer)
     except aiohttp.InvalidURL:
-        raise _failed("the kubeconfig's idp-issuer-url is no URL") from None
+        raise _failed("the kubeconfig's idp-issuer-url is not a URL") from None
     except (aiohttp.ClientError, TimeoutError, ssl.SSLError, OSError) as exc:
         raise _failed(f"the provider {issuer} cannot be reached ({type(exc).__name__})") from None
     except (KeyError, ValueError, TypeError, AttributeError):
-        raise _failed(f"what answers at {issuer} is no OpenID provider") from None
+        raise _failed(f"the server at {issuer} is not an OpenID provider") from None
 
 
-def _failed(why: str) -> KaitoError:
+def _failed(reason: str) -> KaitoError:
     return ForbiddenError(
-        f"The login for the cluster is of no use: {why}", "Log in again with your cluster's login tool"
+        f"The login for the cluster is not valid: {reason}", "Log in again with your cluster's login tool"
     )
 
 
 def _write_back(context: Context, config: dict[str, Any]) -> None:
-    """Keep what is new: a provider may take each refresh token only once.
+    """Save the renewed tokens: some providers accept each refresh token only once.
 
     A kubeconfig that cannot be written stays as it is.
     """
     path = context.user_file.resolve()
-    with suppress(OSError, yaml.YAMLError, KeyError, TypeError):  # it may have been changed meanwhile
-        whole = yaml.safe_load(path.read_text(encoding="utf-8"))
-        for entry in whole["users"]:
+    # Another program may have changed the file's structure since it was read.
+    with suppress(OSError, yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
+        document = load_yaml(path)
+        for entry in document["users"]:
             if entry["name"] == context.user_name:
                 entry["user"]["auth-provider"]["config"] = config
         mode = path.stat().st_mode
-        fd, temporary = tempfile.mkstemp(dir=path.parent)
-        try:
-            with os.fdopen(fd, "w", encoding="utf-8") as file:
-                yaml.safe_dump(whole, file, sort_keys=False)
-            os.chmod(temporary, mode)
-            os.replace(temporary, path)
-        except OSError:
-            os.unlink(temporary)
-            raise
+        write_whole(path, yaml.safe_dump(document, sort_keys=False).encode())
+        os.chmod(path, mode)

@@ -1,10 +1,57 @@
-"""The pod that this runs in, if it does."""
+"""The service account of the pod that this process runs in."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kaito.errors import ClusterError
+
+if TYPE_CHECKING:
+    from yarl import URL
+
+#: Where the kubelet mounts the service account's `token`, `ca.crt` and `namespace`.
+FOLDER = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 def in_pod(environ: Mapping[str, str]) -> bool:
-    """Return whether this runs in a pod of a cluster."""
+    """Return whether this process runs in a pod of a cluster."""
     return bool(environ.get("KUBERNETES_SERVICE_HOST") and environ.get("KUBERNETES_SERVICE_PORT"))
+
+
+def pod_namespace() -> str | None:
+    """Return the namespace of the pod that this process runs in; `None` without a service account."""
+    try:
+        return (FOLDER / "namespace").read_text(encoding="ascii").strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def api_server(environ: Mapping[str, str]) -> URL:
+    """Return the URL of the API server for a pod whose service account is complete.
+
+    https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/#directly-accessing-the-rest-api
+
+    Args:
+        environ: the environment of a pod.
+
+    Raises:
+        ClusterError: the address is not valid, or a file of the service account is missing or empty.
+    """
+    from yarl import URL
+
+    host, port = environ["KUBERNETES_SERVICE_HOST"], environ["KUBERNETES_SERVICE_PORT"]
+    for path in (FOLDER / "token", FOLDER / "ca.crt"):
+        try:
+            reason = None if path.read_bytes().strip() else "it is empty"
+        except OSError as exc:
+            reason = exc.strerror
+        if reason:
+            raise ClusterError(f"This pod has no usable service account: {path}: {reason}")
+    try:
+        return URL(f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}")
+    except ValueError:
+        raise ClusterError(
+            f"KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not valid: {host} {port}"
+        ) from None

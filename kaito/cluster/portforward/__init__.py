@@ -1,18 +1,17 @@
-"""TCP connections to a pod, carried by the API server's port-forward WebSocket inside this process.
+"""TCP connections to a pod over the API server's port-forward WebSocket, without `kubectl` or a local port.
 
-`frames` is the protocol, without I/O; `dial` opens a tunnel, `transport` makes it an asyncio transport (with `buffer`
-and `heartbeat`), `pool` keeps one dialled ahead for the pod of the moment, `connector` gives them to aiohttp's client.
+`protocol` decodes messages without I/O. `dial` opens a tunnel, and `transport` makes it an asyncio transport with the
+help of `buffer` and `heartbeat`. `pool` keeps a spare tunnel open, `connector` gives tunnels to aiohttp's client, and
+`pod_route` follows the pod when it is replaced.
 """
 
-from kaito.cluster.portforward.address import PodPort
 from kaito.cluster.portforward.connector import TunnelConnector
-from kaito.cluster.portforward.dial import WEBSOCKET_OPTIONS, Connect, dial
-from kaito.cluster.portforward.errors import FrameError, TunnelError
+from kaito.cluster.portforward.dial import Connect, dial
 from kaito.cluster.portforward.pool import TunnelPool
+from kaito.cluster.portforward.protocol import FrameError, PodPort, TunnelError
 from kaito.cluster.portforward.transport import TunnelTransport
 
 __all__ = [
-    "WEBSOCKET_OPTIONS",
     "Connect",
     "FrameError",
     "PodPort",

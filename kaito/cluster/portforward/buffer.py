@@ -1,15 +1,15 @@
-"""What waits to be written, and when its owner should pause."""
+"""A write buffer with flow-control limits, as asyncio's own transports have."""
 
 from __future__ import annotations
 
 from collections import deque
 
-#: Bytes at which a protocol is asked to pause, as in asyncio's own transports.
+#: Bytes at which a protocol is asked to pause, as in asyncio.
 HIGH_WATER = 64 * 1024
 
 
 class WriteBuffer:
-    """A queue of bytes with a high and a low mark."""
+    """A queue of bytes with a high and a low limit."""
 
     def __init__(self) -> None:
         self._chunks: deque[memoryview] = deque()
@@ -18,7 +18,7 @@ class WriteBuffer:
         self.set_limits()
 
     def set_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Set the marks in bytes; one that is not given follows from the other.
+        """Set the limits in bytes. One that is not given is derived from the other.
 
         Raises:
             ValueError: they are not `high >= low >= 0`.
@@ -32,14 +32,14 @@ class WriteBuffer:
         self.high, self.low = high, low
 
     def push(self, data: bytes | bytearray | memoryview) -> None:
-        """Add bytes. What could be changed later by its owner is copied."""
-        chunk = bytes(data)  # no copy where it is bytes
+        """Append bytes. Mutable data is copied."""
+        chunk = bytes(data)  # does not copy bytes
         if chunk:
             self._chunks.append(memoryview(chunk))
             self.size += len(chunk)
 
     def pop(self, limit: int, prefix: bytes = b"") -> bytes:
-        """Take at most `limit` bytes, with `prefix` before them: all in one copy."""
+        """Remove at most `limit` bytes and return them after `prefix`, copied once."""
         parts: list[bytes | memoryview] = [prefix]
         room = limit
         while self._chunks and room:
@@ -53,6 +53,6 @@ class WriteBuffer:
         return b"".join(parts)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all bytes."""
         self._chunks.clear()
         self.size = 0

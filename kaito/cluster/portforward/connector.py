@@ -1,4 +1,4 @@
-"""Gives aiohttp's client connections that are tunnels."""
+"""An aiohttp connector whose connections are tunnels."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 P = TypeVar("P", bound=asyncio.Protocol)
 
 
-class Open(Protocol):
-    """Makes a connection, as `loop.create_connection` does; :meth:`~.pool.TunnelPool.connect`."""
+class OpenConnection(Protocol):
+    """Opens a connection, as `loop.create_connection` does; :meth:`~.pool.TunnelPool.connect`."""
 
     def __call__(self, factory: Callable[[], P]) -> Awaitable[tuple[asyncio.Transport, P]]:
         """Return a new connection's transport and the protocol that the factory made for it."""
@@ -24,31 +24,31 @@ class Open(Protocol):
 
 
 class TunnelConnector(aiohttp.BaseConnector):
-    """A connector whose every connection is a tunnel, whatever the URL's host.
+    """A connector that opens a tunnel for every connection, whatever the URL's host.
 
-    aiohttp has no public way to hand in a transport. Overriding `_create_connection`, with the protocols that
-    `self._factory` makes, is what its own `UnixConnector` does; nothing else that is private is touched.
+    aiohttp has no public API for a custom transport. Like its own `UnixConnector`, this overrides `_create_connection`
+    and uses `self._factory`, and no other private attribute.
 
-    Connections are not kept for the next request: a tunnel may have died without a word, and a request that is sent
-    into one just hangs. The next request has a new tunnel, dialled ahead.
+    Connections are not reused: a tunnel may have died unnoticed, and a request on it would hang. The pool has a spare
+    tunnel ready instead.
 
     Args:
-        open: makes a connection.
+        open_connection: opens a connection.
     """
 
-    def __init__(self, open: Open) -> None:
+    def __init__(self, open_connection: OpenConnection) -> None:
         super().__init__(force_close=True, limit=0)
-        self._open = open
+        self._open_connection = open_connection
 
     async def _create_connection(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> ResponseHandler:
         try:
             async with asyncio.timeout(timeout.sock_connect):
-                _, protocol = await self._open(self._factory)
+                _, protocol = await self._open_connection(self._factory)
         except OSError as exc:
             if exc.errno is None and isinstance(exc, TimeoutError):
                 raise
-            # The class tells that nothing was sent.
+            # This class tells callers that nothing was sent.
             raise aiohttp.ClientConnectorError(req.connection_key, exc) from exc
         return protocol

@@ -1,4 +1,4 @@
-"""Notices that the other side has gone without a word."""
+"""Detects a dead peer with pings."""
 
 from __future__ import annotations
 
@@ -7,47 +7,49 @@ from collections.abc import Callable
 
 
 class Heartbeat:
-    """Pings after silence, and takes silence after a ping for death: two and a quarter to three and a quarter beats.
+    """Pings a silent peer, and reports it dead if it stays silent.
+
+    That takes two and a quarter to three and a quarter intervals.
 
     Args:
-        beat: seconds between two looks.
-        listening: whether silence means anything just now.
-        ping: sends a ping. Its answer is given to :meth:`heard`, as everything else that arrives.
+        interval: seconds between two checks.
+        listening: whether the peer is being read at the moment, so that silence means something.
+        ping: sends a ping. The pong is reported to :meth:`heard`, like everything that is received.
         died: called once.
     """
 
     def __init__(
-        self, beat: float, *, listening: Callable[[], bool], ping: Callable[[], None], died: Callable[[], None]
+        self, interval: float, *, listening: Callable[[], bool], ping: Callable[[], None], died: Callable[[], None]
     ) -> None:
-        self._beat = beat
+        self._interval = interval
         self._listening = listening
         self._ping = ping
         self._died = died
         self._silent = False
-        self._looks_in_vain = 0
+        self._silent_checks = 0
         self._loop = asyncio.get_running_loop()
-        self._timer = self._loop.call_later(beat, self._look)
+        self._timer = self._loop.call_later(interval, self._check)
 
     def heard(self) -> None:
-        """Note that something arrived. Cheap: it is called for every message."""
+        """Record that something was received. Cheap, as it is called for every message."""
         self._silent = False
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         self._timer.cancel()
 
-    def _look(self) -> None:
-        pause = self._beat
+    def _check(self) -> None:
+        delay = self._interval
         if not self._silent or not self._listening():
-            self._silent, self._looks_in_vain = True, 0
+            self._silent, self._silent_checks = True, 0
         else:
-            self._looks_in_vain += 1
-            if self._looks_in_vain == 1:
+            self._silent_checks += 1
+            if self._silent_checks == 1:
                 self._ping()
-            elif self._looks_in_vain == 2:
-                # The loop itself may have stood still: what has arrived meanwhile is read before the last look.
-                pause /= 4
+            elif self._silent_checks == 2:
+                # The loop may have been blocked. This gives it time to read what has arrived.
+                delay /= 4
             else:
                 self._died()
                 return
-        self._timer = self._loop.call_later(pause, self._look)
+        self._timer = self._loop.call_later(delay, self._check)

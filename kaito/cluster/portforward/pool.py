@@ -1,4 +1,4 @@
-"""Tunnels to the pod of the moment, one of them dialled ahead."""
+"""Keeps a spare tunnel to the current pod open, so that the next connection does not have to wait."""
 
 from __future__ import annotations
 
@@ -8,33 +8,32 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
-from kaito.cluster.portforward.address import PodPort
-from kaito.cluster.portforward.errors import TunnelError
+from kaito.cluster.portforward.protocol import PodPort, TunnelError
 from kaito.cluster.portforward.transport import TunnelTransport
 from kaito.errors import KaitoError
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
-#: Seconds that dialling may take.
+#: Seconds that opening a tunnel may take.
 DIAL_TIMEOUT: Final = 10.0
-#: Seconds from a connection to the dialling of the next spare: its handshake must not hold up the first answer.
-PAUSE: Final = 0.05
+#: Seconds after a connection at which the next spare is opened: its handshake must not delay the first response.
+SPARE_DELAY: Final = 0.05
 
 
 class TunnelPool:
-    """Makes connections to whatever pod serves, and keeps a spare so that the next one need not be waited for.
+    """Opens connections to the current pod, and keeps a spare tunnel for the next one.
 
-    A spare is dialled soon after a connection has been made, by :meth:`warm` and by :meth:`switch`. One that dies, or
-    cannot be dialled, is forgotten: nothing is tried again until somebody wants a connection, who then gets the error.
+    A spare is opened soon after each connection, and by :meth:`warm` and :meth:`switch`. If that fails or the spare
+    dies, nothing is retried until a connection is requested, which then gets the error.
 
-    Use it as an asynchronous context, in one event loop: at the end all its tunnels are closed.
+    Use it as an asynchronous context manager, in one event loop: at the end all its tunnels are closed.
 
     Args:
-        dial: dials a tunnel. It may raise a `KaitoError`, which passes through to who wants the connection.
-        locate: finds the pod when a connection is wanted and none is known: at first, after :meth:`drop`, and after
-            a pod could not be dialled. It may raise likewise.
-        timeout: seconds that dialling may take.
-        pause: seconds from a connection to the dialling of the next spare.
+        dial: opens a tunnel. A `KaitoError` is passed on to the caller of :meth:`connect`.
+        locate: finds the pod when none is known: at first, after :meth:`drop`, and after a pod could not be reached. A
+            `KaitoError` is passed on likewise.
+        timeout: seconds that opening a tunnel may take.
+        spare_delay: seconds after a connection at which the next spare is opened.
     """
 
     def __init__(
@@ -43,22 +42,22 @@ class TunnelPool:
         locate: Callable[[], Awaitable[PodPort]],
         *,
         timeout: float = DIAL_TIMEOUT,
-        pause: float = PAUSE,
+        spare_delay: float = SPARE_DELAY,
     ) -> None:
         self._dial = dial
         self._locate = locate
         self._timeout = timeout
-        self._pause = pause
+        self._spare_delay = spare_delay
         self._locating = asyncio.Lock()
         self._pod: PodPort | None = None
-        #: Changes with every switch: what was begun for an earlier one is of no use.
-        self._era = 0
+        #: Incremented by every switch: results for an earlier generation are discarded.
+        self._generation = 0
         self._tunnels: set[TunnelTransport] = set()
         self._dials: set[asyncio.Task[TunnelTransport]] = set()
         self._spare: TunnelTransport | None = None
         self._warming: asyncio.Task[None] | None = None
-        self._warming_at: asyncio.TimerHandle | None = None
-        #: Somebody waits for the spare that is being dialled.
+        self._warm_timer: asyncio.TimerHandle | None = None
+        #: Whether a caller waits for the spare that is being opened.
         self._claimed = False
         self._closed = False
 
@@ -68,72 +67,72 @@ class TunnelPool:
         return self._pod
 
     async def connect(self, factory: Callable[[], P]) -> tuple[TunnelTransport, P]:
-        """Make a connection, as `loop.create_connection` does.
+        """Open a connection, as `loop.create_connection` does.
 
         Raises:
             TunnelError: the pod cannot be reached.
-            KaitoError: what `dial` or `locate` raised.
+            KaitoError: raised by `dial` or `locate`.
         """
         tunnel = await self._take()
         protocol = factory()
         tunnel.start(protocol)
-        if self._warming_at is None and not self._closed:
-            self._warming_at = asyncio.get_running_loop().call_later(self._pause, self.warm)
+        if self._warm_timer is None and not self._closed:
+            self._warm_timer = asyncio.get_running_loop().call_later(self._spare_delay, self.warm)
         return tunnel, protocol
 
     async def prepare(self) -> None:
-        """Dial a spare now, and wait for it.
+        """Open a spare now, and wait for it.
 
         Raises:
             TunnelError: the pod cannot be reached.
-            KaitoError: what `dial` or `locate` raised.
+            KaitoError: raised by `dial` or `locate`.
         """
-        self._keep(await self._fresh())
+        self._keep(await self._open())
 
     def warm(self) -> None:
-        """Have a spare dialled in the background, unless there is one."""
-        self._cancel_warming()
+        """Open a spare in the background, unless there is one."""
+        self._cancel_warm_timer()
         if not self._closed and self._warming is None and not self._has_spare():
-            self._warming = asyncio.create_task(self._warm(), name="dial ahead")
+            self._warming = asyncio.create_task(self._warm(), name="open a spare tunnel")
             self._warming.add_done_callback(self._on_warm)
 
     def switch(self, pod: PodPort, reason: str = "The pod was replaced") -> None:
-        """Lead connections to another pod from now on. Those to the old one fail at once.
+        """Send new connections to another pod. Those to the old one fail at once.
 
         Args:
-            pod: the new one; it may have the old one's name.
-            reason: what the connections fail with.
+            pod: the new pod, which may have the old one's name.
+            reason: the error of the old connections.
         """
         self.drop(reason)
         self._pod = pod
         self.warm()
 
-    def drop(self, reason: str = "The pod has gone", *, cut: bool = True) -> None:
-        """Forget the pod: the next connection asks where to go.
+    def drop(self, reason: str = "The pod no longer exists", *, cut: bool = True) -> None:
+        """Forget the pod: the next connection locates it again.
 
         Args:
-            reason: what connections to it fail with.
-            cut: whether they fail at once, or may come to their own end.
+            reason: the error of its connections.
+            cut: whether they fail at once, or may end by themselves.
         """
-        self._era += 1
-        leaving = [tunnel for tunnel in self._tunnels if cut or tunnel is self._spare]
+        self._generation += 1
+        dropped = [tunnel for tunnel in self._tunnels if cut or tunnel is self._spare]
         self._pod = self._spare = None
         for task in self._dials:
             task.cancel()
-        for tunnel in leaving:
+        for tunnel in dropped:
             tunnel.fail(TunnelError(reason))
 
     async def aclose(self) -> None:
-        """Close all tunnels and wait until nothing is left of them."""
+        """Close all tunnels, and wait until they have ended."""
         self._closed = True
-        self._cancel_warming()
+        self._cancel_warm_timer()
         self.drop("The tunnels were closed")
         if self._warming is not None:
             self._warming.cancel()
-        while ends := self._ends():
-            await asyncio.wait(ends)
+        while pending := self._pending():
+            await asyncio.wait(pending)
 
-    def _ends(self) -> list[asyncio.Future[Any]]:
+    def _pending(self) -> list[asyncio.Future[Any]]:
         tasks = [*self._dials] if self._warming is None else [*self._dials, self._warming]
         return [*tasks, *(tunnel.closed for tunnel in self._tunnels)]
 
@@ -146,7 +145,7 @@ class TunnelPool:
         await self.aclose()
 
     async def _take(self) -> TunnelTransport:
-        """Return the spare, else the one that is being dialled, else a new one."""
+        """Return the spare, otherwise the one that is being opened, otherwise a new tunnel."""
         while not self._has_spare() and self._warming is not None and not self._claimed:
             self._claimed = True
             try:
@@ -156,17 +155,17 @@ class TunnelPool:
         if self._spare is not None and self._has_spare():
             spare, self._spare = self._spare, None
             return spare
-        return await self._fresh()
+        return await self._open()
 
     def _has_spare(self) -> bool:
         return self._spare is not None and not self._spare.is_closing()
 
-    async def _fresh(self) -> TunnelTransport:
-        """Dial the pod; begin again when it is replaced meanwhile."""
+    async def _open(self) -> TunnelTransport:
+        """Open a tunnel to the pod, and start again if the pod is replaced meanwhile."""
         while not self._closed:
             pod = await self._located()
-            era = self._era
-            task = asyncio.create_task(self._dial_in_time(pod, era), name=f"dial {pod}")
+            generation = self._generation
+            task = asyncio.create_task(self._dial_in_time(pod, generation), name=f"dial {pod}")
             self._dials.add(task)
             task.add_done_callback(self._on_dialled)
             try:
@@ -176,7 +175,7 @@ class TunnelPool:
                 if task.done() and not task.cancelled() and task.exception() is None:
                     self._keep(task.result())
                 raise
-            if era != self._era:
+            if generation != self._generation:
                 continue
             if task.exception() is not None:
                 self._pod = None
@@ -186,48 +185,48 @@ class TunnelPool:
     async def _located(self) -> PodPort:
         async with self._locating:
             while self._pod is None:
-                era = self._era
+                generation = self._generation
                 pod = await self._locate()
-                if era == self._era:
+                if generation == self._generation:
                     self._pod = pod
             return self._pod
 
-    async def _dial_in_time(self, pod: PodPort, era: int) -> TunnelTransport:
+    async def _dial_in_time(self, pod: PodPort, generation: int) -> TunnelTransport:
         try:
             async with asyncio.timeout(self._timeout) as limit:
                 tunnel = await self._dial(pod)
         except TimeoutError as exc:
             if not limit.expired():
                 raise
-            raise TunnelError(f"No tunnel to {pod} within {self._timeout:g} s") from exc
+            raise TunnelError(f"The port-forward to {pod} was not open within {self._timeout:g} s") from exc
         self._tunnels.add(tunnel)
         tunnel.closed.add_done_callback(lambda _: self._tunnels.discard(tunnel))
-        if era != self._era:
+        if generation != self._generation:
             tunnel.abort()
         return tunnel
 
     def _on_dialled(self, task: asyncio.Task[TunnelTransport]) -> None:
         self._dials.discard(task)
         if not task.cancelled():
-            task.exception()  # who asked may have gone: then nobody looks at it
+            task.exception()  # marks it as retrieved: the caller may have been cancelled
 
     async def _warm(self) -> None:
-        # The next connection meets the failure by itself.
         try:
+            # A connection that needs the tunnel fails by itself.
             with suppress(OSError, KaitoError):
-                self._keep(await self._fresh())
+                self._keep(await self._open())
         finally:
-            # Now, not when the task is seen to be done: a switch between the two would be left without a spare.
+            # Not in the done callback: a switch before it ran would not open a spare.
             self._warming = None
 
-    def _cancel_warming(self) -> None:
-        if self._warming_at is not None:
-            self._warming_at.cancel()
-            self._warming_at = None
+    def _cancel_warm_timer(self) -> None:
+        if self._warm_timer is not None:
+            self._warm_timer.cancel()
+            self._warm_timer = None
 
     def _on_warm(self, task: asyncio.Task[None]) -> None:
         if self._warming is task:
-            self._warming = None  # it was cancelled before it began
+            self._warming = None  # it was cancelled before it started
 
     def _keep(self, tunnel: TunnelTransport) -> None:
         if self._has_spare() or self._closed:

@@ -1,4 +1,4 @@
-"""A TCP connection to a pod as an asyncio transport, over a WebSocket that is open already."""
+"""An asyncio transport for a TCP connection to a pod, over an open port-forward WebSocket."""
 
 from __future__ import annotations
 
@@ -11,39 +11,37 @@ from typing import Any, Final
 import aiohttp
 from aiohttp import WSMsgType
 
-from kaito.cluster.portforward.address import PodPort
 from kaito.cluster.portforward.buffer import WriteBuffer
-from kaito.cluster.portforward.errors import TunnelError
-from kaito.cluster.portforward.frames import DATA_PREFIX, FrameDecoder
 from kaito.cluster.portforward.heartbeat import Heartbeat
+from kaito.cluster.portforward.protocol import DATA_PREFIX, FrameDecoder, PodPort, TunnelError
 
-#: Bytes in one message to the pod. The node holds a message in memory until the pod has taken it.
+#: Bytes in one message to the pod. The node keeps a message in memory until the pod has read it.
 MESSAGE_SIZE: Final = 64 * 1024
-#: Seconds that the WebSocket's own goodbye may take. The protocol has been told of the end by then.
-GOODBYE: Final = 0.5
+#: Seconds for the WebSocket's closing handshake. The protocol knows of the end by then.
+CLOSE_TIMEOUT: Final = 0.5
 
-#: Codes of a close frame with which the API server passes on the pod's end of stream; 0: it gave none.
+#: Codes of a close frame that stands for the pod's end of stream; 0 means that it has no code.
 _CLEAN: Final = (0, aiohttp.WSCloseCode.OK)
-_CUT: Final = "The connection to the API server was cut"
+_DISCONNECTED: Final = "The connection to the API server was lost"
 
 
 class TunnelTransport(asyncio.Transport):
-    """A connection to a pod. Made by :func:`~kaito.cluster.portforward.dial.dial`; :meth:`start` gives it a protocol.
+    """A connection to a pod. :func:`~kaito.cluster.portforward.dial.dial` creates it, :meth:`start` sets its protocol.
 
-    Until then it is a spare: it answers pings, and knows when it has died.
+    Until then it is a spare: it answers pings, and notices when it has died.
 
-    The protocol is told of the end by `connection_lost(None)` after the pod's end of stream or :meth:`close`, else by
-    `connection_lost(TunnelError)` with the API server's words.
+    The protocol gets `connection_lost(None)` after the pod's end of stream or :meth:`close`, otherwise
+    `connection_lost(TunnelError)` with the API server's message.
 
-    Pings are sent from here, not by aiohttp's `heartbeat`: that takes a connection for dead whose reading is paused,
-    as the pongs wait behind the data. Here silence counts only while the tunnel reads and has nothing left to write.
+    aiohttp's own `heartbeat` would report a connection dead whose reading is paused, as the pongs wait behind the data.
+    Here silence counts only while the tunnel is being read and has nothing left to write.
 
     Args:
         websocket: open, with pings and pongs left to its reader.
-        decoder: has read all messages that the WebSocket gave so far.
-        address: where the tunnel leads.
-        heartbeat: seconds, see :class:`~kaito.cluster.portforward.heartbeat.Heartbeat`. A tunnel that died silently is
-            noticed after two to three times that.
+        decoder: has decoded all messages that were received so far.
+        address: the pod's port.
+        heartbeat: seconds, see :class:`~kaito.cluster.portforward.heartbeat.Heartbeat`. A dead tunnel is detected after
+            two to three times that.
     """
 
     def __init__(
@@ -63,7 +61,7 @@ class TunnelTransport(asyncio.Transport):
         self._closing = self._ended = False
         self._failure: TunnelError | None = None
 
-        self._arrived: list[memoryview] = []
+        self._received: list[memoryview] = []
         self._delivery: asyncio.Handle | None = None
         self._reading_paused = False
         self._may_read = asyncio.Event()
@@ -72,13 +70,13 @@ class TunnelTransport(asyncio.Transport):
         self._buffer = WriteBuffer()
         self._control: deque[tuple[WSMsgType, bytes]] = deque()
         self._work = asyncio.Event()
-        self._sending = self._unwritable = self._writing_paused = False
+        self._sending = self._broken = self._writing_paused = False
 
         self._heartbeat = Heartbeat(
             heartbeat,
             listening=lambda: self._may_read.is_set() and not self._sending,
             ping=lambda: self._send_control(WSMsgType.PING, b""),
-            died=lambda: self.fail(TunnelError(f"The API server has been silent for over {2 * heartbeat:g} s")),
+            died=lambda: self.fail(TunnelError(f"The API server has not responded for {2 * heartbeat:g} s")),
         )
         self._tasks = [
             self._loop.create_task(self._read(), name=f"read {address}"),
@@ -86,17 +84,17 @@ class TunnelTransport(asyncio.Transport):
         ]
         for task in self._tasks:
             task.add_done_callback(self._on_task_done)
-        #: Done when the end has been told to the protocol and nothing of the tunnel is left.
+        #: Done when the protocol knows of the end and all tasks have ended.
         self.closed: asyncio.Future[None] = self._loop.create_future()
-        self._farewell: asyncio.Task[None] | None = None
+        self._closer: asyncio.Task[None] | None = None
 
     # The protocol
 
     def start(self, protocol: asyncio.Protocol) -> None:
-        """Make this the protocol's connection, once.
+        """Set the protocol and start to pass data to it, once.
 
         Raises:
-            TunnelError: the tunnel has ended meanwhile, and why.
+            TunnelError: the tunnel has ended, with the reason.
         """
         if self._closing:
             raise self._failure or TunnelError(f"The tunnel to {self.address} has ended")
@@ -105,20 +103,20 @@ class TunnelTransport(asyncio.Transport):
         self._update_reading()
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Exchange the protocol.
+        """Replace the protocol.
 
         Raises:
-            TypeError: it is not of the kind that is given bytes.
+            TypeError: it is not an `asyncio.Protocol`.
         """
         if not isinstance(protocol, asyncio.Protocol):
-            raise TypeError(f"A tunnel needs an asyncio.Protocol, not {type(protocol).__name__}")
+            raise TypeError(f"A tunnel requires an asyncio.Protocol, not {type(protocol).__name__}")
         self._protocol = protocol
 
     def get_protocol(self) -> asyncio.Protocol:
         """Return the protocol.
 
         Raises:
-            RuntimeError: there is none yet.
+            RuntimeError: there is none.
         """
         if self._protocol is None:
             raise RuntimeError("The tunnel has no protocol yet")
@@ -127,33 +125,33 @@ class TunnelTransport(asyncio.Transport):
     # Reading
 
     def is_reading(self) -> bool:
-        """Whether data is passed on."""
+        """Return whether data is passed to the protocol."""
         return not self._closing and not self._reading_paused
 
     def pause_reading(self) -> None:
-        """Pass no data on, and take none from the WebSocket: TCP then pushes back on the API server."""
+        """Stop reading the WebSocket: TCP then slows the API server down."""
         self._reading_paused = True
         self._update_reading()
 
     def resume_reading(self) -> None:
-        """Pass data on again."""
+        """Continue reading."""
         self._reading_paused = False
         self._update_reading()
 
     def _update_reading(self) -> None:
-        # A spare whose pod speaks first keeps what one read brought; the rest waits in the network.
-        held = self._reading_paused or (self._protocol is None and self._arrived)
-        if held and not self._closing:
+        # A spare whose pod sends first keeps the data of one read; the rest waits in the network.
+        paused = self._reading_paused or (self._protocol is None and self._received)
+        if paused and not self._closing:
             self._may_read.clear()
             return
-        # What came while nobody looked may be the answer to a ping.
+        # A pong may have arrived in the meantime.
         self._heartbeat.heard()
         self._may_read.set()
         self._schedule_delivery()
 
     async def _read(self) -> None:
         receive, decode, heard = self._websocket.receive, self._decoder.decode, self._heartbeat.heard
-        may_read, arrived = self._may_read, self._arrived
+        may_read, received = self._may_read, self._received
         failure: TunnelError | None = None
         while True:
             if not may_read.is_set():
@@ -167,54 +165,54 @@ class TunnelTransport(asyncio.Transport):
                     failure = exc
                     break
                 if data:
-                    # What one read from the network brought is passed on as one: `receive` waits, and lets the
+                    # All messages of one read from the network are delivered together: `receive` suspends, and lets the
                     # delivery run, only when it has no more.
-                    arrived.append(data)
+                    received.append(data)
                     self._schedule_delivery()
             elif message.type is WSMsgType.PING:
                 self._send_control(WSMsgType.PONG, message.data)
             elif message.type is not WSMsgType.PONG:
-                failure = _verdict(message)
+                failure = _failure(message)
                 break
-        while arrived:
+        while received:
             self._deliver()
             await may_read.wait()
         if failure is None and self._protocol is not None and not self._closing:
-            # The WebSocket is closed in both directions: the answer cannot keep it open.
+            # The result is ignored: the WebSocket is closed in both directions and cannot stay open for writing.
             self._protocol.eof_received()
         self._end(failure)
 
     def _schedule_delivery(self) -> None:
-        if self._delivery is None and self._arrived:
+        if self._delivery is None and self._received:
             self._delivery = self._loop.call_soon(self._deliver)
 
     def _deliver(self) -> None:
         if self._delivery is not None:
             self._delivery.cancel()
             self._delivery = None
-        arrived = self._arrived
+        received = self._received
         if self._closing:
-            arrived.clear()
+            received.clear()
         elif self._protocol is None:
             self._update_reading()
-        elif arrived and not self._reading_paused:
-            data = b"".join(arrived)
-            arrived.clear()
+        elif received and not self._reading_paused:
+            data = b"".join(received)
+            received.clear()
             try:
                 self._protocol.data_received(data)
             except BaseException:
-                self.fail(TunnelError("What the pod sent could not be handled"))
+                self.fail(TunnelError("The data from the pod could not be processed"))
                 raise
 
     # Writing
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
-        """Send bytes to the pod, now or later; what cannot be sent any more is dropped."""
+        """Send bytes to the pod, buffered if necessary; dropped after the end."""
         self.writelines((data,))
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview[Any]]) -> None:
-        """Send several pieces, without joining them first."""
-        if self._closing or self._unwritable:
+        """Send several chunks of bytes."""
+        if self._closing or self._broken:
             return
         for data in list_of_data:
             self._buffer.push(data)
@@ -223,19 +221,19 @@ class TunnelTransport(asyncio.Transport):
             self._update_writing()
 
     def can_write_eof(self) -> bool:
-        """Return `False`: the subprotocol has no message that ends one direction alone."""
+        """Return `False`: the subprotocol cannot close one direction."""
         return False
 
     def get_write_buffer_size(self) -> int:
-        """Return the number of bytes that the WebSocket has not taken yet."""
+        """Return the number of buffered bytes."""
         return self._buffer.size
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
-        """Return the low and the high mark of the write buffer in bytes."""
+        """Return the low and the high limit of the write buffer in bytes."""
         return self._buffer.low, self._buffer.high
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Set the marks at which the protocol is asked to pause and to go on.
+        """Set the limits at which the protocol is asked to pause and to continue.
 
         Raises:
             ValueError: they are not `high >= low >= 0`.
@@ -273,36 +271,36 @@ class TunnelTransport(asyncio.Transport):
                         self._update_writing()
                     self._sending = False
         except (aiohttp.ClientError, ConnectionError):
-            # The reader knows why, and may still have data to pass on.
-            self._unwritable, self._sending = True, False
+            # The reader gets the reason, and may still have data to deliver.
+            self._broken, self._sending = True, False
             buffer.clear()
             self._update_writing()
             if self._closing:
-                self._end(TunnelError(_CUT))
+                self._end(TunnelError(_DISCONNECTED))
         else:
             self._end(None)
 
     # The end
 
     def is_closing(self) -> bool:
-        """Whether the tunnel has ended or is about to."""
+        """Return whether the tunnel has ended or is closing."""
         return self._closing
 
     def close(self) -> None:
-        """Send what is buffered, then end. No more data is passed on."""
+        """Send the buffered bytes, then end. No more data is passed to the protocol."""
         if not self._closing:
             self._closing = True
             self._update_reading()
             self._work.set()
-            if self._unwritable:
+            if self._broken:
                 self._end(None)
 
     def abort(self) -> None:
-        """End at once; what is buffered is lost."""
+        """End at once, and drop the buffered bytes."""
         self._end(None, at_once=True)
 
     def fail(self, reason: TunnelError) -> None:
-        """End at once, with a reason for the protocol."""
+        """End at once, with this error for the protocol."""
         self._end(reason, at_once=True)
 
     def _end(self, failure: TunnelError | None, *, at_once: bool = False) -> None:
@@ -311,33 +309,33 @@ class TunnelTransport(asyncio.Transport):
         self._ended = self._closing = True
         self._failure = failure
         self._heartbeat.stop()
-        self._arrived.clear()
+        self._received.clear()
         self._buffer.clear()
-        self._farewell = self._loop.create_task(self._leave(at_once), name=f"leave {self.address}")
-        self._farewell.add_done_callback(self._on_farewell_done)
+        self._closer = self._loop.create_task(self._finish(at_once), name=f"close {self.address}")
+        self._closer.add_done_callback(self._on_closed)
 
-    async def _leave(self, at_once: bool) -> None:
+    async def _finish(self, at_once: bool) -> None:
         reader, writer = self._tasks
         writer.cancel()
         if at_once:
-            # Cancelled while it waits for a message, it lets the WebSocket close without waiting for the other side.
+            # A WebSocket whose reader was cancelled closes without waiting for the peer.
             reader.cancel()
         try:
             if self._protocol is not None:
                 self._protocol.connection_lost(self._failure)
         finally:
-            await say_goodbye(self._websocket)
+            await close_websocket(self._websocket)
             reader.cancel()
             await asyncio.wait(self._tasks)
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
         if task.cancelled():
-            self._end(None)  # by whoever stops the loop
+            self._end(None)  # the loop is being stopped
         elif (exc := task.exception()) is not None:
             self._report(exc)
             self.fail(TunnelError("The tunnel failed"))
 
-    def _on_farewell_done(self, task: asyncio.Task[None]) -> None:
+    def _on_closed(self, task: asyncio.Task[None]) -> None:
         if not self.closed.done():
             self.closed.set_result(None)
         if not task.cancelled() and (exc := task.exception()) is not None:
@@ -349,19 +347,21 @@ class TunnelTransport(asyncio.Transport):
         )
 
 
-async def say_goodbye(websocket: aiohttp.ClientWebSocketResponse) -> None:
-    """Close a WebSocket; when the other side does not answer soon, without its consent."""
+async def close_websocket(websocket: aiohttp.ClientWebSocketResponse) -> None:
+    """Close a WebSocket, without waiting long for the peer."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(GOODBYE):
+        async with asyncio.timeout(CLOSE_TIMEOUT):
             await websocket.close()
 
 
-def _verdict(message: aiohttp.WSMessage) -> TunnelError | None:
-    """Return why a message that is neither data nor a ping ends the tunnel; `None` for the pod's end of stream."""
+def _failure(message: aiohttp.WSMessage) -> TunnelError | None:
+    """Return the error for a message that ends the tunnel; `None` for the pod's end of stream."""
     if message.type is WSMsgType.CLOSE:
         if message.data in _CLEAN:
             return None
-        return TunnelError(f"The API server closed the tunnel: {message.extra or 'no reason given'} ({message.data})")
+        return TunnelError(
+            f"The API server closed the port-forward: {message.extra or 'no reason given'} ({message.data})"
+        )
     if message.type in (WSMsgType.CLOSED, WSMsgType.CLOSING):
-        return TunnelError(_CUT)
-    return TunnelError(f"The API server sent what is no message of a tunnel ({message.type.name})")
+        return TunnelError(_DISCONNECTED)
+    return TunnelError(f"The API server sent an unexpected WebSocket message ({message.type.name})")

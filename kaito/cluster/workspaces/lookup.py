@@ -121,7 +121,7 @@ def _not_installed(cluster: ApiClient, plural: str) -> NotFoundError:
     what = "KAITO is not installed in this cluster" if plural == "workspaces" else "This KAITO knows no InferenceSets"
     return NotFoundError(
         what,
-        f"{cluster.access.server.origin()} has no kind '{plural}.{GROUP}'",
+        f"{cluster.config.server.origin()} has no kind '{plural}.{GROUP}'",
         "Is the context the right one? See 'kubectl config get-contexts'",
     )
 

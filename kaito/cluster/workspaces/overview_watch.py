@@ -9,7 +9,7 @@ from contextlib import aclosing
 from msgspec import Struct
 
 from kaito.cluster.api_client import ApiClient, Object
-from kaito.cluster.connection_monitor import ConnectionMonitor
+from kaito.cluster.watch import ConnectionMonitor, watch
 from kaito.cluster.workspaces.lookup import get_inference_set, get_workspace, served_path
 from kaito.cluster.workspaces.objects import CREATED_BY, InferenceSet, Workspace, read_inference_set, read_workspace
 from kaito.cluster.workspaces.overview import (
@@ -140,14 +140,16 @@ async def _followed(
     cluster: ApiClient, sources: Sequence[_Source], notice: Callable[[str], None]
 ) -> AsyncGenerator[tuple[_Source, dict[str, Object]], None]:
     """Yield a source and its objects when they have changed; changes that come while nobody takes them come as one."""
-    outages = ConnectionMonitor(notice)
+    monitor = ConnectionMonitor(notice)
     fresh: dict[str, tuple[_Source, dict[str, Object]]] = {}
     stirred = asyncio.Event()
 
     async def pump(source: _Source) -> None:
-        async with aclosing(cluster.follow(source.path, lost=outages.lost, **source.params)) as snapshots:
+        async with aclosing(
+            watch(cluster, source.path, on_disconnect=monitor.disconnected, **source.params)
+        ) as snapshots:
             async for objects in snapshots:
-                outages.back()
+                monitor.connected()
                 fresh[source.plural] = (source, objects)
                 stirred.set()
 

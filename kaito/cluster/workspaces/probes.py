@@ -75,7 +75,7 @@ async def probe_engine(cluster: ApiClient, workspace: str, namespace: str) -> En
         async with asyncio.timeout(_PATIENCE):
             for way in ways:
                 try:
-                    body = await cluster.read(f"/api/v1/namespaces/{namespace}/{way}/proxy/metrics", tries=1)
+                    body = await cluster.read(f"/api/v1/namespaces/{namespace}/{way}/proxy/metrics", attempts=1)
                 except KaitoError:
                     continue
                 return read_engine(body)

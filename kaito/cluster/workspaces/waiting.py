@@ -8,7 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from kaito.cluster.api_client import ApiClient
-from kaito.cluster.connection_monitor import ConnectionMonitor
+from kaito.cluster.watch import ConnectionMonitor, watch
 from kaito.cluster.workspaces.engine_metrics import Engine, download_words
 from kaito.cluster.workspaces.lookup import get_inference_set, get_replicas, get_workspace, served_path
 from kaito.cluster.workspaces.objects import CREATED_BY, Condition, Workspace, obstacles, read_workspace
@@ -57,7 +57,7 @@ class _Waiting:
         self._name = target.workspace or ""
         self._is_set = target.kind == "inferenceset"
         self._reporter = reporter
-        self._outages = ConnectionMonitor(reporter.notice)
+        self._monitor = ConnectionMonitor(reporter.notice)
         self._told: str | None = None
         #: What is waited for: the Workspace, or the replica that is nearest to being ready.
         self._workspace: Workspace | None = None
@@ -76,9 +76,11 @@ class _Waiting:
         selector = f"{CREATED_BY}={self._name}" if self._is_set else f"metadata.name={self._name}"
         params = {"labelSelector" if self._is_set else "fieldSelector": selector}
         path = await served_path(self._cluster, "workspaces", selection=params)
-        async with aclosing(self._cluster.follow(path, lost=self._outages.lost, **params)) as snapshots:
+        async with aclosing(
+            watch(self._cluster, path, on_disconnect=self._monitor.disconnected, **params)
+        ) as snapshots:
             async for objects in snapshots:
-                self._outages.back()
+                self._monitor.connected()
                 if await self._take([read_workspace(item) for item in objects.values()]):
                     return
 

@@ -31,8 +31,8 @@ class ApiProxyBackend(ClusterBackend):
         """
         from kaito.cluster.service_proxy import ServiceProxy
 
-        cluster = await self.link.cluster(reporter)
-        serving = await self.link.serving(reporter)
+        cluster = await self.shared.client(reporter)
+        serving = await self.shared.serving(reporter)
         proxy = await ServiceProxy.find(cluster, serving.namespace, serving.name)
         return [Candidate(backend=self.name, url=str(proxy.url), rank=_RANK, detail=(serving, proxy))]
 

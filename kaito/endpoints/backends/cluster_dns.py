@@ -39,7 +39,7 @@ class ClusterDnsBackend(ClusterBackend):
         """
         if not in_pod(os.environ):
             if self.named:
-                shown = shown_url(target.workspace or "", target.namespace or "default")
+                shown = shown_url(target.workspace, target.namespace)
                 told = "A Service's name is known inside the cluster, and this does not run in one of its pods"
                 raise ConnectError(shown, told, "Use another way in: --backend auto")
             return []
@@ -73,12 +73,12 @@ class ClusterDnsBackend(ClusterBackend):
         """
         import asyncio
 
-        from kaito.cluster.auth.cluster_config import pod_namespace
+        from kaito.cluster.auth.service_account import pod_namespace
         from kaito.cluster.workspaces.readiness import Serving
 
         try:
             async with asyncio.timeout(_PATIENCE if target.wait is None else None):
-                return await self.link.serving(reporter)
+                return await self.shared.serving(reporter)
         except TimeoutError:
             if target.kind != "workspace" or target.workspace is None:
                 raise ClusterError("The API server does not answer, and knows alone which replica is ready") from None

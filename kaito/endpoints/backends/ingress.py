@@ -37,8 +37,8 @@ class IngressBackend(ClusterBackend):
 
         from kaito.cluster.ingress.route_discovery import discover_routes
 
-        cluster = await self.link.cluster(reporter)
-        serving = await self.link.serving(reporter)
+        cluster = await self.shared.client(reporter)
+        serving = await self.shared.serving(reporter)
         ways = await discover_routes(cluster, serving)
         tried = await asyncio.gather(*(self._try(route, serving, reporter) for route in ways.routes))
         candidates = [one for one in tried if isinstance(one, Candidate)]

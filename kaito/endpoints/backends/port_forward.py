@@ -32,8 +32,8 @@ class PortForwardBackend(ClusterBackend):
         """
         from kaito.cluster.services import find_pod
 
-        cluster = await self.link.cluster(reporter)
-        serving = await self.link.serving(reporter)
+        cluster = await self.shared.client(reporter)
+        serving = await self.shared.serving(reporter)
         pod = await find_pod(cluster, serving.namespace, serving.name)
         return [
             Candidate(
@@ -54,7 +54,7 @@ class PortForwardBackend(ClusterBackend):
         from kaito.cluster.portforward.pod_route import PodRoute
 
         serving, pod = candidate.detail
-        cluster = await self.link.cluster(reporter)
+        cluster = await self.shared.client(reporter)
         settings = self.settings
         async with PodRoute(cluster, settings.target, serving, pod, reporter, settings.connect_timeout) as route:
             yield Endpoint(

@@ -23,7 +23,7 @@ NAMED = ["--workspace-name", "x"]
         (["--workspace-name", "a/b"], "--workspace-name: 'a/b' is not a name"),
         (["--workspace", "x"], "Unknown flag '--workspace'"),
         (["my-llama"], "Unexpected argument 'my-llama'"),
-        (["--context", "x"], "--context: there is no context 'x'"),
+        (["--context", "x"], "--context: Context 'x' not found"),
     ],
 )
 def test_usage(kaito, arguments, words):
@@ -35,7 +35,7 @@ def test_usage(kaito, arguments, words):
 def test_no_cluster(kaito):
     outcome = kaito("status")
     assert (outcome.code, outcome.out) == (4, "")
-    assert outcome.err.startswith("❌ Error: There is no cluster to talk to\n")
+    assert outcome.err.startswith("❌ Error: No cluster is configured\n")
 
 
 @pytest.mark.parametrize("command", ["status", "get-endpoint"])

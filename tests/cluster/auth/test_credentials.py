@@ -1,4 +1,4 @@
-"""What goes with a request: tokens, passwords, plugins, logins, each renewed as it expires."""
+"""Tokens, passwords, exec plugins, OpenID Connect and client certificates, and their renewal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 import yaml
 from aiohttp import web
 
-from kaito.cluster.auth import certificates
+from kaito.cluster.auth.certificates import add_client_certificate, expiry, server_context
 from kaito.cluster.auth.credentials import Credentials, ServiceAccountSource, UserCredentialSource
 from kaito.cluster.auth.kubeconfig import load_context
 from kaito.errors import ForbiddenError, KaitoError, UsageError
@@ -31,54 +31,66 @@ def credentials(path: Path, reporter: Any, **environ: str) -> UserCredentialSour
     return UserCredentialSource(context, {"PATH": "/usr/bin:/bin", **environ}, reporter)
 
 
-def granted(path: Path, reporter: Any) -> Credentials:
-    return asyncio.run(credentials(path, reporter).grant())
+def load(path: Path, reporter: Any) -> Credentials:
+    return asyncio.run(credentials(path, reporter).get())
 
 
-def test_a_token(kubeconfig, reporter):
-    assert granted(kubeconfig(user={"token": "abc"}), reporter).authorization == "Bearer abc"
+def test_token(kubeconfig, reporter):
+    assert load(kubeconfig(user={"token": "abc"}), reporter).authorization == "Bearer abc"
 
 
-def test_a_password(kubeconfig, reporter):
-    grant = granted(kubeconfig(user={"username": "jo", "password": "pw"}), reporter)
-    assert grant.authorization == "Basic " + base64.b64encode(b"jo:pw").decode()
+def test_password(kubeconfig, reporter):
+    loaded = load(kubeconfig(user={"username": "jo", "password": "pw"}), reporter)
+    assert loaded.authorization == "Basic " + base64.b64encode(b"jo:pw").decode()
 
 
-def test_nothing(kubeconfig, reporter):
-    assert granted(kubeconfig(), reporter) == Credentials()
+def test_username_without_a_password(kubeconfig, reporter):
+    loaded = load(kubeconfig(user={"username": "jo"}), reporter)
+    assert loaded.authorization == "Basic " + base64.b64encode(b"jo:").decode()
 
 
-def test_a_token_file_is_read_again(kubeconfig, reporter, tmp_path):
+def test_user_without_credentials(kubeconfig, reporter):
+    assert load(kubeconfig(), reporter) == Credentials()
+
+
+def test_token_file_is_read_again(kubeconfig, reporter, tmp_path):
     (tmp_path / "token").write_text("one\n")
     user = credentials(kubeconfig(user={"tokenFile": "token", "token": "old"}), reporter)
 
     async def run() -> None:
-        assert (await user.grant()).authorization == "Bearer one"
+        assert (await user.get()).authorization == "Bearer one"
         (tmp_path / "token").write_text("two\n")
-        assert (await user.grant()).authorization == "Bearer two"
+        assert (await user.get()).authorization == "Bearer two"
 
     asyncio.run(run())
 
 
-@pytest.mark.parametrize(("content", "expected"), [(None, "cannot be read"), ("", "is empty"), ("é", "holds no token")])
-def test_a_token_file_that_is_of_no_use(kubeconfig, reporter, tmp_path, content, expected):
+@pytest.mark.parametrize(
+    ("content", "expected"), [(None, "cannot be read"), ("", "is empty"), ("é", "does not contain a token")]
+)
+def test_invalid_token_file(kubeconfig, reporter, tmp_path, content, expected):
     if content is not None:
         (tmp_path / "token").write_text(content)
     with pytest.raises(ForbiddenError, match=expected):
-        granted(kubeconfig(user={"tokenFile": "token"}), reporter)
+        load(kubeconfig(user={"tokenFile": "token"}), reporter)
 
 
-def test_a_service_account(tmp_path):
+def test_token_replaces_a_token_file_that_cannot_be_read(kubeconfig, reporter):
+    loaded = load(kubeconfig(user={"tokenFile": "missing", "token": "abc"}), reporter)
+    assert loaded.authorization == "Bearer abc"
+
+
+def test_service_account_token(tmp_path):
     (tmp_path / "token").write_text("one")
     account = ServiceAccountSource(tmp_path / "token")
-    assert asyncio.run(account.grant()).authorization == "Bearer one"
+    assert asyncio.run(account.get()).authorization == "Bearer one"
 
 
 # Exec plugins
 
 
 def plugin(tmp_path: Path, body: str) -> Path:
-    """Write a program that is a credential plugin."""
+    """Write a credential plugin."""
     path = tmp_path / "plugin"
     path.write_text(
         f"#!{sys.executable}\nimport json, os, sys\ninfo = json.loads(os.environ['KUBERNETES_EXEC_INFO'])\n{body}\n"
@@ -87,7 +99,7 @@ def plugin(tmp_path: Path, body: str) -> Path:
     return path
 
 
-def gives(status: dict[str, Any]) -> str:
+def prints(status: dict[str, Any]) -> str:
     return f"print(json.dumps({{'kind': 'ExecCredential', 'apiVersion': info['apiVersion'], 'status': {status!r}}}))"
 
 
@@ -95,16 +107,16 @@ def user_of(**more: Any) -> dict[str, Any]:
     return {"exec": {"command": "./plugin", "apiVersion": VERSION, "interactiveMode": "Never", **more}}
 
 
-def test_a_plugin(kubeconfig, reporter, tmp_path):
+def test_plugin(kubeconfig, reporter, tmp_path):
     body = "assert sys.argv[1:] == ['get-token'] and os.environ['WHO'] == 'jo' and 'KAITO_API_KEY' not in os.environ\n"
     body += "assert info['spec'] == {'interactive': False, 'cluster': {'server': 'https://127.0.0.1:1'}}\n"
-    plugin(tmp_path, body + gives({"token": "given"}))
+    plugin(tmp_path, body + prints({"token": "given"}))
     path = kubeconfig(user=user_of(args=["get-token"], env=[{"name": "WHO", "value": "jo"}], provideClusterInfo=True))
-    assert granted(path, reporter).authorization == "Bearer given"
+    assert load(path, reporter).authorization == "Bearer given"
     assert reporter.statuses == [""]
 
 
-def test_a_plugin_runs_again_when_its_token_expired_or_was_refused(kubeconfig, reporter, tmp_path):
+def test_plugin_runs_again_when_its_token_is_expired_or_rejected(kubeconfig, reporter, tmp_path):
     count = tmp_path / "count"
     body = f"open({str(count)!r}, 'a').write('x')\nn = os.path.getsize({str(count)!r})\n"
     soon = (datetime.now(UTC) + timedelta(seconds=30)).isoformat()
@@ -115,30 +127,36 @@ def test_a_plugin_runs_again_when_its_token_expired_or_was_refused(kubeconfig, r
     user = credentials(kubeconfig(user=user_of()), reporter)
 
     async def run() -> None:
-        assert (await user.grant()).authorization == "Bearer t1"
-        second = await user.grant()
+        assert (await user.get()).authorization == "Bearer t1"
+        second = await user.get()
         assert second.authorization == "Bearer t2"
-        assert await user.grant() == second
-        # Two requests that were refused at once renew it once.
-        renewed = await asyncio.gather(user.grant(second), user.grant(second))
-        assert [grant.authorization for grant in renewed] == ["Bearer t3", "Bearer t3"]
+        assert await user.get() == second
+        # Two requests that are rejected at once renew the token once.
+        renewed = await asyncio.gather(user.get(second), user.get(second))
+        assert [credentials.authorization for credentials in renewed] == ["Bearer t3", "Bearer t3"]
 
     asyncio.run(run())
 
 
-def test_a_plugin_that_gives_a_certificate(kubeconfig, reporter, tmp_path):
-    plugin(tmp_path, gives({"clientCertificateData": "CERT", "clientKeyData": "KEY"}))
-    grant = granted(kubeconfig(user=user_of()), reporter)
-    assert (grant.authorization, grant.certificate, grant.key) == (None, b"CERT", b"KEY")
+def test_plugin_that_prints_a_certificate(kubeconfig, reporter, tmp_path):
+    plugin(tmp_path, prints({"clientCertificateData": "CERT", "clientKeyData": "KEY"}))
+    loaded = load(kubeconfig(user=user_of()), reporter)
+    assert (loaded.authorization, loaded.certificate, loaded.key) == (None, b"CERT", b"KEY")
 
 
-def test_a_static_token_wins_over_a_plugin(kubeconfig, reporter):
-    assert granted(kubeconfig(user={"token": "abc", **user_of()}), reporter).authorization == "Bearer abc"
+def test_static_token_wins_over_a_plugin(kubeconfig, reporter):
+    assert load(kubeconfig(user={"token": "abc", **user_of()}), reporter).authorization == "Bearer abc"
 
 
-def test_what_a_plugin_says_passes_through(kubeconfig, reporter, tmp_path, capfd):
-    plugin(tmp_path, "print('To sign in, use the code X', file=sys.stderr)\n" + gives({"token": "t"}))
-    granted(kubeconfig(user=user_of()), reporter)
+def test_static_certificate_wins_over_a_plugin(kubeconfig, reporter, tmp_path):
+    (tmp_path / "pem").write_text("PEM")
+    loaded = load(kubeconfig(user={"client-certificate": "pem", "client-key": "pem", **user_of()}), reporter)
+    assert loaded == Credentials(certificate=b"PEM", key=b"PEM")
+
+
+def test_plugin_stderr_reaches_the_terminal(kubeconfig, reporter, tmp_path, capfd):
+    plugin(tmp_path, "print('To sign in, use the code X', file=sys.stderr)\n" + prints({"token": "t"}))
+    load(kubeconfig(user=user_of()), reporter)
     assert capfd.readouterr().err == "To sign in, use the code X\n"
 
 
@@ -146,23 +164,23 @@ def test_what_a_plugin_says_passes_through(kubeconfig, reporter, tmp_path, capfd
     ("body", "expected"),
     [
         ("sys.exit(3)", "failed (exit code 3)"),
-        ("print('sesame')", "its output is not JSON"),
-        ("print('[]')", "no ExecCredential"),
-        ("print(json.dumps({'kind': 'ExecCredential', 'apiVersion': 'v9', 'status': {}}))", "it speaks v9"),
-        (gives({}), "neither a token nor a certificate"),
-        (gives({"clientCertificateData": "c"}), "belong together"),
-        (gives({"token": "sesame", "expirationTimestamp": "soon"}), "is no time"),
+        ("print('sesame')", "the output is not JSON"),
+        ("print('[]')", "the output is not an ExecCredential"),
+        ("print(json.dumps({'kind': 'ExecCredential', 'apiVersion': 'v9', 'status': {}}))", "its apiVersion is v9"),
+        (prints({}), "neither a token nor a certificate"),
+        (prints({"clientCertificateData": "c"}), "only one of clientCertificateData and clientKeyData"),
+        (prints({"token": "sesame", "expirationTimestamp": "soon"}), "is not a time"),
     ],
 )
-def test_a_plugin_that_fails(kubeconfig, reporter, tmp_path, body, expected):
+def test_plugin_failure_does_not_quote_the_output(kubeconfig, reporter, tmp_path, body, expected):
     plugin(tmp_path, body)
     with pytest.raises(ForbiddenError) as caught:
-        granted(kubeconfig(user=user_of()), reporter)
+        load(kubeconfig(user=user_of()), reporter)
     assert expected in caught.value.message
     assert "sesame" not in "".join(caught.value.lines())
 
 
-def test_a_plugin_that_is_not_waited_for_any_longer_is_ended_with_what_it_started(kubeconfig, reporter, tmp_path):
+def test_cancelled_plugin_is_killed_with_its_children(kubeconfig, reporter, tmp_path):
     (tmp_path / "plugin").write_text("#!/bin/sh\ntrap '' TERM\nsleep 60\n")
     (tmp_path / "plugin").chmod(0o755)
     user = credentials(kubeconfig(user=user_of()), reporter)
@@ -170,41 +188,41 @@ def test_a_plugin_that_is_not_waited_for_any_longer_is_ended_with_what_it_starte
     async def run() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3):
-                await user.grant()
+                await user.get()
 
     began = time.monotonic()
     asyncio.run(run())
     assert time.monotonic() - began < 10
 
 
-def test_an_empty_entry_is_none(kubeconfig, reporter):
-    assert granted(kubeconfig(user={"exec": None, "auth-provider": None}), reporter) == Credentials()
+def test_null_entries_are_ignored(kubeconfig, reporter):
+    assert load(kubeconfig(user={"exec": None, "auth-provider": None}), reporter) == Credentials()
 
 
-def test_a_token_with_a_line_break_is_refused_without_being_shown(kubeconfig, reporter):
+def test_token_with_a_line_break_is_rejected_and_not_quoted(kubeconfig, reporter):
     with pytest.raises(UsageError) as caught:
-        granted(kubeconfig(user={"token": "sesame\nX: y"}), reporter)
+        load(kubeconfig(user={"token": "sesame\nX: y"}), reporter)
     assert "sesame" not in "".join(caught.value.lines())
 
 
-def test_a_plugin_that_is_not_installed(kubeconfig, reporter):
+def test_plugin_that_is_not_installed(kubeconfig, reporter):
     path = kubeconfig(user=user_of(command="no-such-plugin", installHint="Get it\nthere"))
     with pytest.raises(ForbiddenError) as caught:
-        granted(path, reporter)
+        load(path, reporter)
     assert "'no-such-plugin' cannot be run" in caught.value.message
     assert caught.value.hints == ("Get it", "there")
 
 
 @pytest.mark.parametrize("entry", [{"command": ""}, {"apiVersion": "client.authentication.k8s.io/v1alpha1"}])
-def test_a_plugin_entry_that_is_not_valid(kubeconfig, reporter, entry):
+def test_invalid_plugin_entry(kubeconfig, reporter, entry):
     with pytest.raises(UsageError, match="exec entry"):
-        granted(kubeconfig(user=user_of(**entry)), reporter)
+        load(kubeconfig(user=user_of(**entry)), reporter)
 
 
-def test_a_plugin_that_must_ask_without_a_terminal(kubeconfig, reporter, monkeypatch):
+def test_plugin_that_has_to_prompt_without_a_terminal(kubeconfig, reporter, monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
-    with pytest.raises(ForbiddenError, match="stdin is no terminal"):
-        granted(kubeconfig(user=user_of(interactiveMode="Always")), reporter)
+    with pytest.raises(ForbiddenError, match="stdin is not a terminal"):
+        load(kubeconfig(user=user_of(interactiveMode="Always")), reporter)
 
 
 # OpenID Connect
@@ -249,18 +267,18 @@ def oidc(**config: str) -> dict[str, Any]:
     return {"auth-provider": {"name": "oidc", "config": config}}
 
 
-def test_a_login_that_is_good_is_used(kubeconfig, reporter):
+def test_valid_id_token_is_used(kubeconfig, reporter):
     token = jwt(time.time() + 3600)
-    assert granted(kubeconfig(user=oidc(**{"id-token": token})), reporter).authorization == f"Bearer {token}"
+    assert load(kubeconfig(user=oidc(**{"id-token": token})), reporter).authorization == f"Bearer {token}"
 
 
-def test_a_login_is_renewed_and_kept(kubeconfig, reporter):
+def test_expired_id_token_is_renewed_and_saved(kubeconfig, reporter):
     async def run() -> None:
         async with Provider() as provider:
             config = {"idp-issuer-url": provider.url, "client-id": "me", "client-secret": "s", "refresh-token": "r1"}
             path = kubeconfig(user=oidc(**config, **{"id-token": jwt(time.time() - 1)}))
             path.chmod(0o600)
-            assert (await credentials(path, reporter).grant()).authorization == "Bearer new"
+            assert (await credentials(path, reporter).get()).authorization == "Bearer new"
             expected = {"grant_type": "refresh_token", "refresh_token": "r1", "client_id": "me", "client_secret": "s"}
             assert provider.forms == [expected]
             kept = yaml.safe_load(path.read_text())["users"][0]["user"]["auth-provider"]["config"]
@@ -271,13 +289,13 @@ def test_a_login_is_renewed_and_kept(kubeconfig, reporter):
     asyncio.run(run())
 
 
-def test_a_login_that_cannot_be_renewed(kubeconfig, reporter):
+def test_provider_rejects_the_refresh_token(kubeconfig, reporter):
     async def run() -> None:
         async with Provider() as provider:
             provider.status, provider.answer = 400, {"error": "invalid_grant"}
             path = kubeconfig(user=oidc(**{"idp-issuer-url": provider.url, "refresh-token": "sesame"}))
             with pytest.raises(ForbiddenError) as caught:
-                await credentials(path, reporter).grant()
+                await credentials(path, reporter).get()
             assert "invalid_grant" in caught.value.message
             assert "sesame" not in "".join(caught.value.lines())
 
@@ -289,57 +307,57 @@ def test_a_login_that_cannot_be_renewed(kubeconfig, reporter):
     [
         ({"id-token": jwt(0)}, "no refresh token"),
         ({"refresh-token": "r", "idp-issuer-url": "http://127.0.0.1:1"}, "cannot be reached"),
-        ({"refresh-token": "r"}, "is no URL"),
+        ({"refresh-token": "r"}, "is not a URL"),
     ],
 )
-def test_a_login_that_is_of_no_use(kubeconfig, reporter, config, expected):
+def test_login_that_cannot_be_renewed(kubeconfig, reporter, config, expected):
     with pytest.raises(ForbiddenError, match=expected):
-        granted(kubeconfig(user=oidc(**config)), reporter)
+        load(kubeconfig(user=oidc(**config)), reporter)
 
 
-def test_a_provider_that_kubectl_has_given_up(kubeconfig, reporter):
+def test_unsupported_auth_provider(kubeconfig, reporter):
     with pytest.raises(UsageError, match="auth-provider 'gcp'"):
-        granted(kubeconfig(user={"auth-provider": {"name": "gcp"}}), reporter)
+        load(kubeconfig(user={"auth-provider": {"name": "gcp"}}), reporter)
 
 
 # Certificates
 
 
-def test_a_client_certificate_leaves_nothing_on_disk(kubeconfig, reporter, tmp_path, monkeypatch):
+def test_client_certificate_is_not_written_to_disk(kubeconfig, reporter, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
     pair = Authority("ca").client("jo")
     data = {"client-certificate-data": pair.public, "client-key-data": pair.private}
-    grant = granted(kubeconfig(user={name: base64.b64encode(pem).decode() for name, pem in data.items()}), reporter)
-    assert (grant.certificate, grant.key) == (pair.public, pair.private)
-    certificates.add_client_certificate(certificates.server_context({}, tmp_path), pair.public, pair.private)
+    loaded = load(kubeconfig(user={name: base64.b64encode(pem).decode() for name, pem in data.items()}), reporter)
+    assert (loaded.certificate, loaded.key) == (pair.public, pair.private)
+    add_client_certificate(server_context(None), pair.public, pair.private)
 
 
-@pytest.mark.parametrize("year", [2024, 2060])
-def test_when_a_certificate_ends(year):
-    ends = datetime(year, 5, 6, 7, 8, 9, tzinfo=UTC)
-    period = Period(datetime(2023, 1, 1, tzinfo=UTC), ends)
-    assert certificates.expiry(Authority("ca").client("jo", period=period).public) == ends
+# A certificate has years until 2049 in one form, and later ones in another.
+@pytest.mark.parametrize(("start", "end"), [(2023, 2024), (2023, 2060), (2055, 2060)])
+def test_certificate_expiry(start, end):
+    period = Period(datetime(start, 1, 1, tzinfo=UTC), datetime(end, 5, 6, 7, 8, 9, tzinfo=UTC))
+    assert expiry(Authority("ca").client("jo", period=period).public) == period.end
 
 
 @pytest.mark.parametrize("pem", [b"", b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----", b"x" * 99])
-def test_a_certificate_that_cannot_be_read(pem):
-    assert certificates.expiry(pem) is None
+def test_expiry_of_an_invalid_certificate(pem):
+    assert expiry(pem) is None
 
 
-def test_a_pair_that_is_none(tmp_path):
+def test_certificate_and_key_that_do_not_match():
     one, two = Authority("ca").client("a"), Authority("ca").client("b")
     with pytest.raises(UsageError, match="not a valid pair"):
-        certificates.add_client_certificate(certificates.server_context({}, tmp_path), one.public, two.private)
+        add_client_certificate(server_context(None), one.public, two.private)
 
 
 @pytest.mark.parametrize(
     "user", [{"client-certificate-data": "QQ=="}, {"client-certificate-data": "%"}, {"client-key": "missing"}]
 )
-def test_a_certificate_that_is_not_whole(kubeconfig, reporter, user):
+def test_incomplete_client_certificate(kubeconfig, reporter, user):
     with pytest.raises(KaitoError):
-        granted(kubeconfig(user=user), reporter)
+        load(kubeconfig(user=user), reporter)
 
 
-def test_authorities_that_are_none(tmp_path):
-    with pytest.raises(UsageError, match="no PEM certificate"):
-        certificates.server_context({"certificate-authority-data": base64.b64encode(b"x").decode()}, tmp_path)
+def test_invalid_authorities():
+    with pytest.raises(UsageError, match="not a PEM certificate"):
+        server_context(b"x")

@@ -1,4 +1,4 @@
-"""The other side of a tunnel: an API server on loopback whose pods do what a test says, and a protocol that keeps notes."""
+"""A loopback API server whose pods are functions of a test, and a protocol that records its calls."""
 
 import asyncio
 import functools
@@ -7,18 +7,18 @@ from contextlib import asynccontextmanager
 import aiohttp
 from aiohttp import web
 
-from kaito.cluster.portforward import WEBSOCKET_OPTIONS, PodPort, dial
+from kaito.cluster.portforward import PodPort, dial
 
 POD = PodPort(namespace="default", pod="demo-0", port=5000)
-#: Seconds until a test that waits in vain fails.
+#: Seconds after which a test fails.
 DEADLINE = 20
-#: What a test sends when it must be much.
 MEGABYTE = bytes(range(256)) * 4096
-GREETING = (b"\0\x88\x13", b"\1\x88\x13")
+#: The first messages of both channels, for port 5000.
+OPENING = (b"\0\x88\x13", b"\1\x88\x13")
 
 
 def in_loop(test):
-    """Run an asynchronous test; nothing may be left of it, and nothing reported to the loop."""
+    """Run an asynchronous test. It must not leave a task or report an exception to the loop."""
 
     @functools.wraps(test)
     def run(*args, **kwargs):
@@ -38,7 +38,7 @@ def in_loop(test):
 
 
 class Side:
-    """One WebSocket, as the API server holds it."""
+    """The API server's side of one WebSocket."""
 
     def __init__(self, request, websocket):
         self.websocket = websocket
@@ -49,11 +49,11 @@ class Side:
     async def send(self, data):
         await self.websocket.send_bytes(b"\0" + data)
 
-    async def refuse(self, words):
-        await self.websocket.send_bytes(b"\1" + words)
+    async def error(self, message):
+        await self.websocket.send_bytes(b"\1" + message)
 
     async def receive(self):
-        """Return the bytes of the next message, `None` at the end."""
+        """Return the bytes of the next message; `None` at the end."""
         message = await self.websocket.receive()
         if message.type is not aiohttp.WSMsgType.BINARY:
             return None
@@ -67,7 +67,7 @@ class Side:
         return bytes(data)
 
     async def rest(self):
-        """Return what comes until the tunnel is closed."""
+        """Return everything until the tunnel is closed."""
         data = bytearray()
         while (piece := await self.receive()) is not None:
             data += piece
@@ -78,15 +78,15 @@ class Side:
 
 
 class Node:
-    """An API server, and the pods behind it. Make it with :func:`node`."""
+    """An API server with one pod. Create it with :func:`node`."""
 
     def __init__(self, pod):
-        #: What happens in the pod: an asynchronous function of a :class:`Side`. When it returns, the stream ends.
+        #: What the pod does: an asynchronous function of a :class:`Side`. The stream ends when it returns.
         self.pod = pod
-        self.greeting = GREETING
+        self.opening = OPENING
         self.protocols = ("v4.channel.k8s.io",)
         self.autoping = True
-        #: The status of a refusal, for as long as it is set.
+        #: The HTTP status of every response, if set.
         self.status = None
         self.sides = []
         self.url = None
@@ -99,21 +99,21 @@ class Node:
         await websocket.prepare(request)
         side = Side(request, websocket)
         self.sides.append(side)
-        for message in self.greeting:
+        for message in self.opening:
             await websocket.send_bytes(message)
         await self.pod(side)
         await websocket.close()
         return websocket
 
-    async def connect(self, path, params, protocols):
-        return await self.session.ws_connect(path, params=params, protocols=protocols, **WEBSOCKET_OPTIONS)
+    async def connect(self, path, params, protocols, **options):
+        return await self.session.ws_connect(path, params=params, protocols=protocols, **options)
 
     async def dial(self, address=POD, *, heartbeat=60.0):
         return await dial(self.connect, address, heartbeat=heartbeat)
 
     @asynccontextmanager
     async def tunnel(self, **more):
-        """Yield a tunnel and its protocol; close it at the end."""
+        """Yield a tunnel and its protocol. Close it at the end."""
         tunnel = await self.dial(**more)
         notes = Notes()
         tunnel.start(notes)
@@ -126,7 +126,7 @@ class Node:
 
 @asynccontextmanager
 async def node(pod):
-    """Yield a :class:`Node` that serves on loopback, and has its client's session open."""
+    """Yield a running :class:`Node` with an open client session."""
     served = Node(pod)
     app = web.Application()
     app.router.add_get("/api/v1/namespaces/{namespace}/pods/{pod}/portforward", served.handle)
@@ -143,7 +143,7 @@ async def node(pod):
 
 
 class Notes(asyncio.Protocol):
-    """Keeps what a transport tells it."""
+    """Records a transport's calls."""
 
     def __init__(self):
         self.data = bytearray()
@@ -180,25 +180,25 @@ class Notes(asyncio.Protocol):
         self._note("lost")
 
     async def until(self, condition):
-        """Wait until a condition of these notes holds."""
+        """Wait until a condition on these notes holds."""
         while not condition():
             self._news.clear()
             await self._news.wait()
 
     async def end(self):
-        """Wait for the end, and return the error that it came with."""
+        """Wait for the end, and return its error."""
         await self.until(lambda: "lost" in self.calls)
         return self.lost
 
 
 async def echo(side):
-    """A pod that sends back what it is sent."""
+    """A pod that sends back what it receives."""
     while (data := await side.receive()) is not None:
         await side.send(data)
 
 
 def forward_to(host, port):
-    """Return a pod that hands its connections on to a server."""
+    """Return a pod that forwards its connections to a server."""
 
     async def pod(side):
         reader, writer = await asyncio.open_connection(host, port)
@@ -221,6 +221,6 @@ def forward_to(host, port):
 
 
 async def until(condition):
-    """Wait until a condition of the other side holds."""
+    """Wait until a condition on the other side holds."""
     while not condition():
         await asyncio.sleep(0.005)

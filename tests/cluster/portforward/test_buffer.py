@@ -1,4 +1,4 @@
-"""What waits to be written."""
+"""The write buffer and its limits."""
 
 import pytest
 from hypothesis import given
@@ -8,7 +8,7 @@ from kaito.cluster.portforward.buffer import HIGH_WATER, WriteBuffer
 
 
 @given(st.lists(st.binary(max_size=20)), st.lists(st.integers(1, 30), min_size=1))
-def test_bytes_come_out_in_order_and_in_time(pieces, limits):
+def test_bytes_keep_their_order(pieces, limits):
     buffer, taken, turn = WriteBuffer(), b"", 0
     for piece in pieces:
         buffer.push(piece)
@@ -23,7 +23,7 @@ def test_bytes_come_out_in_order_and_in_time(pieces, limits):
     assert taken == b"".join(pieces)
 
 
-def test_what_its_owner_changes_later_is_sent_as_it_was():
+def test_mutable_data_is_copied():
     data, buffer = bytearray(b"one"), WriteBuffer()
     buffer.push(data)
     buffer.push(memoryview(data))
@@ -31,7 +31,7 @@ def test_what_its_owner_changes_later_is_sent_as_it_was():
     assert buffer.pop(100) == b"oneone"
 
 
-def test_what_is_forgotten_is_not_sent():
+def test_clear():
     buffer = WriteBuffer()
     buffer.push(b"x" * 10)
     buffer.clear()
@@ -40,7 +40,7 @@ def test_what_is_forgotten_is_not_sent():
 
 
 @pytest.mark.parametrize(
-    ("given", "marks"),
+    ("given", "limits"),
     [
         ({}, (HIGH_WATER // 4, HIGH_WATER)),
         ({"high": 100}, (25, 100)),
@@ -49,13 +49,13 @@ def test_what_is_forgotten_is_not_sent():
         ({"high": 0}, (0, 0)),
     ],
 )
-def test_the_marks_follow_from_each_other_as_in_asyncio(given, marks):
+def test_limits_are_derived_as_in_asyncio(given, limits):
     buffer = WriteBuffer()
     buffer.set_limits(**given)
-    assert (buffer.low, buffer.high) == marks
+    assert (buffer.low, buffer.high) == limits
 
 
 @pytest.mark.parametrize(("high", "low"), [(1, 2), (2, -1), (-1, None)])
-def test_marks_the_wrong_way_round_are_refused(high, low):
+def test_invalid_limits(high, low):
     with pytest.raises(ValueError, match="must be"):
         WriteBuffer().set_limits(high, low)

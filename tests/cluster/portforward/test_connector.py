@@ -1,4 +1,4 @@
-"""aiohttp's client on tunnels."""
+"""aiohttp's client with tunnels."""
 
 import asyncio
 import errno
@@ -44,7 +44,7 @@ def forwarded(server):
 
 
 @in_loop
-async def test_requests_go_through_and_none_shares_a_tunnel(model_server):
+async def test_each_request_has_its_own_tunnel(model_server):
     async with forwarded(model_server) as served, pool(served) as tunnels, session(tunnels.connect) as http:
         for _ in range(3):
             async with http.get("http://demo/v1/models") as response:
@@ -53,7 +53,7 @@ async def test_requests_go_through_and_none_shares_a_tunnel(model_server):
         assert len(served.sides) >= 3
 
 
-def test_a_chat_goes_through(model_server):
+def test_chat(model_server):
     model_server.enqueue(Say("Hello from the pod"))
 
     async def chat():
@@ -74,7 +74,7 @@ def test_a_chat_goes_through(model_server):
 
 
 @in_loop
-async def test_64_requests_at_once(model_server):
+async def test_concurrent_requests(model_server):
     async with forwarded(model_server) as served, pool(served) as tunnels, session(tunnels.connect) as http:
 
         async def ask(number):
@@ -87,7 +87,7 @@ async def test_64_requests_at_once(model_server):
 
 
 @in_loop
-async def test_a_body_that_ends_with_its_connection():
+async def test_body_that_ends_with_the_connection():
     async def pod(side):
         await side.receive()
         await side.send(b"HTTP/1.1 200 OK\r\n\r\nthe whole")
@@ -103,7 +103,7 @@ async def test_a_body_that_ends_with_its_connection():
 
 
 @in_loop
-async def test_an_answer_in_flight_ends_with_the_pod():
+async def test_response_fails_when_the_pod_is_replaced():
     async def pod(side):
         await side.receive()
         await side.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
@@ -121,11 +121,11 @@ async def test_an_answer_in_flight_ends_with_the_pod():
             await response.content.readany()
 
 
-# What a failed dial looks like
+# Errors
 
 
 @in_loop
-async def test_a_refused_connection_is_one_to_others():
+async def test_refused_connection():
     async def open(factory):
         raise TunnelError("dial tcp: connection refused", refused=True)
 
@@ -139,10 +139,10 @@ async def test_a_refused_connection_is_one_to_others():
 
 
 @in_loop
-async def test_a_connection_that_is_refused_later_has_the_number_too():
+async def test_connection_refused_after_the_tunnel_was_open():
     async def pod(side):
         await side.receive()
-        await side.refuse(b"dial tcp: connection refused")
+        await side.error(b"dial tcp: connection refused")
 
     async with node(pod) as served, pool(served) as tunnels, session(tunnels.connect) as http:
         with pytest.raises(aiohttp.ClientOSError) as caught:
@@ -152,7 +152,7 @@ async def test_a_connection_that_is_refused_later_has_the_number_too():
 
 
 @in_loop
-async def test_an_error_that_is_understood_passes_through_unchanged():
+async def test_kaito_error_is_passed_on():
     error = NotFoundError("No pod", "hint")
 
     async def open(factory):
@@ -166,7 +166,7 @@ async def test_an_error_that_is_understood_passes_through_unchanged():
 
 @pytest.mark.parametrize("limit", ["connect", "sock_connect"])
 @in_loop
-async def test_the_time_to_connect_is_limited(limit):
+async def test_connect_timeout(limit):
     async def open(factory):
         await asyncio.Event().wait()
 
@@ -176,7 +176,7 @@ async def test_the_time_to_connect_is_limited(limit):
 
 
 @in_loop
-async def test_a_timeout_of_the_network_is_a_failure_to_connect():
+async def test_timeout_of_the_network():
     async def open(factory):
         raise TimeoutError(errno.ETIMEDOUT, "timed out")
 
@@ -185,11 +185,11 @@ async def test_a_timeout_of_the_network_is_a_failure_to_connect():
             await http.get("http://demo/")
 
 
-# What is used of aiohttp that is not public
+# aiohttp's private interface
 
 
 @in_loop
-async def test_aiohttp_still_makes_connections_as_this_was_written_for():
+async def test_aiohttp_still_has_the_overridden_method():
     for connector in (aiohttp.BaseConnector, aiohttp.UnixConnector, TunnelConnector):
         parameters = list(inspect.signature(connector._create_connection).parameters)
         assert parameters == ["self", "req", "traces", "timeout"]

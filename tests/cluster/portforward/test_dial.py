@@ -1,4 +1,4 @@
-"""From an API server's answer to a tunnel, or to why there is none."""
+"""Opening a tunnel, and the errors when that fails."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ import pytest
 from kaito.cluster.portforward import FrameError, TunnelError, dial
 from kaito.errors import ForbiddenError
 from kaito.testing.refused import refused_url
-from tests.cluster.portforward.node import GREETING, POD, echo, in_loop, node
+from tests.cluster.portforward.node import OPENING, POD, echo, in_loop, node
 
 
 async def silent(side):
@@ -15,10 +15,10 @@ async def silent(side):
 
 
 @in_loop
-async def test_the_greeting_makes_the_tunnel():
+async def test_tunnel_is_open_after_the_first_messages():
     async with node(silent) as served:
-        for greeting in (GREETING, GREETING[::-1]):
-            served.greeting = greeting
+        for opening in (OPENING, OPENING[::-1]):
+            served.opening = opening
             tunnel = await served.dial()
             assert not tunnel.is_closing()
             tunnel.abort()
@@ -26,59 +26,59 @@ async def test_the_greeting_makes_the_tunnel():
 
 
 @pytest.mark.parametrize(
-    ("greeting", "words"),
+    ("opening", "message"),
     [
         ([b"\0\x13\x88"], "not the port"),
-        ([b"\0\x88\x13", b"\0HTTP/1.1 400"], "before the tunnel was open"),
-        ([b"\7"], "no known channel"),
+        ([b"\0\x88\x13", b"\0HTTP/1.1 400"], "before the port-forward was open"),
+        ([b"\7"], "an unknown channel"),
     ],
 )
 @in_loop
-async def test_another_greeting_is_refused(greeting, words):
+async def test_invalid_first_message(opening, message):
     async with node(silent) as served:
-        served.greeting = greeting
-        with pytest.raises(FrameError, match=words):
+        served.opening = opening
+        with pytest.raises(FrameError, match=message):
             await served.dial()
 
 
 @in_loop
-async def test_words_in_place_of_a_greeting():
+async def test_error_before_the_tunnel_is_open():
     async with node(silent) as served:
-        served.greeting = [b"\1\x88\x13", b"\1no such container"]
+        served.opening = [b"\1\x88\x13", b"\1no such container"]
         with pytest.raises(TunnelError, match="no such container"):
             await served.dial()
 
 
 @in_loop
-async def test_a_server_that_closes_before_the_greeting():
+async def test_server_closes_before_the_tunnel_is_open():
     async def leave(side):
         pass
 
     async with node(leave) as served:
-        served.greeting = []
+        served.opening = []
         with pytest.raises(TunnelError, match="before it was open"):
             await served.dial()
 
 
 @in_loop
-async def test_pings_before_the_greeting_are_answered():
+async def test_pings_before_the_tunnel_is_open_are_answered():
     async def pod(side):
         await side.websocket.ping(b"x")
         assert (await side.websocket.receive()).data == b"x"
-        await side.websocket.pong(b"not asked for")
-        for message in GREETING:
+        await side.websocket.pong(b"unsolicited")
+        for message in OPENING:
             await side.websocket.send_bytes(message)
         await side.rest()
 
     async with node(pod) as served:
-        served.greeting, served.autoping = [], False
+        served.opening, served.autoping = [], False
         tunnel = await served.dial()
         tunnel.abort()
         await tunnel.closed
 
 
 @in_loop
-async def test_a_server_that_speaks_another_subprotocol():
+async def test_unsupported_subprotocol():
     async with node(silent) as served:
         served.protocols = ()
         with pytest.raises(FrameError, match=r"v4\.channel\.k8s\.io"):
@@ -86,7 +86,7 @@ async def test_a_server_that_speaks_another_subprotocol():
 
 
 @in_loop
-async def test_a_server_that_refuses_has_its_status_told():
+async def test_rejected_handshake_error_has_the_status():
     async with node(silent) as served:
         served.status = 403
         with pytest.raises(TunnelError, match=r"default/demo-0:5000 \(HTTP 403\)"):
@@ -94,18 +94,18 @@ async def test_a_server_that_refuses_has_its_status_told():
 
 
 @in_loop
-async def test_a_server_that_is_down():
+async def test_server_is_down():
     with refused_url() as url:
         async with node(silent) as served:
-            with pytest.raises(TunnelError, match=r"No tunnel to default/demo-0:5000") as caught:
-                await dial(lambda path, params, protocols: served.session.ws_connect(url), POD)
-    # Nothing says yet that nobody listens in the pod.
+            with pytest.raises(TunnelError, match=r"The port-forward to default/demo-0:5000 failed") as caught:
+                await dial(lambda path, params, protocols, **options: served.session.ws_connect(url), POD)
+    # ECONNREFUSED would mean that nothing listens in the pod.
     assert caught.value.errno is None
 
 
 @in_loop
-async def test_an_error_that_is_understood_passes_through():
-    async def connect(path, params, protocols):
+async def test_kaito_error_is_passed_on():
+    async def connect(path, params, protocols, **options):
         raise ForbiddenError("no")
 
     with pytest.raises(ForbiddenError):
@@ -113,7 +113,7 @@ async def test_an_error_that_is_understood_passes_through():
 
 
 @in_loop
-async def test_dialling_that_is_given_up_leaves_nothing():
+async def test_cancelled_dial_closes_the_websocket():
     gone = asyncio.Event()
 
     async def pod(side):
@@ -121,7 +121,7 @@ async def test_dialling_that_is_given_up_leaves_nothing():
         gone.set()
 
     async with node(pod) as served:
-        served.greeting = []
+        served.opening = []
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await served.dial()
@@ -129,7 +129,7 @@ async def test_dialling_that_is_given_up_leaves_nothing():
 
 
 @in_loop
-async def test_a_server_that_does_not_say_goodbye_is_left():
+async def test_closing_does_not_wait_for_the_server():
     stay = asyncio.Event()
 
     async def pod(side):
@@ -143,7 +143,7 @@ async def test_a_server_that_does_not_say_goodbye_is_left():
 
 
 @in_loop
-async def test_many_at_once():
+async def test_concurrent_tunnels():
     async with node(echo) as served:
         tunnels = await asyncio.gather(*(served.dial() for _ in range(64)))
         assert len(served.sides) == 64

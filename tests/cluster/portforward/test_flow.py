@@ -1,4 +1,4 @@
-"""What a tunnel does when one side is slow, and when it falls silent."""
+"""Flow control, and the heartbeat when one side is silent."""
 
 import asyncio
 
@@ -6,15 +6,15 @@ from tests.cluster.portforward.node import MEGABYTE, Notes, echo, in_loop, node,
 
 
 async def flood(side):
-    """A pod that sends as long as it can."""
+    """A pod that sends without end."""
     side.sent = 0
     while True:
         await side.send(MEGABYTE[:50_000])
         side.sent += 50_000
 
 
-async def standstill(side):
-    """Return what a flooding pod has sent when it cannot send more."""
+async def blocked(side):
+    """Return how many bytes a flooding pod has sent when it is blocked."""
     quiet, before = 0, -1
     while quiet < 20:
         await asyncio.sleep(0.005)
@@ -24,13 +24,13 @@ async def standstill(side):
 
 
 @in_loop
-async def test_a_reader_that_pauses_holds_the_pod_up():
+async def test_paused_reading_blocks_the_pod():
     async with node(flood) as served, served.tunnel() as (tunnel, notes):
         await notes.until(lambda: notes.data)
         tunnel.pause_reading()
         assert not tunnel.is_reading()
         received = len(notes.data)
-        sent = await standstill(served.sides[0])
+        sent = await blocked(served.sides[0])
         assert sent < 50_000_000
         assert len(notes.data) == received
         tunnel.resume_reading()
@@ -39,7 +39,7 @@ async def test_a_reader_that_pauses_holds_the_pod_up():
 
 
 @in_loop
-async def test_pausing_in_the_middle_of_the_data_takes_effect_at_once():
+async def test_pausing_takes_effect_at_once():
     class Hesitant(Notes):
         def data_received(self, data):
             super().data_received(data)
@@ -65,7 +65,7 @@ async def test_pausing_in_the_middle_of_the_data_takes_effect_at_once():
 
 
 @in_loop
-async def test_a_pod_that_does_not_read_pauses_the_writer():
+async def test_pod_that_does_not_read_pauses_writing():
     reads = asyncio.Event()
 
     async def pod(side):
@@ -88,7 +88,7 @@ async def test_a_pod_that_does_not_read_pauses_the_writer():
 
 
 @in_loop
-async def test_the_marks_can_be_set():
+async def test_write_buffer_limits():
     async with node(echo) as served, served.tunnel() as (tunnel, notes):
         tunnel.set_write_buffer_limits(high=10, low=5)
         assert tunnel.get_write_buffer_limits() == (5, 10)
@@ -98,7 +98,7 @@ async def test_the_marks_can_be_set():
 
 
 @in_loop
-async def test_a_pod_that_answers_before_it_has_read_all_is_heard():
+async def test_response_before_the_request_is_complete():
     async def pod(side):
         await side.receive()
         await side.send(b"413 too large")
@@ -111,27 +111,41 @@ async def test_a_pod_that_answers_before_it_has_read_all_is_heard():
         assert notes.data == b"413 too large"
 
 
-# Pings
+# Heartbeat
 
-#: Seconds. Long enough for a machine that is busy with other things.
-BEAT = 0.2
+#: Seconds. Long enough for a busy machine.
+INTERVAL = 0.2
+
+
+async def checks(tunnel, count):
+    """Wait until a tunnel's heartbeat has checked for silence a number of times."""
+    heartbeat, done = tunnel._heartbeat, 0
+    check = heartbeat._check
+
+    def counting():
+        nonlocal done
+        done += 1
+        check()
+
+    heartbeat._check = counting
+    await until(lambda: done >= count)
 
 
 @in_loop
-async def test_silence_without_pongs_is_the_end():
+async def test_silent_server_is_reported_dead():
     async def pod(side):
         await asyncio.Event().wait()
 
     async with node(pod) as served:
         served.autoping = False
-        async with served.tunnel(heartbeat=BEAT / 10) as (_, notes):
+        async with served.tunnel(heartbeat=INTERVAL / 10) as (_, notes):
             began = asyncio.get_running_loop().time()
-            assert "silent" in str(await notes.end())
-            assert asyncio.get_running_loop().time() - began > BEAT / 5
+            assert "has not responded" in str(await notes.end())
+            assert asyncio.get_running_loop().time() - began > INTERVAL / 5
 
 
 @in_loop
-async def test_pongs_keep_it_open():
+async def test_pongs_keep_the_tunnel_open():
     pings = []
 
     async def pod(side):
@@ -142,14 +156,14 @@ async def test_pongs_keep_it_open():
 
     async with node(pod) as served:
         served.autoping = False
-        async with served.tunnel(heartbeat=BEAT) as (_, notes):
+        async with served.tunnel(heartbeat=INTERVAL) as (_, notes):
             await until(lambda: len(pings) >= 3)
             assert notes.calls == ["made"]
     assert set(pings[:3]) == {"PING"}
 
 
 @in_loop
-async def test_the_other_side_s_pings_are_answered():
+async def test_pings_of_the_server_are_answered():
     pongs = []
 
     async def pod(side):
@@ -164,12 +178,12 @@ async def test_the_other_side_s_pings_are_answered():
 
 
 @in_loop
-async def test_a_reader_that_pauses_long_is_not_taken_for_dead():
-    async with node(flood) as served, served.tunnel(heartbeat=BEAT) as (tunnel, notes):
+async def test_heartbeat_while_reading_is_paused():
+    async with node(flood) as served, served.tunnel(heartbeat=INTERVAL) as (tunnel, notes):
         await notes.until(lambda: notes.data)
         tunnel.pause_reading()
-        sent = await standstill(served.sides[0])
-        await asyncio.sleep(4 * BEAT)
+        sent = await blocked(served.sides[0])
+        await checks(tunnel, 4)
         assert notes.calls == ["made"]
         tunnel.resume_reading()
         await notes.until(lambda: len(notes.data) > sent + 1_000_000)
@@ -177,7 +191,7 @@ async def test_a_reader_that_pauses_long_is_not_taken_for_dead():
 
 
 @in_loop
-async def test_a_pod_that_reads_late_is_not_taken_for_dead():
+async def test_heartbeat_while_the_pod_does_not_read():
     reads = asyncio.Event()
 
     async def pod(side):
@@ -186,9 +200,9 @@ async def test_a_pod_that_reads_late_is_not_taken_for_dead():
         await side.send(b"thanks")
         await side.rest()
 
-    async with node(pod) as served, served.tunnel(heartbeat=BEAT) as (tunnel, notes):
+    async with node(pod) as served, served.tunnel(heartbeat=INTERVAL) as (tunnel, notes):
         tunnel.write(MEGABYTE * 20)
-        await asyncio.sleep(4 * BEAT)
+        await checks(tunnel, 4)
         assert notes.calls == ["made", "pause"]
         reads.set()
         await notes.until(lambda: notes.data == b"thanks")

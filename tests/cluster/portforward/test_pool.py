@@ -1,4 +1,4 @@
-"""A tunnel dialled ahead, and the pod that is replaced."""
+"""The spare tunnel, and a pod that is replaced."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -13,10 +13,10 @@ NEW = PodPort(namespace="default", pod="demo-1", port=5000)
 
 
 class Pool(TunnelPool):
-    """A pool on a node that counts what is asked of it."""
+    """A pool that counts its calls."""
 
     def __init__(self, served, **more):
-        super().__init__(self._count_dial, self._count_locate, pause=0, **more)
+        super().__init__(self._count_dial, self._count_locate, spare_delay=0, **more)
         self.served = served
         self.dials = []
         self.locates = 0
@@ -36,7 +36,7 @@ class Pool(TunnelPool):
         return POD
 
     async def talk(self):
-        """Make a connection, and see that it carries bytes."""
+        """Open a connection, and check that it transfers bytes."""
         tunnel, notes = await self.connect(Notes)
         tunnel.write(b"hello")
         await notes.until(lambda: notes.data == b"hello")
@@ -47,6 +47,10 @@ class Pool(TunnelPool):
         await until(lambda: self._has_spare())
         return self._spare
 
+    def idle(self):
+        """Return whether no tunnel is being opened or about to be."""
+        return self._warming is None and self._warm_timer is None
+
 
 @asynccontextmanager
 async def pool(pod=echo, **more):
@@ -55,7 +59,7 @@ async def pool(pod=echo, **more):
 
 
 @in_loop
-async def test_one_tunnel_is_dialled_ahead():
+async def test_spare_is_used_and_replaced():
     async with pool() as tunnels:
         tunnels.warm()
         tunnels.warm()
@@ -70,7 +74,7 @@ async def test_one_tunnel_is_dialled_ahead():
 
 
 @in_loop
-async def test_a_spare_can_be_waited_for():
+async def test_prepare_opens_a_spare():
     async with pool() as tunnels:
         await tunnels.prepare()
         spare = await tunnels.spare()
@@ -82,7 +86,7 @@ async def test_a_spare_can_be_waited_for():
 
 
 @in_loop
-async def test_the_first_connection_need_not_wait_for_a_spare():
+async def test_first_connection_without_a_spare():
     async with pool() as tunnels:
         await tunnels.talk()
         await tunnels.spare()
@@ -90,7 +94,7 @@ async def test_the_first_connection_need_not_wait_for_a_spare():
 
 
 @in_loop
-async def test_who_comes_while_the_spare_is_dialled_gets_it():
+async def test_connection_waits_for_a_spare_that_is_being_opened():
     async with pool() as tunnels:
         tunnels.gate.clear()
         tunnels.warm()
@@ -105,7 +109,7 @@ async def test_who_comes_while_the_spare_is_dialled_gets_it():
 
 
 @in_loop
-async def test_64_connections_at_once():
+async def test_concurrent_connections():
     async with pool() as tunnels:
         talks = await asyncio.gather(*(tunnels.talk() for _ in range(64)))
         assert len({tunnel for tunnel, _ in talks}) == 64
@@ -115,7 +119,7 @@ async def test_64_connections_at_once():
 
 
 @in_loop
-async def test_a_spare_that_died_is_not_handed_out():
+async def test_dead_spare_is_not_used():
     async with pool() as tunnels:
         tunnels.warm()
         spare = await tunnels.spare()
@@ -127,15 +131,13 @@ async def test_a_spare_that_died_is_not_handed_out():
 
 
 @in_loop
-async def test_a_spare_that_cannot_be_dialled_is_not_tried_again():
+async def test_spare_that_cannot_be_opened_is_not_retried():
     async with pool() as tunnels:
         await tunnels.talk()
         await tunnels.spare()
         tunnels.failure = TunnelError("no")
         await tunnels.talk()
-        await until(lambda: len(tunnels.dials) == 3 and tunnels._warming is None)
-        await asyncio.sleep(0.05)
-        assert len(tunnels.dials) == 3
+        await until(lambda: len(tunnels.dials) == 3 and tunnels.idle())
         with pytest.raises(TunnelError, match="no"):
             await tunnels.talk()
         tunnels.failure = None
@@ -144,7 +146,7 @@ async def test_a_spare_that_cannot_be_dialled_is_not_tried_again():
 
 @pytest.mark.parametrize("error", [TunnelError("not now"), ForbiddenError("never"), OSError(5, "network")])
 @in_loop
-async def test_who_wants_a_connection_gets_the_error_and_the_pod_is_looked_for_again(error):
+async def test_connect_raises_the_error_and_locates_the_pod_again(error):
     async with pool() as tunnels:
         tunnels.failure = error
         with pytest.raises(type(error)) as caught:
@@ -157,9 +159,9 @@ async def test_who_wants_a_connection_gets_the_error_and_the_pod_is_looked_for_a
 
 
 @in_loop
-async def test_a_port_that_refuses_in_the_pod():
+async def test_port_that_refuses_connections():
     async def pod(side):
-        await side.refuse(b"connect: connection refused")
+        await side.error(b"connect: connection refused")
 
     async with pool(pod) as tunnels:
         try:
@@ -168,20 +170,20 @@ async def test_a_port_that_refuses_in_the_pod():
             error = exc
         else:
             error = await notes.end()
-    assert error.words == "connect: connection refused"
+    assert error.message == "connect: connection refused"
     assert isinstance(error, TunnelError)
 
 
 @in_loop
-async def test_dialling_takes_no_longer_than_it_may():
+async def test_dial_timeout():
     async with pool(timeout=0.05) as tunnels:
         tunnels.gate.clear()
-        with pytest.raises(TunnelError, match=r"No tunnel to default/demo-0:5000 within 0\.05 s"):
+        with pytest.raises(TunnelError, match=r"The port-forward to default/demo-0:5000 was not open within 0\.05 s"):
             await tunnels.connect(Notes)
 
 
 @in_loop
-async def test_a_timeout_of_the_network_is_told_as_it_is():
+async def test_timeout_of_the_network_is_passed_on():
     async with pool() as tunnels:
         tunnels.failure = TimeoutError(110, "Connection timed out")
         with pytest.raises(TimeoutError, match="Connection timed out"):
@@ -192,7 +194,7 @@ async def test_a_timeout_of_the_network_is_told_as_it_is():
 
 
 @in_loop
-async def test_connections_to_a_pod_that_was_replaced_end_and_the_next_goes_to_the_new_one():
+async def test_switch_ends_connections_to_the_old_pod():
     async with pool() as tunnels:
         _, notes = await tunnels.talk()
         spare = await tunnels.spare()
@@ -207,7 +209,7 @@ async def test_connections_to_a_pod_that_was_replaced_end_and_the_next_goes_to_t
 
 
 @in_loop
-async def test_a_pod_of_the_same_name_is_another():
+async def test_switch_to_a_pod_of_the_same_name():
     async with pool() as tunnels:
         _, notes = await tunnels.talk()
         tunnels.switch(POD)
@@ -216,25 +218,25 @@ async def test_a_pod_of_the_same_name_is_another():
 
 
 @in_loop
-async def test_a_pod_that_has_gone_is_looked_for():
+async def test_drop_locates_the_pod_for_the_next_connection():
     async with pool() as tunnels:
         _, notes = await tunnels.talk()
         await tunnels.spare()
         tunnels.drop()
         assert tunnels.pod is None
-        assert str(await notes.end()) == "The pod has gone"
-        await asyncio.sleep(0.02)
+        assert str(await notes.end()) == "The pod no longer exists"
+        assert tunnels.idle()
         assert tunnels.locates == 1
         await tunnels.talk()
         assert tunnels.locates == 2
 
 
 @in_loop
-async def test_a_pod_that_is_about_to_end_may_finish_what_it_does():
+async def test_drop_without_cut_keeps_open_connections():
     async with pool() as tunnels:
         tunnel, notes = await tunnels.talk()
         spare = await tunnels.spare()
-        tunnels.drop("The pod is about to end", cut=False)
+        tunnels.drop("The pod is being deleted", cut=False)
         await spare.closed
         tunnel.write(b" again")
         await notes.until(lambda: notes.data == b"hello again")
@@ -243,7 +245,7 @@ async def test_a_pod_that_is_about_to_end_may_finish_what_it_does():
 
 
 @in_loop
-async def test_a_dial_that_finds_the_pod_gone_looks_for_another():
+async def test_dial_that_drops_the_pod_locates_another():
     async with pool() as tunnels:
 
         async def dial(address):
@@ -258,7 +260,7 @@ async def test_a_dial_that_finds_the_pod_gone_looks_for_another():
 
 
 @in_loop
-async def test_who_is_dialling_meanwhile_gets_to_the_new_pod():
+async def test_switch_while_dialling():
     async with pool() as tunnels:
         tunnels.gate.clear()
         talk = asyncio.create_task(tunnels.talk())
@@ -271,19 +273,19 @@ async def test_who_is_dialling_meanwhile_gets_to_the_new_pod():
 
 
 @in_loop
-async def test_a_pod_that_is_found_too_late_is_not_taken():
+async def test_switch_while_locating():
     async with pool() as tunnels:
-        found = asyncio.Event()
+        located = asyncio.Event()
 
         async def locate():
-            await found.wait()
+            await located.wait()
             return POD
 
         tunnels._locate = locate
         talk = asyncio.create_task(tunnels.talk())
         await asyncio.sleep(0)
         tunnels.switch(NEW)
-        found.set()
+        located.set()
         tunnel, _ = await talk
         assert tunnel.address is NEW
         assert tunnels.pod is NEW
@@ -293,7 +295,7 @@ async def test_a_pod_that_is_found_too_late_is_not_taken():
 
 
 @in_loop
-async def test_who_gives_up_leaves_nothing():
+async def test_cancelled_connect_cancels_its_dial():
     async with pool() as tunnels:
         tunnels.gate.clear()
         talk = asyncio.create_task(tunnels.talk())
@@ -305,13 +307,13 @@ async def test_who_gives_up_leaves_nothing():
 
 
 @in_loop
-async def test_what_was_dialled_for_who_gave_up_becomes_the_spare():
+async def test_tunnel_of_a_cancelled_connect_becomes_the_spare():
     async with pool() as tunnels:
         tunnels.gate.clear()
         connecting = asyncio.create_task(tunnels.connect(Notes))
         await until(lambda: tunnels.dials)
         (dial,) = tunnels._dials
-        # Cancelled in the very moment in which the dial succeeds.
+        # Cancelled at the moment when the dial succeeds.
         dial.add_done_callback(lambda _: connecting.cancel())
         tunnels.gate.set()
         with pytest.raises(asyncio.CancelledError):
@@ -322,7 +324,7 @@ async def test_what_was_dialled_for_who_gave_up_becomes_the_spare():
 
 
 @in_loop
-async def test_closing_ends_all_and_leaves_nothing():
+async def test_aclose_ends_everything():
     async with node(echo) as served:
         tunnels = Pool(served)
         _, notes = await tunnels.talk()
@@ -340,10 +342,10 @@ async def test_closing_ends_all_and_leaves_nothing():
         with pytest.raises(TunnelError, match="closed"):
             await tunnels.connect(Notes)
         tunnels.warm()
-        assert not tunnels._ends()
+        assert not tunnels._pending()
 
 
 @in_loop
-async def test_a_pool_that_was_never_used():
+async def test_unused_pool():
     async with pool():
         pass

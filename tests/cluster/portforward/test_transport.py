@@ -1,4 +1,4 @@
-"""A tunnel as an asyncio transport: bytes both ways, and every way to end."""
+"""A tunnel as an asyncio transport: data in both directions, and every kind of end."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -11,7 +11,7 @@ from tests.cluster.portforward.node import MEGABYTE, POD, Notes, echo, in_loop, 
 
 
 @in_loop
-async def test_bytes_go_there_and_back():
+async def test_data_in_both_directions():
     async with node(echo) as served, served.tunnel() as (tunnel, notes):
         for size in (1, 100, MESSAGE_SIZE, 5_000_000):
             sent = (MEGABYTE * 5)[:size]
@@ -26,7 +26,7 @@ async def test_bytes_go_there_and_back():
 
 
 @in_loop
-async def test_pieces_written_at_once_arrive_as_one_message():
+async def test_chunks_written_together_are_one_message():
     messages = []
 
     async def pod(side):
@@ -41,7 +41,7 @@ async def test_pieces_written_at_once_arrive_as_one_message():
 
 
 @in_loop
-async def test_what_one_read_brought_is_passed_on_as_one():
+async def test_messages_received_together_are_delivered_together():
     sent = asyncio.Event()
 
     async def pod(side):
@@ -61,7 +61,7 @@ async def test_what_one_read_brought_is_passed_on_as_one():
 
 
 @in_loop
-async def test_it_says_what_it_is():
+async def test_extra_info():
     async with node(echo) as served, served.tunnel() as (tunnel, notes):
         assert tunnel.get_extra_info("peername") == ("demo-0", 5000)
         assert tunnel.get_extra_info("pod") is POD
@@ -72,7 +72,7 @@ async def test_it_says_what_it_is():
 
 
 @in_loop
-async def test_there_is_no_half_close_from_this_side():
+async def test_write_eof_is_not_supported():
     async with node(echo) as served, served.tunnel() as (tunnel, _):
         assert not tunnel.can_write_eof()
         with pytest.raises(NotImplementedError):
@@ -80,7 +80,7 @@ async def test_there_is_no_half_close_from_this_side():
 
 
 @in_loop
-async def test_the_protocol_can_be_exchanged():
+async def test_protocol_can_be_replaced():
     async with node(echo) as served, served.tunnel() as (tunnel, notes):
         later = Notes()
         tunnel.set_protocol(later)
@@ -95,7 +95,7 @@ async def test_the_protocol_can_be_exchanged():
 
 
 @in_loop
-async def test_the_pod_s_end_of_stream_comes_after_its_data():
+async def test_end_of_stream_follows_the_data():
     async def pod(side):
         for _ in range(20):
             await side.send(MEGABYTE[:50_000])
@@ -109,24 +109,24 @@ async def test_the_pod_s_end_of_stream_comes_after_its_data():
 
 
 @in_loop
-async def test_the_api_server_s_words_end_it_after_the_data():
+async def test_error_message_follows_the_data():
     async def pod(side):
         await side.send(b"data")
-        await side.refuse(b"error copying: connection refused")
+        await side.error(b"error copying: connection refused")
 
     async with node(pod) as served, served.tunnel() as (_, notes):
         error = await notes.end()
         assert isinstance(error, TunnelError)
-        assert error.words == "error copying: connection refused"
+        assert error.message == "error copying: connection refused"
         assert error.errno is not None
         assert notes.data == b"data"
         assert notes.calls == ["made", "lost"]
 
 
 @in_loop
-async def test_an_error_ends_it_although_the_websocket_stays_open():
+async def test_error_message_ends_the_tunnel_of_an_open_websocket():
     async def pod(side):
-        await side.refuse(b"lost the container")
+        await side.error(b"lost the container")
         await side.rest()
 
     async with node(pod) as served, served.tunnel() as (tunnel, notes):
@@ -135,7 +135,7 @@ async def test_an_error_ends_it_although_the_websocket_stays_open():
 
 
 @in_loop
-async def test_a_connection_that_is_cut_is_an_error():
+async def test_lost_connection_is_an_error():
     async def pod(side):
         await side.send(b"half an ans")
         await side.receive()
@@ -144,23 +144,23 @@ async def test_a_connection_that_is_cut_is_an_error():
     async with node(pod) as served, served.tunnel() as (tunnel, notes):
         await notes.until(lambda: notes.data)
         tunnel.write(b"go")
-        assert str(await notes.end()) == "The connection to the API server was cut"
+        assert str(await notes.end()) == "The connection to the API server was lost"
         assert "eof" not in notes.calls
         assert notes.data == b"half an ans"
 
 
 @in_loop
-async def test_a_close_with_a_reason_is_an_error():
+async def test_close_with_a_reason_is_an_error():
     async def pod(side):
         await side.websocket.close(code=1011, message=b"going down")
 
     async with node(pod) as served, served.tunnel() as (_, notes):
-        assert str(await notes.end()) == "The API server closed the tunnel: going down (1011)"
+        assert str(await notes.end()) == "The API server closed the port-forward: going down (1011)"
 
 
 @pytest.mark.parametrize("message", [b"\2x", b""])
 @in_loop
-async def test_a_message_that_is_none_is_an_error(message):
+async def test_invalid_message_is_an_error(message):
     async def pod(side):
         await side.websocket.send_bytes(message)
         await side.rest()
@@ -170,7 +170,7 @@ async def test_a_message_that_is_none_is_an_error(message):
 
 
 @in_loop
-async def test_text_is_an_error():
+async def test_text_message_is_an_error():
     async def pod(side):
         await side.websocket.send_str("hello")
         await side.rest()
@@ -180,7 +180,7 @@ async def test_text_is_an_error():
 
 
 @in_loop
-async def test_close_sends_what_is_buffered():
+async def test_close_sends_buffered_data():
     received = asyncio.get_running_loop().create_future()
 
     async def pod(side):
@@ -200,7 +200,7 @@ async def test_close_sends_what_is_buffered():
 
 
 @in_loop
-async def test_close_passes_no_more_data_on():
+async def test_close_stops_delivery():
     async def pod(side):
         await side.receive()
         await side.send(MEGABYTE)
@@ -216,7 +216,7 @@ async def test_close_passes_no_more_data_on():
 
 
 @in_loop
-async def test_abort_waits_for_nobody():
+async def test_abort_drops_buffered_data():
     async def pod(side):
         await asyncio.Event().wait()
 
@@ -230,7 +230,7 @@ async def test_abort_waits_for_nobody():
 
 
 @in_loop
-async def test_a_failure_of_ours_is_given_to_the_protocol():
+async def test_fail_passes_the_error_to_the_protocol():
     async with node(echo) as served, served.tunnel() as (tunnel, notes):
         tunnel.fail(TunnelError("The pod was replaced"))
         tunnel.fail(TunnelError("and again"))
@@ -239,7 +239,7 @@ async def test_a_failure_of_ours_is_given_to_the_protocol():
 
 
 class Broken(Notes):
-    """Fails when it is called for one thing."""
+    """Raises in one of its callbacks."""
 
     def __init__(self, where):
         super().__init__()
@@ -259,7 +259,7 @@ class Broken(Notes):
 
 
 @pytest.mark.parametrize("where", ["data_received", "eof_received", "connection_lost"])
-def test_a_protocol_that_fails_ends_its_tunnel_and_is_reported(where):
+def test_exception_in_a_protocol_ends_the_tunnel_and_is_reported(where):
     reports = []
 
     async def pod(side):
@@ -281,7 +281,7 @@ def test_a_protocol_that_fails_ends_its_tunnel_and_is_reported(where):
 
 @asynccontextmanager
 async def cut_unread():
-    """Yield a tunnel that was cut while nobody read from it, and can be written to no more."""
+    """Yield a tunnel whose connection was lost while reading was paused, and that drops what is written."""
     sent = asyncio.Event()
 
     async def pod(side):
@@ -304,15 +304,15 @@ async def cut_unread():
 
 
 @in_loop
-async def test_what_came_before_a_cut_is_read_although_nothing_can_be_written():
+async def test_data_received_before_the_connection_was_lost_is_delivered():
     async with cut_unread() as (tunnel, notes):
         tunnel.resume_reading()
-        assert str(await notes.end()) == "The connection to the API server was cut"
+        assert str(await notes.end()) == "The connection to the API server was lost"
         assert notes.data == b"the last words"
 
 
 @in_loop
-async def test_a_tunnel_that_was_cut_can_be_closed_unread():
+async def test_close_after_the_connection_was_lost():
     async with cut_unread() as (tunnel, notes):
         tunnel.close()
         assert await notes.end() is None
@@ -320,7 +320,7 @@ async def test_a_tunnel_that_was_cut_can_be_closed_unread():
 
 
 @in_loop
-async def test_a_cut_while_the_rest_is_sent_is_told():
+async def test_connection_lost_while_closing():
     async def pod(side):
         await side.receive()
         side.cut()
@@ -328,14 +328,14 @@ async def test_a_cut_while_the_rest_is_sent_is_told():
     async with node(pod) as served, served.tunnel() as (tunnel, notes):
         tunnel.write(MEGABYTE * 50)
         tunnel.close()
-        assert str(await notes.end()) == "The connection to the API server was cut"
+        assert str(await notes.end()) == "The connection to the API server was lost"
 
 
-# A spare, before it has a protocol
+# Before it has a protocol
 
 
 @in_loop
-async def test_a_pod_that_speaks_first_is_heard_by_the_protocol_that_comes_later():
+async def test_data_received_before_start_is_delivered():
     sent = asyncio.Event()
 
     async def pod(side):
@@ -354,9 +354,9 @@ async def test_a_pod_that_speaks_first_is_heard_by_the_protocol_that_comes_later
 
 
 @in_loop
-async def test_a_spare_that_dies_says_why_when_it_is_wanted():
+async def test_start_raises_the_error_of_an_ended_tunnel():
     async def pod(side):
-        await side.refuse(b"connection refused")
+        await side.error(b"connection refused")
 
     async with node(pod) as served:
         tunnel, notes = await served.dial(), Notes()
@@ -370,7 +370,7 @@ async def test_a_spare_that_dies_says_why_when_it_is_wanted():
 
 
 @in_loop
-async def test_a_spare_that_is_cut_is_noticed():
+async def test_lost_connection_of_a_spare():
     async def pod(side):
         await asyncio.Event().wait()
 
@@ -378,5 +378,5 @@ async def test_a_spare_that_is_cut_is_noticed():
         tunnel = await served.dial()
         served.sides[0].cut()
         await tunnel.closed
-        with pytest.raises(TunnelError, match="cut"):
+        with pytest.raises(TunnelError, match="lost"):
             tunnel.start(Notes())

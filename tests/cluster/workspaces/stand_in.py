@@ -23,7 +23,7 @@ WORKSPACES = "/apis/kaito.sh/v1beta1/namespaces/default/workspaces"
 class Anonymous(CredentialSource):
     """Nobody in particular."""
 
-    async def grant(self, refused=None):
+    async def get(self, rejected=None):
         return Credentials()
 
 

@@ -153,7 +153,8 @@ def test_a_table_without_sets(answers):
 
 
 def test_the_api_server_goes_and_comes_back(monkeypatch):
-    monkeypatch.setattr("kaito.cluster.api_client._PAUSE", 0.01)
+    monkeypatch.setattr("kaito.cluster.api_client._BACKOFF", 0.01)
+    monkeypatch.setattr("kaito.cluster.watch._DELAY", 0.01)
     server = StandIn({SETS: [inference_set(2)], WORKSPACES: [workspace("a")]})
     notices = []
 
@@ -175,13 +176,14 @@ def test_the_api_server_goes_and_comes_back(monkeypatch):
 
     run(server, work)
     assert notices == [
-        "The API server is lost, and tried again: The API server is not available: down (HTTP 503)",
-        "The API server is back",
+        "Lost the connection to the API server, reconnecting: The API server is unavailable: down (HTTP 503)",
+        "Reconnected to the API server",
     ]
 
 
 def test_an_api_server_that_starts_refuses_for_a_while(monkeypatch):
-    monkeypatch.setattr("kaito.cluster.api_client._PAUSE", 0.01)
+    monkeypatch.setattr("kaito.cluster.api_client._BACKOFF", 0.01)
+    monkeypatch.setattr("kaito.cluster.watch._DELAY", 0.01)
     server = StandIn({WORKSPACES: [workspace()]})
     refusals = iter([(503, "ServiceUnavailable")] * 4 + [(403, "Forbidden")] * 3)
 

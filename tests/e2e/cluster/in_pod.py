@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from kaito.cli import main
-from kaito.cluster.auth import cluster_config
+from kaito.cluster.auth import service_account
 from kaito.testing.runner import environment
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _run(folder: str, service: str, port: str, *arguments: str) -> int:
         return ask_system(host, asked, *more, **options)
 
     with (
-        mock.patch.object(cluster_config, "SERVICE_ACCOUNT", Path(folder)),
+        mock.patch.object(service_account, "FOLDER", Path(folder)),
         mock.patch.object(socket, "getaddrinfo", ask),
         mock.patch.object(sys, "argv", ["kaito", *arguments]),
     ):

@@ -91,7 +91,7 @@ def test_a_server_that_wants_a_key(namespace, workspace, server):
     server.api_key = "a-key-for-the-model"
     with pytest.raises(ForbiddenError) as caught:
         chat(ApiProxyBackend, settings(namespace.kubeconfig(), api_key=server.api_key), "hello")
-    assert caught.value.message == "The model's server wants an API key, and the API server's proxy passes none on"
+    assert caught.value.message == "The model's server requires an API key, which the API server's proxy does not forward"
 
 
 # Permissions
@@ -110,7 +110,7 @@ def test_who_may_not(namespace, workspace):
     assert (outcome.code, outcome.out) == (5, "")
     assert outcome.err == (
         f"❌ Error: You may not get services/proxy in namespace '{namespace.name}'\n"
-        "   The API server's proxy takes the verbs 'get' and 'create' on 'services/proxy'\n"
+        "   The API server's proxy requires the verbs 'get' and 'create' on 'services/proxy'\n"
         f"   To check: kubectl auth can-i get services --subresource=proxy -n {namespace.name}\n"
     )
 
@@ -167,7 +167,7 @@ def test_a_permission_that_is_taken_away(control_plane, namespace, workspace, us
     with pytest.raises(ForbiddenError) as caught:
         TurnRunner(settings(user), take_away).turns()
     assert caught.value.message.startswith("User 'ann' may not create services/proxy in namespace")
-    assert caught.value.hints[0] == "The API server's proxy takes the verbs 'get' and 'create' on 'services/proxy'"
+    assert caught.value.hints[0] == "The API server's proxy requires the verbs 'get' and 'create' on 'services/proxy'"
 
 
 def first_wait(asked):
@@ -192,7 +192,7 @@ def test_no_pod(namespace, workspace):
     """It may come back: the turn waits."""
     asked = settings(namespace.kubeconfig())
     workspace.delete_pod()
-    assert first_wait(asked) == "no pod stands behind Service 'my-llama' at the moment"
+    assert first_wait(asked) == "Service 'my-llama' has no pod at the moment"
     workspace.create_pod()
     assert chat(ApiProxyBackend, asked, "hello") == ["hello"]
 
@@ -200,7 +200,7 @@ def test_no_pod(namespace, workspace):
 def test_a_pod_where_nothing_listens(namespace):
     namespace.workspace()
     told = first_wait(settings(namespace.kubeconfig()))
-    assert told.startswith("the API server cannot reach the pod behind Service 'my-llama': ")
+    assert told.startswith("the API server cannot reach the pod of Service 'my-llama': ")
 
 
 def test_a_service_that_is_taken_away(control_plane, namespace, workspace):
@@ -209,7 +209,7 @@ def test_a_service_that_is_taken_away(control_plane, namespace, workspace):
 
     with pytest.raises(NotFoundError) as caught:
         TurnRunner(settings(namespace.kubeconfig()), take_away).turns()
-    assert "There is no Service 'my-llama'" in caught.value.message
+    assert "Service 'my-llama' no longer exists" in caught.value.message
 
 
 def test_no_service(namespace):

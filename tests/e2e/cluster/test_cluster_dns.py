@@ -27,7 +27,7 @@ def pod(control_plane, namespace, monkeypatch, tmp_path):
     (account / "token").write_text(control_plane.service_account_token(namespace.name, "runner"))
     (account / "ca.crt").write_bytes(control_plane.authority_file.read_bytes())
     (account / "namespace").write_text(namespace.name)
-    monkeypatch.setattr("kaito.cluster.auth.cluster_config.SERVICE_ACCOUNT", account)
+    monkeypatch.setattr("kaito.cluster.auth.service_account.FOLDER", account)
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(control_plane.port))
     resolv_conf = tmp_path / "resolv.conf"

@@ -43,8 +43,8 @@ def failing(*arguments: str, **more):
     [
         ("nobody", 5, "User 'nobody' may not"),
         ("nobody-token", 5, "User 'nobody' may not"),
-        ("anonymous", 5, "was shown no credentials"),
-        ("badtoken", 5, "The API server does not accept your credentials (HTTP 401)"),
+        ("anonymous", 5, "The request had no credentials"),
+        ("badtoken", 5, "The API server rejected your credentials (HTTP 401)"),
         ("expired", 5, "Your client certificate for the cluster expired on"),
         ("wrongca", 4, "The API server's certificate is not trusted"),
         ("down", 4, "cannot be reached: Connection refused"),
@@ -80,13 +80,13 @@ def test_no_such_namespace(namespace, workspace, command):
 def test_an_unknown_context(namespace, command):
     outcome = failing(*command, "--kubeconfig", str(namespace.kubeconfig("admin")), "--context", "prod")
     assert outcome.code == 2
-    assert outcome.err.startswith("❌ Error: --context: there is no context 'prod'\n   There are: ")
+    assert outcome.err.startswith("❌ Error: --context: Context 'prod' not found\n   Contexts: ")
 
 
 def test_no_cluster_at_all(command, tmp_path):
     outcome = failing(*command, env={"HOME": str(tmp_path), "KUBECONFIG": None, "KUBERNETES_SERVICE_HOST": None})
     assert outcome.code == 4
-    assert "There is no cluster to talk to" in outcome.err
+    assert "No cluster is configured" in outcome.err
     assert "--backend local" in outcome.err
 
 

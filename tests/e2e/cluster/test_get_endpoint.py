@@ -140,7 +140,7 @@ def test_who_may_not_and_where_nobody_is(namespace, get_endpoint):
     namespace.workspace()
     outcome = get_endpoint(somebody="badtoken")
     assert (outcome.code, outcome.out) == (5, "")
-    assert "does not accept your credentials" in outcome.err
+    assert "rejected your credentials" in outcome.err
     outcome = get_endpoint(somebody="down")
     assert (outcome.code, outcome.out) == (4, "")
     assert "cannot be reached: Connection refused" in outcome.err

@@ -202,7 +202,7 @@ def test_a_replica_of_an_inference_set_and_another_when_it_goes(terminal, namesp
         replicas["phi-set-a"].set_ready(False)
         replicas["phi-set-a"].delete_pod()
         ask(session, "two", "two")
-        assert "Pod phi-set-a-0 has gone: pod phi-set-b-0 answers now" in session.transcript
+        assert "Pod phi-set-a-0 no longer exists: pod phi-set-b-0 answers now" in session.transcript
         session.type("/status\n")
         session.wait_for("Answered by: pod phi-set-b-0")
         assert [chat.last_message for chat in second.chats] == ["two"]

@@ -84,10 +84,10 @@ def test_the_api_server_stops_and_starts(control_plane, namespace):
         table.wait_for("my-llama")
         control_plane.stop_api()
         for one in (process, table):
-            one.wait_for("The API server is lost, and tried again: ", err=True)
+            one.wait_for("Lost the connection to the API server, reconnecting: ", err=True)
         control_plane.start_api()
         for one in (process, table):
-            one.wait_for("The API server is back", err=True)
+            one.wait_for("Reconnected to the API server", err=True)
         workspace.set_ready(True)
         process.wait_for("Ready:          yes")
         table.wait_for("my-llama   yes")

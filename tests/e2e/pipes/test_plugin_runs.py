@@ -297,7 +297,7 @@ def test_no_way_in_tells_what_was_tried(kaito, plugin):
     told = outcome.err.splitlines()
     assert told.index("   b: no pod") < told.index("   a: no route")
     assert "   c: http://c is taken only by name: --backend c" in told
-    assert any(line.endswith("port-forward, api-proxy: There is no cluster to talk to") for line in told)
+    assert any(line.endswith("port-forward, api-proxy: No cluster is configured") for line in told)
 
 
 def test_a_backend_that_was_named_speaks_for_itself(kaito, plugin):

@@ -1,4 +1,4 @@
-"""Kubeconfigs made for a test, and a reporter that remembers."""
+"""Kubeconfigs written for a test, and a reporter that keeps its calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 
 class Reported:
-    """A reporter that keeps what it was told."""
+    """A reporter that keeps its calls."""
 
     def __init__(self) -> None:
         self.notices: list[str] = []
@@ -33,7 +33,7 @@ def reporter() -> Reported:
 
 @pytest.fixture
 def kubeconfig(tmp_path: Path):
-    """Write a kubeconfig with one context; what is given takes the place of what would stand there."""
+    """Return a function that writes a kubeconfig with one context, and returns its path."""
 
     def write(
         name: str = "config",

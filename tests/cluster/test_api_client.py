@@ -1,12 +1,8 @@
-"""The API server's client against a loopback stand-in: what a real one does seldom, and never on demand."""
+"""The client for the API server: errors, retries, renewed credentials and WebSockets."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 from aiohttp import web
@@ -17,41 +13,7 @@ from kaito.cluster.auth.cluster_config import find_cluster_config
 from kaito.cluster.auth.credentials import Credentials
 from kaito.errors import ClusterError, ForbiddenError, KaitoError
 from kaito.types import Target
-
-PODS = "/api/v1/namespaces/default/pods"
-
-
-def status(code: int, message: str, reason: str) -> web.Response:
-    return web.json_response({"kind": "Status", "code": code, "message": message, "reason": reason}, status=code)
-
-
-def hang_up(request: web.Request) -> None:
-    assert request.transport is not None
-    request.transport.abort()
-
-
-def pod(name: str, version: str = "1") -> dict[str, Any]:
-    return {"metadata": {"name": name, "namespace": "default", "resourceVersion": version}}
-
-
-@asynccontextmanager
-async def api_server(
-    kubeconfig: Any, reporter: Any, handler: Any, *, timeout: float = 5, **user: Any
-) -> AsyncIterator[ApiClient]:
-    """Yield a client of a server that answers everything by `handler`."""
-    app = web.Application()
-    app.router.add_get("/{path:.*}", handler)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    path = kubeconfig(server=f"http://127.0.0.1:{runner.addresses[0][1]}", user=user)
-    try:
-        async with ApiClient(
-            find_cluster_config(Target(kubeconfig=str(path)), {}, reporter), request_timeout=timeout
-        ) as cluster:
-            yield cluster
-    finally:
-        await runner.cleanup()
+from tests.cluster.api_server import PODS, api_server, hang_up, pod, status
 
 
 async def failure(cluster: ApiClient) -> KaitoError:
@@ -61,19 +23,19 @@ async def failure(cluster: ApiClient) -> KaitoError:
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind", "exit_code", "words"),
+    ("answer", "kind", "exit_code", "message"),
     [
         (lambda: status(404, 'pods "x" not found', "NotFound"), Missing, 3, "not found"),
         (lambda: web.Response(status=404, text="404 page not found\n"), NotServed, 3, "404 page not found"),
-        (lambda: status(401, "Unauthorized", "Unauthorized"), ForbiddenError, 5, "does not accept your credentials"),
+        (lambda: status(401, "Unauthorized", "Unauthorized"), ForbiddenError, 5, "rejected your credentials"),
         (lambda: web.Response(status=302, headers={"Location": "/login"}), ClusterError, 4, "redirects to /login"),
         (lambda: web.Response(status=500, text="boom"), Unavailable, 4, "boom (HTTP 500)"),
-        (lambda: web.Response(status=200, text="<html>"), ClusterError, 4, "is no API server"),
+        (lambda: web.Response(status=200, text="<html>"), ClusterError, 4, "is not an API server"),
         (lambda: web.Response(status=418, body=b"\xff"), KaitoError, 1, "HTTP 418"),
     ],
 )
-def test_refusals(kubeconfig, reporter, monkeypatch, answer, kind, exit_code, words):
-    monkeypatch.setattr("kaito.cluster.api_client._PAUSE", 0.001)
+def test_error_responses(kubeconfig, reporter, monkeypatch, answer, kind, exit_code, message):
+    monkeypatch.setattr("kaito.cluster.api_client._BACKOFF", 0.001)
 
     async def run() -> None:
         async def handler(request: web.Request) -> web.Response:
@@ -84,7 +46,7 @@ def test_refusals(kubeconfig, reporter, monkeypatch, answer, kind, exit_code, wo
             exc = await failure(cluster)
             assert isinstance(exc, kind)
             assert exc.exit_code == exit_code
-            assert words in exc.message
+            assert message in exc.message
 
     asyncio.run(run())
 
@@ -105,7 +67,7 @@ def test_refusals(kubeconfig, reporter, monkeypatch, answer, kind, exit_code, wo
         ),
     ],
 )
-def test_a_missing_permission_is_named(kubeconfig, reporter, message, needed, check):
+def test_forbidden_error_names_the_permission(kubeconfig, reporter, message, needed, check):
     async def run() -> None:
         async def handler(request: web.Request) -> web.Response:
             return status(403, message, "Forbidden")
@@ -120,15 +82,15 @@ def test_a_missing_permission_is_named(kubeconfig, reporter, message, needed, ch
     asyncio.run(run())
 
 
-def test_a_busy_server_is_asked_again(kubeconfig, reporter, monkeypatch):
-    monkeypatch.setattr("kaito.cluster.api_client._PAUSE", 0.001)
-    asked = 0
+def test_busy_server_is_retried(kubeconfig, reporter, monkeypatch):
+    monkeypatch.setattr("kaito.cluster.api_client._BACKOFF", 0.001)
+    requests = 0
 
     async def run() -> None:
         async def handler(request: web.Request) -> web.Response:
-            nonlocal asked
-            asked += 1
-            return status(429, "too many", "TooManyRequests") if asked < 3 else web.json_response(pod("a"))
+            nonlocal requests
+            requests += 1
+            return status(429, "too many", "TooManyRequests") if requests < 3 else web.json_response(pod("a"))
 
         async with api_server(kubeconfig, reporter, handler) as cluster:
             assert (await cluster.get(PODS))["metadata"]["name"] == "a"
@@ -136,7 +98,7 @@ def test_a_busy_server_is_asked_again(kubeconfig, reporter, monkeypatch):
     asyncio.run(run())
 
 
-def test_a_token_that_was_rotated_is_read_again_when_refused(kubeconfig, reporter, tmp_path):
+def test_rejected_token_is_read_again(kubeconfig, reporter, tmp_path):
     (tmp_path / "token").write_text("old")
 
     async def run() -> None:
@@ -152,7 +114,7 @@ def test_a_token_that_was_rotated_is_read_again_when_refused(kubeconfig, reporte
     asyncio.run(run())
 
 
-def test_a_list_comes_in_pages(kubeconfig, reporter):
+def test_list_with_several_pages(kubeconfig, reporter):
     async def run() -> None:
         async def handler(request: web.Request) -> web.Response:
             if request.query.get("continue") == "more":
@@ -165,70 +127,7 @@ def test_a_list_comes_in_pages(kubeconfig, reporter):
     asyncio.run(run())
 
 
-def test_following_goes_on_after_a_cut_a_410_and_an_end(kubeconfig, reporter, monkeypatch):
-    monkeypatch.setattr("kaito.cluster.api_client._PAUSE", 0.001)
-    lists, watches, versions = 0, 0, []
-
-    async def run() -> None:
-        async def handler(request: web.Request) -> web.StreamResponse:
-            nonlocal lists, watches
-            if "watch" not in request.query:
-                lists += 1
-                if lists == 2:
-                    return web.Response(status=503, text="starting")
-                items = [pod(name) for name in "abc"[:lists]]
-                return web.json_response({"metadata": {"resourceVersion": str(lists * 10)}, "items": items})
-            watches += 1
-            versions.append(request.query["resourceVersion"])
-            response = web.StreamResponse()
-            await response.prepare(request)
-
-            async def send(kind: str, item: dict[str, Any]) -> None:
-                line = json.dumps({"type": kind, "object": item}).encode() + b"\n"
-                await response.write(line[:7])
-                await response.write(line[7:])
-
-            if watches == 1:
-                await send("ADDED", pod("z", "11"))
-                await send("BOOKMARK", {"metadata": {"resourceVersion": "15"}})
-            elif watches == 2:
-                await send("ERROR", {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"})
-            elif watches == 3:
-                await send("DELETED", pod("a", "31"))
-                hang_up(request)
-            else:
-                await asyncio.sleep(60)
-            return response
-
-        lost: list[KaitoError] = []
-        seen: list[list[str]] = []
-        async with api_server(kubeconfig, reporter, handler) as cluster:
-            following = cluster.follow(PODS, lost=lost.append)
-            async for objects in following:
-                seen.append(sorted(key.partition("/")[2] for key in objects))
-                if len(seen) == 5:
-                    break
-            await following.aclose()
-        assert seen == [["a"], ["a", "z"], ["a", "b", "c"], ["b", "c"], ["a", "b", "c"]]
-        assert versions[:3] == ["10", "15", "30"]
-        assert len(lost) == 1
-
-    asyncio.run(run())
-
-
-def test_the_first_list_of_following_fails_as_it_is(kubeconfig, reporter):
-    async def run() -> None:
-        async def handler(request: web.Request) -> web.Response:
-            return web.Response(status=404, text="404 page not found")
-
-        async with api_server(kubeconfig, reporter, handler) as cluster:
-            with pytest.raises(NotServed):
-                await anext(cluster.follow(PODS))
-
-    asyncio.run(run())
-
-
-def test_a_server_that_says_nothing(kubeconfig, reporter):
+def test_server_that_does_not_respond(kubeconfig, reporter):
     async def run() -> None:
         async def handler(request: web.Request) -> web.Response:
             await asyncio.sleep(60)
@@ -241,7 +140,7 @@ def test_a_server_that_says_nothing(kubeconfig, reporter):
     asyncio.run(run())
 
 
-def test_a_tunnel_is_not_redirected(kubeconfig, reporter):
+def test_redirected_websocket_is_rejected(kubeconfig, reporter):
     seen = []
 
     async def run() -> None:
@@ -259,16 +158,14 @@ def test_a_tunnel_is_not_redirected(kubeconfig, reporter):
     assert set(seen) == {"/tunnel"}
 
 
-def test_a_password_in_the_server_s_url_is_not_shown(kubeconfig, reporter):
-    access = find_cluster_config(
+def test_password_in_the_server_url_is_removed(kubeconfig, reporter):
+    config = find_cluster_config(
         Target(kubeconfig=str(kubeconfig(server="https://joe:sesame@127.0.0.1:1"))), {}, reporter
     )
-    assert "sesame" not in str(access.server)
+    assert "sesame" not in str(config.server)
 
 
-def test_a_new_certificate_leaves_what_is_open_alone(kubeconfig, reporter, monkeypatch):
-    """What a tunnel began with, it keeps."""
-
+def test_renewed_certificate_does_not_close_open_websockets(kubeconfig, reporter, monkeypatch):
     async def run() -> None:
         async def handler(request: web.Request) -> web.StreamResponse:
             if request.path != "/tunnel":
@@ -281,13 +178,13 @@ def test_a_new_certificate_leaves_what_is_open_alone(kubeconfig, reporter, monke
 
         async with api_server(kubeconfig, reporter, handler) as cluster:
             tunnel = await cluster.websocket("/tunnel", {}, ["v4.channel.k8s.io"])
-            grants = cluster.access.credentials
-            before = await grants.grant()
+            source = cluster.config.credentials
+            before = await source.get()
 
-            async def renewed(refused: Credentials | None = None) -> Credentials:
+            async def renewed(rejected: Credentials | None = None) -> Credentials:
                 return Credentials(authorization=before.authorization, certificate=b"new", key=b"new")
 
-            monkeypatch.setattr(grants, "grant", renewed)
+            monkeypatch.setattr(source, "get", renewed)
             assert await cluster.get(PODS)
             await tunnel.send_bytes(b"still here")
             assert (await tunnel.receive()).data == b"still here"
@@ -296,7 +193,7 @@ def test_a_new_certificate_leaves_what_is_open_alone(kubeconfig, reporter, monke
     asyncio.run(run())
 
 
-def test_a_server_that_hangs_up(kubeconfig, reporter):
+def test_server_that_closes_the_connection(kubeconfig, reporter):
     async def run() -> None:
         async def handler(request: web.Request) -> web.Response:
             hang_up(request)

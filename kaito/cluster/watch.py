@@ -1,0 +1,99 @@
+"""Watches a list of objects across disconnects, and reports when the API server becomes unreachable."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import time
+from collections.abc import AsyncGenerator, Callable
+
+from kaito.cluster.api_client import ApiClient, Object
+from kaito.cluster.api_errors import Expired
+from kaito.errors import ClusterError, ForbiddenError, KaitoError, NotFoundError
+
+#: Seconds before a watch is opened again, and the longest delay while the API server is unreachable.
+_DELAY = 0.25
+_MAX_DELAY = 5.0
+#: Seconds after an outage in which errors are retried: a starting API server lacks some roles and definitions.
+_STARTUP = 20.0
+
+
+async def watch(
+    cluster: ApiClient, path: str, *, on_disconnect: Callable[[KaitoError], None] | None = None, **params: str
+) -> AsyncGenerator[dict[str, Object], None]:
+    """Yield the objects of a list by `namespace/name`: all at first, and all again after each change.
+
+    It never ends by itself: a watch that ends or expires is opened again.
+
+    Args:
+        cluster: the API server.
+        path: of the list.
+        on_disconnect: called once when the API server becomes unreachable, which is then retried. Without it, that is
+            an error.
+        **params: the query, such as `fieldSelector`.
+
+    Raises:
+        KaitoError: the first list fails, or a later one fails permanently.
+    """
+    delay, listed, outage = _DELAY, False, -math.inf
+    while True:
+        try:
+            items, version = await cluster.snapshot(path, params)
+            objects = {_key(item): item for item in items}
+            delay, listed, outage = _DELAY, True, -math.inf
+            yield objects
+            while True:
+                async for event in cluster.events(path, {**params, "resourceVersion": version}):
+                    version = event["object"]["metadata"]["resourceVersion"]
+                    if event["type"] == "BOOKMARK":
+                        continue
+                    if event["type"] == "DELETED":
+                        objects.pop(_key(event["object"]), None)
+                    else:
+                        objects[_key(event["object"])] = event["object"]
+                    yield objects
+                await asyncio.sleep(_DELAY)
+        except Expired:
+            await asyncio.sleep(_DELAY)
+        except ClusterError as exc:
+            if not listed or on_disconnect is None:
+                raise
+            if delay == _DELAY:
+                on_disconnect(exc)
+            outage = time.monotonic()
+            await asyncio.sleep(delay * random.uniform(0.5, 1))
+            delay = min(delay * 2, _MAX_DELAY)
+        except (ForbiddenError, NotFoundError):
+            if time.monotonic() - outage > _STARTUP:
+                raise
+            await asyncio.sleep(_DELAY)
+
+
+def _key(item: Object) -> str:
+    metadata = item["metadata"]
+    return f"{metadata.get('namespace', '')}/{metadata['name']}"
+
+
+class ConnectionMonitor:
+    """Reports once when the API server becomes unreachable and once when it recovers, for any number of watches.
+
+    Args:
+        notice: called with one line.
+    """
+
+    def __init__(self, notice: Callable[[str], None]) -> None:
+        self._notice = notice
+        self._connected = True
+
+    def disconnected(self, exc: KaitoError) -> None:
+        """Record that the API server does not respond."""
+        if self._connected:
+            self._connected = False
+            self._notice(f"Lost the connection to the API server, reconnecting: {exc.message}")
+
+    def connected(self) -> None:
+        """Record that the API server responds."""
+        if not self._connected:
+            self._connected = True
+            self._notice("Reconnected to the API server")
