@@ -91,7 +91,9 @@ def test_a_server_that_wants_a_key(namespace, workspace, server):
     server.api_key = "a-key-for-the-model"
     with pytest.raises(ForbiddenError) as caught:
         chat(ApiProxyBackend, settings(namespace.kubeconfig(), api_key=server.api_key), "hello")
-    assert caught.value.message == "The model's server requires an API key, which the API server's proxy does not forward"
+    assert (
+        caught.value.message == "The model's server requires an API key, which the API server's proxy does not forward"
+    )
 
 
 # Permissions

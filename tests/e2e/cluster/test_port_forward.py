@@ -62,16 +62,6 @@ def test_the_contract_s_words(chat):
     assert session.wait_exit() == 0
 
 
-def test_what_is_loaded_for_it(namespace, workspace):
-    """None of the Kubernetes client's generated classes: one of them takes a second to import."""
-    plugin = Path(__file__).parent / "modules_plugin.py"
-    outcome = run_kaito(*arguments(namespace.kubeconfig("admin"), "--plugin", str(plugin)), "-m", "hi")
-    assert outcome.code == 0
-    loaded = outcome.err.split()
-    assert "kubernetes.aio.config.kube_config" in loaded
-    assert [name for name in loaded if ".models." in name or ".api." in name] == []
-
-
 def test_many_turns(chat):
     session = chat()
     for turn in range(5):
