@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import first_token, markdown, memory, one_shot, prompt, script, start, streaming
-from benchmarks.cluster import auto, one_answer, replaced, tunnel
+from benchmarks.cluster import auto, commands, one_answer, replaced, tunnel
 from benchmarks.measure import CouldNotRunError, Sandbox
 from benchmarks.report import Row, table
 
@@ -23,6 +23,7 @@ _ALL = {
     "script": script,
     "prompt": prompt,
     "tunnel": tunnel,
+    "cluster-start": commands,
     "cluster-one-shot": one_answer,
     "cluster-pod": replaced,
     "cluster-auto": auto,

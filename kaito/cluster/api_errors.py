@@ -11,7 +11,7 @@ import msgspec
 from kaito.errors import ClusterError, ForbiddenError, KaitoError, NotFoundError
 
 # For example: User "jo" cannot get resource "pods/portforward" in API group "" in the namespace "team"
-_FORBIDDEN = re.compile(
+_FORBIDDEN = (
     r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]*)" in API group "(?P<group>[^"]*)"'
     r'(?: in the namespace "(?P<namespace>[^"]*)"| at the cluster scope)?'
 )
@@ -115,7 +115,7 @@ def _unauthorized(expires: datetime | None) -> ForbiddenError:
 
 
 def _forbidden(message: str) -> ForbiddenError:
-    match = _FORBIDDEN.search(message)
+    match = re.search(_FORBIDDEN, message)
     if match is None:
         return ForbiddenError(f"The API server does not allow the request: {message}")
     user, verb, resource, group, namespace = match.group("user", "verb", "resource", "group", "namespace")

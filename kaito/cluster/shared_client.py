@@ -85,11 +85,12 @@ class SharedClient:
 
     async def _find(self, reporter: Reporter) -> Serving:
         from kaito.cluster.workspaces.readiness import find_serving
-        from kaito.cluster.workspaces.waiting import wait_until_ready
 
         client = await self.client(reporter)
         with self._as_connect_error(client.namespace):
             if self._target.wait is not None:
+                from kaito.cluster.workspaces.waiting import wait_until_ready
+
                 await wait_until_ready(client, self._target, self._target.wait, reporter)
             return await find_serving(client, self._target, reporter)
 

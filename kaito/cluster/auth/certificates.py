@@ -13,10 +13,10 @@ from pathlib import Path
 
 from kaito.errors import UsageError
 
-_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+_CERTIFICATE = rb"(?s)-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----"
 # In DER: Validity ::= SEQUENCE { notBefore Time, notAfter Time }, where a Time is a UTCTime of 13 bytes or a
 # GeneralizedTime of 15, always in UTC and with seconds (RFC 5280, 4.1.2.5).
-_VALIDITY = re.compile(
+_VALIDITY = (
     rb"\x30[\x1e\x20\x22](?:\x17\x0d\d{12}Z|\x18\x0f\d{14}Z)(?:\x17\x0d(?P<utc>\d{12}Z)|\x18\x0f(?P<general>\d{14}Z))"
 )
 
@@ -124,9 +124,9 @@ def expiry(pem: bytes) -> datetime | None:
 
     The standard library decodes only certificates of a peer.
     """
-    certificate = _CERTIFICATE.search(pem)
+    certificate = re.search(_CERTIFICATE, pem)
     try:
-        validity = _VALIDITY.search(base64.b64decode(certificate[1])) if certificate else None
+        validity = re.search(_VALIDITY, base64.b64decode(certificate[1])) if certificate else None
         if validity is None:
             return None
         text = validity["utc"] or validity["general"]

@@ -10,7 +10,8 @@ https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/kubelet/
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 #: The WebSocket subprotocol.
 SUBPROTOCOL = "v4.channel.k8s.io"
@@ -22,18 +23,12 @@ MAX_MESSAGE = 2000
 _DATA, _ERROR = 0, 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodPort:
-    """A port of a pod.
-
-    Args:
-        namespace: the pod's namespace.
-        pod: its name.
-        port: the container's port, not the Service's.
-    """
+class PodPort(Struct, frozen=True, kw_only=True):
+    """A port of a pod."""
 
     namespace: str
     pod: str
+    #: The container's port, not the Service's.
     port: int
 
     def __str__(self) -> str:
