@@ -36,7 +36,9 @@ def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
             ours = partial(_cpu, sandbox, beside("kaito"), *arguments)
             theirs = partial(_cpu, sandbox, sys.executable, "-c", _IMPORTS)
             pairs = alternating(ours, theirs, runs)
-            yield ratio(f"cluster-start: {name} / four imports, CPU", pairs, Bar("at most", limit), over="ours / theirs")
+            yield ratio(
+                f"cluster-start: {name} / four imports, CPU", pairs, Bar("at most", limit), over="ours / theirs"
+            )
 
 
 def _cpu(sandbox: Sandbox, *command: str) -> float:

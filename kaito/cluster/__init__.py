@@ -1,1 +1,1 @@
-"""The cluster: its API server, spoken to in JSON over aiohttp, and what KAITO keeps there."""
+"""The cluster: a JSON client for its API server, KAITO's objects in it, and the routes to a workspace."""

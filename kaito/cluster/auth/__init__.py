@@ -1,1 +1,1 @@
-"""Which API server to connect to, and with which credentials."""
+"""Where the API server is, and the credentials for it: kubeconfigs, exec plugins, OpenID Connect, certificates."""
