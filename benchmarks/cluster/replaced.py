@@ -72,7 +72,7 @@ def _wait(chat: subprocess.Popen[bytes], workspace: Workspace, client: ApiClient
 
 def _ready(workspace: Workspace, client: ApiClient) -> float:
     """Wait until the API server says that the pod is ready; return when it was last asked before that."""
-    from tests.controlplane import ApiRefusal, until
+    from tests.controlplane import ApiError, until
 
     before = time.monotonic()
 
@@ -81,7 +81,7 @@ def _ready(workspace: Workspace, client: ApiClient) -> float:
         asked = time.monotonic()
         try:
             conditions = client.get("v1", "Pod", workspace.pod_name, workspace.namespace)["status"].get("conditions")
-        except ApiRefusal:
+        except ApiError:
             conditions = None
         if any(one["type"] == "Ready" and one["status"] == "True" for one in conditions or ()):
             return True

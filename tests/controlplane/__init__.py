@@ -1,20 +1,19 @@
 """A real control plane for the tests: kube-apiserver and etcd, with kwok in place of nodes and kubelets.
 
-The fixtures `control_plane` and `namespace` of `tests/cluster` give it. What a test has to know:
+The fixtures `control_plane` and `namespace` of `tests/e2e/cluster` provide it. What a test has to know:
 
-- There is no scheduler and no controller. :class:`Namespace` makes what they would have made: pods on the one node,
-  Endpoints and EndpointSlices, and it takes away what it holds at the end.
-- The Service proxy reads Endpoints, not EndpointSlices, and takes only the address of the pod that is referred to.
-- kwok goes on forwarding to a pod that was deleted as long as its PortForward object is there:
-  :meth:`Workspace.delete_pod` removes both.
-- kwok never passes on that the pod's server closed its side: a port-forward stays open, and what is written is lost.
-- The API server remembers for ten seconds that a token was good; it looks at a client certificate with each request.
-- It holds up the first object of a new kind, by two seconds at most. While it sets a kind up it answers 429, as it also
-  does after a restart; :meth:`ControlPlane.start_api` waits until that is over.
+- There is no scheduler and no controller. :class:`Namespace` creates what they would create: pods on the only node,
+  Endpoints and EndpointSlices. It deletes its content at the end.
+- The Service proxy reads Endpoints, not EndpointSlices, and uses only the address of the pod in `targetRef`.
+- kwok forwards to a deleted pod as long as its PortForward object exists: :meth:`Workspace.delete_pod` deletes both.
+- kwok does not pass on that the pod's server closed its connection: a port-forward stays open, and written data is lost.
+- The API server caches a valid token for ten seconds. It checks a client certificate with each request.
+- It delays the first object of a new kind by up to two seconds. While it sets up a kind, and after a restart, it
+  responds with 429; :meth:`ControlPlane.start_api` waits until that is over.
 """
 
 from .assets import VARIABLE, Assets, MissingAssets
-from .client import ApiClient, ApiRefusal
+from .client import ApiClient, ApiError
 from .namespaces import Namespace
 from .objects import Object, condition
 from .plane import ControlPlane
@@ -24,7 +23,7 @@ from .workspaces import Workspace
 __all__ = [
     "VARIABLE",
     "ApiClient",
-    "ApiRefusal",
+    "ApiError",
     "Assets",
     "ControlPlane",
     "MissingAssets",

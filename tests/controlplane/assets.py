@@ -1,4 +1,4 @@
-"""The folder that KUBEBUILDER_ASSETS names: which programs and definitions it must hold."""
+"""The programs and definitions in the folder that KUBEBUILDER_ASSETS names."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-#: The environment variable that names the folder, as in the tests of other programs for Kubernetes.
+#: The environment variable with the folder, as in the tests of other programs for Kubernetes.
 VARIABLE = "KUBEBUILDER_ASSETS"
 
 PROGRAMS = ("etcd", "kube-apiserver", "kwok")
 
-#: The files of the custom resource definitions that are used; what stands beside them in their projects is left out.
+#: The files of the custom resource definitions; others in the folder are ignored.
 DEFINITIONS = (
     "kaito.sh_workspaces.yaml",
     "kaito.sh_inferencesets.yaml",
@@ -22,15 +22,15 @@ DEFINITIONS = (
 
 
 class MissingAssets(Exception):
-    """The folder lacks something; the message says what."""
+    """Files are missing in the folder; the message names them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assets:
-    """What a control plane is made of.
+    """The files of a control plane.
 
     Args:
-        folder: it holds the programs, and the custom resource definitions in any folder below `crds/`.
+        folder: contains the programs, and the custom resource definitions anywhere below `crds/`.
     """
 
     folder: Path
@@ -40,17 +40,17 @@ class Assets:
         return self.folder / name
 
     def definitions(self) -> list[Path]:
-        """Return the files named in :data:`DEFINITIONS`, as far as they are there."""
+        """Return the existing files of :data:`DEFINITIONS`."""
         return [file for file in sorted((self.folder / "crds").rglob("*.yaml")) if file.name in DEFINITIONS]
 
     def check(self) -> None:
-        """Raise unless all is there.
+        """Check that all files exist.
 
         Raises:
-            MissingAssets: something is not, or cannot be run.
+            MissingAssets: a file is missing, or a program is not executable.
         """
         missing = [name for name in PROGRAMS if not os.access(self.program(name), os.X_OK)]
         names = {file.name for file in self.definitions()}
         missing += [f"crds/…/{name}" for name in DEFINITIONS if name not in names]
         if missing:
-            raise MissingAssets(f"{VARIABLE} is {self.folder}, where these are missing: {', '.join(missing)}")
+            raise MissingAssets(f"Missing in {self.folder} ({VARIABLE}): {', '.join(missing)}")

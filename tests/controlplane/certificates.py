@@ -1,4 +1,4 @@
-"""Certificate authorities, and certificates for servers and users."""
+"""Issues certificates for servers and users."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DAY = datetime.timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A certificate, or a public key, and its private key, all as PEM."""
+    """A certificate or public key with its private key, as PEM."""
 
     public: bytes
     private: bytes
@@ -25,33 +25,33 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """When a certificate is valid."""
+    """The validity of a certificate."""
 
     start: datetime.datetime
     end: datetime.datetime
 
     @classmethod
     def around_now(cls) -> Period:
-        """Return a period that holds for as long as any test runs."""
+        """Return a period that lasts longer than any test."""
         now = datetime.datetime.now(datetime.UTC)
         return cls(now - _DAY, now + 365 * _DAY)
 
     @classmethod
     def ending_in(cls, left: datetime.timedelta) -> Period:
-        """Return a period that ends after this time; it has ended already if that is negative."""
+        """Return a period that ends after this time, or ended before now if it is negative."""
         end = datetime.datetime.now(datetime.UTC) + left
         return cls(end - _DAY, end)
 
 
 def key_pair() -> Pair:
-    """Return a new key to sign tokens with, and its public half."""
+    """Return a new key pair for signing tokens."""
     key = ec.generate_private_key(ec.SECP256R1())
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     return Pair(public, _pem(key))
 
 
 class Authority:
-    """A certificate authority of its own.
+    """A new certificate authority.
 
     Args:
         name: its common name.
@@ -84,8 +84,8 @@ class Authority:
 
         Args:
             user: the user's name.
-            groups: what the user is a member of.
-            period: when it is valid, if not now.
+            groups: the user's groups.
+            period: the validity, if not now.
         """
         return self._issue(_subject(user, groups), ExtendedKeyUsageOID.CLIENT_AUTH, period or Period.around_now())
 
@@ -152,7 +152,7 @@ def _general_name(host: str) -> x509.GeneralName:
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    # kube-apiserver takes this older form for the key that signs tokens, too.
+    # kube-apiserver accepts this older format for the key that signs tokens as well.
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     )

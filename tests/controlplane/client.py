@@ -1,4 +1,4 @@
-"""A small client for an API server: JSON in, JSON out, one connection per request."""
+"""A small client for an API server, with one connection per request."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _TIMEOUT = 30.0
 _MANAGER = "kaito-tests"
 
 
-class ApiRefusal(Exception):
-    """The API server answered with an error.
+class ApiError(Exception):
+    """An error response of the API server.
 
     Attributes:
         status: the HTTP status.
-        body: the `Status` object, or the text if it was none.
+        body: the `Status` object, otherwise the text.
     """
 
     def __init__(self, what: str, status: int, body: Any) -> None:
@@ -34,20 +34,20 @@ class ApiRefusal(Exception):
 
     @property
     def message(self) -> str:
-        """What the server says."""
+        """The server's message."""
         return str(self.body["message"]) if isinstance(self.body, dict) else str(self.body)
 
 
 class ApiClient:
-    """Talks as the user of a kubeconfig, as :mod:`.kubeconfigs` writes them.
+    """A client with the credentials of a kubeconfig from :mod:`.kubeconfigs`.
 
-    All methods raise :class:`ApiRefusal` for a status of 400 and above, and `OSError` for a failed connection.
+    All methods raise :class:`ApiError` for a status of 400 and above, and `OSError` for a failed connection.
 
     Args:
         kubeconfig: the file.
 
     Attributes:
-        tls: checks the server's certificate and shows the user's.
+        tls: verifies the server's certificate and presents the user's.
     """
 
     def __init__(self, kubeconfig: Path) -> None:
@@ -64,13 +64,13 @@ class ApiClient:
         self._headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
 
     def request(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
-        """Send a request and return what the answer holds: JSON decoded, anything else as text.
+        """Send a request and return the response's body: decoded JSON, anything else as text.
 
         Args:
             method: the HTTP method.
             path: with the query.
-            body: bytes are sent as they are, anything else as JSON.
-            content_type: what the body is.
+            body: bytes are sent unchanged, anything else as JSON.
+            content_type: of the body.
         """
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         headers = {**self._headers, **({} if data is None else {"Content-Type": content_type})}
@@ -82,7 +82,7 @@ class ApiClient:
         json_type = response.headers.get_content_type() == "application/json"
         answer = json.loads(text) if json_type else text
         if response.status >= 400:
-            raise ApiRefusal(f"{method} {path}", response.status, answer)
+            raise ApiError(f"{method} {path}", response.status, answer)
         return answer
 
     def get(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> Object:
@@ -95,28 +95,28 @@ class ApiClient:
         Args:
             api_version: such as `kaito.sh/v1beta1`.
             kind: such as `Workspace`.
-            namespace: `None` is all of them.
+            namespace: `None` for all.
             query: such as `labelSelector=a%3Db`.
         """
         answer = self._object("GET", f"{collection_path(api_version, kind, namespace)}?{query}")
         return list(answer["items"])
 
     def create(self, item: Object) -> Object:
-        """Create an object and return it as the server has it."""
+        """Create an object and return it as stored."""
         metadata = item["metadata"]
         return self._object("POST", collection_path(item["apiVersion"], item["kind"], metadata.get("namespace")), item)
 
     def apply(self, item: Object) -> Object:
-        """Create an object or make it so, whoever set its fields before; return it as the server has it."""
+        """Create or update an object by server-side apply; return it as stored."""
         path = f"{path_of(item)}?fieldManager={_MANAGER}&force=true"
         return self._object("PATCH", path, item, "application/apply-patch+yaml")
 
     def patch(self, item: Object, change: Mapping[str, Any]) -> Object:
-        """Merge a change into the object of this version, kind and name; return it as the server has it."""
+        """Merge a change into an object; return it as stored."""
         return self._object("PATCH", path_of(item), change, "application/merge-patch+json")
 
     def patch_status(self, item: Object, status: Mapping[str, Any]) -> Object:
-        """Merge a change into an object's status; return the object as the server has it."""
+        """Merge a change into an object's status; return the object as stored."""
         return self._object("PATCH", f"{path_of(item)}/status", {"status": status}, "application/merge-patch+json")
 
     def delete(self, api_version: str, kind: str, name: str, namespace: str | None = None, grace: int = 0) -> None:
@@ -126,8 +126,8 @@ class ApiClient:
             api_version: such as `v1`.
             kind: such as `Pod`.
             name: the object's.
-            namespace: where it is.
-            grace: the seconds that a pod is given; none takes it away at once.
+            namespace: the object's.
+            grace: seconds for a pod to end; 0 deletes it at once.
         """
         path = f"{collection_path(api_version, kind, namespace)}/{name}?gracePeriodSeconds={grace}"
         self.request("DELETE", path)

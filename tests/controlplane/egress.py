@@ -1,8 +1,8 @@
-"""The API server's way to nodes and pods: an HTTP CONNECT proxy on a unix socket that never leaves the machine.
+"""The proxy between the API server and nodes and pods: HTTP CONNECT on a unix socket, to loopback addresses only.
 
-Run as a program: `python egress.py SOCKET MAP`. The API server does not proxy to loopback addresses, so pods have others,
-which no interface has. MAP is a JSON object from `ADDRESS:PORT` of a pod to a port of 127.0.0.1; it is read again for
-each connection. Loopback addresses, such as kwok's, are dialled as they are. All others are refused.
+Run as a program: `python egress.py SOCKET ROUTES`. The API server does not proxy to loopback addresses, so pods have
+addresses that no interface has. ROUTES is a JSON object from a pod's `ADDRESS:PORT` to a port of 127.0.0.1; it is read
+again for each connection. Connections to loopback addresses, such as kwok's, are made. All others are refused.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ _REQUEST = re.compile(rb"CONNECT (?P<host>\S+):(?P<port>\d+) HTTP/1\.[01]\r\n")
 _CHUNK = 256 * 1024
 
 
-class Refused(Exception):
-    """No way leads there."""
+class NoRouteError(Exception):
+    """The address is not a loopback address, and has no route."""
 
 
-def resolve(host: str, port: int, ways: dict[str, int]) -> tuple[str, int]:
-    """Return the loopback address to dial.
+def resolve(host: str, port: int, routes: dict[str, int]) -> tuple[str, int]:
+    """Return the loopback address to connect to.
 
     Args:
         host: an IP address.
         port: the port at that address.
-        ways: from a pod's `ADDRESS:PORT` to a port of 127.0.0.1.
+        routes: from a pod's `ADDRESS:PORT` to a port of 127.0.0.1.
 
     Raises:
-        Refused: there is none.
+        NoRouteError: there is none.
     """
-    local = ways.get(f"{host}:{port}")
+    local = routes.get(f"{host}:{port}")
     if local is not None:
         return "127.0.0.1", local
     if not ipaddress.ip_address(host).is_loopback:
-        raise Refused(f"no way to {host}:{port}")
+        raise NoRouteError(f"no route to {host}:{port}")
     return host, port
 
 
@@ -49,17 +49,17 @@ def _copy(source: socket.socket, sink: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while count := source.recv_into(buffer):
             sink.sendall(buffer[:count])
-    # The other direction stays open: what one side has finished saying is all that is known.
+    # The other direction stays open.
     with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_WR)
 
 
 class _Connection(socketserver.StreamRequestHandler):
-    """One CONNECT and what goes through it."""
+    """One CONNECT request and its connection."""
 
     request: socket.socket
     server: Proxy
-    # A client waits for the answer before it sends more: nothing of the stream can be left in the reader.
+    # Unbuffered, so that no data of the connection stays in the reader.
     rbufsize = 0
 
     def handle(self) -> None:
@@ -70,10 +70,10 @@ class _Connection(socketserver.StreamRequestHandler):
             self._answer("400 Bad Request")
             return
         try:
-            ways = json.loads(self.server.ways.read_bytes())
-            address = resolve(request["host"].decode().strip("[]"), int(request["port"]), ways)
+            routes = json.loads(self.server.routes.read_bytes())
+            address = resolve(request["host"].decode().strip("[]"), int(request["port"]), routes)
             target = socket.create_connection(address)
-        except (Refused, OSError, ValueError) as error:
+        except (NoRouteError, OSError, ValueError) as error:
             self._answer(f"502 {error}")
             return
         with target:
@@ -93,14 +93,14 @@ class Proxy(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
     Args:
         path: its socket.
-        ways: the file with the map.
+        routes: the file with the routes.
     """
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, path: str, ways: Path) -> None:
-        self.ways = ways
+    def __init__(self, path: str, routes: Path) -> None:
+        self.routes = routes
         super().__init__(path, _Connection)
 
 

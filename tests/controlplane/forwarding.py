@@ -1,4 +1,4 @@
-"""Whether kwok forwards to a pod already: it learns of that by a watch of its own, which may come late."""
+"""Checks whether kwok forwards to a pod already: its own watch may report the pod late."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import os
 import socket
 import ssl
 
-#: What kwok says of a port that it knows no way for.
+#: kwok's error for a port without a PortForward.
 _UNKNOWN = b"no forward found"
-#: What it says of one whose target refuses.
+#: Its error for one whose target refuses connections.
 _REFUSED = b"refused"
 _TIMEOUT = 5.0
 
 
 def is_known(address: tuple[str, int], tls: ssl.SSLContext, path: str) -> bool:
-    """Knock at a port that leads to a closed one; return whether kwok knows so.
+    """Connect to a port that is forwarded to a closed one; return whether kwok tries to forward it.
 
     Args:
         address: the API server's.
-        tls: shows a user who may.
+        tls: presents a user with the permission.
         path: of the port-forward, with the port in its query.
     """
     request = (

@@ -1,7 +1,7 @@
-"""Ends what a control plane started and removes its folder, however the process that started it ended.
+"""Kills the servers of a control plane and removes its folder when the process that started them has ended.
 
-Run as a program: `python guard.py FOLDER`. It leads the process group that the servers belong to, and its stdin is a
-pipe that nobody writes to: its end means that the other side is gone.
+Run as a program: `python guard.py FOLDER`. It is the leader of the servers' process group. Nothing is written to its
+stdin: the end of input means that the other process has ended.
 """
 
 import os
@@ -10,7 +10,7 @@ import signal
 import sys
 
 if __name__ == "__main__":
-    # Ctrl-C and a closed terminal are for the other side to act on.
+    # The other process handles Ctrl-C and a closed terminal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     sys.stdin.buffer.read()

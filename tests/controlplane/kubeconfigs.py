@@ -1,4 +1,4 @@
-"""Kubeconfig files: who somebody is, and where the API server is."""
+"""Writes kubeconfig files."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .certificates import Pair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """What a kubeconfig says.
+class KubeconfigContent:
+    """The content of a kubeconfig.
 
     Attributes:
         server: the URL of the API server.
-        authority: the certificate that the server's is checked with, as PEM.
-        user: the fields of the user; empty for nobody in particular.
+        authority: the certificate of its authority, as PEM.
+        user: the fields of the user; empty for no credentials.
     """
 
     server: str
@@ -27,11 +27,11 @@ class Access:
     user: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def write(self, file: Path, namespace: str) -> Path:
-        """Write a kubeconfig for its owner alone to read, and return its path.
+        """Write a kubeconfig with mode 0600, and return its path.
 
         Args:
             file: its path.
-            namespace: the namespace of its one context.
+            namespace: the namespace of its only context.
         """
         cluster = {"server": self.server, "certificate-authority-data": _encode(self.authority)}
         context = {"cluster": "test", "user": "test", "namespace": namespace}

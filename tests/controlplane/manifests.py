@@ -1,4 +1,4 @@
-"""What KAITO's operator and Kubernetes' controllers would have made for a workspace, as objects."""
+"""The objects that KAITO's operator and Kubernetes' controllers would create for a workspace."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def workspace(
 
     Args:
         name: its name.
-        namespace: where it is.
+        namespace: its namespace.
         api_version: `kaito.sh/` and a version.
         labels: its labels.
         purpose: its `inference` or `tuning`.
@@ -32,19 +32,19 @@ def workspace(
 
 
 def inference(preset: str) -> Object:
-    """Return what makes a Workspace serve a model."""
+    """Return the `inference` of a Workspace."""
     return {"inference": {"preset": {"name": preset}}}
 
 
 def tuning(preset: str) -> Object:
-    """Return what makes a Workspace tune a model."""
+    """Return the `tuning` of a Workspace."""
     output = {"image": "registry.example/adapter:1", "imagePushSecret": "registry"}
     source = {"urls": ["https://data.example/questions.parquet"]}
     return {"tuning": {"preset": {"name": preset}, "method": "qlora", "input": source, "output": output}}
 
 
 def conditions(ready: bool) -> list[Object]:
-    """Return the conditions of a Workspace whose nodes are there and whose model serves, or does not yet."""
+    """Return the conditions of a Workspace with nodes, whose model is ready or not."""
     return [
         condition("NodeClaimReady", True, "nodeClaimReady", "all nodeClaims are ready"),
         condition("NodesReady", True, "NodesReady", "all nodes are ready"),
@@ -59,7 +59,7 @@ def conditions(ready: bool) -> list[Object]:
 
 
 def waiting_conditions() -> list[Object]:
-    """Return the conditions of a Workspace that has no node yet."""
+    """Return the conditions of a Workspace without a node."""
     return [
         condition("NodeClaimReady", False, "nodeClaimNotReady", "1 nodeClaim is not ready"),
         condition("ResourceReady", False, "workspaceResourceStatusNotReady", "node claim status is not ready"),
@@ -69,7 +69,7 @@ def waiting_conditions() -> list[Object]:
 
 
 def tuning_conditions() -> list[Object]:
-    """Return the conditions of a Workspace that tunes."""
+    """Return the conditions of a Workspace that tunes a model."""
     return [
         condition("ResourceReady", True, "workspaceResourceStatusSuccess", "workspace resource is ready"),
         condition("JobStarted", True, "WorkspaceTuningJobStarted", "the tuning job has started"),
@@ -111,9 +111,9 @@ def pod(workspace: str, namespace: str, address: str | None, *, hold: bool) -> O
 
     Args:
         workspace: its name.
-        namespace: where it is.
+        namespace: its namespace.
         address: the pod's IP address; without one it has no node.
-        hold: whether kwok leaves its status to the test.
+        hold: whether the test sets its status instead of kwok.
     """
     name = f"{workspace}-0"
     labels = {
@@ -140,7 +140,7 @@ def pod(workspace: str, namespace: str, address: str | None, *, hold: bool) -> O
 
 
 def pod_status(address: str, container: str, *, ready: bool) -> Object:
-    """Return the status of a pod whose container runs, and answers its readiness probe or does not."""
+    """Return the status of a pod whose container is running, and is ready or not."""
     state = {"name": container, "image": "", "imageID": "", "restartCount": 0, "started": True, "ready": ready}
     return {
         "phase": "Running",
@@ -157,18 +157,18 @@ def pod_status(address: str, container: str, *, ready: bool) -> Object:
     }
 
 
-def port_forward(pod: str, namespace: str, port: int, *, knocked_at: int, closed: int) -> Object:
-    """Return what makes kwok forward to a port of 127.0.0.1 in place of a pod's.
+def port_forward(pod: str, namespace: str, port: int, *, probe_port: int, closed: int) -> Object:
+    """Return the object that makes kwok forward a pod's port to a port of 127.0.0.1.
 
     Args:
         pod: the pod's name.
-        namespace: where it is.
+        namespace: its namespace.
         port: of 127.0.0.1.
-        knocked_at: a port of the pod's that leads to `closed`; whether kwok knows of it tells whether it knows of this.
-        closed: a port of 127.0.0.1 that is closed.
+        probe_port: another port of the pod, forwarded to `closed`. It shows whether kwok has read this object.
+        closed: a port of 127.0.0.1 that refuses connections.
     """
-    ways = ((CONTAINER_PORT, port), (knocked_at, closed))
-    forwards = [{"ports": [own], "target": {"address": "127.0.0.1", "port": target}} for own, target in ways]
+    ports = ((CONTAINER_PORT, port), (probe_port, closed))
+    forwards = [{"ports": [own], "target": {"address": "127.0.0.1", "port": target}} for own, target in ports]
     return {
         "apiVersion": "kwok.x-k8s.io/v1alpha1",
         "kind": "PortForward",
@@ -180,13 +180,13 @@ def port_forward(pod: str, namespace: str, port: int, *, knocked_at: int, closed
 def endpoints(service: str, namespace: str, pod: Object | None) -> Object:
     """Return a Service's Endpoints, which the Service proxy reads.
 
-    It takes no address but that of the pod which is referred to. As the Service wants addresses that are not ready,
-    all are listed as ready.
+    It uses only the address of the pod in `targetRef`. All are listed as ready, as the Service publishes addresses that
+    are not.
 
     Args:
         service: the Service's name.
-        namespace: where it is.
-        pod: the pod behind it, with its status, if there is one.
+        namespace: its namespace.
+        pod: its pod with a status; `None` if it has none.
     """
     ports = [{"name": name, "port": target, "protocol": "TCP"} for name, _, target in _PORTS]
     subsets = [] if pod is None else [{"addresses": [_address(pod)], "ports": ports}]
@@ -202,11 +202,11 @@ def endpoint_slice(name: str, service: str, namespace: str, pod: Object | None, 
     """Return a Service's EndpointSlice.
 
     Args:
-        name: its own name: the Service's and a random ending.
+        name: its name: the Service's and a random suffix.
         service: the Service's name.
-        namespace: where it is.
-        pod: the pod behind it, with its status, if there is one.
-        ready: whether the pod is; the Service wants it in any case.
+        namespace: its namespace.
+        pod: its pod with a status; `None` if it has none.
+        ready: whether the pod is ready; it is published in any case.
     """
     labels = {
         "kubernetes.io/service-name": service,
@@ -229,7 +229,7 @@ def endpoint_slice(name: str, service: str, namespace: str, pod: Object | None, 
 
 
 def event(name: str, pod: Object, reason: str, message: str, kind: str) -> Object:
-    """Return an event about a pod that has just happened."""
+    """Return a current event about a pod."""
     now = timestamp()
     return {
         "apiVersion": "v1",
@@ -247,7 +247,7 @@ def event(name: str, pod: Object, reason: str, message: str, kind: str) -> Objec
 
 
 def role(name: str, namespace: str, user: str, rules: Sequence[Mapping[str, Sequence[str]]]) -> list[Object]:
-    """Return a Role with these rules, and what gives it to a user."""
+    """Return a Role with these rules, and its RoleBinding for a user."""
     group = "rbac.authorization.k8s.io"
     head = {"apiVersion": f"{group}/v1", "metadata": {"name": name, "namespace": namespace}}
     reference = {"apiGroup": group, "kind": "Role", "name": name}

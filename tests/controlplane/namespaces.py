@@ -1,4 +1,4 @@
-"""A namespace of a test's own, and what the test puts into it."""
+"""A namespace for one test, and the objects in it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .plane import ControlPlane
 from .workspaces import Workspace
 
 _CREATED_BY = "inferenceset.kaito.sh/created-by"
-#: What is taken away with a namespace, as no controller does it.
+#: Deleted with a namespace, as there is no controller that does it.
 _CONTENT = (
     ("kaito.sh/v1beta1", "Workspace"),
     ("kaito.sh/v1beta1", "InferenceSet"),
@@ -37,7 +37,7 @@ _CONTENT = (
 
 
 class Namespace(contextlib.AbstractContextManager["Namespace"]):
-    """A new namespace, which is there as long as its context lasts.
+    """A new namespace, which exists while its context is entered.
 
     Args:
         plane: the control plane.
@@ -59,7 +59,7 @@ class Namespace(contextlib.AbstractContextManager["Namespace"]):
         for api_version, kind in _CONTENT:
             self._client.delete_all(api_version, kind, self.name)
         self._client.delete("v1", "Namespace", self.name)
-        # There is no controller that would empty it and let it go.
+        # No controller finalizes it.
         head = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.name}}
         self._client.request("PUT", f"/api/v1/namespaces/{self.name}/finalize", {**head, "spec": {"finalizers": []}})
 
@@ -68,13 +68,13 @@ class Namespace(contextlib.AbstractContextManager["Namespace"]):
         return self._plane.kubeconfig(somebody, self.name)
 
     def create(self, api_version: str, kind: str, name: str, **fields: Any) -> Object:
-        """Create an object here and return it as the API server has it.
+        """Create an object in this namespace and return it as stored.
 
         Args:
             api_version: such as `networking.k8s.io/v1`.
             kind: such as `Ingress`.
             name: its name.
-            fields: `spec` and the like; `status` is written, too.
+            fields: such as `spec`; `status` is written as well.
         """
         metadata = {**fields.pop("metadata", {}), "name": name, "namespace": self.name}
         status = fields.pop("status", None)
@@ -95,19 +95,19 @@ class Namespace(contextlib.AbstractContextManager["Namespace"]):
         conditions: Sequence[Mapping[str, Any]] | None = None,
         state: str | None = None,
     ) -> Workspace:
-        """Make a workspace that serves a model, as the operator and the controllers would have left it.
+        """Create a workspace that serves a model, with the objects of the operator and the controllers.
 
         Args:
             name: its name.
-            port: the port of 127.0.0.1 where the model's server listens; without one nobody does.
+            port: the port of 127.0.0.1 where the model's server listens; `None` refuses connections.
             preset: the model.
-            ready: whether it is ready; if not, its pod runs without being ready, and can be reached all the same.
-            api_version: the version that it is written in; `kaito.sh/v1alpha1` knows no state.
+            ready: whether it is ready; if not, its pod is running and can be reached, but is not ready.
+            api_version: the version to create it in; `kaito.sh/v1alpha1` has no state.
             labels: the workspace's.
-            service: whether it has its Services, and their endpoints.
-            pod: whether it has its pod.
+            service: whether it has its Services and their endpoints.
+            pod: whether it has a pod.
             conditions: see :meth:`.workspaces.Workspace.set_ready`.
-            state: likewise.
+            state: see :meth:`.workspaces.Workspace.set_ready`.
         """
         item = manifests.workspace(name, self.name, api_version, labels, manifests.inference(preset))
         workspace = self._add(item, port, service=service)
@@ -117,7 +117,7 @@ class Namespace(contextlib.AbstractContextManager["Namespace"]):
         return workspace
 
     def pending_workspace(self, name: str = "pending", *, preset: str = "llama-3.1-8b-instruct") -> Workspace:
-        """Make a workspace that waits for its node: its pod has none, and its Service no endpoint."""
+        """Create a workspace that waits for its node: its pod has no node, and its Service no endpoint."""
         item = manifests.workspace(name, self.name, "kaito.sh/v1beta1", None, manifests.inference(preset))
         workspace = self._add(item, None, service=True)
         workspace.patch_status(state="Pending", conditions=manifests.waiting_conditions())
@@ -125,7 +125,7 @@ class Namespace(contextlib.AbstractContextManager["Namespace"]):
         return workspace
 
     def tuning_workspace(self, name: str = "tuning", *, preset: str = "phi-3-mini-128k-instruct") -> Workspace:
-        """Make a workspace that tunes a model: it has no Service."""
+        """Create a workspace that tunes a model. It has no Service."""
         item = manifests.workspace(name, self.name, "kaito.sh/v1beta1", None, manifests.tuning(preset))
         workspace = self._add(item, None, service=False)
         workspace.patch_status(state="Running", conditions=manifests.tuning_conditions())
@@ -134,7 +134,7 @@ class Namespace(contextlib.AbstractContextManager["Namespace"]):
     def inference_set(
         self, name: str = "phi-set", replicas: Mapping[str, int | None] | None = None, *, preset: str = "phi-4"
     ) -> dict[str, Workspace]:
-        """Make an InferenceSet, and a ready workspace for each replica.
+        """Create an InferenceSet, and a ready workspace for each replica.
 
         Args:
             name: its name.
@@ -158,14 +158,14 @@ class Namespace(contextlib.AbstractContextManager["Namespace"]):
         Args:
             pod: its name.
             reason: one word.
-            message: for people.
+            message: a text for people.
             kind: `Warning` or `Normal`.
         """
         about = self._client.get("v1", "Pod", pod, self.name)
         self._client.create(manifests.event(f"{pod}.{secrets.token_hex(8)}", about, reason, message, kind))
 
     def grant(self, user: str, *rules: Mapping[str, Sequence[str]]) -> None:
-        """Allow a user something here.
+        """Grant a user permissions in this namespace.
 
         Args:
             user: the name, as in :meth:`.plane.ControlPlane.user`.

@@ -1,11 +1,11 @@
-"""Kubernetes objects as JSON, and the paths where the API server keeps them."""
+"""Kubernetes objects as JSON, and their paths on the API server."""
 
 from __future__ import annotations
 
 import datetime
 from typing import Any
 
-#: An object as the API server reads and writes it.
+#: An object as JSON.
 Object = dict[str, Any]
 
 
@@ -22,7 +22,7 @@ def plural(kind: str) -> str:
 
 
 def collection_path(api_version: str, kind: str, namespace: str | None) -> str:
-    """Return the path of all objects of a kind in a namespace; in none, or in all, if that is `None`."""
+    """Return the path of all objects of a kind. The namespace is `None` for all namespaces and for cluster objects."""
     root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
     within = "" if namespace is None else f"/namespaces/{namespace}"
     return f"{root}{within}/{plural(kind)}"
@@ -39,9 +39,9 @@ def condition(kind: str, status: bool | str, reason: str = "", message: str = ""
 
     Args:
         kind: its type, such as `InferenceReady`.
-        status: `True` and `False` stand for the words.
-        reason: one word; made from the type if not given.
-        message: for people.
+        status: a boolean is converted to its word.
+        reason: one word; derived from the type if not given.
+        message: a text for people.
     """
     return {
         "type": kind,
@@ -53,5 +53,5 @@ def condition(kind: str, status: bool | str, reason: str = "", message: str = ""
 
 
 def timestamp() -> str:
-    """Return the present time as Kubernetes writes it."""
+    """Return the current time in Kubernetes' format."""
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

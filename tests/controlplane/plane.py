@@ -1,4 +1,4 @@
-"""A control plane: etcd, kube-apiserver and kwok, brought up on 127.0.0.1 and taken down again."""
+"""A control plane on 127.0.0.1: etcd, kube-apiserver and kwok."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from typing import Self
 
 from .assets import Assets
 from .certificates import Authority, Period
-from .client import ApiClient, ApiRefusal
-from .kubeconfigs import Access, by_certificate, by_token
+from .client import ApiClient, ApiError
+from .kubeconfigs import KubeconfigContent, by_certificate, by_token
 from .objects import Object
 from .ports import ReservedPort
 from .processes import Server, Servers
@@ -26,7 +26,7 @@ from .waiting import until
 
 _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _START = 60.0
-#: kube-apiserver ends by itself when no watch is open any more, and kwok always has one.
+#: kube-apiserver waits for open watches, and kwok always has one.
 _GRACE = 0.3
 _VIEWER_RULES = (
     {"apiGroups": ["kaito.sh"], "resources": ["*"]},
@@ -39,23 +39,23 @@ _VIEWER_RULES = (
 
 
 class ControlPlane(contextlib.AbstractContextManager["ControlPlane"]):
-    """A Kubernetes API with nodes and pods that are played.
+    """A Kubernetes API with simulated nodes and pods. It runs while its context is entered.
 
-    It runs as long as its context lasts. There is no scheduler and no controller: pods name their node, endpoints are
-    made by hand (see :class:`~.namespaces.Namespace`), and a deleted namespace stays unless it is finalized.
+    There is no scheduler and no controller: pods name their node, endpoints are created by
+    :class:`~.namespaces.Namespace`, and a deleted namespace remains until it is finalized.
 
     Args:
         assets: the programs and definitions.
-        without: groups of definitions that are left out, such as `kaito.sh`; kwok cannot do without its own.
+        without: groups of definitions to leave out, such as `kaito.sh`; kwok requires its own.
 
     Attributes:
-        client: talks with the API server as its administrator.
+        client: a client with the administrator's credentials.
         closed_port: a port of 127.0.0.1 that refuses connections.
 
     Raises:
-        MissingAssets: something is not there.
-        ServerEnded: a server ended as it started.
-        AssertionError: something did not become ready.
+        MissingAssets: a file is missing.
+        ServerEnded: a server ended during the start.
+        AssertionError: a server did not become ready.
     """
 
     def __init__(self, assets: Assets, without: Collection[str] = ()) -> None:
@@ -65,10 +65,10 @@ class ControlPlane(contextlib.AbstractContextManager["ControlPlane"]):
         self._cleanup = contextlib.ExitStack()
         self._addresses = (f"{POD_NETWORK}.{x}.{y}" for x in range(1, 255) for y in range(1, 255))
         self._users = itertools.count()
-        self._ways: dict[str, int] = {}
+        self._routes: dict[str, int] = {}
         self._collections: list[str] = []
         self._authority = Authority("test")
-        self._access: dict[str, Access] = {}
+        self._kubeconfigs: dict[str, KubeconfigContent] = {}
         self.client: ApiClient
         self._servers: Servers
         self._api: Server
@@ -83,11 +83,11 @@ class ControlPlane(contextlib.AbstractContextManager["ControlPlane"]):
     def __exit__(self, *error: object) -> None:
         self._cleanup.close()
 
-    # -- where it is and who one is
+    # -- addresses and users
 
     @property
     def port(self) -> int:
-        """The port of the API server, the same after a restart."""
+        """The port of the API server, which a restart does not change."""
         return self._ports.api
 
     @property
@@ -97,21 +97,21 @@ class ControlPlane(contextlib.AbstractContextManager["ControlPlane"]):
 
     @property
     def authority_file(self) -> Path:
-        """The certificate that the API server's is checked with, as a pod finds it in its service account's folder."""
+        """The certificate of the API server's authority, as in the folder of a pod's service account."""
         return self._commands.authority_file
 
     def kubeconfig(self, somebody: str, namespace: str = "default") -> Path:
         """Return the path of a kubeconfig.
 
         Args:
-            somebody: `admin` (and `admin-token`) may do everything; `viewer` may read workspaces and what belongs to
-                them, but neither forward ports nor use proxies; `nobody` is known and may do nothing; each by a client
-                certificate, or by a token. `anonymous` says nothing of itself: 403. `badtoken` and `expired`, whose
-                client certificate has ended: 401. `wrongca` expects another authority. `down` names a port where
-                nobody listens. Also the name of a :meth:`user`.
+            somebody: `admin` may do everything. `viewer` may read workspaces and their objects, but neither forward
+                ports nor use proxies. `nobody` may do nothing. Each has a client certificate; `admin-token` and so on
+                have a token. `anonymous` has no credentials (403). `badtoken` has an invalid token, `expired` an
+                expired client certificate (401). `wrongca` trusts another authority. `down` has a port that refuses
+                connections. Also the name of a :meth:`user`.
             namespace: the context's namespace.
         """
-        return self._access[somebody].write(self._servers.folder / f"{somebody}.{namespace}.kubeconfig", namespace)
+        return self._kubeconfigs[somebody].write(self._servers.folder / f"{somebody}.{namespace}.kubeconfig", namespace)
 
     def user(
         self,
@@ -121,32 +121,32 @@ class ControlPlane(contextlib.AbstractContextManager["ControlPlane"]):
         namespace: str = "default",
         valid_for: datetime.timedelta | None = None,
     ) -> Path:
-        """Return the kubeconfig of a user with a client certificate, who may do nothing yet.
+        """Return the kubeconfig of a user with a client certificate and no permissions.
 
         Args:
-            name: the user's name; a new one if not given: the file's name up to the first dot.
-            groups: what the user is a member of.
+            name: the user's name, by default a new one: the file's name up to the first dot.
+            groups: the user's groups.
             namespace: the context's namespace.
-            valid_for: how long the certificate is valid from now, if it shall end: the API server looks at its dates
-                with each request.
+            valid_for: how long the certificate is valid from now, by default longer than any test. The API server
+                checks it with each request.
         """
         name = name or f"user-{next(self._users)}"
         period = None if valid_for is None else Period.ending_in(valid_for)
         pair = self._authority.client(name, groups, period)
-        self._access[name] = Access(
+        self._kubeconfigs[name] = KubeconfigContent(
             server=self.server, authority=self._authority.certificate, user=by_certificate(pair)
         )
         return self.kubeconfig(name, namespace)
 
     def service_account_token(self, namespace: str, name: str, seconds: int = 3600) -> str:
-        """Return a token as it is mounted into the pods of a service account, which is made if there is none.
+        """Return a token as the pods of a service account have it. The service account is created if necessary.
 
-        It is good as long as the service account is there, and some seconds more: the API server remembers.
+        It is valid while the service account exists, and some seconds longer as the API server caches it.
 
         Args:
             namespace: the service account's.
-            name: the service account's; for RBAC it is `system:serviceaccount:NAMESPACE:NAME`.
-            seconds: how long the token is good for; 600 at least.
+            name: the service account's; in RBAC it is the user `system:serviceaccount:NAMESPACE:NAME`.
+            seconds: the token's validity, at least 600.
         """
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}}
         self.client.apply(account)
@@ -154,18 +154,18 @@ class ControlPlane(contextlib.AbstractContextManager["ControlPlane"]):
         answer = self.client.request("POST", path, {"spec": {"expirationSeconds": seconds}})
         return str(answer["status"]["token"])
 
-    # -- the API server's life
+    # -- stopping and starting the API server
 
     def stop_api(self, grace: float = _GRACE) -> None:
-        """End the API server: its connections break, and its port refuses new ones.
+        """Stop the API server: its connections break, and its port refuses new ones.
 
         Args:
-            grace: seconds that it is given to finish its requests.
+            grace: seconds to finish its requests.
         """
         self._servers.stop(self._api, grace)
 
     def start_api(self) -> None:
-        """Start the API server, which was stopped, on the same port, and wait until it is ready."""
+        """Start the stopped API server on the same port, and wait until it is ready."""
         self._launch_api()
         self._wait(self._api_ready, "the API server is ready")
         self._wait(self._collections_ready, "the definitions' objects can be read")
@@ -173,23 +173,23 @@ class ControlPlane(contextlib.AbstractContextManager["ControlPlane"]):
     # -- pods
 
     def pod_address(self) -> str:
-        """Return an address for a new pod, which no other has had."""
+        """Return an unused address for a new pod."""
         return next(self._addresses)
 
-    def lead(self, address: str, port: int | None) -> None:
-        """Lead the API server's own connections to a pod, such as its Service proxy's, to a server on this machine.
+    def route(self, address: str, port: int | None) -> None:
+        """Route the API server's own connections to a pod, such as those of its Service proxy, to a local server.
 
         Args:
             address: the pod's `ADDRESS:PORT`.
-            port: the port of 127.0.0.1; `None` refuses from now on.
+            port: the port of 127.0.0.1; `None` refuses connections.
         """
         if port is None:
-            self._ways.pop(address, None)
+            self._routes.pop(address, None)
         else:
-            self._ways[address] = port
-        new = self._ways_file.with_suffix(".new")
-        new.write_text(json.dumps(self._ways))
-        new.replace(self._ways_file)
+            self._routes[address] = port
+        new = self._routes_file.with_suffix(".new")
+        new.write_text(json.dumps(self._routes))
+        new.replace(self._routes_file)
 
     # -- starting
 
@@ -199,38 +199,40 @@ class ControlPlane(contextlib.AbstractContextManager["ControlPlane"]):
         self._ports = Ports(*numbers)
         self._servers = stack.enter_context(contextlib.closing(Servers()))
         self._commands = Commands(self._assets, self._servers.folder, self._ports)
-        self._ways_file = self._servers.folder / "ways.json"
+        self._routes_file = self._servers.folder / "routes.json"
         self._servers.start("etcd", self._commands.etcd())
-        self._name_people()
-        self.lead("", None)
-        self._servers.start("egress", self._commands.egress(self._ways_file))
+        self._create_users()
+        self.route("", None)
+        self._servers.start("egress", self._commands.egress(self._routes_file))
         self._launch_api()
         self.client = ApiClient(self.kubeconfig("admin"))
         self._wait(self._api_ready, "the API server is ready")
         self._define()
         self._start_kwok()
-        self._admit_viewer()
+        self._grant_viewer()
 
     def _launch_api(self) -> None:
         self._api = self._servers.start("kube-apiserver", self._commands.api_server())
 
-    def _name_people(self) -> None:
+    def _create_users(self) -> None:
         tokens = {name: secrets.token_hex(16) for name in ("admin", "viewer", "nobody")}
         groups = {"admin": ["system:masters"]}
         lines = [f'{token},{name},{name},"{",".join(groups.get(name, ()))}"\n' for name, token in tokens.items()]
         self._commands.write(self._authority, "".join(lines))
-        ours = self._authority.certificate
+        authority = self._authority.certificate
         users = {"anonymous": {}, "badtoken": by_token("not-a-token")}
         for name, token in tokens.items():
             users[name] = by_certificate(self._authority.client(name, groups.get(name, ())))
             users[f"{name}-token"] = by_token(token)
-        ended = Period.ending_in(-datetime.timedelta(days=1))
-        users["expired"] = by_certificate(self._authority.client("admin", groups["admin"], ended))
-        self._access = {name: Access(server=self.server, authority=ours, user=user) for name, user in users.items()}
+        expired = Period.ending_in(-datetime.timedelta(days=1))
+        users["expired"] = by_certificate(self._authority.client("admin", groups["admin"], expired))
+        self._kubeconfigs = {
+            name: KubeconfigContent(server=self.server, authority=authority, user=user) for name, user in users.items()
+        }
         other = Authority("other").certificate
-        self._access["wrongca"] = Access(server=self.server, authority=other, user=users["admin"])
-        nowhere = f"https://127.0.0.1:{self.closed_port}"
-        self._access["down"] = Access(server=nowhere, authority=ours, user=users["admin"])
+        self._kubeconfigs["wrongca"] = KubeconfigContent(server=self.server, authority=other, user=users["admin"])
+        closed = f"https://127.0.0.1:{self.closed_port}"
+        self._kubeconfigs["down"] = KubeconfigContent(server=closed, authority=authority, user=users["admin"])
 
     def _define(self) -> None:
         files = [file for file in self._assets.definitions() if not file.name.startswith(self._without)]
@@ -239,7 +241,7 @@ class ControlPlane(contextlib.AbstractContextManager["ControlPlane"]):
         self._wait(self._collections_ready, "the definitions' objects can be read")
 
     def _define_one(self, file: Path) -> list[str]:
-        """Send a definition, and return the paths of its collections."""
+        """Create a definition, and return the paths of its collections."""
         answer = self.client.request("POST", _DEFINITIONS, file.read_bytes(), "application/yaml")
         spec = answer["spec"]
         versions = [version["name"] for version in spec["versions"] if version["served"]]
@@ -251,7 +253,7 @@ class ControlPlane(contextlib.AbstractContextManager["ControlPlane"]):
         self._wait(lambda: _is(self.client.get("v1", "Node", NODE), "Ready"), "the node is ready")
         self._wait(self._kubelet_listens, "kwok listens")
 
-    def _admit_viewer(self) -> None:
+    def _grant_viewer(self) -> None:
         rules = [{**rule, "verbs": ["get", "list", "watch"]} for rule in _VIEWER_RULES]
         group = "rbac.authorization.k8s.io"
         head = {"apiVersion": f"{group}/v1", "metadata": {"name": "test-viewer"}}
@@ -274,16 +276,16 @@ class ControlPlane(contextlib.AbstractContextManager["ControlPlane"]):
     def _api_ready(self) -> bool:
         try:
             self.client.request("GET", "/readyz")
-        except (OSError, http.client.HTTPException, ApiRefusal):
+        except (OSError, http.client.HTTPException, ApiError):
             return False
         return True
 
     def _collections_ready(self) -> bool:
-        """Return whether they answer: until a definition is established it is 404, and for a while after that 429."""
+        """Return whether they can be read: 404 until a definition is established, then 429 for a while."""
         try:
             for path in self._collections:
                 self.client.request("GET", f"{path}?limit=1")
-        except ApiRefusal:
+        except ApiError:
             return False
         return True
 

@@ -1,4 +1,4 @@
-"""Ports that stay this process' own while the program that listens on them comes and goes."""
+"""Ports that stay reserved while the program that listens on them is restarted."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import socket
 
 
 class ReservedPort(contextlib.AbstractContextManager["ReservedPort"]):
-    """A port of 127.0.0.1 that the system gives to nobody else until this is closed.
+    """A port of 127.0.0.1 that the system assigns to nobody else until this is closed.
 
-    It is bound and does not listen: connections are refused until a program listens there. Linux lets it do so, as
-    both sockets are marked for reuse, and Go's listeners are.
+    It is bound but does not listen, so connections are refused until a program listens on it. Linux allows that as both
+    sockets have SO_REUSEADDR, which Go's listeners set.
 
     Attributes:
         number: the port.

@@ -1,4 +1,4 @@
-"""The servers' processes: started in one group, stopped by their own handles, watched over by a guard."""
+"""The processes of the servers, in one process group with a guard that kills them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _TAIL = 3000
 
 
 class ServerEnded(Exception):
-    """A server ended that should run; the message has the end of what it wrote."""
+    """A server ended by itself; the message has the end of its log."""
 
 
 class Server:
-    """One program that runs, with its output in a file.
+    """A running program whose output goes to a file.
 
     Args:
-        name: what it is called in messages, and its file.
+        name: its name in messages, and the name of the file.
         command: the program and its arguments.
-        folder: where it runs and what it takes for its home.
-        group: the process group that it joins.
+        folder: its working directory and home.
+        group: its process group.
     """
 
     def __init__(self, name: str, command: Sequence[str | Path], folder: Path, group: int) -> None:
@@ -41,7 +41,7 @@ class Server:
             )
 
     def check(self) -> None:
-        """Raise if it does not run any more.
+        """Check that it is running.
 
         Raises:
             ServerEnded: it ended by itself.
@@ -51,14 +51,14 @@ class Server:
             raise ServerEnded(f"{self.name} ended with {code}\n{self.log()}")
 
     def log(self) -> str:
-        """Return the end of what it wrote."""
+        """Return the end of its output."""
         return self._log.read_text("utf-8", "backslashreplace")[-_TAIL:]
 
     def stop(self, grace: float = 0.0) -> None:
-        """End it, and return when it has ended.
+        """Stop it, and return when it has ended.
 
         Args:
-            grace: seconds that it is given to end by itself; none kills it at once.
+            grace: seconds between SIGTERM and SIGKILL; 0 kills it at once.
         """
         if grace:
             self._process.terminate()
@@ -73,18 +73,18 @@ class Server:
 
 
 class Servers:
-    """The folder of one control plane and the processes in it.
+    """The folder and the processes of one control plane.
 
-    A guard leads their process group. It ends them and removes the folder as soon as its pipe closes, which it also
-    does when this process is killed.
+    A guard is the leader of their process group. It kills them and removes the folder when its stdin closes, so also
+    when this process is killed.
 
     Attributes:
-        folder: a new one, for their data.
+        folder: a new folder for their data.
     """
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="kaito-control-plane-"))
-        # Isolated, so that neither a coverage measurement nor a user's packages slow it down.
+        # Isolated, so that coverage and the user's packages do not slow it down.
         self._guard = subprocess.Popen(
             [sys.executable, "-I", "-S", _GUARD, self.folder], stdin=subprocess.PIPE, process_group=0
         )
@@ -97,25 +97,25 @@ class Servers:
         return server
 
     def check(self) -> None:
-        """Raise if one of them has ended by itself.
+        """Check that all are running.
 
         Raises:
-            ServerEnded: one has.
+            ServerEnded: one ended by itself.
         """
         for server in self._running:
             server.check()
 
     def stop(self, server: Server, grace: float = 0.0) -> None:
-        """End one of them; see :meth:`Server.stop`."""
+        """Stop one of them; see :meth:`Server.stop`."""
         self._running.remove(server)
         server.stop(grace)
 
     def logs(self) -> str:
-        """Return the end of what each of them wrote."""
+        """Return the end of each one's output."""
         return "\n".join(f"-- {server.name}\n{server.log()}" for server in self._running)
 
     def close(self) -> None:
-        """End all of them, the last one first, and remove the folder."""
+        """Stop all of them, the last one first, and remove the folder."""
         while self._running:
             self.stop(self._running[-1])
         self._guard.communicate()

@@ -11,9 +11,9 @@ from .assets import Assets
 from .certificates import Authority, Pair, key_pair
 from .objects import Object
 
-#: The one node, which kwok plays.
+#: The only node, which kwok simulates.
 NODE = "kwok-node-0"
-#: The pods' addresses: kwok takes them from the first subnet, the tests from the others.
+#: The pods' addresses: kwok assigns the first subnet, the tests the others.
 POD_NETWORK = "10.77"
 
 _EGRESS = Path(__file__).with_name("egress.py")
@@ -24,7 +24,7 @@ _KUBERNETES = ("10.96.0.1", "kubernetes", "kubernetes.default", "kubernetes.defa
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the servers listen, all on 127.0.0.1."""
+    """The ports of the servers on 127.0.0.1."""
 
     api: int
     etcd: int
@@ -33,12 +33,12 @@ class Ports:
 
 
 class Commands:
-    """Writes what the servers need into a folder, and says how to start them.
+    """Writes the servers' files, and returns their command lines.
 
     Args:
         assets: the programs.
         folder: where files are written.
-        ports: where they shall listen.
+        ports: where the servers listen.
     """
 
     def __init__(self, assets: Assets, folder: Path, ports: Ports) -> None:
@@ -49,14 +49,14 @@ class Commands:
 
     @property
     def authority_file(self) -> Path:
-        """The certificate of the authority that the API server belongs to."""
+        """The certificate of the API server's authority."""
         return self._folder / "authority.crt"
 
     def write(self, authority: Authority, tokens: str) -> None:
         """Write certificates, keys and configurations.
 
         Args:
-            authority: it signs the servers' certificates.
+            authority: signs the servers' certificates.
             tokens: the API server's token file.
         """
         self.authority_file.write_bytes(authority.certificate)
@@ -109,21 +109,21 @@ class Commands:
             f"--kubelet-client-key={folder / 'kubelet-client.key'}",
             "--kubelet-preferred-address-types=InternalIP",
             f"--egress-selector-config-file={folder / 'egress.yaml'}",
-            # Nothing here makes service accounts for pods, takes taints from nodes or looks after the API's own Service.
+            # No controller creates service accounts, removes taints from nodes or updates the API server's own Service.
             "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition",
             "--endpoint-reconciler-type=none",
             "--shutdown-delay-duration=0s",
             "--profiling=false",
         ]
 
-    def egress(self, ways: Path) -> list[str | Path]:
-        """Return the command line of the proxy through which the API server reaches nodes and pods.
+    def egress(self, routes: Path) -> list[str | Path]:
+        """Return the command line of the proxy between the API server and nodes and pods.
 
         Args:
-            ways: the file with its map.
+            routes: the file with its routes.
         """
-        # Isolated, so that neither a coverage measurement nor a user's packages slow it down.
-        return [sys.executable, "-I", "-S", _EGRESS, self._egress_socket, ways]
+        # Isolated, so that coverage and the user's packages do not slow it down.
+        return [sys.executable, "-I", "-S", _EGRESS, self._egress_socket, routes]
 
     def kwok(self, kubeconfig: Path) -> list[str | Path]:
         """Return kwok's command line.
@@ -149,7 +149,7 @@ class Commands:
             "tlsCertFile": str(self._folder / "kubelet.crt"),
             "tlsPrivateKeyFile": str(self._folder / "kubelet.key"),
             "enableDebuggingHandlers": True,
-            # With a configuration file these have no defaults, and nothing would be done without them.
+            # These have no defaults in a configuration file, and kwok does nothing without them.
             "nodeLeaseDurationSeconds": 40,
             "nodeLeaseParallelism": 4,
             "nodePlayStageParallelism": 4,
@@ -165,15 +165,15 @@ class Commands:
 
 
 def node() -> Object:
-    """Return the node that kwok plays."""
-    room = {"cpu": "24", "memory": "220Gi", "pods": "1000", "nvidia.com/gpu": "8"}
+    """Return the node that kwok simulates."""
+    capacity = {"cpu": "24", "memory": "220Gi", "pods": "1000", "nvidia.com/gpu": "8"}
     labels = {"kubernetes.io/hostname": NODE, "node.kubernetes.io/instance-type": "Standard_NC24ads_A100_v4"}
     return {
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": NODE, "labels": labels},
         "spec": {"podCIDR": f"{POD_NETWORK}.0.0/24"},
-        "status": {"capacity": room, "allocatable": room},
+        "status": {"capacity": capacity, "allocatable": capacity},
     }
 
 

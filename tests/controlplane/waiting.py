@@ -1,4 +1,4 @@
-"""Waiting for something to become true, with a deadline."""
+"""Waits until a condition is true, with a deadline."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Callable
 from typing import TypeVar
 
 _T = TypeVar("_T")
-_PAUSE = 0.02
+_INTERVAL = 0.02
 
 
 def until(condition: Callable[[], _T | None], what: str, timeout: float = 20.0) -> _T:
-    """Ask again and again until the answer is true, and return it.
+    """Call a function until its result is true, and return the result.
 
     Args:
-        condition: what is asked.
-        what: what is waited for, for the message.
+        condition: the function.
+        what: the condition, for the message.
         timeout: seconds.
 
     Raises:
-        AssertionError: it did not become true in time.
+        AssertionError: the result was not true in time.
     """
     deadline = time.monotonic() + timeout
-    while not (answer := condition()):
+    while not (result := condition()):
         if time.monotonic() > deadline:
             raise AssertionError(f"Not within {timeout:g} s: {what}")
-        time.sleep(_PAUSE)
-    return answer
+        time.sleep(_INTERVAL)
+    return result

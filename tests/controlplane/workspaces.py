@@ -1,4 +1,4 @@
-"""One workspace of a test: its objects, its pod, and the ways that lead to its model's server."""
+"""One workspace of a test: its objects, its pod, and the routes to its model's server."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .waiting import until
 
 
 class Workspace:
-    """A workspace in the control plane, as :meth:`.namespaces.Namespace.workspace` makes it.
+    """A workspace in the control plane, created by :meth:`.namespaces.Namespace.workspace`.
 
-    Its pod is played: what is sent to port 5000, by a port-forward or through the API server's proxies, reaches the
-    server on `port` of 127.0.0.1.
+    Its pod is simulated: connections to its port 5000, by a port-forward or the API server's proxies, reach the server
+    on `port` of 127.0.0.1.
 
     Attributes:
         name: the workspace's name, and its Service's.
         namespace: its namespace's name.
         pod_name: the name of its pod.
-        pod: the pod as the API server has it; `None` if there is none.
+        pod: the pod as stored; `None` if there is none.
     """
 
     def __init__(self, plane: ControlPlane, item: Object, port: int | None, *, service: bool) -> None:
@@ -34,7 +34,7 @@ class Workspace:
         self._port = port
         self._service = service
         self._ready = False
-        self._knocked_at = manifests.CONTAINER_PORT
+        self._probe_port = manifests.CONTAINER_PORT
         self.name: str = item["metadata"]["name"]
         self.namespace: str = item["metadata"]["namespace"]
         self.pod_name = f"{self.name}-0"
@@ -48,7 +48,7 @@ class Workspace:
 
     @property
     def proxy_path(self) -> str:
-        """The path of its Service's proxy, without a slash at the end."""
+        """The path of its Service's proxy, without a trailing slash."""
         return f"/api/v1/namespaces/{self.namespace}/services/{self.name}:80/proxy"
 
     @property
@@ -59,18 +59,18 @@ class Workspace:
     # -- its state
 
     def patch_status(self, **status: Any) -> None:
-        """Merge fields into the workspace's status; `None` removes one."""
+        """Merge fields into the workspace's status; `None` removes a field."""
         self._client.patch_status(self._item, status)
 
     def set_ready(
         self, ready: bool, *, conditions: Sequence[Mapping[str, Any]] | None = None, state: str | None = None
     ) -> None:
-        """Make the workspace say that it is ready, or is not, and its pod likewise.
+        """Set the status of the workspace and of its pod.
 
         Args:
-            ready: which of both.
-            conditions: all of its conditions, if not the usual ones; see :func:`.objects.condition`.
-            state: its state, if not `Ready` or `NotReady`; the empty one leaves it out, as older operators do.
+            ready: whether they are ready.
+            conditions: all conditions, if not the usual ones; see :func:`.objects.condition`.
+            state: the state, if not `Ready` or `NotReady`; an empty one omits it, as older operators do.
         """
         self._ready = ready
         if state is None:
@@ -88,43 +88,42 @@ class Workspace:
     # -- its pod
 
     def create_pod(self, port: int | None = None, *, ready: bool | None = None) -> None:
-        """Make the pod, with a new address, and lead to it; return when it runs.
+        """Create the pod with a new address and the routes to it; return when it is running.
 
         Args:
-            port: the port of 127.0.0.1 where its server listens, if it is another one than before.
-            ready: whether it is; if not given, as the workspace is.
+            port: the port of 127.0.0.1 where its server listens, if it has changed.
+            ready: whether it is ready, by default like the workspace.
         """
         if port is not None:
             self._port = port
         if ready is not None:
             self._ready = ready
         address = self._plane.pod_address()
-        self._knocked_at += 1
+        self._probe_port += 1
         closed = self._plane.closed_port
         self._client.apply(
             manifests.port_forward(
-                self.pod_name, self.namespace, self._port or closed, knocked_at=self._knocked_at, closed=closed
+                self.pod_name, self.namespace, self._port or closed, probe_port=self._probe_port, closed=closed
             )
         )
-        self._plane.lead(f"{address}:{manifests.CONTAINER_PORT}", self._port)
+        self._plane.route(f"{address}:{manifests.CONTAINER_PORT}", self._port)
         pod = self._client.create(manifests.pod(self.name, self.namespace, address, hold=not self._ready))
         if self._ready:
             pod = until(self._running_pod, f"kwok runs {self.pod_name}")
         else:
             pod = self._client.patch_status(pod, manifests.pod_status(address, self.name, ready=False))
         self.pod = pod
-        path = f"{self.forward_path.rpartition('=')[0]}={self._knocked_at}"
-        where = ("127.0.0.1", self._plane.port)
+        path = f"{self.forward_path.rpartition('=')[0]}={self._probe_port}"
+        api_server = ("127.0.0.1", self._plane.port)
         if self._ready:
-            until(lambda: is_known(where, self._client.tls, path), f"kwok forwards to {self.pod_name}")
+            until(lambda: is_known(api_server, self._client.tls, path), f"kwok forwards to {self.pod_name}")
         self._publish()
 
     def delete_pod(self) -> None:
-        """Take the pod away at once, and the ways that lead to it.
+        """Delete the pod and the routes to it at once.
 
-        Connections that are open stay so, with whatever server they reached: kwok would go on forwarding new ones, too,
-        if it were not told. A test in which they shall break stops that server, and even then kwok does not pass on
-        that it closed: the client of a port-forward sees silence.
+        Open connections stay open, with the server that they reached. A test that needs them to break stops that
+        server. Even then kwok does not pass on the end: the client of a port-forward sees silence.
         """
         if self.pod is None:
             return
@@ -132,20 +131,20 @@ class Workspace:
         self.pod = None
         self._client.delete("v1", "Pod", self.pod_name, self.namespace)
         self._client.delete("kwok.x-k8s.io/v1alpha1", "PortForward", self.pod_name, self.namespace)
-        self._plane.lead(address, None)
+        self._plane.route(address, None)
         self._publish()
 
     def replace_pod(self, port: int | None = None) -> None:
-        """Replace the pod by one of the same name with another uid and address, as its StatefulSet would.
+        """Replace the pod with one of the same name with another uid and address, as its StatefulSet would.
 
         Args:
-            port: the port of 127.0.0.1 where the new one's server listens, if it is another one than before.
+            port: the port of 127.0.0.1 where the new pod's server listens, if it has changed.
         """
         self.delete_pod()
         self.create_pod(port)
 
     def delete(self) -> None:
-        """Take the workspace away with all that belongs to it."""
+        """Delete the workspace and all its objects."""
         self.delete_pod()
         self._client.delete(self._item["apiVersion"], "Workspace", self.name, self.namespace)
         if self._service:
@@ -162,6 +161,7 @@ class Workspace:
     def _publish(self) -> None:
         """Write the Service's endpoints, as the controllers would."""
         if self._service:
-            where = (self.name, self.namespace, self.pod)
-            self._client.apply(manifests.endpoints(*where))
-            self._client.apply(manifests.endpoint_slice(self._slice, *where, ready=self._ready))
+            self._client.apply(manifests.endpoints(self.name, self.namespace, self.pod))
+            self._client.apply(
+                manifests.endpoint_slice(self._slice, self.name, self.namespace, self.pod, ready=self._ready)
+            )

@@ -1,7 +1,7 @@
-"""kaito as in a pod: with the environment and the service account's folder that a pod has, and the cluster's DNS.
+"""Runs kaito as in a pod: with a pod's environment, the folder of its service account, and the cluster's DNS.
 
 Run as a program, `python in_pod.py FOLDER SERVICE PORT ARGUMENTS…`, it is the process in the pod: FOLDER is the service
-account's, and the name of the Service leads to PORT of 127.0.0.1, where the model's server stands for it.
+account's, and the Service's name resolves to PORT of 127.0.0.1, where the model's server listens.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ def run_in_pod(
     port: int,
     env: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run kaito as a pod's container would, and return what came of it.
+    """Run kaito as a pod's container would, and return the finished process.
 
     Args:
         plane: the cluster.
-        folder: an empty one.
+        folder: an empty folder for the service account.
         arguments: the container's.
         namespace: the pod's.
         account: the name of its service account.
-        service: the Service in that namespace that DNS knows.
-        port: the port of 127.0.0.1 that it leads to.
+        service: the Service in that namespace whose name resolves.
+        port: the port of 127.0.0.1 that it resolves to.
         env: the container's.
     """
     (folder / "token").write_text(plane.service_account_token(namespace, account))
@@ -61,17 +61,17 @@ def run_in_pod(
 
 
 def _run(folder: str, service: str, port: str, *arguments: str) -> int:
-    ask_system = socket.getaddrinfo
+    system_getaddrinfo = socket.getaddrinfo
 
-    def ask(host: Any, asked: Any, *more: Any, **options: Any) -> Any:
-        """Answer for the cluster's DNS; all else is left to the system."""
+    def getaddrinfo(host: Any, service_port: Any, *more: Any, **options: Any) -> Any:
+        """Resolve the Service's name; others are left to the system."""
         if isinstance(host, str) and host.startswith(f"{service}."):
-            return ask_system("127.0.0.1", int(port), *more, **options)
-        return ask_system(host, asked, *more, **options)
+            return system_getaddrinfo("127.0.0.1", int(port), *more, **options)
+        return system_getaddrinfo(host, service_port, *more, **options)
 
     with (
         mock.patch.object(service_account, "FOLDER", Path(folder)),
-        mock.patch.object(socket, "getaddrinfo", ask),
+        mock.patch.object(socket, "getaddrinfo", getaddrinfo),
         mock.patch.object(sys, "argv", ["kaito", *arguments]),
     ):
         return main()

@@ -1,4 +1,4 @@
-"""What stands in `deploy/`, as objects."""
+"""Reads and applies the manifests in `deploy/`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEPLOY = Path(__file__).parents[3] / "deploy"
 
 
 def read(name: str) -> dict[str, Object]:
-    """Return the objects of a file by their kinds."""
+    """Return the objects of a file by kind."""
     items = list(yaml.safe_load_all((DEPLOY / name).read_text(encoding="utf-8")))
     by_kind = {item["kind"]: item for item in items}
     assert len(by_kind) == len(items)
@@ -22,7 +22,7 @@ def read(name: str) -> dict[str, Object]:
 
 
 def apply(client: ApiClient, item: Object, namespace: str) -> Any:
-    """Apply an object to a namespace; what the API server does not know of it is an error."""
+    """Apply an object to a namespace. Unknown fields are an error."""
     placed = {**item, "metadata": {**item["metadata"], "namespace": namespace}}
     path = f"{path_of(placed)}?fieldManager=test&fieldValidation=Strict"
     return client.request("PATCH", path, placed, "application/apply-patch+yaml")

@@ -14,7 +14,7 @@ from kaito.errors import ForbiddenError, NotFoundError
 from kaito.openai.client import ChatClient
 from kaito.testing import ModelServer, run_kaito
 from kaito.types import ChatRequest, Message, Waiting
-from tests.controlplane import ApiClient, ApiRefusal, until
+from tests.controlplane import ApiClient, ApiError, until
 from tests.controlplane.certificates import Authority
 from tests.e2e.cluster.asking import Notes, answer, chat, discover, settings_for
 
@@ -34,17 +34,17 @@ def workspace(namespace, server):
 
 @pytest.fixture
 def user(control_plane, namespace, workspace):
-    """Return the kubeconfig of somebody who may use the Service's proxy, and nothing else."""
+    """Return the kubeconfig of a user who may only use the Service's proxy."""
     kubeconfig = control_plane.user("ann", namespace=namespace.name)
     namespace.grant("ann", PROXY)
-    until(lambda: reached(ApiClient(kubeconfig), workspace), "the grant holds")
+    until(lambda: reached(ApiClient(kubeconfig), workspace), "the grant is effective")
     return kubeconfig
 
 
 def reached(client, workspace):
     try:
         return client.request("GET", f"{workspace.proxy_path}/v1/models")
-    except ApiRefusal:
+    except ApiError:
         return None
 
 
@@ -53,7 +53,7 @@ def settings(kubeconfig, **more):
 
 
 @pytest.mark.parametrize("somebody", ["admin", "admin-token"])
-def test_a_message(namespace, workspace, server, somebody):
+def test_message(namespace, workspace, server, somebody):
     outcome = run_kaito(
         "chat",
         *("--kubeconfig", str(namespace.kubeconfig(somebody)), "--workspace-name", "my-llama"),
@@ -63,13 +63,13 @@ def test_a_message(namespace, workspace, server, somebody):
     assert "authorization" not in server.chats[-1].headers
 
 
-def test_what_is_found(control_plane, namespace, workspace):
+def test_candidate(control_plane, namespace, workspace):
     [candidate] = discover(ApiProxyBackend, settings(namespace.kubeconfig()))
     assert candidate.url == f"{control_plane.server}{workspace.proxy_path}"
     assert (candidate.rank, candidate.shared) == (40, False)
 
 
-def test_trust_in_other_servers_is_none_of_its_concern(namespace, workspace, tmp_path):
+def test_certificate_authority_for_models_is_not_used(namespace, workspace, tmp_path):
     file = tmp_path / "ca.pem"
     file.write_bytes(Authority("another").certificate)
     asked = settings(namespace.kubeconfig(), certificate_authority=str(file))
@@ -79,7 +79,7 @@ def test_trust_in_other_servers_is_none_of_its_concern(namespace, workspace, tmp
 # Keys
 
 
-def test_an_api_key_cannot_pass(namespace, workspace, server):
+def test_api_key_is_not_sent(namespace, workspace, server):
     notes = Notes()
     asked = settings(namespace.kubeconfig("admin-token"), api_key="a-key-for-the-model")
     assert chat(ApiProxyBackend, asked, "hello", notes=notes) == ["hello"]
@@ -87,7 +87,7 @@ def test_an_api_key_cannot_pass(namespace, workspace, server):
     assert "authorization" not in server.chats[-1].headers
 
 
-def test_a_server_that_wants_a_key(namespace, workspace, server):
+def test_server_that_requires_an_api_key(namespace, workspace, server):
     server.api_key = "a-key-for-the-model"
     with pytest.raises(ForbiddenError) as caught:
         chat(ApiProxyBackend, settings(namespace.kubeconfig(), api_key=server.api_key), "hello")
@@ -99,11 +99,11 @@ def test_a_server_that_wants_a_key(namespace, workspace, server):
 # Permissions
 
 
-def test_the_proxy_alone_is_enough(user):
+def test_proxy_permission_is_enough(user):
     assert chat(ApiProxyBackend, settings(user), "hello") == ["hello"]
 
 
-def test_who_may_not(namespace, workspace):
+def test_user_without_permission(namespace, workspace):
     outcome = run_kaito(
         "chat",
         *("--kubeconfig", str(namespace.kubeconfig("viewer")), "--workspace-name", "my-llama"),
@@ -117,27 +117,27 @@ def test_who_may_not(namespace, workspace):
     )
 
 
-def test_reading_is_not_enough(control_plane, namespace, workspace):
+def test_get_without_create(control_plane, namespace, workspace):
     kubeconfig = control_plane.user("bob", namespace=namespace.name)
     namespace.grant("bob", {**PROXY, "verbs": ["get"]})
-    until(lambda: reached(ApiClient(kubeconfig), workspace), "the grant holds")
+    until(lambda: reached(ApiClient(kubeconfig), workspace), "the grant is effective")
     with pytest.raises(ForbiddenError) as caught:
         discover(ApiProxyBackend, settings(kubeconfig))
     assert caught.value.message.startswith("You may not create services/proxy")
 
 
-def test_a_permission_for_this_service_alone(control_plane, namespace, workspace):
+def test_permission_for_one_service(control_plane, namespace, workspace):
     kubeconfig = control_plane.user("eve", namespace=namespace.name)
     namespace.grant("eve", {**PROXY, "resourceNames": ["my-llama:80"]})
-    until(lambda: reached(ApiClient(kubeconfig), workspace), "the grant holds")
+    until(lambda: reached(ApiClient(kubeconfig), workspace), "the grant is effective")
     assert chat(ApiProxyBackend, settings(kubeconfig), "hello") == ["hello"]
 
 
-# In mid-session
+# Changes during a session
 
 
 class TurnRunner:
-    """A conversation between whose turns something happens."""
+    """A conversation with a step before each further turn."""
 
     def __init__(self, asked, *steps):
         self._asked = asked
@@ -161,13 +161,13 @@ class TurnRunner:
                 return answers
 
 
-def test_a_permission_that_is_taken_away(control_plane, namespace, workspace, user):
-    def take_away():
+def test_permission_is_revoked(control_plane, namespace, workspace, user):
+    def revoke():
         control_plane.client.delete_all("rbac.authorization.k8s.io/v1", "RoleBinding", namespace.name)
-        until(lambda: not reached(ApiClient(user), workspace), "it is gone")
+        until(lambda: not reached(ApiClient(user), workspace), "the permission is revoked")
 
     with pytest.raises(ForbiddenError) as caught:
-        TurnRunner(settings(user), take_away).turns()
+        TurnRunner(settings(user), revoke).turns()
     assert caught.value.message.startswith("User 'ann' may not create services/proxy in namespace")
     assert caught.value.hints[0] == "The API server's proxy requires the verbs 'get' and 'create' on 'services/proxy'"
 
@@ -185,13 +185,13 @@ def first_wait(asked):
             ):
                 return await anext(items)
 
-    told = asyncio.run(first_item())
-    assert isinstance(told, Waiting)
-    return told.reason
+    item = asyncio.run(first_item())
+    assert isinstance(item, Waiting)
+    return item.reason
 
 
-def test_no_pod(namespace, workspace):
-    """It may come back: the turn waits."""
+def test_service_without_a_pod(namespace, workspace):
+    """The turn waits for a pod."""
     asked = settings(namespace.kubeconfig())
     workspace.delete_pod()
     assert first_wait(asked) == "Service 'my-llama' has no pod at the moment"
@@ -199,49 +199,51 @@ def test_no_pod(namespace, workspace):
     assert chat(ApiProxyBackend, asked, "hello") == ["hello"]
 
 
-def test_a_pod_where_nothing_listens(namespace):
+def test_pod_that_refuses_connections(namespace):
     namespace.workspace()
-    told = first_wait(settings(namespace.kubeconfig()))
-    assert told.startswith("the API server cannot reach the pod of Service 'my-llama': ")
+    reason = first_wait(settings(namespace.kubeconfig()))
+    assert reason.startswith("the API server cannot reach the pod of Service 'my-llama': ")
 
 
-def test_a_service_that_is_taken_away(control_plane, namespace, workspace):
-    def take_away():
+def test_service_is_deleted(control_plane, namespace, workspace):
+    def delete():
         control_plane.client.delete("v1", "Service", "my-llama", namespace.name)
 
     with pytest.raises(NotFoundError) as caught:
-        TurnRunner(settings(namespace.kubeconfig()), take_away).turns()
+        TurnRunner(settings(namespace.kubeconfig()), delete).turns()
     assert "Service 'my-llama' no longer exists" in caught.value.message
 
 
-def test_no_service(namespace):
+def test_workspace_without_a_service(namespace):
     namespace.workspace(service=False)
     with pytest.raises(NotFoundError):
         discover(ApiProxyBackend, settings(namespace.kubeconfig()))
 
 
-# Credentials that end
+# Credentials that expire
 
 
-def ended(kubeconfig):
-    """Return whether the user's certificate is not accepted any more."""
+def expired(kubeconfig):
+    """Return whether the API server rejects the user's certificate."""
     try:
         ApiClient(kubeconfig).request("GET", "/version")
-    except ApiRefusal as exc:
+    except ApiError as exc:
         return exc.status == 401
     return False
 
 
-def test_a_certificate_that_ends(control_plane, namespace, workspace):
-    kubeconfig = control_plane.user(groups=["system:masters"], namespace=namespace.name, valid_for=timedelta(seconds=4))
-    talk = TurnRunner(settings(kubeconfig), lambda: until(lambda: ended(kubeconfig), "the certificate has ended"))
+def test_certificate_expires(control_plane, namespace, workspace):
+    kubeconfig = control_plane.user(
+        groups=["system:masters"], namespace=namespace.name, valid_for=timedelta(seconds=10)
+    )
+    talk = TurnRunner(settings(kubeconfig), lambda: until(lambda: expired(kubeconfig), "the certificate has expired"))
     with pytest.raises(ForbiddenError) as caught:
         talk.turns()
     assert caught.value.message.startswith("Your client certificate for the cluster expired on ")
 
 
-def test_a_certificate_that_is_renewed(control_plane, namespace, workspace, tmp_path):
-    """A plugin gives another one when the first is refused; the connection that was kept is that of the first."""
+def test_certificate_is_renewed(control_plane, namespace, workspace, tmp_path):
+    """The plugin prints a new certificate when the first is rejected. The kept connection still has the first."""
 
     def give(kubeconfig):
         user = json.loads(kubeconfig.read_text())["users"][0]["user"]
@@ -252,7 +254,7 @@ def test_a_certificate_that_is_renewed(control_plane, namespace, workspace, tmp_
 
     given = tmp_path / "credential.json"
     people = {"groups": ["system:masters"], "namespace": namespace.name}
-    first = control_plane.user(**people, valid_for=timedelta(seconds=4))
+    first = control_plane.user(**people, valid_for=timedelta(seconds=10))
     give(first)
     config = json.loads(first.read_text())
     plugin = {
@@ -266,7 +268,7 @@ def test_a_certificate_that_is_renewed(control_plane, namespace, workspace, tmp_
     kubeconfig.write_text(json.dumps(config))
 
     def renew():
-        until(lambda: ended(first), "the certificate has ended")
+        until(lambda: expired(first), "the certificate has expired")
         give(control_plane.user(**people))
 
     assert TurnRunner(settings(kubeconfig), renew, lambda: None).turns() == ["first", "next", "next"]

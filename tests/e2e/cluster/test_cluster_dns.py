@@ -1,4 +1,4 @@
-"""The backend cluster-dns, in what takes itself for a pod."""
+"""The backend cluster-dns, in a process with the environment of a pod."""
 
 import socket
 import threading
@@ -21,7 +21,7 @@ def server():
 
 @pytest.fixture
 def pod(control_plane, namespace, monkeypatch, tmp_path):
-    """Make this process look like a pod of the namespace, whose service account may do nothing."""
+    """Give this process the environment of a pod of the namespace, whose service account has no permissions."""
     account = tmp_path / "serviceaccount"
     account.mkdir()
     (account / "token").write_text(control_plane.service_account_token(namespace.name, "runner"))
@@ -38,31 +38,31 @@ def pod(control_plane, namespace, monkeypatch, tmp_path):
 
 @pytest.fixture
 def dns(monkeypatch, server):
-    """Answer what names in the cluster are: all are the server. Return the names that were asked for."""
-    asked = []
+    """Resolve all names in the cluster to the server. Return the names that were looked up."""
+    lookups = []
     real = socket.getaddrinfo
 
     def answer(host, port, *args, **kwargs):
         if host and host.endswith(".test"):
-            asked.append(host)
+            lookups.append(host)
             return real("127.0.0.1", server.port, type=socket.SOCK_STREAM)
         return real(host, port, *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", answer)
-    return asked
+    return lookups
 
 
 def settings(backend="cluster-dns", **target):
     return settings_for(None, backend, target=target)
 
 
-def refusal(asked, error):
+def failure(settings, error):
     with pytest.raises(error) as caught:
-        discover(ClusterDnsBackend, asked)
+        discover(ClusterDnsBackend, settings)
     return caught.value
 
 
-def test_without_any_permission(namespace, pod, dns, server, monkeypatch):
+def test_chat_without_permissions(namespace, pod, dns, server, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     namespace.workspace()
     [candidate] = discover(ClusterDnsBackend, settings())
@@ -72,23 +72,23 @@ def test_without_any_permission(namespace, pod, dns, server, monkeypatch):
     assert server.chats[-1].headers["host"] == f"my-llama.{namespace.name}.svc.k8s.test"
 
 
-def test_another_namespace(pod, dns):
+def test_service_in_another_namespace(pod, dns):
     [candidate] = discover(ClusterDnsBackend, settings(namespace="other"))
     assert candidate.url == "http://my-llama.other.svc.k8s.test"
 
 
-def test_a_replica_of_an_inference_set(namespace, dns, control_plane, pod):
+def test_replica_of_an_inference_set(namespace, dns, control_plane, pod):
     namespace.inference_set("phi-set", {"phi-set-abcde": None})
     target = {"workspace": "phi-set", "kind": "inferenceset"}
-    # Its name is known to the API server alone.
-    refusal(settings(**target), ForbiddenError)
+    # Only the API server knows its name.
+    failure(settings(**target), ForbiddenError)
     user = f"system:serviceaccount:{namespace.name}:runner"
     namespace.grant(user, {"apiGroups": ["kaito.sh"], "resources": ["workspaces"], "verbs": ["get", "list"]})
     [candidate] = discover(ClusterDnsBackend, settings(**target))
     assert candidate.url == f"http://phi-set-abcde.{namespace.name}.svc.k8s.test"
 
 
-def test_a_pod_without_a_service_account(pod, dns):
+def test_pod_without_a_service_account(pod, dns):
     (pod / "token").unlink()
     notes = Notes()
     [candidate] = discover(ClusterDnsBackend, settings(), notes)
@@ -101,41 +101,41 @@ def test_a_pod_without_a_service_account(pod, dns):
 
 
 @pytest.mark.parametrize("trouble", ["down", "badtoken"])
-def test_an_api_server_that_is_of_no_use(control_plane, pod, dns, monkeypatch, trouble):
+def test_unusable_api_server(control_plane, pod, dns, monkeypatch, trouble):
     if trouble == "down":
         monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(control_plane.closed_port))
     else:
         (pod / "token").write_text("not-a-token")
     assert len(discover(ClusterDnsBackend, settings())) == 1
-    refusal(settings(workspace="phi-set", kind="inferenceset"), ConnectError if trouble == "down" else ForbiddenError)
+    failure(settings(workspace="phi-set", kind="inferenceset"), ConnectError if trouble == "down" else ForbiddenError)
 
 
-def test_an_api_server_that_says_nothing_is_not_waited_for(pod, dns, monkeypatch):
+def test_silent_api_server_is_not_waited_for(pod, dns, monkeypatch):
     monkeypatch.setattr("kaito.endpoints.backends.cluster_dns._PATIENCE", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(silent.getsockname()[1]))
         notes = Notes()
         assert len(discover(ClusterDnsBackend, settings(), notes)) == 1
         assert notes.notices == ["cluster-dns: the API server has not said within 0.1 s whether the workspace is ready"]
-        told = refusal(settings(workspace="phi-set", kind="inferenceset"), ClusterError).message
+        told = failure(settings(workspace="phi-set", kind="inferenceset"), ClusterError).message
         assert told == "The API server does not answer, and knows alone which replica is ready"
 
 
-def test_what_the_api_server_knows_better_is_final(namespace, pod, dns):
-    """With a kubeconfig, a pod may ask as somebody else."""
+def test_error_of_the_api_server_is_final(namespace, pod, dns):
+    """With a kubeconfig, a pod may have other credentials."""
     kubeconfig = namespace.kubeconfig()
-    refusal(settings_for(kubeconfig), NotFoundError)
+    failure(settings_for(kubeconfig), NotFoundError)
     namespace.workspace(ready=False)
-    assert "is not ready for inference" in refusal(settings_for(kubeconfig), NotFoundError).message
+    assert "is not ready for inference" in failure(settings_for(kubeconfig), NotFoundError).message
     assert dns == []
 
 
-def test_a_name_that_is_not_known(namespace, pod):
-    error = refusal(settings(), ConnectError)
+def test_unknown_name(namespace, pod):
+    error = failure(settings(), ConnectError)
     assert error.details == (f"DNS does not know my-llama.{namespace.name}.svc.k8s.test",)
 
 
-def test_a_resolver_that_never_answers(namespace, pod, monkeypatch):
+def test_resolver_that_does_not_respond(namespace, pod, monkeypatch):
     released = threading.Event()
     real = socket.getaddrinfo
 
@@ -146,11 +146,11 @@ def test_a_resolver_that_never_answers(namespace, pod, monkeypatch):
         return real(host, *args, **kwargs)
 
     async def ask():
-        asked = settings()
-        async with ClusterDnsBackend(asked) as backend:
+        given = settings()
+        async with ClusterDnsBackend(given) as backend:
             started = time.monotonic()
             with pytest.raises(ConnectError) as caught:
-                await backend.discover(asked.target, Notes())
+                await backend.discover(given.target, Notes())
             return caught.value, time.monotonic() - started
 
     monkeypatch.setattr(socket, "getaddrinfo", answer)
@@ -163,9 +163,9 @@ def test_a_resolver_that_never_answers(namespace, pod, monkeypatch):
     assert elapsed < 5
 
 
-def test_outside_of_a_cluster(tmp_path):
+def test_outside_a_cluster(tmp_path):
     assert discover(ClusterDnsBackend, settings("auto")) == []
-    error = refusal(settings(), ConnectError)
+    error = failure(settings(), ConnectError)
     assert error.details[0].startswith("A Service's name is known inside the cluster")
     outcome = run_kaito("chat", "--workspace-name", "my-llama", "--backend", "cluster-dns", "-m", "hello")
     assert outcome.code == 4

@@ -1,4 +1,4 @@
-"""The control plane of the tests is what they take it for."""
+"""The control plane of the tests behaves as they expect."""
 
 import datetime
 import itertools
@@ -13,25 +13,25 @@ from pathlib import Path
 import pytest
 
 from kaito.testing import ModelServer
-from tests.controlplane import ApiClient, ApiRefusal, Assets, ControlPlane, MissingAssets, Namespace, condition, until
-from tests.controlplane.egress import Refused, resolve
+from tests.controlplane import ApiClient, ApiError, Assets, ControlPlane, MissingAssets, Namespace, condition, until
+from tests.controlplane.egress import NoRouteError, resolve
 
 WORKSPACES = "/apis/kaito.sh/v1beta1/namespaces/default/workspaces"
 
 
-def refusal(client, method, path):
-    with pytest.raises(ApiRefusal) as caught:
+def error_of(client, method, path):
+    with pytest.raises(ApiError) as caught:
         client.request(method, path)
     return caught.value
 
 
 def model_of(client, workspace):
-    """Return the model's name, by the Service proxy."""
+    """Return the model's name, through the Service proxy."""
     return client.request("GET", f"{workspace.proxy_path}/v1/models")["data"][0]["id"]
 
 
 def forwarded_model(plane, workspace):
-    """Return what the model's server answers through the pod's port-forward, a WebSocket of the API server."""
+    """Return the model server's response through the pod's port-forward WebSocket."""
     head = (
         f"GET {workspace.forward_path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -58,25 +58,25 @@ def forwarded_model(plane, workspace):
     return received
 
 
-# Who one is
+# Users
 
 
 @pytest.mark.parametrize("somebody", ["admin", "admin-token", "viewer", "viewer-token"])
-def test_who_may_read_workspaces(control_plane, somebody):
+def test_user_may_read_workspaces(control_plane, somebody):
     client = ApiClient(control_plane.kubeconfig(somebody))
     assert client.request("GET", WORKSPACES)["kind"] == "WorkspaceList"
 
 
 @pytest.mark.parametrize("somebody", ["viewer", "viewer-token"])
-def test_a_viewer_neither_forwards_nor_uses_proxies(control_plane, namespace, somebody):
+def test_viewer_may_not_forward_or_use_proxies(control_plane, namespace, somebody):
     client = ApiClient(control_plane.kubeconfig(somebody))
     workspace = namespace.workspace()
     for path in (workspace.forward_path, f"{workspace.proxy_path}/v1/models"):
-        assert refusal(client, "GET", path).status == 403
+        assert error_of(client, "GET", path).status == 403
 
 
 @pytest.mark.parametrize(
-    ("somebody", "status", "said"),
+    ("somebody", "status", "message"),
     [
         ("nobody", 403, 'User "nobody" cannot list'),
         ("nobody-token", 403, 'User "nobody" cannot list'),
@@ -85,48 +85,48 @@ def test_a_viewer_neither_forwards_nor_uses_proxies(control_plane, namespace, so
         ("expired", 401, "Unauthorized"),
     ],
 )
-def test_who_may_not(control_plane, somebody, status, said):
-    error = refusal(ApiClient(control_plane.kubeconfig(somebody)), "GET", WORKSPACES)
+def test_request_is_rejected(control_plane, somebody, status, message):
+    error = error_of(ApiClient(control_plane.kubeconfig(somebody)), "GET", WORKSPACES)
     assert error.status == status
-    assert said in error.message
+    assert message in error.message
 
 
-def test_another_authority_does_not_verify(control_plane):
+def test_unknown_authority(control_plane):
     with pytest.raises(ssl.SSLCertVerificationError):
         ApiClient(control_plane.kubeconfig("wrongca")).request("GET", WORKSPACES)
 
 
-def test_nobody_listens_where_it_is_down(control_plane):
+def test_closed_port(control_plane):
     with pytest.raises(ConnectionRefusedError):
         ApiClient(control_plane.kubeconfig("down")).request("GET", WORKSPACES)
 
 
-def test_a_user_may_what_is_granted(control_plane, namespace):
+def test_grant(control_plane, namespace):
     workspace = namespace.workspace()
     client = ApiClient(control_plane.user("ann", ["readers"], namespace=namespace.name))
     path = f"/api/v1/namespaces/{namespace.name}/pods/{workspace.pod_name}"
-    assert 'User "ann" cannot get resource "pods"' in refusal(client, "GET", path).message
+    assert 'User "ann" cannot get resource "pods"' in error_of(client, "GET", path).message
     namespace.grant("ann", {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]})
-    pod = until(lambda: answer_to(client, path), "the grant holds")
+    pod = until(lambda: response_to(client, path), "the grant is effective")
     assert pod["metadata"]["uid"] == workspace.pod["metadata"]["uid"]
 
 
-def answer_to(client, path):
-    """Return the answer, or `None` if it is refused."""
+def response_to(client, path):
+    """Return the response, or `None` for an error."""
     try:
         return client.request("GET", path)
-    except ApiRefusal:
+    except ApiError:
         return None
 
 
-def test_a_certificate_that_ends(control_plane):
+def test_client_certificate_expires(control_plane):
     path = "/apis/authorization.k8s.io/v1"
     client = ApiClient(control_plane.user(valid_for=datetime.timedelta(seconds=2)))
     assert client.request("GET", path)["kind"] == "APIResourceList"
-    until(lambda: answer_to(client, path) is None, "it has ended")
+    until(lambda: response_to(client, path) is None, "the certificate has expired")
 
 
-def test_a_pod_s_token(control_plane, namespace):
+def test_service_account_token(control_plane, namespace):
     token = control_plane.service_account_token(namespace.name, "runner")
     review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "metadata": {}, "spec": {"token": token}}
     user = control_plane.client.create(review)["status"]["user"]
@@ -135,20 +135,20 @@ def test_a_pod_s_token(control_plane, namespace):
     assert len(context.get_ca_certs()) == 1
 
 
-# What is served
+# Objects
 
 
-def test_a_model_is_reached_through_the_api_server(control_plane, namespace):
+def test_model_server_is_reached_through_the_api_server(control_plane, namespace):
     with ModelServer("llama-2-7b") as server:
         workspace = namespace.workspace(port=server.port)
         assert model_of(control_plane.client, workspace) == "llama-2-7b"
         assert b'"llama-2-7b"' in forwarded_model(control_plane, workspace)
-    with pytest.raises(ApiRefusal) as caught:
+    with pytest.raises(ApiError) as caught:
         model_of(control_plane.client, workspace)
     assert caught.value.status == 503
 
 
-def test_what_the_operator_leaves(control_plane, namespace):
+def test_objects_of_a_workspace(control_plane, namespace):
     client = control_plane.client
     namespace.workspace(labels={"a": "b"})
     [item] = client.list("kaito.sh/v1beta1", "Workspace", namespace.name, "labelSelector=a%3Db")
@@ -162,7 +162,7 @@ def test_what_the_operator_leaves(control_plane, namespace):
     assert names == {"my-llama", "my-llama-headless"}
 
 
-def test_a_workspace_becomes_ready(control_plane, namespace):
+def test_workspace_becomes_ready(control_plane, namespace):
     with ModelServer() as server:
         workspace = namespace.workspace(port=server.port, ready=False)
         assert ready_condition(workspace) == "False"
@@ -180,19 +180,19 @@ def ready_condition(workspace):
     return status
 
 
-def test_a_workspace_of_the_older_version_has_no_state(control_plane, namespace):
+def test_workspace_of_the_older_version_has_no_state(control_plane, namespace):
     namespace.workspace(api_version="kaito.sh/v1alpha1")
     [item] = control_plane.client.list("kaito.sh/v1beta1", "Workspace", namespace.name)
     assert "state" not in item["status"]
 
 
-def test_the_pod_is_replaced(control_plane, namespace):
+def test_pod_is_replaced(control_plane, namespace):
     with ModelServer("old") as old, ModelServer("new") as new:
         workspace = namespace.workspace(port=old.port)
         assert b'"old"' in forwarded_model(control_plane, workspace)
         before = workspace.pod
         workspace.delete_pod()
-        error = refusal(control_plane.client, "GET", f"{workspace.proxy_path}/v1/models")
+        error = error_of(control_plane.client, "GET", f"{workspace.proxy_path}/v1/models")
         assert (error.status, error.message) == (503, 'no endpoints available for service "my-llama"')
         workspace.create_pod(new.port)
         assert workspace.pod["metadata"]["uid"] != before["metadata"]["uid"]
@@ -204,7 +204,7 @@ def test_the_pod_is_replaced(control_plane, namespace):
         assert len(old.requests) == 1
 
 
-def test_an_inference_set(control_plane, namespace):
+def test_inference_set(control_plane, namespace):
     with ModelServer("a") as one, ModelServer("b") as other:
         replicas = namespace.inference_set("phi-set", {"phi-set-abcde": one.port, "phi-set-fghij": other.port})
         models = {name: model_of(control_plane.client, workspace) for name, workspace in replicas.items()}
@@ -213,26 +213,26 @@ def test_an_inference_set(control_plane, namespace):
     assert len(control_plane.client.list("kaito.sh/v1beta1", "Workspace", namespace.name, label)) == 2
 
 
-def test_workspaces_that_serve_nothing(control_plane, namespace):
+def test_pending_and_tuning_workspaces(control_plane, namespace):
     pending, tuning = namespace.pending_workspace(), namespace.tuning_workspace()
     namespace.event(pending.pod_name, "FailedScheduling", "0/1 nodes are available")
     [event] = control_plane.client.list("v1", "Event", namespace.name)
     assert (event["involvedObject"]["name"], event["reason"]) == ("pending-0", "FailedScheduling")
     pod = control_plane.client.get("v1", "Pod", pending.pod_name, namespace.name)
     assert pod["status"]["phase"] == "Pending"
-    assert refusal(control_plane.client, "GET", pending.proxy_path).status == 503
+    assert error_of(control_plane.client, "GET", pending.proxy_path).status == 503
     item = control_plane.client.get("kaito.sh/v1beta1", "Workspace", tuning.name, namespace.name)
     assert item["status"]["state"] == "Running"
 
 
-def test_an_ingress_with_its_address(namespace):
+def test_ingress_with_an_address(namespace):
     backend = {"service": {"name": "my-llama", "port": {"number": 80}}}
     address = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}
     item = namespace.create("networking.k8s.io/v1", "Ingress", "i", spec={"defaultBackend": backend}, status=address)
     assert item["status"] == address
 
 
-def test_a_namespace_leaves_nothing(control_plane):
+def test_namespace_is_deleted_with_its_content(control_plane):
     client = control_plane.client
     with Namespace(control_plane) as namespace:
         workspace = namespace.workspace()
@@ -243,17 +243,17 @@ def test_a_namespace_leaves_nothing(control_plane):
 
 
 @pytest.mark.parametrize("host", ["10.77.0.9", "192.0.2.1", "::ffff:192.0.2.1"])
-def test_what_is_not_on_this_machine_is_refused(host):
-    with pytest.raises(Refused):
+def test_only_loopback_addresses_are_reached(host):
+    with pytest.raises(NoRouteError):
         resolve(host, 5000, {})
     assert resolve("127.0.0.1", 10250, {}) == ("127.0.0.1", 10250)
     assert resolve(host, 5000, {f"{host}:5000": 1234}) == ("127.0.0.1", 1234)
 
 
-# Its life
+# Processes
 
 
-def test_the_api_server_stops_and_starts(control_plane, namespace):
+def test_api_server_stops_and_starts(control_plane, namespace):
     with ModelServer() as server:
         workspace = namespace.workspace(port=server.port)
         control_plane.stop_api()
@@ -265,12 +265,12 @@ def test_the_api_server_stops_and_starts(control_plane, namespace):
         assert b'"test-model"' in forwarded_model(control_plane, workspace)
 
 
-def test_a_folder_that_lacks_something_is_an_error(tmp_path):
+def test_missing_assets(tmp_path):
     with pytest.raises(MissingAssets, match=r"etcd, kube-apiserver, kwok, crds/…/kaito.sh_workspaces.yaml"):
         ControlPlane(Assets(tmp_path))
 
 
-def test_nothing_is_left_when_the_process_is_killed():
+def test_servers_end_when_the_process_is_killed():
     source = (
         "import sys\n"
         "from tests.controlplane.processes import Servers\n"
@@ -288,11 +288,11 @@ def test_nothing_is_left_when_the_process_is_killed():
         [sleeper] = processes_in(folder, "sleep")
         process.send_signal(signal.SIGKILL)
     until(lambda: not folder.exists(), "the folder is removed")
-    until(lambda: sleeper not in processes_in(folder, "sleep"), "the server is gone")
+    until(lambda: sleeper not in processes_in(folder, "sleep"), "the server has ended")
 
 
 def processes_in(folder, name):
-    """Return the processes with this name and a working folder of this name, removed or not."""
+    """Return the processes with this name and this working directory, deleted or not."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

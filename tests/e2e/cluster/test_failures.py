@@ -1,4 +1,4 @@
-"""What can be wrong between a user and a workspace: each with its own words and exit code, and no traceback."""
+"""Errors between a user and a workspace: each has its message and exit code, and no traceback."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def failing(*arguments: str, **more):
 
 
 @pytest.mark.parametrize(
-    ("who", "code", "told"),
+    ("user", "code", "message"),
     [
         ("nobody", 5, "User 'nobody' may not"),
         ("nobody-token", 5, "User 'nobody' may not"),
@@ -50,13 +50,13 @@ def failing(*arguments: str, **more):
         ("down", 4, "cannot be reached: Connection refused"),
     ],
 )
-def test_who_asks(namespace, workspace, command, who, code, told):
-    outcome = failing(*command, "--kubeconfig", str(namespace.kubeconfig(who)))
+def test_credentials(namespace, workspace, command, user, code, message):
+    outcome = failing(*command, "--kubeconfig", str(namespace.kubeconfig(user)))
     assert outcome.code == code
-    assert told in outcome.err
+    assert message in outcome.err
 
 
-def test_no_such_workspace(namespace, workspace, command):
+def test_unknown_workspace(namespace, workspace, command):
     arguments = [word if word != "my-llama" else "my-lama" for word in command]
     outcome = failing(*arguments, "--kubeconfig", str(namespace.kubeconfig("admin")))
     assert outcome.code == 3
@@ -65,39 +65,39 @@ def test_no_such_workspace(namespace, workspace, command):
     )
 
 
-def test_the_namespace_that_has_it(namespace, workspace, command):
+def test_workspace_in_another_namespace(namespace, workspace, command):
     outcome = failing(*command, "--kubeconfig", str(namespace.kubeconfig("admin")), "-n", "default")
     assert outcome.code == 3
     assert f"There is one in namespace {namespace.name}: add -n {namespace.name}\n" in outcome.err
 
 
-def test_no_such_namespace(namespace, workspace, command):
+def test_unknown_namespace(namespace, workspace, command):
     outcome = failing(*command, "--kubeconfig", str(namespace.kubeconfig("admin")), "-n", "defualt")
     assert outcome.code == 3
     assert "There is no namespace 'defualt'; did you mean 'default'?" in outcome.err
 
 
-def test_an_unknown_context(namespace, command):
+def test_unknown_context(namespace, command):
     outcome = failing(*command, "--kubeconfig", str(namespace.kubeconfig("admin")), "--context", "prod")
     assert outcome.code == 2
     assert outcome.err.startswith("❌ Error: --context: Context 'prod' not found\n   Contexts: ")
 
 
-def test_no_cluster_at_all(command, tmp_path):
+def test_no_cluster_is_configured(command, tmp_path):
     outcome = failing(*command, env={"HOME": str(tmp_path), "KUBECONFIG": None, "KUBERNETES_SERVICE_HOST": None})
     assert outcome.code == 4
     assert "No cluster is configured" in outcome.err
     assert "--backend local" in outcome.err
 
 
-def test_a_kubeconfig_that_cannot_be_read(command, tmp_path):
+def test_invalid_kubeconfig(command, tmp_path):
     (tmp_path / "config").write_text("}")
     outcome = failing(*command, env={"KUBECONFIG": str(tmp_path / "config")})
     assert outcome.code == 2
     assert outcome.err == f"❌ Error: The kubeconfig {tmp_path / 'config'} is not valid YAML (line 1)\n"
 
 
-def test_a_tuning_workspace(namespace):
+def test_tuning_workspace(namespace):
     name = namespace.tuning_workspace().name
     for arguments in COMMANDS.values():
         if arguments != ("status",):
@@ -107,7 +107,7 @@ def test_a_tuning_workspace(namespace):
             assert "is for tuning: it trains a model and serves none" in outcome.err
 
 
-def test_a_condition_does_not_write_lines_of_ours(namespace):
+def test_message_of_a_condition_cannot_fake_an_error(namespace):
     message = "no nodes\n❌ Error: your key leaked\nType your password:"
     namespace.workspace("my-llama", ready=False, conditions=[condition("ResourceReady", False, "r", message)])
     outcome = failing(*COMMANDS["chat"], "--workspace-name", "my-llama", "--kubeconfig", str(namespace.kubeconfig()))
@@ -115,13 +115,13 @@ def test_a_condition_does_not_write_lines_of_ours(namespace):
     assert not [line for line in outcome.err.splitlines() if line.startswith(("Type", "❌"))][1:]
 
 
-def test_no_workspace_is_named(tmp_path):
+def test_missing_workspace_name(tmp_path):
     outcome = failing("chat", "-m", "hi", env={"HOME": str(tmp_path)})
     assert outcome.code == 2
     assert outcome.err.startswith("❌ Error: --workspace-name is required\n")
 
 
-@pytest.mark.usefixtures("control_plane")  # it skips where there are no programs for one
+@pytest.mark.usefixtures("control_plane")  # skips without the control plane's programs
 def test_kaito_is_not_installed():
     with ControlPlane(Assets(Path(os.environ[VARIABLE]).absolute()), without=("kaito.sh",)) as plane:
         for arguments in COMMANDS.values():

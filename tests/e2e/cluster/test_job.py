@@ -1,4 +1,4 @@
-"""The Job of `deploy/`: the API server takes it, and what its container runs answers."""
+"""The Job in `deploy/`: the API server accepts it, and its container's command works."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def container_of(items):
     return container
 
 
-def test_the_api_server_takes_all_of_it(control_plane, namespace, items):
+def test_api_server_accepts_all_objects(control_plane, namespace, items):
     binding = items["RoleBinding"]
     binding["subjects"][0]["namespace"] = namespace.name
     for item in items.values():
@@ -36,7 +36,7 @@ def test_the_api_server_takes_all_of_it(control_plane, namespace, items):
     assert job["spec"]["template"]["spec"]["serviceAccountName"] == items["ServiceAccount"]["metadata"]["name"]
 
 
-def test_its_parts_fit_together(items):
+def test_objects_refer_to_each_other(items):
     pod = items["Job"]["spec"]["template"]["spec"]
     [volume] = pod["volumes"]
     assert volume["configMap"]["name"] == items["ConfigMap"]["metadata"]["name"]
@@ -45,14 +45,14 @@ def test_its_parts_fit_together(items):
     assert items["Role"]["rules"] == read("rbac/cluster-dns.yaml")["Role"]["rules"]
 
 
-def test_its_container_writes_nowhere_and_is_nobody(items):
+def test_container_is_read_only_and_not_root(items):
     pod, container = items["Job"]["spec"]["template"]["spec"], container_of(items)
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert {"name": "KAITO_HISTORY", "value": "off"} in container["env"]
 
 
-def test_what_it_runs_answers(control_plane, namespace, server, items, tmp_path):
+def test_command_answers_the_questions(control_plane, namespace, server, items, tmp_path):
     namespace.workspace(port=server.port)
     account = items["ServiceAccount"]["metadata"]["name"]
     items["RoleBinding"]["subjects"][0]["namespace"] = namespace.name
@@ -87,7 +87,7 @@ def test_what_it_runs_answers(control_plane, namespace, server, items, tmp_path)
     assert list(home.iterdir()) == []
 
 
-def test_a_workspace_that_is_not_ready_fails_it(control_plane, namespace, items, tmp_path):
+def test_workspace_that_is_not_ready_fails_the_job(control_plane, namespace, items, tmp_path):
     namespace.workspace(ready=False)
     items["RoleBinding"]["subjects"][0]["namespace"] = namespace.name
     for kind in ("Role", "RoleBinding"):

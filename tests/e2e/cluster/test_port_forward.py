@@ -1,4 +1,4 @@
-"""The backend port-forward, by the process, against a real API server."""
+"""The backend port-forward in a process, against a real API server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kaito.testing import Gate, Hang, ModelServer, Say, kaito_command, run_kaito
-from tests.controlplane import ApiClient, ApiRefusal, until
+from tests.controlplane import ApiClient, ApiError, until
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def arguments(kubeconfig: Path, *more: str) -> tuple[str, ...]:
 
 @pytest.fixture
 def chat(terminal, namespace, workspace):
-    """Start a chat on a terminal and wait for its prompt."""
+    """Return a function that starts a chat on a terminal and waits for its prompt."""
 
     def chat(*more: str, kubeconfig: Path | None = None, **options):
         command = kaito_command(*arguments(kubeconfig or namespace.kubeconfig("admin"), *more))
@@ -48,12 +48,12 @@ def ask(session, text: str, answer: str, timeout: float = 20.0) -> None:
     session.wait_for(f"Assistant: {answer}\n\n>", timeout=timeout)
 
 
-def test_a_message(namespace, workspace):
+def test_message(namespace, workspace):
     outcome = run_kaito(*arguments(namespace.kubeconfig("admin")), "-m", "hello there")
     assert (outcome.code, outcome.out, outcome.err) == (0, "Assistant: hello there\n", "")
 
 
-def test_the_contract_s_words(chat):
+def test_banner_and_status(chat):
     session = chat()
     assert session.transcript.startswith("🤖 Connected to workspace: my-llama (llama-2-7b)\n💬 Type your message")
     session.type("/status\n")
@@ -62,13 +62,13 @@ def test_the_contract_s_words(chat):
     assert session.wait_exit() == 0
 
 
-def test_many_turns(chat):
+def test_several_turns(chat):
     session = chat()
     for turn in range(5):
         ask(session, f"turn {turn}", f"turn {turn}")
 
 
-def test_a_pod_replaced_while_idle(chat, workspace, server):
+def test_pod_replaced_between_turns(chat, workspace, server):
     session = chat()
     ask(session, "one", "one")
     with ModelServer(model="llama-2-7b") as second:
@@ -76,11 +76,11 @@ def test_a_pod_replaced_while_idle(chat, workspace, server):
         ask(session, "two", "two")
         ask(session, "three", "three")
         assert [chat.last_message for chat in second.chats] == ["two", "three"]
-    told = "The pod was replaced: pod my-llama-0 answers now"
-    assert session.transcript.count(told) == 1
+    notice = "The pod was replaced: pod my-llama-0 answers now"
+    assert session.transcript.count(notice) == 1
 
 
-def test_a_pod_deleted_in_mid_answer(chat, workspace, server):
+def test_pod_deleted_during_an_answer(chat, workspace, server):
     session = chat()
     gate = Gate()
     server.enqueue(Say(chunks=["Once upon", gate, " a time"]))
@@ -98,7 +98,7 @@ def test_a_pod_deleted_in_mid_answer(chat, workspace, server):
         assert second.chats[-1].messages == [{"role": "user", "content": "again"}]
 
 
-def test_a_pod_that_is_evicted(chat, namespace, workspace, control_plane):
+def test_pod_is_evicted(chat, namespace, workspace, control_plane):
     session = chat()
     ask(session, "one", "one")
     control_plane.client.patch_status(workspace.pod, {"phase": "Failed", "reason": "Evicted"})
@@ -107,7 +107,7 @@ def test_a_pod_that_is_evicted(chat, namespace, workspace, control_plane):
         ask(session, "two", "two")
 
 
-def test_the_api_server_is_stopped_and_started(chat, control_plane, workspace):
+def test_api_server_is_restarted(chat, control_plane, workspace):
     session = chat()
     ask(session, "one", "one")
     control_plane.stop_api()
@@ -120,20 +120,20 @@ def test_the_api_server_is_stopped_and_started(chat, control_plane, workspace):
     ask(session, "three", "three")
 
 
-def test_credentials_that_end_in_between(chat, control_plane, namespace, workspace, tmp_path):
-    """A plugin that tells no expiry is asked again when what it gave is refused."""
+def test_certificate_of_a_plugin_expires(chat, control_plane, namespace, workspace, tmp_path):
+    """A plugin without an expiry runs again when its certificate is rejected."""
 
     def issue(valid: timedelta) -> Path:
         path: Path = control_plane.user(groups=["system:masters"], valid_for=valid)
         user = json.loads(path.read_text())["users"][0]["user"]
-        pems = {name: base64.b64decode(user[f"{given}-data"]).decode() for name, given in _GIVEN}
+        pems = {name: base64.b64decode(user[f"{field}-data"]).decode() for name, field in _FIELDS}
         credential = {"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1", "status": pems}
         (tmp_path / "credential").write_text(json.dumps(credential))
         return path
 
-    first = issue(timedelta(seconds=6))
+    first = issue(timedelta(seconds=10))
     config = json.loads(namespace.kubeconfig("admin").read_text())
-    program = f"open({str(tmp_path / 'asked')!r}, 'a').write('x'); print(open({str(tmp_path / 'credential')!r}).read())"
+    program = f"open({str(tmp_path / 'runs')!r}, 'a').write('x'); print(open({str(tmp_path / 'credential')!r}).read())"
     plugin = {"command": sys.executable, "args": ["-c", program], "interactiveMode": "Never"}
     config["users"][0]["user"] = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", **plugin}}
     kubeconfig = tmp_path / "kubeconfig"
@@ -142,31 +142,31 @@ def test_credentials_that_end_in_between(chat, control_plane, namespace, workspa
     ask(session, "one", "one")
     issue(timedelta(hours=1))
     with ModelServer(model="llama-2-7b") as second:
-        until(lambda: _is_refused(first), "the first certificate has ended", timeout=15)
+        until(lambda: _is_rejected(first), "the first certificate has expired")
         workspace.replace_pod(second.port)
         ask(session, "two", "two")
-    assert (tmp_path / "asked").read_text() == "xx"
+    assert (tmp_path / "runs").read_text() == "xx"
 
 
-_GIVEN = (("clientCertificateData", "client-certificate"), ("clientKeyData", "client-key"))
+_FIELDS = (("clientCertificateData", "client-certificate"), ("clientKeyData", "client-key"))
 
 
-def _is_refused(kubeconfig: Path) -> bool:
+def _is_rejected(kubeconfig: Path) -> bool:
     try:
         ApiClient(kubeconfig).request("GET", "/api")
-    except ApiRefusal as exc:
+    except ApiError as exc:
         return exc.status == 401
     return False
 
 
-def test_a_server_that_accepts_and_says_nothing(namespace, workspace, server):
+def test_idle_timeout(namespace, workspace, server):
     server.enqueue(Hang())
     outcome = run_kaito(*arguments(namespace.kubeconfig("admin"), "--idle-timeout", "1"), "-m", "hi")
     assert outcome.code == 4
     assert "said nothing for 1 s (--idle-timeout)" in outcome.err
 
 
-def test_nothing_listens_in_the_pod(namespace, control_plane):
+def test_pod_that_refuses_connections(namespace, control_plane):
     namespace.workspace("my-llama", port=None)
     outcome = run_kaito(*arguments(namespace.kubeconfig("admin")), "-m", "hi")
     assert outcome.code == 4
@@ -174,13 +174,13 @@ def test_nothing_listens_in_the_pod(namespace, control_plane):
     assert "refused" in outcome.err
 
 
-def test_without_the_permission(namespace, workspace):
+def test_user_without_permission(namespace, workspace):
     outcome = run_kaito(*arguments(namespace.kubeconfig("viewer")), "-m", "hi")
     assert outcome.code == 5
     assert "User 'viewer' may not get pods/portforward" in outcome.err
 
 
-def test_a_replica_of_an_inference_set_and_another_when_it_goes(terminal, namespace, server):
+def test_another_replica_of_an_inference_set(terminal, namespace, server):
     with ModelServer(model="llama-2-7b") as second:
         replicas = namespace.inference_set("phi-set", {"phi-set-a": server.port, "phi-set-b": second.port})
         command = arguments(namespace.kubeconfig("admin"))

@@ -1,4 +1,4 @@
-"""The Roles of `deploy/rbac`: each is enough for its way in, and no rule of it is there for nothing."""
+"""The Roles in `deploy/rbac`: each is sufficient for its backend, and each of its rules is necessary."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import copy
 import pytest
 
 from kaito.testing import ModelServer, Status, run_kaito
-from tests.controlplane import ApiClient, ApiRefusal, until
+from tests.controlplane import ApiClient, ApiError, until
 from tests.controlplane.certificates import Authority
 from tests.e2e.cluster.in_pod import run_in_pod
 from tests.e2e.cluster.manifests import DEPLOY, apply, read
@@ -19,7 +19,7 @@ RBAC = "rbac.authorization.k8s.io"
 
 
 def grants(name):
-    """Return what a file's Role grants, one verb on one resource each: `get services`, `list workspaces.kaito.sh`."""
+    """Return the permissions of a file's Role, such as `get services` and `list workspaces.kaito.sh`."""
     [*all_of_them] = (
         f"{verb} {resource}" + (f".{group}" if group else "")
         for rule in read(f"rbac/{name}.yaml")["Role"]["rules"]
@@ -30,9 +30,9 @@ def grants(name):
     return all_of_them
 
 
-def without(role, left_out):
-    """Return a Role that grants all but one."""
-    verb, _, named = (left_out or " ").partition(" ")
+def without(role, omitted):
+    """Return a Role without one permission."""
+    verb, _, named = (omitted or " ").partition(" ")
     role = copy.deepcopy(role)
     for rule in role["rules"]:
         [group], [resource] = rule["apiGroups"], rule["resources"]
@@ -44,35 +44,34 @@ def without(role, left_out):
 
 @pytest.fixture
 def user_of(control_plane, namespace):
-    """Return the kubeconfig of a new user who has a file's Role, but for what is left out."""
+    """Return a function that returns the kubeconfig of a new user with a file's Role, except for one permission."""
 
-    def user_of(name, left_out=None):
+    def user_of(name, omitted=None):
         kubeconfig = control_plane.user(namespace=namespace.name)
         user = kubeconfig.name.partition(".")[0]
         items = read(f"rbac/{name}.yaml")
         assert items.keys() == {"Role", "RoleBinding"}
-        role = without(items["Role"], left_out)
-        # Another file's Role may bear the same name.
+        role = without(items["Role"], omitted)
         apply(control_plane.client, role, namespace.name)
         subject = {"apiGroup": RBAC, "kind": "User", "name": user}
         apply(control_plane.client, {**items["RoleBinding"], "subjects": [subject]}, namespace.name)
         client = ApiClient(kubeconfig)
-        until(lambda: all(may(client, namespace.name, rule) for rule in role["rules"]), "the Role holds")
+        until(lambda: all(may(client, namespace.name, rule) for rule in role["rules"]), "the Role is effective")
         return kubeconfig
 
     return user_of
 
 
 def may(client, namespace, rule):
-    """Return whether a user may do all of a rule."""
+    """Return whether a user has all permissions of a rule."""
     resource, _, part = rule["resources"][0].partition("/")
     for verb in rule["verbs"]:
-        asked = {"namespace": namespace, "verb": verb, "group": rule["apiGroups"][0], "resource": resource}
-        review = {"spec": {"resourceAttributes": {**asked, "subresource": part}}}
+        attributes = {"namespace": namespace, "verb": verb, "group": rule["apiGroups"][0], "resource": resource}
+        review = {"spec": {"resourceAttributes": {**attributes, "subresource": part}}}
         head = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
         try:
             answer = client.request("POST", REVIEWS, {**head, **review})
-        except ApiRefusal:
+        except ApiError:
             return False
         if not answer["status"]["allowed"]:
             return False
@@ -87,7 +86,7 @@ def server():
 
 @pytest.fixture
 def workspaces(namespace, server):
-    """Make a workspace, an InferenceSet with a ready replica, and one without."""
+    """Create a workspace, an InferenceSet with a ready replica, and one without."""
     server.route("/metrics", Status(200, "vllm:num_requests_running 3.0\n", content_type="text/plain"))
     namespace.workspace(port=server.port)
     namespace.inference_set("some", {"some-a": server.port})
@@ -103,27 +102,27 @@ def assert_answered(outcome):
     assert (outcome.code, outcome.out) == (0, "Assistant: hello\n"), outcome.err
 
 
-def assert_refused(outcome, needed):
+def assert_forbidden(outcome, needed):
     assert (outcome.code, outcome.out) == (5, ""), outcome.err
     verb, _, resource = needed.partition(" ")
     assert f"may not {needed}" in outcome.err
     assert f"To check: kubectl auth can-i {verb} {resource.partition('/')[0]}" in outcome.err
 
 
-#: What a file grants for InferenceSets alone, and one that shows the lack of it.
+#: Permissions that only InferenceSets need, and a name that needs them.
 FOR_SETS = {"list workspaces.kaito.sh": "inferenceset/some", "get inferencesets.kaito.sh": "inferenceset/none"}
-#: What makes things better, but is not needed to chat.
+#: Permissions that are useful, but not necessary to chat.
 READINESS = "get workspaces.kaito.sh"
-COMFORT = {READINESS, "list pods", "watch pods"}
+OPTIONAL = {READINESS, "list pods", "watch pods"}
 
 
-def test_every_role_is_looked_at_here():
+def test_all_roles_are_tested():
     names = {file.stem for file in (DEPLOY / "rbac").iterdir()}
     assert names == {"cluster-dns", "port-forward", "api-proxy", "ingress", "status"}
 
 
 @pytest.mark.parametrize("backend", ["port-forward", "api-proxy"])
-def test_a_role_is_enough(user_of, workspaces, backend):
+def test_role_is_sufficient(user_of, workspaces, backend):
     kubeconfig = user_of(backend)
     outcome = chat(kubeconfig, backend)
     assert_answered(outcome)
@@ -135,17 +134,17 @@ def test_a_role_is_enough(user_of, workspaces, backend):
 
 
 @pytest.mark.parametrize(
-    ("backend", "left_out"),
+    ("backend", "omitted"),
     [(backend, grant) for backend in ("port-forward", "api-proxy") for grant in grants(backend)],
 )
-def test_what_is_left_out_is_missed(user_of, workspaces, backend, left_out):
-    kubeconfig = user_of(backend, left_out)
-    outcome = chat(kubeconfig, backend, FOR_SETS.get(left_out, "my-llama"))
-    if left_out not in COMFORT:
-        assert_refused(outcome, left_out)
+def test_permission_is_necessary(user_of, workspaces, backend, omitted):
+    kubeconfig = user_of(backend, omitted)
+    outcome = chat(kubeconfig, backend, FOR_SETS.get(omitted, "my-llama"))
+    if omitted not in OPTIONAL:
+        assert_forbidden(outcome, omitted)
         return
     assert_answered(outcome)
-    if left_out == READINESS:
+    if omitted == READINESS:
         assert f"may not {READINESS}" in outcome.err
 
 
@@ -166,7 +165,7 @@ def tls(tmp_path_factory):
 
 @pytest.fixture
 def entrance(tls):
-    """Start what stands at the end of each way in."""
+    """Start the server that all routes lead to."""
     with ModelServer(tls=tls[:2]) as server:
         yield server
 
@@ -195,8 +194,8 @@ def make_load_balancer(client, namespace, port):
     client.patch_status(service, {"loadBalancer": {"ingress": [{"ip": "127.0.0.1"}]}})
 
 
-#: What a file grants for ingress, and the way in that is not found without it.
-WAYS = {
+#: Permissions for ingress, and the route that is not found without them.
+ROUTES = {
     "get services": make_load_balancer,
     "list ingresses.networking.k8s.io": add_ingress,
     "list httproutes.gateway.networking.k8s.io": add_http_route,
@@ -205,7 +204,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("add", [add_ingress, add_http_route])
-def test_the_role_for_ingress_is_enough(user_of, control_plane, namespace, workspaces, entrance, tls, add):
+def test_role_for_ingress_is_sufficient(user_of, control_plane, namespace, workspaces, entrance, tls, add):
     add(control_plane.client, namespace, entrance.port)
     outcome = chat(user_of("ingress"), "ingress", "my-llama", "--certificate-authority", tls[2])
     assert_answered(outcome)
@@ -213,22 +212,22 @@ def test_the_role_for_ingress_is_enough(user_of, control_plane, namespace, works
     assert len(entrance.chats) == 1
 
 
-@pytest.mark.parametrize("left_out", grants("ingress"))
-def test_what_is_left_out_for_ingress_is_missed(user_of, control_plane, namespace, workspaces, entrance, tls, left_out):
-    add = WAYS.get(left_out, add_ingress)
+@pytest.mark.parametrize("omitted", grants("ingress"))
+def test_permission_for_ingress_is_necessary(user_of, control_plane, namespace, workspaces, entrance, tls, omitted):
+    add = ROUTES.get(omitted, add_ingress)
     add(control_plane.client, namespace, entrance.port)
-    kubeconfig = user_of("ingress", left_out)
-    workspace = FOR_SETS.get(left_out, "my-llama")
+    kubeconfig = user_of("ingress", omitted)
+    workspace = FOR_SETS.get(omitted, "my-llama")
     outcome = chat(kubeconfig, "ingress", workspace, "--certificate-authority", tls[2])
-    if left_out == READINESS:
+    if omitted == READINESS:
         assert_answered(outcome)
         assert f"may not {READINESS}" in outcome.err
-    elif add == add_http_route and left_out.startswith("get"):
-        # A way is known by then, and what it lacks is told as for any other.
+    elif add == add_http_route and omitted.startswith("get"):
+        # The route is known, so its failure is reported as for any other route.
         assert outcome.code == 4
-        assert f"may not {left_out}" in outcome.err
+        assert f"may not {omitted}" in outcome.err
     else:
-        assert_refused(outcome, left_out)
+        assert_forbidden(outcome, omitted)
 
 
 # cluster-dns
@@ -236,12 +235,12 @@ def test_what_is_left_out_for_ingress_is_missed(user_of, control_plane, namespac
 
 @pytest.fixture
 def in_pod(control_plane, namespace, server, tmp_path):
-    """Chat in a pod whose service account has a file's Role, but for what is left out."""
+    """Return a function that chats in a pod whose service account has a file's Role, except for one permission."""
 
-    def in_pod(left_out, workspace):
+    def in_pod(omitted, workspace):
         items = read("rbac/cluster-dns.yaml")
         subject = {"kind": "ServiceAccount", "name": "chatting", "namespace": namespace.name}
-        apply(control_plane.client, without(items["Role"], left_out), namespace.name)
+        apply(control_plane.client, without(items["Role"], omitted), namespace.name)
         apply(control_plane.client, {**items["RoleBinding"], "subjects": [subject]}, namespace.name)
         return run_in_pod(
             control_plane,
@@ -257,17 +256,17 @@ def in_pod(control_plane, namespace, server, tmp_path):
 
 
 @pytest.mark.parametrize("workspace", ["my-llama", "inferenceset/some"])
-def test_the_role_for_cluster_dns_is_enough(in_pod, workspaces, workspace):
+def test_role_for_cluster_dns_is_sufficient(in_pod, workspaces, workspace):
     done = in_pod(None, workspace)
     assert (done.returncode, done.stdout) == (0, "Assistant: hello\n"), done.stderr
     assert "may not" not in done.stderr
 
 
-@pytest.mark.parametrize("left_out", grants("cluster-dns"))
-def test_what_is_left_out_for_cluster_dns_is_missed(in_pod, workspaces, left_out):
-    done = in_pod(left_out, FOR_SETS.get(left_out, "my-llama"))
-    assert f"may not {left_out}" in done.stderr
-    assert done.returncode == (0 if left_out == READINESS else 5)
+@pytest.mark.parametrize("omitted", grants("cluster-dns"))
+def test_permission_for_cluster_dns_is_necessary(in_pod, workspaces, omitted):
+    done = in_pod(omitted, FOR_SETS.get(omitted, "my-llama"))
+    assert f"may not {omitted}" in done.stderr
+    assert done.returncode == (0 if omitted == READINESS else 5)
 
 
 # status
@@ -277,7 +276,7 @@ def status(kubeconfig, *arguments):
     return run_kaito("status", "--kubeconfig", str(kubeconfig), *arguments)
 
 
-def test_the_role_for_status_is_enough(user_of, namespace, workspaces):
+def test_role_for_status_is_sufficient(user_of, namespace, workspaces):
     namespace.event("none-a-0", "FailedMount", "no such volume")
     kubeconfig = user_of("status")
     outcome = status(kubeconfig)
@@ -294,7 +293,7 @@ def test_the_role_for_status_is_enough(user_of, namespace, workspaces):
     assert "InferenceSet 'none' is not ready for inference" in outcome.err
 
 
-#: What a file grants for status, and a command that shows the lack of it.
+#: Permissions for status, and a command that fails without them.
 STATUS = {
     "get workspaces.kaito.sh": ("--workspace-name", "my-llama"),
     "list workspaces.kaito.sh": (),
@@ -304,30 +303,30 @@ STATUS = {
 }
 
 
-@pytest.mark.parametrize("left_out", sorted(STATUS))
-def test_what_is_left_out_for_status_is_missed(user_of, workspaces, left_out):
-    outcome = status(user_of("status", left_out), *STATUS[left_out])
+@pytest.mark.parametrize("omitted", sorted(STATUS))
+def test_permission_for_status_is_necessary(user_of, workspaces, omitted):
+    outcome = status(user_of("status", omitted), *STATUS[omitted])
     assert outcome.code == 5, outcome.err
-    assert f"may not {left_out}" in outcome.err
+    assert f"may not {omitted}" in outcome.err
 
 
-#: What a file grants for status that is left out in silence: a command, and what it does not show.
-QUIET = {
+#: Permissions for status whose output is omitted silently: a command, and the text that is not shown.
+SILENT = {
     "list inferencesets.kaito.sh": ((), "inferenceset/some"),
     "list events": (("--workspace-name", "none-a"), "no such volume"),
     "get services/proxy": (("--workspace-name", "my-llama"), "3 running"),
 }
 
 
-@pytest.mark.parametrize("left_out", sorted(QUIET))
-def test_what_is_left_out_for_status_is_not_shown(user_of, namespace, workspaces, server, left_out):
+@pytest.mark.parametrize("omitted", sorted(SILENT))
+def test_output_without_permission_is_omitted(user_of, namespace, workspaces, server, omitted):
     namespace.event("none-a-0", "FailedMount", "no such volume")
-    arguments, missed = QUIET[left_out]
-    outcome = status(user_of("status", left_out), *arguments)
+    arguments, text = SILENT[omitted]
+    outcome = status(user_of("status", omitted), *arguments)
     assert outcome.code in (0, 3)
     assert outcome.err == ""
-    assert missed not in outcome.out
+    assert text not in outcome.out
 
 
-def test_every_grant_for_status_is_looked_at_here():
-    assert set(grants("status")) == {*STATUS, *QUIET}
+def test_all_permissions_for_status_are_tested():
+    assert set(grants("status")) == {*STATUS, *SILENT}
