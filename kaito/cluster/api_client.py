@@ -16,6 +16,7 @@ import msgspec
 from yarl import URL
 
 from kaito import __version__
+from kaito.cluster.api_connector import ApiConnector
 from kaito.cluster.api_errors import Unavailable, api_error
 from kaito.cluster.auth.cluster_config import ClusterConfig
 from kaito.cluster.auth.credentials import Credentials
@@ -36,8 +37,6 @@ _WATCH_TIMEOUT = 290
 #: Bytes that are read of an error response.
 _MAX_ERROR_BODY = 64 * 1024
 _PAGE_SIZE = "500"
-#: Seconds that transports get to close.
-_CLOSE_DELAY = 0.002
 _JSON: Mapping[str, str] = {"Accept": "application/json"}
 
 _decode = msgspec.json.decode
@@ -62,7 +61,7 @@ class ApiClient:
             total=None, sock_connect=CONNECT_TIMEOUT, sock_read=_WATCH_TIMEOUT + CONNECT_TIMEOUT
         )
         self._session: aiohttp.ClientSession | None = None
-        self._former_sessions: list[aiohttp.ClientSession] = []
+        self._stack = AsyncExitStack()
         self._certificate: tuple[bytes | None, bytes | None] = (None, None)
         self._lock = asyncio.Lock()
 
@@ -72,14 +71,8 @@ class ApiClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        sessions = [*self._former_sessions, *([self._session] if self._session else [])]
-        self._former_sessions, self._session = [], None
-        for session in sessions:
-            await session.close()
-        if sessions:
-            # The transport of a WebSocket over TLS closes a moment later, and needs a running loop.
-            # https://docs.aiohttp.org/en/stable/client_advanced.html#graceful-shutdown
-            await asyncio.sleep(_CLOSE_DELAY)
+        self._session = None
+        await self._stack.aclose()
 
     async def get(self, path: str, **params: str) -> Object:
         """Return the object at a path, such as `/api/v1/namespaces/default/services/my-llama`.
@@ -298,16 +291,18 @@ class ApiClient:
         async with self._lock:
             certificate = (credentials.certificate, credentials.key)
             if self._session is None or self._certificate != certificate:
-                if self._session is not None:
-                    # Open watches and WebSockets keep the certificate that they started with.
-                    self._former_sessions.append(self._session)
                 secure = self.config.server.scheme == "https"
-                self._session = aiohttp.ClientSession(
-                    # Each watch and each WebSocket occupies a connection.
-                    connector=aiohttp.TCPConnector(ssl=self.config.tls(credentials) if secure else False, limit=0),
-                    headers={"User-Agent": f"kaito/{__version__}"},
-                    cookie_jar=aiohttp.DummyCookieJar(),
-                    middlewares=(_reject_redirects,),
+                connector = ApiConnector(self.config.tls(credentials) if secure else None)
+                self._stack.push_async_callback(connector.close_all)
+                # A former session stays open: its watches and WebSockets keep the certificate that they started with.
+                self._session = await self._stack.enter_async_context(
+                    aiohttp.ClientSession(
+                        connector=connector,
+                        connector_owner=False,
+                        headers={"User-Agent": f"kaito/{__version__}"},
+                        cookie_jar=aiohttp.DummyCookieJar(),
+                        middlewares=(_reject_redirects,),
+                    )
                 )
                 self._certificate = certificate
             return self._session

@@ -21,6 +21,7 @@ from kaito.cluster.auth.credentials import Credentials
 from kaito.cluster.permissions import is_allowed, missing_permission
 from kaito.cluster.services import HTTP_PORT, get_service, http_port
 from kaito.errors import ForbiddenError, KaitoError, NotFoundError
+from kaito.util.tasks import gather_both
 
 _VERBS = ("get", "create")
 _RESOURCE = "services/proxy"
@@ -69,14 +70,11 @@ class ServiceProxy:
             PermissionMissing: the user may not use its proxy.
             KaitoError: the API server cannot be reached.
         """
-        # The API server checks the permission for the name as it is in the path.
-        name = f"{service}:{HTTP_PORT}"
-        port, *allowed = await asyncio.gather(
-            _port(cluster, namespace, service),
-            *(is_allowed(cluster, namespace, verb, _RESOURCE, name=name) for verb in _VERBS),
+        port, allowed = await gather_both(
+            _port(cluster, namespace, service), _allowed_verbs(cluster, namespace, service)
         )
-        for verb, verb_allowed in zip(_VERBS, allowed, strict=True):
-            if not verb_allowed:
+        for verb in _VERBS:
+            if verb not in allowed:
                 raise missing_permission(namespace, verb, _RESOURCE, _REQUIRED)
         return cls(cluster, namespace, service, port)
 
@@ -172,6 +170,13 @@ async def _port(cluster: ApiClient, namespace: str, service: str) -> int:
         item = {}
     port, _ = http_port(item)
     return port
+
+
+async def _allowed_verbs(cluster: ApiClient, namespace: str, service: str) -> list[str]:
+    # The API server checks the permission for the name as it is in the path.
+    name = f"{service}:{HTTP_PORT}"
+    allowed = await asyncio.gather(*(is_allowed(cluster, namespace, verb, _RESOURCE, name=name) for verb in _VERBS))
+    return [verb for verb, is_verb_allowed in zip(_VERBS, allowed, strict=True) if is_verb_allowed]
 
 
 def _no_api_key() -> ForbiddenError:

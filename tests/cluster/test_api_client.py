@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
+import threading
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -14,6 +18,7 @@ from kaito.cluster.auth.credentials import Credentials
 from kaito.errors import ClusterError, ForbiddenError, KaitoError
 from kaito.types import Target
 from tests.cluster.api_server import PODS, api_server, hang_up, pod, status
+from tests.controlplane.certificates import Authority
 
 
 async def failure(cluster: ApiClient) -> KaitoError:
@@ -205,3 +210,36 @@ def test_server_that_closes_the_connection(kubeconfig, reporter):
             assert "was lost" in exc.message
 
     asyncio.run(run())
+
+
+def test_client_leaves_no_connection_open(kubeconfig, reporter, tmp_path):
+    """The server neither reads nor closes: TLS would wait for it."""
+    pair = Authority("ca").server("api", ["127.0.0.1"])
+    (tmp_path / "server.pem").write_bytes(pair.public + pair.private)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "server.pem")
+    done = threading.Event()
+
+    def serve(listener: socket.socket) -> None:
+        plain, _ = listener.accept()
+        with plain, tls.wrap_socket(plain, server_side=True) as connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}")
+            done.wait(20)
+
+    async def run(port: int) -> list[Any]:
+        path = kubeconfig(server=f"https://127.0.0.1:{port}", cluster={"insecure-skip-tls-verify": True})
+        selector = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
+        before = set(selector.get_map())
+        async with ApiClient(find_cluster_config(Target(kubeconfig=str(path)), {}, reporter)) as cluster:
+            assert await cluster.get(PODS) == {}
+        return [*set(selector.get_map()) - before]
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        try:
+            assert asyncio.run(run(listener.getsockname()[1])) == []
+        finally:
+            done.set()
+            thread.join()
