@@ -45,6 +45,8 @@ _decode = msgspec.json.decode
 class ApiClient:
     """A client for the API server. Use it as an asynchronous context manager, in one event loop.
 
+    All methods raise a `KaitoError` when the API server cannot be reached or rejects a request; see :meth:`get`.
+
     Args:
         config: how to connect, and with which credentials.
         request_timeout: seconds for one request; `None` for no limit. It does not apply to watches and WebSockets.
@@ -86,30 +88,18 @@ class ApiClient:
         return self._object(await self.read(path, params))
 
     async def post(self, path: str, body: Object) -> Object:
-        """Send an object, such as a review, and return the response.
-
-        Raises:
-            KaitoError: as for :meth:`get`.
-        """
+        """Send an object, such as a review, and return the response."""
         async with self._request(path, {}, self._timeout, body=body) as response:
             with translated(self.config):
                 return self._object(await response.read())
 
     async def items(self, path: str, **params: str) -> list[Object]:
-        """Return all objects of a list.
-
-        Raises:
-            KaitoError: as for :meth:`get`.
-        """
+        """Return all objects of a list."""
         items, _ = await self.snapshot(path, params)
         return items
 
     async def snapshot(self, path: str, params: Mapping[str, str]) -> tuple[list[Object], str]:
-        """Return all objects of a list, and the resource version at which a watch can continue.
-
-        Raises:
-            KaitoError: as for :meth:`get`.
-        """
+        """Return all objects of a list, and the resource version at which a watch can continue."""
         items: list[Object] = []
         query = {**params, "limit": _PAGE_SIZE}
         while True:
@@ -121,16 +111,7 @@ class ApiClient:
             query["continue"] = metadata["continue"]
 
     async def read(self, path: str, params: Mapping[str, str] | None = None, *, attempts: int = _ATTEMPTS) -> bytes:
-        """Return the body of a response.
-
-        Args:
-            path: below the path of the server's URL.
-            params: the query.
-            attempts: requests at most while the API server, or the server that it proxies to, is unavailable.
-
-        Raises:
-            KaitoError: as for :meth:`get`.
-        """
+        """Return the body of a response. The request is repeated while the API server is unavailable."""
         async with self._retrying(path, params or {}, self._timeout, attempts) as response:
             with translated(self.config):
                 return await response.read()
@@ -140,13 +121,8 @@ class ApiClient:
 
         https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
 
-        Args:
-            path: of a list.
-            params: the query with the `resourceVersion` to continue from.
-
         Raises:
-            Expired: the API server no longer has that version.
-            KaitoError: as for :meth:`get`.
+            Expired: the API server no longer has the query's `resourceVersion`.
         """
         query = {**params, "watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(_WATCH_TIMEOUT)}
         async with self._retrying(path, query, self._watch_timeout) as response:
@@ -170,13 +146,10 @@ class ApiClient:
         """Open a WebSocket, which the caller closes before this client is closed.
 
         Args:
-            path: below the path of the server's URL.
+            path: such as for :meth:`get`.
             params: the query.
             protocols: the subprotocols to offer.
             **options: of `aiohttp.ClientSession.ws_connect`.
-
-        Raises:
-            KaitoError: as for :meth:`get`.
         """
         rejected: Credentials | None = None
         while True:
@@ -255,11 +228,7 @@ class ApiClient:
         headers: Mapping[str, str] = _JSON,
         body: Object | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send a GET, or a POST with a body. If the credentials are rejected, renew them once.
-
-        Raises:
-            KaitoError: the server cannot be reached, or its status is neither 200 nor 201.
-        """
+        """Send a GET, or a POST with a body. If the credentials are rejected, renew them once."""
         rejected: Credentials | None = None
         while True:
             credentials = await self.config.credentials.get(rejected)

@@ -22,9 +22,6 @@ class ApiConnector(aiohttp.TCPConnector):
     https://docs.aiohttp.org/en/stable/client_advanced.html#graceful-shutdown
 
     As in :class:`~kaito.cluster.portforward.connector.TunnelConnector`, only `_create_connection` is overridden.
-
-    Args:
-        tls: the TLS settings; `None` for a server without TLS.
     """
 
     def __init__(self, tls: ssl.SSLContext | None) -> None:

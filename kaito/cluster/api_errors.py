@@ -37,16 +37,11 @@ class Unavailable(ClusterError):
 
 
 class PermissionMissing(ForbiddenError):
-    """No role grants the user a permission.
-
-    Args:
-        needed: verb and resource, such as `get pods/portforward`.
-        message: one sentence, without a full stop.
-        hints: further lines.
-    """
+    """No role grants the user a permission."""
 
     def __init__(self, needed: str, message: str, *hints: str) -> None:
         super().__init__(message, *hints)
+        #: Verb and resource, such as `get pods/portforward`.
         self.needed = needed
 
 
@@ -76,7 +71,7 @@ def api_error(code: int, headers: Mapping[str, str], body: bytes, *, expires: da
         code: the HTTP status.
         headers: the response's.
         body: a `Status` object, or plain text.
-        expires: when the client certificate expires, if one was presented.
+        expires: when the client certificate that was presented expires.
     """
     status = Status.parse(body) or Status(message=body[:_MAX_MESSAGE].decode(errors="replace").strip())
     message = status.message[:_MAX_MESSAGE] or status.reason or "no reason given"
@@ -136,14 +131,7 @@ def _forbidden(message: str) -> ForbiddenError:
 
 
 def can_i_hint(verb: str, resource: str, *, group: str = "", namespace: str | None) -> str:
-    """Return a hint with the command that checks a permission.
-
-    Args:
-        verb: such as `get`.
-        resource: such as `pods/portforward`.
-        group: the API group.
-        namespace: `None` for the whole cluster.
-    """
+    """Return a hint with the command that checks a permission. Without a namespace it is for the whole cluster."""
     kind, _, subresource = resource.partition("/")
     kind += f".{group}" if group else ""
     option = f" --subresource={subresource}" if subresource else ""

@@ -14,11 +14,7 @@ if TYPE_CHECKING:
 
 
 class ClusterBackend:
-    """A backend that uses the API server. All backends of a run share one client; enter a backend to use it.
-
-    Args:
-        settings: the user's settings.
-    """
+    """A backend that uses the API server. All backends of a run share one client; enter a backend to use it."""
 
     name: str
     needs_workspace = True
@@ -28,7 +24,6 @@ class ClusterBackend:
 
     @cached_property
     def shared(self) -> SharedClient:
-        """The client of the API server."""
         # Every start imports the backends, and this import brings asyncio.
         from kaito.cluster.shared_client import shared_client
 
@@ -49,6 +44,6 @@ class ClusterBackend:
         return self.settings.backend == self.name
 
     def explain(self, reporter: Reporter, text: str) -> None:
-        """Report a step with `--verbose`."""
+        """Report a step, with `--verbose`."""
         if self.settings.verbose:
             reporter.notice(f"{self.name}: {text}")

@@ -14,7 +14,7 @@ _REVIEW = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessRe
 
 
 async def is_allowed(cluster: ApiClient, namespace: str, verb: str, resource: str, *, name: str = "") -> bool:
-    """Return whether the user may do something; `True` as well when the API server does not answer.
+    """Return whether the user has a permission, also `True` when the API server does not say.
 
     Args:
         cluster: the API server.
@@ -40,14 +40,7 @@ async def is_allowed(cluster: ApiClient, namespace: str, verb: str, resource: st
 
 
 def missing_permission(namespace: str, verb: str, resource: str, required: str) -> PermissionMissing:
-    """Return the error for a permission that :func:`is_allowed` denied.
-
-    Args:
-        namespace: the object's.
-        verb: such as `create`.
-        resource: of the core group, such as `pods/portforward`.
-        required: a sentence about everything that is required.
-    """
+    """Return the error for a permission that :func:`is_allowed` denied, with a sentence about all that are required."""
     return PermissionMissing(
         f"{verb} {resource}",
         f"You may not {verb} {resource} in namespace '{namespace}'",

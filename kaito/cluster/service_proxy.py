@@ -37,12 +37,6 @@ class ServiceProxy:
 
     The API server removes the cluster's credentials before it forwards a request. It removes an API key for the model's
     server as well, so none is sent.
-
-    Args:
-        cluster: the API server.
-        namespace: the Service's.
-        service: the Service's name.
-        port: the number of its HTTP port.
     """
 
     def __init__(self, cluster: ApiClient, namespace: str, service: str, port: int) -> None:
@@ -68,7 +62,6 @@ class ServiceProxy:
         Raises:
             NotFoundError: the Service does not exist.
             PermissionMissing: the user may not use its proxy.
-            KaitoError: the API server cannot be reached.
         """
         port, allowed = await gather_both(
             _port(cluster, namespace, service), _allowed_verbs(cluster, namespace, service)
@@ -79,11 +72,7 @@ class ServiceProxy:
         return cls(cluster, namespace, service, port)
 
     async def prepare(self) -> None:
-        """Load the credentials.
-
-        Raises:
-            KaitoError: there are none.
-        """
+        """Load the credentials."""
         self._credentials = await self._config.credentials.get()
         if self._config.server.scheme == "https":
             self._tls = self._config.tls(self._credentials)

@@ -31,7 +31,6 @@ async def find_pod(cluster: ApiClient, namespace: str, service: str) -> Pod:
 
     Raises:
         NotFoundError: the Service does not exist, or has no ready pod.
-        KaitoError: the API server rejects the request or cannot be reached.
     """
     slices, item = await gather_both(
         cluster.items(
@@ -52,12 +51,7 @@ async def find_pod(cluster: ApiClient, namespace: str, service: str) -> Pod:
 
 
 async def get_service(cluster: ApiClient, namespace: str, name: str) -> Object:
-    """Return a Service.
-
-    Raises:
-        NotFoundError: it does not exist.
-        KaitoError: the API server rejects the request or cannot be reached.
-    """
+    """Return a Service, or raise a `NotFoundError`."""
     try:
         return await cluster.get(f"/api/v1/namespaces/{namespace}/services/{name}")
     except Missing:
@@ -72,11 +66,7 @@ def http_port(service: Mapping[str, Any]) -> tuple[int, str]:
 
 
 async def get_pod(cluster: ApiClient, namespace: str, name: str) -> Object | None:
-    """Return a pod; `None` when it does not exist.
-
-    Raises:
-        KaitoError: the API server rejects the request or cannot be reached.
-    """
+    """Return a pod; `None` when it does not exist."""
     try:
         return await cluster.get(f"/api/v1/namespaces/{namespace}/pods/{name}")
     except Missing:

@@ -56,21 +56,13 @@ class SharedClient:
             await self._stack.aclose()
 
     async def client(self, reporter: Reporter) -> ApiClient:
-        """Return the API client. It has sent no request yet.
-
-        Raises:
-            KaitoError: no cluster is configured, or the kubeconfig is not valid.
-        """
+        """Return the API client, or raise the error of an invalid configuration. No request has been sent yet."""
         if self._client is None:
             self._client = asyncio.create_task(self._open(reporter))
         return await asyncio.shield(self._client)
 
     async def serving(self, reporter: Reporter) -> Serving:
-        """Return the Workspace that answers. It is looked up once for all callers.
-
-        Raises:
-            KaitoError: it does not exist, or is not ready.
-        """
+        """Return the Workspace that answers, or raise why none does. It is looked up once for all callers."""
         if self._serving is None:
             self._serving = asyncio.create_task(self._find(reporter))
         return await asyncio.shield(self._serving)

@@ -29,8 +29,7 @@ async def watch(
     Args:
         cluster: the API server.
         path: of the list.
-        on_disconnect: called once when the API server becomes unreachable, which is then retried. Without it, that is
-            an error.
+        on_disconnect: called once per outage, during which the watch is retried. Without it, an outage is an error.
         **params: the query, such as `fieldSelector`.
 
     Raises:
@@ -76,24 +75,18 @@ def _key(item: Object) -> str:
 
 
 class ConnectionMonitor:
-    """Reports once when the API server becomes unreachable and once when it recovers, for any number of watches.
-
-    Args:
-        notice: called with one line.
-    """
+    """Reports once when the API server becomes unreachable and once when it recovers, for any number of watches."""
 
     def __init__(self, notice: Callable[[str], None]) -> None:
         self._notice = notice
         self._connected = True
 
     def disconnected(self, exc: KaitoError) -> None:
-        """Record that the API server does not respond."""
         if self._connected:
             self._connected = False
             self._notice(f"Lost the connection to the API server, reconnecting: {exc.message}")
 
     def connected(self) -> None:
-        """Record that the API server responds."""
         if not self._connected:
             self._connected = True
             self._notice("Reconnected to the API server")

@@ -27,9 +27,6 @@ def server_context(authorities: bytes | None, *, verify: bool = True) -> ssl.SSL
     Args:
         authorities: trusted certificates as PEM, instead of the system's.
         verify: whether the server's certificate is verified.
-
-    Raises:
-        UsageError: the authorities are not valid.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if not verify:
@@ -48,16 +45,13 @@ def server_context(authorities: bytes | None, *, verify: bool = True) -> ssl.SSL
 
 
 def read_pem(name: str, data: str | None, file: str | None, folder: Path) -> bytes | None:
-    """Return a certificate or key, which a kubeconfig holds as base64 or as the path of a file.
+    """Return a certificate or key from a kubeconfig.
 
     Args:
-        name: the entry's, for messages.
-        data: the value of `NAME-data`, which wins.
-        file: the value of `NAME`.
+        name: of the field, for messages.
+        data: the value of `NAME-data`, which is base64 and wins.
+        file: the value of `NAME`, which is a path.
         folder: where relative paths start.
-
-    Raises:
-        UsageError: it cannot be read.
     """
     if data:
         try:
@@ -74,16 +68,7 @@ def read_pem(name: str, data: str | None, file: str | None, folder: Path) -> byt
 
 
 def add_client_certificate(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """Present this certificate to the server.
-
-    Args:
-        context: the client's.
-        certificate: the certificate and any intermediates, as PEM.
-        key: its private key, as PEM.
-
-    Raises:
-        UsageError: they are not valid, or do not match.
-    """
+    """Present this certificate (PEM, with any intermediates) to the server."""
     # OpenSSL loads a chain only from a file.
     with _temporary_file(certificate.rstrip() + b"\n" + key) as path:
         try:

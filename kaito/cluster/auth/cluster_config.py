@@ -35,11 +35,7 @@ class ClusterConfig(Struct, frozen=True, kw_only=True):
     __repr__ = object.__repr__
 
     def tls(self, credentials: Credentials) -> ssl.SSLContext:
-        """Return a context that trusts the cluster's authorities and presents the client certificate.
-
-        Raises:
-            UsageError: the authorities or the certificate are not valid.
-        """
+        """Return a context that trusts the cluster's authorities and presents the client certificate."""
         name = "certificate-authority"
         if self.context is None:
             context = server_context(read_pem(name, None, "ca.crt", service_account.FOLDER))

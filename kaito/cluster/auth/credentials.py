@@ -42,41 +42,28 @@ class CredentialSource(Protocol):
     """Provides credentials for each request."""
 
     async def get(self, rejected: Credentials | None = None) -> Credentials:
-        """Return valid credentials.
+        """Return credentials, or raise a `ForbiddenError` or `UsageError`.
 
         Args:
             rejected: credentials that the server answered with 401, to be renewed if possible.
-
-        Raises:
-            ForbiddenError: there are none.
-            UsageError: a file that the configuration names cannot be read.
         """
 
 
 class ServiceAccountSource:
-    """The service account of the pod that this process runs in.
-
-    Args:
-        token: the file with its token, which the kubelet replaces before it expires.
-    """
+    """The service account of the pod that this process runs in. The kubelet replaces its token before it expires."""
 
     def __init__(self, token: Path) -> None:
         self._token = token
 
     async def get(self, rejected: Credentials | None = None) -> Credentials:
-        """Read the token again, as it may have been replaced."""
         return Credentials(authorization=f"Bearer {_read_token(self._token)}")
 
 
 class UserCredentialSource:
     """The user of a kubeconfig.
 
-    Static credentials win over an exec plugin, and that over OpenID Connect, as in kubectl.
-
-    Args:
-        context: the kubeconfig's context.
-        environ: the environment, for exec plugins.
-        reporter: its status line is cleared while a plugin may prompt.
+    Static credentials win over an exec plugin, and that over OpenID Connect, as in kubectl. An exec plugin gets the
+    environment, and the reporter's status line is cleared before it may prompt.
     """
 
     def __init__(self, context: Context, environ: Mapping[str, str], reporter: Reporter) -> None:
@@ -88,7 +75,6 @@ class UserCredentialSource:
         self._latest = Credentials()
 
     async def get(self, rejected: Credentials | None = None) -> Credentials:
-        """Return the static credentials, or those of the exec plugin or OpenID provider."""
         async with self._lock:
             # Of several requests that were rejected at once, only the first renews them.
             renew = rejected is not None and rejected == self._latest

@@ -45,7 +45,6 @@ class ExecCredential(Struct, frozen=True, kw_only=True):
 
     @property
     def expired(self) -> bool:
-        """Whether the credentials have expired or are about to."""
         return self.expires is not None and datetime.now(UTC) + _MARGIN >= self.expires
 
 
@@ -112,11 +111,7 @@ async def _stop(process: asyncio.subprocess.Process, *, whole_group: bool) -> No
 
 
 def _interactive(plugin: ExecConfig, command: str) -> bool:
-    """Return whether the plugin may prompt.
-
-    Raises:
-        ForbiddenError: it has to, and stdin is not a terminal.
-    """
+    """Return whether the plugin may prompt, or raise if it has to and cannot."""
     mode = plugin.interactive_mode or "IfAvailable"
     terminal = sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
     if mode == "Always" and not terminal:
@@ -164,11 +159,7 @@ def _cluster_info(cluster: Cluster, folder: Path) -> dict[str, Any]:
 
 
 def _parse(output: bytes, command: str, version: str) -> ExecCredential:
-    """Read the credentials that a plugin printed. They are secret: no message quotes them.
-
-    Raises:
-        ForbiddenError: the output has no valid credentials.
-    """
+    """Read the credentials that a plugin printed. They are secret: no message quotes them."""
 
     def invalid(reason: str) -> ForbiddenError:
         return ForbiddenError(f"The credential plugin '{command}' printed no valid credentials: {reason}")

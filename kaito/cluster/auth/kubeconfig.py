@@ -27,8 +27,6 @@ class Extension(Struct, frozen=True, kw_only=True):
 
 
 class Cluster(Struct, frozen=True, kw_only=True, rename="kebab"):
-    """An API server and how to verify it."""
-
     server: str | None = None
     certificate_authority: str | None = None
     certificate_authority_data: str | None = None
@@ -141,20 +139,12 @@ class Context(Struct, frozen=True, kw_only=True):
 
 
 def context_names(explicit: str | None, environ: Mapping[str, str]) -> list[str]:
-    """Return the names of all contexts, sorted.
-
-    Raises:
-        UsageError: a file cannot be read.
-    """
+    """Return the names of all contexts, sorted."""
     return sorted(_merge(_files(explicit, environ)).contexts)
 
 
 def context_namespaces(explicit: str | None, environ: Mapping[str, str]) -> list[str]:
-    """Return the namespaces that contexts name, sorted.
-
-    Raises:
-        UsageError: a file cannot be read.
-    """
+    """Return the namespaces that contexts name, sorted."""
     contexts = _merge(_files(explicit, environ)).contexts.values()
     return sorted({context.namespace for _, context in contexts if context.namespace})
 
@@ -172,7 +162,7 @@ def load_context(explicit: str | None, name: str | None, environ: Mapping[str, s
         environ: the environment.
 
     Raises:
-        UsageError: a file cannot be read, or the context does not exist.
+        UsageError: a file is not valid, or the context does not exist.
     """
     files = _files(explicit, environ)
     if not files:
@@ -234,11 +224,7 @@ def _merge(paths: list[str]) -> _Merged:
 
 
 def _add(merged: dict[str, tuple[str, T]], entries: list[tuple[str, T]], path: str, section: str) -> None:
-    """Add the entries that no earlier file defines.
-
-    Raises:
-        UsageError: the file has two entries of the same name.
-    """
+    """Add the entries that no earlier file defines."""
     names = [name for name, _ in entries]
     for name, entry in entries:
         if names.count(name) > 1:
@@ -257,13 +243,6 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 
 def load_yaml(path: str | Path) -> Any:
-    """Return the content of a YAML file.
-
-    Raises:
-        OSError: it cannot be read.
-        UnicodeDecodeError: it is not UTF-8.
-        yaml.YAMLError: it is not YAML.
-    """
     with open(path, encoding="utf-8") as file:
         return yaml.load(file, Loader=_Loader)
 

@@ -29,15 +29,9 @@ def pod_namespace() -> str | None:
 
 
 def api_server(environ: Mapping[str, str]) -> URL:
-    """Return the URL of the API server for a pod whose service account is complete.
+    """Return the URL of the API server, or raise a `ClusterError` if the pod's service account is incomplete.
 
     https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/#directly-accessing-the-rest-api
-
-    Args:
-        environ: the environment of a pod.
-
-    Raises:
-        ClusterError: the address is not valid, or a file of the service account is missing or empty.
     """
     from yarl import URL
 

@@ -18,11 +18,7 @@ class WriteBuffer:
         self.set_limits()
 
     def set_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Set the limits in bytes. One that is not given is derived from the other.
-
-        Raises:
-            ValueError: they are not `high >= low >= 0`.
-        """
+        """Set the limits in bytes. One that is not given is derived from the other, as in asyncio."""
         if high is None:
             high = HIGH_WATER if low is None else 4 * low
         if low is None:
@@ -53,6 +49,5 @@ class WriteBuffer:
         return b"".join(parts)
 
     def clear(self) -> None:
-        """Drop all bytes."""
         self._chunks.clear()
         self.size = 0

@@ -18,9 +18,7 @@ P = TypeVar("P", bound=asyncio.Protocol)
 class OpenConnection(Protocol):
     """Opens a connection, as `loop.create_connection` does; :meth:`~.pool.TunnelPool.connect`."""
 
-    def __call__(self, factory: Callable[[], P]) -> Awaitable[tuple[asyncio.Transport, P]]:
-        """Return a new connection's transport and the protocol that the factory made for it."""
-        ...
+    def __call__(self, factory: Callable[[], P]) -> Awaitable[tuple[asyncio.Transport, P]]: ...
 
 
 class TunnelConnector(aiohttp.BaseConnector):
@@ -31,9 +29,6 @@ class TunnelConnector(aiohttp.BaseConnector):
 
     Connections are not reused: a tunnel may have died unnoticed, and a request on it would hang. The pool has a spare
     tunnel ready instead.
-
-    Args:
-        open_connection: opens a connection.
     """
 
     def __init__(self, open_connection: OpenConnection) -> None:

@@ -17,20 +17,11 @@ _OPTIONS: Final[Mapping[str, Any]] = {"autoping": False, "heartbeat": None, "com
 
 
 class Connect(Protocol):
-    """Opens a WebSocket to the API server, as :meth:`~kaito.cluster.api_client.ApiClient.websocket` does."""
+    """Opens a WebSocket to the API server: :meth:`kaito.cluster.api_client.ApiClient.websocket`."""
 
     def __call__(
         self, path: str, params: Mapping[str, str], protocols: Sequence[str], **options: Any
-    ) -> Awaitable[aiohttp.ClientWebSocketResponse]:
-        """Return an open WebSocket.
-
-        Args:
-            path: the URL's path.
-            params: its query.
-            protocols: the subprotocols to offer.
-            **options: of `aiohttp.ClientSession.ws_connect`.
-        """
-        ...
+    ) -> Awaitable[aiohttp.ClientWebSocketResponse]: ...
 
 
 async def dial(connect: Connect, address: PodPort, *, heartbeat: float = HEARTBEAT) -> TunnelTransport:
@@ -38,13 +29,8 @@ async def dial(connect: Connect, address: PodPort, *, heartbeat: float = HEARTBE
 
     Whether anything listens on the port shows a moment later: a refused connection then ends the tunnel with an error.
 
-    Args:
-        connect: opens the WebSocket. aiohttp's errors become `TunnelError`s, others are passed on.
-        address: the pod's port.
-        heartbeat: seconds, see :class:`~kaito.cluster.portforward.transport.TunnelTransport`.
-
     Raises:
-        TunnelError: the tunnel cannot be opened.
+        TunnelError: the tunnel cannot be opened. Errors of `connect` that are not aiohttp's are passed on.
     """
     path = f"/api/v1/namespaces/{address.namespace}/pods/{address.pod}/portforward"
     try:

@@ -31,11 +31,10 @@ class Heartbeat:
         self._timer = self._loop.call_later(interval, self._check)
 
     def heard(self) -> None:
-        """Record that something was received. Cheap, as it is called for every message."""
+        # Cheap, as it is called for every message.
         self._silent = False
 
     def stop(self) -> None:
-        """Stop checking."""
         self._timer.cancel()
 
     def _check(self) -> None:

@@ -43,7 +43,7 @@ class PodRoute:
 
     Args:
         cluster: the API server.
-        target: the user's target.
+        target: what to look up when the pod was lost.
         serving: the workspace that answers first.
         pod: its pod.
         reporter: gets a notice when a message goes to another pod.
@@ -70,11 +70,6 @@ class PodRoute:
         return f"pod {self._pod.name} in namespace {self.serving.namespace}"
 
     async def __aenter__(self) -> Self:
-        """Open the first tunnel.
-
-        Raises:
-            KaitoError: the user lacks a permission, or the pod cannot be reached.
-        """
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._pool)
             await self._pool.prepare()
@@ -89,7 +84,6 @@ class PodRoute:
         await self._stack.aclose()
 
     def connector(self) -> aiohttp.BaseConnector:
-        """Return a connector whose connections go to the pod."""
         return TunnelConnector(self.connect)
 
     async def connect(self, factory: Callable[[], P]) -> tuple[TunnelTransport, P]:

@@ -29,9 +29,8 @@ class TunnelPool:
     Use it as an asynchronous context manager, in one event loop: at the end all its tunnels are closed.
 
     Args:
-        dial: opens a tunnel. A `KaitoError` is passed on to the caller of :meth:`connect`.
-        locate: finds the pod when none is known: at first, after :meth:`drop`, and after a pod could not be reached. A
-            `KaitoError` is passed on likewise.
+        dial: opens a tunnel. A `KaitoError` of it or of `locate` is passed on to the caller of :meth:`connect`.
+        locate: finds the pod when none is known: at first, after :meth:`drop`, and after a pod could not be reached.
         timeout: seconds that opening a tunnel may take.
         spare_delay: seconds after a connection at which the next spare is opened.
     """
@@ -71,7 +70,6 @@ class TunnelPool:
 
         Raises:
             TunnelError: the pod cannot be reached.
-            KaitoError: raised by `dial` or `locate`.
         """
         tunnel = await self._take()
         protocol = factory()
@@ -81,12 +79,7 @@ class TunnelPool:
         return tunnel, protocol
 
     async def prepare(self) -> None:
-        """Open a spare now, and wait for it.
-
-        Raises:
-            TunnelError: the pod cannot be reached.
-            KaitoError: raised by `dial` or `locate`.
-        """
+        """Open a spare now, and wait for it; raises as :meth:`connect` does."""
         self._keep(await self._open())
 
     def warm(self) -> None:
@@ -97,23 +90,13 @@ class TunnelPool:
             self._warming.add_done_callback(self._on_warm)
 
     def switch(self, pod: PodPort, reason: str = "The pod was replaced") -> None:
-        """Send new connections to another pod. Those to the old one fail at once.
-
-        Args:
-            pod: the new pod, which may have the old one's name.
-            reason: the error of the old connections.
-        """
+        """Send new connections to another pod, which may have the same name. The old ones fail with the reason."""
         self.drop(reason)
         self._pod = pod
         self.warm()
 
     def drop(self, reason: str = "The pod no longer exists", *, cut: bool = True) -> None:
-        """Forget the pod: the next connection locates it again.
-
-        Args:
-            reason: the error of its connections.
-            cut: whether they fail at once, or may end by themselves.
-        """
+        """Forget the pod: the next connection locates it again. Open ones fail with the reason, if `cut`."""
         self._generation += 1
         dropped = [tunnel for tunnel in self._tunnels if cut or tunnel is self._spare]
         self._pod = self._spare = None

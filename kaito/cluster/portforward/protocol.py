@@ -57,11 +57,7 @@ class FrameError(TunnelError):
 
 
 class FrameDecoder:
-    """Decodes the messages of one tunnel, in order.
-
-    Args:
-        port: the pod's port that was requested.
-    """
+    """Decodes the messages of one tunnel, in order."""
 
     def __init__(self, port: int) -> None:
         self._port = port.to_bytes(2, "little")

@@ -40,8 +40,7 @@ class TunnelTransport(asyncio.Transport):
         websocket: open, with pings and pongs left to its reader.
         decoder: has decoded all messages that were received so far.
         address: the pod's port.
-        heartbeat: seconds, see :class:`~kaito.cluster.portforward.heartbeat.Heartbeat`. A dead tunnel is detected after
-            two to three times that.
+        heartbeat: seconds. A dead tunnel is detected after two to three times that.
     """
 
     def __init__(
@@ -91,11 +90,7 @@ class TunnelTransport(asyncio.Transport):
     # The protocol
 
     def start(self, protocol: asyncio.Protocol) -> None:
-        """Set the protocol and start to pass data to it, once.
-
-        Raises:
-            TunnelError: the tunnel has ended, with the reason.
-        """
+        """Set the protocol and start to deliver data, or raise the error of a tunnel that has ended."""
         if self._closing:
             raise self._failure or TunnelError(f"The tunnel to {self.address} has ended")
         self._protocol = protocol
@@ -103,21 +98,11 @@ class TunnelTransport(asyncio.Transport):
         self._update_reading()
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Replace the protocol.
-
-        Raises:
-            TypeError: it is not an `asyncio.Protocol`.
-        """
         if not isinstance(protocol, asyncio.Protocol):
             raise TypeError(f"A tunnel requires an asyncio.Protocol, not {type(protocol).__name__}")
         self._protocol = protocol
 
     def get_protocol(self) -> asyncio.Protocol:
-        """Return the protocol.
-
-        Raises:
-            RuntimeError: there is none.
-        """
         if self._protocol is None:
             raise RuntimeError("The tunnel has no protocol yet")
         return self._protocol
@@ -125,7 +110,6 @@ class TunnelTransport(asyncio.Transport):
     # Reading
 
     def is_reading(self) -> bool:
-        """Return whether data is passed to the protocol."""
         return not self._closing and not self._reading_paused
 
     def pause_reading(self) -> None:
@@ -134,7 +118,6 @@ class TunnelTransport(asyncio.Transport):
         self._update_reading()
 
     def resume_reading(self) -> None:
-        """Continue reading."""
         self._reading_paused = False
         self._update_reading()
 
@@ -207,11 +190,9 @@ class TunnelTransport(asyncio.Transport):
     # Writing
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
-        """Send bytes to the pod, buffered if necessary; dropped after the end."""
         self.writelines((data,))
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview[Any]]) -> None:
-        """Send several chunks of bytes."""
         if self._closing or self._broken:
             return
         for data in list_of_data:
@@ -225,19 +206,12 @@ class TunnelTransport(asyncio.Transport):
         return False
 
     def get_write_buffer_size(self) -> int:
-        """Return the number of buffered bytes."""
         return self._buffer.size
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
-        """Return the low and the high limit of the write buffer in bytes."""
         return self._buffer.low, self._buffer.high
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Set the limits at which the protocol is asked to pause and to continue.
-
-        Raises:
-            ValueError: they are not `high >= low >= 0`.
-        """
         self._buffer.set_limits(high, low)
         self._update_writing()
 
@@ -283,7 +257,6 @@ class TunnelTransport(asyncio.Transport):
     # The end
 
     def is_closing(self) -> bool:
-        """Return whether the tunnel has ended or is closing."""
         return self._closing
 
     def close(self) -> None:
@@ -296,7 +269,6 @@ class TunnelTransport(asyncio.Transport):
                 self._end(None)
 
     def abort(self) -> None:
-        """End at once, and drop the buffered bytes."""
         self._end(None, at_once=True)
 
     def fail(self, reason: TunnelError) -> None:
