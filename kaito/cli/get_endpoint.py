@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kaito.cluster.api_client import ApiClient
-    from kaito.cluster.workspaces.readiness import Serving
+    from kaito.cluster.workspaces.readiness import ServingWorkspace
     from kaito.console.terminal import Terminal
     from kaito.hookspecs import Backend
     from kaito.plugin.manager import Offered, Plugins
@@ -177,7 +177,7 @@ async def _find(
     from kaito.cluster.shared_client import shared_client
     from kaito.endpoints.selection import discover_all
 
-    serving: Serving | None = None
+    serving: ServingWorkspace | None = None
     async with shared_client(settings.target) as link:
         candidates, failures = await discover_all(backends, plugins, settings, terminal)
         try:
@@ -196,7 +196,7 @@ async def _find(
 
 
 async def _check_service(
-    cluster: ApiClient, serving: Serving, settings: Settings, failures: Sequence[tuple[str, KaitoError]]
+    cluster: ApiClient, serving: ServingWorkspace, settings: Settings, failures: Sequence[tuple[str, KaitoError]]
 ) -> None:
     """See whether the Service's URL is worth telling.
 
@@ -213,7 +213,7 @@ async def _check_service(
         await get_service(cluster, serving.namespace, serving.name)
     except PermissionMissing:
         # The Service's name follows from the workspace's, but here nothing is known of either.
-        if not serving.known:
+        if not serving.known_ready:
             raise
 
 

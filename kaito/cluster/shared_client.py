@@ -17,7 +17,7 @@ from kaito.util.tasks import cancel_and_wait
 
 if TYPE_CHECKING:
     from kaito.cluster.api_client import ApiClient
-    from kaito.cluster.workspaces.readiness import Serving
+    from kaito.cluster.workspaces.readiness import ServingWorkspace
 
 _links: WeakValueDictionary[Target, SharedClient] = WeakValueDictionary()
 
@@ -38,7 +38,7 @@ class SharedClient:
         self._users = 0
         self._stack = AsyncExitStack()
         self._cluster: asyncio.Task[ApiClient] | None = None
-        self._serving: asyncio.Task[Serving] | None = None
+        self._serving: asyncio.Task[ServingWorkspace] | None = None
 
     async def __aenter__(self) -> Self:
         self._users += 1
@@ -66,7 +66,7 @@ class SharedClient:
             self._cluster = asyncio.create_task(self._open(reporter))
         return await asyncio.shield(self._cluster)
 
-    async def serving(self, reporter: Reporter) -> Serving:
+    async def serving(self, reporter: Reporter) -> ServingWorkspace:
         """Return the Workspace that is to answer. It is looked for once, whoever asks.
 
         Raises:
@@ -85,15 +85,15 @@ class SharedClient:
             access = find_cluster_config(self._target, os.environ, reporter)
         return await self._stack.enter_async_context(ApiClient(access, self._target.request_timeout))
 
-    async def _find(self, reporter: Reporter) -> Serving:
-        from kaito.cluster.workspaces.readiness import find_serving
+    async def _find(self, reporter: Reporter) -> ServingWorkspace:
+        from kaito.cluster.workspaces.readiness import find_serving_workspace
         from kaito.cluster.workspaces.waiting import wait_until_ready
 
         cluster = await self.cluster(reporter)
         with self._reaching(cluster.namespace):
             if self._target.wait is not None:
                 await wait_until_ready(cluster, self._target, self._target.wait, reporter)
-            return await find_serving(cluster, self._target, reporter)
+            return await find_serving_workspace(cluster, self._target, reporter)
 
     @contextmanager
     def _reaching(self, namespace: str | None) -> Iterator[None]:

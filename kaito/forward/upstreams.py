@@ -13,8 +13,8 @@ from yarl import URL
 
 from kaito.cluster.api_client import ApiClient
 from kaito.cluster.connection_monitor import ConnectionMonitor
-from kaito.cluster.workspaces.lookup import get_inference_set, served_path
-from kaito.cluster.workspaces.objects import CREATED_BY, read_workspace
+from kaito.cluster.workspaces.lookup import get_inference_set, served_list_path
+from kaito.cluster.workspaces.objects import INFERENCE_SET_LABEL, parse_workspace
 from kaito.cluster.workspaces.waiting import wait_until_ready
 from kaito.endpoints.selection import open_endpoint
 from kaito.errors import ClusterError, KaitoError
@@ -170,16 +170,16 @@ class Upstreams:
     async def _keep_up(self, cluster: ApiClient, name: str, first: asyncio.Future[None]) -> None:
         """Open a way to each replica that becomes ready, and close that of each that no longer is."""
         await get_inference_set(cluster, name)
-        path = await served_path(cluster, "workspaces")
+        path = await served_list_path(cluster, "workspaces")
         outages = ConnectionMonitor(self._reporter.notice)
-        async for items in cluster.follow(path, lost=outages.lost, labelSelector=f"{CREATED_BY}={name}"):
+        async for items in cluster.follow(path, lost=outages.lost, labelSelector=f"{INFERENCE_SET_LABEL}={name}"):
             outages.back()
-            ready = {workspace.name for workspace in map(read_workspace, items.values()) if workspace.ready}
+            ready = {workspace.name for workspace in map(parse_workspace, items.values()) if workspace.ready}
             if not ready and not first.done():
                 # The same error as for a conversation.
-                from kaito.cluster.workspaces.readiness import find_serving
+                from kaito.cluster.workspaces.readiness import find_serving_workspace
 
-                await find_serving(cluster, self._settings.target, self._reporter)
+                await find_serving_workspace(cluster, self._settings.target, self._reporter)
             for gone in self._tasks.keys() - ready:
                 await cancel_and_wait(self._tasks.pop(gone))
                 self._reporter.notice(f"Replica {gone} is no longer ready")

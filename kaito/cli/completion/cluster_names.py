@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from kaito.cluster.api_client import ApiClient, Object
 from kaito.cluster.auth.cluster_config import find_cluster_config
 from kaito.cluster.auth.kubeconfig import context_namespaces
-from kaito.cluster.workspaces.lookup import list_kaito
-from kaito.cluster.workspaces.objects import Workspace, read_inference_set, read_workspace
+from kaito.cluster.workspaces.lookup import list_objects
+from kaito.cluster.workspaces.objects import Workspace, parse_inference_set, parse_workspace
 from kaito.errors import KaitoError
 from kaito.eventloop.thread import ThreadedLoop
 from kaito.types import Target
@@ -72,11 +72,11 @@ async def _list_namespaces(target: Target, environ: Mapping[str, str]) -> list[s
 async def _list_workspaces(target: Target, environ: Mapping[str, str]) -> list[tuple[str, str]]:
     async with ApiClient(find_cluster_config(target, environ, _Nobody())) as cluster:
         singles, sets = await asyncio.gather(
-            _or_none(list_kaito(cluster, "workspaces")), _or_none(list_kaito(cluster, "inferencesets"))
+            _or_none(list_objects(cluster, "workspaces")), _or_none(list_objects(cluster, "inferencesets"))
         )
-    found = [(one.name, f"{one.preset or 'own template'}, {_state(one)}") for one in map(read_workspace, singles)]
-    for one in map(read_inference_set, sets):
-        told = f"{one.preset or 'own template'}, {one.ready_replicas} of {one.wanted} ready"
+    found = [(one.name, f"{one.preset or 'own template'}, {_state(one)}") for one in map(parse_workspace, singles)]
+    for one in map(parse_inference_set, sets):
+        told = f"{one.preset or 'own template'}, {one.ready_replicas} of {one.desired_replicas} ready"
         found.append((f"inferenceset/{one.name}", told))
     return found
 

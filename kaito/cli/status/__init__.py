@@ -104,27 +104,27 @@ class _Status:
         self._table_data = table_data
 
     def show_one(self) -> int:
-        from kaito.cluster.workspaces.overview import look
-        from kaito.cluster.workspaces.readiness import NotReady
+        from kaito.cluster.workspaces.overview import fetch_overview
+        from kaito.cluster.workspaces.readiness import NotReadyError
 
-        not_ready: NotReady | None = None
+        not_ready: NotReadyError | None = None
         if self._target.wait is not None:
             from kaito.cluster.workspaces.waiting import wait_until_ready
 
             try:
                 self._loop.run(wait_until_ready(self._cluster, self._target, self._target.wait, self._terminal))
-            except NotReady as exc:
+            except NotReadyError as exc:
                 not_ready = exc
-        found = self._loop.run(look(self._cluster, self._target, nodes=self._given.show_worker_nodes))
+        found = self._loop.run(fetch_overview(self._cluster, self._target, nodes=self._given.show_worker_nodes))
         self._terminal.write(self._one(found))
         if not_ready is not None:
             raise not_ready
         return ExitCode.OK if found.ready else ExitCode.NOT_FOUND
 
     def list_all(self) -> int:
-        from kaito.cluster.workspaces.overview import look_over
+        from kaito.cluster.workspaces.overview import list_overviews
 
-        found = self._loop.run(look_over(self._cluster, everywhere=self._given.all_namespaces))
+        found = self._loop.run(list_overviews(self._cluster, all_namespaces=self._given.all_namespaces))
         self._terminal.clear_status()
         self._tell_if_none(found)
         if self._given.output != "plain":
@@ -134,21 +134,23 @@ class _Status:
         return ExitCode.OK
 
     def watch_one(self) -> int:
-        from kaito.cluster.workspaces.overview_watch import follow_one
+        from kaito.cluster.workspaces.overview_watch import watch_overview
 
         separator = ""
         nodes = self._given.show_worker_nodes
-        for found in self._loop.stream(follow_one(self._cluster, self._target, self._terminal.notice, nodes=nodes)):
+        for found in self._loop.stream(watch_overview(self._cluster, self._target, self._terminal.notice, nodes=nodes)):
             self._terminal.write(separator + self._one(found, line=True))
             separator = "\n" if self._given.output == "plain" else ""
         return ExitCode.OK
 
     def watch_all(self) -> int:
-        from kaito.cluster.workspaces.overview_watch import follow_table
+        from kaito.cluster.workspaces.overview_watch import watch_overviews
 
         begun = False
-        everywhere = self._given.all_namespaces
-        for found in self._loop.stream(follow_table(self._cluster, self._terminal.notice, everywhere=everywhere)):
+        all_namespaces = self._given.all_namespaces
+        for found in self._loop.stream(
+            watch_overviews(self._cluster, self._terminal.notice, all_namespaces=all_namespaces)
+        ):
             self._terminal.clear_status()
             if not begun:
                 self._tell_if_none(found)

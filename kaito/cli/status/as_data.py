@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from kaito.cluster.workspaces.objects import Condition, Metric
-from kaito.cluster.workspaces.overview import Overview, SetOverview, WorkspaceOverview
+from kaito.cluster.workspaces.overview import InferenceSetOverview, Overview, WorkspaceOverview
 
 
 def table_data(entries: Iterable[Overview]) -> dict[str, Any]:
@@ -16,13 +16,13 @@ def table_data(entries: Iterable[Overview]) -> dict[str, Any]:
     entries = list(entries)
     return {
         "workspaces": [overview_data(entry) for entry in entries if isinstance(entry, WorkspaceOverview)],
-        "inference_sets": [overview_data(entry) for entry in entries if isinstance(entry, SetOverview)],
+        "inference_sets": [overview_data(entry) for entry in entries if isinstance(entry, InferenceSetOverview)],
     }
 
 
 def overview_data(overview: Overview) -> dict[str, Any]:
     """Return a Workspace or an InferenceSet, with all fields whether they are known or not."""
-    return _set_data(overview) if isinstance(overview, SetOverview) else _workspace_data(overview)
+    return _set_data(overview) if isinstance(overview, InferenceSetOverview) else _workspace_data(overview)
 
 
 def _workspace_data(overview: WorkspaceOverview) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def _workspace_data(overview: WorkspaceOverview) -> dict[str, Any]:
     }
 
 
-def _set_data(overview: SetOverview) -> dict[str, Any]:
+def _set_data(overview: InferenceSetOverview) -> dict[str, Any]:
     found = overview.inference_set
     return {
         "kind": "InferenceSet",
@@ -63,7 +63,7 @@ def _set_data(overview: SetOverview) -> dict[str, Any]:
         "ready": overview.ready,
         "why": overview.why or None,
         "model": found.preset,
-        "wanted_replicas": found.wanted,
+        "wanted_replicas": found.desired_replicas,
         "ready_replicas": found.ready_replicas,
         "replicas": [_workspace_data(replica) for replica in overview.replicas],
         "created": found.created,

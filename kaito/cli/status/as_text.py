@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from kaito.cluster.workspaces.engine_metrics import Engine, download_words
+from kaito.cluster.workspaces.engine_metrics import EngineMetrics, download_progress
 from kaito.cluster.workspaces.objects import Condition, Metric
-from kaito.cluster.workspaces.overview import Overview, SetOverview, WorkspaceOverview
+from kaito.cluster.workspaces.overview import InferenceSetOverview, Overview, WorkspaceOverview
 from kaito.cluster.workspaces.probes import Node
 from kaito.console.sanitize import one_line
 from kaito.util.durations import age
@@ -45,7 +45,7 @@ class Describer:
 
     def describe(self, overview: Overview) -> str:
         """Return the lines about it."""
-        return self._set(overview) if isinstance(overview, SetOverview) else self._workspace(overview)
+        return self._set(overview) if isinstance(overview, InferenceSetOverview) else self._workspace(overview)
 
     def _workspace(self, overview: WorkspaceOverview) -> str:
         workspace = overview.workspace
@@ -55,7 +55,7 @@ class Describer:
             ("Ready", _ready(overview)),
             ("State", workspace.state or ""),
             ("Last event", _event(overview)),
-            ("Download", download_words(overview.engine) if overview.engine is not None else ""),
+            ("Download", download_progress(overview.engine) if overview.engine is not None else ""),
             ("Purpose", "tuning" if workspace.tuning else ""),
             ("InferenceSet", workspace.inference_set or ""),
             ("Model", workspace.preset or ("" if workspace.tuning else "of its own pod template")),
@@ -70,14 +70,14 @@ class Describer:
         ]
         return _aligned(fields) + self._tables(workspace.conditions, overview.nodes)
 
-    def _set(self, overview: SetOverview) -> str:
+    def _set(self, overview: InferenceSetOverview) -> str:
         found = overview.inference_set
         fields = [
             ("Name", overview.name),
             ("Namespace", found.namespace),
             ("Ready", _ready(overview)),
             ("Model", found.preset or ""),
-            ("Replicas", f"{found.ready_replicas} of {found.wanted} ready"),
+            ("Replicas", f"{found.ready_replicas} of {found.desired_replicas} ready"),
             ("Age", age(found.created)),
             *_benchmark(found.benchmark),
         ]
@@ -130,7 +130,7 @@ def _aligned(fields: Iterable[tuple[str, str]]) -> str:
 
 def _row(entry: Overview) -> list[str]:
     ready = _yes(entry.ready)
-    if isinstance(entry, SetOverview):
+    if isinstance(entry, InferenceSetOverview):
         found = entry.inference_set
         return [entry.name, ready, found.preset or "", "", "", "", age(found.created), entry.why]
     workspace = entry.workspace
@@ -140,7 +140,7 @@ def _row(entry: Overview) -> list[str]:
 
 
 def _replica(replica: WorkspaceOverview) -> list[str]:
-    engine = replica.engine or Engine()
+    engine = replica.engine or EngineMetrics()
     running, waiting = ("" if count is None else str(count) for count in (engine.running, engine.waiting))
     load = [running, waiting, _percent(engine.cache_usage)]
     return [replica.name, _yes(replica.ready), *load, _count(replica), age(replica.workspace.created), replica.why]
@@ -176,9 +176,9 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{share:.0%}"
 
 
-def _load(engine: Engine | None) -> str:
+def _load(engine: EngineMetrics | None) -> str:
     """Return what the inference server says of its load."""
-    if engine is None or not engine.tells_load:
+    if engine is None or not engine.reports_load:
         return ""
     told = [f"{engine.running} running"] if engine.running is not None else []
     told += [f"{engine.waiting} waiting"] if engine.waiting is not None else []

@@ -14,7 +14,7 @@ from kaito.cluster.ingress.gateways import Gateways, Key, parents, read_http_rou
 from kaito.cluster.ingress.ingresses import read_ingress, read_load_balancer
 from kaito.cluster.ingress.routes import Destination, Reading, Route, Unusable
 from kaito.cluster.services import get_service, http_port
-from kaito.cluster.workspaces.readiness import Serving
+from kaito.cluster.workspaces.readiness import ServingWorkspace
 from kaito.errors import KaitoError
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class DiscoveredRoutes(Struct, frozen=True, kw_only=True):
     refusals: tuple[KaitoError, ...]
 
 
-async def discover_routes(cluster: ApiClient, serving: Serving) -> DiscoveredRoutes:
+async def discover_routes(cluster: ApiClient, serving: ServingWorkspace) -> DiscoveredRoutes:
     """Look at Ingresses, HTTPRoutes and the Service itself, at all of them at once.
 
     One kind that the user may not read, or that the cluster does not have, does not hide the others.
@@ -62,7 +62,7 @@ async def discover_routes(cluster: ApiClient, serving: Serving) -> DiscoveredRou
 class _Looking:
     """Reads objects, and remembers what it was refused."""
 
-    def __init__(self, cluster: ApiClient, serving: Serving) -> None:
+    def __init__(self, cluster: ApiClient, serving: ServingWorkspace) -> None:
         self._refused: list[KaitoError | None] = []
         self._cluster = cluster
         self._namespace = serving.namespace
@@ -107,7 +107,7 @@ def _gateway_path(version: str, namespace: str, plural: str) -> str:
     return f"/apis/gateway.networking.k8s.io/{version}/namespaces/{namespace}/{plural}"
 
 
-def _destination(serving: Serving, service: Mapping[str, Any]) -> Destination:
+def _destination(serving: ServingWorkspace, service: Mapping[str, Any]) -> Destination:
     pools = frozenset({f"{serving.inference_set or serving.name}-inferencepool"})
     port, port_name = http_port(service)
     return Destination(service=serving.name, port=port, port_name=port_name, pools=pools)

@@ -17,7 +17,7 @@ from kaito.settings import Settings
 from kaito.types import Candidate, Endpoint, Reporter, Target
 
 if TYPE_CHECKING:
-    from kaito.cluster.workspaces.readiness import Serving
+    from kaito.cluster.workspaces.readiness import ServingWorkspace
     from kaito.hookspecs import Backend
 
 #: The shortest way of all.
@@ -55,7 +55,7 @@ class ClusterDnsBackend(ClusterBackend):
     @asynccontextmanager
     async def open(self, candidate: Candidate, reporter: Reporter) -> AsyncIterator[Endpoint]:
         """Yield the Service's URL; there is nothing to hold open."""
-        serving: Serving = candidate.detail
+        serving: ServingWorkspace = candidate.detail
         yield Endpoint(
             url=candidate.url,
             shown_url=serving.shown_url,
@@ -65,7 +65,7 @@ class ClusterDnsBackend(ClusterBackend):
             proxied=False,
         )
 
-    async def _serving(self, target: Target, reporter: Reporter) -> Serving:
+    async def _serving(self, target: Target, reporter: Reporter) -> ServingWorkspace:
         """Return the workspace that is to answer, by its name alone if the API server cannot be asked.
 
         Raises:
@@ -74,7 +74,7 @@ class ClusterDnsBackend(ClusterBackend):
         import asyncio
 
         from kaito.cluster.auth.cluster_config import pod_namespace
-        from kaito.cluster.workspaces.readiness import Serving
+        from kaito.cluster.workspaces.readiness import ServingWorkspace
 
         try:
             async with asyncio.timeout(_PATIENCE if target.wait is None else None):
@@ -89,7 +89,7 @@ class ClusterDnsBackend(ClusterBackend):
             told = exc.details[0] if isinstance(exc, ConnectError) and exc.details else exc.message
             self.explain(reporter, f"the API server cannot be asked whether the workspace is ready: {told}")
         namespace = target.namespace or pod_namespace() or "default"
-        return Serving(name=target.workspace, namespace=namespace, label=target.workspace, preset=None)
+        return ServingWorkspace(name=target.workspace, namespace=namespace, label=target.workspace, preset=None)
 
 
 @hookimpl

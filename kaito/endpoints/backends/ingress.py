@@ -14,7 +14,7 @@ from kaito.types import Candidate, Endpoint, Reporter, Target
 
 if TYPE_CHECKING:
     from kaito.cluster.ingress.routes import Route
-    from kaito.cluster.workspaces.readiness import Serving
+    from kaito.cluster.workspaces.readiness import ServingWorkspace
     from kaito.hookspecs import Backend
 
 _RANK = 20
@@ -61,7 +61,7 @@ class IngressBackend(ClusterBackend):
         """Yield the way; there is nothing to hold open."""
         yield candidate.detail
 
-    async def _try(self, route: Route, serving: Serving, reporter: Reporter) -> Candidate | str:
+    async def _try(self, route: Route, serving: ServingWorkspace, reporter: Reporter) -> Candidate | str:
         """Return the way in by a route; when there is none, the reason."""
         from kaito.cluster.ingress.reachability import answers_as_model
 
@@ -105,7 +105,7 @@ class IngressBackend(ClusterBackend):
         return status is None or (status in (401, 403) and bool(self.settings.api_key or self.settings.headers))
 
 
-def _endpoints(route: Route, serving: Serving, *, by_name: bool) -> Iterator[Endpoint]:
+def _endpoints(route: Route, serving: ServingWorkspace, *, by_name: bool) -> Iterator[Endpoint]:
     """Yield the ways to try, in this order: by its name; then by its addresses, whatever DNS says of the name."""
 
     def endpoint(host: str, addresses: tuple[str, ...] = ()) -> Endpoint:

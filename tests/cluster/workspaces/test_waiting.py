@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from kaito.cluster.workspaces.readiness import NotReady
+from kaito.cluster.workspaces.readiness import NotReadyError
 from kaito.cluster.workspaces.waiting import wait_until_ready
 from kaito.errors import NotFoundError
 from kaito.types import Target
@@ -33,7 +33,7 @@ def wait(server, meanwhile=None, *, target=None, timeout=10.0):
 
     try:
         asyncio.run(run())
-    except* (NotReady, NotFoundError) as group:
+    except* (NotReadyError, NotFoundError) as group:
         raise group.exceptions[0] from None
     return reporter
 
@@ -52,7 +52,7 @@ def test_one_that_is_ready_already():
 
 
 def test_until_it_is_ready(monkeypatch):
-    monkeypatch.setattr("kaito.cluster.workspaces.waiting._REFRESH", 0.01)
+    monkeypatch.setattr("kaito.cluster.workspaces.waiting._PROBE_INTERVAL", 0.01)
     answers = {
         EVENTS: {
             "metadata": {},
@@ -89,22 +89,22 @@ def test_until_it_is_ready(monkeypatch):
 
 def test_not_in_time():
     server = StandIn({WORKSPACES: [PENDING]}, {EVENTS: {"metadata": {}, "items": [event("BackOff")]}})
-    with pytest.raises(NotReady) as caught:
+    with pytest.raises(NotReadyError) as caught:
         wait(server, timeout=0.3)
     assert caught.value.lines() == [
         "❌ Error: Workspace 'w' is not ready for inference",
         "   Use 'kubectl kaito status --workspace-name w' to check status",
         "   NodesReady is False (NodesPending: 0 of 1 nodes)",
-        "   The newest event of its pod is BackOff: so it is",
-        "   It was waited for 0s; to wait longer: --wait=DURATION",
+        "   Latest pod event: BackOff: so it is",
+        "   Not ready after 0s; to wait longer, use --wait=DURATION",
     ]
     assert caught.value.exit_code == 3
 
 
 def test_one_that_is_not_there_or_trains():
-    with pytest.raises(NotFoundError, match="'w' was not found"):
+    with pytest.raises(NotFoundError, match="'w' not found"):
         wait(StandIn())
-    with pytest.raises(NotReady, match="is for tuning"):
+    with pytest.raises(NotReadyError, match="is a tuning workspace"):
         wait(StandIn({WORKSPACES: [workspace(inference=None, tuning={"preset": {"name": "x"}})]}))
 
 
@@ -116,7 +116,7 @@ def test_one_that_is_deleted_meanwhile():
         server.objects[WORKSPACES] = []
         server.send(WORKSPACES, "DELETED", PENDING)
 
-    with pytest.raises(NotFoundError, match="'w' was not found"):
+    with pytest.raises(NotFoundError, match="'w' not found"):
         wait(server, meanwhile)
 
 
@@ -135,10 +135,10 @@ def test_the_first_ready_replica_of_a_set():
     reporter = wait(server, meanwhile, target=Target(workspace="s", kind="inferenceset"))
     assert reporter.notices == [
         "Waiting for 's': InferenceSetReady is False (making replicas)",
-        "Waiting for 's-a': its state is Pending",
+        "Waiting for 's-a': state is Pending",
     ]
 
 
 def test_a_set_that_is_not_there():
-    with pytest.raises(NotFoundError, match="InferenceSet 's' was not found"):
+    with pytest.raises(NotFoundError, match="InferenceSet 's' not found"):
         wait(StandIn({SETS: []}), target=Target(workspace="s", kind="inferenceset"))

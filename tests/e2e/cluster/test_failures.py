@@ -61,14 +61,14 @@ def test_no_such_workspace(namespace, workspace, command):
     outcome = failing(*arguments, "--kubeconfig", str(namespace.kubeconfig("admin")))
     assert outcome.code == 3
     assert outcome.err == (
-        f"❌ Error: Workspace 'my-lama' was not found in namespace '{namespace.name}'\n   Did you mean 'my-llama'?\n"
+        f"❌ Error: Workspace 'my-lama' not found in namespace '{namespace.name}'\n   Did you mean 'my-llama'?\n"
     )
 
 
 def test_the_namespace_that_has_it(namespace, workspace, command):
     outcome = failing(*command, "--kubeconfig", str(namespace.kubeconfig("admin")), "-n", "default")
     assert outcome.code == 3
-    assert f"There is one in namespace {namespace.name}: add -n {namespace.name}\n" in outcome.err
+    assert f"Found in: {namespace.name} (use -n {namespace.name})\n" in outcome.err
 
 
 def test_no_such_namespace(namespace, workspace, command):
@@ -104,7 +104,7 @@ def test_a_tuning_workspace(namespace):
             kubeconfig = str(namespace.kubeconfig("admin"))
             outcome = failing(*arguments, "--workspace-name", name, "--kubeconfig", kubeconfig)
             assert outcome.code == 3
-            assert "is for tuning: it trains a model and serves none" in outcome.err
+            assert "is a tuning workspace, which does not serve a model" in outcome.err
 
 
 def test_a_condition_does_not_write_lines_of_ours(namespace):

@@ -127,9 +127,9 @@ def test_none_that_is_ready(namespace, get_endpoint):
     namespace.tuning_workspace()
     for name, words in (
         ("pending", "Workspace 'pending' is not ready for inference"),
-        ("tuning", "Workspace 'tuning' is for tuning: it trains a model and serves none"),
-        ("nothing", f"Workspace 'nothing' was not found in namespace '{namespace.name}'"),
-        ("inferenceset/s", f"InferenceSet 's' was not found in namespace '{namespace.name}'"),
+        ("tuning", "Workspace 'tuning' is a tuning workspace, which does not serve a model"),
+        ("nothing", f"Workspace 'nothing' not found in namespace '{namespace.name}'"),
+        ("inferenceset/s", f"InferenceSet 's' not found in namespace '{namespace.name}'"),
     ):
         outcome = get_endpoint(workspace=name)
         assert (outcome.code, outcome.out) == (3, "")

@@ -7,7 +7,7 @@ import pytest
 
 from kaito.cluster.api_errors import NotServed
 from kaito.cluster.ingress.route_discovery import discover_routes
-from kaito.cluster.workspaces.readiness import Serving
+from kaito.cluster.workspaces.readiness import ServingWorkspace
 from kaito.endpoints.backends.ingress import IngressBackend
 from kaito.errors import ConnectError, ForbiddenError
 from kaito.testing import HtmlPage, ModelServer, Redirect, Status, refused_url, run_kaito
@@ -325,7 +325,7 @@ class OlderCluster:
 
 
 def test_the_older_version_of_the_gateway_api():
-    serving = Serving(name="my-llama", namespace="ns", label="my-llama", preset=None)
+    serving = ServingWorkspace(name="my-llama", namespace="ns", label="my-llama", preset=None)
     cluster: Any = OlderCluster()
     ways = asyncio.run(discover_routes(cluster, serving))
     assert [route.url("192.0.2.1") for route in ways.routes] == ["http://192.0.2.1"]

@@ -22,7 +22,7 @@ def test_one_block_a_change(namespace):
         workspace.set_ready(True)
         process.wait_for("Ready:          yes")
         workspace.delete()
-        process.wait_for("Ready:          no: it was deleted")
+        process.wait_for("Ready:          no: deleted")
         assert process.interrupt() == 130
         assert process.err == []
         blocks = "".join(process.out).split("\n\n")
@@ -40,7 +40,7 @@ def test_rows_of_what_changes(namespace):
         namespace.workspace("c", pod=False)
         process.wait_for("c      yes")
         workspace.delete()
-        process.wait_for("it was deleted")
+        process.wait_for("deleted")
         assert process.interrupt() == 130
         names = [line.split()[0] for line in process.out]
         assert process.err == []
