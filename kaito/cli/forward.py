@@ -13,7 +13,7 @@ from kaito.cli.args.shared_flags import (
     settings_from,
 )
 from kaito.cli.invocation import Invocation
-from kaito.endpoints.requested import choose_backends
+from kaito.endpoints.backend_choice import choose_backends
 from kaito.errors import ExitCode
 from kaito.options import flag_values
 

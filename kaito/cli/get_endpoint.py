@@ -16,7 +16,7 @@ from kaito.cli.args.shared_flags import (
 )
 from kaito.cli.invocation import Invocation
 from kaito.console.sanitize import one_line
-from kaito.endpoints.requested import choose_backends
+from kaito.endpoints.backend_choice import choose_backends
 from kaito.errors import ConnectError, ExitCode, KaitoError, NotFoundError, UsageError
 from kaito.settings import Settings
 from kaito.types import Candidate

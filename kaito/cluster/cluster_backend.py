@@ -30,7 +30,7 @@ class ClusterBackend:
         self.settings = settings
 
     async def __aenter__(self) -> Self:
-        # Backends are imported at every start, and this brings asyncio.
+        # Imported here, as every start imports the backends, and not in `discover`, whose time is measured.
         from kaito.cluster.shared_client import shared_client
 
         self.link = await shared_client(self.settings.target).__aenter__()
@@ -43,8 +43,8 @@ class ClusterBackend:
 
     @property
     def named(self) -> bool:
-        """Whether the user wants this backend and no other."""
-        return self.settings.backend == self.name
+        """Whether the user chose this backend, so that the reason of its failure matters."""
+        return self.settings.named_backend == self.name
 
     def explain(self, reporter: Reporter, text: str) -> None:
         """Tell those who want each step explained (`--verbose`)."""

@@ -7,17 +7,17 @@ import os
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 from weakref import WeakValueDictionary
 
+from kaito.cluster.api_client import ApiClient
+from kaito.cluster.auth.cluster_config import find_cluster_config
 from kaito.cluster.service_urls import shown_url
+from kaito.cluster.workspaces.readiness import ServingWorkspace, find_serving_workspace
+from kaito.cluster.workspaces.waiting import wait_until_ready
 from kaito.errors import ClusterError, ConnectError
 from kaito.types import Reporter, Target
 from kaito.util.tasks import cancel_and_wait
-
-if TYPE_CHECKING:
-    from kaito.cluster.api_client import ApiClient
-    from kaito.cluster.workspaces.readiness import ServingWorkspace
 
 _links: WeakValueDictionary[Target, SharedClient] = WeakValueDictionary()
 
@@ -77,18 +77,11 @@ class SharedClient:
         return await asyncio.shield(self._serving)
 
     async def _open(self, reporter: Reporter) -> ApiClient:
-        # The Kubernetes client takes a quarter of a second to import.
-        from kaito.cluster.api_client import ApiClient
-        from kaito.cluster.auth.cluster_config import find_cluster_config
-
         with self._reaching(self._target.namespace):
             access = find_cluster_config(self._target, os.environ, reporter)
         return await self._stack.enter_async_context(ApiClient(access, self._target.request_timeout))
 
     async def _find(self, reporter: Reporter) -> ServingWorkspace:
-        from kaito.cluster.workspaces.readiness import find_serving_workspace
-        from kaito.cluster.workspaces.waiting import wait_until_ready
-
         cluster = await self.cluster(reporter)
         with self._reaching(cluster.namespace):
             if self._target.wait is not None:
