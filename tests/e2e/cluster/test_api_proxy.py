@@ -83,7 +83,7 @@ def test_an_api_key_cannot_pass(namespace, workspace, server):
     notes = Notes()
     asked = settings(namespace.kubeconfig("admin-token"), api_key="a-key-for-the-model")
     assert chat(ApiProxyBackend, asked, "hello", notes=notes) == ["hello"]
-    assert "The API key is not sent: the API server's proxy would not pass it on" in notes.notices
+    assert "The API key is not sent: the API server's proxy does not forward it" in notes.notices
     assert "authorization" not in server.chats[-1].headers
 
 

@@ -32,7 +32,7 @@ def pod(control_plane, namespace, monkeypatch, tmp_path):
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(control_plane.port))
     resolv_conf = tmp_path / "resolv.conf"
     resolv_conf.write_text("search test.svc.k8s.test svc.k8s.test k8s.test\n")
-    monkeypatch.setattr("kaito.cluster.ingress.resolv.RESOLV_CONF", resolv_conf)
+    monkeypatch.setattr("kaito.cluster.dns.RESOLV_CONF", resolv_conf)
     return account
 
 
@@ -94,7 +94,7 @@ def test_a_pod_without_a_service_account(pod, dns):
     [candidate] = discover(ClusterDnsBackend, settings(), notes)
     assert candidate.url.startswith("http://my-llama.test-")
     [notice] = notes.notices
-    assert notice.startswith("cluster-dns: the API server cannot be asked whether the workspace is ready: ")
+    assert notice.startswith("cluster-dns: cannot check whether the workspace is ready: ")
     (pod / "namespace").unlink()
     [candidate] = discover(ClusterDnsBackend, settings())
     assert candidate.url == "http://my-llama.default.svc.k8s.test"
@@ -111,14 +111,16 @@ def test_an_api_server_that_is_of_no_use(control_plane, pod, dns, monkeypatch, t
 
 
 def test_an_api_server_that_says_nothing_is_not_waited_for(pod, dns, monkeypatch):
-    monkeypatch.setattr("kaito.endpoints.backends.cluster_dns._PATIENCE", 0.1)
+    monkeypatch.setattr("kaito.endpoints.backends.cluster_dns._LOOKUP_TIMEOUT", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(silent.getsockname()[1]))
         notes = Notes()
         assert len(discover(ClusterDnsBackend, settings(), notes)) == 1
-        assert notes.notices == ["cluster-dns: the API server has not said within 0.1 s whether the workspace is ready"]
+        assert notes.notices == [
+            "cluster-dns: cannot check whether the workspace is ready: the API server did not respond within 0.1 s"
+        ]
         told = refusal(settings(workspace="phi-set", kind="inferenceset"), ClusterError).message
-        assert told == "The API server does not answer, and knows alone which replica is ready"
+        assert told == "The API server does not respond: cannot look up which replica is ready"
 
 
 def test_what_the_api_server_knows_better_is_final(namespace, pod, dns):
@@ -132,7 +134,7 @@ def test_what_the_api_server_knows_better_is_final(namespace, pod, dns):
 
 def test_a_name_that_is_not_known(namespace, pod):
     error = refusal(settings(), ConnectError)
-    assert error.details == (f"DNS does not know my-llama.{namespace.name}.svc.k8s.test",)
+    assert error.details == (f"DNS cannot resolve my-llama.{namespace.name}.svc.k8s.test",)
 
 
 def test_a_resolver_that_never_answers(namespace, pod, monkeypatch):
@@ -159,14 +161,14 @@ def test_a_resolver_that_never_answers(namespace, pod, monkeypatch):
             error, elapsed = loop.run(ask())
     finally:
         released.set()
-    assert error.details[0].startswith("DNS does not answer within 1 s what my-llama.")
+    assert error.details[0].startswith("DNS lookup of my-llama.")
     assert elapsed < 5
 
 
 def test_outside_of_a_cluster(tmp_path):
     assert discover(ClusterDnsBackend, settings("auto")) == []
     error = refusal(settings(), ConnectError)
-    assert error.details[0].startswith("A Service's name is known inside the cluster")
+    assert error.details[0].startswith("Service names can be resolved only inside the cluster")
     outcome = run_kaito("chat", "--workspace-name", "my-llama", "--backend", "cluster-dns", "-m", "hello")
     assert outcome.code == 4
     assert "   Endpoint: http://my-llama.default.svc.cluster.local/chat/completions\n" in outcome.err

@@ -74,7 +74,7 @@ def test_the_namespace_that_has_it(namespace, workspace, command):
 def test_no_such_namespace(namespace, workspace, command):
     outcome = failing(*command, "--kubeconfig", str(namespace.kubeconfig("admin")), "-n", "defualt")
     assert outcome.code == 3
-    assert "There is no namespace 'defualt'; did you mean 'default'?" in outcome.err
+    assert "Namespace 'defualt' does not exist; did you mean 'default'?" in outcome.err
 
 
 def test_an_unknown_context(namespace, command):

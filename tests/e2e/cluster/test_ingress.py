@@ -97,7 +97,7 @@ def test_the_address_is_tried_where_what_dns_knows_does_not_answer(namespace, wo
     async def elsewhere(host):
         return None
 
-    monkeypatch.setattr("kaito.cluster.ingress.reachability.why_unresolved", elsewhere)
+    monkeypatch.setattr("kaito.cluster.dns.resolution_error", elsewhere)
     add_ingress(namespace, server.port)
     [candidate] = discover(IngressBackend, settings(namespace, tls))
     assert candidate.shared is False
@@ -142,7 +142,7 @@ def test_a_certificate_that_is_not_trusted(namespace, workspace, server):
     add_ingress(namespace, server.port)
     error = refusal(settings(namespace))
     assert "The server's certificate is not trusted: unable to get local issuer certificate" in error.details[0]
-    assert error.details[0].startswith(f"Ingress 'chat': DNS does not know {HOST}; https://{HOST}:{server.port} at ")
+    assert error.details[0].startswith(f"Ingress 'chat': DNS cannot resolve {HOST}; https://{HOST}:{server.port} at ")
     # It is the user who knows better.
     assert len(discover(IngressBackend, settings(namespace, insecure_skip_tls_verify=True))) == 1
 
@@ -166,14 +166,17 @@ def test_any_host(namespace, workspace, plain):
 @pytest.mark.parametrize(
     ("reply", "told"),
     [
-        (Redirect("https://login.example.com/?back=x"), "redirects to https://login.example.com/ (HTTP 307)"),
-        (Status(503, "no upstream"), "fails (HTTP 503)"),
+        (
+            Redirect("https://login.example.com/?back=x"),
+            "The server redirects to https://login.example.com/ (HTTP 307)",
+        ),
+        (Status(503, "no upstream"), "The server returned an error (HTTP 503)"),
     ],
 )
 def test_what_is_not_the_model(namespace, workspace, server, tls, reply, told):
     server.route("/v1/models", reply)
     add_ingress(namespace, server.port)
-    assert refusal(settings(namespace, tls)).details[0].endswith(f"What answers there {told}")
+    assert refusal(settings(namespace, tls)).details[0].endswith(told)
 
 
 @pytest.mark.parametrize(
@@ -273,16 +276,16 @@ def test_what_was_found_and_why_it_is_of_no_use(namespace, workspace):
         with pytest.raises(ConnectError) as caught:
             discover(IngressBackend, settings(namespace), notes)
     expected = [
-        "Ingress 'wild': its host '*.example.com' stands for many; give the URL of one with --endpoint",
-        f"Ingress 'dead': DNS does not know {HOST}; http://{HOST}:{port} at 127.0.0.1: {HOST}:{port}: Connection refused",
-        f"Ingress 'young': DNS does not know {HOST}; it has no address yet",
+        "Ingress 'wild': its host '*.example.com' is a wildcard; use --endpoint with the URL of one host",
+        f"Ingress 'dead': DNS cannot resolve {HOST}; http://{HOST}:{port} at 127.0.0.1: {HOST}:{port}: Connection refused",
+        f"Ingress 'young': DNS cannot resolve {HOST}; it has no address yet",
     ]
     assert sorted(caught.value.details) == sorted(expected)
     assert sorted(notes.notices) == sorted(f"ingress: {one}" for one in expected)
 
 
 def test_nothing_at_all(namespace, workspace):
-    assert "No Ingress, HTTPRoute or LoadBalancer leads to Service 'my-llama'" in refusal(settings(namespace)).hints
+    assert "No Ingress, HTTPRoute or LoadBalancer routes to Service 'my-llama'" in refusal(settings(namespace)).hints
     assert discover(IngressBackend, settings(namespace, backend="auto")) == []
 
 
@@ -327,6 +330,6 @@ class OlderCluster:
 def test_the_older_version_of_the_gateway_api():
     serving = ServingWorkspace(name="my-llama", namespace="ns", label="my-llama", preset=None)
     cluster: Any = OlderCluster()
-    ways = asyncio.run(discover_routes(cluster, serving))
-    assert [route.url("192.0.2.1") for route in ways.routes] == ["http://192.0.2.1"]
-    assert (ways.unusable, ways.refusals) == ((), ())
+    routes = asyncio.run(discover_routes(cluster, serving))
+    assert [route.url("192.0.2.1") for route in routes.usable] == ["http://192.0.2.1"]
+    assert (routes.unusable, routes.errors) == ((), ())
