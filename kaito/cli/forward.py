@@ -64,22 +64,12 @@ def run(call: Invocation) -> int:
     def ready(urls: list[str], label: str, backend: str) -> None:
         terminal.clear_status()
         for url in urls:
-            terminal.write(f"Forwarding {url} -> {label} by {backend}\n")
+            terminal.write(f"Forwarding {url} -> {label} via {backend}\n")
 
     gc.freeze()
     gc.enable()
     with ThreadedLoop(terminal.tick if terminal.shows_status else None) as loop:
-        loop.run(
-            serve(
-                lambda asked: choose_backends(plugins, asked),
-                plugins,
-                settings,
-                terminal,
-                address=given.address,
-                port=given.port,
-                ready=ready,
-            )
-        )
+        loop.run(serve(plugins, settings, terminal, address=given.address, port=given.port, ready=ready))
     return ExitCode.OK
 
 

@@ -54,7 +54,7 @@ def flags(namespace, name: str) -> tuple[str, ...]:
 def test_a_workspace(namespace, server):
     namespace.workspace("my-llama", port=server.port)
     with Forward(*flags(namespace, "my-llama")) as forward:
-        assert forward.lines == [f"Forwarding {forward.url} -> workspace my-llama by port-forward"]
+        assert forward.lines == [f"Forwarding {forward.url} -> workspace my-llama via port-forward"]
         assert ask(forward) == "one"
         assert forward.end() == 130
         assert len(forward.lines) == 1
@@ -104,7 +104,7 @@ def test_replicas_come_and_go(namespace, server, second):
     replicas = namespace.inference_set("phi-set", {"phi-set-a": server.port, "phi-set-b": second.port})
     replicas["phi-set-b"].set_ready(False)
     with Forward(*flags(namespace, "inferenceset/phi-set")) as forward:
-        assert forward.lines[-1].endswith("-> inferenceset phi-set by port-forward")
+        assert forward.lines[-1].endswith("-> inferenceset phi-set via port-forward")
         assert [ask(forward) for _ in range(3)] == ["one"] * 3
         replicas["phi-set-b"].set_ready(True)
         forward.wait_for("Replica phi-set-b is ready")

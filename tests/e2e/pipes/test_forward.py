@@ -51,7 +51,7 @@ def exchange(url: str, method: str, path: str, body=None, headers=None):
 
 def test_it_says_where_it_listens(forward):
     assert forward.lines[0].startswith("Forwarding http://127.0.0.1:")
-    assert forward.lines[0].endswith(" -> the endpoint by url")
+    assert forward.lines[0].endswith(" -> the endpoint via url")
 
 
 def test_what_is_sent_and_answered_passes_as_it_is(forward, server):
@@ -165,7 +165,7 @@ def test_a_web_page_s_requests_are_refused(forward, server, headers):
     before = len(server.requests)
     status, _, body = exchange(forward.url, "POST", CHAT, BODY, headers)
     assert status == 403
-    assert b"its own machine only" in body
+    assert b"Only requests from this machine are allowed" in body
     assert len(server.requests) == before
 
 
