@@ -55,6 +55,11 @@ class Candidate(Struct, frozen=True, kw_only=True):
     #: The backend's own data for `open`.
     detail: Any = None
 
+    @property
+    def base(self) -> str:
+        """As for :class:`Endpoint`."""
+        return _base_url(self.url)
+
 
 class Endpoint(Struct, frozen=True, kw_only=True):
     """An open endpoint: where requests go, and how they are sent."""
@@ -99,7 +104,11 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     @property
     def base(self) -> str:
         """The URL without its query, a trailing `/v1` and trailing slashes: what request paths are appended to."""
-        return self.url.partition("?")[0].rstrip("/").removesuffix("/v1").rstrip("/")
+        return _base_url(self.url)
+
+
+def _base_url(url: str) -> str:
+    return url.partition("?")[0].rstrip("/").removesuffix("/v1").rstrip("/")
 
 
 class Reporter(Protocol):

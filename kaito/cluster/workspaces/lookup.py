@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from kaito.cluster.api_client import ApiClient, Object
@@ -19,6 +18,7 @@ from kaito.cluster.workspaces.objects import (
     parse_workspace,
 )
 from kaito.errors import KaitoError, NotFoundError
+from kaito.util.suggest import did_you_mean
 
 #: The most names that an error message lists.
 _MAX_LISTED_NAMES = 5
@@ -136,15 +136,15 @@ async def _not_found_error(cluster: ApiClient, plural: str, kind: str, name: str
     namespace = cluster.namespace
     hints = []
     if namespaces and ("", namespace) not in namespaces:
-        close = get_close_matches(namespace, [each for _, each in namespaces], n=1)
-        hints.append(f"Namespace '{namespace}' does not exist" + (f"; did you mean '{close[0]}'?" if close else ""))
+        close = did_you_mean(namespace, (each for _, each in namespaces))
+        hints.append(f"Namespace '{namespace}' does not exist" + (f"; did you mean '{close}'?" if close else ""))
     elsewhere = [other for other, each in in_cluster if each == name and other != namespace]
     if elsewhere:
         option = f"use -n {elsewhere[0]}" if len(elsewhere) == 1 else "select one with -n"
         hints.append(f"Found in: {_join(elsewhere)} ({option})")
     names = [each for _, each in in_namespace]
-    if close := get_close_matches(name, names, n=1):
-        hints.append(f"Did you mean '{close[0]}'?")
+    if close := did_you_mean(name, names):
+        hints.append(f"Did you mean '{close}'?")
     elif names:
         hints.append(f"Available: {_join(names)}")
     elif not elsewhere:

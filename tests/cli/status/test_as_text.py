@@ -73,7 +73,7 @@ def test_all_that_is_known():
         "Nodes:          1/2\n"
         "Age:            -\n"
         "Endpoint:       http://w.ns.svc.cluster.local\n"
-        "Load:           2 running, 0 waiting, cache 12% full, 50% of prompts from the cache, first token after 0.25 s\n"
+        "Load:           2 running, 0 waiting, KV cache 12% used, prefix cache hit rate 50%, first token after 0.25 s\n"
         "Benchmark:      peak 7 tokens/min (stress)\n"
         "Worker nodes:\n"
         "  NAME   READY     WHY\n"
@@ -129,7 +129,7 @@ def test_a_workspace_of_its_own_template_and_a_gpu():
     found = workspace(inference={"template": {}}, labels={"inferenceset.kaito.sh/created-by": "s"})
     gpu = Gpu(name="A100", load="25%", memory_used="1 GB", memory_total="2 GB")
     text = Describer().describe(type(found)(workspace=found.workspace, engine=EngineMetrics(gpus=(gpu,))))
-    assert "InferenceSet:  s\nModel:         of its own pod template\n" in text
+    assert "InferenceSet:  s\nModel:         custom pod template\n" in text
     assert "Load:          A100 25%, 1 GB of 2 GB\n" in text
 
 

@@ -47,7 +47,7 @@ def test_a_ready_workspace_and_its_load(namespace, status):
     assert field(outcome.out, "Instance type") == "Standard_NC24ads_A100_v4"
     assert field(outcome.out, "Nodes") == "1/1"
     assert field(outcome.out, "Endpoint") == f"http://my-llama.{namespace.name}.svc.cluster.local"
-    assert field(outcome.out, "Load") == "3 running, 1 waiting, cache 50% full"
+    assert field(outcome.out, "Load") == "3 running, 1 waiting, KV cache 50% used"
     assert field(outcome.out, "Benchmark") == "peakTokensPerMinute 1234 tokens/min (stress)"
     assert outcome.out.endswith("Worker nodes:\n  NAME          READY   WHY\n  kwok-node-0   yes\n")
 
