@@ -53,7 +53,8 @@ def main() -> int:
 
 def complete_for_kubectl() -> int:
     """Complete a line that begins with `kubectl kaito`: kubectl runs `kubectl_complete-kaito` for that."""
-    return _complete("__complete", sys.argv[1:])
+    sys.argv.insert(1, "__complete")
+    return main()
 
 
 def _complete(command: str, arguments: list[str]) -> int:
