@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import first_token, markdown, memory, one_shot, prompt, script, start, streaming
-from benchmarks.cluster import auto, completion, one_answer, replaced, tunnel
+from benchmarks.cluster import auto, one_answer, replaced, tunnel
 from benchmarks.measure import CouldNotRunError, Sandbox
 from benchmarks.report import Row, table
 
@@ -26,7 +26,6 @@ _ALL = {
     "cluster-one-shot": one_answer,
     "cluster-pod": replaced,
     "cluster-auto": auto,
-    "cluster-completion": completion,
 }
 
 
