@@ -8,8 +8,7 @@ import subprocess
 import threading
 from typing import Any
 
-from kaito.testing import kaito_command
-from kaito.testing.runner import environment
+from kaito.testing import child_environment, kaito_command
 from tests.controlplane import until
 
 
@@ -24,7 +23,7 @@ class Watching(contextlib.AbstractContextManager["Watching"]):
     def __init__(self, *arguments: str, **env: str) -> None:
         streams: dict[str, Any] = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
         self.process = subprocess.Popen(
-            kaito_command(*arguments), env=environment(env), stdin=subprocess.DEVNULL, text=True, **streams
+            kaito_command(*arguments), env=child_environment(env), stdin=subprocess.DEVNULL, text=True, **streams
         )
         self.out: list[str] = []
         self.err: list[str] = []

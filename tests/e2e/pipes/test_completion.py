@@ -11,8 +11,7 @@ from importlib import import_module
 import pytest
 
 from kaito.cli import _COMMANDS
-from kaito.testing import TerminalSession
-from kaito.testing.runner import environment
+from kaito.testing import TerminalSession, child_environment
 
 SCRIPTS = sysconfig.get_path("scripts")
 #: What each shell is started with, so that nobody's settings are read, and what it needs before our script.
@@ -233,7 +232,7 @@ def test_what_is_known_at_once_needs_no_network():
     )
     for words in ([""], ["chat", "--"], ["--color", ""], ["chat", "--backend", ""], ["chat", "--script", ""]):
         done = subprocess.run(
-            [sys.executable, "-c", code, *words], env=environment({}), capture_output=True, text=True, check=True
+            [sys.executable, "-c", code, *words], env=child_environment(), capture_output=True, text=True, check=True
         )
         assert done.stderr == "", words
         assert done.stdout.endswith(("\n:4\n", ":0\n"))
@@ -243,7 +242,7 @@ def test_nobody_listens():
     code = (
         "import os, sys; os.close(1); from kaito.cli import main; sys.argv[1:] = ['__complete', '']; sys.exit(main())"
     )
-    done = subprocess.run([sys.executable, "-c", code], env=environment({}), stderr=subprocess.PIPE, check=False)
+    done = subprocess.run([sys.executable, "-c", code], env=child_environment(), stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
@@ -346,7 +345,9 @@ def kubectl(monkeypatch):
     path_with_us(monkeypatch)
 
     def kubectl(*arguments):
-        return subprocess.run([program, *arguments], env=environment({}), capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [program, *arguments], env=child_environment(), capture_output=True, text=True, check=False
+        )
 
     return kubectl
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from kaito.testing import Gate, Hang, Say, Status, kaito_command, run_kaito
-from kaito.testing.runner import environment
+from kaito.testing import Gate, Hang, Say, Status, child_environment, kaito_command, run_kaito
 
 # Streams that go away
 
@@ -19,7 +18,7 @@ from kaito.testing.runner import environment
 def start(*arguments, **options):
     """Start the command with nothing on stdin and its output in pipes, unless the options say otherwise."""
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(kaito_command(*arguments), env=environment({}), **{**streams, **options})
+    return subprocess.Popen(kaito_command(*arguments), env=child_environment(), **{**streams, **options})
 
 
 def test_a_closed_pipe_ends_it_silently(model_server):
@@ -61,7 +60,7 @@ def test_a_pipe_that_closes_while_more_is_waited_for_ends_it_silently(model_serv
 def test_no_stdout_at_all(model_server, arguments):
     arguments = [model_server.url if argument == "URL" else argument for argument in arguments]
     command = subprocess.list2cmdline(kaito_command(*arguments))
-    done = subprocess.run(f"{command} >&-", shell=True, env=environment({}), capture_output=True, check=False)
+    done = subprocess.run(f"{command} >&-", shell=True, env=child_environment(), capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (141, b"")
 
 
@@ -93,7 +92,7 @@ def test_a_full_disk_ends_a_script_that_keeps_going(model_server):
 
 def test_no_stdin_at_all(model_server):
     command = subprocess.list2cmdline(kaito_command("chat", "--endpoint", model_server.url))
-    done = subprocess.run(f"{command} <&-", shell=True, env=environment({}), capture_output=True, check=False)
+    done = subprocess.run(f"{command} <&-", shell=True, env=child_environment(), capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
@@ -235,7 +234,7 @@ def test_an_ignored_interrupt_stays_ignored(model_server):
     command = subprocess.list2cmdline(kaito_command("chat", "--endpoint", model_server.url, "-m", "x"))
     process: Any = subprocess.Popen(
         ["sh", "-c", f"trap '' INT; exec {command}"],
-        env=environment({}),
+        env=child_environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
     )
@@ -320,7 +319,9 @@ def test_it_runs_as_a_kubectl_plugin(model_server, tmp_path):
     plugin = tmp_path / "kubectl-kaito"
     plugin.write_text(f"#!{sys.executable}\nimport sys\nfrom kaito.cli import main\nsys.exit(main())\n")
     plugin.chmod(0o755)
-    done = subprocess.run([plugin, "--help"], env=environment({}), capture_output=True, text=True, check=True)
+    done = subprocess.run([plugin, "--help"], env=child_environment(), capture_output=True, text=True, check=True)
     assert "kubectl kaito chat --workspace-name my-llama" in done.stdout
-    done = subprocess.run([plugin, "chat", "--nope"], env=environment({}), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [plugin, "chat", "--nope"], env=child_environment(), capture_output=True, text=True, check=False
+    )
     assert "See 'kubectl kaito chat --help'" in done.stderr

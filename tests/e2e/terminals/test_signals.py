@@ -11,7 +11,7 @@ import pytest
 
 from kaito.eventloop.termination import GRACE
 from kaito.testing import Gate, Hang, Say, Status
-from tests.e2e.terminals.seen import at_prompt, editor, modes, screen
+from tests.e2e.terminals.seen import at_prompt, editor, screen
 
 
 class Moments:
@@ -79,8 +79,8 @@ def test_a_signal_ends_it_in_good_order(moments, server, clean_environment, mome
     session = moments.reach(moment)
     os.kill(session.pid, number)
     assert session.wait_exit() == code
-    assert modes(session)[3] & termios.ECHO
-    assert modes(session)[3] & termios.ICANON
+    assert session.modes[3] & termios.ECHO
+    assert session.modes[3] & termios.ICANON
     seen = screen(session)
     assert "Traceback" not in seen
     assert "❌" not in seen
@@ -141,7 +141,7 @@ def test_ctrl_c_twice_ends_it_though_nobody_reads_what_it_writes(server, start, 
     os.kill(session.pid, signal.SIGINT)
     os.waitid(os.P_PID, session.pid, os.WEXITED | os.WNOWAIT)
     assert session.wait_exit() == 130
-    assert modes(session)[3] & termios.ECHO
+    assert session.modes[3] & termios.ECHO
 
 
 # Ctrl-C
@@ -152,13 +152,13 @@ def test_ctrl_c_twice_ends_it_though_nobody_reads_what_it_writes(server, start, 
 )
 def test_ctrl_c_leads_to_a_prompt(moments, server, moment):
     session = moments.reach(moment)
-    before = modes(session)
+    before = session.modes
     session.press("ctrl-c")
     session.wait_for(at_prompt(2))
     if "token" in moment:
         server.wait_for_disconnect()
     if moment in ("prompt", "half a line", "block"):
-        assert modes(session) == before
+        assert session.modes == before
     session.type("Hello\n")
     session.wait_for("Assistant: Hello\n\n>")
     contents = [message["content"] for message in server.chats[-1].messages]
