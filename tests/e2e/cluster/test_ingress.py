@@ -10,10 +10,10 @@ from kaito.cluster.ingress.route_discovery import discover_routes
 from kaito.cluster.workspaces.readiness import Serving
 from kaito.endpoints.backends.ingress import IngressBackend
 from kaito.errors import ConnectError, ForbiddenError
-from kaito.testing import HtmlPage, ModelServer, Redirect, Status, refused_url, run_kaito
+from kaito.testing import HtmlPage, ModelServer, RecordingReporter, Redirect, Status, refused_url, run_kaito
 from tests.controlplane import Namespace
 from tests.controlplane.certificates import Authority
-from tests.e2e.cluster.asking import Notes, chat, discover, settings_for
+from tests.e2e.cluster.asking import chat, discover, settings_for
 
 HOST = "llama.invalid"
 NETWORKING, GATEWAY = "networking.k8s.io/v1", "gateway.networking.k8s.io/v1"
@@ -269,16 +269,16 @@ def test_what_was_found_and_why_it_is_of_no_use(namespace, workspace):
         add_ingress(namespace, port, tls=False, name="dead")
         add_ingress(namespace, 80, tls=False, address=None, name="young")
         add_ingress(namespace, 80, host="*.example.com", tls=False, name="wild")
-        notes = Notes()
+        reporter = RecordingReporter()
         with pytest.raises(ConnectError) as caught:
-            discover(IngressBackend, settings(namespace), notes)
+            discover(IngressBackend, settings(namespace), reporter)
     expected = [
         "Ingress 'wild': its host '*.example.com' stands for many; give the URL of one with --endpoint",
         f"Ingress 'dead': DNS does not know {HOST}; http://{HOST}:{port} at 127.0.0.1: {HOST}:{port}: Connection refused",
         f"Ingress 'young': DNS does not know {HOST}; it has no address yet",
     ]
     assert sorted(caught.value.details) == sorted(expected)
-    assert sorted(notes.notices) == sorted(f"ingress: {one}" for one in expected)
+    assert sorted(reporter.notices) == sorted(f"ingress: {one}" for one in expected)
 
 
 def test_nothing_at_all(namespace, workspace):
