@@ -35,7 +35,7 @@ class Gate:
         for future in waiters:
             _wake(future)
 
-    def wait_reached(self, timeout: float = 10.0) -> None:
+    def wait_reached(self, timeout: float = 60.0) -> None:
         """Wait until a reply has reached this gate.
 
         Args:

@@ -22,7 +22,7 @@ def replay(
     /,
     *,
     code: int | None = None,
-    timeout: float = 10.0,
+    timeout: float = 60.0,
     **actions: Callable[[], object],
 ) -> None:
     """Perform the actions of a recording, and compare the screen with it.

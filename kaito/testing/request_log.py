@@ -51,7 +51,7 @@ class RequestLog:
         with self._changed:
             return list(self._disconnects)
 
-    def wait_for_requests(self, count: int, timeout: float = 5.0) -> list[Request]:
+    def wait_for_requests(self, count: int, timeout: float = 60.0) -> list[Request]:
         """Wait for `count` requests and return all of them.
 
         Args:
@@ -62,11 +62,11 @@ class RequestLog:
         """
         return self._wait(lambda: self.requests, count, timeout, "requests")
 
-    def wait_for_chats(self, count: int, timeout: float = 5.0) -> list[Request]:
+    def wait_for_chats(self, count: int, timeout: float = 60.0) -> list[Request]:
         """Wait for `count` chats and return all of them; see :meth:`wait_for_requests`."""
         return self._wait(lambda: self.chats, count, timeout, "chats")
 
-    def wait_for_disconnect(self, timeout: float = 5.0, *, count: int = 1) -> Disconnect:
+    def wait_for_disconnect(self, timeout: float = 60.0, *, count: int = 1) -> Disconnect:
         """Wait until `count` clients disconnected in the middle of a reply, and return the last one.
 
         Args:

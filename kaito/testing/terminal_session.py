@@ -176,7 +176,7 @@ class TerminalSession:
     # -- waiting
 
     def wait_for(
-        self, what: str | Callable[[TerminalSession], object], timeout: float = 10.0, *, count: int = 1
+        self, what: str | Callable[[TerminalSession], object], timeout: float = 60.0, *, count: int = 1
     ) -> None:
         """Wait until the transcript contains a text, or until a function returns a true value.
 
@@ -202,7 +202,7 @@ class TerminalSession:
                 raise self._failure(f"{what!r} did not appear{times} within {timeout} s")
             self._process.pump(0.05)
 
-    def wait_exit(self, timeout: float = 10.0) -> int:
+    def wait_exit(self, timeout: float = 60.0) -> int:
         """Wait until the program exits; return its exit code, negative for the signal that ended it.
 
         Args:
@@ -237,7 +237,7 @@ class TerminalSession:
     def __exit__(self, kind: _ErrorType | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.close()
 
-    def _write(self, data: bytes, timeout: float = 10.0, *, to_stdin: bool = False) -> None:
+    def _write(self, data: bytes, timeout: float = 60.0, *, to_stdin: bool = False) -> None:
         if unread := self._process.write(data, timeout, to_stdin=to_stdin):
             raise self._failure(f"{unread} bytes were not read within {timeout} s")
 

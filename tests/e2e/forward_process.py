@@ -49,7 +49,7 @@ class Forward:
                 self.lines.append(line.rstrip("\n"))
                 self._changed.notify_all()
 
-    def wait_for(self, text: str, timeout: float = 20.0, *, count: int = 1) -> str:
+    def wait_for(self, text: str, timeout: float = 60.0, *, count: int = 1) -> str:
         """Wait until a line holds a text, or `count` of them do; return the last."""
         with self._changed:
             if not self._changed.wait_for(lambda: sum(text in line for line in self.lines) >= count, timeout):

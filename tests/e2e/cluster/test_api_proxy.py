@@ -12,19 +12,13 @@ import pytest
 from kaito.endpoints.backends.api_proxy import ApiProxyBackend
 from kaito.errors import ForbiddenError, NotFoundError
 from kaito.openai.client import ChatClient
-from kaito.testing import ModelServer, RecordingReporter, run_kaito
+from kaito.testing import RecordingReporter, run_kaito
 from kaito.types import ChatRequest, Message, Waiting
 from tests.controlplane import ApiClient, ApiRefusal, until
 from tests.controlplane.certificates import Authority
 from tests.e2e.cluster.asking import answer, chat, discover, settings_for
 
 PROXY = {"apiGroups": [""], "resources": ["services/proxy"], "verbs": ["get", "create"]}
-
-
-@pytest.fixture
-def server():
-    with ModelServer() as server:
-        yield server
 
 
 @pytest.fixture

@@ -9,14 +9,8 @@ import pytest
 from kaito.endpoints.backends.cluster_dns import ClusterDnsBackend
 from kaito.errors import ClusterError, ConnectError, ForbiddenError, NotFoundError
 from kaito.eventloop.thread import ThreadedLoop
-from kaito.testing import ModelServer, RecordingReporter, run_kaito
+from kaito.testing import RecordingReporter, run_kaito
 from tests.e2e.cluster.asking import chat, discover, settings_for
-
-
-@pytest.fixture
-def server():
-    with ModelServer() as server:
-        yield server
 
 
 @pytest.fixture

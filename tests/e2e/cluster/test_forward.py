@@ -9,26 +9,24 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from kaito.testing import Gate, ModelServer, Say
+from kaito.testing import Gate, Say
 from tests.controlplane import until
 from tests.e2e.forward_process import Forward
 
 
 @pytest.fixture
-def server():
-    with ModelServer(model="one") as server:
-        yield server
+def server(start_model_server):
+    return start_model_server("one")
 
 
 @pytest.fixture
-def second():
-    with ModelServer(model="two") as server:
-        yield server
+def second(start_model_server):
+    return start_model_server("two")
 
 
 def connect(forward: Forward) -> http.client.HTTPConnection:
     parts = urlsplit(forward.url)
-    return http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=30)
+    return http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=60)
 
 
 def model(connection: http.client.HTTPConnection) -> str:

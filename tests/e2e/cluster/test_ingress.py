@@ -32,15 +32,13 @@ def tls(tmp_path_factory):
 
 
 @pytest.fixture
-def server(tls):
-    with ModelServer(tls=tls[:2]) as server:
-        yield server
+def server(start_model_server, tls):
+    return start_model_server(tls=tls[:2])
 
 
 @pytest.fixture
-def plain():
-    with ModelServer() as server:
-        yield server
+def plain(start_model_server):
+    return start_model_server()
 
 
 @pytest.fixture

@@ -22,9 +22,8 @@ BODY = {"model": "test-model", "messages": [{"role": "user", "content": "hello t
 
 
 @pytest.fixture
-def server():
-    with ModelServer() as server:
-        yield server
+def server(model_server):
+    return model_server
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_a_full_disk_is_told(model_server):
             "x",
             stdout=full,
         )
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert err.decode() == "❌ Error: Cannot write to stdout: No space left on device\n"
     assert process.returncode == 1
 
@@ -84,7 +84,7 @@ def test_a_full_disk_is_told(model_server):
 def test_a_full_disk_ends_a_script_that_keeps_going(model_server):
     with open("/dev/full", "wb") as full:
         process = start("chat", "--endpoint", model_server.url, "--keep-going", stdin=subprocess.PIPE, stdout=full)
-        _, err = process.communicate(b"one\ntwo\nthree\n", timeout=30)
+        _, err = process.communicate(b"one\ntwo\nthree\n", timeout=60)
     assert err.decode() == "❌ Error: Cannot write to stdout: No space left on device\n   at stdin:1\n"
     assert process.returncode == 1
     assert len(model_server.chats) == 1
@@ -104,7 +104,7 @@ def test_ctrl_c_ends_a_script(model_server):
     process.stdin.flush()
     assert process.stdout.read(16) == b"Assistant: half "
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, b"\n", b"")
     model_server.wait_for_disconnect(timeout=5)
     assert len(model_server.chats) == 1
@@ -121,7 +121,7 @@ def test_ctrl_c_before_the_first_token(model_server):
     )
     model_server.wait_for_chats(1)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, b"", b"")
 
 
@@ -136,7 +136,7 @@ def test_ctrl_c_while_connecting(model_server):
     )
     model_server.wait_for_requests(1)
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30) == (b"", b"")
+    assert process.communicate(timeout=60) == (b"", b"")
     assert process.returncode == 130
 
 
@@ -187,7 +187,7 @@ def hanging(tmp_path):
 def test_ctrl_c_does_not_wait_for_a_call_that_cannot_be_cancelled(hanging):
     process = hanging("await asyncio.to_thread(time.sleep, 60)")
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30) == (b"", b"")
+    assert process.communicate(timeout=60) == (b"", b"")
     assert process.returncode == 130
 
 
@@ -202,7 +202,7 @@ def test_a_second_ctrl_c_ends_it_at_once(hanging):
     time.sleep(0.3)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30) == (b"", b"")
+    assert process.communicate(timeout=60) == (b"", b"")
     assert process.returncode == 130
 
 
@@ -213,7 +213,7 @@ def test_ctrl_c_while_a_script_waits_for_its_next_line(model_server):
     assert process.stdout.readline() == b"Assistant: a\n"
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30) == (b"", b"")
+    assert process.communicate(timeout=60) == (b"", b"")
     assert process.returncode == 130
 
 
@@ -242,7 +242,7 @@ def test_an_ignored_interrupt_stays_ignored(model_server):
     process.send_signal(signal.SIGINT)
     time.sleep(0.2)
     gate.open()
-    assert process.communicate(timeout=30)[0] == b"rest\n"
+    assert process.communicate(timeout=60)[0] == b"rest\n"
     assert process.returncode == 0
 
 
@@ -268,7 +268,7 @@ def test_streams_that_do_not_wait_lose_nothing(model_server):
 def test_a_full_disk_is_told_by_the_version_too():
     with open("/dev/full", "wb") as full:
         process = start("--version", stdout=full)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert (process.returncode, err.decode()) == (1, "❌ Error: Cannot write to stdout: No space left on device\n")
 
 

@@ -114,7 +114,7 @@ def full_pipe(server, start, tmp_path):
     with contextlib.ExitStack() as files:
 
         def full_pipe(*arguments):
-            server.enqueue(Say("word " * 100_000))
+            server.enqueue(Say(chunks=["word " * 100_000]))
             files.callback(os.close, os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))
             writer = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
             files.callback(os.close, writer)
