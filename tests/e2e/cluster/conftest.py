@@ -15,10 +15,11 @@ collect_ignore = [] if find_spec("kaito_local") else ["test_real_model.py"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run all tests of this folder in one worker of pytest-xdist, so that they share one control plane."""
+    """Run the tests of this folder with one Python, in one worker of pytest-xdist: they share one control plane."""
     folder = Path(__file__).parent
     for item in items:
         if folder in item.path.parents:
+            item.add_marker(pytest.mark.once)
             item.add_marker(pytest.mark.xdist_group("cluster"))
 
 

@@ -1,10 +1,19 @@
 """A chat on a terminal, and a shell with a `kaito` command."""
 
 import shlex
+from pathlib import Path
 
 import pytest
 
 from kaito.testing import kaito_command
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests of this folder with one Python."""
+    folder = Path(__file__).parent
+    for item in items:
+        if folder in item.path.parents:
+            item.add_marker(pytest.mark.once)
 
 
 @pytest.fixture
