@@ -10,7 +10,7 @@ _T = TypeVar("_T")
 _PAUSE = 0.02
 
 
-def until(condition: Callable[[], _T | None], what: str, timeout: float = 20.0) -> _T:
+def until(condition: Callable[[], _T | None], what: str, timeout: float = 60.0) -> _T:
     """Ask again and again until the answer is true, and return it.
 
     Args:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from kaito.testing.runner import environment
+from kaito.testing import child_environment
 
 NAMED = ["--workspace-name", "x"]
 
@@ -46,5 +46,5 @@ def test_help_and_usage_do_without_the_network(command):
             f"sys.argv[1:] = {[command, *arguments]!r}\nmain()\n"
             "assert not {'aiohttp', 'asyncio', 'kubernetes', 'yaml'} & set(sys.modules)"
         )
-        done = subprocess.run([sys.executable, "-c", source], env=environment({}), capture_output=True, check=False)
+        done = subprocess.run([sys.executable, "-c", source], env=child_environment(), capture_output=True, check=False)
         assert done.returncode == 0, done.stderr.decode()

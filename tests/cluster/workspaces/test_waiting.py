@@ -8,8 +8,9 @@ from aiohttp import web
 from kaito.cluster.workspaces.readiness import NotReadyError
 from kaito.cluster.workspaces.waiting import wait_until_ready
 from kaito.errors import NotFoundError
+from kaito.testing import RecordingReporter
 from kaito.types import Target
-from tests.cluster.workspaces.stand_in import SETS, WORKSPACES, Reported, StandIn, standing_in, workspace
+from tests.cluster.workspaces.stand_in import SETS, WORKSPACES, StandIn, standing_in, workspace
 
 NODES = {"type": "NodesReady", "status": "False", "reason": "NodesPending", "message": "0 of 1 nodes"}
 PENDING = workspace(state="Pending", conditions=[NODES])
@@ -23,7 +24,7 @@ def event(reason, **when):
 
 def wait(server, meanwhile=None, *, target=None, timeout=10.0):
     """Wait; return the reporter."""
-    reporter = Reported()
+    reporter = RecordingReporter()
 
     async def run():
         async with asyncio.timeout(15), standing_in(server) as cluster, asyncio.TaskGroup() as group:

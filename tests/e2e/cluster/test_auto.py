@@ -31,9 +31,8 @@ def kaito_slash_commands():
 
 
 @pytest.fixture
-def workspace(namespace):
-    with ModelServer() as server:
-        yield namespace.workspace(port=server.port)
+def workspace(namespace, server):
+    return namespace.workspace(port=server.port)
 
 
 @pytest.fixture

@@ -9,14 +9,8 @@ import pytest
 from kaito.endpoints.backends.cluster_dns import ClusterDnsBackend
 from kaito.errors import ClusterError, ConnectError, ForbiddenError, NotFoundError
 from kaito.eventloop.thread import ThreadedLoop
-from kaito.testing import ModelServer, run_kaito
-from tests.e2e.cluster.asking import Notes, chat, discover, settings_for
-
-
-@pytest.fixture
-def server():
-    with ModelServer() as server:
-        yield server
+from kaito.testing import RecordingReporter, run_kaito
+from tests.e2e.cluster.asking import chat, discover, settings_for
 
 
 @pytest.fixture
@@ -90,10 +84,10 @@ def test_a_replica_of_an_inference_set(namespace, dns, control_plane, pod):
 
 def test_a_pod_without_a_service_account(pod, dns):
     (pod / "token").unlink()
-    notes = Notes()
-    [candidate] = discover(ClusterDnsBackend, settings(), notes)
+    reporter = RecordingReporter()
+    [candidate] = discover(ClusterDnsBackend, settings(), reporter)
     assert candidate.url.startswith("http://my-llama.test-")
-    [notice] = notes.notices
+    [notice] = reporter.notices
     assert notice.startswith("cluster-dns: cannot check whether the workspace is ready: ")
     (pod / "namespace").unlink()
     [candidate] = discover(ClusterDnsBackend, settings())
@@ -114,9 +108,9 @@ def test_an_api_server_that_says_nothing_is_not_waited_for(pod, dns, monkeypatch
     monkeypatch.setattr("kaito.endpoints.backends.cluster_dns._LOOKUP_TIMEOUT", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(silent.getsockname()[1]))
-        notes = Notes()
-        assert len(discover(ClusterDnsBackend, settings(), notes)) == 1
-        assert notes.notices == [
+        reporter = RecordingReporter()
+        assert len(discover(ClusterDnsBackend, settings(), reporter)) == 1
+        assert reporter.notices == [
             "cluster-dns: cannot check whether the workspace is ready: the API server did not respond within 0.1 s"
         ]
         told = refusal(settings(workspace="phi-set", kind="inferenceset"), ClusterError).message
@@ -152,7 +146,7 @@ def test_a_resolver_that_never_answers(namespace, pod, monkeypatch):
         async with ClusterDnsBackend(asked) as backend:
             started = time.monotonic()
             with pytest.raises(ConnectError) as caught:
-                await backend.discover(asked.target, Notes())
+                await backend.discover(asked.target, RecordingReporter())
             return caught.value, time.monotonic() - started
 
     monkeypatch.setattr(socket, "getaddrinfo", answer)

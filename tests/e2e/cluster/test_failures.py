@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from kaito.testing import ModelServer, run_kaito
+from kaito.testing import run_kaito
 from tests.controlplane import VARIABLE, Assets, ControlPlane, condition
 
 
 @pytest.fixture
-def workspace(namespace):
-    with ModelServer() as server:
-        yield namespace.workspace("my-llama", port=server.port)
+def workspace(namespace, server):
+    return namespace.workspace("my-llama", port=server.port)
 
 
 COMMANDS = {

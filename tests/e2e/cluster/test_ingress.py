@@ -10,10 +10,10 @@ from kaito.cluster.ingress.route_discovery import discover_routes
 from kaito.cluster.workspaces.readiness import ServingWorkspace
 from kaito.endpoints.backends.ingress import IngressBackend
 from kaito.errors import ConnectError, ForbiddenError
-from kaito.testing import HtmlPage, ModelServer, Redirect, Status, refused_url, run_kaito
+from kaito.testing import HtmlPage, ModelServer, RecordingReporter, Redirect, Status, refused_url, run_kaito
 from tests.controlplane import Namespace
 from tests.controlplane.certificates import Authority
-from tests.e2e.cluster.asking import Notes, chat, discover, settings_for
+from tests.e2e.cluster.asking import chat, discover, settings_for
 
 HOST = "llama.invalid"
 NETWORKING, GATEWAY = "networking.k8s.io/v1", "gateway.networking.k8s.io/v1"
@@ -32,15 +32,13 @@ def tls(tmp_path_factory):
 
 
 @pytest.fixture
-def server(tls):
-    with ModelServer(tls=tls[:2]) as server:
-        yield server
+def server(start_model_server, tls):
+    return start_model_server(tls=tls[:2])
 
 
 @pytest.fixture
-def plain():
-    with ModelServer() as server:
-        yield server
+def plain(start_model_server):
+    return start_model_server()
 
 
 @pytest.fixture
@@ -272,16 +270,16 @@ def test_what_was_found_and_why_it_is_of_no_use(namespace, workspace):
         add_ingress(namespace, port, tls=False, name="dead")
         add_ingress(namespace, 80, tls=False, address=None, name="young")
         add_ingress(namespace, 80, host="*.example.com", tls=False, name="wild")
-        notes = Notes()
+        reporter = RecordingReporter()
         with pytest.raises(ConnectError) as caught:
-            discover(IngressBackend, settings(namespace), notes)
+            discover(IngressBackend, settings(namespace), reporter)
     expected = [
         "Ingress 'wild': its host '*.example.com' is a wildcard; use --endpoint with the URL of one host",
         f"Ingress 'dead': DNS cannot resolve {HOST}; http://{HOST}:{port} at 127.0.0.1: {HOST}:{port}: Connection refused",
         f"Ingress 'young': DNS cannot resolve {HOST}; it has no address yet",
     ]
     assert sorted(caught.value.details) == sorted(expected)
-    assert sorted(notes.notices) == sorted(f"ingress: {one}" for one in expected)
+    assert sorted(reporter.notices) == sorted(f"ingress: {one}" for one in expected)
 
 
 def test_nothing_at_all(namespace, workspace):

@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from kaito.testing import ModelServer, Status, run_kaito
+from kaito.testing import Status, run_kaito
 from tests.controlplane import ApiClient, ApiRefusal, until
 from tests.controlplane.certificates import Authority
 from tests.e2e.cluster.in_pod import run_in_pod
@@ -77,12 +77,6 @@ def may(client, namespace, rule):
         if not answer["status"]["allowed"]:
             return False
     return True
-
-
-@pytest.fixture
-def server():
-    with ModelServer() as server:
-        yield server
 
 
 @pytest.fixture
@@ -165,10 +159,9 @@ def tls(tmp_path_factory):
 
 
 @pytest.fixture
-def entrance(tls):
+def entrance(start_model_server, tls):
     """Start what stands at the end of each way in."""
-    with ModelServer(tls=tls[:2]) as server:
-        yield server
+    return start_model_server(tls=tls[:2])
 
 
 def add_ingress(client, namespace, port):
