@@ -21,7 +21,7 @@ from typing import Self
 from benchmarks.events import MODEL, payloads
 from benchmarks.measure import CouldNotRunError, Sandbox, beside
 from benchmarks.report import Bar, Row
-from kaito.testing.pty_process import Console
+from kaito.testing.pty_process import PtyProcess
 
 RUNS = 40
 
@@ -72,13 +72,13 @@ class _Chat:
         with ExitStack() as stack:
             self._listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
             self._listener.settimeout(_PATIENCE)
-            self._terminal = Console(
+            self._terminal = PtyProcess(
                 [beside("kaito"), "chat", "--endpoint", f"http://127.0.0.1:{self._listener.getsockname()[1]}"],
                 size=(80, 24),
                 env={**self._sandbox.env, "TERM": "xterm"},
                 cwd=self._sandbox.home,
                 streams=("terminal", "terminal", "terminal"),
-                draw=self._seen.extend,
+                draw=self._record,
             )
             stack.callback(self._terminal.close)
             self._accept()
@@ -143,6 +143,10 @@ class _Chat:
     def _type(self, keys: bytes) -> None:
         self._seen.clear()
         self._terminal.write(keys, _PATIENCE, to_stdin=False)
+
+    def _record(self, data: bytes) -> bytes:
+        self._seen += data
+        return b""
 
     def _until_prompt(self) -> None:
         self._until(_PROMPT)

@@ -64,6 +64,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     # No secret shows in a traceback.
     __repr__ = object.__repr__
 
+    @property
+    def named_backend(self) -> str | None:
+        """The backend that the user chose with `--backend` or `--endpoint`; `None` for `auto`."""
+        if self.target.endpoint is not None:
+            return "url"
+        return None if self.backend == "auto" else self.backend
+
     def option(self, name: str) -> Any:
         """Return the value of a plugin's flag: `redact_file` for `--redact-file`; `None` when it was not given."""
         return self.options.get(name)

@@ -1,8 +1,8 @@
-"""What `auto` costs when other ways lead nowhere: a resolver that never answers, an address that never accepts.
+"""What `auto` costs when other routes are dead: a resolver that never answers, an address that never accepts.
 
-Both are on the loopback, and two Ingresses lead there: for the host of one the resolver is asked, the other is known by
-its address alone. The program has a resolv.conf of its own, in a mount namespace (`unshare`), that names a silent UDP
-socket. Where that is not allowed, a plugin holds the interpreter's `getaddrinfo` instead, and a line says so.
+Both are on the loopback, and two Ingresses use them: the host of one must be resolved, the other has an address only.
+The program has its own resolv.conf, in a mount namespace (`unshare`), which names a silent UDP socket. Where that is
+not allowed, a plugin blocks the interpreter's `getaddrinfo` instead, and a line of the output says so.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from benchmarks.report import Bar, Row
 RUNS = 15
 
 _HOST = "llama.example.com"
-#: Any but the usual one, where a resolver of this machine may listen.
+#: Not the usual address, where a resolver of this machine may listen.
 _RESOLVER = "127.77.53.53"
 _PLUGIN = Path(__file__).with_name("silent_resolver_plugin.py")
 _IN_NAMESPACE = 'mount --bind "$1" /etc/resolv.conf && mount --bind "$2" /etc/nsswitch.conf && shift 2 && exec "$@"'
@@ -34,7 +34,7 @@ _IN_NAMESPACE = 'mount --bind "$1" /etc/resolv.conf && mount --bind "$2" /etc/ns
 
 @dataclass(frozen=True, slots=True)
 class _Silence:
-    """How a program is led to a resolver that never answers."""
+    """How a program is started with a resolver that never answers."""
 
     before: Sequence[str] = ()
     flags: Sequence[str] = ()
@@ -65,7 +65,7 @@ def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
         theirs=f"{alone:.0f} ms",
         compared="ours - theirs",
         value=median((both - alone) * 1000 for both, alone in pairs),
-        bar=Bar("at most", 300.0, " ms"),
+        bar=Bar("at most", 250.0, " ms"),
     )
 
 
@@ -79,7 +79,7 @@ def _add_ingress(namespace: Any, name: str, port: int, host: str | None) -> None
 
 @contextlib.contextmanager
 def _full_port() -> Iterator[int]:
-    """Yield a port of 127.0.0.1 whose backlog is full: no further connection to it is completed."""
+    """Yield a port of 127.0.0.1 whose backlog is full, so that no further connection is accepted."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         with contextlib.suppress(TimeoutError):
@@ -97,12 +97,12 @@ def _silence(sandbox: Sandbox) -> Iterator[_Silence]:
         if before is not None:
             yield _Silence(before=before)
             return
-    told = "cluster-auto: without a mount namespace and a port 53 on the loopback, a plugin held getaddrinfo"
-    yield _Silence(flags=["--plugin", str(_PLUGIN)], remark=told)
+    remark = "cluster-auto: without a mount namespace and a port 53 on the loopback, a plugin blocked getaddrinfo"
+    yield _Silence(flags=["--plugin", str(_PLUGIN)], remark=remark)
 
 
 def _namespace(sandbox: Sandbox, resolver: socket.socket) -> list[str] | None:
-    """Return what starts a program that asks this socket for names; `None` where that is not allowed."""
+    """Return the command that starts a program with this resolver; `None` where that is not allowed."""
     unshare = shutil.which("unshare")
     if unshare is None:
         return None
@@ -114,7 +114,7 @@ def _namespace(sandbox: Sandbox, resolver: socket.socket) -> list[str] | None:
     for name, text in files.items():
         (sandbox.home / name).write_text(text)
     before = [unshare, "-rm", "sh", "-c", _IN_NAMESPACE, "sh", *(str(sandbox.home / name) for name in files)]
-    # What counts is that a query comes in, and that whoever sent it waits.
+    # It works when the resolver receives a query.
     lookup = [sys.executable, "-c", f"import socket; socket.getaddrinfo({_HOST!r}, None)"]
     with subprocess.Popen([*before, *lookup], env=sandbox.env, stderr=subprocess.DEVNULL) as process:
         try:

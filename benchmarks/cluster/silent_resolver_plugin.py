@@ -1,4 +1,4 @@
-"""A plugin that does nothing but keep `getaddrinfo` from answering for the names of an example."""
+"""A plugin that blocks `getaddrinfo` for example.com."""
 
 from __future__ import annotations
 

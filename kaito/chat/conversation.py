@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from msgspec import Struct
-from msgspec import field as msgspec_field
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from kaito.types import Message, Reply
@@ -20,7 +19,7 @@ class SavedConversation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     #: The system prompt, if any, and the turns.
     messages: tuple[Message, ...] = ()
     #: Whether the last answer was cut and can be continued.
-    cut: bool = msgspec_field(default=False, name="broke_off")
+    cut: bool = field(default=False, name="broke_off")  # the name in earlier versions' files
     #: The workspace and the model as the banner named them; `None` when unknown.
     workspace: str | None = None
     model: str | None = None

@@ -19,7 +19,7 @@ from kaito.cli.args.shared_flags import (
 )
 from kaito.cli.chat_input import one_message, open_script
 from kaito.cli.invocation import Invocation
-from kaito.endpoints.requested import choose_backends
+from kaito.endpoints.backend_choice import choose_backends
 from kaito.errors import ExitCode, KaitoError, UsageError
 from kaito.options import table
 from kaito.shell.input.entries import WORDS

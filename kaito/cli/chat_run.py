@@ -5,7 +5,6 @@ Imported only then: from here on, servers are contacted and aiohttp is needed.
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -116,8 +115,6 @@ def run_script(plan: ChatPlan, script: ScriptFile) -> int:
 @contextmanager
 def _session(plan: ChatPlan, loop_type: type[Loop]) -> Iterator[tuple[Session, Loop]]:
     terminal = plan.terminal
-    gc.freeze()
-    gc.enable()
     with (
         loop_type(terminal.tick if terminal.shows_status else None, terminal) as loop,
         loop.hold(connect(plan.backends, plan.plugins, plan.settings.current, terminal)) as connection,

@@ -1,4 +1,4 @@
-"""`kaito get-endpoint`: the URL by which another program reaches the model."""
+"""`kaito get-endpoint`: prints the URL of a workspace's model for other programs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kaito.cli.args.shared_flags import (
 )
 from kaito.cli.invocation import Invocation
 from kaito.console.sanitize import one_line
-from kaito.endpoints.requested import choose_backends
+from kaito.endpoints.backend_choice import choose_backends, needs_workspace
 from kaito.errors import ConnectError, ExitCode, KaitoError, NotFoundError, UsageError
 from kaito.settings import Settings
 from kaito.types import Candidate
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kaito.cluster.api_client import ApiClient
-    from kaito.cluster.workspaces.readiness import Serving
+    from kaito.cluster.workspaces.readiness import ServingWorkspace
     from kaito.console.terminal import Terminal
     from kaito.hookspecs import Backend
     from kaito.plugin.manager import Offered, Plugins
 
 _SUMMARY = (
-    "Print the base URL, without /v1, by which another program reaches a workspace's model. Where nothing leads there "
-    "from this machine it is the URL inside the cluster, and a warning says so."
+    "Print the base URL of a workspace's model, without /v1, for other programs. If none can be reached from this "
+    "machine, print the URL inside the cluster and a warning."
 )
 
 _EXAMPLES = """
-    # Which models does it serve?
+    # List the models of a workspace
     curl "$(kaito get-endpoint --workspace-name my-llama)/v1/models"
 
-    # Only what can be reached from outside the cluster
+    # Consider only endpoints outside the cluster
     kaito get-endpoint --workspace-name my-llama --external
 
-    # All ways to the model, for a program to read
+    # Write all endpoints as JSON
     kaito get-endpoint --workspace-name my-llama -o json
 """
 
@@ -51,179 +51,163 @@ def run(call: Invocation) -> int:
     """Run `kaito get-endpoint`; return its exit code.
 
     Raises:
-        KaitoError: there is none; nothing has been said of it yet.
+        KaitoError: there is no endpoint; nothing has been shown yet.
         Interrupted: Ctrl-C.
     """
     terminal, plugins = call.terminal, call.plugins
-    parser = make_parser(call)
-    given = parser.parse(call.arguments)
-    if given.help:
-        terminal.write(parser.format_help())
+    given = call.parse(make_parser(call))
+    if given is None:
         return ExitCode.OK
-    given.output = _output(given.output, given.format)
+    output = _output(given.output, given.format)
     if given.workspace_name is None:
         raise UsageError("--workspace-name is required")
-    terminal.color = given.color
     settings = settings_from(given, call.environ)
-    # Backends that lead to a place of their own lead to no workspace.
     backends = {
-        name: offered
-        for name, offered in choose_backends(plugins, settings).items()
-        if getattr(offered.value, "needs_workspace", True)
+        name: offered for name, offered in choose_backends(plugins, settings).items() if needs_workspace(offered.value)
     }
-    # All is known to be sound: only now is anything contacted, or imported for it.
+    # All arguments are valid. Only now are aiohttp and asyncio imported.
     from kaito.eventloop.thread import ThreadedLoop
 
     with ThreadedLoop(terminal.tick if terminal.shows_status else None) as loop:
-        ways = loop.run(_find(backends, plugins, settings, terminal))
+        endpoints = loop.run(_list_endpoints(backends, plugins, settings, terminal))
     terminal.clear_status()
-    best = ways.best(external=given.external)
-    for warning in ways.warnings(best):
+    best = endpoints.best(external=given.external)
+    for warning in endpoints.warnings(best):
         terminal.notice(warning)
-    if given.output == "json":
-        terminal.write(json.dumps(ways.data(best, external=given.external), indent=2) + "\n")
+    if output == "json":
+        terminal.write(json.dumps(endpoints.as_data(best, external=given.external), indent=2) + "\n")
     else:
         terminal.write(one_line(best) + "\n")
     return ExitCode.OK
 
 
-_FORWARD = "To open a port on this machine that leads there: kubectl kaito forward --workspace-name NAME"
+_FORWARD_HINT = "To open a local port: kubectl kaito forward --workspace-name NAME"
 
 
 class EndpointList:
-    """All that leads to one workspace's model.
+    """All endpoints of a workspace's model.
 
     Args:
-        candidates: what the backends found, the best first.
-        failures: why others have none, by their names.
+        candidates: the candidates of the backends, best first.
+        errors: why other backends have none, by their names.
         service_url: the Service's base URL inside the cluster; `None` when it is not known.
     """
 
     def __init__(
-        self, candidates: Sequence[Candidate], failures: Sequence[tuple[str, KaitoError]], service_url: str | None
+        self, candidates: Sequence[Candidate], errors: Sequence[tuple[str, KaitoError]], service_url: str | None
     ) -> None:
         self._candidates = candidates
-        self._failures = failures
+        self._errors = errors
         self._service_url = service_url
 
     def best(self, *, external: bool) -> str:
-        """Return the base URL that another process uses best.
+        """Return the best base URL for another process.
 
         Raises:
-            NotFoundError: nothing leads in from outside, or nothing at all.
+            NotFoundError: none can be reached, or none from outside the cluster with `external`.
         """
-        usable = [way for way in self._candidates if way.shared and (way.external or not external)]
-        if usable:
-            return _base(usable[0].url)
+        for candidate in self._candidates:
+            if candidate.shared and (candidate.external or not external):
+                return candidate.base
         if not external and self._service_url is not None:
             return self._service_url
-        found = [
-            f"{way.backend}: {way.url} leads there, but another program cannot use it as it is"
-            for way in self._candidates
-            if way.external
+        unshared = [
+            f"{candidate.backend}: {candidate.url} works for kaito, but not for other programs"
+            for candidate in self._candidates
+            if candidate.external
         ]
-        missing = [f"{name}: {_told(exc)}" for name, exc in self._failures]
-        raise NotFoundError(
-            "No endpoint can be reached from outside the cluster",
-            *found,
-            *dict.fromkeys(missing),
-            _FORWARD,
-        )
+        errors = dict.fromkeys(f"{name}: {_reason(exc)}" for name, exc in self._errors)
+        raise NotFoundError("No endpoint is reachable from outside the cluster", *unshared, *errors, _FORWARD_HINT)
 
     def warnings(self, best: str) -> list[str]:
-        """Return what a user of the best URL has to know."""
-        way = next((way for way in self._candidates if way.shared and _base(way.url) == best), None)
-        if way is None:
-            return [
-                "Warning: this URL can be reached inside the cluster only",
-                f"   {_FORWARD}",
-            ]
-        if way.external and best.startswith("http://"):
-            return ["Warning: what is sent there is not encrypted"]
-        if way.rank is None:
-            return ["Warning: whether the model answers there is not known"]
+        """Return the warnings about the best URL."""
+        candidate = next((one for one in self._candidates if one.shared and one.base == best), None)
+        if candidate is None:
+            return ["Warning: this URL works inside the cluster only", f"   {_FORWARD_HINT}"]
+        if candidate.external and best.startswith("http://"):
+            return ["Warning: the connection is not encrypted"]
+        if candidate.rank is None:
+            return ["Warning: it is not known whether a model responds at this URL"]
         return []
 
-    def data(self, best: str, *, external: bool) -> dict[str, Any]:
-        """Return all of it, as JSON holds it."""
+    def as_data(self, best: str, *, external: bool) -> dict[str, Any]:
+        """Return the fields of the JSON output, which the README documents."""
         return {
             "url": best,
             "service_url": self._service_url,
             "ways": [
                 {
-                    "backend": way.backend,
-                    "url": _base(way.url),
-                    "rank": way.rank,
-                    "shared": way.shared,
-                    "external": way.external,
-                    "tls": way.url.startswith("https://"),
+                    "backend": candidate.backend,
+                    "url": candidate.base,
+                    "rank": candidate.rank,
+                    "shared": candidate.shared,
+                    "external": candidate.external,
+                    "tls": candidate.url.startswith("https://"),
                 }
-                for way in self._candidates
-                if way.external or not external
+                for candidate in self._candidates
+                if candidate.external or not external
             ],
-            "failures": [{"backend": name, "reason": _told(exc)} for name, exc in self._failures],
+            "failures": [{"backend": name, "reason": _reason(exc)} for name, exc in self._errors],
         }
 
 
-async def _find(
+async def _list_endpoints(
     backends: Mapping[str, Offered[Backend]], plugins: Plugins, settings: Settings, terminal: Terminal
 ) -> EndpointList:
-    """Return all ways to the workspace that was named.
+    """Return all endpoints of the workspace.
 
     Raises:
-        KaitoError: it is not there or not ready; or the cluster cannot be asked, and no way is known without it.
+        KaitoError: the workspace does not exist or is not ready; or the API server cannot be asked, and no endpoint is
+            known without it.
     """
-    from kaito.cluster.service_urls import service_url
     from kaito.cluster.shared_client import shared_client
     from kaito.endpoints.selection import discover_all
+    from kaito.types.targets import service_url
 
-    serving: Serving | None = None
+    serving: ServingWorkspace | None = None
     async with shared_client(settings.target) as shared:
-        candidates, failures = await discover_all(backends, plugins, settings, terminal)
+        candidates, errors = await discover_all(backends, plugins, settings, terminal)
+        has_shared = any(candidate.shared for candidate in candidates)
         try:
             serving = await shared.serving(terminal)
         except NotFoundError:
             raise
         except KaitoError:
-            # Inside the cluster the Service's name is known without asking.
-            if not any(way.shared for way in candidates):
+            # In a pod, the Service's URL is known without the API server.
+            if not has_shared:
                 raise
-        if serving is not None and not any(way.shared for way in candidates):
-            await _check_service(await shared.client(terminal), serving, settings, failures)
+        if serving is not None and not has_shared:
+            await _check_service(await shared.client(terminal), serving, settings, errors)
     return EndpointList(
-        candidates, failures, service_url(serving.name, serving.namespace) if serving is not None else None
+        candidates, errors, service_url(serving.name, serving.namespace) if serving is not None else None
     )
 
 
 async def _check_service(
-    cluster: ApiClient, serving: Serving, settings: Settings, failures: Sequence[tuple[str, KaitoError]]
+    cluster: ApiClient, serving: ServingWorkspace, settings: Settings, errors: Sequence[tuple[str, KaitoError]]
 ) -> None:
-    """See whether the Service's URL is worth telling.
+    """Check that the Service's URL may be printed in place of an endpoint.
 
     Raises:
-        KaitoError: it is not: there is no such Service, nothing may be known of it, or another way was asked for.
+        KaitoError: the Service does not exist, nothing is known about it, or another backend was named.
     """
     from kaito.cluster.api_errors import PermissionMissing
     from kaito.cluster.services import get_service
 
-    if settings.backend != "auto":
-        told = f"--backend {settings.backend} leads to nothing that another program could use as it is"
-        raise failures[0][1] if failures else NotFoundError(told, _FORWARD)
+    if settings.named_backend is not None:
+        message = f"--backend: '{settings.named_backend}' has no URL that other programs can use"
+        raise errors[0][1] if errors else NotFoundError(message, _FORWARD_HINT)
     try:
         await get_service(cluster, serving.namespace, serving.name)
     except PermissionMissing:
-        # The Service's name follows from the workspace's, but here nothing is known of either.
-        if not serving.known:
+        # The Service's name follows from the workspace's, unless that may not be read either.
+        if not serving.known_ready:
             raise
 
 
-def _told(exc: KaitoError) -> str:
-    """Return why a backend has no way; that it cannot connect goes without saying."""
+def _reason(exc: KaitoError) -> str:
+    """Return why a backend has no endpoint; the message of a :class:`ConnectError` is always the same."""
     return "; ".join(exc.details) if isinstance(exc, ConnectError) and exc.details else exc.message
-
-
-def _base(url: str) -> str:
-    return url.rstrip("/").removesuffix("/v1").rstrip("/")
 
 
 def _output(output: str | None, format_: str | None) -> str:
@@ -243,14 +227,14 @@ def _output(output: str | None, format_: str | None) -> str:
 
 
 def make_parser(call: Invocation) -> Parser:
-    """Return the parser, with the flags of the plugins that take part, those that the command line names among them."""
+    """Return the parser, with the flags of all plugins."""
     parser = Parser(call.command, _SUMMARY, _EXAMPLES)
-    group = parser.add_argument_group("Flags for what is shown")
+    group = parser.add_argument_group("Flags for the output")
     group.add_argument(
-        "--external", action="store_true", help="Take only what leads in from outside the cluster; fail if nothing does"
+        "--external", action="store_true", help="Consider only endpoints outside the cluster; fail if there is none"
     )
-    group.add_argument("-o", "--output", metavar="plain|json", help="How it is shown: the URL alone, or all ways")
-    group.add_argument("--format", metavar="url|json", help="The same as --output")
+    group.add_argument("-o", "--output", metavar="plain|json", help="Output format: the best URL, or all endpoints")
+    group.add_argument("--format", metavar="url|json", help="Alias of --output")
     add_cluster_flags(parser, waits=True)
     add_endpoint_flags(parser, url=False)
     add_shared_flags(parser)

@@ -1,7 +1,8 @@
-"""The call of one subcommand: its arguments, and what it may use."""
+"""The arguments of a subcommand, and what it needs to run."""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
@@ -13,22 +14,36 @@ from kaito.plugin.manager import Plugins
 
 
 class Invocation(Struct, frozen=True, kw_only=True):
-    """The argument of a subcommand's `run` function."""
+    """Passed to the functions `run` and `make_parser` of a subcommand's module."""
 
-    #: The program and the subcommand as the user typed them, such as `kubectl kaito chat`.
+    #: The command as the user entered it, such as `kubectl kaito chat`.
     command: str
     arguments: Sequence[str]
     terminal: Terminal
     plugins: Plugins
     environ: Mapping[str, str]
-    #: Whether the command line is being completed, so that errors in it do not matter.
+    #: Whether the command line is being completed, and may have errors.
     completing: bool = False
+
+    def parse(self, parser: Parser) -> argparse.Namespace | None:
+        """Parse the arguments and apply `--color`; `None` when the user asked for the help, which is then shown.
+
+        Raises:
+            UsageError: an argument is not valid.
+        """
+        given = parser.parse(self.arguments)
+        if given.help:
+            self.terminal.write(parser.format_help())
+            return None
+        if hasattr(given, "color"):
+            self.terminal.color = given.color
+        return given
 
     def load_plugins(self, parser: Parser) -> None:
         """Load the plugins that `--plugin` names.
 
         Raises:
-            MissingPluginError: there is no such file or module.
+            MissingPluginError: a file or module does not exist.
         """
         for plugin in discovery.named(parser.given("--plugin", self.arguments)):
             try:

@@ -1,4 +1,4 @@
-"""`kaito plugins`: what is loaded, from where, what it provides, and what was skipped and why."""
+"""`kaito plugins`: lists the plugins, what they provide, and why some were skipped."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from kaito.plugin.manager import PluginReport
 from kaito.settings import Settings
 from kaito.shell.input.entries import WORDS
 
-_SUMMARY = "Show the plugins: their distribution and version, what they provide, and which were skipped and why."
+_SUMMARY = "List the plugins with their package and version, what they provide, and why some were skipped."
 
 _EXAMPLES = """
     # List the plugins
     kaito plugins
 
-    # For a program to read
+    # Write JSON
     kaito plugins -o json
 
-    # Try one that is not installed
+    # Include a plugin that is not installed
     kaito plugins --plugin ./my_plugin.py
 """
 
@@ -34,31 +34,29 @@ def run(call: Invocation) -> int:
     """Run `kaito plugins`; return its exit code.
 
     Raises:
-        KaitoError: it failed; nothing has been said of it yet.
+        KaitoError: it failed; nothing has been shown yet.
     """
-    terminal, plugins = call.terminal, call.plugins
-    parser = make_parser(call)
-    given = parser.parse(call.arguments)
-    if given.help:
-        terminal.write(parser.format_help())
+    plugins = call.plugins
+    given = call.parse(make_parser(call))
+    if given is None:
         return ExitCode.OK
     if given.output not in ("plain", "json"):
         raise UsageError(f"--output: '{given.output}' is not one of plain, json")
-    terminal.color = given.color
-    # What a plugin provides, and whether it does so properly, shows when it is asked.
+    # What a plugin provides, and whether it is valid, is known only after its hooks were called.
     settings = Settings()
     add_plugin_flags(Parser("", "", ""), plugins, "chat")
     plugins.formatters()
     plugins.backends(settings)
     plugins.slash_commands(settings, WORDS)
-    terminal.write(_as_json(plugins.reports()) if given.output == "json" else _as_table(plugins.reports()))
+    reports = plugins.reports()
+    call.terminal.write(_as_json(reports) if given.output == "json" else _as_table(reports))
     return ExitCode.OK
 
 
 def make_parser(call: Invocation) -> Parser:
-    """Return the parser, once the plugins that the command line names are loaded."""
+    """Return the parser, after loading the plugins that the command line names."""
     parser = Parser(call.command, _SUMMARY, _EXAMPLES)
-    parser.add_argument("-o", "--output", default="plain", metavar="plain|json", help="How the list is shown")
+    parser.add_argument("-o", "--output", default="plain", metavar="plain|json", help="Format of the list")
     add_shared_flags(parser)
     call.load_plugins(parser)
     return parser

@@ -24,7 +24,8 @@ class ClusterBackend:
 
     @cached_property
     def shared(self) -> SharedClient:
-        # Every start imports the backends, and this import brings asyncio.
+        # Every start imports the backends, and this import brings asyncio. It must not wait for `discover`, whose time
+        # is measured.
         from kaito.cluster.shared_client import shared_client
 
         return shared_client(self.settings.target)
@@ -40,8 +41,8 @@ class ClusterBackend:
 
     @property
     def named(self) -> bool:
-        """Whether the user selected this backend with `--backend`."""
-        return self.settings.backend == self.name
+        """Whether the user chose this backend, so that the reason of its failure matters."""
+        return self.settings.named_backend == self.name
 
     def explain(self, reporter: Reporter, text: str) -> None:
         """Report a step, with `--verbose`."""

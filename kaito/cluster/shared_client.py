@@ -7,17 +7,16 @@ import os
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 from weakref import WeakValueDictionary
 
-from kaito.cluster.service_urls import shown_url
+from kaito.cluster.api_client import ApiClient
+from kaito.cluster.auth.cluster_config import find_cluster_config
+from kaito.cluster.workspaces.readiness import ServingWorkspace, find_serving_workspace
 from kaito.errors import ClusterError, ConnectError
 from kaito.types import Reporter, Target
+from kaito.types.targets import shown_url
 from kaito.util.tasks import cancel_and_wait
-
-if TYPE_CHECKING:
-    from kaito.cluster.api_client import ApiClient
-    from kaito.cluster.workspaces.readiness import Serving
 
 _clients: WeakValueDictionary[Target, SharedClient] = WeakValueDictionary()
 
@@ -38,7 +37,7 @@ class SharedClient:
         self._users = 0
         self._stack = AsyncExitStack()
         self._client: asyncio.Task[ApiClient] | None = None
-        self._serving: asyncio.Task[Serving] | None = None
+        self._serving: asyncio.Task[ServingWorkspace] | None = None
 
     async def __aenter__(self) -> Self:
         self._users += 1
@@ -61,30 +60,25 @@ class SharedClient:
             self._client = asyncio.create_task(self._open(reporter))
         return await asyncio.shield(self._client)
 
-    async def serving(self, reporter: Reporter) -> Serving:
+    async def serving(self, reporter: Reporter) -> ServingWorkspace:
         """Return the Workspace that answers, or raise why none does. It is looked up once for all callers."""
         if self._serving is None:
             self._serving = asyncio.create_task(self._find(reporter))
         return await asyncio.shield(self._serving)
 
     async def _open(self, reporter: Reporter) -> ApiClient:
-        from kaito.cluster.api_client import ApiClient
-        from kaito.cluster.auth.cluster_config import find_cluster_config
-
         with self._as_connect_error(self._target.namespace):
             config = find_cluster_config(self._target, os.environ, reporter)
         return await self._stack.enter_async_context(ApiClient(config, self._target.request_timeout))
 
-    async def _find(self, reporter: Reporter) -> Serving:
-        from kaito.cluster.workspaces.readiness import find_serving
-
+    async def _find(self, reporter: Reporter) -> ServingWorkspace:
         client = await self.client(reporter)
         with self._as_connect_error(client.namespace):
             if self._target.wait is not None:
                 from kaito.cluster.workspaces.waiting import wait_until_ready
 
                 await wait_until_ready(client, self._target, self._target.wait, reporter)
-            return await find_serving(client, self._target, reporter)
+            return await find_serving_workspace(client, self._target, reporter)
 
     @contextmanager
     def _as_connect_error(self, namespace: str | None) -> Iterator[None]:

@@ -1,1 +1,1 @@
-"""Which endpoint a conversation uses: the backends, and the choice between them."""
+"""Finds and opens the endpoint of a model: the backends, and the choice between them."""

@@ -1,1 +1,1 @@
-"""`kaito forward`: a local port through which any client talks to a workspace."""
+"""`kaito forward`: a local OpenAI-compatible port in front of a workspace."""

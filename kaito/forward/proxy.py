@@ -1,4 +1,4 @@
-"""Passes HTTP requests on to a model's endpoint and its answers back, both as they come and as they are."""
+"""The reverse proxy: forwards each HTTP request to an upstream, and streams the response back unchanged."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from kaito.net import http_session
 from kaito.net.proxies import is_loopback
 from kaito.net.small_reads import beginning
 
-#: What concerns one connection alone (RFC 9110, 7.6.1), and what a new connection says for itself.
-_HOP_BY_HOP = {
+#: Headers of a single connection (RFC 9110, 7.6.1).
+_HOP_BY_HOP_HEADERS = {
     "connection",
     "keep-alive",
     "proxy-authenticate",
@@ -30,22 +30,23 @@ _HOP_BY_HOP = {
     "transfer-encoding",
     "upgrade",
 }
-_OF_THE_REQUEST = _HOP_BY_HOP | {"host", "expect"}
-#: aiohttp adds none of its own.
-_NOT_ADDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
-#: Bytes of an answer that may be the API server's own.
-_LONGEST_REFUSAL = 1024 * 1024
-#: Seconds after which a client may try again.
+#: Headers that the upstream connection sets for itself.
+_OWN_REQUEST_HEADERS = _HOP_BY_HOP_HEADERS | {"host", "expect"}
+#: Headers that aiohttp would add to a request without them.
+_SKIPPED_AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+#: Bytes of an error response that may be the API server's.
+_MAX_ERROR_BODY = 1024 * 1024
+#: Seconds after which a client may retry.
 _RETRY_AFTER = "2"
 
 
-class Relay:
-    """Answers each request with what the model's server answers.
+class ReverseProxy:
+    """Answers requests with the responses of the model's server.
 
     Args:
-        choose: returns the way that a connection's requests go.
-        local_only: whether only clients of this machine are served: a web page that the user happens to look at is
-            refused, too.
+        choose: returns the upstream for a request.
+        local_only: whether to reject requests that were not made by a program of this machine, but by a web page in
+            its browser.
     """
 
     def __init__(self, choose: Callable[[web.BaseRequest], Upstream], *, local_only: bool) -> None:
@@ -53,72 +54,83 @@ class Relay:
         self._local_only = local_only
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Pass one request on."""
-        if self._local_only and (told := _stranger(request)):
-            return _refusal(403, told, "forbidden")
-        if (path := _path(request.raw_path)) is None:
-            return _refusal(400, "This is no path of a server that speaks OpenAI's protocol", "bad_request")
+        """Answer one request."""
+        if self._local_only and (reason := _foreign_origin(request)):
+            return _error_response(403, reason, "forbidden")
+        if (path := _safe_path(request.raw_path)) is None:
+            return _error_response(400, "The request's path is not valid", "bad_request")
         try:
-            way = self._choose(request)
+            upstream = self._choose(request)
         except KaitoError as exc:
             return _unavailable(exc)
-        return await self._passed_on(request, way, path)
+        return await self._forward(request, upstream, path)
 
-    async def _passed_on(self, request: web.BaseRequest, way: Upstream, path: str) -> web.StreamResponse:
+    async def _forward(self, request: web.BaseRequest, upstream: Upstream, path: str) -> web.StreamResponse:
+        endpoint = upstream.endpoint
         trace = http_session.Trace()
         try:
-            with http_session.Translated(way.endpoint, way.settings, trace):
-                answer = await way.session.request(
+            with http_session.Translated(endpoint, upstream.settings, trace):
+                response = await upstream.session.request(
                     request.method,
-                    way.url(path),
-                    headers=_passed(request.headers, _OF_THE_REQUEST, way.secret_headers),
-                    skip_auto_headers=_NOT_ADDED,
-                    data=await _whole(request) if way.endpoint.middlewares else _body(request),
+                    upstream.url(path),
+                    headers=_forwarded_headers(request.headers, _OWN_REQUEST_HEADERS, upstream.own_headers),
+                    skip_auto_headers=_SKIPPED_AUTO_HEADERS,
+                    data=await _whole_body(request) if endpoint.middlewares else _body(request),
                     allow_redirects=False,
                     auto_decompress=False,
-                    proxy=way.proxy,
-                    server_hostname=way.endpoint.server_hostname,
-                    timeout=_UNLIMITED,
+                    proxy=upstream.proxy,
+                    server_hostname=endpoint.server_hostname,
+                    timeout=_NO_TIMEOUT,
                     trace_request_ctx=trace,
                 )
         except KaitoError as exc:
             return _unavailable(exc)
         except http_session.LostError as exc:
-            return _refusal(503, f"The model's server cannot be reached: {exc.words}", "unavailable")
-        with http_session.Opened(answer):
-            if way.endpoint.explain is not None and answer.status >= 400:
-                try:
-                    said = await beginning(answer, _LONGEST_REFUSAL)
-                except _BROKEN:
-                    return _refusal(502, "The way to the model's server broke off", "unavailable")
-                if (told := way.endpoint.explain(answer.status, answer.headers, said)) is not None:
-                    return _refusal(answer.status, _sentences(told), "unavailable")
-                headers = _passed(answer.headers, _HOP_BY_HOP | {"content-length"}, frozenset())
-                return web.Response(status=answer.status, reason=answer.reason, body=said, headers=headers)
-            response = web.StreamResponse(status=answer.status, reason=answer.reason)
-            response.headers.extend(_passed(answer.headers, _HOP_BY_HOP, frozenset()))
-            await response.prepare(request)
-            try:
-                async for data in answer.content.iter_any():
-                    await response.write(data)
-            except _BROKEN:
-                # An end in good order would make half an answer look whole.
-                if request.transport is not None:
-                    request.transport.abort()
-                return response
-            await response.write_eof()
-            return response
+            return _error_response(503, f"The model's server cannot be reached: {exc.words}", "unavailable")
+        with http_session.Opened(response):
+            if endpoint.explain is not None and response.status >= 400:
+                return await _explained(response, endpoint.explain)
+            return await _streamed(request, response)
 
 
-_UNLIMITED = aiohttp.ClientTimeout(total=None)
-#: What aiohttp raises when a body breaks off.
-_BROKEN = (aiohttp.ClientError, HttpProcessingError, TimeoutError)
+_NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
+#: What aiohttp raises when a body is cut short.
+_BODY_ERRORS = (aiohttp.ClientError, HttpProcessingError, TimeoutError)
 
 
-def _path(target: str) -> str | None:
-    """Return the path and query of a request's target; `None` for one that must not go on.
+async def _explained(response: aiohttp.ClientResponse, explain: Any) -> web.StreamResponse:
+    """Return an error response of the model's server unchanged, and one of the API server as ours."""
+    try:
+        body = await beginning(response, _MAX_ERROR_BODY)
+    except _BODY_ERRORS:
+        return _error_response(502, "The connection to the model's server was lost", "unavailable")
+    if (error := explain(response.status, response.headers, body)) is not None:
+        return _error_response(response.status, _sentences(error), "unavailable")
+    headers = _forwarded_headers(response.headers, _HOP_BY_HOP_HEADERS | {"content-length"}, frozenset())
+    return web.Response(status=response.status, reason=response.reason, body=body, headers=headers)
 
-    A dot segment could leave the endpoint's own path for another of the same server, which may be the API server.
+
+async def _streamed(request: web.BaseRequest, response: aiohttp.ClientResponse) -> web.StreamResponse:
+    """Send a response on as it arrives."""
+    forwarded = web.StreamResponse(status=response.status, reason=response.reason)
+    forwarded.headers.extend(_forwarded_headers(response.headers, _HOP_BY_HOP_HEADERS, frozenset()))
+    await forwarded.prepare(request)
+    try:
+        async for data in response.content.iter_any():
+            await forwarded.write(data)
+    except _BODY_ERRORS:
+        # A regular end would make an incomplete body look complete.
+        if request.transport is not None:
+            request.transport.abort()
+        return forwarded
+    await forwarded.write_eof()
+    return forwarded
+
+
+def _safe_path(target: str) -> str | None:
+    """Return the path and query of a request's target; `None` when it must not be forwarded.
+
+    A dot segment could leave the endpoint's path for another one of the same server, which may be the API server.
     """
     if not target.startswith("/"):
         parts = urlsplit(target)
@@ -131,15 +143,15 @@ def _path(target: str) -> str | None:
     return target
 
 
-def _passed(headers: Any, without: set[str], replaced: frozenset[str]) -> CIMultiDict[str]:
-    """Return the headers that go on: a connection's own stay behind, and those that `Connection` names."""
+def _forwarded_headers(headers: Any, excluded: set[str], replaced: frozenset[str]) -> CIMultiDict[str]:
+    """Return headers without those that are excluded, replaced, or named by `Connection`."""
     named = {name.strip().lower() for value in headers.getall("Connection", ()) for name in value.split(",")}
-    leave = without | named | replaced
-    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in leave)
+    left_out = excluded | named | replaced
+    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in left_out)
 
 
-async def _whole(request: web.BaseRequest) -> bytes | None:
-    """Return a request's body at once: a middleware may have to send it twice."""
+async def _whole_body(request: web.BaseRequest) -> bytes | None:
+    """Return the body at once, for middlewares that may send it twice."""
     return b"".join([data async for data in request.content.iter_any()]) if request.can_read_body else None
 
 
@@ -147,21 +159,21 @@ def _body(request: web.BaseRequest) -> AsyncIterator[bytes] | bytes | None:
     return request.content.iter_any() if request.can_read_body else None
 
 
-def _stranger(request: web.BaseRequest) -> str:
-    """Return what is wrong with where a request comes from; `""` for nothing.
+def _foreign_origin(request: web.BaseRequest) -> str:
+    """Return why a request may come from a web page; `""` when it does not.
 
-    A page of any web site can have its reader's browser send requests to this machine, under a name of the site's own.
+    A page of any site can make its reader's browser send requests to this machine, under a host name of that site.
     """
-    host = _host_of(f"//{request.headers.get('Host', '')}")
+    host = _host(f"//{request.headers.get('Host', '')}")
     if host is None or not is_loopback(host):
-        return "This port serves its own machine only: the Host header names another"
+        return "Only requests from this machine are allowed: the Host header names another one"
     origin = request.headers.get("Origin")
-    if origin is not None and not is_loopback(_host_of(origin) or ""):
-        return "This port serves its own machine only: the Origin header names another"
+    if origin is not None and not is_loopback(_host(origin) or ""):
+        return "Only requests from this machine are allowed: the Origin header names another one"
     return ""
 
 
-def _host_of(url: str) -> str | None:
+def _host(url: str) -> str | None:
     try:
         return urlsplit(url).hostname
     except ValueError:
@@ -169,15 +181,15 @@ def _host_of(url: str) -> str | None:
 
 
 def _unavailable(exc: KaitoError) -> web.Response:
-    return _refusal(503, _sentences(exc), "unavailable")
+    return _error_response(503, _sentences(exc), "unavailable")
 
 
 def _sentences(exc: KaitoError) -> str:
     return ". ".join((exc.message, *exc.hints))
 
 
-def _refusal(status: int, message: str, code: str) -> web.Response:
-    """Return an error as OpenAI's clients read it."""
+def _error_response(status: int, message: str, code: str) -> web.Response:
+    """Return an error in OpenAI's format."""
     body = {"error": {"message": f"kaito forward: {message}", "type": "kaito_forward", "code": code, "param": None}}
     headers = {"Retry-After": _RETRY_AFTER} if status == 503 else {}
     return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json", headers=headers)

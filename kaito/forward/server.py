@@ -1,34 +1,32 @@
-"""The local port: who listens there, and which way each client's connection goes."""
+"""Listens on the local port, and assigns each client connection to an upstream."""
 
 from __future__ import annotations
 
 import errno
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from ipaddress import ip_address
 
 from aiohttp import web
 
 from kaito.errors import KaitoError, UsageError
-from kaito.forward.proxy import Relay
+from kaito.forward.proxy import ReverseProxy
 from kaito.forward.upstreams import Upstream, Upstreams
-from kaito.hookspecs import Backend
-from kaito.plugin.manager import Offered, Plugins
+from kaito.plugin.manager import Plugins
 from kaito.settings import Settings
 from kaito.types import Reporter
 
-#: What a client does wrong is answered, not shown to whoever runs this.
+#: Malformed requests are answered, and not logged to the user's terminal.
 _SILENT = logging.getLogger("kaito.forward")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
 
-#: Seconds that requests in flight are given at the end.
-_FAREWELL = 0.5
+#: Seconds for requests in progress when the server stops.
+_SHUTDOWN_TIMEOUT = 0.5
 
 
 async def serve(
-    backends: Callable[[Settings], Mapping[str, Offered[Backend]]],
     plugins: Plugins,
     settings: Settings,
     reporter: Reporter,
@@ -40,68 +38,66 @@ async def serve(
     """Serve a local port until this is cancelled.
 
     Args:
-        backends: returns the backends to ask for a target.
-        plugins: isolates them.
+        plugins: the backends, and isolation of their errors.
         settings: what the user asked for.
-        reporter: is told what happens, a line each.
-        address: to listen on.
-        port: to listen on; 0 for any that is free.
-        ready: called once it listens, with the URLs, what they lead to, and the backend's name.
+        reporter: receives a notice of each event.
+        address: the IP address to listen on.
+        port: the port to listen on; 0 for any free one.
+        ready: called when the server listens, with its URLs, the name of what it forwards to, and the backend's name.
 
     Raises:
-        UsageError: the port is not to be had.
-        KaitoError: there is no way to the workspace.
+        UsageError: the port cannot be opened.
+        KaitoError: the workspace cannot be reached.
     """
-    async with Upstreams(backends, plugins, settings, reporter) as ways:
-        connections = _Connections(ways)
-        relay = Relay(connections.way_of, local_only=ip_address(address).is_loopback)
-        connections.server = web.Server(relay.handle, handler_cancellation=True, access_log=None, logger=_SILENT)
-        runner = web.ServerRunner(connections.server, shutdown_timeout=_FAREWELL)
+    async with Upstreams(plugins, settings, reporter) as upstreams:
+        balancer = _ConnectionBalancer(upstreams)
+        proxy = ReverseProxy(balancer.upstream_for, local_only=ip_address(address).is_loopback)
+        server = web.Server(proxy.handle, handler_cancellation=True, access_log=None, logger=_SILENT)
+        runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_TIMEOUT)
         await runner.setup()
         try:
             site = web.TCPSite(runner, address, port)
             try:
                 await site.start()
             except OSError as exc:
-                raise _no_port(exc, address, port) from None
-            urls = [f"http://{_quoted(bound[0])}:{bound[1]}" for bound in runner.addresses]
+                raise _listen_error(exc, address, port) from None
+            urls = [f"http://{_bracketed(bound[0])}:{bound[1]}" for bound in runner.addresses]
             target = settings.target
-            ready(urls, f"{target.kind} {target.workspace}" if target.workspace else "the endpoint", ways.backend)
-            await ways.lasting()
+            name = f"{target.kind} {target.workspace}" if target.workspace else "the endpoint"
+            ready(urls, name, upstreams.backend)
+            await upstreams.run()
         finally:
             await runner.cleanup()
 
 
-class _Connections:
-    """Leads each client's connection one way: a conversation's prefix is then found in that replica's cache."""
+class _ConnectionBalancer:
+    """Keeps each client connection on one upstream, where the prefix of its conversation is cached."""
 
-    def __init__(self, ways: Upstreams) -> None:
-        self._ways = ways
-        self._led: dict[web.RequestHandler, Upstream] = {}
-        self.server: web.Server
+    def __init__(self, upstreams: Upstreams) -> None:
+        self._upstreams = upstreams
+        self._assigned: dict[web.RequestHandler, Upstream] = {}
 
-    def way_of(self, request: web.BaseRequest) -> Upstream:
-        """Return the way of a request's connection; a new one for a new connection, or when the old one has gone.
+    def upstream_for(self, request: web.BaseRequest) -> Upstream:
+        """Return the upstream of a request's connection; a new one for a new connection, or when it was closed.
 
         Raises:
-            KaitoError: there is none.
+            KaitoError: no upstream is open.
         """
-        way = self._led.get(request.protocol)
-        if way is None or not self._ways.is_open(way):
-            alive = set(self.server.connections)
-            self._led = {connection: led for connection, led in self._led.items() if connection in alive}
-            way = self._ways.least_busy(Counter(led.name for led in self._led.values()))
-            self._led[request.protocol] = way
-        return way
+        upstream = self._assigned.get(request.protocol)
+        if upstream is None or not self._upstreams.is_open(upstream):
+            self._assigned = {client: assigned for client, assigned in self._assigned.items() if client.connected}
+            upstream = self._upstreams.least_busy(Counter(assigned.name for assigned in self._assigned.values()))
+            self._assigned[request.protocol] = upstream
+        return upstream
 
 
-def _quoted(host: str) -> str:
+def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _no_port(exc: OSError, address: str, port: int) -> KaitoError:
+def _listen_error(exc: OSError, address: str, port: int) -> KaitoError:
     if exc.errno == errno.EADDRINUSE:
-        return UsageError(f"--port: {port} is in use on {address}", "Choose another, or 0 for any that is free")
+        return UsageError(f"--port: {port} is in use on {address}", "Use another port, or 0 for any free one")
     if exc.errno in (errno.EACCES, errno.EPERM):
-        return UsageError(f"--port: {port} is not yours to open", "Choose one from 1024 on")
+        return UsageError(f"--port: {port} requires more privileges", "Use a port from 1024 up")
     return UsageError(f"--address: cannot listen on {address}: {exc.strerror}")

@@ -1,9 +1,9 @@
-"""The open ways that requests may go: one to a workspace, or one to each ready replica of an InferenceSet."""
+"""The upstreams: an open endpoint for the workspace, or one for each ready replica of an InferenceSet."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Self
 
@@ -12,10 +12,13 @@ from msgspec.structs import replace
 from yarl import URL
 
 from kaito.cluster.api_client import ApiClient
+from kaito.cluster.shared_client import shared_client
 from kaito.cluster.watch import ConnectionMonitor, watch
-from kaito.cluster.workspaces.lookup import get_inference_set, served_path
-from kaito.cluster.workspaces.objects import CREATED_BY, read_workspace
+from kaito.cluster.workspaces.lookup import get_inference_set, served_list_path
+from kaito.cluster.workspaces.objects import INFERENCE_SET_LABEL, parse_workspace
+from kaito.cluster.workspaces.readiness import find_serving_workspace
 from kaito.cluster.workspaces.waiting import wait_until_ready
+from kaito.endpoints.backend_choice import choose_backends
 from kaito.endpoints.selection import open_endpoint
 from kaito.errors import ClusterError, KaitoError
 from kaito.hookspecs import Backend
@@ -25,16 +28,16 @@ from kaito.settings import Settings
 from kaito.types import Endpoint, Reporter
 from kaito.util.tasks import cancel_and_wait
 
-#: Seconds until a replica that could not be reached is tried again.
-_PAUSE = 5.0
+#: Seconds until an unreachable replica is tried again.
+_RETRY_DELAY = 5.0
 
 
 class Upstream:
-    """An open endpoint with a session of its own.
+    """An open endpoint with its own HTTP session.
 
     Args:
         name: the workspace's.
-        endpoint: open.
+        endpoint: the open endpoint.
         settings: what the user asked for.
     """
 
@@ -43,11 +46,11 @@ class Upstream:
         self.endpoint = endpoint
         self.settings = settings
         self.proxy = http_session.proxy_of(endpoint)
-        base = URL(endpoint.url)
-        self._query = base.query
-        self._base = str(base.with_query(None)).rstrip("/").removesuffix("/v1").rstrip("/")
-        #: Lower-case names of the headers that are ours to set, whatever a client sends.
-        self.secret_headers = frozenset(
+        # yarl encodes the host and the path.
+        self._base = str(URL(endpoint.base)).rstrip("/")
+        self._query = URL(endpoint.url).query
+        #: Lower-case names of headers that replace those of a client.
+        self.own_headers = frozenset(
             name.lower()
             for name in (
                 *endpoint.headers,
@@ -64,51 +67,43 @@ class Upstream:
         await self.session.close()
 
     def url(self, path: str) -> URL:
-        """Return where a request for a path of ours goes."""
+        """Return the URL for a path of the local port."""
         url = URL(self._base + path, encoded=True)
         return url.update_query(self._query) if self._query else url
 
 
 class Upstreams:
-    """All ways that are open, kept so: those of an InferenceSet come and go with its replicas.
+    """Opens the upstreams and keeps them open: those of an InferenceSet come and go with its replicas.
 
-    Use it as a context, in one event loop.
+    Use it as a context manager, in one event loop.
 
     Args:
-        backends: returns the backends to ask for a target.
-        plugins: isolates them.
+        plugins: the backends, and isolation of their errors.
         settings: what the user asked for.
-        reporter: is told what becomes of the ways.
+        reporter: receives a notice when a replica becomes ready or unreachable.
     """
 
-    def __init__(
-        self,
-        backends: Callable[[Settings], Mapping[str, Offered[Backend]]],
-        plugins: Plugins,
-        settings: Settings,
-        reporter: Reporter,
-    ) -> None:
-        self._backends = backends
+    def __init__(self, plugins: Plugins, settings: Settings, reporter: Reporter) -> None:
         self._plugins = plugins
         self._settings = settings
         self._reporter = reporter
-        self._ways: dict[str, Upstream] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._stack = AsyncExitStack()
-        self._following: asyncio.Task[None] | None = None
+        self._upstreams: dict[str, Upstream] = {}
+        self._replicas: dict[str, asyncio.Task[None]] = {}
         self._unreachable: set[str] = set()
-        #: The name of the backend that leads there.
+        self._watch: asyncio.Task[None] | None = None
+        self._stack = AsyncExitStack()
+        #: The name of the backend of the newest upstream.
         self.backend = ""
 
     async def __aenter__(self) -> Self:
-        """Open the way, or the first of several.
+        """Open the workspace's upstream, or that of the first replica.
 
         Raises:
-            KaitoError: there is none.
+            KaitoError: no endpoint can be used.
         """
         async with AsyncExitStack() as stack:
             if self._settings.target.kind == "inferenceset":
-                await self._follow_replicas(stack)
+                await self._open_replicas(stack)
             else:
                 await self._open(stack, self._settings)
             self._stack = stack.pop_all()
@@ -117,81 +112,84 @@ class Upstreams:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def lasting(self) -> None:
-        """Wait as long as the ways are kept up, which is for ever if all is well.
+    async def run(self) -> None:
+        """Keep the upstreams open until this is cancelled.
 
         Raises:
-            KaitoError: an InferenceSet's replicas cannot be followed any more.
+            KaitoError: the replicas of an InferenceSet can no longer be watched.
         """
-        await (asyncio.shield(self._following) if self._following is not None else asyncio.Event().wait())
+        await (asyncio.shield(self._watch) if self._watch is not None else asyncio.Event().wait())
 
     def least_busy(self, connections: Mapping[str, int]) -> Upstream:
-        """Return the way with the fewest connections.
+        """Return the upstream with the fewest connections.
 
         Args:
-            connections: how many there are, by the way's name.
+            connections: the number of connections, by the upstreams' names.
 
         Raises:
             KaitoError: no replica is ready.
         """
-        if not self._ways:
-            raise ClusterError("No replica is ready", "It is tried again as soon as one is")
-        return min(self._ways.values(), key=lambda way: (connections.get(way.name, 0), way.name))
+        if not self._upstreams:
+            raise ClusterError("No replica is ready", "Requests are forwarded as soon as one is")
+        return min(self._upstreams.values(), key=lambda upstream: (connections.get(upstream.name, 0), upstream.name))
 
-    def is_open(self, way: Upstream) -> bool:
-        """Return whether a way still leads somewhere."""
-        return self._ways.get(way.name) is way
+    def is_open(self, upstream: Upstream) -> bool:
+        """Return whether an upstream has not been closed."""
+        return self._upstreams.get(upstream.name) is upstream
 
-    async def _open(self, stack: AsyncExitStack, settings: Settings) -> Upstream:
-        def lead(offered: Offered[Backend], endpoint: Endpoint) -> Upstream:
+    async def _open(self, stack: AsyncExitStack, settings: Settings) -> None:
+        def connect(offered: Offered[Backend], endpoint: Endpoint) -> Upstream:
             self.backend = offered.value.name
             return Upstream(settings.target.workspace or endpoint.label, endpoint, settings)
 
-        backends = self._backends(settings)
-        way = await stack.enter_async_context(open_endpoint(backends, self._plugins, settings, self._reporter, lead))
-        self._ways[way.name] = way
-        stack.callback(self._ways.pop, way.name, None)
-        return way
+        backends = choose_backends(self._plugins, settings)
+        opening = open_endpoint(backends, self._plugins, settings, self._reporter, connect)
+        upstream = await stack.enter_async_context(opening)
+        self._upstreams[upstream.name] = upstream
+        stack.callback(self._upstreams.pop, upstream.name, None)
 
-    async def _follow_replicas(self, stack: AsyncExitStack) -> None:
-        from kaito.cluster.shared_client import shared_client
-
+    async def _open_replicas(self, stack: AsyncExitStack) -> None:
         target = self._settings.target
-        cluster = await (await stack.enter_async_context(shared_client(target))).client(self._reporter)
-        first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        shared = await stack.enter_async_context(shared_client(target))
+        cluster = await shared.client(self._reporter)
         if target.wait is not None:
             await wait_until_ready(cluster, target, target.wait, self._reporter)
-        following = self._following = asyncio.create_task(self._keep_up(cluster, target.workspace or "", first))
-        stack.push_async_callback(cancel_and_wait, following)
-        stack.push_async_callback(self._end_all)
-        await asyncio.wait([following, first], return_when=asyncio.FIRST_COMPLETED)
-        (following if following.done() else first).result()
+        first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        task = self._watch = asyncio.create_task(self._watch_replicas(cluster, target.workspace or "", first))
+        stack.push_async_callback(cancel_and_wait, task)
+        stack.push_async_callback(self._close_replicas)
+        await asyncio.wait([task, first], return_when=asyncio.FIRST_COMPLETED)
+        (task if task.done() else first).result()
 
-    async def _keep_up(self, cluster: ApiClient, name: str, first: asyncio.Future[None]) -> None:
-        """Open a way to each replica that becomes ready, and close that of each that no longer is."""
+    async def _watch_replicas(self, cluster: ApiClient, name: str, first: asyncio.Future[None]) -> None:
+        """Open an upstream for each replica that becomes ready, and close it when the replica no longer is.
+
+        Args:
+            cluster: the API server.
+            name: the InferenceSet's.
+            first: gets a result when the first upstream is open, or the error when none can be opened.
+        """
         await get_inference_set(cluster, name)
-        path = await served_path(cluster, "workspaces")
+        path = await served_list_path(cluster, "workspaces")
         monitor = ConnectionMonitor(self._reporter.notice)
-        selector = f"{CREATED_BY}={name}"
+        selector = f"{INFERENCE_SET_LABEL}={name}"
         async for items in watch(cluster, path, on_disconnect=monitor.disconnected, labelSelector=selector):
             monitor.connected()
-            ready = {workspace.name for workspace in map(read_workspace, items.values()) if workspace.ready}
+            ready = {workspace.name for workspace in map(parse_workspace, items.values()) if workspace.ready}
             if not ready and not first.done():
-                # The same error as for a conversation.
-                from kaito.cluster.workspaces.readiness import find_serving
+                # Raises the error that a chat would raise.
+                await find_serving_workspace(cluster, self._settings.target, self._reporter)
+            for lost in self._replicas.keys() - ready:
+                await cancel_and_wait(self._replicas.pop(lost))
+                self._reporter.notice(f"Replica {lost} is no longer ready")
+            for new in sorted(ready - self._replicas.keys()):
+                self._replicas[new] = asyncio.create_task(self._keep_open(new, first))
 
-                await find_serving(cluster, self._settings.target, self._reporter)
-            for gone in self._tasks.keys() - ready:
-                await cancel_and_wait(self._tasks.pop(gone))
-                self._reporter.notice(f"Replica {gone} is no longer ready")
-            for new in sorted(ready - self._tasks.keys()):
-                self._tasks[new] = asyncio.create_task(self._replica(new, first))
-
-    async def _replica(self, name: str, first: asyncio.Future[None]) -> None:
-        """Hold the way to one replica open."""
+    async def _keep_open(self, name: str, first: asyncio.Future[None]) -> None:
+        """Keep the upstream of a replica open, and retry when it cannot be opened."""
         target = replace(self._settings.target, kind="workspace", workspace=name)
         settings = replace(self._settings, target=target)
-        told = ""
+        reported = ""
         while True:
             try:
                 async with AsyncExitStack() as stack:
@@ -203,12 +201,12 @@ class Upstreams:
                     await asyncio.Event().wait()
             except KaitoError as exc:
                 self._unreachable.add(name)
-                if not first.done() and self._unreachable >= self._tasks.keys():
+                if not first.done() and self._unreachable >= self._replicas.keys():
                     first.set_exception(exc)
-                if exc.message != told:
-                    told = exc.message
+                if exc.message != reported:
+                    reported = exc.message
                     self._reporter.notice(f"Replica {name} cannot be reached: {' '.join((exc.message, *exc.hints))}")
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(_RETRY_DELAY)
 
-    async def _end_all(self) -> None:
-        await cancel_and_wait(*self._tasks.values())
+    async def _close_replicas(self) -> None:
+        await cancel_and_wait(*self._replicas.values())

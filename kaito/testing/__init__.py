@@ -1,4 +1,4 @@
-"""Tools to test kaito and its plugins with: a model server that misbehaves on demand, and a terminal.
+"""Test tools for kaito and its plugins: a model server with faults on demand, and a terminal.
 
 In a plugin's `conftest.py`::
 
@@ -14,20 +14,22 @@ and in its tests::
         assert (outcome.code, outcome.out) == (0, "Assistant: Hello\\n")
         assert model_server.chats[-1].last_message == "Hi"
 
-The fixtures are described in :mod:`kaito.testing.fixtures`. Everything here works without pytest too; only
-:class:`TerminalSession`, and :func:`play`, which plays a recorded session on one, need `pyte` and a POSIX system.
-`pip install 'kaito[test]'` brings all.
+:mod:`kaito.testing.fixtures` describes the fixtures. Everything else works without pytest. :class:`TerminalSession` and
+:func:`replay`, which replays a recorded session on it, need `pyte` and a POSIX system. `pip install 'kaito[test]'`
+installs all requirements.
 """
 
-from kaito.testing.exchange import ClientGone, Exchange, Request
+from kaito.testing.answers import Say, echo
+from kaito.testing.exchange import Exchange, Reply
+from kaito.testing.faults import CloseBeforeHead, Cut, ErrorEvent, Hang, HtmlPage, Raw, Redirect, Status
 from kaito.testing.gate import Gate
-from kaito.testing.model_server import ModelServer
-from kaito.testing.recording import play
-from kaito.testing.refused import refused_url
-from kaito.testing.replies import CloseBeforeHead, Cut, ErrorEvent, Hang, HtmlPage, Raw, Redirect, Reply, Status
+from kaito.testing.http_connection import ClientGone
+from kaito.testing.http_messages import Request
+from kaito.testing.kaito_process import Outcome, child_environment, kaito_command, run_kaito
+from kaito.testing.model_server import ModelServer, refused_url
+from kaito.testing.recording import replay
+from kaito.testing.reporter import RecordingReporter
 from kaito.testing.request_log import Disconnect
-from kaito.testing.runner import Outcome, kaito_command, run_kaito
-from kaito.testing.say import Say, echo
 from kaito.testing.terminal_session import TerminalSession
 
 __all__ = [
@@ -43,15 +45,17 @@ __all__ = [
     "ModelServer",
     "Outcome",
     "Raw",
+    "RecordingReporter",
     "Redirect",
     "Reply",
     "Request",
     "Say",
     "Status",
     "TerminalSession",
+    "child_environment",
     "echo",
     "kaito_command",
-    "play",
     "refused_url",
+    "replay",
     "run_kaito",
 ]

@@ -1,10 +1,14 @@
-"""pytest fixtures. Use them with `pytest_plugins = ["kaito.testing.fixtures"]` in your `conftest.py`.
+"""pytest fixtures: add `pytest_plugins = ["kaito.testing.fixtures"]` to your `conftest.py`.
 
-- `clean_environment` (for every test): nothing of the user's settings is seen, and no ambient plugin is loaded.
-- `model_server`: a started :class:`~kaito.testing.ModelServer`.
+- `clean_environment` (for every test): hides the user's settings and installed plugins.
+- `model_server`: a running :class:`~kaito.testing.ModelServer`.
+- `start_model_server`: starts further servers, or one with options.
 - `refused_url`: the URL of a port that refuses connections.
+- `reporter`: a :class:`~kaito.testing.RecordingReporter`.
 - `terminal`: starts a program on a terminal; see :class:`~kaito.testing.TerminalSession`.
 - `kaito`: runs the command line; see :func:`~kaito.testing.run_kaito`.
+
+Child processes of the tests start with default signal dispositions.
 """
 
 from __future__ import annotations
@@ -18,14 +22,15 @@ from typing import Any
 
 import pytest
 
-from kaito.testing import refused
+from kaito.testing import model_server as servers
+from kaito.testing.kaito_process import Outcome, give_children_default_signals, run_kaito
 from kaito.testing.model_server import ModelServer
-from kaito.testing.runner import Outcome, run_kaito
+from kaito.testing.reporter import RecordingReporter
 from kaito.testing.terminal_session import TerminalSession
 
-#: Beginnings of the variables that are removed, whatever their letters' case.
+# Variables that are removed, in any case: by prefix, by suffix and by name.
 _PREFIXES = ("KAITO_", "OPENAI_", "CLICOLOR", "KUBERNETES_", "LC_TERMINAL")
-_ENDINGS = ("_PROXY",)
+_SUFFIXES = ("_PROXY",)
 _NAMES = frozenset(
     (
         "COLORTERM",
@@ -48,18 +53,23 @@ _NAMES = frozenset(
 )
 
 
+def pytest_configure() -> None:
+    """Prepare the signals of child processes."""
+    give_children_default_signals()
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the test an environment in which nothing of the user's is left, and return its `HOME`, a new folder.
+    """Remove the user's settings from the environment and return a new, empty `HOME`, which contains the XDG folders.
 
-    The XDG folders are below it. `KAITO_PLUGINS` is empty: what is installed beside kaito is not loaded. A plugin's
-    own tests name it: `kaito(…, plugins="my-plugin")`, or `monkeypatch.setenv("KAITO_PLUGINS", "my-plugin")`.
+    `KAITO_PLUGINS` is empty, so that no installed plugin is loaded. The tests of a plugin name it:
+    `kaito(…, plugins="my-plugin")`, or `monkeypatch.setenv("KAITO_PLUGINS", "my-plugin")`.
     """
-    # packages that were installed for the user alone are found from HOME
+    # Python finds packages of the user's own site below HOME.
     monkeypatch.setenv("PYTHONUSERBASE", site.getuserbase())
     for name in list(os.environ):
         upper = name.upper()
-        if upper.startswith(_PREFIXES) or upper.endswith(_ENDINGS) or upper in _NAMES:
+        if upper.startswith(_PREFIXES) or upper.endswith(_SUFFIXES) or upper in _NAMES:
             monkeypatch.delenv(name)
     home = tmp_path_factory.mktemp("home")
     for name in ("HOME", "USERPROFILE"):
@@ -76,22 +86,44 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
 
 
 @pytest.fixture
-def model_server() -> Iterator[ModelServer]:
-    """Yield a started server with its defaults; its options are attributes that the test may set."""
-    with ModelServer() as server:
-        yield server
+def start_model_server() -> Iterator[Callable[..., ModelServer]]:
+    """Return a function that starts a :class:`~kaito.testing.ModelServer` and takes its arguments.
+
+    The servers are stopped after the test.
+    """
+    with contextlib.ExitStack() as stack:
+
+        def start(*arguments: Any, **options: Any) -> ModelServer:
+            return stack.enter_context(ModelServer(*arguments, **options))
+
+        yield start
+
+
+@pytest.fixture
+def model_server(start_model_server: Callable[..., ModelServer]) -> ModelServer:
+    """Return a running server with default options. They are attributes, which the test may set."""
+    return start_model_server()
 
 
 @pytest.fixture
 def refused_url() -> Iterator[str]:
     """Yield the base URL of a port that refuses connections."""
-    with refused.refused_url() as url:
+    with servers.refused_url() as url:
         yield url
 
 
 @pytest.fixture
+def reporter() -> RecordingReporter:
+    """Return a reporter that records what a backend reports."""
+    return RecordingReporter()
+
+
+@pytest.fixture
 def terminal(clean_environment: Path) -> Iterator[Callable[..., TerminalSession]]:
-    """Yield :class:`~kaito.testing.TerminalSession` itself; what the test starts with it is closed after the test."""
+    """Return a function that starts a :class:`~kaito.testing.TerminalSession` and takes its arguments.
+
+    The sessions are closed after the test.
+    """
     with contextlib.ExitStack() as stack:
 
         def start(*arguments: Any, **options: Any) -> TerminalSession:

@@ -1,4 +1,4 @@
-"""A place in a reply where the server waits for the test: order without sleeping."""
+"""A point in a reply where the server waits for the test, so that tests need no sleep to order events."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 
 
 class Gate:
-    """Holds a reply up until it is opened, and tells when the reply has come to it.
+    """Holds a reply until the test opens it, and reports when a reply has reached it.
 
     Put one among the chunks of :class:`~kaito.testing.Say`::
 
@@ -18,42 +18,42 @@ class Gate:
         gate.wait_reached()     # "Hel" was sent
         gate.open()             # "lo" follows
 
-    It can be used from any thread, by any number of replies, and stays open.
+    A gate can be used from any thread and by several replies. Once opened, it stays open.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open = False
         self._reached = threading.Event()
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiters: list[asyncio.Future[None]] = []
 
     def open(self) -> None:
-        """Let the replies go on, those that wait and those that come."""
+        """Let the replies continue, those that wait and those that arrive later."""
         with self._lock:
             self._open = True
-            waiting, self._waiting = self._waiting, []
-        for future in waiting:
+            waiters, self._waiters = self._waiters, []
+        for future in waiters:
             _wake(future)
 
-    def wait_reached(self, timeout: float = 10.0) -> None:
-        """Wait until a reply has come to this gate.
+    def wait_reached(self, timeout: float = 60.0) -> None:
+        """Wait until a reply has reached this gate.
 
         Args:
             timeout: seconds.
 
         Raises:
-            AssertionError: none did in time.
+            AssertionError: no reply reached it in time.
         """
         if not self._reached.wait(timeout):
-            raise AssertionError(f"No reply came to the gate within {timeout} s")
+            raise AssertionError(f"No reply reached the gate within {timeout} s")
 
-    def reached_by(self, opened: asyncio.Future[None]) -> None:
-        """Have `opened` resolved when the gate opens. Called in the event loop of the future."""
+    def add_waiter(self, opened: asyncio.Future[None]) -> None:
+        """Resolve `opened` when the gate opens. Call this in the future's event loop."""
         with self._lock:
             if self._open:
                 opened.set_result(None)
             else:
-                self._waiting.append(opened)
+                self._waiters.append(opened)
         self._reached.set()
 
 
@@ -62,5 +62,5 @@ def _wake(future: asyncio.Future[None]) -> None:
         if not future.done():
             future.set_result(None)
 
-    with contextlib.suppress(RuntimeError):  # its server was stopped
+    with contextlib.suppress(RuntimeError):  # the server was stopped and its loop is closed
         future.get_loop().call_soon_threadsafe(resolve)

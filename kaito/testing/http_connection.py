@@ -1,4 +1,4 @@
-"""HTTP/1.1 on one connection, by hand: the requests are read properly, the responses may be anything."""
+"""A hand-written HTTP/1.1 server connection: it parses requests strictly and sends any bytes as a response."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from kaito.testing.exchange import ClientGone, Request, head
+from kaito.testing.http_messages import Request, response_head
+
+
+class ClientGone(Exception):
+    """The client disconnected. :class:`~kaito.testing.Exchange` raises it; a reply need not catch it."""
 
 
 class Connection(asyncio.Protocol):
-    """A client's connection: reads one request after the other and has each answered.
+    """A client's connection: reads requests one after another and has each of them answered.
 
     Args:
         number: counted from 1.
-        answer: answers a request; returns whether the connection stays.
+        answer: answers a request and returns whether the connection stays open.
         context: for TLS.
-        connections: which it belongs to while it lives.
+        connections: the server's open connections; this one adds and removes itself.
     """
 
     def __init__(
@@ -38,13 +42,13 @@ class Connection(asyncio.Protocol):
         self._connections = connections
         self._transport: asyncio.Transport
         self._buffer = bytearray()
-        self._news = asyncio.Event()
+        self._arrived = asyncio.Event()
         self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._resumed: asyncio.Future[None] | None = None
-        self.task: asyncio.Task[None]  # held, since the loop holds tasks weakly only
+        self.task: asyncio.Task[None]  # the loop itself holds tasks only weakly
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start to serve; a TLS handshake goes first, in the same task, so that stopping ends it as well."""
+        """Start to serve. A TLS handshake is part of the same task, so that `stop` cancels it as well."""
         self._transport = cast("asyncio.Transport", transport)
         if self._context is not None:
             self._transport.pause_reading()
@@ -52,32 +56,32 @@ class Connection(asyncio.Protocol):
         self.task = asyncio.get_running_loop().create_task(self._serve())
 
     def data_received(self, data: bytes) -> None:
-        """Keep what arrived."""
+        """Buffer the bytes."""
         self._buffer += data
-        self._news.set()
+        self._arrived.set()
 
     def eof_received(self) -> None:
-        """Take the end of the client's sending for its leaving, as uvicorn does."""
-        self._leave()
+        """Treat the end of the client's stream as a disconnect, as uvicorn does."""
+        self._disconnect()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note that the client is gone."""
-        self._leave()
+        """Wake whatever waits for the client."""
+        self._disconnect()
 
     def pause_writing(self) -> None:
-        """Note that the client does not read fast enough."""
+        """Make `send` wait: the client reads too slowly."""
         self._resumed = asyncio.get_running_loop().create_future()
 
     def resume_writing(self) -> None:
-        """Note that the client has caught up."""
+        """Let `send` continue."""
         if self._resumed is not None:
             self._resumed.set_result(None)
             self._resumed = None
 
-    def _leave(self) -> None:
+    def _disconnect(self) -> None:
         if not self._gone.done():
             self._gone.set_result(None)
-        self._news.set()
+        self._arrived.set()
 
     async def send(self, data: bytes) -> None:
         if self._gone.done():
@@ -87,7 +91,7 @@ class Connection(asyncio.Protocol):
             await self.wait(None, self._resumed)
 
     async def wait(self, seconds: float | None, event: asyncio.Future[None] | None = None) -> None:
-        """Wait for `seconds`, for `event` or for the client's leaving, whichever comes first."""
+        """Wait for `seconds`, for `event` or for a disconnect, whichever comes first."""
         if not self._gone.done() and seconds != 0:
             waited_for = {self._gone} if event is None else {self._gone, event}
             await asyncio.wait(waited_for, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -103,7 +107,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def stop(self) -> asyncio.Task[None]:
-        """End at once, whatever is going on; the task that is returned ends soon after."""
+        """Abort the connection. The returned task ends soon afterwards."""
         self._transport.abort()
         self.task.cancel()
         return self.task
@@ -120,30 +124,30 @@ class Connection(asyncio.Protocol):
                 if not await self._answer(self, request):
                     break
         except (OSError, EOFError, ValueError):
-            # the client broke off the handshake or sent something that is not HTTP
+            # the client aborted the handshake, or sent something that is not HTTP
             pass
         finally:
             self._transport.close()
             self._connections.discard(self)
 
     async def _read_request(self) -> Request | None:
-        """Return the next request, `None` when the client has left.
+        """Return the next request, or `None` if the client disconnected.
 
         Raises:
-            EOFError, ValueError: what arrived is no request that this server can read.
+            EOFError, ValueError: the data is not a request that this server can read.
         """
         while (end := self._buffer.find(b"\r\n\r\n")) < 0:
             if not await self._more():
                 return None
         first, *lines = bytes(self._buffer[:end]).decode("latin-1").split("\r\n")
         del self._buffer[: end + 4]
-        words = first.split(" ")
-        if len(words) != 3:
+        parts = first.split(" ")
+        if len(parts) != 3:
             raise EOFError(first)
         headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         if "transfer-encoding" in headers:
-            self._transport.write(head(411, None, {"Content-Length": "0"}, keep_alive=False))
-            raise EOFError("a request body needs a Content-Length here")
+            self._transport.write(response_head(411, None, {"Content-Length": "0"}, keep_alive=False))
+            raise EOFError("a request body needs a Content-Length")
         length = int(headers.get("content-length", "0"))
         while len(self._buffer) < length:
             if not await self._more():
@@ -151,8 +155,8 @@ class Connection(asyncio.Protocol):
         raw = bytes(self._buffer[:length])
         del self._buffer[:length]
         return Request(
-            method=words[0],
-            target=words[1],
+            method=parts[0],
+            target=parts[1],
             headers=headers,
             raw=raw,
             body=_parse(raw),
@@ -161,11 +165,11 @@ class Connection(asyncio.Protocol):
         )
 
     async def _more(self) -> bool:
-        """Wait for more bytes; return whether there may be any."""
+        """Wait for more bytes; return whether there can be any."""
         if self._gone.done():
             return False
-        self._news.clear()
-        await self._news.wait()
+        self._arrived.clear()
+        await self._arrived.wait()
         return True
 
 

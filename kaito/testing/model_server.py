@@ -1,68 +1,71 @@
-"""An OpenAI-compatible chat server inside the test's own process, which misbehaves when it is told to."""
+"""An OpenAI-compatible chat server in the test's process, with faults on demand."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from kaito.testing.bodies import (
+from kaito.testing.answers import echo
+from kaito.testing.exchange import Exchange, Reply
+from kaito.testing.faults import Status
+from kaito.testing.http_connection import ClientGone, Connection
+from kaito.testing.http_messages import Request
+from kaito.testing.request_log import RequestLog
+from kaito.testing.response_bodies import (
     DEFAULT_BODIES,
     Dialect,
     count_prompt,
     model_list,
-    roles_refusal,
+    roles_error,
     unknown_model,
-    usage_refusal,
-    window_refusal,
+    usage_error,
+    window_error,
 )
-from kaito.testing.exchange import ClientGone, Exchange, Request
-from kaito.testing.http_connection import Connection
-from kaito.testing.replies import Reply, Status
-from kaito.testing.request_log import Recorder
-from kaito.testing.say import echo
 
-#: What can be enqueued: a reply, or a function that is given the request and returns one. The function runs on the
-#: server's thread and must be quick.
-Step = Reply | Callable[[Request], Reply]
+#: A reply, or a function that receives the request and returns a reply. The function runs on the server's thread and
+#: must not block.
+Responder = Reply | Callable[[Request], Reply]
 
 
-class ModelServer(Recorder):
-    """A chat server on a port of its own, in a thread of its own.
+class ModelServer(RequestLog):
+    """A chat server on a loopback port, run by a thread.
 
     ::
 
         with ModelServer(window=2048) as server:
             server.enqueue(Status(429, retry_after=1), Say("Hello"))
-            ...                                  # talk to server.url
+            ...                                  # send requests to server.url
             assert server.chats[-1].last_message == "Hi"
 
-    It has `GET /v1/models`, `POST /v1/chat/completions`, `POST /tokenize` and `GET /health`. A chat is answered by the
-    next reply that was enqueued, then by `default`; what the options below refuse is refused before, and takes no
-    reply from the queue. Tokens are words. All arguments but `tls` and `port` are attributes, which may be changed
-    while it runs.
+    It serves `GET /v1/models`, `POST /v1/chat/completions`, `POST /tokenize` and `GET /health`. The next enqueued reply
+    answers a chat; if there is none, `default` does. A request that the options below reject gets its error first and
+    takes no reply from the queue. Tokens are words. All arguments except `tls` and `port` are attributes that may be
+    changed while the server runs.
 
     Args:
-        model: the name of the served model. A request that names another gets vLLM's 404; one may name none.
+        model: the name of the served model. A request for another model gets vLLM's 404; a request need not name one.
         adapters: further names that are served.
-        window: the context window in tokens; `None` has none and refuses nothing.
-        dialect: in whose words a prompt is refused that does not fit; see :func:`kaito.testing.bodies.window_refusal`.
-        prefix: what stands before `/models` and `/chat/completions`; several serve all of them.
-        elsewhere: the status for other paths: 404 as FastAPI answers, or 405.
-        list_models: whether there is a model list.
-        tokenize: whether there is vLLM's `/tokenize`.
-        api_key: without `Authorization: Bearer` and this key the answer is vLLM's 401, except on `/health` and
+        window: the context window in tokens; `None` sets no limit.
+        dialect: the server whose error a prompt that does not fit gets; see
+            :func:`kaito.testing.response_bodies.window_error`.
+        prefix: the path before `/models` and `/chat/completions`, or several such paths.
+        elsewhere: the status for unknown paths: 404 as FastAPI sends it, or 405.
+        list_models: whether `/models` exists.
+        tokenize: whether vLLM's `/tokenize` exists.
+        api_key: a request without `Authorization: Bearer` and this key gets vLLM's 401, except on `/health` and
             `/tokenize`.
-        strict_roles: whether roles that do not alternate get 400, as a strict chat template answers.
-        refuse_usage: whether `stream_options` gets 400, as from a server that does not know it.
-        default: what answers when nothing is enqueued; the last message comes back if not given.
-        tls: the certificate's and the key's file, or a context, to be reached by `https`.
-        port: a certain port, to come back where another server was; 0 is any free one.
+        strict_roles: whether roles that do not alternate get the 400 of a strict chat template.
+        refuse_usage: whether `stream_options` gets the 400 of a server that does not know it.
+        default: the reply when none is enqueued; by default, the last message is repeated.
+        tls: the paths of a certificate and its key, or a context. The server then uses `https`.
+        port: the port to listen on; 0 selects a free one.
     """
 
     def __init__(
@@ -79,7 +82,7 @@ class ModelServer(Recorder):
         api_key: str | None = None,
         strict_roles: bool = False,
         refuse_usage: bool = False,
-        default: Step = echo,
+        default: Responder = echo,
         tls: tuple[str, str] | ssl.SSLContext | None = None,
         port: int = 0,
     ) -> None:
@@ -95,11 +98,11 @@ class ModelServer(Recorder):
         self.api_key = api_key
         self.strict_roles = strict_roles
         self.refuse_usage = refuse_usage
-        self.default: Step = default
+        self.default: Responder = default
         self._context = _context(tls)
         self._port = port
-        self._steps: deque[Step] = deque()
-        self._routes: dict[str, Step] = {}
+        self._queue: deque[Responder] = deque()
+        self._routes: dict[str, Responder] = {}
         self._error: BaseException | None = None
         self._connections: set[Connection] = set()
         self._accepted = 0
@@ -107,13 +110,11 @@ class ModelServer(Recorder):
         self._stopping: asyncio.Event
         self._thread: threading.Thread | None = None
 
-    # -- life
-
     def start(self) -> Self:
-        """Bind the port and serve. Connections are accepted from now on.
+        """Bind the port and start to serve. Connections are accepted when this returns.
 
         Raises:
-            OSError: the port is taken.
+            OSError: the port is in use.
         """
         listener = socket.create_server(("127.0.0.1", self._port))
         self._port = listener.getsockname()[1]
@@ -124,10 +125,10 @@ class ModelServer(Recorder):
         return self
 
     def stop(self) -> None:
-        """End all connections, whatever they are doing, and free the port.
+        """Close all connections and free the port.
 
         Raises:
-            Exception: what a reply or a function in the queue raised, if one did.
+            Exception: the first exception that a reply or a function of the test raised.
         """
         if self._thread is not None:
             self._loop.call_soon_threadsafe(self._stopping.set)
@@ -147,34 +148,32 @@ class ModelServer(Recorder):
 
     @property
     def port(self) -> int:
-        """The port, once started."""
+        """The port. It is 0 until the server has started, unless one was given."""
         return self._port
 
     @property
     def url(self) -> str:
-        """The base URL, such as `http://127.0.0.1:40123`: without the prefix and without a slash at the end."""
+        """The base URL, such as `http://127.0.0.1:40123`, without the prefix and without a trailing slash."""
         return f"http{'s' if self._context else ''}://127.0.0.1:{self._port}"
 
-    # -- what it says
-
-    def enqueue(self, *steps: Step) -> None:
-        """Add replies for the next chats, in their order."""
-        self._steps.extend(steps)
+    def enqueue(self, *replies: Responder) -> None:
+        """Add replies for the next chats, in this order."""
+        self._queue.extend(replies)
 
     @property
     def pending(self) -> int:
-        """How many enqueued replies no chat has taken yet."""
-        return len(self._steps)
+        """The number of enqueued replies that were not sent yet."""
+        return len(self._queue)
 
-    def route(self, path: str, step: Step | None) -> None:
-        """Answer a path, whatever the method, with `step` from now on; `None` gives it back to the server.
+    def route(self, path: str, reply: Responder | None) -> None:
+        """Answer every request for `path` with `reply`; `None` removes the route.
 
-        For what it does not have, such as `/metrics`, and for what shall fail, such as `/v1/models`.
+        Use it to add a path, such as `/metrics`, or to replace one, such as `/v1/models`.
         """
-        if step is None:
+        if reply is None:
             self._routes.pop(path, None)
         else:
-            self._routes[path] = step
+            self._routes[path] = reply
 
     # -- on the server's thread
 
@@ -188,8 +187,8 @@ class ModelServer(Recorder):
         server = await self._loop.create_server(self._accept, sock=listener)
         ready.set()
         await self._stopping.wait()
-        # Closing the server at once would lose a socket that was accepted and is no connection yet, which takes the
-        # loop some rounds.
+        # An accepted socket becomes a connection some iterations of the loop later. Closing the server before that
+        # would leak the socket.
         self._loop.remove_reader(listener.fileno())
         for _ in range(5):
             await asyncio.sleep(0)
@@ -203,12 +202,12 @@ class ModelServer(Recorder):
         return Connection(self._accepted, self._answer, self._context, self._connections)
 
     async def _answer(self, connection: Connection, request: Request) -> bool:
-        """Answer one request; return whether the connection stays."""
+        """Answer one request; return whether the connection stays open."""
         self._record_request(request)
         body = request.body if isinstance(request.body, Mapping) else {}
         exchange = Exchange(connection, request, str(body.get("model") or self.model), count_prompt(body))
         try:
-            await self._choose(request, body).play(exchange)
+            await self._reply_to(request, body).send(exchange)
         except ClientGone:
             if not exchange.complete:
                 self._record_disconnect(request)
@@ -218,11 +217,10 @@ class ModelServer(Recorder):
             return False
         return exchange.keep_alive
 
-    def _choose(self, request: Request, body: Mapping[str, Any]) -> Reply:
-        """Find the reply to a request."""
+    def _reply_to(self, request: Request, body: Mapping[str, Any]) -> Reply:
         path = request.path
         if path in self._routes:
-            return _reply(self._routes[path], request)
+            return _resolve(self._routes[path], request)
         if path == "/health":
             return Status(200, "")
         if path == "/tokenize" and self.tokenize:
@@ -237,26 +235,34 @@ class ModelServer(Recorder):
                 return Status(405)
             return Status(200, model_list(self.model, self.adapters, self.window, self.dialect))
         if path in [f"{prefix}/chat/completions" for prefix in prefixes]:
-            return self._chat(request, body) if request.method == "POST" else Status(405)
+            return self._chat_reply(request, body) if request.method == "POST" else Status(405)
         return Status(self.elsewhere, DEFAULT_BODIES[self.elsewhere])
 
-    def _chat(self, request: Request, body: Mapping[str, Any]) -> Reply:
+    def _chat_reply(self, request: Request, body: Mapping[str, Any]) -> Reply:
         name = body.get("model")
         if name and name not in (self.model, *self.adapters):
             return Status(404, unknown_model(str(name), flat=self.dialect == "vllm-old"))
-        refusal = usage_refusal(body) if self.refuse_usage else None
+        error = usage_error(body) if self.refuse_usage else None
         if self.strict_roles:
-            refusal = refusal or roles_refusal(body)
+            error = error or roles_error(body)
         if self.window is not None:
-            wanted = body.get("max_completion_tokens") or body.get("max_tokens")
-            refusal = refusal or window_refusal(self.dialect, self.window, count_prompt(body), wanted)
-        if refusal is not None:
-            return Status(400, refusal)
-        return _reply(self._steps.popleft() if self._steps else self.default, request)
+            limit = body.get("max_completion_tokens") or body.get("max_tokens")
+            error = error or window_error(self.dialect, self.window, count_prompt(body), limit)
+        if error is not None:
+            return Status(400, error)
+        return _resolve(self._queue.popleft() if self._queue else self.default, request)
 
 
-def _reply(step: Step, request: Request) -> Reply:
-    return step(request) if callable(step) else step
+@contextlib.contextmanager
+def refused_url() -> Iterator[str]:
+    """Yield the base URL of a port that refuses connections, as it is bound but not listening."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+
+def _resolve(responder: Responder, request: Request) -> Reply:
+    return responder(request) if callable(responder) else responder
 
 
 def _context(tls: tuple[str, str] | ssl.SSLContext | None) -> ssl.SSLContext | None:

@@ -1,4 +1,4 @@
-"""A pseudo-terminal and the program on it: bytes in and out, no meaning."""
+"""A program on a pseudo-terminal: reads and writes bytes, interprets none."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-#: What a program's stdin, stdout or stderr can be: the terminal, a pipe to the test, nothing, or a file.
-Stream = Literal["terminal", "pipe", "null"] | Path
+from kaito.testing.kaito_process import give_children_default_signals
 
-# Makes the terminal the controlling one of the session that it runs in, then becomes the program. It is a process of
-# its own, as code between fork and exec is not safe where there are threads.
+#: Where a program's stdin, stdout or stderr leads: the terminal, a pipe to the test, `/dev/null` or a file.
+Redirection = Literal["terminal", "pipe", "null"] | Path
+
+# Makes the terminal the controlling terminal of its session, then executes the program. It is a program of its own, as
+# code between fork and exec is unsafe in a process with threads.
 _LAUNCHER = """
 import fcntl, os, signal, sys, termios
 terminal = int(sys.argv[1])
 fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
 os.close(terminal)
-for number in signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGHUP:
+for number in signal.SIGPIPE, signal.SIGXFSZ:  # ignored by Python itself
     signal.signal(number, signal.SIG_DFL)
 try:
     os.execvp(sys.argv[2], sys.argv[2:])
@@ -33,18 +35,19 @@ except OSError as error:
 """
 
 
-class Console:
-    """A running program, the leader of a session that its terminal controls.
+class PtyProcess:
+    """A running program that leads a session with its own controlling terminal.
 
-    This end keeps the terminal open too, so that nothing is lost when the program closes it.
+    This object keeps the terminal open as well, so that no output is lost when the program closes it.
 
     Args:
         arguments: the program and its arguments.
         size: columns and rows.
         env: the whole environment.
         cwd: the folder to run in.
-        streams: its stdin, stdout and stderr.
-        draw: called with what was written to the terminal, when it is read.
+        streams: where stdin, stdout and stderr lead.
+        draw: receives what the program writes to the terminal; returns the bytes that the terminal itself sends back,
+            such as the cursor's position.
     """
 
     def __init__(
@@ -54,8 +57,8 @@ class Console:
         size: tuple[int, int],
         env: Mapping[str, str],
         cwd: str | Path | None,
-        streams: tuple[Stream, Stream, Stream],
-        draw: Callable[[bytes], None],
+        streams: tuple[Redirection, Redirection, Redirection],
+        draw: Callable[[bytes], bytes],
     ) -> None:
         self.arguments = list(arguments)
         self._draw = draw
@@ -67,6 +70,7 @@ class Console:
                 stdin, stdout, stderr = (
                     self._open(stream, mode, files) for stream, mode in zip(streams, ("rb", "wb", "wb"), strict=True)
                 )
+                give_children_default_signals()
                 self._process = subprocess.Popen(
                     [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(self._slave), *arguments],
                     bufsize=0,
@@ -82,7 +86,7 @@ class Console:
             os.close(self._master)
             os.close(self._slave)
             raise
-        #: What was written to the terminal, to a piped stdout and to a piped stderr.
+        #: Everything that was written to the terminal, to a piped stdout and to a piped stderr.
         self.raw, self.out, self.err = bytearray(), bytearray(), bytearray()
         self._logs[self._master] = self.raw
         os.set_blocking(self._master, False)
@@ -98,7 +102,7 @@ class Console:
         return self._process.pid
 
     def exit_code(self) -> int | None:
-        """Return the exit code, negative for a signal; `None` while the program runs."""
+        """Return the exit code, negative for a signal, or `None` while the program runs."""
         return self._process.poll()
 
     def resize(self, columns: int, rows: int) -> None:
@@ -108,13 +112,19 @@ class Console:
 
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
+    def modes(self) -> list[Any]:
+        """Return the terminal's modes, as `termios.tcgetattr` does."""
+        import termios
+
+        return termios.tcgetattr(self._slave)
+
     def drain(self) -> None:
-        """Read what is there."""
+        """Read everything that is available."""
         while self._logs and self.pump(0):
             pass
 
     def pump(self, seconds: float) -> bool:
-        """Read once, waiting at most so long; return whether anything was there."""
+        """Read once, waiting at most this long; return whether there was anything to read."""
         ready, _, _ = select.select(list(self._logs), [], [], seconds)
         for fd in ready:
             try:
@@ -127,12 +137,13 @@ class Console:
                 del self._logs[fd]
                 continue
             self._logs[fd] += data
-            if fd == self._master:
-                self._draw(data)
+            if fd == self._master and (response := self._draw(data)):
+                with contextlib.suppress(OSError):  # the program need not read it
+                    os.write(self._master, response)
         return bool(ready)
 
     def write(self, data: bytes, timeout: float, *, to_stdin: bool) -> int:
-        """Write to the terminal, or to a piped stdin, and return how many bytes were not taken in time.
+        """Write to the terminal or to a piped stdin; return how many bytes were not read in time.
 
         Raises:
             BrokenPipeError: the program has closed its stdin.
@@ -146,17 +157,12 @@ class Console:
                 self.pump(0.01)
         return len(data)
 
-    def answer(self, data: bytes) -> None:
-        """Write what the terminal itself has to say; whether the program reads it is its own affair."""
-        with contextlib.suppress(OSError):
-            os.write(self._master, data)
-
     def close_stdin(self) -> None:
-        """End a piped stdin."""
+        """Close a piped stdin."""
         self._stdin().close()
 
     def close(self) -> None:
-        """End the program if it still runs, and free everything. A second time does nothing."""
+        """End the program by SIGTERM, after 2 s by SIGKILL, and close all files. A second call does nothing."""
         if self._master < 0:
             return
         deadline = time.monotonic() + 2
@@ -178,10 +184,10 @@ class Console:
 
     def _stdin(self) -> Any:
         if self._process.stdin is None:
-            raise ValueError("stdin is no pipe")
+            raise ValueError("stdin is not a pipe")
         return self._process.stdin
 
-    def _open(self, stream: Stream, mode: str, files: contextlib.ExitStack) -> Any:
+    def _open(self, stream: Redirection, mode: str, files: contextlib.ExitStack) -> Any:
         if isinstance(stream, Path):
             return files.enter_context(stream.open(mode))
         return {"terminal": self._slave, "pipe": subprocess.PIPE, "null": subprocess.DEVNULL}[stream]

@@ -1,4 +1,4 @@
-"""A recorded session, played again: what a person does and sees, written as it stands on the screen."""
+"""Replays a recorded session: a transcript of the screen, with marks for what the user types."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from typing import Literal
 
 from kaito.testing.terminal_session import KEYS, TerminalSession
 
-_MARK = re.compile(r"^(?P<again>↺+)|‹(?P<does>[^«»‹›\n]*)›|«(?P<typed>[^«»‹›]*)»|[«»‹›↺]", re.MULTILINE)
+_MARK = re.compile(r"^(?P<rewrite>↺+)|‹(?P<action>[^«»‹›\n]*)›|«(?P<typed>[^«»‹›]*)»|[«»‹›↺]", re.MULTILINE)
 _SIZE = re.compile(r"([1-9]\d*)x([1-9]\d*)")
 _ANYTHING = "…"
 
 
-def play(
+def replay(
     session: TerminalSession,
     recording: str,
     /,
     *,
     code: int | None = None,
-    timeout: float = 10.0,
+    timeout: float = 60.0,
     **actions: Callable[[], object],
 ) -> None:
-    """Do what a recording says, and compare what is seen with what it shows.
+    """Perform the actions of a recording, and compare the screen with it.
 
     ::
 
-        play(session, '''
+        replay(session, '''
             💬 Type your message (or 'quit' to exit):
 
             > «Helo»‹backspace›
@@ -41,181 +41,183 @@ def play(
             👋 Goodbye!
             ''', code=0, open=gate.open)
 
-    A recording is the session's transcript with these marks, each where it happens:
+    A recording is the session's transcript with marks:
 
-    - `«text»` is typed, and stands on the screen. After `‹paste›` it is pasted instead, and may have several lines.
-    - `‹key›` presses a key of :data:`~kaito.testing.terminal_session.KEYS`: `‹enter›`, `‹ctrl-c›`, `‹up›`.
-    - `‹type: text›` types what is not shown at once, as during an answer; `‹resize: 40x12›` sets the columns and rows.
-    - `‹name›` calls what was given by that name, to open a gate, say, or to send a signal.
-    - `↺` at the beginning of a line: this is what the line before it has become. `↺↺` takes the place of two.
-    - `…` is any text within a line, but not none: seconds, a port, a path.
+    - `«text»` is typed and appears on the screen. After `‹paste›` it is pasted and may have several lines.
+    - `‹key›` presses a key in :data:`~kaito.testing.terminal_session.KEYS`: `‹enter›`, `‹ctrl-c›`, `‹up›`.
+    - `‹type: text›` types text that does not appear at once, as during an answer.
+    - `‹resize: 40x12›` sets the window's columns and rows.
+    - `‹name›` calls the action of that name, for example to open a gate or to send a signal.
+    - `↺` at the beginning of a line: this line replaces the previous one. `↺↺` replaces the previous two.
+    - `…` matches any text within a line, but not an empty one: seconds, a port, a path.
 
-    At each mark the whole transcript has to become what is written so far, and at the end all of it; at the beginning
-    of a line, the cursor has to be there, too. Marks that stand side by side are done in one go. Indentation that all
-    lines share, the first line break, and blanks and empty lines at the end do not count. The marks' own characters
-    cannot be shown; `…` stands for them.
+    At each mark, `replay` waits until the whole transcript equals the recording so far, and at the end until it equals
+    all of it. Before a mark at the beginning of a line, the cursor must be there, too. Adjacent marks are performed
+    without waiting in between. Common indentation, the first line break, trailing blanks and empty lines at the end do
+    not count. The characters of the marks cannot be shown; write `…` for them.
 
     Args:
         session: the program on its terminal.
         recording: the transcript with its marks.
-        code: the exit code with which the program shall have ended, negative for a signal; `None` does not wait for it.
-        timeout: seconds for each mark, and for the end.
-        actions: what `‹name›` calls.
+        code: the expected exit code, negative for a signal; `None` does not wait for the program's exit.
+        timeout: seconds to wait at each mark, and for the exit.
+        actions: the functions for `‹name›`.
 
     Raises:
-        ValueError: the recording cannot be understood, or an action is not in it. Nothing has been done then.
-        AssertionError: something else was seen; the message shows the difference, the screen and all bytes.
+        ValueError: the recording is malformed, or does not use an action. Nothing was done.
+        AssertionError: the screen differs; the message shows the difference, the screen and all bytes.
     """
     steps, end = read_recording(recording, actions)
     for step in steps:
-        if step.seen is not None:
-            _expect(session, _View(step.seen, f"before {step}", step.begins_line), timeout)
+        if step.before is not None:
+            _expect(session, _Expected(step.before, f"before {step}", step.begins_line), timeout)
         match step.kind:
             case "type":
-                session.type(step.what)
+                session.type(step.value)
             case "paste":
-                session.paste(step.what)
+                session.paste(step.value)
             case "press":
-                session.press(step.what)
+                session.press(step.value)
             case "resize":
-                columns, rows = step.what.split("x")
+                columns, rows = step.value.split("x")
                 session.resize(int(columns), int(rows))
             case "call":
-                actions[step.what]()
-    view = _View(end, "at its end")
-    _expect(session, view, timeout)
+                actions[step.value]()
+    expected = _Expected(end, "at its end")
+    _expect(session, expected, timeout)
     if code is not None:
-        ended = session.wait_exit(timeout)
-        _expect(session, view, timeout)
-        if ended != code:
-            raise AssertionError(f"The exit code is {ended}, not {code}\n-- what is seen\n{session.transcript}")
+        actual = session.wait_exit(timeout)
+        _expect(session, expected, timeout)
+        if actual != code:
+            raise AssertionError(f"The exit code is {actual}, not {code}\n-- screen\n{session.transcript}")
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that a person does."""
+    """One action of the user."""
 
     kind: Literal["type", "paste", "press", "resize", "call"]
     #: The text, the key's name, the size, or the action's name.
-    what: str
-    #: The transcript that has to be there before; `None` right after another step.
-    seen: str | None
-    #: Where it stands in the recording, counted from 1.
+    value: str
+    #: The transcript before this step; `None` directly after another step.
+    before: str | None
+    #: The line of the recording, counted from 1.
     line: int
-    #: Whether it stands at the beginning of its line.
+    #: Whether the mark is at the beginning of its line.
     begins_line: bool = False
 
     def __str__(self) -> str:
-        text = f"«{self.what}»" if self.kind in ("type", "paste") else f"‹{self.what}›"
-        return f"{text} in its line {self.line}"
+        text = f"«{self.value}»" if self.kind in ("type", "paste") else f"‹{self.value}›"
+        return f"{text} in line {self.line}"
 
 
 def read_recording(recording: str, actions: Iterable[str] = ()) -> tuple[list[Step], str]:
-    """Return what a recording has a person do, and the transcript at its end, where `…` still is any text.
+    """Return the steps of a recording and the transcript at its end, in which `…` still matches any text.
 
     Args:
-        recording: as :func:`play` takes it.
-        actions: the names that it may call, and has to.
+        recording: see :func:`replay`.
+        actions: the names that the recording must use.
 
     Raises:
-        ValueError: it cannot be understood.
+        ValueError: the recording is malformed.
     """
     text = textwrap.dedent(recording).removeprefix("\n")
     names = set(actions)
     if taken := sorted(names & {*KEYS, "paste"}):
-        raise ValueError(f"‹{taken[0]}› has a meaning already: give the action another name")
+        raise ValueError(f"the name ‹{taken[0]}› is reserved: rename the action")
     steps: list[Step] = []
-    seen, place, done, pasting = "", 0, False, False
+    transcript, position, adjacent, pasting = "", 0, False, False
     for mark in _MARK.finditer(text):
-        shown = text[place : mark.start()]
-        seen, place = seen + shown, mark.end()
+        shown = text[position : mark.start()]
+        transcript, position = transcript + shown, mark.end()
         line = text.count("\n", 0, mark.start()) + 1
         if pasting and (shown or mark["typed"] is None):
-            raise ValueError(f"line {line}: after ‹paste› comes what is pasted: «…»")
-        before = None if done and not shown else _trimmed(seen)
-        begins_line = before is not None and seen.endswith("\n")
-        if mark["again"]:
-            seen = _taken_back(seen, len(mark["again"]), line)
-            done = False
+            raise ValueError(f"line {line}: ‹paste› must be followed by the pasted text: «…»")
+        before = None if adjacent and not shown else _trimmed(transcript)
+        begins_line = before is not None and transcript.endswith("\n")
+        if mark["rewrite"]:
+            transcript = _without_last_lines(transcript, len(mark["rewrite"]), line)
+            adjacent = False
         elif (typed := mark["typed"]) is not None:
             if "\n" in typed and not pasting:
-                raise ValueError(f"line {line}: a line break is typed by ‹enter›, or ‹paste› stands before")
+                raise ValueError(f"line {line}: type a line break with ‹enter›, or put ‹paste› before the text")
             steps.append(Step("paste" if pasting else "type", typed, before, line, begins_line))
-            seen += typed
-            done = pasting = False
-        elif mark["does"] is None:
-            raise ValueError(f"line {line}: '{mark[0]}' is no mark here")
-        elif mark["does"] == "paste":
-            pasting, done = True, before is None
+            transcript += typed
+            adjacent = pasting = False
+        elif mark["action"] is None:
+            raise ValueError(f"line {line}: unexpected '{mark[0]}'")
+        elif mark["action"] == "paste":
+            pasting, adjacent = True, before is None
         else:
-            steps.append(Step(*_meaning(mark["does"], names, line), before, line, begins_line))
-            done = True
+            steps.append(Step(*_parse_action(mark["action"], names, line), before, line, begins_line))
+            adjacent = True
     if pasting:
-        raise ValueError("after ‹paste› comes what is pasted: «…»")
-    if unused := sorted(names - {step.what for step in steps if step.kind == "call"}):
-        raise ValueError(f"‹{unused[0]}› is not in the recording")
-    return steps, _trimmed(seen + text[place:])
+        raise ValueError("‹paste› must be followed by the pasted text: «…»")
+    if unused := sorted(names - {step.value for step in steps if step.kind == "call"}):
+        raise ValueError(f"the recording does not use ‹{unused[0]}›")
+    return steps, _trimmed(transcript + text[position:])
 
 
-def _meaning(words: str, names: set[str], line: int) -> tuple[Literal["type", "press", "resize", "call"], str]:
-    verb, _, rest = words.partition(": ")
-    if words in names:
-        return "call", words
-    if words in KEYS:
-        return "press", words
+def _parse_action(text: str, names: set[str], line: int) -> tuple[Literal["type", "press", "resize", "call"], str]:
+    verb, _, rest = text.partition(": ")
+    if text in names:
+        return "call", text
+    if text in KEYS:
+        return "press", text
     if verb == "type" and rest:
         return "type", rest
     if verb == "resize" and _SIZE.fullmatch(rest):
         return "resize", rest
-    near = difflib.get_close_matches(words, [*names, *KEYS], n=1)
-    hint = f"; did you mean ‹{near[0]}›?" if near else ""
-    raise ValueError(f"line {line}: there is no key and no action ‹{words}›{hint}")
+    similar = difflib.get_close_matches(text, [*names, *KEYS], n=1)
+    hint = f"; did you mean ‹{similar[0]}›?" if similar else ""
+    raise ValueError(f"line {line}: unknown key or action ‹{text}›{hint}")
 
 
-def _taken_back(seen: str, count: int, line: int) -> str:
-    lines = seen.split("\n")
+def _without_last_lines(transcript: str, count: int, line: int) -> str:
+    lines = transcript.split("\n")
     if len(lines) <= count:
-        raise ValueError(f"line {line}: {'↺' * count} takes the place of more lines than there are")
+        raise ValueError(f"line {line}: {'↺' * count} replaces more lines than there are")
     return "\n".join([*lines[: -1 - count], ""])
 
 
 def _trimmed(text: str) -> str:
-    # As the transcript is: what is blank cannot be seen there.
+    # A transcript has no trailing blanks either.
     return "\n".join(line.rstrip() for line in text.split("\n")).rstrip("\n")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class _View:
-    """What a recording shows at one place; called, whether a session does."""
+class _Expected:
+    """The transcript at one point of a recording. Called with a session, returns whether it matches."""
 
     text: str
     place: str
-    #: Whether the cursor is at the beginning of a line, as a line break alone cannot be seen in the transcript.
+    #: Whether the cursor must be at the beginning of a line. The transcript does not show a line break at its end.
     begins_line: bool = False
 
     def __call__(self, session: TerminalSession) -> bool:
         return _matches(self.text, session.transcript) and not (self.begins_line and session.cursor[0])
 
     def __repr__(self) -> str:
-        return f"what the recording shows {self.place}"
+        return f"the recording {self.place}"
 
     def difference(self, transcript: str) -> Iterator[str]:
         """Yield the lines of a unified diff."""
         lines, expected = transcript.split("\n"), self.text.split("\n")
-        unforeseen = [line for line in lines if line not in expected]
-        for number, wanted in enumerate(expected):
-            if _ANYTHING in wanted:
-                expected[number] = next((line for line in unforeseen if _matches(wanted, line)), wanted)
+        # A line that "…" matches is not a difference.
+        unexpected = [line for line in lines if line not in expected]
+        for number, pattern in enumerate(expected):
+            if _ANYTHING in pattern:
+                expected[number] = next((line for line in unexpected if _matches(pattern, line)), pattern)
         yield from difflib.unified_diff(expected, lines, "recording", "screen", lineterm="")
 
 
-def _matches(wanted: str, text: str) -> bool:
-    return re.fullmatch(".+".join(map(re.escape, wanted.split(_ANYTHING))), text) is not None
+def _matches(pattern: str, text: str) -> bool:
+    return re.fullmatch(".+".join(map(re.escape, pattern.split(_ANYTHING))), text) is not None
 
 
-def _expect(session: TerminalSession, view: _View, timeout: float) -> None:
+def _expect(session: TerminalSession, expected: _Expected, timeout: float) -> None:
     try:
-        session.wait_for(view, timeout)
+        session.wait_for(expected, timeout)
     except AssertionError as error:
-        difference = "\n".join(view.difference(session.transcript))
+        difference = "\n".join(expected.difference(session.transcript))
         raise AssertionError(f"{difference}\n{error}") from None

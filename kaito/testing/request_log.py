@@ -1,4 +1,4 @@
-"""What a server saw, for a test to look at and to wait for."""
+"""The log of the requests that a server received, for tests to inspect and to wait for."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from kaito.testing.exchange import Request
+from kaito.testing.http_messages import Request
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disconnect:
-    """A client that hung up in the middle of a reply."""
+    """A client that disconnected in the middle of a reply."""
 
-    #: What it had asked.
+    #: Its request.
     request: Request
-    #: When it was seen, in seconds of `time.monotonic`.
+    #: When the server noticed, in seconds of `time.monotonic`.
     at: float
 
 
-class Recorder:
-    """Keeps requests and disconnects. Written to on the server's thread, read on any."""
+class RequestLog:
+    """Records requests and disconnects. The server's thread writes to it; any thread may read it."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -33,7 +33,7 @@ class Recorder:
 
     @property
     def requests(self) -> list[Request]:
-        """All requests so far, in their order, also those that were refused."""
+        """All requests in the order of their arrival, including those that got an error."""
         with self._changed:
             return list(self._requests)
 
@@ -44,36 +44,36 @@ class Recorder:
 
     @property
     def disconnects(self) -> list[Disconnect]:
-        """The clients that hung up before their reply was said to its end.
+        """The clients that disconnected before their reply was complete.
 
-        A reply that is written at once may be written before its client leaves; give it a gate or a delay.
+        A short reply may be complete before the client disconnects: give it a gate or a delay.
         """
         with self._changed:
             return list(self._disconnects)
 
-    def wait_for_requests(self, count: int, timeout: float = 5.0) -> list[Request]:
-        """Wait until there were `count` requests, and return all.
+    def wait_for_requests(self, count: int, timeout: float = 60.0) -> list[Request]:
+        """Wait for `count` requests and return all of them.
 
         Args:
             timeout: seconds.
 
         Raises:
-            AssertionError: there were not; it says which came.
+            AssertionError: there were fewer; the message lists them.
         """
         return self._wait(lambda: self.requests, count, timeout, "requests")
 
-    def wait_for_chats(self, count: int, timeout: float = 5.0) -> list[Request]:
-        """Wait until there were `count` chats, and return all; otherwise as `wait_for_requests`."""
+    def wait_for_chats(self, count: int, timeout: float = 60.0) -> list[Request]:
+        """Wait for `count` chats and return all of them; see :meth:`wait_for_requests`."""
         return self._wait(lambda: self.chats, count, timeout, "chats")
 
-    def wait_for_disconnect(self, timeout: float = 5.0, *, count: int = 1) -> Disconnect:
-        """Wait until `count` clients hung up in the middle of a reply, and return the last.
+    def wait_for_disconnect(self, timeout: float = 60.0, *, count: int = 1) -> Disconnect:
+        """Wait until `count` clients disconnected in the middle of a reply, and return the last one.
 
         Args:
             timeout: seconds.
 
         Raises:
-            AssertionError: they did not.
+            AssertionError: there were fewer.
         """
         return self._wait(lambda: self.disconnects, count, timeout, "disconnects")[-1]
 
@@ -81,8 +81,8 @@ class Recorder:
         with self._changed:
             if self._changed.wait_for(lambda: len(what()) >= count, timeout):
                 return what()
-            seen = "".join(f"\n  {r.method} {r.target} {r.raw[:200]!r}" for r in self._requests)
-        raise AssertionError(f"{len(what())} {name} instead of {count} within {timeout} s; the requests:{seen}")
+            requests = "".join(f"\n  {r.method} {r.target} {r.raw[:200]!r}" for r in self._requests)
+        raise AssertionError(f"{len(what())} {name} instead of {count} within {timeout} s; requests:{requests}")
 
     def _record_request(self, request: Request) -> None:
         with self._changed:

@@ -1,41 +1,41 @@
-"""A terminal's screen, computed from the bytes that a program writes to it. Needs `pyte`."""
+"""The contents of a terminal's screen, computed from the bytes that a program writes. Needs `pyte`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pyte
 
 _JOINERS = re.compile("([\u200d\ufe0e\ufe0f])")
 
-#: Lines that are kept of what has scrolled off.
+#: The number of lines kept after they have scrolled off.
 HISTORY = 10_000
 
 
 class Screen(pyte.HistoryScreen):
-    """What a person sees, and what has scrolled off.
+    """The visible lines of a terminal, and the lines that have scrolled off.
 
     Args:
         columns: cells in a line.
         rows: lines.
-        answer: takes what the terminal itself sends to the program, such as the cursor's place when it is asked for.
     """
 
-    def __init__(self, columns: int, rows: int, answer: Callable[[bytes], None]) -> None:
+    def __init__(self, columns: int, rows: int) -> None:
         super().__init__(columns, rows, history=HISTORY)
-        self._answer = answer
+        self._responses = b""
         self._stream = pyte.ByteStream(self)
 
-    def feed(self, data: bytes) -> None:
-        """Draw what was written."""
+    def feed(self, data: bytes) -> bytes:
+        """Draw output; return what the terminal sends back, such as the cursor's position if it was requested."""
         self._stream.feed(data)
+        responses, self._responses = self._responses, b""
+        return responses
 
     def draw(self, data: str) -> None:
-        """Put text where the cursor is. Joiners and variation selectors go to the character before them.
+        """Draw text at the cursor. Joiners and variation selectors are added to the previous character.
 
-        pyte would drop them together with all text after them.
+        pyte would drop them together with the text after them.
         """
         for piece in _JOINERS.split(data):
             if not _JOINERS.fullmatch(piece):
@@ -48,29 +48,29 @@ class Screen(pyte.HistoryScreen):
                 line[column] = line[column]._replace(data=line[column].data + piece)
 
     def visible(self) -> list[str]:
-        """Return the lines without the blanks at their ends and without the empty lines at the end."""
+        """Return the visible lines without trailing blanks and without empty lines at the end."""
         return _trimmed([line.rstrip() for line in self.display])
 
     def whole(self) -> list[str]:
-        """Return the lines that have scrolled off and the visible ones."""
+        """Return the lines that have scrolled off and the visible lines."""
         return _trimmed([_text(line) for line in self.history.top] + [line.rstrip() for line in self.display])
 
     @property
     def bracketed_paste(self) -> bool:
-        """Whether the program has asked for pastes to be marked."""
+        """Whether the program has enabled bracketed paste."""
         return 2004 << 5 in self.mode
 
     def write_process_input(self, data: str) -> None:
-        """Send the terminal's own answer."""
-        self._answer(data.encode())
+        """Collect what the terminal sends to the program."""
+        self._responses += data.encode()
 
     def select_graphic_rendition(self, *attributes: int, private: bool = False) -> None:
-        """Set colours; the private form sets a keyboard's modes, which nothing here has."""
+        """Set colours. The private form sets keyboard modes, which are ignored."""
         if not private:
             super().select_graphic_rendition(*attributes)
 
     def resize(self, lines: int | None = None, columns: int | None = None) -> None:
-        """Change the size as terminals do: lines above the cursor scroll off, those below it are lost."""
+        """Change the size as terminals do: surplus lines above the cursor scroll off, those below it are lost."""
         rows = lines or self.lines
         row = self.cursor.y
         surplus = max(0, row + 1 - rows)

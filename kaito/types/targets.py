@@ -39,6 +39,16 @@ class Target(Struct, frozen=True, kw_only=True):
     request_timeout: float | None = None
 
 
+def service_url(workspace: str, namespace: str, domain: str = "cluster.local") -> str:
+    """Return the base URL of a Workspace's Service. KAITO gives it the Workspace's name, and port 80."""
+    return f"http://{workspace}.{namespace}.svc.{domain}"
+
+
+def shown_url(workspace: str | None, namespace: str | None) -> str:
+    """Return the URL in the `Endpoint:` line of an error about a Workspace."""
+    return f"{service_url(workspace or '', namespace or 'default')}/chat/completions"
+
+
 class Candidate(Struct, frozen=True, kw_only=True):
     """An endpoint that a backend discovered and has not opened."""
 
@@ -54,6 +64,11 @@ class Candidate(Struct, frozen=True, kw_only=True):
     external: bool = False
     #: The backend's own data for `open`.
     detail: Any = None
+
+    @property
+    def base(self) -> str:
+        """As for :class:`Endpoint`."""
+        return _base_url(self.url)
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -99,7 +114,11 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     @property
     def base(self) -> str:
         """The URL without its query, a trailing `/v1` and trailing slashes: what request paths are appended to."""
-        return self.url.partition("?")[0].rstrip("/").removesuffix("/v1").rstrip("/")
+        return _base_url(self.url)
+
+
+def _base_url(url: str) -> str:
+    return url.partition("?")[0].rstrip("/").removesuffix("/v1").rstrip("/")
 
 
 class Reporter(Protocol):

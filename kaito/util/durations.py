@@ -1,11 +1,12 @@
-"""Ages and durations as kubectl prints them: `47s`, `3h12m`, `5d`."""
+"""Formats ages and durations as kubectl does: `47s`, `3h12m`, `5d`."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 365 * 86400
-# Below so many seconds: the unit, and the smaller one that is shown with it while it tells something.
+# Upper limit in seconds, the unit below it, and the smaller unit shown with it when that is not zero:
+# https://github.com/kubernetes/apimachinery/blob/master/pkg/util/duration/duration.go
 _STEPS = (
     (2 * _MINUTE, (1, "s"), None),
     (10 * _MINUTE, (_MINUTE, "m"), (1, "s")),
@@ -20,14 +21,11 @@ _STEPS = (
 
 
 def human_duration(seconds: float) -> str:
-    """Return a duration, the shorter the more precisely. A negative one is a clock that is ahead, and counts as none.
-
-    https://github.com/kubernetes/apimachinery/blob/master/pkg/util/duration/duration.go has the limits.
-    """
-    # Whatever a server calls a duration can be printed.
-    left = int(min(max(seconds, 0), 10_000 * _YEAR))
-    (size, unit), smaller = next((big, small) for limit, big, small in _STEPS if left < limit)
-    count, rest = divmod(left, size)
+    """Return a duration in one or two units; `0s` for a negative one, which a clock that is ahead produces."""
+    # The upper bound keeps infinity printable.
+    total = int(min(max(seconds, 0), 10_000 * _YEAR))
+    (size, unit), smaller = next((unit, smaller) for limit, unit, smaller in _STEPS if total < limit)
+    count, rest = divmod(total, size)
     text = f"{count}{unit}"
     if smaller is not None and (more := rest // smaller[0]):
         text += f"{more}{smaller[1]}"
@@ -35,13 +33,13 @@ def human_duration(seconds: float) -> str:
 
 
 def age(timestamp: str, now: datetime | None = None) -> str:
-    """Return how long ago a Kubernetes timestamp was; `-` for what is none."""
-    then = read_time(timestamp)
+    """Return the time since a Kubernetes timestamp; `-` when it is not valid."""
+    then = parse_timestamp(timestamp)
     return "-" if then is None else human_duration(((now or datetime.now(UTC)) - then).total_seconds())
 
 
-def read_time(timestamp: str) -> datetime | None:
-    """Return a Kubernetes timestamp's time; `None` for what is none."""
+def parse_timestamp(timestamp: str) -> datetime | None:
+    """Return the time of a Kubernetes timestamp; `None` when it is not valid."""
     try:
         time = datetime.fromisoformat(timestamp)
     except ValueError:

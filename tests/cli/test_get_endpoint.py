@@ -22,7 +22,7 @@ HIDDEN = Candidate(backend="ingress", url="https://h.example", rank=20, external
         ([INSIDE, SECURE], True, "https://w.example", None),
         ([SECURE, TUNNEL], False, "https://w.example", None),
         ([TUNNEL, CLEAR], False, "http://192.0.2.1", "not encrypted"),
-        ([UNSURE], True, "https://u.example", "is not known"),
+        ([UNSURE], True, "https://u.example", "is not known whether"),
         ([TUNNEL, HIDDEN], False, SERVICE, "inside the cluster only"),
         ([], False, SERVICE, "inside the cluster only"),
     ],
@@ -43,7 +43,7 @@ def test_none(service_url):
     with pytest.raises(NotFoundError) as caught:
         EndpointList([TUNNEL, HIDDEN], failures, service_url).best(external=True)
     assert caught.value.hints[:3] == (
-        "ingress: https://h.example leads there, but another program cannot use it as it is",
+        "ingress: https://h.example works for kaito, but not for other programs",
         "a: no address yet; and so on",
         "b: broken",
     )
@@ -51,11 +51,11 @@ def test_none(service_url):
 
 def test_data():
     found = EndpointList([INSIDE, TUNNEL, HIDDEN], [("b", KaitoError("broken"))], SERVICE)
-    data = found.data(SERVICE, external=False)
+    data = found.as_data(SERVICE, external=False)
     assert [(way["backend"], way["shared"], way["external"], way["tls"]) for way in data["ways"]] == [
         ("dns", True, False, False),
         ("tunnel", False, False, False),
         ("ingress", False, True, True),
     ]
     assert data["failures"] == [{"backend": "b", "reason": "broken"}]
-    assert [way["backend"] for way in found.data(SERVICE, external=True)["ways"]] == ["ingress"]
+    assert [way["backend"] for way in found.as_data(SERVICE, external=True)["ways"]] == ["ingress"]

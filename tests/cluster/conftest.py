@@ -1,4 +1,4 @@
-"""Kubeconfigs written for a test, and a reporter that keeps its calls."""
+"""A fixture that writes kubeconfigs."""
 
 from __future__ import annotations
 
@@ -7,28 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-
-class Reported:
-    """A reporter that keeps its calls."""
-
-    def __init__(self) -> None:
-        self.notices: list[str] = []
-        self.statuses: list[str] = []
-
-    def status(self, text: str) -> None:
-        self.statuses.append(text)
-
-    def retrying(self, reason: str, delay: float) -> None:
-        self.statuses.append(f"{reason} {delay}")
-
-    def notice(self, text: str) -> None:
-        self.notices.append(text)
-
-
-@pytest.fixture
-def reporter() -> Reported:
-    return Reported()
 
 
 @pytest.fixture

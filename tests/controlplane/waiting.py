@@ -10,7 +10,7 @@ _T = TypeVar("_T")
 _INTERVAL = 0.02
 
 
-def until(condition: Callable[[], _T | None], what: str, timeout: float = 20.0) -> _T:
+def until(condition: Callable[[], _T | None], what: str, timeout: float = 60.0) -> _T:
     """Call a function until its result is true, and return the result.
 
     Args:

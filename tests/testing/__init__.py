@@ -1,1 +1,1 @@
-"""Tests of what tests are made with."""
+"""Tests of kaito.testing."""

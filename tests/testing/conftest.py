@@ -1,4 +1,4 @@
-"""The fixtures under test, and two that talk to a server."""
+"""Fixtures that send requests to a server."""
 
 import http.client
 import json
@@ -6,15 +6,12 @@ import socket
 
 import pytest
 
-from kaito.testing.fixtures import clean_environment, kaito, model_server, refused_url, terminal
-from tests.testing.talk import Answer, hello
-
-__all__ = ["clean_environment", "kaito", "model_server", "refused_url", "terminal"]
+from tests.testing.http_client import Answer, hello
 
 
 @pytest.fixture
 def ask():
-    """Send requests with http.client, all to one server over one connection as long as that is open."""
+    """Send requests with http.client, over one connection for each server while it is open."""
     connections: dict[int, http.client.HTTPConnection] = {}
 
     def send(server, path="/v1/chat/completions", body=None, method=None, headers=None):
@@ -31,7 +28,7 @@ def ask():
 
 @pytest.fixture
 def dial():
-    """Open plain sockets, and send a chat on them."""
+    """Open a socket and send a chat request on it."""
     sockets = []
 
     def open_socket(server, body=None):

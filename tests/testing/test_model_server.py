@@ -1,4 +1,4 @@
-"""The server: routes, options, what it records, and its end."""
+"""The model server: routes, options, its log and how it stops."""
 
 import contextlib
 import gc
@@ -14,7 +14,7 @@ import urllib.request
 import pytest
 
 from kaito.testing import Gate, Hang, ModelServer, Raw, Say, Status, refused_url
-from tests.testing.talk import hello, read_all, read_until
+from tests.testing.http_client import hello, read_all, read_until
 
 
 def test_it_lists_its_model_with_the_window(ask):
@@ -42,13 +42,13 @@ def test_a_server_may_have_no_model_list(ask):
     assert (answer.status, answer.json) == (404, {"detail": "Not Found"})
 
 
-def test_it_echoes_unless_told_otherwise(ask, model_server):
+def test_it_echoes_by_default(ask, model_server):
     assert ask(model_server, body=hello()).text == "Hi there"
     model_server.default = Say("Always")
     assert ask(model_server, body=hello()).text == "Always"
 
 
-def test_replies_come_in_their_order_and_then_the_default(ask, model_server):
+def test_replies_are_sent_in_order_and_then_the_default(ask, model_server):
     model_server.enqueue(Say("one"), Status(429), lambda request: Say(request.last_message.upper()))
     assert model_server.pending == 3
     answers = [ask(model_server, body=hello()) for _ in range(4)]
@@ -73,7 +73,7 @@ def test_both_prefixes(ask):
         assert [chat.path for chat in server.chats] == paths
 
 
-def test_vllm_does_not_know_the_bare_path(ask, model_server):
+def test_the_bare_path_is_unknown_by_default(ask, model_server):
     assert ask(model_server, "/chat/completions", hello()).json == {"detail": "Not Found"}
 
 
@@ -98,7 +98,7 @@ def test_health(ask, model_server):
     assert (answer.status, answer.body) == (200, b"")
 
 
-def test_a_route_of_the_tests_own(ask, model_server):
+def test_custom_routes(ask, model_server):
     model_server.route("/metrics", Status(200, "up 1\n"))
     model_server.route("/v1/models", lambda request: Status(503))
     assert ask(model_server, "/metrics").body == b"up 1\n"
@@ -107,7 +107,7 @@ def test_a_route_of_the_tests_own(ask, model_server):
     assert ask(model_server, "/v1/models").status == 200
 
 
-def test_the_key_is_asked_for(ask):
+def test_the_api_key_is_required(ask):
     with ModelServer(api_key="secret") as server:
         for headers in ({}, {"Authorization": "Bearer wrong"}):
             answer = ask(server, "/v1/models", headers=headers)
@@ -116,7 +116,7 @@ def test_the_key_is_asked_for(ask):
         assert ask(server, "/health").status == 200
 
 
-def test_requests_are_recorded_as_they_came(ask, model_server):
+def test_requests_are_recorded(ask, model_server):
     ask(model_server, "/v1/models?x=1")
     ask(model_server, body=hello(stream_options={"include_usage": True}), headers={"X-Team": "blue"})
     first, second = model_server.wait_for_requests(2)
@@ -131,12 +131,12 @@ def test_requests_are_recorded_as_they_came(ask, model_server):
     assert model_server.chats == model_server.wait_for_chats(1) == [second]
 
 
-def test_a_message_may_consist_of_parts(ask, model_server):
+def test_a_message_may_have_parts(ask, model_server):
     parts = [{"type": "text", "text": "one "}, {"type": "image_url"}, {"type": "text", "text": "two"}]
     assert ask(model_server, body={"messages": [{"role": "user", "content": parts}], "stream": True}).text == "one two"
 
 
-def test_waiting_in_vain_says_what_came(ask, model_server):
+def test_a_failed_wait_lists_the_requests(ask, model_server):
     ask(model_server, "/v1/models")
     with pytest.raises(AssertionError, match=r"1 requests instead of 2 .*\n  GET /v1/models"):
         model_server.wait_for_requests(2, timeout=0.05)
@@ -144,7 +144,7 @@ def test_waiting_in_vain_says_what_came(ask, model_server):
         model_server.wait_for_disconnect(0.05)
 
 
-def test_a_client_that_leaves_in_the_middle_is_counted(dial, model_server):
+def test_a_disconnect_within_a_reply_is_recorded(dial, model_server):
     gate = Gate()
     model_server.enqueue(Say(chunks=["Hel", gate, "lo"]))
     client = dial(model_server)
@@ -152,13 +152,13 @@ def test_a_client_that_leaves_in_the_middle_is_counted(dial, model_server):
     gate.wait_reached()
     assert model_server.disconnects == []
     client.close()
-    gone = model_server.wait_for_disconnect()
-    assert gone.request == model_server.chats[0]
-    assert gone.at > gone.request.at
+    disconnect = model_server.wait_for_disconnect()
+    assert disconnect.request == model_server.chats[0]
+    assert disconnect.at > disconnect.request.at
     gate.open()
 
 
-def test_a_client_that_does_not_read_is_waited_for_and_counted(dial, model_server):
+def test_a_disconnect_of_a_client_that_does_not_read_is_recorded(dial, model_server):
     model_server.enqueue(Say("x" * 64_000_000))
     client = dial(model_server)
     read_until(client, b"200 OK")
@@ -166,7 +166,7 @@ def test_a_client_that_does_not_read_is_waited_for_and_counted(dial, model_serve
     model_server.wait_for_disconnect()
 
 
-def test_a_client_that_reads_late_gets_everything(dial, ask, model_server):
+def test_a_client_that_reads_late_receives_everything(dial, ask, model_server):
     model_server.enqueue(Say("x" * 16_000_000))
     client = dial(model_server)
     read_until(client, b"200 OK")
@@ -175,7 +175,7 @@ def test_a_client_that_reads_late_gets_everything(dial, ask, model_server):
     assert model_server.disconnects == []
 
 
-def test_a_client_that_leaves_in_the_middle_of_its_request(model_server):
+def test_a_disconnect_within_a_request(model_server):
     with socket.create_connection(("127.0.0.1", model_server.port), timeout=10) as client:
         client.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 10\r\n\r\n{")
         client.shutdown(socket.SHUT_WR)
@@ -183,7 +183,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_request(model_server):
     assert model_server.requests == []
 
 
-def test_a_client_that_leaves_when_all_was_said_is_not_counted(dial, ask, model_server):
+def test_a_disconnect_after_the_answer_is_not_recorded(dial, ask, model_server):
     model_server.enqueue(Say("Hello", linger=3600))
     client = dial(model_server)
     read_until(client, b"[DONE]")
@@ -192,7 +192,7 @@ def test_a_client_that_leaves_when_all_was_said_is_not_counted(dial, ask, model_
     assert model_server.disconnects == []
 
 
-def test_the_connection_is_kept_as_the_client_wants(ask, dial, model_server):
+def test_the_connection_header_decides_about_reuse(ask, dial, model_server):
     ask(model_server, body=hello())
     ask(model_server, body=hello())
     ask(model_server, body=hello(), headers={"Connection": "close"})
@@ -200,7 +200,7 @@ def test_the_connection_is_kept_as_the_client_wants(ask, dial, model_server):
     assert [request.connection for request in model_server.requests] == [1, 1, 1, 2]
 
 
-def test_a_request_that_comes_in_pieces(model_server):
+def test_a_request_that_arrives_byte_by_byte(model_server):
     data = json.dumps(hello()).encode()
     head = f"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: {len(data)}\r\nConnection: close\r\n\r\n"
     with socket.create_connection(("127.0.0.1", model_server.port), timeout=10) as client:
@@ -211,7 +211,7 @@ def test_a_request_that_comes_in_pieces(model_server):
     assert model_server.chats[0].last_message == "Hi there"
 
 
-def test_two_requests_in_one_piece(model_server):
+def test_two_pipelined_requests(model_server):
     request = b"GET /health HTTP/1.1\r\n\r\nGET /health HTTP/1.1\r\nConnection: close\r\n\r\n"
     with socket.create_connection(("127.0.0.1", model_server.port), timeout=10) as client:
         client.sendall(request)
@@ -226,20 +226,20 @@ def test_two_requests_in_one_piece(model_server):
         (b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"HTTP/1.1 411 Length Required"),
     ],
 )
-def test_what_is_no_request_ends_the_connection(model_server, request_, answer):
+def test_a_malformed_request_ends_the_connection(model_server, request_, answer):
     with socket.create_connection(("127.0.0.1", model_server.port), timeout=10) as client:
         client.sendall(request_)
         assert read_all(client).startswith(answer)
     assert model_server.requests == []
 
 
-def test_it_takes_requests_as_a_proxy_does(ask, model_server):
+def test_requests_to_a_proxy_are_accepted(ask, model_server):
     ask(model_server, "http://model.example/v1/chat/completions", hello())
     (chat,) = model_server.chats
     assert (chat.target, chat.path) == ("http://model.example/v1/chat/completions", "/v1/chat/completions")
 
 
-def test_several_clients_at_once(dial, model_server):
+def test_concurrent_clients(dial, model_server):
     gate = Gate()
     model_server.default = Say(chunks=["a", gate, "b"])
     clients = [dial(model_server, hello(n=number)) for number in range(20)]
@@ -249,14 +249,14 @@ def test_several_clients_at_once(dial, model_server):
     assert {chat.connection for chat in model_server.chats} == set(range(1, 21))
 
 
-def test_an_error_in_the_tests_function_is_raised_at_the_end(ask):
+def test_an_exception_of_a_responder_is_raised_by_stop(ask):
     def broken(request):
-        raise LookupError("not prepared for that")
+        raise LookupError("no such answer")
 
     server = ModelServer(default=broken).start()
     with pytest.raises(ConnectionError):
         ask(server, body=hello())
-    with pytest.raises(LookupError, match="not prepared"):
+    with pytest.raises(LookupError, match="no such answer"):
         server.stop()
 
 
@@ -339,7 +339,7 @@ def test_tls_interrupted_reply(certificate):
         server.wait_for_disconnect()
 
 
-def test_a_prepared_answer_keeps_its_connection(ask, model_server):
+def test_a_raw_reply_may_keep_its_connection(ask, model_server):
     model_server.default = Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", close=False)
     assert [ask(model_server, body=hello()).body for _ in range(3)] == [b"ok"] * 3
     assert {request.connection for request in model_server.requests} == {1}

@@ -1,4 +1,4 @@
-"""Recorded sessions: what their marks mean, and what is told of a session that goes otherwise."""
+"""Recorded sessions: the meaning of the marks, and the error messages when a session differs."""
 
 import re
 import sys
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaito.testing import play
+from kaito.testing import replay
 from kaito.testing.recording import Step, read_recording
 
 ASKING = [
@@ -16,7 +16,7 @@ ASKING = [
 ]
 
 
-def test_marks_are_what_is_done_and_seen():
+def test_marks_become_steps():
     steps, end = read_recording(
         """
         Hello
@@ -42,14 +42,14 @@ def test_marks_are_what_is_done_and_seen():
     assert end == "Hello\n> Hello\nAssistant: Hello\n\n>"
 
 
-def test_what_is_typed_is_waited_for_and_other_keys_are_not():
+def test_replay_waits_for_typed_text_but_not_for_keys():
     steps, _ = read_recording("> ‹up›‹up›«a»«b»‹tab›«c»")
-    assert [(step.what, step.seen) for step in steps] == [
+    assert [(step.value, step.before) for step in steps] == [
         ("up", ">"), ("up", None), ("a", None), ("b", "> a"), ("tab", "> ab"), ("c", None)
     ]  # fmt: skip
 
 
-def test_a_paste_may_have_lines():
+def test_a_paste_may_have_several_lines():
     steps, end = read_recording(
         """
         > ‹paste›«one
@@ -61,11 +61,11 @@ def test_a_paste_may_have_lines():
     assert end == "> one\n  two"
 
 
-def test_at_the_beginning_of_a_line_the_cursor_is_there(terminal):
+def test_a_mark_at_the_beginning_of_a_line_waits_for_the_cursor(terminal):
     steps, _ = read_recording("a\n‹up›b\n\n«c»‹up›\nd‹up›\n‹up›‹up›")
     assert [step.begins_line for step in steps] == [True, True, False, False, True, False]
     code = "import time; print('a', end=''); time.sleep(0.3); print(); print(input())"
-    play(terminal([sys.executable, "-u", "-c", code]), "a\n«b»‹enter›\nb", code=0)
+    replay(terminal([sys.executable, "-u", "-c", code]), "a\n«b»‹enter›\nb", code=0)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_at_the_beginning_of_a_line_the_cursor_is_there(terminal):
         ("a\n\n↺b", "a\nb"),
     ],
 )
-def test_a_line_that_has_become_another(recording, end):
+def test_a_line_that_replaces_others(recording, end):
     assert read_recording(recording) == ([], end)
 
 
@@ -87,63 +87,63 @@ MARKS = "«»‹›↺"
 
 
 @given(st.text(st.characters(exclude_characters=MARKS, exclude_categories=["Cs"])))
-def test_text_without_marks_comes_through_as_it_is(text):
+def test_text_without_marks_is_unchanged(text):
     steps, end = read_recording(f"|{text}|")
     assert steps == []
     assert end == "\n".join(line.rstrip() for line in f"|{text}|".split("\n"))
 
 
 @given(st.lists(st.sampled_from(["a", " ", "\n", "…", "‹enter›", "‹up›", "«b»", "‹paste›", "‹", "»", "↺", "\n↺"])))
-def test_a_recording_is_understood_or_refused(pieces):
+def test_any_recording_is_parsed_or_rejected(pieces):
     text = "".join(pieces)
     try:
         steps, end = read_recording(text)
     except ValueError:
         return
-    typed = "".join(step.what for step in steps if step.kind == "type")
+    typed = "".join(step.value for step in steps if step.kind == "type")
     assert typed == "b" * (text.count("«b»") - text.count("‹paste›"))
     assert not set(end) & set(MARKS)
     if "↺" not in text:
-        shown = [step.seen for step in steps if step.seen is not None]
+        shown = [step.before for step in steps if step.before is not None]
         assert all(end.startswith(seen) for seen in shown)
 
 
 @pytest.mark.parametrize(
-    ("recording", "told"),
+    ("recording", "message"),
     [
-        ("a\n> ‹entr›", "line 2: there is no key and no action ‹entr›; did you mean ‹enter›?"),
-        ("‹xyz›", "line 1: there is no key and no action ‹xyz›$"),
-        ("‹opne›‹open›", "no key and no action ‹opne›; did you mean ‹open›?"),
-        ("‹resize: wide›‹open›", "no key and no action ‹resize: wide›"),
-        ("‹resize: 0x5›‹open›", "no key and no action ‹resize: 0x5›"),
-        ("‹type: ›‹open›", "no key and no action ‹type: ›"),
-        ("«a‹open›", "line 1: '«' is no mark here"),
-        ("\na\nb»‹open›", "line 2: '»' is no mark here"),
-        ("‹open", "line 1: '‹' is no mark here"),
-        ("a ↺‹open›", "line 1: '↺' is no mark here"),
-        ("«a\nb»‹open›", "line 1: a line break is typed by ‹enter›, or ‹paste› stands before"),
-        ("‹paste›‹open›", "line 1: after ‹paste› comes what is pasted: «…»"),
-        ("‹paste› «a»‹open›", "line 1: after ‹paste› comes what is pasted: «…»"),
-        ("‹open›‹paste›", "after ‹paste› comes what is pasted: «…»"),
-        ("↺a‹open›", "line 1: ↺ takes the place of more lines than there are"),
-        ("a\n↺↺b‹open›", "line 2: ↺↺ takes the place of more lines than there are"),
-        ("a", "‹open› is not in the recording"),
+        ("a\n> ‹entr›", "line 2: unknown key or action ‹entr›; did you mean ‹enter›?"),
+        ("‹xyz›", "line 1: unknown key or action ‹xyz›$"),
+        ("‹opne›‹open›", "unknown key or action ‹opne›; did you mean ‹open›?"),
+        ("‹resize: wide›‹open›", "unknown key or action ‹resize: wide›"),
+        ("‹resize: 0x5›‹open›", "unknown key or action ‹resize: 0x5›"),
+        ("‹type: ›‹open›", "unknown key or action ‹type: ›"),
+        ("«a‹open›", "line 1: unexpected '«'"),
+        ("\na\nb»‹open›", "line 2: unexpected '»'"),
+        ("‹open", "line 1: unexpected '‹'"),
+        ("a ↺‹open›", "line 1: unexpected '↺'"),
+        ("«a\nb»‹open›", "line 1: type a line break with ‹enter›, or put ‹paste› before the text"),
+        ("‹paste›‹open›", "line 1: ‹paste› must be followed by the pasted text: «…»"),
+        ("‹paste› «a»‹open›", "line 1: ‹paste› must be followed by the pasted text: «…»"),
+        ("‹open›‹paste›", "‹paste› must be followed by the pasted text: «…»"),
+        ("↺a‹open›", "line 1: ↺ replaces more lines than there are"),
+        ("a\n↺↺b‹open›", "line 2: ↺↺ replaces more lines than there are"),
+        ("a", "the recording does not use ‹open›"),
     ],
 )
-def test_a_recording_that_cannot_be_understood(recording, told):
-    with pytest.raises(ValueError, match=told.replace("?", r"\?")):
+def test_a_malformed_recording(recording, message):
+    with pytest.raises(ValueError, match=message.replace("?", r"\?")):
         read_recording(recording, ["open"])
 
 
 @pytest.mark.parametrize("name", ["up", "paste"])
-def test_an_action_does_not_take_a_key_s_name(name):
-    with pytest.raises(ValueError, match=f"‹{name}› has a meaning already"):
+def test_the_names_of_keys_are_reserved(name):
+    with pytest.raises(ValueError, match=f"‹{name}› is reserved"):
         read_recording(f"‹{name}›", [name])
 
 
-def test_a_session_is_played(terminal):
+def test_a_session_is_replayed(terminal):
     called = []
-    play(
+    replay(
         terminal(ASKING),
         """
         Who? «Bee»‹backspace›
@@ -157,9 +157,9 @@ def test_a_session_is_played(terminal):
     assert called == ["noted"]
 
 
-def test_a_session_may_go_on_after_it(terminal):
+def test_a_session_may_continue_after_replay(terminal):
     session = terminal(ASKING)
-    play(session, "Who? «Ann»‹enter›\nHello Ann at …\nWho?")
+    replay(session, "Who? «Ann»‹enter›\nHello Ann at …\nWho?")
     session.press("ctrl-d")
     session.wait_for("EOFError")
 
@@ -173,7 +173,7 @@ signal.sigwait([signal.SIGWINCH])
 os.write(1, b" %dx%d:" % os.get_terminal_size(0))
 print(input(), input())
 """
-    play(
+    replay(
         terminal([sys.executable, "-u", "-c", code]),
         """
         ready‹resize: 40x12› 40x12:‹paste›«a
@@ -184,55 +184,55 @@ print(input(), input())
     )
 
 
-def test_what_is_seen_otherwise_is_shown_as_a_difference(terminal):
+def test_a_different_screen_is_shown_as_a_diff(terminal):
     with pytest.raises(AssertionError) as caught:
-        play(terminal(ASKING), "Who? «Ann»‹enter›\nHello Ann at …\nWho is it? ‹enter›", timeout=0.5)
-    told = str(caught.value).split("\n")
-    assert told[:3] == ["--- recording", "+++ screen", "@@ -1,3 +1,3 @@"]
-    assert told[3] == " Who? Ann"
-    # What "…" stands for is no difference.
-    assert told[4].startswith(" Hello Ann at 1")
-    assert told[5:7] == ["-Who is it?", "+Who?"]
-    assert "what the recording shows before ‹enter› in its line 3 was not seen within 0.5 s; it still runs" in told[7]
-    assert "-- terminal's bytes" in told
+        replay(terminal(ASKING), "Who? «Ann»‹enter›\nHello Ann at …\nWho is it? ‹enter›", timeout=0.5)
+    message = str(caught.value).split("\n")
+    assert message[:3] == ["--- recording", "+++ screen", "@@ -1,3 +1,3 @@"]
+    assert message[3] == " Who? Ann"
+    # The line that "…" matches is not a difference.
+    assert message[4].startswith(" Hello Ann at 1")
+    assert message[5:7] == ["-Who is it?", "+Who?"]
+    assert "the recording before ‹enter› in line 3 did not appear within 0.5 s; it is still running" in message[7]
+    assert "-- bytes written to the terminal" in message
 
 
 @pytest.mark.parametrize(
-    ("recording", "told"),
+    ("recording", "message"),
     [
-        ("Who?", "it did not end within 0.5 s"),
-        ("Who", "at its end was not seen within 0.5 s; it still runs"),
-        ("Who\n…", "at its end was not seen within 0.5 s; it still runs"),
-        ("Who?… ‹enter›", "before ‹enter› in its line 1 was not seen within 0.5 s; it still runs"),
+        ("Who?", "the program did not exit within 0.5 s"),
+        ("Who", "at its end did not appear within 0.5 s; it is still running"),
+        ("Who\n…", "at its end did not appear within 0.5 s; it is still running"),
+        ("Who?… ‹enter›", "before ‹enter› in line 1 did not appear within 0.5 s; it is still running"),
     ],
 )
-def test_a_session_that_waits(terminal, recording, told):
-    with pytest.raises(AssertionError, match=re.escape(told)):
-        play(terminal(ASKING), recording, code=0, timeout=0.5)
+def test_a_session_that_does_not_continue(terminal, recording, message):
+    with pytest.raises(AssertionError, match=re.escape(message)):
+        replay(terminal(ASKING), recording, code=0, timeout=0.5)
 
 
 @pytest.mark.parametrize(
-    ("recording", "told"),
+    ("recording", "message"),
     [
-        ("Who? ‹enter›\nmore", "at its end was not seen within 60.0 s; it ended with 3"),
-        ("Who? ‹enter›\nmore‹enter›", "before ‹enter› in its line 2 was not seen within 60.0 s; it ended with 3"),
-        ("…? ‹enter›", "The exit code is 3, not 0\n-- what is seen\nWho?"),
+        ("Who? ‹enter›\nmore", "at its end did not appear within 60.0 s; it exited with 3"),
+        ("Who? ‹enter›\nmore‹enter›", "before ‹enter› in line 2 did not appear within 60.0 s; it exited with 3"),
+        ("…? ‹enter›", "The exit code is 3, not 0\n-- screen\nWho?"),
     ],
 )
-def test_a_session_that_ends_otherwise(terminal, recording, told):
-    with pytest.raises(AssertionError, match=re.escape(told)):
-        play(terminal(ASKING), recording, code=0, timeout=60.0)
+def test_a_session_that_ends_differently(terminal, recording, message):
+    with pytest.raises(AssertionError, match=re.escape(message)):
+        replay(terminal(ASKING), recording, code=0, timeout=60.0)
 
 
-def test_what_is_written_after_the_end_counts(terminal):
+def test_output_after_the_last_line_is_a_difference(terminal):
     code = "input('a\\n'); print('b'); import time; time.sleep(0.2); print('c')"
     with pytest.raises(AssertionError, match=r"\+c"):
-        play(terminal([sys.executable, "-u", "-c", code]), "a\n‹enter›\nb", code=0)
+        replay(terminal([sys.executable, "-u", "-c", code]), "a\n‹enter›\nb", code=0)
 
 
-def test_nothing_is_done_of_a_recording_that_cannot_be_understood(terminal):
+def test_a_malformed_recording_does_nothing(terminal):
     session = terminal(ASKING)
-    with pytest.raises(ValueError, match="no key and no action ‹entr›"):
-        play(session, "Who? «Ann»‹enter›\n‹entr›")
+    with pytest.raises(ValueError, match="unknown key or action ‹entr›"):
+        replay(session, "Who? «Ann»‹enter›\n‹entr›")
     session.wait_for("Who?")
     assert session.transcript == "Who?"

@@ -1,4 +1,4 @@
-"""Every reply, by the bytes that arrive."""
+"""Each reply, checked by the bytes that the client receives."""
 
 import http.client
 import json
@@ -23,7 +23,7 @@ from kaito.testing import (
     Status,
 )
 from kaito.types import Usage
-from tests.testing.talk import Answer, hello, read_all, read_until
+from tests.testing.http_client import Answer, hello, read_all, read_until
 
 
 def deltas(answer: Answer) -> list[Any]:
@@ -48,13 +48,13 @@ def test_a_stream_as_vllm_sends_it(ask, model_server):
 
 
 @pytest.mark.parametrize("text", ["", " ", "one", " one\n\ntwo  ", "\n", "a\u2028b", "😀 ä"])
-def test_no_letter_is_lost(ask, model_server, text):
+def test_every_character_arrives(ask, model_server, text):
     model_server.enqueue(Say(text), Say(text))
     assert ask(model_server, body=hello()).text == text
     assert ask(model_server, body=hello(stream=False)).json["choices"][0]["message"]["content"] == text
 
 
-def test_an_answer_in_one_object(ask, model_server):
+def test_an_answer_as_one_object(ask, model_server):
     model_server.enqueue(Say("Hello world", finish_reason="length", reasoning="Hm"))
     answer = ask(model_server, body=hello(stream=False))
     (choice,) = answer.json["choices"]
@@ -69,23 +69,23 @@ def test_an_answer_in_one_object(ask, model_server):
     }
 
 
-def test_one_object_although_a_stream_was_asked_for(ask, model_server):
+def test_one_object_although_the_request_asks_for_a_stream(ask, model_server):
     model_server.enqueue(Say("Hello", unstreamed=True))
     answer = ask(model_server, body=hello())
     assert (answer.headers["content-type"], answer.json["object"]) == ("application/json", "chat.completion")
 
 
-def test_usage_only_when_asked_for(ask, model_server):
-    asked = hello(stream_options={"include_usage": True})
+def test_usage_is_sent_on_request(ask, model_server):
+    request = hello(stream_options={"include_usage": True})
     model_server.enqueue(Say("a b c"), Say("a b c"), Say("a b c", usage=False))
     assert "usage" not in ask(model_server, body=hello()).events[-1]
-    last = ask(model_server, body=asked).events[-1]
+    last = ask(model_server, body=request).events[-1]
     assert last["choices"] == []
     assert (last["usage"]["prompt_tokens"], last["usage"]["completion_tokens"]) == (2, 3)
-    assert "usage" not in ask(model_server, body=asked).events[-1]
+    assert "usage" not in ask(model_server, body=request).events[-1]
 
 
-def test_usage_of_the_tests_own(ask, model_server):
+def test_usage_set_by_the_test(ask, model_server):
     model_server.enqueue(Say("a", usage=Usage(prompt_tokens=100, completion_tokens=7, cached_tokens=96)))
     usage = ask(model_server, body=hello(stream_options={"include_usage": True})).events[-1]["usage"]
     assert usage == {
@@ -99,18 +99,18 @@ def test_usage_of_the_tests_own(ask, model_server):
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
 def test_reasoning_comes_first(ask, model_server, field):
     model_server.enqueue(Say("Yes", reasoning="Let me see", reasoning_field=field))
-    said = deltas(ask(model_server, body=hello()))
-    assert [delta[field] for delta in said[1:4]] == ["Let", " me", " see"]
-    assert said[4] == {"content": "Yes"}
+    sent = deltas(ask(model_server, body=hello()))
+    assert [delta[field] for delta in sent[1:4]] == ["Let", " me", " see"]
+    assert sent[4] == {"content": "Yes"}
 
 
-def test_the_model_can_have_another_name(ask, model_server):
+def test_the_answers_model_name_can_differ(ask, model_server):
     model_server.enqueue(Say("x", model="other"))
     assert ask(model_server, body=hello()).events[0]["model"] == "other"
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-def test_line_ends(ask, model_server, newline):
+def test_line_endings(ask, model_server, newline):
     model_server.enqueue(Say("Hello", newline=newline))
     answer = ask(model_server, body=hello())
     assert answer.body.endswith(f"{newline * 2}data: [DONE]{newline * 2}".encode())
@@ -139,7 +139,7 @@ def test_no_done_and_no_finish_reason(ask, model_server):
 
 @pytest.mark.parametrize("size", [1, 7])
 @pytest.mark.parametrize("stream", [True, False])
-def test_split_in_the_middle_of_letters(ask, model_server, size, stream):
+def test_split_within_characters(ask, model_server, size, stream):
     model_server.enqueue(Say("😀 äöü", split=size))
     answer = ask(model_server, body=hello(stream=stream))
     assert (answer.text if stream else answer.json["choices"][0]["message"]["content"]) == "😀 äöü"
@@ -151,7 +151,7 @@ def test_split_chunks_have_that_size(dial, model_server):
     assert body.startswith(b"5\r\ndata:\r\n5\r\n")
 
 
-def test_a_whole_answer_is_the_same_bytes_each_time(ask, model_server):
+def test_the_same_answer_has_the_same_bytes(ask, model_server):
     model_server.default = Say("Hello " * 100)
     assert ask(model_server, body=hello()).body == ask(model_server, body=hello()).body
 
@@ -163,13 +163,13 @@ def test_delays(ask, model_server):
     assert time.monotonic() - begin >= 0.14
 
 
-def test_a_gate_holds_the_answer_up(dial, model_server):
+def test_a_gate_delays_the_answer(dial, model_server):
     first, second = Gate(), Gate()
     model_server.enqueue(Say(chunks=[first, "Hel", second, "lo"]))
     client = dial(model_server)
     read_until(client, b"200 OK")
     first.wait_reached()
-    with pytest.raises(AssertionError, match="No reply came"):
+    with pytest.raises(AssertionError, match="No reply reached the gate"):
         second.wait_reached(0.05)
     first.open()
     read_until(client, b'"Hel"')
@@ -178,7 +178,7 @@ def test_a_gate_holds_the_answer_up(dial, model_server):
     assert b'"lo"' in read_until(client, b"[DONE]")
 
 
-def test_lingering(dial, model_server):
+def test_the_body_stays_open(dial, model_server):
     model_server.enqueue(Say("Hello", linger=3600))
     client = dial(model_server)
     read_until(client, b"[DONE]\n\n\r\n")
@@ -238,20 +238,20 @@ def test_an_error_in_mid_stream(ask, model_server):
     assert b"[DONE]" not in answer.body
 
 
-def test_an_error_where_an_object_should_be(ask, model_server):
+def test_an_error_instead_of_an_object(ask, model_server):
     model_server.enqueue(ErrorEvent("Hel"))
     assert ask(model_server, body=hello(stream=False)).status == 500
 
 
 @pytest.mark.parametrize(
-    ("reply", "seen"),
+    ("reply", "sent"),
     [(Hang(), b""), (Hang(head=True), b"HTTP/1.1 200 OK"), (Hang("Hel"), b'"Hel"')],
 )
-def test_hanging_until_the_client_leaves(dial, model_server, reply, seen):
+def test_hanging_until_the_client_disconnects(dial, model_server, reply, sent):
     model_server.enqueue(reply)
     client = dial(model_server)
     model_server.wait_for_chats(1)
-    read_until(client, seen)
+    read_until(client, sent)
     client.settimeout(0.05)
     with pytest.raises(TimeoutError):
         client.recv(65536)
@@ -270,7 +270,7 @@ def test_closing_before_the_head(ask, dial, model_server):
 
 
 @pytest.mark.parametrize(
-    ("code", "content_type", "words"),
+    ("code", "content_type", "text"),
     [
         (400, "application/json", "BadRequestError"),
         (401, "application/json", '{"error":"Unauthorized"}'),
@@ -285,14 +285,14 @@ def test_closing_before_the_head(ask, dial, model_server):
         (599, "text/plain; charset=utf-8", ""),
     ],
 )
-def test_usual_bodies(ask, model_server, code, content_type, words):
+def test_default_bodies(ask, model_server, code, content_type, text):
     model_server.enqueue(Status(code))
     answer = ask(model_server, body=hello())
     assert (answer.status, answer.headers["content-type"]) == (code, content_type)
-    assert words in answer.body.decode()
+    assert text in answer.body.decode()
 
 
-def test_bodies_of_the_tests_own(ask, model_server):
+def test_bodies_set_by_the_test(ask, model_server):
     model_server.enqueue(
         Status(400, {"error": "ä"}, headers={"X-Reason": "none"}),
         Status(500, "broken", content_type="text/x"),
@@ -325,10 +325,10 @@ def test_raw_bytes(dial, model_server):
     assert read_all(client) == b"OK\r\n\r\nx"
 
 
-def test_a_reply_of_the_tests_own(ask):
+def test_a_custom_reply(ask):
     @dataclass(frozen=True)
     class Count:
-        async def play(self, exchange: Exchange) -> None:
+        async def send(self, exchange: Exchange) -> None:
             body = json.dumps({"words": exchange.prompt_tokens}).encode()
             await exchange.respond(200, body, "application/json", {})
 

@@ -1,4 +1,4 @@
-"""The terminal: what is typed arrives, what is written is seen, and nothing stays behind."""
+"""Terminal sessions: keyboard, screen, streams and cleanup."""
 
 import os
 import signal
@@ -36,13 +36,13 @@ def test_the_exit_code(terminal):
     assert terminal([*PYTHON, "import os; os.kill(os.getpid(), 9)"]).wait_exit() == -signal.SIGKILL
 
 
-def test_a_program_that_is_not_there(terminal):
+def test_a_program_that_does_not_exist(terminal):
     session = terminal(["no-such-program"])
     assert session.wait_exit() == 127
     assert "no-such-program: " in session.screen
 
 
-def test_a_folder_that_is_not_there_leaves_no_terminal_open(terminal, tmp_path):
+def test_a_missing_folder_leaves_no_file_open(terminal, tmp_path):
     def files() -> int:
         return len(os.listdir("/dev/fd"))
 
@@ -54,19 +54,19 @@ def test_a_folder_that_is_not_there_leaves_no_terminal_open(terminal, tmp_path):
     assert files() == before
 
 
-def test_without_pyte_it_says_what_to_install(terminal, monkeypatch):
+def test_without_pyte_the_error_says_what_to_install(terminal, monkeypatch):
     monkeypatch.setitem(sys.modules, "kaito.testing.screen", None)
     with pytest.raises(RuntimeError, match=r"needs pyte: pip install 'kaito\[test\]'"):
         terminal([*PYTHON, ""])
 
 
-def test_without_posix_it_says_so(monkeypatch):
+def test_without_posix(monkeypatch):
     monkeypatch.setattr("kaito.testing.terminal_session.os.name", "nt")
     with pytest.raises(RuntimeError, match="needs a POSIX system"):
         TerminalSession([*PYTHON, ""])
 
 
-def test_ctrl_c_is_a_signal_from_the_terminal(terminal):
+def test_ctrl_c_sends_sigint(terminal):
     session = terminal([*PYTHON, f"{READY} time.sleep(3600)"])
     session.wait_for("ready")
     session.press("ctrl-c")
@@ -89,7 +89,7 @@ print("over")
     assert "KeyboardInterrupt" in session.transcript
 
 
-def test_ctrl_d_is_the_end_of_input(terminal):
+def test_ctrl_d_ends_the_input(terminal):
     session = terminal([*PYTHON, f"{READY} print(repr(sys.stdin.read()))"])
     session.wait_for("ready")
     session.type("one\n")
@@ -119,14 +119,14 @@ def test_ctrl_z_in_a_shell(terminal, tmp_path):
     assert session.wait_exit() == 3
 
 
-def test_a_stdin_that_is_full(terminal):
+def test_a_stdin_pipe_that_is_full(terminal):
     session = terminal([*PYTHON, f"{READY} time.sleep(0.5); print(len(sys.stdin.read()))"], stdin="pipe")
     session.send(b"x" * 300_000)
     session.close_stdin()
     session.wait_for("300000")
 
 
-def test_it_is_the_controlling_terminal(terminal):
+def test_the_terminal_is_the_controlling_terminal(terminal):
     session = terminal([*PYTHON, "import os; print(os.getsid(0) == os.getpid() == os.tcgetpgrp(0))"])
     session.wait_for("True")
     session = terminal(
@@ -135,7 +135,7 @@ def test_it_is_the_controlling_terminal(terminal):
     session.wait_for("from tty")
 
 
-def test_the_keys_names(terminal):
+def test_the_names_of_keys(terminal):
     code = """
 import os, sys, termios, tty
 tty.setraw(0)
@@ -160,7 +160,7 @@ while (data := os.read(0, 64)) != b"q":
     assert session.wait_exit() == 0
 
 
-def test_a_paste_is_marked_when_the_program_wants_it(terminal):
+def test_bracketed_paste(terminal):
     code = """
 import os, tty
 tty.setraw(0)
@@ -192,7 +192,7 @@ def test_much_output(terminal):
     assert session.screen == "4996\n4997\n4998\n4999"
 
 
-def test_the_screen_is_what_a_person_sees(terminal):
+def test_the_screen_applies_control_sequences(terminal):
     session = terminal([*PYTHON, r"print('loading…\r\x1b[K\x1b[1mdone\x1b[0m 日本 x')"])
     assert session.wait_exit() == 0
     assert session.screen == "done 日本 x"
@@ -200,7 +200,7 @@ def test_the_screen_is_what_a_person_sees(terminal):
     assert session.cursor == (0, 1)
 
 
-def test_what_scrolled_off_is_kept_with_wide_letters(terminal):
+def test_lines_that_scrolled_off_are_kept_with_wide_characters(terminal):
     session = terminal([*PYTHON, "print('日本 x'); print('\\n' * 9)"], rows=4)
     session.wait_exit()
     assert session.transcript == "日本 x"
@@ -232,7 +232,7 @@ def test_resizing_loses_nothing_above_the_cursor(terminal):
     session.wait_for("prompt> x")
 
 
-def test_the_terminal_tells_where_its_cursor_is(terminal):
+def test_the_terminal_reports_its_cursor_position(terminal):
     code = r"""
 import os, tty
 tty.setraw(0)
@@ -242,7 +242,7 @@ print(repr(os.read(0, 64)), end="", flush=True)
     terminal([*PYTHON, code]).wait_for(r"b'\x1b[1;4R'")
 
 
-def test_keyboard_modes_are_no_colours(terminal):
+def test_keyboard_modes_are_ignored(terminal):
     session = terminal([*PYTHON, r"print('\x1b[>4;2mx')"])
     session.wait_exit()
     assert session.screen == "x"
@@ -262,7 +262,7 @@ def test_the_folder(terminal, tmp_path):
     terminal([*PYTHON, code], cwd=tmp_path, env={"HERE": str(tmp_path)}).wait_for("True")
 
 
-TELL = """
+SHOW_STREAMS = """
 import os, stat, sys
 def kind(fd):
     mode = os.fstat(fd).st_mode
@@ -286,7 +286,7 @@ def test_every_combination_of_streams(terminal, tmp_path, stdin, stdout, stderr)
         return paths[name] if kind == "file" else kind
 
     session = terminal(
-        [*PYTHON, TELL],
+        [*PYTHON, SHOW_STREAMS],
         stdin=stream("stdin", stdin),
         stdout=stream("stdout", stdout),
         stderr=stream("stderr", stderr),
@@ -303,30 +303,30 @@ def test_every_combination_of_streams(terminal, tmp_path, stdin, stdout, stderr)
             assert paths[name].read_text() == f"{text}\n"
 
 
-def test_a_stdin_that_is_no_pipe_takes_nothing(terminal):
+def test_send_needs_a_stdin_pipe(terminal):
     session = terminal([*PYTHON, "input()"])
-    with pytest.raises(ValueError, match="stdin is no pipe"):
+    with pytest.raises(ValueError, match="stdin is not a pipe"):
         session.send(b"x")
 
 
-def test_failures_show_everything(terminal):
-    code = "import sys; print('told', file=sys.stderr); print('seen\\x1b[m'); input()"
+def test_a_failure_shows_the_screen_and_all_bytes(terminal):
+    code = "import sys; print('failed', file=sys.stderr); print('shown\\x1b[m'); input()"
     session = terminal([*PYTHON, code], stderr="pipe")
-    session.wait_for("seen")
+    session.wait_for("shown")
     with pytest.raises(AssertionError) as caught:
         session.wait_for("never", timeout=0.2)
     message = str(caught.value)
-    assert "'never' was not seen within 0.2 s; it still runs" in message
-    assert "-- what is seen\nseen\n" in message
-    assert r"b'seen\x1b[m\r\n'" in message
-    assert "-- stderr's bytes\nb'told\\n'" in message
-    with pytest.raises(AssertionError, match="did not end within"):
+    assert "'never' did not appear within 0.2 s; it is still running" in message
+    assert "-- screen\nshown\n" in message
+    assert r"b'shown\x1b[m\r\n'" in message
+    assert "-- bytes written to stderr\nb'failed\\n'" in message
+    with pytest.raises(AssertionError, match="did not exit within"):
         session.wait_exit(0.05)
 
 
-def test_waiting_ends_when_the_program_does(terminal):
+def test_waiting_ends_when_the_program_exits(terminal):
     begin = time.monotonic()
-    with pytest.raises(AssertionError, match="it ended with 4"):
+    with pytest.raises(AssertionError, match="it exited with 4"):
         terminal([*PYTHON, "raise SystemExit(4)"]).wait_for("never", timeout=60)
     assert time.monotonic() - begin < 30
 
@@ -337,7 +337,7 @@ def test_waiting_for_a_condition(terminal):
 
 
 @pytest.mark.parametrize("signals", ["", "signal.signal(signal.SIGTERM, signal.SIG_IGN);"])
-def test_closing_ends_and_reaps(terminal, signals):
+def test_close_ends_the_program(terminal, signals):
     before = threading.active_count()
     session = terminal([*PYTHON, f"import signal; {signals} {READY} time.sleep(3600)"])
     session.wait_for("ready")
@@ -348,7 +348,7 @@ def test_closing_ends_and_reaps(terminal, signals):
     assert threading.active_count() == before
 
 
-def test_what_it_started_ends_with_it(terminal):
+def test_close_ends_the_programs_children(terminal):
     code = "import subprocess, sys; p = subprocess.Popen(['sleep', '3600']); print(p.pid, flush=True); p.wait()"
     session = terminal([*PYTHON, code])
     session.wait_for(lambda s: s.raw.endswith(b"\n"))
@@ -362,7 +362,7 @@ def test_what_it_started_ends_with_it(terminal):
     pytest.fail("the child still runs")
 
 
-def test_joined_characters_take_nothing_with_them(terminal):
+def test_joined_characters_do_not_hide_text(terminal):
     session = terminal([sys.executable, "-c", "print('\U0001f5d1\ufe0f gone, \U0001f469\u200d\U0001f4bb here')"])
     assert session.wait_exit() == 0
     assert session.transcript == "\U0001f5d1\ufe0f gone, \U0001f469\u200d\U0001f4bb here"

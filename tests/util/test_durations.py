@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from kaito.util.durations import age, human_duration, read_time
+from kaito.util.durations import age, human_duration, parse_timestamp
 
 MINUTE, HOUR, DAY, YEAR = 60, 3600, 86400, 365 * 86400
 
@@ -46,5 +46,5 @@ def test_ages():
 
 @pytest.mark.parametrize("timestamp", ["", "yesterday", "2026-01-01T12:00:00", "2026-13-01T12:00:00Z"])
 def test_what_is_no_time(timestamp):
-    assert read_time(timestamp) is None
+    assert parse_timestamp(timestamp) is None
     assert age(timestamp) == "-"

@@ -1,4 +1,4 @@
-"""`kaito completion`: the script by which a shell completes what is typed."""
+"""`kaito completion`: prints the completion script of a shell."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from kaito.errors import ExitCode
 _SHELLS = ("bash", "zsh", "fish")
 
 _SUMMARY = (
-    "Print the script by which a shell completes commands, flags and their values, such as the cluster's workspaces. "
-    "'kubectl kaito' is completed by kubectl's own script, with nothing more to set up."
+    "Print the script that makes a shell complete commands, flags and their values, such as the workspaces of the "
+    "cluster. 'kubectl kaito' is completed by kubectl's own script and needs no further setup."
 )
 
 _EXAMPLES = """
     # bash, in ~/.bashrc
     source <(kaito completion bash)
 
-    # zsh, in ~/.zshrc, after compinit; or as the file _kaito in a folder of $fpath
+    # zsh, in ~/.zshrc after compinit; or as the file _kaito in a folder of $fpath
     source <(kaito completion zsh)
 
     # fish, once
@@ -31,16 +31,12 @@ def run(call: Invocation) -> int:
     """Run `kaito completion`; return its exit code.
 
     Raises:
-        KaitoError: it failed; nothing has been said of it yet.
+        KaitoError: it failed; nothing has been shown yet.
     """
-    parser = make_parser(call)
-    given = parser.parse(call.arguments)
-    if given.help:
-        call.terminal.write(parser.format_help())
-        return ExitCode.OK
-    call.terminal.write(
-        resources.files("kaito.cli.completion").joinpath("scripts", f"kaito.{given.word}").read_text("utf-8")
-    )
+    given = call.parse(make_parser(call))
+    if given is not None:
+        script = resources.files("kaito.cli.completion").joinpath("scripts", f"kaito.{given.word}")
+        call.terminal.write(script.read_text("utf-8"))
     return ExitCode.OK
 
 

@@ -1,94 +1,96 @@
-"""Names that the cluster knows, for a person who waits with a finger on the Tab key: soon, or none."""
+"""Lists names in the cluster for completion, within a short time limit."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
 
 from kaito.cluster.api_client import ApiClient, Object
 from kaito.cluster.auth.cluster_config import find_cluster_config
 from kaito.cluster.auth.kubeconfig import context_namespaces
-from kaito.cluster.workspaces.lookup import list_kaito
-from kaito.cluster.workspaces.objects import Workspace, read_inference_set, read_workspace
+from kaito.cluster.workspaces.lookup import list_objects
+from kaito.cluster.workspaces.objects import Workspace, parse_inference_set, parse_workspace
 from kaito.errors import KaitoError
 from kaito.eventloop.thread import ThreadedLoop
 from kaito.types import Target
 
-T = TypeVar("T")
+#: Names with their descriptions.
+Names = list[tuple[str, str]]
 
-#: Seconds that the cluster may take.
-PATIENCE = 2.0
-
-
-class _Nobody:
-    """A reporter to whom nobody listens."""
-
-    def status(self, text: str) -> None: ...
-
-    def retrying(self, reason: str, delay: float) -> None: ...
-
-    def notice(self, text: str) -> None: ...
+#: Seconds for all requests.
+_TIMEOUT = 2.0
 
 
-def namespaces(target: Target, environ: Mapping[str, str]) -> list[str]:
-    """Return the cluster's namespaces; where they may not be listed, those that the kubeconfig's contexts name.
+def namespaces(target: Target, environ: Mapping[str, str]) -> Names:
+    """Return the namespaces of the cluster, or those of the kubeconfig's contexts when they cannot be listed.
 
     Raises:
-        KaitoError: there is neither a kubeconfig nor a pod's service account, or it cannot be used.
+        KaitoError: no cluster is configured, or the kubeconfig is not valid.
     """
-    found = _ask(_list_namespaces(target, environ))
-    return found or context_namespaces(target.kubeconfig, environ)
+    names = _fetch(target, environ, _namespaces)
+    return names or [(name, "") for name in context_namespaces(target.kubeconfig, environ)]
 
 
-def workspaces(target: Target, environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return a namespace's workspaces and InferenceSets as `--workspace-name` takes them, and what each is.
+def workspaces(target: Target, environ: Mapping[str, str]) -> Names:
+    """Return the values of `--workspace-name`: the workspaces and InferenceSets of the namespace.
 
     Raises:
         KaitoError: as for :func:`namespaces`.
     """
-    return _ask(_list_workspaces(target, environ)) or []
+    return _fetch(target, environ, _workspaces)
 
 
-def _ask(asking: Coroutine[Any, Any, T]) -> T | None:
-    """Return what the cluster says; `None` if it does not in time."""
+def _fetch(target: Target, environ: Mapping[str, str], fetch: Callable[[ApiClient], Awaitable[Names]]) -> Names:
+    """Return what `fetch` returns; nothing when it takes too long."""
 
-    async def in_time() -> T | None:
-        try:
-            async with asyncio.timeout(PATIENCE):
-                return await asking
-        except TimeoutError:
-            return None
+    async def bounded() -> Names:
+        async with asyncio.timeout(_TIMEOUT), ApiClient(find_cluster_config(target, environ, _Silent())) as cluster:
+            return await fetch(cluster)
 
     with ThreadedLoop() as loop:
-        return loop.run(in_time())
+        try:
+            return loop.run(bounded())
+        except TimeoutError:
+            return []
 
 
-async def _list_namespaces(target: Target, environ: Mapping[str, str]) -> list[str]:
-    async with ApiClient(find_cluster_config(target, environ, _Nobody())) as cluster:
-        return [item["metadata"]["name"] for item in await _or_none(cluster.items("/api/v1/namespaces"))]
+async def _namespaces(cluster: ApiClient) -> Names:
+    return [(item["metadata"]["name"], "") for item in await _or_nothing(cluster.items("/api/v1/namespaces"))]
 
 
-async def _list_workspaces(target: Target, environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    async with ApiClient(find_cluster_config(target, environ, _Nobody())) as cluster:
-        singles, sets = await asyncio.gather(
-            _or_none(list_kaito(cluster, "workspaces")), _or_none(list_kaito(cluster, "inferencesets"))
-        )
-    found = [(one.name, f"{one.preset or 'own template'}, {_state(one)}") for one in map(read_workspace, singles)]
-    for one in map(read_inference_set, sets):
-        told = f"{one.preset or 'own template'}, {one.ready_replicas} of {one.wanted} ready"
-        found.append((f"inferenceset/{one.name}", told))
-    return found
+async def _workspaces(cluster: ApiClient) -> Names:
+    workspaces, inference_sets = await asyncio.gather(
+        _or_nothing(list_objects(cluster, "workspaces")), _or_nothing(list_objects(cluster, "inferencesets"))
+    )
+    names = [(one.name, f"{_model(one.preset)}, {_state(one)}") for one in map(parse_workspace, workspaces)]
+    for one in map(parse_inference_set, inference_sets):
+        description = f"{_model(one.preset)}, {one.ready_replicas} of {one.desired_replicas} ready"
+        names.append((f"inferenceset/{one.name}", description))
+    return names
 
 
-async def _or_none(listing: Coroutine[Any, Any, list[Object]]) -> list[Object]:
+async def _or_nothing(request: Awaitable[list[Object]]) -> list[Object]:
     try:
-        return await listing
+        return await request
     except KaitoError:
         return []
+
+
+def _model(preset: str | None) -> str:
+    return preset or "custom template"
 
 
 def _state(workspace: Workspace) -> str:
     if workspace.tuning:
         return "tuning"
     return "ready" if workspace.ready else "not ready"
+
+
+class _Silent:
+    """A reporter that reports nothing."""
+
+    def status(self, text: str) -> None: ...
+
+    def retrying(self, reason: str, delay: float) -> None: ...
+
+    def notice(self, text: str) -> None: ...

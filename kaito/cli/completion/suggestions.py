@@ -1,4 +1,4 @@
-"""What may stand next on a command line, by the commands' own parsers."""
+"""Suggests what may come next on a command line, from the parsers of the subcommands."""
 
 from __future__ import annotations
 
@@ -19,70 +19,70 @@ from kaito.plugin.manager import Plugins, create_plugins
 from kaito.settings import Settings
 from kaito.types import Target
 
-# What the help shows for a value of which there are few, such as `auto|always|never`.
+# A metavar that lists the values, such as `auto|always|never`.
 _CHOICES = re.compile(r"[a-z0-9-]+(\|[a-z0-9-]+)+")
 _SHORT_WITH_VALUE = re.compile(r"(-[A-Za-z])(.+)", re.DOTALL)
 
 
 class Suggestion(Struct, frozen=True):
-    """One word that may stand there."""
+    """A word and its description."""
 
     word: str
     description: str = ""
 
 
 class Suggestions(Struct, frozen=True):
-    """All that may stand there."""
+    """What may come next."""
 
     words: Sequence[Suggestion] = ()
-    #: Whether it is the name of a file, which the shell knows best.
+    #: Whether it is a file name, which the shell completes.
     files: bool = False
 
-    def starting(self, prefix: str, start: str) -> Suggestions:
-        """Return those that start with `start`, `prefix` before each."""
-        fitting = (one for one in self.words if one.word.startswith(start))
-        return Suggestions([Suggestion(prefix + one.word, one.description) for one in fitting], self.files)
+    def starting_with(self, text: str, prefix: str = "") -> Suggestions:
+        """Return the words that start with a text, each with a prefix."""
+        matching = (one for one in self.words if one.word.startswith(text))
+        return Suggestions([Suggestion(prefix + one.word, one.description) for one in matching], self.files)
 
 
 def suggest(words: Sequence[str], commands: Mapping[str, str], environ: Mapping[str, str]) -> Suggestions:
-    """Return what the last of `words` may become.
+    """Return what the last word may become.
 
     Args:
-        words: what stands after the program's name, without the shell's quotes; the last may be empty. What is
-            suggested for the value of `--flag=value` is the value alone, as kubectl has it.
-        commands: the subcommands, and what each does.
+        words: the words after the program's name, without the shell's quotes; the last one may be empty. Suggestions
+            for `--flag=value` are values, as in kubectl.
+        commands: the subcommands with their summaries.
         environ: the environment.
 
     Raises:
-        KaitoError: the line cannot be read, or a kubeconfig cannot.
+        KaitoError: the line or a kubeconfig is not valid.
     """
     *before, current = words or [""]
     position = command_position(before)
+    summaries = [Suggestion(name, summary) for name, summary in commands.items()]
     if position >= len(before):
-        return _Line(_parser_of_all(), before, environ).suggest(current, _before_command(commands))
+        summaries.append(Suggestion("help", "Show the help of a command"))
+        return _Line(_parser_before_command(), before, environ).suggest(current, summaries)
     name, rest = before[position], [*before[:position], *before[position + 1 :]]
     if name == "help":
-        return Suggestions() if rest else _summaries(commands).starting("", current)
+        return Suggestions() if rest else Suggestions(summaries).starting_with(current)
     if name not in commands:
         return Suggestions()
     plugins = create_plugins(warn=lambda _: None, allowed=environ.get("KAITO_PLUGINS"))
-    silent = Terminal(None, None, None, environ)
-    command = import_module(f"kaito.cli.{name.replace('-', '_')}")
-    # The last word may be a flag that waits for its value, with which no parser can be made.
     call = Invocation(
         command=f"kaito {name}",
+        # The last word may be a flag without its value; the parser is created from the line.
         arguments=[*rest, ""],
-        terminal=silent,
+        terminal=Terminal(None, None, None, environ),
         plugins=plugins,
         environ=environ,
         completing=True,
     )
-    parser: Parser = command.make_parser(call)
-    return _Line(parser, rest, environ, plugins).suggest(current, _words_of(parser, rest))
+    parser: Parser = import_module(f"kaito.cli.{name.replace('-', '_')}").make_parser(call)
+    has_word = any(word in parser.words for word in rest)
+    return _Line(parser, rest, environ, plugins).suggest(current, () if has_word else _words(parser.words))
 
 
-def _parser_of_all() -> Parser:
-    """Return a parser of what may stand before the subcommand."""
+def _parser_before_command() -> Parser:
     parser = Parser("", "", "")
     add_shared_flags(parser)
     add_cluster_flags(parser)
@@ -90,31 +90,18 @@ def _parser_of_all() -> Parser:
     return parser
 
 
-def _before_command(commands: Mapping[str, str]) -> Suggestions:
-    return Suggestions([*_summaries(commands).words, Suggestion("help", "Show the help of a command")])
-
-
-def _summaries(commands: Mapping[str, str]) -> Suggestions:
-    return Suggestions([Suggestion(name, summary) for name, summary in commands.items()])
-
-
-def _words_of(parser: Parser, arguments: Sequence[str]) -> Suggestions:
-    taken = any(word in parser.words for word in arguments)
-    return Suggestions() if taken else _plain(parser.words)
-
-
-def _plain(words: Iterable[str]) -> Suggestions:
-    return Suggestions([Suggestion(word) for word in words])
+def _words(words: Iterable[str]) -> Sequence[Suggestion]:
+    return [Suggestion(word) for word in words]
 
 
 class _Line:
-    """A command line up to the word that is being typed.
+    """A command line up to the word that is completed.
 
     Args:
-        parser: reads it.
-        arguments: the words before that one, without the subcommand.
+        parser: the subcommand's.
+        arguments: the words before the completed one, without the subcommand.
         environ: the environment.
-        plugins: those that take part; `None` before the subcommand, where any flag of a plugin would be unknown.
+        plugins: the loaded plugins; `None` before the subcommand, where plugins' flags are not allowed.
     """
 
     def __init__(
@@ -124,106 +111,104 @@ class _Line:
         self._environ = environ
         self._plugins = plugins
         self._given: list[str] = []
-        #: The flag that the next word is the value of.
-        self._open: Action | None = None
-        #: After `--` nothing is a flag.
+        #: The flag whose value is completed.
+        self._flag: Action | None = None
+        #: Whether `--` has ended the flags.
         self._ended = False
-        for word in arguments:
-            self._take(word)
+        for argument in arguments:
+            self._add(argument)
 
-    def _take(self, word: str) -> None:
-        if self._open is not None:
-            self._given.append(f"{self._open.option_strings[-1]}={word}")
-            self._open = None
-        elif word == "--":
+    def _add(self, argument: str) -> None:
+        if self._flag is not None:
+            self._given.append(f"{self._flag.option_strings[-1]}={argument}")
+            self._flag = None
+        elif argument == "--":
             self._ended = True
-        elif not self._ended and word.startswith("-"):
-            flag = self._parser.flag(word)
+        elif not self._ended and argument.startswith("-"):
+            flag = self._parser.flag(argument)
             if flag is not None and flag.nargs is None:
-                self._open = flag
+                self._flag = flag
             else:
-                self._given.append(word)
+                self._given.append(argument)
 
-    def suggest(self, current: str, words: Suggestions) -> Suggestions:
-        """Return what the word may become; `words` are what may stand there besides flags."""
-        if self._open is not None:
-            return self._values(self._open).starting("", current)
+    def suggest(self, current: str, words: Sequence[Suggestion]) -> Suggestions:
+        """Return what the completed word may become: a flag, a value, or one of `words`."""
+        if self._flag is not None:
+            return self._values(self._flag).starting_with(current)
         if self._ended:
             return Suggestions()
         if not current.startswith("-"):
-            return words.starting("", current)
+            return Suggestions(words).starting_with(current)
         name, equals, value = current.partition("=")
         if equals:
             flag = self._parser.flag(name)
             takes_value = flag is not None and flag.nargs in (None, "?")
-            return self._values(flag).starting("", value) if flag is not None and takes_value else Suggestions()
-        if joined := _SHORT_WITH_VALUE.fullmatch(current):
-            flag = self._parser.flag(joined[1])
+            return self._values(flag).starting_with(value) if flag is not None and takes_value else Suggestions()
+        if match := _SHORT_WITH_VALUE.fullmatch(current):
+            flag = self._parser.flag(match[1])
             if flag is not None and flag.nargs is None:
-                return self._values(flag).starting(joined[1], joined[2])
-        return self._flags(short=current == "-").starting("", current)
+                return self._values(flag).starting_with(match[2], prefix=match[1])
+        return self._flags(short=current == "-").starting_with(current)
 
     def _flags(self, *, short: bool) -> Suggestions:
         """Return the flags that may still be given."""
         given = {word.partition("=")[0] for word in self._given}
-        found = []
+        suggestions = []
         for flag in self._parser.flags:
-            repeats = isinstance(flag.default, list)
-            anywhere = flag.nargs == 0 or not GLOBAL_VALUE_FLAGS.isdisjoint(flag.option_strings)
-            if (repeats or given.isdisjoint(flag.option_strings)) and (self._plugins is not None or anywhere):
+            is_repeatable = isinstance(flag.default, list)
+            is_global = flag.nargs == 0 or not GLOBAL_VALUE_FLAGS.isdisjoint(flag.option_strings)
+            if (is_repeatable or given.isdisjoint(flag.option_strings)) and (self._plugins is not None or is_global):
                 names = flag.option_strings if short else [name for name in flag.option_strings if name[:2] == "--"]
-                found += [Suggestion(name, str(flag.help or "")) for name in names]
-        return Suggestions(found)
+                suggestions += [Suggestion(name, str(flag.help or "")) for name in names]
+        return Suggestions(suggestions)
 
     def _values(self, flag: Action) -> Suggestions:
-        if ask := _ASK.get(flag.option_strings[-1]):
-            return ask(self)
+        if (source := _VALUE_SOURCES.get(flag.option_strings[-1])) is not None:
+            return Suggestions(source(self))
         metavar = str(flag.metavar or "")
         if _CHOICES.fullmatch(metavar):
-            return _plain(metavar.split("|"))
+            return Suggestions(_words(metavar.split("|")))
         if flag.dest == "output" and self._plugins is not None:
-            return _plain(sorted(self._plugins.formatters()))
+            return Suggestions(_words(sorted(self._plugins.formatters())))
         return Suggestions(files=metavar.rpartition("|")[2] == "FILE")
 
     def _last(self, flag: str) -> str | None:
         return next(reversed(self._parser.given(flag, self._given)), None)
 
-    def _kubeconfig(self) -> str | None:
-        # The shell has not expanded it yet.
-        path = self._last("--kubeconfig")
-        return None if path is None else os.path.expandvars(os.path.expanduser(path))
-
     def _target(self) -> Target:
+        path = self._last("--kubeconfig")
         return Target(
-            namespace=self._last("--namespace"), kubeconfig=self._kubeconfig(), context=self._last("--context")
+            namespace=self._last("--namespace"),
+            # The shell has not expanded it.
+            kubeconfig=None if path is None else os.path.expandvars(os.path.expanduser(path)),
+            context=self._last("--context"),
         )
 
-    def backends(self) -> Suggestions:
-        """Return the names of the backends, as `--backend` takes them."""
-        offered = self._plugins.backends(Settings()) if self._plugins is not None else {}
-        return _plain(["auto", *sorted(offered)])
+    def backends(self) -> Sequence[Suggestion]:
+        """Return the values of `--backend`."""
+        return _words(["auto", *sorted(self._plugins.backends(Settings()) if self._plugins is not None else ())])
 
-    def contexts(self) -> Suggestions:
-        """Return the names of the kubeconfig's contexts."""
+    def contexts(self) -> Sequence[Suggestion]:
+        """Return the contexts of the kubeconfig."""
         from kaito.cluster.auth.kubeconfig import context_names
 
-        return _plain(context_names(self._kubeconfig(), self._environ))
+        return _words(context_names(self._target().kubeconfig, self._environ))
 
-    def namespaces(self) -> Suggestions:
-        """Return the cluster's namespaces, or those that the kubeconfig's contexts name."""
+    def namespaces(self) -> Sequence[Suggestion]:
+        """Return the namespaces of the cluster."""
         from kaito.cli.completion.cluster_names import namespaces
 
-        return _plain(namespaces(self._target(), self._environ))
+        return [Suggestion(*name) for name in namespaces(self._target(), self._environ)]
 
-    def workspaces(self) -> Suggestions:
-        """Return the namespace's workspaces and InferenceSets."""
+    def workspaces(self) -> Sequence[Suggestion]:
+        """Return the workspaces and InferenceSets of the namespace."""
         from kaito.cli.completion.cluster_names import workspaces
 
-        return Suggestions([Suggestion(*found) for found in workspaces(self._target(), self._environ)])
+        return [Suggestion(*name) for name in workspaces(self._target(), self._environ)]
 
 
-#: Flags whose values are asked for.
-_ASK: Mapping[str, Callable[[_Line], Suggestions]] = {
+#: Flags whose values depend on the plugins, the kubeconfig or the cluster.
+_VALUE_SOURCES: Mapping[str, Callable[[_Line], Sequence[Suggestion]]] = {
     "--backend": _Line.backends,
     "--context": _Line.contexts,
     "--namespace": _Line.namespaces,

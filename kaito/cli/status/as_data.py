@@ -1,4 +1,4 @@
-"""What `kaito status` tells, as JSON and YAML hold it. The README has the fields: they stay as they are."""
+"""The JSON and YAML output of `kaito status`. The README documents the fields: they must not change."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any
 from msgspec.structs import asdict
 
 from kaito.cluster.workspaces.objects import Condition, Metric
-from kaito.cluster.workspaces.overview import Overview, SetOverview, WorkspaceOverview
+from kaito.cluster.workspaces.overview import InferenceSetOverview, Overview, WorkspaceOverview
 
 
 def table_data(entries: Iterable[Overview]) -> dict[str, Any]:
-    """Return all entries of a table: the Workspaces, and the InferenceSets by themselves."""
+    """Return the entries of a table, Workspaces and InferenceSets apart."""
     entries = list(entries)
     return {
         "workspaces": [overview_data(entry) for entry in entries if isinstance(entry, WorkspaceOverview)],
-        "inference_sets": [overview_data(entry) for entry in entries if isinstance(entry, SetOverview)],
+        "inference_sets": [overview_data(entry) for entry in entries if isinstance(entry, InferenceSetOverview)],
     }
 
 
 def overview_data(overview: Overview) -> dict[str, Any]:
-    """Return a Workspace or an InferenceSet, with all fields whether they are known or not."""
-    return _set_data(overview) if isinstance(overview, SetOverview) else _workspace_data(overview)
+    """Return all fields of a Workspace or an InferenceSet; unknown ones are `None`."""
+    return _inference_set_data(overview) if isinstance(overview, InferenceSetOverview) else _workspace_data(overview)
 
 
 def _workspace_data(overview: WorkspaceOverview) -> dict[str, Any]:
@@ -47,34 +47,34 @@ def _workspace_data(overview: WorkspaceOverview) -> dict[str, Any]:
         "nodes": [asdict(node) for node in overview.nodes],
         "created": workspace.created,
         "endpoint": overview.endpoint,
-        "conditions": _conditions(workspace.conditions),
+        "conditions": _conditions_data(workspace.conditions),
         "last_event": asdict(overview.event) if overview.event is not None else None,
         "engine": engine,
-        "benchmark": _benchmark(workspace.benchmark),
+        "benchmark": _benchmark_data(workspace.benchmark),
     }
 
 
-def _set_data(overview: SetOverview) -> dict[str, Any]:
-    found = overview.inference_set
+def _inference_set_data(overview: InferenceSetOverview) -> dict[str, Any]:
+    inference_set = overview.inference_set
     return {
         "kind": "InferenceSet",
-        "name": found.name,
-        "namespace": found.namespace,
+        "name": inference_set.name,
+        "namespace": inference_set.namespace,
         "ready": overview.ready,
         "why": overview.why or None,
-        "model": found.preset,
-        "wanted_replicas": found.wanted,
-        "ready_replicas": found.ready_replicas,
+        "model": inference_set.preset,
+        "wanted_replicas": inference_set.desired_replicas,
+        "ready_replicas": inference_set.ready_replicas,
         "replicas": [_workspace_data(replica) for replica in overview.replicas],
-        "created": found.created,
-        "conditions": _conditions(found.conditions),
-        "benchmark": _benchmark(found.benchmark),
+        "created": inference_set.created,
+        "conditions": _conditions_data(inference_set.conditions),
+        "benchmark": _benchmark_data(inference_set.benchmark),
     }
 
 
-def _conditions(conditions: Iterable[Condition]) -> list[dict[str, Any]]:
+def _conditions_data(conditions: Iterable[Condition]) -> list[dict[str, Any]]:
     return [asdict(condition) for condition in conditions]
 
 
-def _benchmark(metrics: Iterable[Metric]) -> list[dict[str, Any]]:
+def _benchmark_data(metrics: Iterable[Metric]) -> list[dict[str, Any]]:
     return [{**asdict(metric), "config": dict(metric.config)} for metric in metrics]

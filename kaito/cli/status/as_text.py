@@ -1,42 +1,42 @@
-"""What `kaito status` tells, for people: aligned, in the manner of `kubectl describe` and `kubectl get`."""
+"""The text output of `kaito status`, in the style of `kubectl describe` and `kubectl get`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from kaito.cluster.workspaces.engine_metrics import Engine, download_words
+from kaito.cluster.workspaces.engine_metrics import EngineMetrics, download_progress
 from kaito.cluster.workspaces.objects import Condition, Metric
-from kaito.cluster.workspaces.overview import Overview, SetOverview, WorkspaceOverview
+from kaito.cluster.workspaces.overview import InferenceSetOverview, Overview, WorkspaceOverview
 from kaito.cluster.workspaces.probes import Node
 from kaito.console.sanitize import one_line
 from kaito.util.durations import age
 
-#: What stands for something that is not known.
 _UNKNOWN = "-"
 
 
 class Table:
-    """Rows of Workspaces and InferenceSets, which may come a few at a time; the columns never get narrower.
+    """A table of Workspaces and InferenceSets that can grow; its columns never get narrower.
 
     Args:
-        namespaces: whether there is a column for them.
+        namespaces: whether to show the namespace.
     """
 
     def __init__(self, *, namespaces: bool = False) -> None:
-        self._head = ["NAMESPACE"] if namespaces else []
-        self._columns = _Columns([*self._head, "NAME", "READY", "MODEL", "RUNTIME", "INSTANCE", "NODES", "AGE", "WHY"])
+        self._namespaces = namespaces
+        namespace = ["NAMESPACE"] if namespaces else []
+        self._columns = _Columns([*namespace, "NAME", "READY", "MODEL", "RUNTIME", "INSTANCE", "NODES", "AGE", "WHY"])
 
     def add(self, entries: Iterable[Overview]) -> str:
-        """Return the lines for further entries, below the head if they are the first."""
-        return self._columns.add([[entry.namespace] * len(self._head) + _row(entry) for entry in entries])
+        """Return the lines of further entries, after the header if they are the first."""
+        return self._columns.add([([entry.namespace] if self._namespaces else []) + _row(entry) for entry in entries])
 
 
 class Describer:
-    """Describes one Workspace or InferenceSet at length.
+    """Describes one Workspace or InferenceSet.
 
     Args:
-        conditions: whether all conditions are shown, instead of those that are not met.
-        nodes: whether the nodes are.
+        conditions: whether to show all conditions, not only those that are not met.
+        nodes: whether to show the nodes.
     """
 
     def __init__(self, *, conditions: bool = False, nodes: bool = False) -> None:
@@ -44,8 +44,10 @@ class Describer:
         self._nodes = nodes
 
     def describe(self, overview: Overview) -> str:
-        """Return the lines about it."""
-        return self._set(overview) if isinstance(overview, SetOverview) else self._workspace(overview)
+        """Return its fields, one per line, and its tables."""
+        return (
+            self._inference_set(overview) if isinstance(overview, InferenceSetOverview) else self._workspace(overview)
+        )
 
     def _workspace(self, overview: WorkspaceOverview) -> str:
         workspace = overview.workspace
@@ -55,14 +57,14 @@ class Describer:
             ("Ready", _ready(overview)),
             ("State", workspace.state or ""),
             ("Last event", _event(overview)),
-            ("Download", download_words(overview.engine) if overview.engine is not None else ""),
+            ("Download", download_progress(overview.engine) if overview.engine is not None else ""),
             ("Purpose", "tuning" if workspace.tuning else ""),
             ("InferenceSet", workspace.inference_set or ""),
-            ("Model", workspace.preset or ("" if workspace.tuning else "of its own pod template")),
+            ("Model", workspace.preset or ("" if workspace.tuning else "custom pod template")),
             ("Adapters", ", ".join(workspace.adapters)),
             ("Runtime", "" if workspace.tuning else workspace.runtime),
             ("Instance type", workspace.instance_type or ""),
-            ("Nodes", _count(overview)),
+            ("Nodes", _node_count(overview)),
             ("Age", age(workspace.created)),
             ("Endpoint", overview.endpoint or ""),
             ("Load", _load(overview.engine)),
@@ -70,28 +72,28 @@ class Describer:
         ]
         return _aligned(fields) + self._tables(workspace.conditions, overview.nodes)
 
-    def _set(self, overview: SetOverview) -> str:
-        found = overview.inference_set
+    def _inference_set(self, overview: InferenceSetOverview) -> str:
+        inference_set = overview.inference_set
         fields = [
             ("Name", overview.name),
-            ("Namespace", found.namespace),
+            ("Namespace", inference_set.namespace),
             ("Ready", _ready(overview)),
-            ("Model", found.preset or ""),
-            ("Replicas", f"{found.ready_replicas} of {found.wanted} ready"),
-            ("Age", age(found.created)),
-            *_benchmark(found.benchmark),
+            ("Model", inference_set.preset or ""),
+            ("Replicas", f"{inference_set.ready_replicas} of {inference_set.desired_replicas} ready"),
+            ("Age", age(inference_set.created)),
+            *_benchmark(inference_set.benchmark),
         ]
         text = _aligned(fields)
         if overview.replicas:
             columns = _Columns(["NAME", "READY", "RUNNING", "WAITING", "CACHE", "NODES", "AGE", "WHY"])
             text += "Replicas:\n" + columns.add([_replica(replica) for replica in overview.replicas], indent="  ")
         nodes = {node.name: node for replica in overview.replicas for node in replica.nodes}
-        return text + self._tables(found.conditions, nodes.values())
+        return text + self._tables(inference_set.conditions, nodes.values())
 
     def _tables(self, conditions: Sequence[Condition], nodes: Iterable[Node]) -> str:
         text = ""
         if self._nodes:
-            rows = [[node.name, _yes(node.ready), node.why] for node in nodes]
+            rows = [[node.name, _yes_or_no(node.ready), node.why] for node in nodes]
             text += "Worker nodes:\n" + _Columns(["NAME", "READY", "WHY"]).add(rows, indent="  ") if rows else ""
         title = "Conditions" if self._conditions else "Conditions not met"
         shown = [condition for condition in conditions if self._conditions or condition.status != "True"]
@@ -102,15 +104,15 @@ class Describer:
 
 
 class _Columns:
-    """Lines of cells, one below the other."""
+    """Aligns cells in columns, below a header."""
 
-    def __init__(self, head: Sequence[str]) -> None:
-        self._head: Sequence[str] | None = head
-        self._widths = [0] * len(head)
+    def __init__(self, header: Sequence[str]) -> None:
+        self._header: Sequence[str] | None = header
+        self._widths = [0] * len(header)
 
     def add(self, rows: Iterable[Sequence[str]], *, indent: str = "") -> str:
-        lines = [*([self._head] if self._head is not None else []), *rows]
-        self._head = None
+        lines = [*([self._header] if self._header is not None else []), *rows]
+        self._header = None
         cleaned = [[one_line(cell) or _UNKNOWN for cell in line[:-1]] + [one_line(line[-1])] for line in lines]
         self._widths = [
             max(width, *map(len, cells)) for width, cells in zip(self._widths, zip(*cleaned, strict=True), strict=True)
@@ -122,28 +124,35 @@ class _Columns:
 
 
 def _aligned(fields: Iterable[tuple[str, str]]) -> str:
-    """Return `Key:  value` lines; what has no value is left out."""
+    """Return `Key:  value` lines; fields without a value are left out."""
     shown = [(key, one_line(value)) for key, value in fields if value]
     width = max(len(key) for key, _ in shown) + len(":  ")
     return "".join(f"{f'{key}:':<{width}}{value}\n" for key, value in shown)
 
 
 def _row(entry: Overview) -> list[str]:
-    ready = _yes(entry.ready)
-    if isinstance(entry, SetOverview):
-        found = entry.inference_set
-        return [entry.name, ready, found.preset or "", "", "", "", age(found.created), entry.why]
+    ready = _yes_or_no(entry.ready)
+    if isinstance(entry, InferenceSetOverview):
+        inference_set = entry.inference_set
+        return [entry.name, ready, inference_set.preset or "", "", "", "", age(inference_set.created), entry.why]
     workspace = entry.workspace
     runtime = "tuning" if workspace.tuning else workspace.runtime
-    instance, nodes = workspace.instance_type or "", _count(entry)
+    instance, nodes = workspace.instance_type or "", _node_count(entry)
     return [entry.name, ready, workspace.preset or "", runtime, instance, nodes, age(workspace.created), entry.why]
 
 
 def _replica(replica: WorkspaceOverview) -> list[str]:
-    engine = replica.engine or Engine()
+    engine = replica.engine or EngineMetrics()
     running, waiting = ("" if count is None else str(count) for count in (engine.running, engine.waiting))
     load = [running, waiting, _percent(engine.cache_usage)]
-    return [replica.name, _yes(replica.ready), *load, _count(replica), age(replica.workspace.created), replica.why]
+    return [
+        replica.name,
+        _yes_or_no(replica.ready),
+        *load,
+        _node_count(replica),
+        age(replica.workspace.created),
+        replica.why,
+    ]
 
 
 def _condition(condition: Condition) -> list[str]:
@@ -160,15 +169,15 @@ def _event(overview: WorkspaceOverview) -> str:
     return "" if event is None else f"{event} ({age(event.seen)} ago)"
 
 
-def _count(overview: WorkspaceOverview) -> str:
-    """Return how many nodes it has of how many it should have."""
-    have, want = len(overview.workspace.nodes), overview.workspace.target_nodes
-    if want is None:
-        return str(have) if have else ""
-    return f"{have}/{want}"
+def _node_count(overview: WorkspaceOverview) -> str:
+    """Return the number of nodes, such as `1/2` when the target number is known."""
+    actual, target = len(overview.workspace.nodes), overview.workspace.target_nodes
+    if target is None:
+        return str(actual) if actual else ""
+    return f"{actual}/{target}"
 
 
-def _yes(ready: bool | None) -> str:
+def _yes_or_no(ready: bool | None) -> str:
     return "unknown" if ready is None else "yes" if ready else "no"
 
 
@@ -176,18 +185,18 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{share:.0%}"
 
 
-def _load(engine: Engine | None) -> str:
-    """Return what the inference server says of its load."""
-    if engine is None or not engine.tells_load:
+def _load(engine: EngineMetrics | None) -> str:
+    """Return the load of the inference server."""
+    if engine is None or not engine.reports_load:
         return ""
-    told = [f"{engine.running} running"] if engine.running is not None else []
-    told += [f"{engine.waiting} waiting"] if engine.waiting is not None else []
-    told += [f"cache {_percent(engine.cache_usage)} full"] if engine.cache_usage is not None else []
-    rate, first = engine.prefix_cache_hit_rate, engine.first_token_s
-    told += [f"{_percent(rate)} of prompts from the cache"] if rate is not None else []
-    told += [f"first token after {first:.2f} s"] if first is not None else []
-    told += [f"{gpu.name} {gpu.load}, {gpu.memory_used} of {gpu.memory_total}" for gpu in engine.gpus]
-    return ", ".join(told)
+    parts = [f"{engine.running} running"] if engine.running is not None else []
+    parts += [f"{engine.waiting} waiting"] if engine.waiting is not None else []
+    parts += [f"KV cache {_percent(engine.cache_usage)} used"] if engine.cache_usage is not None else []
+    hit_rate, first_token = engine.prefix_cache_hit_rate, engine.first_token_s
+    parts += [f"prefix cache hit rate {_percent(hit_rate)}"] if hit_rate is not None else []
+    parts += [f"first token after {first_token:.2f} s"] if first_token is not None else []
+    parts += [f"{gpu.name} {gpu.load}, {gpu.memory_used} of {gpu.memory_total}" for gpu in engine.gpus]
+    return ", ".join(parts)
 
 
 def _benchmark(metrics: Iterable[Metric]) -> Iterator[tuple[str, str]]:

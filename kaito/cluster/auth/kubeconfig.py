@@ -27,6 +27,8 @@ class Extension(Struct, frozen=True, kw_only=True):
 
 
 class Cluster(Struct, frozen=True, kw_only=True, rename="kebab"):
+    """An API server, and how to verify it."""
+
     server: str | None = None
     certificate_authority: str | None = None
     certificate_authority_data: str | None = None
@@ -243,6 +245,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 
 def load_yaml(path: str | Path) -> Any:
+    """Return the content of a YAML file."""
     with open(path, encoding="utf-8") as file:
         return yaml.load(file, Loader=_Loader)
 

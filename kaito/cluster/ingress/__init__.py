@@ -1,1 +1,1 @@
-"""The ways from outside to a Service: what the cluster's objects say of them, and whether they can be gone."""
+"""Routes from outside the cluster to a Service: which ones the cluster's objects describe, and which of them work."""

@@ -1,9 +1,8 @@
-"""Whether a way can be gone: does DNS know the name, and does the model's server answer."""
+"""Checks whether a model's server responds at the end of a route."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Final
 
 from msgspec.structs import replace
 from yarl import URL
@@ -13,42 +12,27 @@ from kaito.net import http_session
 from kaito.settings import Settings
 from kaito.types import Endpoint
 
-#: Seconds that DNS is given. A resolver that does not answer would be asked for half a minute.
-DNS_TIMEOUT: Final = 1.0
-#: Seconds until a way must have shown that it leads somewhere.
-_PATIENCE = 5.0
+#: Seconds for the whole request.
+_PROBE_TIMEOUT = 5.0
 
 
-async def why_unresolved(host: str) -> str | None:
-    """Return why DNS does not tell where a host is; `None` when it does."""
-    try:
-        # The thread that asks cannot be stopped: it is left behind.
-        await asyncio.wait_for(asyncio.get_running_loop().getaddrinfo(host, None), DNS_TIMEOUT)
-    except TimeoutError:
-        return f"DNS does not answer within {DNS_TIMEOUT:g} s what {host} is"
-    except (OSError, UnicodeError):
-        return f"DNS does not know {host}"
-    return None
-
-
-async def answers_as_model(endpoint: Endpoint, settings: Settings) -> int | None:
-    """Ask for the list of models, as anybody could: no key is sent to a server that has not been chosen.
+async def probe_models(endpoint: Endpoint, settings: Settings) -> int | None:
+    """Request the list of models, without any credentials: the endpoint has not been chosen yet.
 
     Returns:
-        `None` when it is there, else the HTTP status of the answer.
+        `None` when the response is a list of models, else its HTTP status.
 
     Raises:
-        KaitoError: nothing answers there, or what does is not what the endpoint should be.
+        KaitoError: nothing responds, or the response is a redirect or a server error.
     """
     public = replace(endpoint, headers={}) if endpoint.headers else endpoint
-    nobody = replace(settings, api_key=None, headers=())
-    url = URL(endpoint.url.removesuffix("/v1") + "/v1/models")
+    anonymous = replace(settings, api_key=None, headers=())
     trace = http_session.Trace()
     try:
-        async with asyncio.timeout(_PATIENCE), http_session.open_session(public, nobody) as session:
+        async with asyncio.timeout(_PROBE_TIMEOUT), http_session.open_session(public, anonymous) as session:
             with http_session.Translated(endpoint, settings, trace):
                 response = await session.get(
-                    url,
+                    URL(f"{endpoint.base}/v1/models"),
                     allow_redirects=False,
                     proxy=http_session.proxy_of(endpoint),
                     trace_request_ctx=trace,
@@ -56,11 +40,11 @@ async def answers_as_model(endpoint: Endpoint, settings: Settings) -> int | None
     except http_session.LostError as exc:
         raise ConnectError(endpoint.shown_url, exc.words) from None
     except TimeoutError:
-        raise ConnectError(endpoint.shown_url, f"No answer within {_PATIENCE:g} s") from None
+        raise ConnectError(endpoint.shown_url, f"No response within {_PROBE_TIMEOUT:g} s") from None
     status = response.status
-    if 300 <= status < 400 or status >= 500:
-        where = f" to {response.headers.get('Location', 'nowhere').partition('?')[0]}" if status < 400 else ""
-        raise ConnectError(
-            endpoint.shown_url, f"What answers there {'redirects' + where if where else 'fails'} (HTTP {status})"
-        )
+    if 300 <= status < 400:
+        location = response.headers.get("Location", "another URL").partition("?")[0]
+        raise ConnectError(endpoint.shown_url, f"The server redirects to {location} (HTTP {status})")
+    if status >= 500:
+        raise ConnectError(endpoint.shown_url, f"The server returned an error (HTTP {status})")
     return None if status == 200 and response.content_type == "application/json" else status

@@ -1,4 +1,4 @@
-"""Finding the objects that describe ways to a workspace's Service."""
+"""Discovers the objects that describe routes to a workspace's Service."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from msgspec import Struct
 
 from kaito.cluster.api_client import ApiClient, Object
 from kaito.cluster.api_errors import NotServed
-from kaito.cluster.ingress.gateways import Gateways, Key, parents, read_http_route, selects_backend
-from kaito.cluster.ingress.ingresses import read_ingress, read_load_balancer
-from kaito.cluster.ingress.routes import Destination, Reading, Route, Unusable
+from kaito.cluster.ingress.gateways import GatewayKey, Gateways, parent_gateways, parse_http_route, routes_to
+from kaito.cluster.ingress.ingresses import parse_ingress, parse_load_balancer
+from kaito.cluster.ingress.routes import Destination, Route, Routes, UnusableRoute
 from kaito.cluster.services import get_service, http_port
-from kaito.cluster.workspaces.readiness import Serving
+from kaito.cluster.workspaces.readiness import ServingWorkspace
 from kaito.errors import KaitoError
 
 T = TypeVar("T")
@@ -23,100 +23,102 @@ _GATEWAY_VERSIONS = ("v1", "v1beta1")
 
 
 class DiscoveredRoutes(Struct, frozen=True, kw_only=True):
-    """What was found."""
+    """The routes to a Service."""
 
     #: Those with TLS first.
-    routes: tuple[Route, ...]
-    unusable: tuple[Unusable, ...]
-    #: Why something could not be looked at.
-    refusals: tuple[KaitoError, ...]
+    usable: tuple[Route, ...]
+    unusable: tuple[UnusableRoute, ...]
+    #: Why some objects could not be read.
+    errors: tuple[KaitoError, ...]
 
 
-async def discover_routes(cluster: ApiClient, serving: Serving) -> DiscoveredRoutes:
-    """Look at Ingresses, HTTPRoutes and the Service itself, at all of them at once.
+async def discover_routes(cluster: ApiClient, serving: ServingWorkspace) -> DiscoveredRoutes:
+    """Read Ingresses, HTTPRoutes and the Service itself, all at once.
 
-    One kind that the user may not read, or that the cluster does not have, does not hide the others.
+    A kind that the user may not read, or that the cluster does not have, does not hide the others.
     """
-    looking = _Looking(cluster, serving)
+    reader = _Reader(cluster, serving)
     ingresses, (version, http_routes), service = await asyncio.gather(
-        looking.at(cluster.items(f"/apis/networking.k8s.io/v1/namespaces/{serving.namespace}/ingresses"), []),
-        looking.at(looking.http_routes(), ("", [])),
-        looking.at(get_service(cluster, serving.namespace, serving.name), {}),
+        reader.read(cluster.items(f"/apis/networking.k8s.io/v1/namespaces/{serving.namespace}/ingresses"), []),
+        reader.read(reader.http_routes(), ("", [])),
+        reader.read(get_service(cluster, serving.namespace, serving.name), {}),
     )
     destination = _destination(serving, service)
-    http_routes = [item for item in http_routes if selects_backend(item, destination)]
-    gateways = await looking.gateways(version, {key for item in http_routes for key, _ in parents(item)})
-    reading: Reading = read_load_balancer(service, destination) if service else []
+    http_routes = [item for item in http_routes if routes_to(item, destination)]
+    gateways = await reader.gateways(version, {key for item in http_routes for key, _ in parent_gateways(item)})
+    routes: Routes = parse_load_balancer(service, destination) if service else []
     for item in ingresses:
-        reading += read_ingress(item, destination)
+        routes += parse_ingress(item, destination)
     for item in http_routes:
-        reading += read_http_route(item, gateways, destination)
-    routes = [one for one in reading if isinstance(one, Route)]
+        routes += parse_http_route(item, gateways, destination)
+    usable = _without_duplicates(one for one in routes if isinstance(one, Route))
     return DiscoveredRoutes(
-        routes=tuple(sorted(_once(routes), key=lambda route: (not route.secure, len(route.path)))),
-        unusable=tuple(one for one in reading if isinstance(one, Unusable)),
-        refusals=looking.refusals,
+        usable=tuple(sorted(usable, key=lambda route: (not route.secure, len(route.path)))),
+        unusable=tuple(one for one in routes if isinstance(one, UnusableRoute)),
+        errors=reader.errors,
     )
 
 
-class _Looking:
-    """Reads objects, and remembers what it was refused."""
+class _Reader:
+    """Reads objects, and records the errors."""
 
-    def __init__(self, cluster: ApiClient, serving: Serving) -> None:
-        self._refused: list[KaitoError | None] = []
+    def __init__(self, cluster: ApiClient, serving: ServingWorkspace) -> None:
+        self._errors: list[KaitoError | None] = []
         self._cluster = cluster
         self._namespace = serving.namespace
 
     @property
-    def refusals(self) -> tuple[KaitoError, ...]:
-        """What was refused, in the order in which it was asked for."""
-        return tuple(exc for exc in self._refused if exc is not None)
+    def errors(self) -> tuple[KaitoError, ...]:
+        """The errors, in the order of the requests."""
+        return tuple(exc for exc in self._errors if exc is not None)
 
-    async def at(self, reading: Awaitable[T], otherwise: T) -> T:
-        place = len(self._refused)
-        self._refused.append(None)
+    async def read(self, request: Awaitable[T], default: T) -> T:
+        """Return a request's result, or the default when it fails."""
+        position = len(self._errors)
+        self._errors.append(None)
         try:
-            return await reading
+            return await request
         except NotServed:
             pass
         except KaitoError as exc:
-            self._refused[place] = exc
-        return otherwise
+            self._errors[position] = exc
+        return default
 
     async def http_routes(self) -> tuple[str, list[Object]]:
-        """Return the HTTPRoutes and their version; the Gateways' is the same."""
+        """Return the API's version, which is also that of the Gateways, and the HTTPRoutes."""
         for version in _GATEWAY_VERSIONS:
             try:
-                return version, await self._cluster.items(_gateway_path(version, self._namespace, "httproutes"))
+                return version, await self._cluster.items(_gateway_api_path(version, self._namespace, "httproutes"))
             except NotServed:
                 continue
         return "", []
 
-    async def gateways(self, version: str, keys: Iterable[Key]) -> Gateways:
+    async def gateways(self, version: str, keys: Iterable[GatewayKey]) -> Gateways:
+        """Return Gateways, each with the reason in its place when it cannot be read."""
         return dict(await asyncio.gather(*(self._gateway(version, key) for key in keys)))
 
-    async def _gateway(self, version: str, key: Key) -> tuple[Key, Mapping[str, Any] | str]:
+    async def _gateway(self, version: str, key: GatewayKey) -> tuple[GatewayKey, Mapping[str, Any] | str]:
         namespace, name = key
         try:
-            return key, await self._cluster.get(f"{_gateway_path(version, namespace, 'gateways')}/{name}")
+            return key, await self._cluster.get(f"{_gateway_api_path(version, namespace, 'gateways')}/{name}")
         except KaitoError as exc:
             return key, f"its Gateway '{name}' cannot be read: {exc.message}"
 
 
-def _gateway_path(version: str, namespace: str, plural: str) -> str:
+def _gateway_api_path(version: str, namespace: str, plural: str) -> str:
     return f"/apis/gateway.networking.k8s.io/{version}/namespaces/{namespace}/{plural}"
 
 
-def _destination(serving: Serving, service: Mapping[str, Any]) -> Destination:
+def _destination(serving: ServingWorkspace, service: Mapping[str, Any]) -> Destination:
     pools = frozenset({f"{serving.inference_set or serving.name}-inferencepool"})
     port, port_name = http_port(service)
     return Destination(service=serving.name, port=port, port_name=port_name, pools=pools)
 
 
-def _once(routes: Iterable[Route]) -> list[Route]:
-    """Leave out what is there already: one host may have a rule for each of the server's paths."""
+def _without_duplicates(routes: Iterable[Route]) -> Iterable[Route]:
+    """Return routes that differ in more than their source: some hosts have a rule for each of the server's paths."""
     unique: dict[tuple[Any, ...], Route] = {}
     for route in routes:
         key = (route.secure, route.host, route.port, route.path, route.addresses, tuple(route.headers.items()))
         unique.setdefault(key, route)
-    return list(unique.values())
+    return unique.values()

@@ -1,4 +1,4 @@
-"""What a way in from outside consists of, whichever kind of object describes it."""
+"""A route from outside the cluster to a Service, and the rules that Ingresses and the Gateway API share."""
 
 from __future__ import annotations
 
@@ -9,51 +9,50 @@ from typing import Any
 from msgspec import Struct
 from yarl import URL
 
-# What a pattern has and a plain path has not; `/llama(/|$)(.*)` is how many ingresses say `/llama`.
+# From the first character that only a pattern has; `/llama(/|$)(.*)` is how many Ingresses write `/llama`.
 _PATTERN = re.compile(r"(\.[*+?]|[(\[{*+?$^\\|]).*", re.DOTALL)
-# What the client adds to a base URL by itself.
-_OPENAI = re.compile(r"(/v1(/.*)?|/chat/completions)$")
+# The paths that a client appends to a base URL.
+_OPENAI_PATH = re.compile(r"(/v1(/.*)?|/chat/completions)$")
 
 
 class Destination(Struct, frozen=True, kw_only=True):
-    """What a way has to lead to."""
+    """The Service that a route must lead to."""
 
-    #: The Service's name.
     service: str
     #: The number and the name of its HTTP port.
     port: int
     port_name: str
-    #: Names of InferencePools that lead there as well.
+    #: Names of the InferencePools in front of it.
     pools: frozenset[str] = frozenset()
 
 
 class Route(Struct, frozen=True, kw_only=True):
-    """A way in, as the cluster's objects describe it."""
+    """A route as the cluster's objects describe it."""
 
-    #: The object that describes it, for people: `Ingress 'chat'`.
+    #: The object that describes it, such as `Ingress 'chat'`.
     source: str
-    #: Whether it is TLS.
+    #: Whether it uses TLS.
     secure: bool
-    #: The name that has to be asked for; `None` where any will do.
+    #: The host name to request; `None` for any.
     host: str | None
     port: int
-    #: What stands before the server's own paths; `""` or `/…` without a slash at the end.
+    #: The prefix of the server's own paths: `""`, or `/…` without a trailing slash.
     path: str = ""
-    #: Where it is, by the object's status: IP addresses or names.
+    #: IP addresses or names in the object's status.
     addresses: tuple[str, ...] = ()
-    #: Headers that a request must have to be led there.
+    #: Headers that select the route.
     headers: Mapping[str, str] = {}
 
     def url(self, host: str) -> str:
-        """Return the base URL for one of its names or addresses."""
-        standard = 443 if self.secure else 80
-        port = None if self.port == standard else self.port
+        """Return the base URL for a host name or an address."""
+        default_port = 443 if self.secure else 80
+        port = None if self.port == default_port else self.port
         scheme = "https" if self.secure else "http"
         return str(URL.build(scheme=scheme, host=host, port=port, path=self.path)).rstrip("/")
 
 
-class Unusable(Struct, frozen=True):
-    """A way that is none, and why."""
+class UnusableRoute(Struct, frozen=True):
+    """A route that cannot be used, and why."""
 
     source: str
     reason: str
@@ -62,53 +61,53 @@ class Unusable(Struct, frozen=True):
         return f"{self.source}: {self.reason}"
 
 
-#: What an object turns out to be: ways, and such that are none.
-Reading = list[Route | Unusable]
+Routes = list[Route | UnusableRoute]
 
 
 def base_path(path: str, *, exact: bool) -> str | None:
-    """Return what stands before the server's own paths, when a way is for this path.
+    """Return the prefix of the server's own paths, for the path that a rule matches.
 
     Args:
-        path: a prefix, or a pattern: of that the part counts that is none.
-        exact: whether it is for this very path; then only the one for chat is of use.
+        path: a prefix or a pattern, which counts up to its first special character.
+        exact: whether the rule matches this path only; it is then useful only for chat completions.
 
     Returns:
-        `""` or `/…` without a slash at the end; `None` when the way is of no use.
+        `""`, or `/…` without a trailing slash; `None` when the rule cannot be used.
     """
     if exact and not path.endswith("/chat/completions"):
         return None
-    return _OPENAI.sub("", _PATTERN.sub("", path).rstrip("/")).rstrip("/")
+    return _OPENAI_PATH.sub("", _PATTERN.sub("", path).rstrip("/")).rstrip("/")
 
 
 def is_wildcard(host: str) -> bool:
-    """Return whether a host stands for many: `*.example.com`."""
+    """Return whether a host is a wildcard such as `*.example.com`."""
     return host.startswith("*.")
 
 
-def matches(pattern: str, host: str, *, deep: bool = False) -> bool:
-    """Return whether a host is the one that a pattern names, or one of them.
+def host_matches(pattern: str, host: str, *, multi_label: bool = False) -> bool:
+    """Return whether a host matches a pattern.
 
     Args:
-        pattern: a host, or `*.` and the end of many.
-        deep: whether the star stands for several labels, as in the Gateway API, or for one, as in an Ingress.
+        pattern: a host or a wildcard.
+        host: the host.
+        multi_label: whether `*` matches several labels, as in the Gateway API, or one, as in an Ingress.
     """
     if not is_wildcard(pattern):
         return pattern.lower() == host.lower()
-    head, _, rest = host.lower().partition(".")
+    first, _, rest = host.lower().partition(".")
     suffix = pattern[1:].lower()
-    return bool(head) and (host.lower().endswith(suffix) if deep else f".{rest}" == suffix)
+    return bool(first) and (host.lower().endswith(suffix) if multi_label else f".{rest}" == suffix)
 
 
-def wildcard(source: str, host: str) -> Unusable:
-    """Return what is said of a way whose host stands for many."""
-    return Unusable(source, f"its host '{host}' stands for many; give the URL of one with --endpoint")
+def unusable_wildcard(source: str, host: str) -> UnusableRoute:
+    """Return the result for a route whose host is a wildcard."""
+    return UnusableRoute(source, f"its host '{host}' is a wildcard; use --endpoint with the URL of one host")
 
 
-def balancer_addresses(status: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Return the addresses and ports of a status with a `loadBalancer`, as Ingresses and Services have it.
+def load_balancer_addresses(status: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Return the addresses and open ports in the `loadBalancer` status of an Ingress or a Service.
 
-    The ports are those that it says are open, most often none: then they are the usual ones.
+    Most implementations list no ports; the default ones are then open.
     """
     entries = (status.get("loadBalancer") or {}).get("ingress") or ()
     addresses = tuple(entry.get("ip") or entry.get("hostname") for entry in entries)
@@ -116,7 +115,7 @@ def balancer_addresses(status: Mapping[str, Any]) -> tuple[tuple[str, ...], tupl
     return tuple(filter(None, addresses)), tuple(ports)
 
 
-def choose_port(standard: int, ports: Iterable[int]) -> int:
-    """Return the standard port, unless it is known that others are open and it is not."""
-    known = tuple(ports)
-    return standard if not known or standard in known else known[0]
+def choose_port(default: int, open_ports: Iterable[int]) -> int:
+    """Return the default port, unless only other ports are open."""
+    known = tuple(open_ports)
+    return default if not known or default in known else known[0]

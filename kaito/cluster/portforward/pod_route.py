@@ -20,7 +20,7 @@ from kaito.cluster.portforward.protocol import PodPort
 from kaito.cluster.portforward.transport import TunnelTransport
 from kaito.cluster.services import Pod, find_pod, is_ready
 from kaito.cluster.watch import watch
-from kaito.cluster.workspaces.readiness import Serving, find_serving
+from kaito.cluster.workspaces.readiness import ServingWorkspace, find_serving_workspace
 from kaito.errors import ClusterError, ConnectError, ForbiddenError, KaitoError, NotFoundError
 from kaito.types import Reporter, Target
 from kaito.util.tasks import cancel_and_wait
@@ -51,7 +51,13 @@ class PodRoute:
     """
 
     def __init__(
-        self, cluster: ApiClient, target: Target, serving: Serving, pod: Pod, reporter: Reporter, dial_timeout: float
+        self,
+        cluster: ApiClient,
+        target: Target,
+        serving: ServingWorkspace,
+        pod: Pod,
+        reporter: Reporter,
+        dial_timeout: float,
     ) -> None:
         self.serving = serving
         self._cluster = cluster
@@ -146,7 +152,7 @@ class PodRoute:
         while self._lost:
             try:
                 # Another replica of an InferenceSet may be ready already.
-                self.serving = await find_serving(self._cluster, self._target, self._reporter)
+                self.serving = await find_serving_workspace(self._cluster, self._target, self._reporter)
                 pod = await find_pod(self._cluster, self.serving.namespace, self.serving.name)
             except (NotFoundError, ClusterError):
                 # For a spare, it is not worth waiting.

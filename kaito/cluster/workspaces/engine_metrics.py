@@ -1,7 +1,6 @@
-"""What an inference server's `/metrics` says: its load, and how far the download of its weights has come.
+"""Parses an inference server's `/metrics` page: its load, and how far the download of the weights is.
 
-The reader is our own, and forgiving: prometheus_client's parser gives up all that follows the first line that it cannot
-read, and a server that is shown half is better than one that is not shown.
+prometheus_client's parser rejects everything after the first malformed line; this one skips malformed lines.
 """
 
 from __future__ import annotations
@@ -16,20 +15,19 @@ from msgspec import Struct
 from kaito.util.durations import human_duration
 
 # https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format: a name, labels, a value.
-# Possessive, so that no page takes long to read.
+# Possessive quantifiers: matching takes linear time, whatever the page holds.
 _LABELS = r'\{(?:[^"{}\n]|"(?:[^"\\\n]|\\.)*+")*+\}'
 _SAMPLE = re.compile(
     rf"^(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*+)(?:[ \t]*+{_LABELS})?+[ \t]++(?P<value>[^\s#]++)", re.MULTILINE
 )
-#: Characters that are looked at.
-_LONGEST = 4 * 1024 * 1024
-#: Larger counts are nonsense.
-_MOST = 10**12
-_MOST_GPUS = 64
+_MAX_PAGE_BYTES = 4 * 1024 * 1024
+#: Counts above this are not plausible.
+_MAX_COUNT = 10**12
+_MAX_GPUS = 64
 
 
 class Gpu(Struct, frozen=True, kw_only=True):
-    """What the transformers runtime says of one GPU, in its own words."""
+    """One GPU, as the transformers runtime reports it."""
 
     name: str = ""
     #: Such as `25.00%`.
@@ -39,28 +37,28 @@ class Gpu(Struct, frozen=True, kw_only=True):
     memory_total: str = ""
 
 
-class Engine(Struct, frozen=True, kw_only=True):
-    """What an inference server says of itself; `None` for what it does not tell."""
+class EngineMetrics(Struct, frozen=True, kw_only=True):
+    """The metrics of an inference server; `None` for those that it does not report."""
 
-    #: Requests that are being answered.
+    #: Requests in progress.
     running: int | None = None
-    #: Requests that wait for their turn.
+    #: Requests in the queue.
     waiting: int | None = None
-    #: Share of the cache for keys and values that is in use, 0 to 1.
+    #: Share of the KV cache in use, 0 to 1.
     cache_usage: float | None = None
-    #: Share of the prompts' tokens that were found in the cache since the server's start, 0 to 1.
+    #: Share of prompt tokens found in the prefix cache since the server started, 0 to 1.
     prefix_cache_hit_rate: float | None = None
-    #: Seconds until the first token, the mean since the server's start.
+    #: Mean time to the first token since the server started, in seconds.
     first_token_s: float | None = None
-    #: Bytes per second of the weights' download.
+    #: Download rate of the weights.
     download_bytes_per_s: float | None = None
-    #: Seconds until the weights are there; -1 when the server does not know; 0 when they are there.
+    #: Seconds until the weights are downloaded: 0 when they are, -1 when unknown.
     download_remaining_s: float | None = None
     gpus: tuple[Gpu, ...] = ()
 
     @property
-    def tells_load(self) -> bool:
-        """Whether there is anything to show of its load."""
+    def reports_load(self) -> bool:
+        """Whether any metric of the load is known."""
         return self.running is not None or self.waiting is not None or self.cache_usage is not None or bool(self.gpus)
 
     @property
@@ -71,24 +69,24 @@ class Engine(Struct, frozen=True, kw_only=True):
         return bool(self.download_bytes_per_s)
 
 
-def download_words(engine: Engine) -> str:
-    """Return how far the download of the weights is, such as `120 MB/s, 3m left`; empty when there is none."""
+def download_progress(engine: EngineMetrics) -> str:
+    """Return the progress of the download, such as `120 MB/s, 3m left`; `""` when there is none."""
     if not engine.downloading:
         return ""
     speed, remaining = engine.download_bytes_per_s, engine.download_remaining_s
-    told = [f"{speed / 1e6:,.0f} MB/s"] if speed else []
-    told += [f"{human_duration(remaining)} left"] if remaining is not None and remaining >= 0 else []
-    return ", ".join(told) or "under way"
+    parts = [f"{speed / 1e6:,.0f} MB/s"] if speed else []
+    parts += [f"{human_duration(remaining)} left"] if remaining is not None and remaining >= 0 else []
+    return ", ".join(parts) or "in progress"
 
 
-def read_engine(body: bytes) -> Engine:
-    """Return what a `/metrics` page says: Prometheus' text (vLLM) or JSON (the transformers runtime), or nothing."""
+def parse_engine_metrics(body: bytes) -> EngineMetrics:
+    """Return the metrics of a page in Prometheus' text format (vLLM) or in JSON (the transformers runtime)."""
     if body.lstrip()[:1] == b"{":
-        return _read_json(body)
-    return _read_text(body[:_LONGEST].decode(errors="replace"))
+        return _parse_json(body)
+    return _parse_text(body[:_MAX_PAGE_BYTES].decode(errors="replace"))
 
 
-def _read_text(text: str) -> Engine:
+def _parse_text(text: str) -> EngineMetrics:
     samples: dict[str, list[float]] = {}
     for match in _SAMPLE.finditer(text):
         try:
@@ -100,12 +98,12 @@ def _read_text(text: str) -> Engine:
     usage = _first(samples, "vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")
     speed = _first(samples, "kaito_model_download_speed_bytes_per_second")
     remaining = _first(samples, "kaito_model_download_remaining_seconds")
-    return Engine(
+    return EngineMetrics(
         running=_count(_first(samples, "vllm:num_requests_running")),
         waiting=_count(_first(samples, "vllm:num_requests_waiting")),
-        # One server may hold several engines: their load adds up, how full they are does not.
+        # A server may run several engines: their requests add up, their cache usage is averaged.
         cache_usage=_share(sum(usage), len(usage)),
-        prefix_cache_hit_rate=_hit_rate(samples),
+        prefix_cache_hit_rate=_prefix_cache_hit_rate(samples),
         first_token_s=_ratio(
             _sum(samples, "vllm:time_to_first_token_seconds_sum"),
             _sum(samples, "vllm:time_to_first_token_seconds_count"),
@@ -115,18 +113,18 @@ def _read_text(text: str) -> Engine:
     )
 
 
-def _hit_rate(samples: Mapping[str, Sequence[float]]) -> float | None:
+def _prefix_cache_hit_rate(samples: Mapping[str, Sequence[float]]) -> float | None:
     for name in ("vllm:prefix_cache", "vllm:gpu_prefix_cache"):
-        for ending in ("_total", ""):
-            queries = _sum(samples, f"{name}_queries{ending}")
+        for suffix in ("_total", ""):
+            queries = _sum(samples, f"{name}_queries{suffix}")
             if queries:
-                return _share(_sum(samples, f"{name}_hits{ending}"), queries)
-    told = _first(samples, "vllm:gpu_prefix_cache_hit_rate")
-    return _share(sum(told), len(told))
+                return _share(_sum(samples, f"{name}_hits{suffix}"), queries)
+    rates = _first(samples, "vllm:gpu_prefix_cache_hit_rate")
+    return _share(sum(rates), len(rates))
 
 
 def _first(samples: Mapping[str, Sequence[float]], *names: str) -> Sequence[float]:
-    """Return the values of the first name that there is."""
+    """Return the values of the first name that has any."""
     return next((samples[name] for name in names if name in samples), ())
 
 
@@ -137,7 +135,7 @@ def _sum(samples: Mapping[str, Sequence[float]], name: str) -> float | None:
 
 def _count(values: Sequence[float]) -> int | None:
     total = sum(values)
-    return int(total) if values and 0 <= total <= _MOST else None
+    return int(total) if values and 0 <= total <= _MAX_COUNT else None
 
 
 def _ratio(part: float | None, whole: float | None) -> float | None:
@@ -157,24 +155,24 @@ class _Memory(Struct):
     total: str = ""
 
 
-class _Gpu(Struct):
+class _GpuInfo(Struct):
     name: str = ""
     load: str = ""
     memory: _Memory = msgspec.field(default_factory=_Memory)
 
 
-class _Machine(Struct):
-    gpu_info: list[_Gpu] | None = None
+class _TransformersMetrics(Struct):
+    gpu_info: list[_GpuInfo] | None = None
 
 
-def _read_json(body: bytes) -> Engine:
+def _parse_json(body: bytes) -> EngineMetrics:
     try:
-        machine = msgspec.json.decode(body, type=_Machine)
+        metrics = msgspec.json.decode(body, type=_TransformersMetrics)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return Engine()
-    return Engine(
+        return EngineMetrics()
+    return EngineMetrics(
         gpus=tuple(
             Gpu(name=gpu.name, load=gpu.load, memory_used=gpu.memory.used, memory_total=gpu.memory.total)
-            for gpu in (machine.gpu_info or ())[:_MOST_GPUS]
+            for gpu in (metrics.gpu_info or ())[:_MAX_GPUS]
         )
     )

@@ -1,163 +1,164 @@
-"""Finding a Workspace or an InferenceSet by its name, and telling well when there is none."""
+"""Looks up Workspaces and InferenceSets by name, and suggests alternatives when there is none."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from difflib import get_close_matches
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kaito.cluster.api_client import ApiClient, Object
 from kaito.cluster.api_errors import Missing, NotServed
 from kaito.cluster.workspaces.objects import (
-    CREATED_BY,
-    GROUP,
-    VERSIONS,
+    API_GROUP,
+    API_VERSIONS,
+    INFERENCE_SET_LABEL,
     InferenceSet,
     Workspace,
-    read_inference_set,
-    read_workspace,
+    parse_inference_set,
+    parse_workspace,
 )
 from kaito.errors import KaitoError, NotFoundError
+from kaito.util.suggest import did_you_mean
 
-#: Names that a message lists at most.
-_SOME = 5
+#: The most names that an error message lists.
+_MAX_LISTED_NAMES = 5
 
 
 async def get_workspace(cluster: ApiClient, name: str) -> Workspace:
-    """Return a Workspace of the cluster's namespace.
+    """Return a Workspace of the client's namespace.
 
     Raises:
-        NotFoundError: there is none of that name, or KAITO is not installed.
-        KaitoError: the API server refuses or cannot be reached.
+        NotFoundError: it does not exist, or KAITO is not installed.
+        KaitoError: the API server returned an error or cannot be reached.
     """
     try:
-        return read_workspace(await get_kaito(cluster, "workspaces", name))
+        return parse_workspace(await _get_object(cluster, "workspaces", name))
     except Missing:
-        raise await _not_there(cluster, "workspaces", "Workspace", name) from None
+        raise await _not_found_error(cluster, "workspaces", "Workspace", name) from None
 
 
 async def get_inference_set(cluster: ApiClient, name: str) -> InferenceSet:
-    """Return an InferenceSet of the cluster's namespace.
+    """Return an InferenceSet of the client's namespace.
 
     Raises:
         KaitoError: as for :func:`get_workspace`.
     """
     try:
-        return read_inference_set(await get_kaito(cluster, "inferencesets", name))
+        return parse_inference_set(await _get_object(cluster, "inferencesets", name))
     except Missing:
-        raise await _not_there(cluster, "inferencesets", "InferenceSet", name) from None
+        raise await _not_found_error(cluster, "inferencesets", "InferenceSet", name) from None
 
 
 async def get_replicas(cluster: ApiClient, inference_set: str) -> list[Workspace]:
-    """Return an InferenceSet's Workspaces, those that are ready first.
+    """Return the Workspaces of an InferenceSet, ready ones first.
 
     Raises:
         KaitoError: as for :func:`get_workspace`.
     """
-    items = await list_kaito(cluster, "workspaces", labelSelector=f"{CREATED_BY}={inference_set}")
-    return sorted(map(read_workspace, items), key=lambda replica: (not replica.ready, replica.name))
+    items = await list_objects(cluster, "workspaces", labelSelector=f"{INFERENCE_SET_LABEL}={inference_set}")
+    return sort_replicas(map(parse_workspace, items))
 
 
-async def get_kaito(cluster: ApiClient, plural: str, name: str) -> Object:
-    """Return one of KAITO's objects, in the newest version that is served.
+def sort_replicas(replicas: Iterable[Workspace]) -> list[Workspace]:
+    """Return replicas in the order in which they are shown and used: ready ones first."""
+    return sorted(replicas, key=lambda replica: (not replica.ready, replica.name))
+
+
+async def list_objects(cluster: ApiClient, plural: str, *, all_namespaces: bool = False, **params: str) -> list[Object]:
+    """Return all objects of one of KAITO's kinds, such as `workspaces`.
 
     Raises:
-        Missing: there is none of that name.
         KaitoError: as for :func:`get_workspace`.
     """
-    for version in VERSIONS:
+    for version in API_VERSIONS:
         try:
-            return await cluster.get(f"{kaito_path(version, cluster.namespace, plural)}/{name}")
+            return await cluster.items(_list_path(cluster, version, plural, all_namespaces), **params)
         except NotServed:
             continue
-    raise _not_installed(cluster, plural)
+    raise _not_served_error(cluster, plural)
 
 
-async def list_kaito(cluster: ApiClient, plural: str, *, everywhere: bool = False, **params: str) -> list[Object]:
-    """Return KAITO's objects of one kind, in the namespace or everywhere.
-
-    Raises:
-        KaitoError: as for :func:`get_workspace`.
-    """
-    for version in VERSIONS:
-        try:
-            return await cluster.items(kaito_path(version, None if everywhere else cluster.namespace, plural), **params)
-        except NotServed:
-            continue
-    raise _not_installed(cluster, plural)
-
-
-async def served_path(
-    cluster: ApiClient, plural: str, *, everywhere: bool = False, selection: Mapping[str, str] | None = None
+async def served_list_path(
+    cluster: ApiClient, plural: str, *, all_namespaces: bool = False, selector: Mapping[str, str] | None = None
 ) -> str:
-    """Return the path of a list of KAITO's objects in the newest version that is served, for following it.
+    """Return the path to list and watch one of KAITO's kinds, in the newest version that the API server serves.
 
     Args:
-        cluster: where they are.
-        plural: their kind.
-        everywhere: whether all namespaces are meant.
-        selection: what they will be selected by, such as `fieldSelector`. A role may allow no more than that.
+        cluster: the API server.
+        plural: such as `workspaces`.
+        all_namespaces: whether to list all namespaces.
+        selector: the query of the watch, such as `fieldSelector`. A role may allow only this query.
 
     Raises:
         KaitoError: as for :func:`get_workspace`.
     """
-    for version in VERSIONS:
-        path = kaito_path(version, None if everywhere else cluster.namespace, plural)
+    for version in API_VERSIONS:
+        path = _list_path(cluster, version, plural, all_namespaces)
         try:
-            await cluster.get(path, limit="1", **(selection or {}))
+            await cluster.get(path, limit="1", **(selector or {}))
         except NotServed:
             continue
         return path
-    raise _not_installed(cluster, plural)
+    raise _not_served_error(cluster, plural)
 
 
-def kaito_path(version: str, namespace: str | None, plural: str) -> str:
-    """Return the path of a list; everywhere without a namespace."""
-    return f"/apis/{GROUP}/{version}/" + (f"namespaces/{namespace}/" if namespace else "") + plural
+async def _get_object(cluster: ApiClient, plural: str, name: str) -> Object:
+    for version in API_VERSIONS:
+        try:
+            return await cluster.get(f"{_list_path(cluster, version, plural)}/{name}")
+        except NotServed:
+            continue
+    raise _not_served_error(cluster, plural)
 
 
-def _not_installed(cluster: ApiClient, plural: str) -> NotFoundError:
-    what = "KAITO is not installed in this cluster" if plural == "workspaces" else "This KAITO knows no InferenceSets"
+def _list_path(cluster: ApiClient, version: str, plural: str, all_namespaces: bool = False) -> str:
+    namespace = "" if all_namespaces else f"namespaces/{cluster.namespace}/"
+    return f"/apis/{API_GROUP}/{version}/{namespace}{plural}"
+
+
+def _not_served_error(cluster: ApiClient, plural: str) -> NotFoundError:
     return NotFoundError(
-        what,
-        f"{cluster.config.server.origin()} has no kind '{plural}.{GROUP}'",
-        "Is the context the right one? See 'kubectl config get-contexts'",
+        "KAITO is not installed in this cluster"
+        if plural == "workspaces"
+        else "This version of KAITO does not support InferenceSets",
+        f"{cluster.config.server.origin()} has no resource '{plural}.{API_GROUP}'",
+        "To check the context: kubectl config get-contexts",
     )
 
 
-async def _not_there(cluster: ApiClient, plural: str, kind: str, name: str) -> NotFoundError:
-    """Explain as well as the user's permissions allow."""
-    here, everywhere, namespaces = await asyncio.gather(
-        _names(list_kaito(cluster, plural)),
-        _names(list_kaito(cluster, plural, everywhere=True)),
-        _names(cluster.items("/api/v1/namespaces")),
+async def _not_found_error(cluster: ApiClient, plural: str, kind: str, name: str) -> NotFoundError:
+    """Return an error with the hints that the user's permissions allow."""
+    in_namespace, in_cluster, namespaces = await asyncio.gather(
+        _namespaced_names(list_objects(cluster, plural)),
+        _namespaced_names(list_objects(cluster, plural, all_namespaces=True)),
+        _namespaced_names(cluster.items("/api/v1/namespaces")),
     )
     namespace = cluster.namespace
     hints = []
     if namespaces and ("", namespace) not in namespaces:
-        near = get_close_matches(namespace, [each for _, each in namespaces], n=1)
-        hints.append(f"There is no namespace '{namespace}'" + (f"; did you mean '{near[0]}'?" if near else ""))
-    if elsewhere := [space for space, each in everywhere if each == name and space != namespace]:
-        one = f"There is one in namespace {elsewhere[0]}: add -n {elsewhere[0]}"
-        hints.append(
-            one if len(elsewhere) == 1 else f"There are such in namespaces {_listed(elsewhere)}: choose with -n"
-        )
-    names = [each for _, each in here]
-    if near := get_close_matches(name, names, n=1):
-        hints.append(f"Did you mean '{near[0]}'?")
+        close = did_you_mean(namespace, (each for _, each in namespaces))
+        hints.append(f"Namespace '{namespace}' does not exist" + (f"; did you mean '{close}'?" if close else ""))
+    elsewhere = [other for other, each in in_cluster if each == name and other != namespace]
+    if elsewhere:
+        option = f"use -n {elsewhere[0]}" if len(elsewhere) == 1 else "select one with -n"
+        hints.append(f"Found in: {_join(elsewhere)} ({option})")
+    names = [each for _, each in in_namespace]
+    if close := did_you_mean(name, names):
+        hints.append(f"Did you mean '{close}'?")
     elif names:
-        hints.append(f"There {'is' if len(names) == 1 else 'are'}: {_listed(names)}")
+        hints.append(f"Available: {_join(names)}")
     elif not elsewhere:
-        hints.append("To see all: kubectl kaito status -A")
-    return NotFoundError(f"{kind} '{name}' was not found in namespace '{namespace}'", *hints)
+        hints.append("To list all workspaces: kubectl kaito status -A")
+    return NotFoundError(f"{kind} '{name}' not found in namespace '{namespace}'", *hints)
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:_SOME]) + (f" and {len(names) - _SOME} more" if len(names) > _SOME else "")
+def _join(names: list[str]) -> str:
+    more = len(names) - _MAX_LISTED_NAMES
+    return ", ".join(names[:_MAX_LISTED_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-async def _names(listing: Any) -> list[tuple[str, str]]:
+async def _namespaced_names(listing: Any) -> list[tuple[str, str]]:
+    """Return namespace and name of the objects that are listed; nothing if the list fails."""
     try:
         items: list[Mapping[str, Any]] = await listing
     except KaitoError:

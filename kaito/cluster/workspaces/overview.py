@@ -1,4 +1,4 @@
-"""What `kaito status` tells of Workspaces and InferenceSets: the objects, and around them what else can be learned."""
+"""What `kaito status` shows: Workspaces and InferenceSets, with the details that probes add."""
 
 from __future__ import annotations
 
@@ -9,187 +9,183 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kaito.cluster.api_client import ApiClient
-from kaito.cluster.service_urls import service_url
-from kaito.cluster.workspaces.engine_metrics import Engine
-from kaito.cluster.workspaces.lookup import get_inference_set, get_replicas, get_workspace, list_kaito
-from kaito.cluster.workspaces.objects import InferenceSet, Workspace, obstacles, read_inference_set, read_workspace
-from kaito.cluster.workspaces.probes import Node, PodEvent, newest_event, probe_engine, probe_nodes
+from kaito.cluster.workspaces.engine_metrics import EngineMetrics
+from kaito.cluster.workspaces.lookup import get_inference_set, get_replicas, get_workspace, list_objects
+from kaito.cluster.workspaces.objects import InferenceSet, Workspace, parse_inference_set, parse_workspace
+from kaito.cluster.workspaces.probes import Node, PodEvent, fetch_engine_metrics, fetch_newest_event, fetch_nodes
 from kaito.errors import ForbiddenError, NotFoundError
 from kaito.types import Target
+from kaito.types.targets import service_url
 from kaito.util.tasks import gather_both
 
-#: The state of what was deleted while it was watched.
-DELETED = "Deleted"
+_DELETED_STATE = "Deleted"
 
 
 class WorkspaceOverview(Struct, frozen=True, kw_only=True):
-    """A Workspace, with what else can be learned of it."""
+    """A Workspace and the details of its probes."""
 
     workspace: Workspace
-    #: The newest event of its pod while it is not ready.
+    #: The newest event of its pod, while it is not ready.
     event: PodEvent | None = None
-    #: What its inference server says.
-    engine: Engine | None = None
-    #: Its nodes; without their readiness where that was not asked for.
+    engine: EngineMetrics | None = None
+    #: Without their readiness when that was not requested.
     nodes: tuple[Node, ...] = ()
 
     @property
     def name(self) -> str:
-        """What `--workspace-name` takes for it."""
+        """The value of `--workspace-name`."""
         return self.workspace.name
 
     @property
     def namespace(self) -> str:
-        """Where it is."""
+        """Its namespace."""
         return self.workspace.namespace
 
     @property
     def ready(self) -> bool:
-        """Whether it serves."""
+        """Whether it serves a model."""
         return self.workspace.ready
 
     @property
     def why(self) -> str:
-        """Why it does not serve; empty when it does."""
+        """Why it is not ready; `""` when it is."""
         workspace = self.workspace
         if workspace.ready:
             return ""
-        if workspace.state == DELETED:
-            return "it was deleted"
+        if workspace.state == _DELETED_STATE:
+            return "deleted"
         if workspace.tuning:
-            return "it trains a model and serves none"
-        if unmet := workspace.obstacles:
+            return "tuning workspaces do not serve a model"
+        if unmet := workspace.unmet_conditions:
             return str(unmet[0])
-        return f"its state is {workspace.state}" if workspace.state else "KAITO has not said anything about it yet"
+        return f"state is {workspace.state}" if workspace.state else "KAITO has not reported a status yet"
 
     @property
     def endpoint(self) -> str | None:
-        """Its base URL inside the cluster; `None` when it serves nothing by its nature."""
+        """Its base URL inside the cluster; `None` for a tuning workspace."""
         return None if self.workspace.tuning else service_url(self.workspace.name, self.workspace.namespace)
 
 
-class SetOverview(Struct, frozen=True, kw_only=True):
+class InferenceSetOverview(Struct, frozen=True, kw_only=True):
     """An InferenceSet and its replicas."""
 
     inference_set: InferenceSet
-    #: Those that are ready first.
+    #: Ready ones first.
     replicas: tuple[WorkspaceOverview, ...] = ()
     deleted: bool = False
 
     @property
     def name(self) -> str:
-        """What `--workspace-name` takes for it."""
+        """The value of `--workspace-name`."""
         return f"inferenceset/{self.inference_set.name}"
 
     @property
     def namespace(self) -> str:
-        """Where it is."""
+        """Its namespace."""
         return self.inference_set.namespace
 
     @property
     def ready(self) -> bool:
-        """Whether a replica serves."""
+        """Whether at least one replica serves."""
         return not self.deleted and self.inference_set.ready
 
     @property
     def why(self) -> str:
-        """Why not all of it serves; empty when it does."""
+        """Why not all replicas are ready; `""` when they are."""
         if self.deleted:
-            return "it was deleted"
-        found = self.inference_set
-        if self.ready and found.ready_replicas >= found.wanted:
+            return "deleted"
+        inference_set = self.inference_set
+        if self.ready and inference_set.ready_replicas >= inference_set.desired_replicas:
             return ""
-        told = f"{found.ready_replicas} of {found.wanted} replicas are ready"
-        waiting = next((replica.why for replica in self.replicas if not replica.ready), "")
-        unmet = obstacles(found.conditions)
-        reason = waiting or (str(unmet[0]) if unmet else "")
-        return f"{told}: {reason}" if reason and not self.ready else told
+        count = f"{inference_set.ready_replicas} of {inference_set.desired_replicas} replicas are ready"
+        if self.ready:
+            return count
+        unmet = inference_set.unmet_conditions
+        reason = next((replica.why for replica in self.replicas if not replica.ready), str(unmet[0]) if unmet else "")
+        return f"{count}: {reason}" if reason else count
 
 
-Overview = WorkspaceOverview | SetOverview
+Overview = WorkspaceOverview | InferenceSetOverview
 
 
-async def look(cluster: ApiClient, target: Target, *, nodes: bool = False) -> Overview:
-    """Return what is known of the Workspace or InferenceSet that was named.
+async def fetch_overview(cluster: ApiClient, target: Target, *, nodes: bool = False) -> Overview:
+    """Return the overview of the target's Workspace or InferenceSet.
 
     Args:
-        cluster: where it is.
-        target: names it.
-        nodes: whether the readiness of its nodes is wanted.
+        cluster: the API server.
+        target: the Workspace or InferenceSet.
+        nodes: whether to fetch the readiness of its nodes.
 
     Raises:
-        NotFoundError: there is none of that name.
-        KaitoError: the API server refuses or cannot be reached.
+        NotFoundError: it does not exist.
+        KaitoError: the API server returned an error or cannot be reached.
     """
     name = target.workspace or ""
     if target.kind == "inferenceset":
-        found, replicas = await gather_both(get_inference_set(cluster, name), get_replicas(cluster, name))
-        return await look_around_set(cluster, found, replicas, nodes=nodes)
-    return await look_around(cluster, await get_workspace(cluster, name), nodes=nodes)
+        inference_set, replicas = await gather_both(get_inference_set(cluster, name), get_replicas(cluster, name))
+        return await probe_inference_set(cluster, inference_set, replicas, nodes=nodes)
+    return await probe_workspace(cluster, await get_workspace(cluster, name), nodes=nodes)
 
 
-async def look_around(cluster: ApiClient, workspace: Workspace, *, nodes: bool = False) -> WorkspaceOverview:
-    """Return a Workspace with what else can be learned of it, all at once and none of it needed."""
-    name, namespace = workspace.name, workspace.namespace
-    event, engine, found = await asyncio.gather(
-        _none() if workspace.ready or workspace.tuning else newest_event(cluster, f"{name}-0", namespace),
-        _none() if workspace.tuning else probe_engine(cluster, name, namespace),
-        probe_nodes(cluster, workspace.nodes) if nodes else _unread(workspace.nodes),
-    )
-    return WorkspaceOverview(workspace=workspace, event=event, engine=engine, nodes=found)
+async def list_overviews(cluster: ApiClient, *, all_namespaces: bool = False) -> list[Overview]:
+    """Return all Workspaces and InferenceSets of the namespace or the cluster, without probes.
 
-
-async def look_around_set(
-    cluster: ApiClient, found: InferenceSet, replicas: Iterable[Workspace], *, nodes: bool = False
-) -> SetOverview:
-    """Return an InferenceSet with what else can be learned of its replicas."""
-    looked = await asyncio.gather(*(look_around(cluster, replica, nodes=nodes) for replica in replicas))
-    return SetOverview(inference_set=found, replicas=tuple(looked))
-
-
-async def look_over(cluster: ApiClient, *, everywhere: bool = False) -> list[Overview]:
-    """Return all Workspaces and InferenceSets of the namespace or of the cluster, as the objects tell it.
-
-    InferenceSets that may not be listed, or are of no kind that this KAITO knows, are left out.
+    InferenceSets are left out when the user may not list them or KAITO does not support them.
 
     Raises:
         KaitoError: the Workspaces cannot be listed.
     """
-    workspaces, sets = await gather_both(
-        list_kaito(cluster, "workspaces", everywhere=everywhere), _sets(cluster, everywhere)
+    workspaces, inference_sets = await gather_both(
+        list_objects(cluster, "workspaces", all_namespaces=all_namespaces),
+        _list_inference_sets(cluster, all_namespaces),
     )
-    return arranged([bare(read_workspace(item)) for item in workspaces] + sets)
+    return sort_overviews([unprobed_workspace(parse_workspace(item)) for item in workspaces] + inference_sets)
 
 
-def arranged(entries: Iterable[Overview]) -> list[Overview]:
-    """Return entries in the order of a table: by namespace, the InferenceSets last."""
-    return sorted(entries, key=lambda entry: (entry.namespace, isinstance(entry, SetOverview), entry.name))
+def sort_overviews(entries: Iterable[Overview]) -> list[Overview]:
+    """Return entries in the order of the table: by namespace, InferenceSets after Workspaces."""
+    return sorted(entries, key=lambda entry: (entry.namespace, isinstance(entry, InferenceSetOverview), entry.name))
 
 
-def bare(workspace: Workspace) -> WorkspaceOverview:
-    """Return a Workspace with nothing but what its object tells."""
+async def probe_workspace(cluster: ApiClient, workspace: Workspace, *, nodes: bool = False) -> WorkspaceOverview:
+    """Return a Workspace with the details that can be fetched."""
+    name, namespace = workspace.name, workspace.namespace
+    event, engine, probed_nodes = await asyncio.gather(
+        _nothing() if workspace.ready or workspace.tuning else fetch_newest_event(cluster, f"{name}-0", namespace),
+        _nothing() if workspace.tuning else fetch_engine_metrics(cluster, name, namespace),
+        fetch_nodes(cluster, workspace.nodes) if nodes else _nothing(),
+    )
+    overview = unprobed_workspace(workspace)
+    return replace(overview, event=event, engine=engine, nodes=overview.nodes if probed_nodes is None else probed_nodes)
+
+
+async def probe_inference_set(
+    cluster: ApiClient, inference_set: InferenceSet, replicas: Iterable[Workspace], *, nodes: bool = False
+) -> InferenceSetOverview:
+    """Return an InferenceSet with the details of its replicas that can be fetched."""
+    overviews = await asyncio.gather(*(probe_workspace(cluster, replica, nodes=nodes) for replica in replicas))
+    return InferenceSetOverview(inference_set=inference_set, replicas=tuple(overviews))
+
+
+def unprobed_workspace(workspace: Workspace) -> WorkspaceOverview:
+    """Return a Workspace without further details."""
     return WorkspaceOverview(workspace=workspace, nodes=tuple(Node(name=name) for name in workspace.nodes))
 
 
-def gone(entry: Overview) -> Overview:
-    """Return what is left of an entry whose object was deleted."""
-    if isinstance(entry, SetOverview):
-        left = replace(entry.inference_set, ready_replicas=0)
-        return SetOverview(inference_set=left, deleted=True)
-    return WorkspaceOverview(workspace=replace(entry.workspace, state=DELETED, conditions=()))
+def deleted_overview(entry: Overview) -> Overview:
+    """Return the entry of an object that was deleted."""
+    if isinstance(entry, InferenceSetOverview):
+        return InferenceSetOverview(inference_set=replace(entry.inference_set, ready_replicas=0), deleted=True)
+    return WorkspaceOverview(workspace=replace(entry.workspace, state=_DELETED_STATE, conditions=()))
 
 
-async def _sets(cluster: ApiClient, everywhere: bool) -> list[Overview]:
+async def _list_inference_sets(cluster: ApiClient, all_namespaces: bool) -> list[Overview]:
     try:
-        items = await list_kaito(cluster, "inferencesets", everywhere=everywhere)
+        items = await list_objects(cluster, "inferencesets", all_namespaces=all_namespaces)
     except (NotFoundError, ForbiddenError):
         return []
-    return [SetOverview(inference_set=read_inference_set(item)) for item in items]
+    return [InferenceSetOverview(inference_set=parse_inference_set(item)) for item in items]
 
 
-async def _none() -> None:
+async def _nothing() -> None:
     return None
-
-
-async def _unread(names: Iterable[str]) -> tuple[Node, ...]:
-    return tuple(Node(name=name) for name in names)

@@ -1,4 +1,4 @@
-"""Which Workspace answers, and the user's own error when none does."""
+"""Finds the Workspace that serves a target, and explains why none is ready."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from msgspec import Struct
 
 from kaito.cluster.api_client import ApiClient
 from kaito.cluster.api_errors import PermissionMissing
-from kaito.cluster.service_urls import shown_url
 from kaito.cluster.workspaces.lookup import get_inference_set, get_replicas, get_workspace
 from kaito.cluster.workspaces.objects import Condition, Workspace
 from kaito.errors import NotFoundError
 from kaito.types import Reporter, Target
+from kaito.types.targets import shown_url
 
 
-class Serving(Struct, frozen=True, kw_only=True):
-    """The Workspace that is to answer."""
+class ServingWorkspace(Struct, frozen=True, kw_only=True):
+    """The Workspace that answers requests."""
 
-    #: Of the Workspace, of its Service, and of its pod before the `-0`.
+    #: Also the name of its Service, and of its pod without the `-0`.
     name: str
     namespace: str
     #: The name in the banner.
@@ -24,92 +24,88 @@ class Serving(Struct, frozen=True, kw_only=True):
     preset: str | None
     #: The InferenceSet that it is a replica of.
     inference_set: str | None = None
-    #: Whether the API server has said that it is ready; else it is taken to be.
-    known: bool = True
+    #: `False` when the user may not read Workspaces, so that it is only assumed to be ready.
+    known_ready: bool = True
 
     @property
     def shown_url(self) -> str:
-        """The `Endpoint:` line of an error, by the user's document."""
+        """The URL in the `Endpoint:` line of an error."""
         return shown_url(self.name, self.namespace)
 
 
-_WAIT = "To wait until it is ready: --wait"
+class NotReadyError(NotFoundError):
+    """The Workspace or InferenceSet exists and is not ready."""
 
 
-class NotReady(NotFoundError):
-    """There is such a Workspace, and it does not serve, or not yet."""
+async def find_serving_workspace(cluster: ApiClient, target: Target, reporter: Reporter) -> ServingWorkspace:
+    """Return the target's Workspace, or a ready replica of its InferenceSet.
 
-
-async def find_serving(cluster: ApiClient, target: Target, reporter: Reporter) -> Serving:
-    """Return the Workspace that is to answer: the one that was named, or a ready replica of the InferenceSet.
-
-    A Workspace that the user may not read is taken to be ready: its Service may be open to them all the same.
+    A Workspace that the user may not read is assumed to be ready: the user may still be allowed to use its Service.
 
     Raises:
-        NotReady: it does not serve.
-        KaitoError: it is not there, or the API server refuses or cannot be reached.
+        NotReadyError: it is not ready.
+        KaitoError: it does not exist, or the API server returned an error or cannot be reached.
     """
     name = target.workspace or ""
     if target.kind == "inferenceset":
-        return await _replica(cluster, name)
+        return await _find_ready_replica(cluster, name)
     try:
         workspace = await get_workspace(cluster, name)
     except PermissionMissing as exc:
-        reporter.notice(f"Whether the workspace is ready is not known: {exc.message}")
-        return Serving(name=name, namespace=cluster.namespace, label=name, preset=None, known=False)
-    check_ready(workspace)
-    return Serving(name=name, namespace=cluster.namespace, label=name, preset=workspace.preset)
+        reporter.notice(f"Cannot check whether the workspace is ready: {exc.message}")
+        return ServingWorkspace(name=name, namespace=cluster.namespace, label=name, preset=None, known_ready=False)
+    require_ready(workspace)
+    return ServingWorkspace(name=name, namespace=cluster.namespace, label=name, preset=workspace.preset)
 
 
-def check_ready(workspace: Workspace) -> None:
-    """Do nothing if a Workspace serves.
+def require_ready(workspace: Workspace) -> None:
+    """Check that a Workspace is ready.
 
     Raises:
-        NotReady: it does not; the message says which condition is not met, and why.
+        NotReadyError: it is not; the message has the condition that is not met.
     """
     if workspace.tuning:
-        raise NotReady(
-            f"Workspace '{workspace.name}' is for tuning: it trains a model and serves none",
-            f"Its state: {workspace.state or 'unknown'}; see 'kubectl kaito status --workspace-name {workspace.name}'",
+        raise NotReadyError(
+            f"Workspace '{workspace.name}' is a tuning workspace, which does not serve a model",
+            f"State: {workspace.state or 'unknown'}; see 'kubectl kaito status --workspace-name {workspace.name}'",
         )
     if not workspace.ready:
-        raise not_ready("Workspace", workspace.name, workspace.name, workspace.obstacles)
+        raise not_ready_error("Workspace", workspace.name, workspace.unmet_conditions)
 
 
-def not_ready(
-    kind: str, name: str, argument: str, unmet: tuple[Condition, ...], *further: str, waited: str | None = None
-) -> NotReady:
-    """Return the user's document's error, and below it what is not met.
+def not_ready_error(
+    kind: str, name: str, unmet: tuple[Condition, ...], *details: str, waited: str | None = None
+) -> NotReadyError:
+    """Return the contract's error, followed by what is known of the reason.
 
     Args:
         kind: `Workspace` or `InferenceSet`.
-        name: the object's.
-        argument: what `--workspace-name` takes for it.
+        name: its name.
         unmet: the conditions that are not met.
-        further: more that is known of the reason.
-        waited: how long it was waited for, if it was.
+        details: further reasons.
+        waited: how long `--wait` has waited.
     """
-    wait = f"It was waited for {waited}; to wait longer: --wait=DURATION" if waited else _WAIT
-    return NotReady(
+    argument = f"inferenceset/{name}" if kind == "InferenceSet" else name
+    return NotReadyError(
         f"{kind} '{name}' is not ready for inference",
         f"Use 'kubectl kaito status --workspace-name {argument}' to check status",
-        *([str(unmet[0])] if unmet else ["KAITO has not said anything about it yet"]),
-        *further,
-        wait,
+        str(unmet[0]) if unmet else "KAITO has not reported a status yet",
+        *details,
+        f"Not ready after {waited}; to wait longer, use --wait=DURATION"
+        if waited
+        else "To wait until it is ready, use --wait",
     )
 
 
-async def _replica(cluster: ApiClient, name: str) -> Serving:
+async def _find_ready_replica(cluster: ApiClient, name: str) -> ServingWorkspace:
     replicas = await get_replicas(cluster, name)
     if not replicas or not replicas[0].ready:
-        found = await get_inference_set(cluster, name)
-        unmet = replicas[0].obstacles if replicas else tuple(c for c in found.conditions if c.status != "True")
-        raise not_ready("InferenceSet", name, f"inferenceset/{name}", unmet)
-    replica = replicas[0]
-    return Serving(
-        name=replica.name,
+        inference_set = await get_inference_set(cluster, name)
+        raise not_ready_error("InferenceSet", name, (replicas[0] if replicas else inference_set).unmet_conditions)
+    return ServingWorkspace(
+        name=replicas[0].name,
         namespace=cluster.namespace,
         label=f"inferenceset/{name}",
-        preset=replica.preset,
+        preset=replicas[0].preset,
         inference_set=name,
     )

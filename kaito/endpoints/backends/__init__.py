@@ -1,1 +1,1 @@
-"""The built-in ways to reach a model, each on the public hooks alone."""
+"""The built-in backends, one module each, written on the public hooks alone."""

@@ -1,4 +1,4 @@
-"""Backend `api-proxy`: the API server's proxy to the Service."""
+"""Backend `api-proxy`: the API server's proxy to the workspace's Service."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from kaito.types import Candidate, Endpoint, Reporter, Target
 if TYPE_CHECKING:
     from kaito.hookspecs import Backend
 
-#: The last: tokens come in bursts, and no API key passes.
+#: The last choice: text arrives in bursts, and no API key is forwarded.
 _RANK = 40
 
 
 class ApiProxyBackend(ClusterBackend):
-    """What `kubectl proxy` leads to, without a local port."""
+    """Sends requests to the API server, as `kubectl proxy` does, without a local port."""
 
     name = "api-proxy"
 
     async def discover(self, target: Target, reporter: Reporter) -> Sequence[Candidate]:
-        """Return the Service's URL at the API server.
+        """Return the URL of the Service's proxy.
 
         Raises:
-            KaitoError: the workspace does not serve, it has no Service, or the API server cannot be reached.
+            KaitoError: the workspace is not ready, it has no Service, or the API server cannot be reached.
         """
         from kaito.cluster.service_proxy import ServiceProxy
 
@@ -38,15 +38,15 @@ class ApiProxyBackend(ClusterBackend):
 
     @asynccontextmanager
     async def open(self, candidate: Candidate, reporter: Reporter) -> AsyncIterator[Endpoint]:
-        """Yield the way through the API server, on which requests carry the cluster's credentials.
+        """Yield the proxy as an endpoint; its requests carry the cluster's credentials.
 
         Raises:
-            KaitoError: there are no credentials.
+            KaitoError: the credentials cannot be read.
         """
         serving, proxy = candidate.detail
-        self.explain(reporter, "the API server passes on what has come every 200 ms: words come in bursts")
+        self.explain(reporter, "the API server flushes responses every 200 ms, so text arrives in bursts")
         if self.settings.api_key is not None:
-            reporter.notice("The API key is not sent: the API server's proxy would not pass it on")
+            reporter.notice("The API key is not sent: the API server's proxy does not forward it")
         await proxy.prepare()
         yield Endpoint(
             url=candidate.url,

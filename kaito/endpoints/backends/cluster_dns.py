@@ -1,4 +1,4 @@
-"""Backend `cluster-dns`: the Service's name, which is known inside the cluster."""
+"""Backend `cluster-dns`: the Service's DNS name, for pods of the cluster."""
 
 from __future__ import annotations
 
@@ -11,85 +11,87 @@ from urllib.parse import urlsplit
 from kaito import hookimpl
 from kaito.cluster.auth.service_account import in_pod
 from kaito.cluster.cluster_backend import ClusterBackend
-from kaito.cluster.service_urls import service_url, shown_url
 from kaito.errors import ClusterError, ConnectError, ForbiddenError
 from kaito.settings import Settings
 from kaito.types import Candidate, Endpoint, Reporter, Target
+from kaito.types.targets import service_url, shown_url
 
 if TYPE_CHECKING:
-    from kaito.cluster.workspaces.readiness import Serving
+    from kaito.cluster.workspaces.readiness import ServingWorkspace
     from kaito.hookspecs import Backend
 
-#: The shortest way of all.
+#: The first choice: the most direct connection.
 _RANK = 10
-#: Seconds that the API server is given to say more of the workspace: its name is enough to talk to it.
-_PATIENCE = 2.0
+#: Seconds for the API server's answer, which is not essential: the workspace's name alone determines the URL.
+_LOOKUP_TIMEOUT = 2.0
 
 
 class ClusterDnsBackend(ClusterBackend):
-    """The way of a pod in the same cluster."""
+    """Connects to the Service directly."""
 
     name = "cluster-dns"
 
     async def discover(self, target: Target, reporter: Reporter) -> Sequence[Candidate]:
-        """Return the Service's URL, when this runs in a pod and its DNS knows the name.
+        """Return the Service's URL when kaito runs in a pod.
 
         Raises:
-            KaitoError: the workspace does not serve, or its Service's name is not known.
+            KaitoError: the workspace is not ready, or DNS cannot resolve the Service's name.
         """
         if not in_pod(os.environ):
             if self.named:
-                shown = shown_url(target.workspace, target.namespace)
-                told = "A Service's name is known inside the cluster, and this does not run in one of its pods"
-                raise ConnectError(shown, told, "Use another way in: --backend auto")
+                raise ConnectError(
+                    shown_url(target.workspace, target.namespace),
+                    "Service names can be resolved only inside the cluster, and kaito does not run in a pod",
+                    "To try all backends: --backend auto",
+                )
             return []
-        from kaito.cluster.ingress.reachability import why_unresolved
-        from kaito.cluster.ingress.resolv import cluster_domain
+        from kaito.cluster.dns import cluster_domain, resolution_error
 
-        serving = await self._serving(target, reporter)
+        serving = await self._find_workspace(target, reporter)
         url = service_url(serving.name, serving.namespace, cluster_domain())
-        if unknown := await why_unresolved(urlsplit(url).hostname or ""):
-            raise ConnectError(serving.shown_url, unknown)
+        if reason := await resolution_error(urlsplit(url).hostname or ""):
+            raise ConnectError(serving.shown_url, reason)
         return [Candidate(backend=self.name, url=url, rank=_RANK, shared=True, detail=serving)]
 
     @asynccontextmanager
     async def open(self, candidate: Candidate, reporter: Reporter) -> AsyncIterator[Endpoint]:
-        """Yield the Service's URL; there is nothing to hold open."""
-        serving: Serving = candidate.detail
+        """Yield the Service's URL as an endpoint."""
+        serving: ServingWorkspace = candidate.detail
         yield Endpoint(
             url=candidate.url,
             shown_url=serving.shown_url,
             label=serving.label,
             preset=serving.preset,
-            # A proxy leads out of the cluster.
+            # The environment's proxy is outside the cluster.
             proxied=False,
         )
 
-    async def _serving(self, target: Target, reporter: Reporter) -> Serving:
-        """Return the workspace that is to answer, by its name alone if the API server cannot be asked.
+    async def _find_workspace(self, target: Target, reporter: Reporter) -> ServingWorkspace:
+        """Return the workspace; by its name alone when the API server cannot be asked.
 
         Raises:
-            KaitoError: it is not there or not ready, or it takes the API server to know which one it is.
+            KaitoError: it does not exist or is not ready, or only the API server knows which replica is ready.
         """
         import asyncio
 
         from kaito.cluster.auth.service_account import pod_namespace
-        from kaito.cluster.workspaces.readiness import Serving
+        from kaito.cluster.workspaces.readiness import ServingWorkspace
 
+        name = target.workspace if target.kind == "workspace" else None
         try:
-            async with asyncio.timeout(_PATIENCE if target.wait is None else None):
+            async with asyncio.timeout(_LOOKUP_TIMEOUT if target.wait is None else None):
                 return await self.shared.serving(reporter)
         except TimeoutError:
-            if target.kind != "workspace" or target.workspace is None:
-                raise ClusterError("The API server does not answer, and knows alone which replica is ready") from None
-            self.explain(reporter, f"the API server has not said within {_PATIENCE:g} s whether the workspace is ready")
+            if name is None:
+                raise ClusterError("The API server does not respond: cannot look up which replica is ready") from None
+            reason = f"the API server did not respond within {_LOOKUP_TIMEOUT:g} s"
         except (ClusterError, ConnectError, ForbiddenError) as exc:
-            if target.kind != "workspace" or target.workspace is None:
+            if name is None:
                 raise
-            told = exc.details[0] if isinstance(exc, ConnectError) and exc.details else exc.message
-            self.explain(reporter, f"the API server cannot be asked whether the workspace is ready: {told}")
+            reason = exc.details[0] if isinstance(exc, ConnectError) and exc.details else exc.message
+        self.explain(reporter, f"cannot check whether the workspace is ready: {reason}")
         namespace = target.namespace or pod_namespace() or "default"
-        return Serving(name=target.workspace, namespace=namespace, label=target.workspace, preset=None)
+        return ServingWorkspace(name=name, namespace=namespace, label=name, preset=None)
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""Backend `ingress`: an Ingress, an HTTPRoute or a LoadBalancer that leads to the Service."""
+"""Backend `ingress`: an Ingress, an HTTPRoute or a LoadBalancer in front of the workspace's Service."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from kaito.types import Candidate, Endpoint, Reporter, Target
 
 if TYPE_CHECKING:
     from kaito.cluster.ingress.routes import Route
-    from kaito.cluster.workspaces.readiness import Serving
+    from kaito.cluster.workspaces.readiness import ServingWorkspace
     from kaito.hookspecs import Backend
 
 _RANK = 20
 
 
 class IngressBackend(ClusterBackend):
-    """The ways that a cluster opens to the outside."""
+    """Connects through a route from outside the cluster."""
 
     name = "ingress"
 
     async def discover(self, target: Target, reporter: Reporter) -> Sequence[Candidate]:
-        """Return the ways that the cluster's objects describe and by which something answers.
+        """Return the routes at whose end a server responds.
 
-        One in clear text, or by which no model was seen to answer, is taken only by name.
+        A route without TLS, or whose server does not list models, has no rank: it is used only when it is named.
 
         Raises:
-            KaitoError: none can be used, and why.
+            KaitoError: no route can be used.
         """
         import asyncio
 
@@ -39,48 +39,51 @@ class IngressBackend(ClusterBackend):
 
         cluster = await self.shared.client(reporter)
         serving = await self.shared.serving(reporter)
-        ways = await discover_routes(cluster, serving)
-        tried = await asyncio.gather(*(self._try(route, serving, reporter) for route in ways.routes))
-        candidates = [one for one in tried if isinstance(one, Candidate)]
-        reasons = [*map(str, ways.unusable), *(one for one in tried if isinstance(one, str))]
+        routes = await discover_routes(cluster, serving)
+        results = await asyncio.gather(*(self._probe(route, serving, reporter) for route in routes.usable))
+        candidates = [one for one in results if isinstance(one, Candidate)]
+        reasons = [*map(str, routes.unusable), *(one for one in results if isinstance(one, str))]
         for reason in reasons:
             self.explain(reporter, reason)
         if candidates:
             return candidates
         if reasons:
-            raise ConnectError(serving.shown_url, *dict.fromkeys(reasons), *(exc.message for exc in ways.refusals))
-        if ways.refusals:
-            raise ways.refusals[0]
+            raise ConnectError(serving.shown_url, *dict.fromkeys(reasons), *(exc.message for exc in routes.errors))
+        if routes.errors:
+            raise routes.errors[0]
         if self.named:
-            told = f"No Ingress, HTTPRoute or LoadBalancer leads to Service '{serving.name}'"
-            raise ConnectError(serving.shown_url, told, "Use another way in: --backend auto")
+            raise ConnectError(
+                serving.shown_url,
+                f"No Ingress, HTTPRoute or LoadBalancer routes to Service '{serving.name}'",
+                "To try all backends: --backend auto",
+            )
         return []
 
     @asynccontextmanager
     async def open(self, candidate: Candidate, reporter: Reporter) -> AsyncIterator[Endpoint]:
-        """Yield the way; there is nothing to hold open."""
+        """Yield the route's endpoint."""
         yield candidate.detail
 
-    async def _try(self, route: Route, serving: Serving, reporter: Reporter) -> Candidate | str:
-        """Return the way in by a route; when there is none, the reason."""
-        from kaito.cluster.ingress.reachability import answers_as_model
+    async def _probe(self, route: Route, serving: ServingWorkspace, reporter: Reporter) -> Candidate | str:
+        """Return the candidate for a route; the reason when no server responds."""
+        from kaito.cluster.ingress.reachability import probe_models
 
-        unknown = await self._unknown(route)
-        reasons: list[str] = [unknown] if unknown else []
-        for endpoint in _endpoints(route, serving, by_name=unknown is None):
+        dns_error = await self._dns_error(route)
+        reasons: list[str] = [dns_error] if dns_error else []
+        for endpoint in _endpoints(route, serving, resolvable=dns_error is None):
             try:
-                status = await answers_as_model(endpoint, self.settings)
+                status = await probe_models(endpoint, self.settings)
             except KaitoError as exc:
-                told = exc.details[0] if isinstance(exc, ConnectError) else exc.message
-                where = f" at {', '.join(endpoint.addresses)}" if endpoint.addresses else ""
-                reasons.append(f"{endpoint.url}{where}: {told}")
+                detail = exc.details[0] if isinstance(exc, ConnectError) else exc.message
+                at_addresses = f" at {', '.join(endpoint.addresses)}" if endpoint.addresses else ""
+                reasons.append(f"{endpoint.url}{at_addresses}: {detail}")
                 continue
             if status is not None:
-                self.explain(reporter, f"{endpoint.url} answers HTTP {status} where the list of models should be")
+                self.explain(reporter, f"{endpoint.url}/v1/models is not a list of models (HTTP {status})")
             return Candidate(
                 backend=self.name,
                 url=endpoint.url,
-                rank=_RANK if route.secure and self._trusts(status) else None,
+                rank=_RANK if route.secure and self._is_model(status) else None,
                 shared=not endpoint.addresses and not endpoint.headers,
                 external=True,
                 detail=endpoint,
@@ -89,24 +92,24 @@ class IngressBackend(ClusterBackend):
             reasons.append("it has no address yet")
         return f"{route.source}: {'; '.join(reasons)}"
 
-    async def _unknown(self, route: Route) -> str | None:
-        """Return why DNS does not know a route's host; `None` when it does, or when it is not asked."""
+    async def _dns_error(self, route: Route) -> str | None:
+        """Return why DNS cannot resolve a route's host; `None` when it can, or when a proxy resolves it."""
         from yarl import URL
 
-        from kaito.cluster.ingress.reachability import why_unresolved
+        from kaito.cluster.dns import resolution_error
         from kaito.net.proxies import proxy_for
 
         if route.host is None or proxy_for(URL(route.url(route.host))) is not None:
             return None
-        return await why_unresolved(route.host)
+        return await resolution_error(route.host)
 
-    def _trusts(self, status: int | None) -> bool:
-        """Return whether an answer looks like the model's: one that wants a key does if there is one to show."""
+    def _is_model(self, status: int | None) -> bool:
+        """Return whether a probe's result suggests a model's server: a list, or a request for a key that we have."""
         return status is None or (status in (401, 403) and bool(self.settings.api_key or self.settings.headers))
 
 
-def _endpoints(route: Route, serving: Serving, *, by_name: bool) -> Iterator[Endpoint]:
-    """Yield the ways to try, in this order: by its name; then by its addresses, whatever DNS says of the name."""
+def _endpoints(route: Route, serving: ServingWorkspace, *, resolvable: bool) -> Iterator[Endpoint]:
+    """Yield the endpoints to try: first by the host's name, then by the addresses in place of DNS."""
 
     def endpoint(host: str, addresses: tuple[str, ...] = ()) -> Endpoint:
         return Endpoint(
@@ -121,7 +124,7 @@ def _endpoints(route: Route, serving: Serving, *, by_name: bool) -> Iterator[End
     if route.host is None:
         yield from map(endpoint, route.addresses)
         return
-    if by_name:
+    if resolvable:
         yield endpoint(route.host)
     if route.addresses:
         yield endpoint(route.host, route.addresses)

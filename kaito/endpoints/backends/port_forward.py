@@ -1,4 +1,4 @@
-"""Backend `port-forward`: to the pod, through the API server's port-forward WebSocket, inside this process."""
+"""Backend `port-forward`: tunnels to the workspace's pod through the API server, inside this process."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING
 
 from kaito import hookimpl
 from kaito.cluster.cluster_backend import ClusterBackend
-from kaito.cluster.service_urls import service_url
 from kaito.settings import Settings
 from kaito.types import Candidate, Endpoint, Reporter, Target
+from kaito.types.targets import service_url
 
 if TYPE_CHECKING:
     from kaito.hookspecs import Backend
 
-#: After the ways that need no tunnel.
+#: After the endpoints that need no tunnel.
 _RANK = 30
 
 
 class PortForwardBackend(ClusterBackend):
-    """What `kubectl port-forward` does, without a local port, and found again when the pod is replaced."""
+    """Connects as `kubectl port-forward` does, without a local port, and reconnects when the pod is replaced."""
 
     name = "port-forward"
 
     async def discover(self, target: Target, reporter: Reporter) -> Sequence[Candidate]:
-        """Return the pod that answers for the workspace.
+        """Return the workspace's pod.
 
         Raises:
-            KaitoError: there is none, or the API server refuses or cannot be reached.
+            KaitoError: there is no ready pod, or the API server returned an error or cannot be reached.
         """
         from kaito.cluster.services import find_pod
 
@@ -46,10 +46,10 @@ class PortForwardBackend(ClusterBackend):
 
     @asynccontextmanager
     async def open(self, candidate: Candidate, reporter: Reporter) -> AsyncIterator[Endpoint]:
-        """Dial the pod, and keep a tunnel dialled as long as the conversation lasts.
+        """Open a tunnel to the pod, and keep one open until the context is left.
 
         Raises:
-            KaitoError: the user may not, or the pod cannot be reached.
+            KaitoError: the user is not allowed to, or the pod cannot be reached.
         """
         from kaito.cluster.portforward.pod_route import PodRoute
 

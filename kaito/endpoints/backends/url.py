@@ -1,4 +1,4 @@
-"""Backend `url`: `--endpoint`, anything that speaks OpenAI's protocol."""
+"""Backend `url`: the OpenAI-compatible server that `--endpoint` names."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
 
 
 class UrlBackend:
-    """The way that the user gives."""
+    """Offers the URL of `--endpoint`."""
 
     name = "url"
     needs_workspace = False
 
     async def discover(self, target: Target, reporter: Reporter) -> Sequence[Candidate]:
-        """Return the URL that was given, if one was."""
+        """Return the URL, if one is given."""
         if target.endpoint is None:
             return []
         return [Candidate(backend=self.name, url=target.endpoint, rank=0, detail=target.workspace)]
 
     @asynccontextmanager
     async def open(self, candidate: Candidate, reporter: Reporter) -> AsyncIterator[Endpoint]:
-        """Yield the URL; there is nothing to hold open."""
+        """Yield the URL as an endpoint."""
         parts = urlsplit(candidate.url)
         path = parts.path.rstrip("/").removesuffix("/chat/completions")
-        # A query may hold a key: it is sent with each request, and not shown.
-        base = parts._replace(path=path, query="").geturl()
+        # The query may contain a key: it is sent with each request and never shown.
+        shown = parts._replace(path=path, query="").geturl()
         yield Endpoint(
             url=parts._replace(path=path).geturl(),
-            shown_url=f"{base}/chat/completions",
+            shown_url=f"{shown}/chat/completions",
             label=candidate.detail or parts.netloc,
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 import os
 import subprocess
@@ -13,24 +12,9 @@ from pathlib import Path
 import pytest
 from kaito_local import download, pip
 
+from kaito.testing import RecordingReporter
+
 DRIVER = Path(__file__).with_name("driver.py")
-
-
-@dataclasses.dataclass
-class Recorder:
-    """A reporter that remembers."""
-
-    statuses: list[str] = dataclasses.field(default_factory=list)
-    notices: list[str] = dataclasses.field(default_factory=list)
-
-    def status(self, text):
-        self.statuses.append(text)
-
-    def retrying(self, reason, delay):
-        self.statuses.append(f"{reason} {delay}")
-
-    def notice(self, text):
-        self.notices.append(text)
 
 
 class Driver:
@@ -90,7 +74,7 @@ def model_file(storage, wheelhouse):
     with pytest.MonkeyPatch.context() as patch:
         _isolate(patch, storage / "cache")
         _use_wheels(patch, wheelhouse)
-        return asyncio.run(download.builtin(Recorder()))
+        return asyncio.run(download.builtin(RecordingReporter()))
 
 
 @pytest.fixture
@@ -131,7 +115,7 @@ def cached(models, model_file, no_index):
 
 @pytest.fixture
 def reporter():
-    return Recorder()
+    return RecordingReporter()
 
 
 @pytest.fixture

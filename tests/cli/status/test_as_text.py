@@ -6,9 +6,9 @@ import pytest
 
 from kaito.cli.status.as_data import overview_data, table_data
 from kaito.cli.status.as_text import Describer, Table
-from kaito.cluster.workspaces.engine_metrics import Engine, Gpu
-from kaito.cluster.workspaces.objects import read_inference_set, read_workspace
-from kaito.cluster.workspaces.overview import SetOverview, bare, gone
+from kaito.cluster.workspaces.engine_metrics import EngineMetrics, Gpu
+from kaito.cluster.workspaces.objects import parse_inference_set, parse_workspace
+from kaito.cluster.workspaces.overview import InferenceSetOverview, deleted_overview, unprobed_workspace
 from kaito.cluster.workspaces.probes import Node, PodEvent
 
 CONDITIONS = [
@@ -21,13 +21,13 @@ CONDITIONS = [
 def workspace(name="w", *, labels=None, status=None, **parts):
     metadata = {"name": name, "namespace": "ns", "uid": "1", "creationTimestamp": "x", "labels": labels or {}}
     parts.setdefault("inference", {"preset": {"name": "phi-4"}})
-    return bare(read_workspace({"metadata": metadata, "status": status or {}, **parts}))
+    return unprobed_workspace(parse_workspace({"metadata": metadata, "status": status or {}, **parts}))
 
 
 def inference_set(**status):
     metadata = {"name": "s", "namespace": "ns", "creationTimestamp": "x"}
     template = {"inference": {"preset": {"name": "phi-4"}}}
-    return read_inference_set({"metadata": metadata, "spec": {"replicas": 2, "template": template}, "status": status})
+    return parse_inference_set({"metadata": metadata, "spec": {"replicas": 2, "template": template}, "status": status})
 
 
 def overview(**parts):
@@ -48,7 +48,7 @@ def overview(**parts):
 def test_all_that_is_known():
     found = overview(
         event=PodEvent(type="Warning", reason="BackOff", message="again", seen="x"),
-        engine=Engine(
+        engine=EngineMetrics(
             running=2,
             waiting=0,
             cache_usage=0.125,
@@ -73,7 +73,7 @@ def test_all_that_is_known():
         "Nodes:          1/2\n"
         "Age:            -\n"
         "Endpoint:       http://w.ns.svc.cluster.local\n"
-        "Load:           2 running, 0 waiting, cache 12% full, 50% of prompts from the cache, first token after 0.25 s\n"
+        "Load:           2 running, 0 waiting, KV cache 12% used, prefix cache hit rate 50%, first token after 0.25 s\n"
         "Benchmark:      peak 7 tokens/min (stress)\n"
         "Worker nodes:\n"
         "  NAME   READY     WHY\n"
@@ -91,25 +91,25 @@ def test_all_that_is_known():
     ("found", "ready", "why"),
     [
         (workspace(status={"state": "Ready"}), True, ""),
-        (workspace(status={"state": "NotReady"}), False, "its state is NotReady"),
-        (workspace(), False, "KAITO has not said anything about it yet"),
+        (workspace(status={"state": "NotReady"}), False, "state is NotReady"),
+        (workspace(), False, "KAITO has not reported a status yet"),
         (workspace(status={"conditions": [{"type": "InferenceReady", "status": "True"}]}), True, ""),
-        (workspace(inference=None, tuning={"preset": {"name": "x"}}), False, "it trains a model and serves none"),
-        (gone(workspace(status={"state": "Ready"})), False, "it was deleted"),
-        (SetOverview(inference_set=inference_set(readyReplicas=2)), True, ""),
-        (SetOverview(inference_set=inference_set(readyReplicas=1)), True, "1 of 2 replicas are ready"),
-        (SetOverview(inference_set=inference_set()), False, "0 of 2 replicas are ready"),
+        (workspace(inference=None, tuning={"preset": {"name": "x"}}), False, "tuning workspaces do not serve a model"),
+        (deleted_overview(workspace(status={"state": "Ready"})), False, "deleted"),
+        (InferenceSetOverview(inference_set=inference_set(readyReplicas=2)), True, ""),
+        (InferenceSetOverview(inference_set=inference_set(readyReplicas=1)), True, "1 of 2 replicas are ready"),
+        (InferenceSetOverview(inference_set=inference_set()), False, "0 of 2 replicas are ready"),
         (
-            SetOverview(inference_set=inference_set(conditions=CONDITIONS)),
+            InferenceSetOverview(inference_set=inference_set(conditions=CONDITIONS)),
             False,
             "0 of 2 replicas are ready: NodesReady is False (0 of 2 nodes)",
         ),
         (
-            SetOverview(inference_set=inference_set(), replicas=(workspace(status={"state": "Pending"}),)),
+            InferenceSetOverview(inference_set=inference_set(), replicas=(workspace(status={"state": "Pending"}),)),
             False,
-            "0 of 2 replicas are ready: its state is Pending",
+            "0 of 2 replicas are ready: state is Pending",
         ),
-        (gone(SetOverview(inference_set=inference_set(readyReplicas=2))), False, "it was deleted"),
+        (deleted_overview(InferenceSetOverview(inference_set=inference_set(readyReplicas=2))), False, "deleted"),
     ],
 )
 def test_ready_and_why_not(found, ready, why):
@@ -128,14 +128,14 @@ def test_a_tuning_workspace():
 def test_a_workspace_of_its_own_template_and_a_gpu():
     found = workspace(inference={"template": {}}, labels={"inferenceset.kaito.sh/created-by": "s"})
     gpu = Gpu(name="A100", load="25%", memory_used="1 GB", memory_total="2 GB")
-    text = Describer().describe(type(found)(workspace=found.workspace, engine=Engine(gpus=(gpu,))))
-    assert "InferenceSet:  s\nModel:         of its own pod template\n" in text
+    text = Describer().describe(type(found)(workspace=found.workspace, engine=EngineMetrics(gpus=(gpu,))))
+    assert "InferenceSet:  s\nModel:         custom pod template\n" in text
     assert "Load:          A100 25%, 1 GB of 2 GB\n" in text
 
 
 def test_an_inference_set():
     replicas = (workspace("s-a", status={"state": "Ready", "workerNodes": ["n1"]}), workspace("s-b"))
-    found = SetOverview(inference_set=inference_set(readyReplicas=1), replicas=replicas)
+    found = InferenceSetOverview(inference_set=inference_set(readyReplicas=1), replicas=replicas)
     assert Describer(nodes=True).describe(found) == (
         "Name:       inferenceset/s\n"
         "Namespace:  ns\n"
@@ -146,7 +146,7 @@ def test_an_inference_set():
         "Replicas:\n"
         "  NAME   READY   RUNNING   WAITING   CACHE   NODES   AGE   WHY\n"
         "  s-a    yes     -         -         -       1       -\n"
-        "  s-b    no      -         -         -       -       -     KAITO has not said anything about it yet\n"
+        "  s-b    no      -         -         -       -       -     KAITO has not reported a status yet\n"
         "Worker nodes:\n"
         "  NAME   READY     WHY\n"
         "  n1     unknown\n"
@@ -160,10 +160,10 @@ def test_a_table_that_grows():
         "NAMESPACE   NAME   READY   MODEL   RUNTIME   INSTANCE   NODES   AGE   WHY\n"
         "ns          w      yes     phi-4   vllm      -          -       -\n"
     )
-    assert table.add([SetOverview(inference_set=inference_set(readyReplicas=2)), workspace("x")]) == (
+    assert table.add([InferenceSetOverview(inference_set=inference_set(readyReplicas=2)), workspace("x")]) == (
         "ns          inferenceset/s   yes     phi-4   -         -          -       -\n"
         "ns          x                no      phi-4   vllm      -          -       -     "
-        "KAITO has not said anything about it yet\n"
+        "KAITO has not reported a status yet\n"
     )
 
 
@@ -182,7 +182,7 @@ def test_nothing_from_outside_reaches_the_terminal_as_it_is():
 def test_data_has_all_fields_always():
     full = overview(
         event=PodEvent(type="Warning", reason="r", message="m", seen="t"),
-        engine=Engine(running=1, gpus=(Gpu(name="A100"),)),
+        engine=EngineMetrics(running=1, gpus=(Gpu(name="A100"),)),
         nodes=(Node(name="n1", ready=True),),
     )
     data, bare_data = json.loads(json.dumps(overview_data(full))), overview_data(workspace())
@@ -192,5 +192,5 @@ def test_data_has_all_fields_always():
         {"name": "peak", "value": "7", "unit": "tokens/min", "description": "stress", "config": {}}
     ]
     assert data["last_event"] == {"type": "Warning", "reason": "r", "message": "m", "seen": "t"}
-    table = table_data([workspace(), SetOverview(inference_set=inference_set())])
+    table = table_data([workspace(), InferenceSetOverview(inference_set=inference_set())])
     assert [entry["kind"] for entry in table["workspaces"] + table["inference_sets"]] == ["Workspace", "InferenceSet"]

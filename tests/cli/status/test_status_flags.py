@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from kaito.testing.runner import environment
+from kaito.testing import child_environment
 
 NAMED = ["--workspace-name", "x"]
 
@@ -14,11 +14,11 @@ NAMED = ["--workspace-name", "x"]
     ("arguments", "words"),
     [
         (["-o", "xml"], "--output: 'xml' is not one of plain, json, yaml"),
-        (["--wait"], "--wait: needs --workspace-name"),
-        (["--show-conditions"], "--show-conditions: needs --workspace-name"),
-        (["--show-worker-nodes"], "--show-worker-nodes: needs --workspace-name"),
-        (["-A", *NAMED], "--all-namespaces: does not go with --workspace-name"),
-        (["--watch", "--wait=5s", *NAMED], "--wait: does not go with --watch"),
+        (["--wait"], "--wait: requires --workspace-name"),
+        (["--show-conditions"], "--show-conditions: requires --workspace-name"),
+        (["--show-worker-nodes"], "--show-worker-nodes: requires --workspace-name"),
+        (["-A", *NAMED], "--all-namespaces: cannot be used with --workspace-name"),
+        (["--watch", "--wait=5s", *NAMED], "--wait: cannot be used with --watch"),
         (["--wait=nan", *NAMED], "--wait: 'nan' is not a duration"),
         (["--workspace-name", "a/b"], "--workspace-name: 'a/b' is not a name"),
         (["--workspace", "x"], "Unknown flag '--workspace'"),
@@ -46,5 +46,5 @@ def test_help_and_usage_do_without_the_network(command):
             f"sys.argv[1:] = {[command, *arguments]!r}\nmain()\n"
             "assert not {'aiohttp', 'asyncio', 'kubernetes', 'yaml'} & set(sys.modules)"
         )
-        done = subprocess.run([sys.executable, "-c", source], env=environment({}), capture_output=True, check=False)
+        done = subprocess.run([sys.executable, "-c", source], env=child_environment(), capture_output=True, check=False)
         assert done.returncode == 0, done.stderr.decode()

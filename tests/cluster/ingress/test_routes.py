@@ -1,25 +1,24 @@
-"""What Ingresses, Services and HTTPRoutes say of the ways to a Service."""
+"""Routes of Ingresses, LoadBalancers and HTTPRoutes to a Service."""
 
 import pytest
 
-from kaito.cluster.ingress.gateways import parents, read_http_route, selects_backend
-from kaito.cluster.ingress.ingresses import read_ingress, read_load_balancer
-from kaito.cluster.ingress.resolv import cluster_domain
-from kaito.cluster.ingress.routes import Destination, Route, Unusable, base_path, choose_port, matches
+from kaito.cluster.ingress.gateways import parent_gateways, parse_http_route, routes_to
+from kaito.cluster.ingress.ingresses import parse_ingress, parse_load_balancer
+from kaito.cluster.ingress.routes import Destination, Route, UnusableRoute, base_path, choose_port, host_matches
 from kaito.cluster.services import http_port
 
-HERE = Destination(service="my-llama", port=80, port_name="http", pools=frozenset({"my-llama-inferencepool"}))
+DESTINATION = Destination(service="my-llama", port=80, port_name="http", pools=frozenset({"my-llama-inferencepool"}))
 BACKEND = {"service": {"name": "my-llama", "port": {"number": 80}}}
 ADDRESS = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}
 
 
-def urls(reading):
-    """Return each way's URL, and why the others are none."""
-    return [one.url(one.host or one.addresses[0]) if isinstance(one, Route) else one.reason for one in reading]
+def urls(routes):
+    """Return the URL of each route, or why it cannot be used."""
+    return [one.url(one.host or one.addresses[0]) if isinstance(one, Route) else one.reason for one in routes]
 
 
-def only(reading):
-    [route] = reading
+def only(routes):
+    [route] = routes
     assert isinstance(route, Route)
     return route
 
@@ -46,17 +45,17 @@ def only(reading):
         ("/v1alpha", "/v1alpha"),
     ],
 )
-def test_what_stands_before_the_server_s_paths(path, base):
+def test_base_path_of_a_prefix_or_pattern(path, base):
     assert base_path(path, exact=False) == base
 
 
 @pytest.mark.parametrize(("path", "base"), [("/", None), ("/llama", None), ("/llama/v1/chat/completions", "/llama")])
-def test_an_exact_path_is_of_use_if_it_is_the_chat_s(path, base):
+def test_an_exact_path_is_used_only_for_chat_completions(path, base):
     assert base_path(path, exact=True) == base
 
 
 @pytest.mark.parametrize(
-    ("pattern", "host", "deep", "expected"),
+    ("pattern", "host", "multi_label", "expected"),
     [
         ("a.example.com", "A.example.com", False, True),
         ("a.example.com", "b.example.com", False, False),
@@ -67,11 +66,11 @@ def test_an_exact_path_is_of_use_if_it_is_the_chat_s(path, base):
         ("*.example.com", "badexample.com", True, False),
     ],
 )
-def test_hosts(pattern, host, deep, expected):
-    assert matches(pattern, host, deep=deep) is expected
+def test_host_matches(pattern, host, multi_label, expected):
+    assert host_matches(pattern, host, multi_label=multi_label) is expected
 
 
-def test_ports():
+def test_choose_port_and_http_port():
     assert choose_port(443, ()) == 443
     assert choose_port(443, (80, 443)) == 443
     assert choose_port(443, (8443,)) == 8443
@@ -80,7 +79,7 @@ def test_ports():
     assert http_port({"spec": {"ports": [{"port": 8000}]}}) == (8000, "")
 
 
-def test_an_ipv6_address():
+def test_url_of_an_ipv6_address():
     route = Route(source="x", secure=False, host=None, port=8080, path="/a", addresses=("2001:db8::1",))
     assert route.url("2001:db8::1") == "http://[2001:db8::1]:8080/a"
 
@@ -102,7 +101,7 @@ def rule(host=None, path="/", kind="Prefix", backend=BACKEND):
 
 
 def test_an_ingress_with_a_host():
-    [route] = read_ingress(ingress(rule("llama.example.com")), HERE)
+    [route] = parse_ingress(ingress(rule("llama.example.com")), DESTINATION)
     assert route == Route(
         source="Ingress 'i'", secure=False, host="llama.example.com", port=80, addresses=("192.0.2.1",)
     )
@@ -118,7 +117,7 @@ def test_an_ingress_with_a_host():
     ],
 )
 def test_tls_of_an_ingress(tls, url):
-    assert urls(read_ingress(ingress(rule("llama.example.com", "/a"), tls=tls), HERE)) == [url]
+    assert urls(parse_ingress(ingress(rule("llama.example.com", "/a"), tls=tls), DESTINATION)) == [url]
 
 
 @pytest.mark.parametrize(
@@ -131,8 +130,8 @@ def test_tls_of_an_ingress(tls, url):
     ],
 )
 def test_an_ingress_for_any_host(tls, expected):
-    assert urls(read_ingress(ingress(rule(), tls=tls), HERE)) == expected
-    assert urls(read_ingress(ingress(tls=tls, defaultBackend=BACKEND), HERE)) == expected
+    assert urls(parse_ingress(ingress(rule(), tls=tls), DESTINATION)) == expected
+    assert urls(parse_ingress(ingress(tls=tls, defaultBackend=BACKEND), DESTINATION)) == expected
 
 
 @pytest.mark.parametrize(
@@ -144,13 +143,13 @@ def test_an_ingress_for_any_host(tls, expected):
         {"resource": {"kind": "Bucket", "name": "my-llama"}},
     ],
 )
-def test_what_leads_elsewhere(backend):
-    assert read_ingress(ingress(rule("a.example.com", backend=backend), defaultBackend=backend), HERE) == []
+def test_an_ingress_to_another_service_or_port(backend):
+    assert parse_ingress(ingress(rule("a.example.com", backend=backend), defaultBackend=backend), DESTINATION) == []
 
 
-def test_a_port_by_its_name():
+def test_an_ingress_that_names_the_port():
     backend = {"service": {"name": "my-llama", "port": {"name": "http"}}}
-    assert len(read_ingress(ingress(rule("a.example.com", backend=backend)), HERE)) == 1
+    assert len(parse_ingress(ingress(rule("a.example.com", backend=backend)), DESTINATION)) == 1
 
 
 @pytest.mark.parametrize(
@@ -158,26 +157,26 @@ def test_a_port_by_its_name():
     [
         (
             ingress(rule("*.example.com")),
-            "its host '*.example.com' stands for many; give the URL of one with --endpoint",
+            "its host '*.example.com' is a wildcard; use --endpoint with the URL of one host",
         ),
-        (ingress(rule("a.example.com", "/x", "Exact")), "it is for the path '/x' alone"),
+        (ingress(rule("a.example.com", "/x", "Exact")), "it matches only the path '/x'"),
         (ingress(rule(), status={}), "it has no address yet"),
         (ingress(rule(), status={"loadBalancer": {}}), "it has no address yet"),
     ],
 )
 def test_an_ingress_that_cannot_be_used(item, reason):
-    assert read_ingress(item, HERE) == [Unusable("Ingress 'i'", reason)]
+    assert parse_ingress(item, DESTINATION) == [UnusableRoute("Ingress 'i'", reason)]
 
 
-def test_an_ingress_whose_address_only_dns_may_know():
-    route = only(read_ingress(ingress(rule("a.example.com"), status={}), HERE))
+def test_an_ingress_with_a_host_and_no_address():
+    route = only(parse_ingress(ingress(rule("a.example.com"), status={}), DESTINATION))
     assert (route.host, route.addresses) == ("a.example.com", ())
 
 
-def test_the_ports_of_an_ingress():
+def test_open_ports_in_the_status_of_an_ingress():
     open_ports = [{"port": 8080, "protocol": "TCP"}, {"port": 80, "protocol": "TCP", "error": "NotOpen"}]
     status = {"loadBalancer": {"ingress": [{"hostname": "lb.example.com", "ports": open_ports}]}}
-    route = only(read_ingress(ingress(rule("a.example.com"), status=status), HERE))
+    route = only(parse_ingress(ingress(rule("a.example.com"), status=status), DESTINATION))
     assert (route.port, route.addresses) == (8080, ("lb.example.com",))
 
 
@@ -190,10 +189,10 @@ def service(kind="LoadBalancer", status=ADDRESS, **port):
 
 
 def test_a_load_balancer():
-    assert urls(read_load_balancer(service(), HERE)) == ["http://192.0.2.1"]
-    assert urls(read_load_balancer(service(appProtocol="HTTPS"), HERE)) == ["https://192.0.2.1:80"]
-    assert urls(read_load_balancer(service(status={"loadBalancer": {}}), HERE)) == ["it has no address yet"]
-    assert read_load_balancer(service("ClusterIP"), HERE) == []
+    assert urls(parse_load_balancer(service(), DESTINATION)) == ["http://192.0.2.1"]
+    assert urls(parse_load_balancer(service(appProtocol="HTTPS"), DESTINATION)) == ["https://192.0.2.1:80"]
+    assert urls(parse_load_balancer(service(status={"loadBalancer": {}}), DESTINATION)) == ["it has no address yet"]
+    assert parse_load_balancer(service("ClusterIP"), DESTINATION) == []
 
 
 # Gateway API
@@ -221,11 +220,11 @@ def gateway(*listeners, addresses=("192.0.2.7",)):
 
 HTTP = {"name": "web", "port": 80, "protocol": "HTTP"}
 HTTPS = {"name": "secure", "port": 443, "protocol": "HTTPS"}
-TO_HERE = {"backendRefs": [to()]}
+RULE = {"backendRefs": [to()]}
 
 
-def ways(item, *listeners, **more):
-    return urls(read_http_route(item, {("ns", "gw"): gateway(*listeners or (HTTP,), **more)}, HERE))
+def http_route_urls(item, *listeners, **more):
+    return urls(parse_http_route(item, {("ns", "gw"): gateway(*listeners or (HTTP,), **more)}, DESTINATION))
 
 
 @pytest.mark.parametrize(
@@ -243,16 +242,16 @@ def ways(item, *listeners, **more):
         ({"group": "example.com", "kind": "InferencePool", "name": "my-llama-inferencepool"}, False),
     ],
 )
-def test_where_a_route_leads(reference, expected):
+def test_backends_of_an_http_route(reference, expected):
     item = http_route({"backendRefs": [reference]})
-    assert selects_backend(item, HERE) is expected
-    assert bool(ways(item)) is expected
+    assert routes_to(item, DESTINATION) is expected
+    assert bool(http_route_urls(item)) is expected
 
 
-def test_the_gateways_of_a_route():
-    item = http_route(TO_HERE, parent={"name": "gw", "namespace": "infra", "sectionName": "web"})
+def test_parent_gateways():
+    item = http_route(RULE, parent={"name": "gw", "namespace": "infra", "sectionName": "web"})
     item["spec"]["parentRefs"] += [{"name": "gw"}, {"kind": "Service", "group": "", "name": "mesh"}]
-    assert [key for key, _ in parents(item)] == [("infra", "gw"), ("ns", "gw")]
+    assert [key for key, _ in parent_gateways(item)] == [("infra", "gw"), ("ns", "gw")]
 
 
 @pytest.mark.parametrize(
@@ -261,28 +260,28 @@ def test_the_gateways_of_a_route():
         ({"name": "gw"}, ["http://192.0.2.7", "https://192.0.2.7"]),
         ({"name": "gw", "sectionName": "secure"}, ["https://192.0.2.7"]),
         ({"name": "gw", "port": 80}, ["http://192.0.2.7"]),
-        ({"name": "gw", "port": 8080}, ["the Gateway has no listener for it"]),
+        ({"name": "gw", "port": 8080}, ["the Gateway has no matching listener"]),
     ],
 )
-def test_listeners(parent, expected):
+def test_listeners_of_a_gateway(parent, expected):
     tcp = {"name": "raw", "port": 5000, "protocol": "TCP"}
-    assert ways(http_route(TO_HERE, parent=parent), HTTP, HTTPS, tcp) == expected
+    assert http_route_urls(http_route(RULE, parent=parent), HTTP, HTTPS, tcp) == expected
 
 
 @pytest.mark.parametrize(
-    ("hosts", "listened", "expected"),
+    ("hosts", "listener_host", "expected"),
     [
         ([], None, ["http://192.0.2.7"]),
         ([], "a.example.com", ["http://a.example.com"]),
         (["a.example.com", "b.example.com"], None, ["http://a.example.com", "http://b.example.com"]),
         (["a.example.com", "a.example.org"], "*.example.com", ["http://a.example.com"]),
         (["*.example.com"], "a.example.com", ["http://a.example.com"]),
-        (["a.example.org"], "*.example.com", ["the Gateway has no listener for it"]),
-        (["*.example.com"], None, ["its host '*.example.com' stands for many; give the URL of one with --endpoint"]),
+        (["a.example.org"], "*.example.com", ["the Gateway has no matching listener"]),
+        (["*.example.com"], None, ["its host '*.example.com' is a wildcard; use --endpoint with the URL of one host"]),
     ],
 )
-def test_hosts_of_routes_and_listeners(hosts, listened, expected):
-    assert ways(http_route(TO_HERE, hosts=hosts), {**HTTP, "hostname": listened}) == expected
+def test_hosts_of_http_routes_and_listeners(hosts, listener_host, expected):
+    assert http_route_urls(http_route(RULE, hosts=hosts), {**HTTP, "hostname": listener_host}) == expected
 
 
 @pytest.mark.parametrize(
@@ -291,65 +290,39 @@ def test_hosts_of_routes_and_listeners(hosts, listened, expected):
         ({"path": {"type": "PathPrefix", "value": "/llama"}}, "http://192.0.2.7/llama"),
         ({"path": {"type": "PathPrefix", "value": "/v1"}}, "http://192.0.2.7"),
         ({"path": {"type": "RegularExpression", "value": "/llama/.*"}}, "http://192.0.2.7/llama"),
-        ({"path": {"type": "Exact", "value": "/x"}}, "it is for the path '/x' alone"),
-        ({"method": "POST"}, "it is for requests of a certain kind alone"),
-        ({"queryParams": [{"name": "a", "value": "b"}]}, "it is for requests of a certain kind alone"),
+        ({"path": {"type": "Exact", "value": "/x"}}, "it matches only the path '/x'"),
+        ({"method": "POST"}, "it matches only certain methods, queries or headers"),
+        ({"queryParams": [{"name": "a", "value": "b"}]}, "it matches only certain methods, queries or headers"),
         (
             {"headers": [{"type": "RegularExpression", "name": "a", "value": ".*"}]},
-            "it is for requests of a certain kind alone",
+            "it matches only certain methods, queries or headers",
         ),
     ],
 )
-def test_matches(match, expected):
-    assert ways(http_route({**TO_HERE, "matches": [match]})) == [expected]
+def test_matches_of_an_http_route(match, expected):
+    assert http_route_urls(http_route({**RULE, "matches": [match]})) == [expected]
 
 
-def test_headers_that_a_route_wants_are_sent():
-    item = http_route({**TO_HERE, "matches": [{"headers": [{"name": "x-model", "value": "llama"}]}]})
-    route = only(read_http_route(item, {("ns", "gw"): gateway(HTTP)}, HERE))
+def test_headers_that_select_an_http_route():
+    item = http_route({**RULE, "matches": [{"headers": [{"name": "x-model", "value": "llama"}]}]})
+    route = only(parse_http_route(item, {("ns", "gw"): gateway(HTTP)}, DESTINATION))
     assert route.headers == {"x-model": "llama"}
 
 
-def test_routes_that_cannot_be_used():
+def test_http_routes_that_cannot_be_used():
     half = {"backendRefs": [to(), to("other")]}
-    assert ways(http_route(half)) == ["only a part of its requests is led there"]
-    redirect = {**TO_HERE, "filters": [{"type": "RequestRedirect"}]}
-    assert ways(http_route(redirect)) == ["it redirects"]
-    assert ways(http_route(TO_HERE), addresses=()) == ["the Gateway has no address yet"]
+    assert http_route_urls(http_route(half)) == ["it sends only a part of its requests to the workspace"]
+    redirect = {**RULE, "filters": [{"type": "RequestRedirect"}]}
+    assert http_route_urls(http_route(redirect)) == ["it redirects requests"]
+    assert http_route_urls(http_route(RULE), addresses=()) == ["the Gateway has no address yet"]
     unread = {("ns", "gw"): "its Gateway 'gw' cannot be read: no"}
-    assert urls(read_http_route(http_route(TO_HERE), unread, HERE)) == ["its Gateway 'gw' cannot be read: no"]
+    assert urls(parse_http_route(http_route(RULE), unread, DESTINATION)) == ["its Gateway 'gw' cannot be read: no"]
 
 
-def test_a_route_that_the_gateway_does_not_take():
+def test_an_http_route_that_the_gateway_rejects():
     condition = {"type": "Accepted", "status": "False", "reason": "NotAllowedByListeners", "message": ""}
     status = {"parents": [{"parentRef": {"name": "gw"}, "conditions": [condition]}]}
-    assert ways(http_route(TO_HERE, status=status)) == ["Gateway 'gw' does not take it: NotAllowedByListeners"]
-    # What another Gateway says is none of its concern.
+    assert http_route_urls(http_route(RULE, status=status)) == ["Gateway 'gw' rejects it: NotAllowedByListeners"]
+    # The status of another Gateway does not matter.
     status["parents"][0]["parentRef"] = {"name": "gw", "namespace": "other"}
-    assert ways(http_route(TO_HERE, status=status)) == ["http://192.0.2.7"]
-
-
-# The cluster's domain
-
-
-@pytest.mark.parametrize(
-    ("text", "domain"),
-    [
-        ("search ns.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\n", "cluster.local"),
-        (
-            "nameserver 10.0.0.10\nsearch ns.svc.k8s.example.com svc.k8s.example.com k8s.example.com\n",
-            "k8s.example.com",
-        ),
-        ("search svc.corp. corp.\n", "corp"),
-        ("search example.com\n", "cluster.local"),
-        ("search\n\n# svc.x\n", "cluster.local"),
-    ],
-)
-def test_the_cluster_s_domain(tmp_path, text, domain):
-    file = tmp_path / "resolv.conf"
-    file.write_text(text)
-    assert cluster_domain(file) == domain
-
-
-def test_no_resolv_conf(tmp_path):
-    assert cluster_domain(tmp_path / "none") == "cluster.local"
+    assert http_route_urls(http_route(RULE, status=status)) == ["http://192.0.2.7"]

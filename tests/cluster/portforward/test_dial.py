@@ -6,7 +6,7 @@ import pytest
 
 from kaito.cluster.portforward import FrameError, TunnelError, dial
 from kaito.errors import ForbiddenError
-from kaito.testing.refused import refused_url
+from kaito.testing import refused_url
 from tests.cluster.portforward.node import OPENING, POD, echo, in_loop, node
 
 

@@ -27,23 +27,6 @@ class Anonymous(CredentialSource):
         return Credentials()
 
 
-class Reported:
-    """A reporter that keeps what it was told."""
-
-    def __init__(self):
-        self.notices = []
-        self.statuses = []
-
-    def status(self, text):
-        self.statuses.append(text)
-
-    def retrying(self, reason, delay):
-        self.statuses.append(reason)
-
-    def notice(self, text):
-        self.notices.append(text)
-
-
 def refusal(code, reason, message=""):
     """Return what the API server says when it refuses."""
     return web.json_response({"kind": "Status", "code": code, "reason": reason, "message": message}, status=code)

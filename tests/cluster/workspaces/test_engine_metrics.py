@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaito.cluster.workspaces.engine_metrics import Engine, Gpu, download_words, read_engine
+from kaito.cluster.workspaces.engine_metrics import EngineMetrics, Gpu, download_progress, parse_engine_metrics
 
 VLLM = b"""\
 # HELP vllm:num_requests_running Number of requests in model execution batches.
@@ -28,7 +28,7 @@ kaito_model_download_remaining_seconds 0.0
 
 
 def test_vllm():
-    assert read_engine(VLLM) == Engine(
+    assert parse_engine_metrics(VLLM) == EngineMetrics(
         running=2,
         waiting=1,
         cache_usage=0.4125,
@@ -37,7 +37,7 @@ def test_vllm():
         download_bytes_per_s=0,
         download_remaining_s=0,
     )
-    assert not read_engine(VLLM).downloading
+    assert not parse_engine_metrics(VLLM).downloading
 
 
 def test_several_engines_add_up():
@@ -45,7 +45,7 @@ def test_several_engines_add_up():
         b'vllm:num_requests_running{engine="0"} 1\nvllm:num_requests_running{engine="1"} 2\n'
         b'vllm:kv_cache_usage_perc{engine="0"} 0.2\nvllm:kv_cache_usage_perc{engine="1"} 0.4\n'
     )
-    engine = read_engine(text)
+    engine = parse_engine_metrics(text)
     assert engine.running == 3
     assert engine.cache_usage == pytest.approx(0.3)
 
@@ -59,7 +59,7 @@ def test_several_engines_add_up():
     ],
 )
 def test_older_names(text):
-    assert read_engine(text) == Engine(cache_usage=0.5, prefix_cache_hit_rate=0.75)
+    assert parse_engine_metrics(text) == EngineMetrics(cache_usage=0.5, prefix_cache_hit_rate=0.75)
 
 
 def test_sloppy_lines_do_not_hide_the_others():
@@ -68,15 +68,17 @@ def test_sloppy_lines_do_not_hide_the_others():
         b'vllm:num_requests_waiting { model_name = "a \\" } b" , } 7 1700000000000\n'
         b'vllm:num_requests_running{model_name="x"} 5 # {trace_id="1"} 0.5\n'
     )
-    assert read_engine(text) == Engine(waiting=7, running=5)
+    assert parse_engine_metrics(text) == EngineMetrics(waiting=7, running=5)
 
 
 @pytest.mark.parametrize("value", [b"NaN", b"+Inf", b"-1", b"1e999", b""])
 def test_nonsense_is_not_known(value):
     names = [b"vllm:num_requests_running", b"vllm:kv_cache_usage_perc", b"vllm:prefix_cache_queries_total"]
-    engine = read_engine(b"".join(name + b" " + value + b"\n" for name in names) + b"vllm:prefix_cache_hits_total 2")
-    assert engine == Engine()
-    assert not engine.tells_load
+    engine = parse_engine_metrics(
+        b"".join(name + b" " + value + b"\n" for name in names) + b"vllm:prefix_cache_hits_total 2"
+    )
+    assert engine == EngineMetrics()
+    assert not engine.reports_load
 
 
 def test_the_transformers_runtime():
@@ -88,10 +90,10 @@ def test_the_transformers_runtime():
         "memory": {"used": "1 GB", "total": "2 GB"},
     }
     body = json.dumps({"gpu_info": [gpu], "cpu_info": None}).encode()
-    engine = read_engine(body)
-    assert engine == Engine(gpus=(Gpu(name="A100", load="25.00%", memory_used="1 GB", memory_total="2 GB"),))
-    assert engine.tells_load
-    assert read_engine(b'{"gpu_info": null, "cpu_info": {"load_percentage": 20.0}}') == Engine()
+    engine = parse_engine_metrics(body)
+    assert engine == EngineMetrics(gpus=(Gpu(name="A100", load="25.00%", memory_used="1 GB", memory_total="2 GB"),))
+    assert engine.reports_load
+    assert parse_engine_metrics(b'{"gpu_info": null, "cpu_info": {"load_percentage": 20.0}}') == EngineMetrics()
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def test_the_transformers_runtime():
     [
         ("1.2e8", "192", "120 MB/s, 3m12s left"),
         ("1.2e8", "-1", "120 MB/s"),
-        ("0", "-1", "under way"),
+        ("0", "-1", "in progress"),
         ("1.2e8", "0", ""),
         ("0", "0", ""),
         ("1.2e8", "NaN", "120 MB/s"),
@@ -109,8 +111,8 @@ def test_the_transformers_runtime():
 )
 def test_downloads(speed, remaining, words):
     text = f"kaito_model_download_speed_bytes_per_second {speed}\nkaito_model_download_remaining_seconds {remaining}\n"
-    engine = read_engine(text.encode())
-    assert download_words(engine) == words
+    engine = parse_engine_metrics(text.encode())
+    assert download_progress(engine) == words
     assert engine.downloading == bool(words)
 
 
@@ -128,7 +130,7 @@ def test_downloads(speed, remaining, words):
 )
 def test_no_page_takes_long(body):
     started = time.process_time()
-    assert read_engine(body) == Engine()
+    assert parse_engine_metrics(body) == EngineMetrics()
     assert time.process_time() - started < 2
 
 
@@ -140,8 +142,8 @@ LINES = st.tuples(NAMES, st.binary(max_size=30), st.floats() | st.integers()).ma
 
 @given(st.binary() | st.lists(LINES | st.binary(max_size=40)).map(b"\n".join) | st.binary().map(lambda x: b"{" + x))
 def test_anything_is_read(body):
-    engine = read_engine(body)
-    download_words(engine)
+    engine = parse_engine_metrics(body)
+    download_progress(engine)
     for share in (engine.cache_usage, engine.prefix_cache_hit_rate):
         assert share is None or 0 <= share <= 1
     assert engine.first_token_s is None or math.isfinite(engine.first_token_s)

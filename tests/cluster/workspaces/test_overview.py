@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from kaito.cluster.workspaces.overview import look, look_over
-from kaito.cluster.workspaces.probes import Node, newest_event, probe_engine, probe_nodes
+from kaito.cluster.workspaces.overview import fetch_overview, list_overviews
+from kaito.cluster.workspaces.probes import Node, fetch_engine_metrics, fetch_newest_event, fetch_nodes
 from kaito.errors import NotFoundError
 from kaito.types import Target
 from tests.cluster.workspaces.stand_in import SETS, WORKSPACES, StandIn, refusal, standing_in, workspace
@@ -39,13 +39,13 @@ def running(count):
 )
 def test_the_engine_is_asked_by_either_proxy_and_once(answers, count):
     server = StandIn(answers=answers)
-    engine = run(server, lambda cluster: probe_engine(cluster, "w", "default"))
+    engine = run(server, lambda cluster: fetch_engine_metrics(cluster, "w", "default"))
     assert (engine and engine.running) == count
     assert server.asked[BY_SERVICE] == 1
 
 
 def test_an_engine_that_does_not_answer_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr("kaito.cluster.workspaces.probes._PATIENCE", 0.05)
+    monkeypatch.setattr("kaito.cluster.workspaces.probes._PROBE_TIMEOUT", 0.05)
     server = StandIn()
 
     async def silent(request):
@@ -54,8 +54,12 @@ def test_an_engine_that_does_not_answer_is_not_waited_for(monkeypatch):
     server.answers = dict.fromkeys((BY_SERVICE, BY_POD, "/api/v1/namespaces/default/events"), silent)
 
     async def work(cluster):
-        nodes = await probe_nodes(cluster, ["n"])
-        return await probe_engine(cluster, "w", "default"), await newest_event(cluster, "w-0", "default"), nodes
+        nodes = await fetch_nodes(cluster, ["n"])
+        return (
+            await fetch_engine_metrics(cluster, "w", "default"),
+            await fetch_newest_event(cluster, "w-0", "default"),
+            nodes,
+        )
 
     server.answers["/api/v1/nodes/n"] = silent
     assert run(server, work) == (None, None, (Node(name="n"),))
@@ -74,11 +78,11 @@ def test_nodes():
             "/api/v1/nodes/e": lambda request: refusal(403, "Forbidden"),
         },
     )
-    assert run(server, lambda cluster: probe_nodes(cluster, "abcde")) == (
+    assert run(server, lambda cluster: fetch_nodes(cluster, "abcde")) == (
         Node(name="a", ready=True),
         Node(name="b", ready=False, why="NodeStatusUnknown: Kubelet stopped"),
         Node(name="c", ready=False),
-        Node(name="d", ready=False, why="there is no such node any more"),
+        Node(name="d", ready=False, why="node no longer exists"),
         Node(name="e"),
     )
 
@@ -90,14 +94,14 @@ def test_events_of_one_second_are_told_apart():
     ]
     items.append({"metadata": {}, "reason": "timeless"})
     server = StandIn(answers={"/api/v1/namespaces/default/events": {"metadata": {}, "items": items}})
-    event = run(server, lambda cluster: newest_event(cluster, "w-0", "default"))
+    event = run(server, lambda cluster: fetch_newest_event(cluster, "w-0", "default"))
     assert event is not None
     assert (str(event), event.seen) == ("11", "2026-01-01T00:00:00Z")
 
 
 def test_a_workspace_without_any_permission_around_it():
     server = StandIn({WORKSPACES: [workspace(state="Pending")]})
-    overview = run(server, lambda cluster: look(cluster, Target(workspace="w"), nodes=True))
+    overview = run(server, lambda cluster: fetch_overview(cluster, Target(workspace="w"), nodes=True))
     assert (overview.ready, overview.event, overview.engine, overview.nodes) == (False, None, None, ())
 
 
@@ -106,7 +110,11 @@ def test_no_kaito():
     server.objects.clear()
 
     async def work(cluster):
-        for asking in (look(cluster, Target(workspace="w")), look_over(cluster), look_over(cluster, everywhere=True)):
+        for asking in (
+            fetch_overview(cluster, Target(workspace="w")),
+            list_overviews(cluster),
+            list_overviews(cluster, all_namespaces=True),
+        ):
             with pytest.raises(NotFoundError, match="KAITO is not installed in this cluster"):
                 await asking
 
@@ -116,11 +124,11 @@ def test_no_kaito():
 @pytest.mark.parametrize("answers", [{}, {SETS: lambda request: refusal(403, "Forbidden", "no")}])
 def test_a_table_without_sets(answers):
     server = StandIn({WORKSPACES: [workspace("b"), workspace("a")]}, answers)
-    assert [entry.name for entry in run(server, look_over)] == ["a", "b"]
+    assert [entry.name for entry in run(server, list_overviews)] == ["a", "b"]
 
 
 def test_the_older_version_is_served_alone():
     server = StandIn({WORKSPACES.replace("v1beta1", "v1alpha1"): [workspace()]})
     del server.objects[WORKSPACES]
-    assert [entry.name for entry in run(server, look_over)] == ["w"]
-    assert run(server, lambda cluster: look(cluster, Target(workspace="w"))).ready
+    assert [entry.name for entry in run(server, list_overviews)] == ["w"]
+    assert run(server, lambda cluster: fetch_overview(cluster, Target(workspace="w"))).ready

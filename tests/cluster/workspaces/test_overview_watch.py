@@ -7,8 +7,8 @@ import pytest
 from aiohttp import web
 
 from kaito.cluster.api_errors import PermissionMissing
-from kaito.cluster.workspaces.overview import SetOverview
-from kaito.cluster.workspaces.overview_watch import follow_one, follow_table
+from kaito.cluster.workspaces.overview import InferenceSetOverview
+from kaito.cluster.workspaces.overview_watch import watch_overview, watch_overviews
 from kaito.errors import NotFoundError
 from kaito.types import Target
 from tests.cluster.workspaces.stand_in import SETS, WORKSPACES, StandIn, refusal, standing_in, workspace
@@ -38,7 +38,7 @@ def test_only_changes_are_yielded_through_ends_and_a_410():
     notices = []
 
     async def work(cluster):
-        async with aclosing(follow_one(cluster, Target(workspace="w"), notices.append)) as overviews:
+        async with aclosing(watch_overview(cluster, Target(workspace="w"), notices.append)) as overviews:
             yield_ = overviews.__anext__
             seen = [await yield_()]
             await server.watched(WORKSPACES)
@@ -57,16 +57,16 @@ def test_only_changes_are_yielded_through_ends_and_a_410():
             seen.append(await yield_())
             return [overview.why for overview in seen]
 
-    assert run(server, work) == ["its state is Pending", "", "it was deleted", ""]
+    assert run(server, work) == ["state is Pending", "", "deleted", ""]
     assert notices == []
 
 
 def test_one_that_is_not_there():
     async def work(cluster):
-        with pytest.raises(NotFoundError, match="'w' was not found"):
-            await anext(follow_one(cluster, Target(workspace="w"), print))
-        with pytest.raises(NotFoundError, match="knows no InferenceSets"):
-            await anext(follow_one(cluster, Target(workspace="w", kind="inferenceset"), print))
+        with pytest.raises(NotFoundError, match="'w' not found"):
+            await anext(watch_overview(cluster, Target(workspace="w"), print))
+        with pytest.raises(NotFoundError, match="does not support InferenceSets"):
+            await anext(watch_overview(cluster, Target(workspace="w", kind="inferenceset"), print))
 
     run(StandIn(), work)
 
@@ -86,7 +86,7 @@ def test_one_that_may_be_read_but_not_watched():
     server = StandIn(answers={WORKSPACES: answer, f"{WORKSPACES}/w": workspace()})
 
     async def work(cluster):
-        async with aclosing(follow_one(cluster, Target(workspace="w"), print)) as overviews:
+        async with aclosing(watch_overview(cluster, Target(workspace="w"), print)) as overviews:
             assert (await anext(overviews)).ready
             with pytest.raises(PermissionMissing, match="may not watch workspaces"):
                 await anext(overviews)
@@ -100,7 +100,7 @@ def test_a_set_and_its_replicas():
 
     async def work(cluster):
         target = Target(workspace="s", kind="inferenceset")
-        async with aclosing(follow_one(cluster, target, print)) as overviews:
+        async with aclosing(watch_overview(cluster, target, print)) as overviews:
             seen = [await anext(overviews)]
             for path in (SETS, WORKSPACES):
                 await server.watched(path)
@@ -110,14 +110,14 @@ def test_a_set_and_its_replicas():
             seen.append(await anext(overviews))
             server.send(SETS, "DELETED", inference_set(2))
             seen.append(await anext(overviews))
-            sets = [found for found in seen if isinstance(found, SetOverview)]
+            sets = [found for found in seen if isinstance(found, InferenceSetOverview)]
             return [(found.why, [replica.name for replica in found.replicas]) for found in sets]
 
     assert run(server, work) == [
         ("1 of 2 replicas are ready", ["b"]),
         ("1 of 2 replicas are ready", ["c", "b"]),
         ("", ["c", "b"]),
-        ("it was deleted", []),
+        ("deleted", []),
     ]
 
 
@@ -125,10 +125,10 @@ def test_a_table_yields_the_rows_that_changed():
     server = StandIn({SETS: [inference_set(2)], WORKSPACES: [workspace("a"), workspace("b", "Pending")]})
 
     async def work(cluster):
-        async with aclosing(follow_table(cluster, print)) as tables:
+        async with aclosing(watch_overviews(cluster, print)) as tables:
             assert states(await anext(tables)) == [
                 ("a", True, ""),
-                ("b", False, "its state is Pending"),
+                ("b", False, "state is Pending"),
                 ("inferenceset/s", True, ""),
             ]
             for path in (SETS, WORKSPACES):
@@ -136,9 +136,9 @@ def test_a_table_yields_the_rows_that_changed():
             server.send(WORKSPACES, "MODIFIED", workspace("b"))
             assert states(await anext(tables)) == [("b", True, "")]
             server.send(SETS, "DELETED", inference_set(2))
-            assert states(await anext(tables)) == [("inferenceset/s", False, "it was deleted")]
+            assert states(await anext(tables)) == [("inferenceset/s", False, "deleted")]
             server.send(WORKSPACES, "DELETED", workspace("a"))
-            assert states(await anext(tables)) == [("a", False, "it was deleted")]
+            assert states(await anext(tables)) == [("a", False, "deleted")]
 
     run(server, work)
 
@@ -146,7 +146,7 @@ def test_a_table_yields_the_rows_that_changed():
 @pytest.mark.parametrize("answers", [{}, {SETS: lambda request: refusal(403, "Forbidden", "no")}])
 def test_a_table_without_sets(answers):
     async def work(cluster):
-        async with aclosing(follow_table(cluster, print)) as tables:
+        async with aclosing(watch_overviews(cluster, print)) as tables:
             assert states(await anext(tables)) == [("a", True, "")]
 
     run(StandIn({WORKSPACES: [workspace("a")]}, answers), work)
@@ -159,7 +159,7 @@ def test_the_api_server_goes_and_comes_back(monkeypatch):
     notices = []
 
     async def work(cluster):
-        async with aclosing(follow_table(cluster, notices.append)) as tables:
+        async with aclosing(watch_overviews(cluster, notices.append)) as tables:
             await anext(tables)
             for path in (SETS, WORKSPACES):
                 await server.watched(path)
@@ -172,7 +172,7 @@ def test_the_api_server_goes_and_comes_back(monkeypatch):
             server.answers.clear()
             await server.watched(WORKSPACES)
             server.send(WORKSPACES, "MODIFIED", workspace("a", "NotReady"))
-            assert states(await next_) == [("a", False, "its state is NotReady")]
+            assert states(await next_) == [("a", False, "state is NotReady")]
 
     run(server, work)
     assert notices == [
@@ -194,7 +194,7 @@ def test_an_api_server_that_starts_refuses_for_a_while(monkeypatch):
         return refusal(code, reason, "not yet")
 
     async def work(cluster):
-        async with aclosing(follow_one(cluster, Target(workspace="w"), print)) as overviews:
+        async with aclosing(watch_overview(cluster, Target(workspace="w"), print)) as overviews:
             assert (await anext(overviews)).ready
             await server.watched(WORKSPACES)
             server.answers[WORKSPACES] = starting

@@ -5,11 +5,12 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from kaito.cluster.workspaces.readiness import NotReady
+from kaito.cluster.workspaces.readiness import NotReadyError
 from kaito.cluster.workspaces.waiting import wait_until_ready
 from kaito.errors import NotFoundError
+from kaito.testing import RecordingReporter
 from kaito.types import Target
-from tests.cluster.workspaces.stand_in import SETS, WORKSPACES, Reported, StandIn, standing_in, workspace
+from tests.cluster.workspaces.stand_in import SETS, WORKSPACES, StandIn, standing_in, workspace
 
 NODES = {"type": "NodesReady", "status": "False", "reason": "NodesPending", "message": "0 of 1 nodes"}
 PENDING = workspace(state="Pending", conditions=[NODES])
@@ -23,7 +24,7 @@ def event(reason, **when):
 
 def wait(server, meanwhile=None, *, target=None, timeout=10.0):
     """Wait; return the reporter."""
-    reporter = Reported()
+    reporter = RecordingReporter()
 
     async def run():
         async with asyncio.timeout(15), standing_in(server) as cluster, asyncio.TaskGroup() as group:
@@ -33,7 +34,7 @@ def wait(server, meanwhile=None, *, target=None, timeout=10.0):
 
     try:
         asyncio.run(run())
-    except* (NotReady, NotFoundError) as group:
+    except* (NotReadyError, NotFoundError) as group:
         raise group.exceptions[0] from None
     return reporter
 
@@ -52,7 +53,7 @@ def test_one_that_is_ready_already():
 
 
 def test_until_it_is_ready(monkeypatch):
-    monkeypatch.setattr("kaito.cluster.workspaces.waiting._REFRESH", 0.01)
+    monkeypatch.setattr("kaito.cluster.workspaces.waiting._PROBE_INTERVAL", 0.01)
     answers = {
         EVENTS: {
             "metadata": {},
@@ -89,22 +90,22 @@ def test_until_it_is_ready(monkeypatch):
 
 def test_not_in_time():
     server = StandIn({WORKSPACES: [PENDING]}, {EVENTS: {"metadata": {}, "items": [event("BackOff")]}})
-    with pytest.raises(NotReady) as caught:
+    with pytest.raises(NotReadyError) as caught:
         wait(server, timeout=0.3)
     assert caught.value.lines() == [
         "❌ Error: Workspace 'w' is not ready for inference",
         "   Use 'kubectl kaito status --workspace-name w' to check status",
         "   NodesReady is False (NodesPending: 0 of 1 nodes)",
-        "   The newest event of its pod is BackOff: so it is",
-        "   It was waited for 0s; to wait longer: --wait=DURATION",
+        "   Latest pod event: BackOff: so it is",
+        "   Not ready after 0s; to wait longer, use --wait=DURATION",
     ]
     assert caught.value.exit_code == 3
 
 
 def test_one_that_is_not_there_or_trains():
-    with pytest.raises(NotFoundError, match="'w' was not found"):
+    with pytest.raises(NotFoundError, match="'w' not found"):
         wait(StandIn())
-    with pytest.raises(NotReady, match="is for tuning"):
+    with pytest.raises(NotReadyError, match="is a tuning workspace"):
         wait(StandIn({WORKSPACES: [workspace(inference=None, tuning={"preset": {"name": "x"}})]}))
 
 
@@ -116,7 +117,7 @@ def test_one_that_is_deleted_meanwhile():
         server.objects[WORKSPACES] = []
         server.send(WORKSPACES, "DELETED", PENDING)
 
-    with pytest.raises(NotFoundError, match="'w' was not found"):
+    with pytest.raises(NotFoundError, match="'w' not found"):
         wait(server, meanwhile)
 
 
@@ -135,10 +136,10 @@ def test_the_first_ready_replica_of_a_set():
     reporter = wait(server, meanwhile, target=Target(workspace="s", kind="inferenceset"))
     assert reporter.notices == [
         "Waiting for 's': InferenceSetReady is False (making replicas)",
-        "Waiting for 's-a': its state is Pending",
+        "Waiting for 's-a': state is Pending",
     ]
 
 
 def test_a_set_that_is_not_there():
-    with pytest.raises(NotFoundError, match="InferenceSet 's' was not found"):
+    with pytest.raises(NotFoundError, match="InferenceSet 's' not found"):
         wait(StandIn({SETS: []}), target=Target(workspace="s", kind="inferenceset"))

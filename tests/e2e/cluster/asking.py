@@ -1,4 +1,4 @@
-"""A backend of the cluster, asked in this process."""
+"""Calls a cluster backend in the test's process."""
 
 from __future__ import annotations
 
@@ -9,49 +9,34 @@ from typing import Any
 
 from kaito.openai.client import ChatClient
 from kaito.settings import Settings
+from kaito.testing import RecordingReporter
 from kaito.types import Candidate, ChatRequest, Delta, Message, Target
 
 
-class Notes:
-    """A reporter that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.notices: list[str] = []
-
-    def status(self, text: str) -> None:
-        pass
-
-    def retrying(self, reason: str, delay: float) -> None:
-        self.notices.append(reason)
-
-    def notice(self, text: str) -> None:
-        self.notices.append(text)
-
-
 def settings_for(kubeconfig: Path | None, backend: str = "auto", target: Any = None, **more: Any) -> Settings:
-    """Return what a user asks for who wants each step explained."""
-    asked = {"workspace": "my-llama", "kubeconfig": kubeconfig and str(kubeconfig), **(target or {})}
-    return Settings(target=Target(**asked), backend=backend, verbose=True, **more)
+    """Return the settings of a user who passes `--verbose`."""
+    fields = {"workspace": "my-llama", "kubeconfig": kubeconfig and str(kubeconfig), **(target or {})}
+    return Settings(target=Target(**fields), backend=backend, verbose=True, **more)
 
 
-def discover(kind: type[Any], settings: Settings, notes: Notes | None = None) -> list[Candidate]:
-    """Return what a backend finds."""
+def discover(kind: type[Any], settings: Settings, reporter: RecordingReporter | None = None) -> list[Candidate]:
+    """Return the candidates of a backend."""
 
     async def ask() -> list[Candidate]:
         async with kind(settings) as backend:
-            return list(await backend.discover(settings.target, notes or Notes()))
+            return list(await backend.discover(settings.target, reporter or RecordingReporter()))
 
     return asyncio.run(ask())
 
 
-def chat(kind: type[Any], settings: Settings, *texts: str, notes: Notes | None = None) -> list[str]:
-    """Return what is answered to each text by the first way that a backend finds."""
+def chat(kind: type[Any], settings: Settings, *texts: str, reporter: RecordingReporter | None = None) -> list[str]:
+    """Return the answers to some messages through the first candidate of a backend."""
 
     async def ask() -> list[str]:
         async with kind(settings) as backend:
-            [candidate, *_] = await backend.discover(settings.target, notes or Notes())
+            [candidate, *_] = await backend.discover(settings.target, reporter or RecordingReporter())
             async with (
-                backend.open(candidate, notes or Notes()) as endpoint,
+                backend.open(candidate, reporter or RecordingReporter()) as endpoint,
                 ChatClient(endpoint, settings) as client,
             ):
                 return [await answer(client, text) for text in texts]

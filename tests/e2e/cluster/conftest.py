@@ -1,4 +1,4 @@
-"""A real Kubernetes API, and a namespace of the test's own in it."""
+"""A real Kubernetes API, and a namespace in it for each test."""
 
 from __future__ import annotations
 
@@ -10,24 +10,31 @@ import pytest
 
 from tests.controlplane import VARIABLE, Assets, ControlPlane, Namespace
 
-#: It wants the distribution that brings the model, and is run where that is installed: tox's environment `plugins`.
+#: Needs the distribution that contains the model; tox's environment `plugins` runs it.
 collect_ignore = [] if find_spec("kaito_local") else ["test_real_model.py"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests of this folder with one Python, in one worker of pytest-xdist: they share one control plane."""
+    folder = Path(__file__).parent
+    for item in items:
+        if folder in item.path.parents:
+            item.add_marker(pytest.mark.once)
+            item.add_marker(pytest.mark.xdist_group("cluster"))
 
 
 @pytest.fixture(scope="session")
 def control_plane():
-    """Yield a control plane that all tests share; without the programs for one they are skipped."""
+    """Yield the control plane, which starts with the first test that needs it. Without its programs, skip the test."""
     folder = os.environ.get(VARIABLE)
     if not folder:
-        pytest.skip(
-            f"{VARIABLE} names no folder with etcd, kube-apiserver and kwok; the README's Tests say how to get one"
-        )
+        pytest.skip(f"{VARIABLE} does not name a folder with etcd, kube-apiserver and kwok; see Tests in the README")
     with ControlPlane(Assets(Path(folder).absolute())) as plane:
         yield plane
 
 
 @pytest.fixture
 def namespace(control_plane):
-    """Yield a new namespace, which is taken away after the test."""
+    """Yield a new namespace, which is deleted after the test."""
     with Namespace(control_plane) as namespace:
         yield namespace

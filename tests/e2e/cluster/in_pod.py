@@ -16,7 +16,7 @@ from unittest import mock
 
 from kaito.cli import main
 from kaito.cluster.auth import service_account
-from kaito.testing.runner import environment
+from kaito.testing import child_environment
 
 if TYPE_CHECKING:
     from tests.controlplane import ControlPlane
@@ -51,7 +51,7 @@ def run_in_pod(
     inside = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(plane.port), **(env or {})}
     return subprocess.run(
         [sys.executable, "-P", __file__, str(folder), f"{service}.{namespace}.svc", str(port), *arguments],
-        env=environment(inside),
+        env=child_environment(inside),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

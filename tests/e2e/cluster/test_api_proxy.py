@@ -12,19 +12,13 @@ import pytest
 from kaito.endpoints.backends.api_proxy import ApiProxyBackend
 from kaito.errors import ForbiddenError, NotFoundError
 from kaito.openai.client import ChatClient
-from kaito.testing import ModelServer, run_kaito
+from kaito.testing import RecordingReporter, run_kaito
 from kaito.types import ChatRequest, Message, Waiting
 from tests.controlplane import ApiClient, ApiError, until
 from tests.controlplane.certificates import Authority
-from tests.e2e.cluster.asking import Notes, answer, chat, discover, settings_for
+from tests.e2e.cluster.asking import answer, chat, discover, settings_for
 
 PROXY = {"apiGroups": [""], "resources": ["services/proxy"], "verbs": ["get", "create"]}
-
-
-@pytest.fixture
-def server():
-    with ModelServer() as server:
-        yield server
 
 
 @pytest.fixture
@@ -80,10 +74,10 @@ def test_certificate_authority_for_models_is_not_used(namespace, workspace, tmp_
 
 
 def test_api_key_is_not_sent(namespace, workspace, server):
-    notes = Notes()
+    reporter = RecordingReporter()
     asked = settings(namespace.kubeconfig("admin-token"), api_key="a-key-for-the-model")
-    assert chat(ApiProxyBackend, asked, "hello", notes=notes) == ["hello"]
-    assert "The API key is not sent: the API server's proxy would not pass it on" in notes.notices
+    assert chat(ApiProxyBackend, asked, "hello", reporter=reporter) == ["hello"]
+    assert "The API key is not sent: the API server's proxy does not forward it" in reporter.notices
     assert "authorization" not in server.chats[-1].headers
 
 
@@ -142,16 +136,16 @@ class TurnRunner:
     def __init__(self, asked, *steps):
         self._asked = asked
         self._steps = steps
-        self.notes = Notes()
+        self.reporter = RecordingReporter()
 
     def turns(self):
         return asyncio.run(self._turns())
 
     async def _turns(self):
         async with ApiProxyBackend(self._asked) as backend:
-            [candidate] = await backend.discover(self._asked.target, self.notes)
+            [candidate] = await backend.discover(self._asked.target, self.reporter)
             async with (
-                backend.open(candidate, self.notes) as endpoint,
+                backend.open(candidate, self.reporter) as endpoint,
                 ChatClient(endpoint, self._asked) as client,
             ):
                 answers = [await answer(client, "first")]
@@ -177,9 +171,9 @@ def first_wait(asked):
 
     async def first_item():
         async with ApiProxyBackend(asked) as backend:
-            [candidate] = await backend.discover(asked.target, Notes())
+            [candidate] = await backend.discover(asked.target, RecordingReporter())
             async with (
-                backend.open(candidate, Notes()) as endpoint,
+                backend.open(candidate, RecordingReporter()) as endpoint,
                 ChatClient(endpoint, asked) as client,
                 aclosing(client.stream(ChatRequest(messages=(Message("user", "hello"),)))) as items,
             ):

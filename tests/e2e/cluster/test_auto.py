@@ -31,9 +31,8 @@ def kaito_slash_commands():
 
 
 @pytest.fixture
-def workspace(namespace):
-    with ModelServer() as server:
-        yield namespace.workspace(port=server.port)
+def workspace(namespace, server):
+    return namespace.workspace(port=server.port)
 
 
 @pytest.fixture
@@ -73,7 +72,7 @@ def test_a_way_that_leads_nowhere_does_not_hold_up_the_others(namespace, workspa
     assert (outcome.code, outcome.out) == (0, "Assistant: hello\n")
     assert "port-forward: opened " in outcome.err
     took = {name: int(time) for name, time in re.findall(r"^(\S+): .*\((\d+) ms\)$", outcome.err, re.MULTILINE)}
-    assert "ingress: not waited for (" in outcome.err
+    assert "ingress: cancelled, another endpoint is used (" in outcome.err
     assert 190 < took["ingress"] < 5000
 
 
@@ -83,7 +82,7 @@ def test_every_way_is_forbidden(namespace, workspace):
         *("--kubeconfig", str(namespace.kubeconfig("nobody")), "--workspace-name", "my-llama", "-m", "hello"),
     )
     assert (outcome.code, outcome.out) == (5, "")
-    assert "❌ Error: Every way to the workspace's endpoint is forbidden\n" in outcome.err
+    assert "❌ Error: No backend is allowed to reach the workspace's endpoint\n" in outcome.err
     for told in (
         "ingress: User 'nobody' may not list ingresses.networking.k8s.io",
         "port-forward: User 'nobody' may not ",
@@ -109,6 +108,6 @@ def test_no_way_but_one_in_clear_text(control_plane, namespace, workspace):
         arguments = ("chat", "--kubeconfig", str(kubeconfig), "--workspace-name", "my-llama", "-m", "hello")
         outcome = run_kaito(*arguments)
         assert outcome.code == 5
-        assert f"   ingress: {ingress.url} is taken only by name: --backend ingress\n" in outcome.err
+        assert f"   ingress: {ingress.url} is used only with --backend ingress\n" in outcome.err
         assert ingress.chats == []
         assert run_kaito(*arguments, "--backend", "ingress").out == "Assistant: hello\n"

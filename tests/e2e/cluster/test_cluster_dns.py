@@ -9,14 +9,8 @@ import pytest
 from kaito.endpoints.backends.cluster_dns import ClusterDnsBackend
 from kaito.errors import ClusterError, ConnectError, ForbiddenError, NotFoundError
 from kaito.eventloop.thread import ThreadedLoop
-from kaito.testing import ModelServer, run_kaito
-from tests.e2e.cluster.asking import Notes, chat, discover, settings_for
-
-
-@pytest.fixture
-def server():
-    with ModelServer() as server:
-        yield server
+from kaito.testing import RecordingReporter, run_kaito
+from tests.e2e.cluster.asking import chat, discover, settings_for
 
 
 @pytest.fixture
@@ -32,7 +26,7 @@ def pod(control_plane, namespace, monkeypatch, tmp_path):
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(control_plane.port))
     resolv_conf = tmp_path / "resolv.conf"
     resolv_conf.write_text("search test.svc.k8s.test svc.k8s.test k8s.test\n")
-    monkeypatch.setattr("kaito.cluster.ingress.resolv.RESOLV_CONF", resolv_conf)
+    monkeypatch.setattr("kaito.cluster.dns.RESOLV_CONF", resolv_conf)
     return account
 
 
@@ -90,11 +84,11 @@ def test_replica_of_an_inference_set(namespace, dns, control_plane, pod):
 
 def test_pod_without_a_service_account(pod, dns):
     (pod / "token").unlink()
-    notes = Notes()
-    [candidate] = discover(ClusterDnsBackend, settings(), notes)
+    reporter = RecordingReporter()
+    [candidate] = discover(ClusterDnsBackend, settings(), reporter)
     assert candidate.url.startswith("http://my-llama.test-")
-    [notice] = notes.notices
-    assert notice.startswith("cluster-dns: the API server cannot be asked whether the workspace is ready: ")
+    [notice] = reporter.notices
+    assert notice.startswith("cluster-dns: cannot check whether the workspace is ready: ")
     (pod / "namespace").unlink()
     [candidate] = discover(ClusterDnsBackend, settings())
     assert candidate.url == "http://my-llama.default.svc.k8s.test"
@@ -111,14 +105,16 @@ def test_unusable_api_server(control_plane, pod, dns, monkeypatch, trouble):
 
 
 def test_silent_api_server_is_not_waited_for(pod, dns, monkeypatch):
-    monkeypatch.setattr("kaito.endpoints.backends.cluster_dns._PATIENCE", 0.1)
+    monkeypatch.setattr("kaito.endpoints.backends.cluster_dns._LOOKUP_TIMEOUT", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(silent.getsockname()[1]))
-        notes = Notes()
-        assert len(discover(ClusterDnsBackend, settings(), notes)) == 1
-        assert notes.notices == ["cluster-dns: the API server has not said within 0.1 s whether the workspace is ready"]
-        told = failure(settings(workspace="phi-set", kind="inferenceset"), ClusterError).message
-        assert told == "The API server does not answer, and knows alone which replica is ready"
+        reporter = RecordingReporter()
+        assert len(discover(ClusterDnsBackend, settings(), reporter)) == 1
+        assert reporter.notices == [
+            "cluster-dns: cannot check whether the workspace is ready: the API server did not respond within 0.1 s"
+        ]
+        message = failure(settings(workspace="phi-set", kind="inferenceset"), ClusterError).message
+        assert message == "The API server does not respond: cannot look up which replica is ready"
 
 
 def test_error_of_the_api_server_is_final(namespace, pod, dns):
@@ -132,7 +128,7 @@ def test_error_of_the_api_server_is_final(namespace, pod, dns):
 
 def test_unknown_name(namespace, pod):
     error = failure(settings(), ConnectError)
-    assert error.details == (f"DNS does not know my-llama.{namespace.name}.svc.k8s.test",)
+    assert error.details == (f"DNS cannot resolve my-llama.{namespace.name}.svc.k8s.test",)
 
 
 def test_resolver_that_does_not_respond(namespace, pod, monkeypatch):
@@ -150,7 +146,7 @@ def test_resolver_that_does_not_respond(namespace, pod, monkeypatch):
         async with ClusterDnsBackend(given) as backend:
             started = time.monotonic()
             with pytest.raises(ConnectError) as caught:
-                await backend.discover(given.target, Notes())
+                await backend.discover(given.target, RecordingReporter())
             return caught.value, time.monotonic() - started
 
     monkeypatch.setattr(socket, "getaddrinfo", answer)
@@ -159,14 +155,14 @@ def test_resolver_that_does_not_respond(namespace, pod, monkeypatch):
             error, elapsed = loop.run(ask())
     finally:
         released.set()
-    assert error.details[0].startswith("DNS does not answer within 1 s what my-llama.")
+    assert error.details[0].startswith("DNS lookup of my-llama.")
     assert elapsed < 5
 
 
 def test_outside_a_cluster(tmp_path):
     assert discover(ClusterDnsBackend, settings("auto")) == []
     error = failure(settings(), ConnectError)
-    assert error.details[0].startswith("A Service's name is known inside the cluster")
+    assert error.details[0].startswith("Service names can be resolved only inside the cluster")
     outcome = run_kaito("chat", "--workspace-name", "my-llama", "--backend", "cluster-dns", "-m", "hello")
     assert outcome.code == 4
     assert "   Endpoint: http://my-llama.default.svc.cluster.local/chat/completions\n" in outcome.err

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from kaito.testing.runner import environment
+from kaito.testing import child_environment
 
 #: Seconds that a person waits at most, the start of the process and a slow machine included.
 SOON = 10.0
@@ -123,7 +123,7 @@ def test_kubectl_completes_workspaces(namespace, monkeypatch):
     monkeypatch.setenv("PATH", sysconfig.get_path("scripts"), prepend=os.pathsep)
     done = subprocess.run(
         [program, "__complete", "kaito", "chat", "--workspace-name", ""],
-        env=environment({"KUBECONFIG": str(namespace.kubeconfig("viewer"))}),
+        env=child_environment({"KUBECONFIG": str(namespace.kubeconfig("viewer"))}),
         capture_output=True,
         text=True,
         check=True,

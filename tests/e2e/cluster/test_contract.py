@@ -16,12 +16,6 @@ from tests.e2e.pipes.contract import HELP
 BANNER = "🤖 Connected to workspace: my-llama (llama-2-7b)\n💬 Type your message (or 'quit' to exit):\n\n"
 
 
-@pytest.fixture
-def server():
-    with ModelServer(model="llama-2-7b") as server:
-        yield server
-
-
 @pytest.fixture(params=["kaito", "kubectl kaito"])
 def program(request, monkeypatch):
     """Yield the words that call it, by itself and as kubectl's plugin."""
@@ -64,7 +58,7 @@ def test_the_basic_session(start, namespace, server):
     server.enqueue(Say(hello), Say(learning))
     namespace.workspace("my-llama", port=server.port)
     session = start("chat", "--workspace-name", "my-llama")
-    session.wait_for("\n>", timeout=20)
+    session.wait_for("\n>", timeout=60)
     session.type("Hello! How are you?\n")
     session.wait_for(f"{hello}\n\n>")
     session.type("What is machine learning?\n")
@@ -81,7 +75,7 @@ def test_the_session_with_commands(start, namespace, server):
     server.enqueue(Say("Hello! How can I help you today?"))
     namespace.workspace("my-llama", port=server.port)
     session = start("chat", "--workspace-name", "my-llama")
-    session.wait_for("\n>", timeout=20)
+    session.wait_for("\n>", timeout=60)
     for line, answer in (
         ("help", "Show current configuration\n(/help shows more)\n\n>"),
         ("status", "System prompt: (none)\n"),
@@ -115,7 +109,7 @@ def test_inference_parameters(run, namespace, server):
 def test_a_system_prompt(start, namespace, server):
     namespace.workspace("my-llama", port=server.port)
     session = start("chat", "--workspace-name", "my-llama", "--system-prompt", "You are a helpful coding assistant")
-    session.wait_for("\n>", timeout=20)
+    session.wait_for("\n>", timeout=60)
     assert seen(session).startswith(
         "🤖 Connected to workspace: my-llama (llama-2-7b)\n"
         "🎯 System prompt: You are a helpful coding assistant\n"

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from kaito.testing import ModelServer, run_kaito
+from kaito.testing import run_kaito
 from tests.controlplane import VARIABLE, Assets, ControlPlane, condition
 
 
 @pytest.fixture
-def workspace(namespace):
-    with ModelServer() as server:
-        yield namespace.workspace("my-llama", port=server.port)
+def workspace(namespace, server):
+    return namespace.workspace("my-llama", port=server.port)
 
 
 COMMANDS = {
@@ -61,20 +60,20 @@ def test_unknown_workspace(namespace, workspace, command):
     outcome = failing(*arguments, "--kubeconfig", str(namespace.kubeconfig("admin")))
     assert outcome.code == 3
     assert outcome.err == (
-        f"❌ Error: Workspace 'my-lama' was not found in namespace '{namespace.name}'\n   Did you mean 'my-llama'?\n"
+        f"❌ Error: Workspace 'my-lama' not found in namespace '{namespace.name}'\n   Did you mean 'my-llama'?\n"
     )
 
 
 def test_workspace_in_another_namespace(namespace, workspace, command):
     outcome = failing(*command, "--kubeconfig", str(namespace.kubeconfig("admin")), "-n", "default")
     assert outcome.code == 3
-    assert f"There is one in namespace {namespace.name}: add -n {namespace.name}\n" in outcome.err
+    assert f"Found in: {namespace.name} (use -n {namespace.name})\n" in outcome.err
 
 
 def test_unknown_namespace(namespace, workspace, command):
     outcome = failing(*command, "--kubeconfig", str(namespace.kubeconfig("admin")), "-n", "defualt")
     assert outcome.code == 3
-    assert "There is no namespace 'defualt'; did you mean 'default'?" in outcome.err
+    assert "Namespace 'defualt' does not exist; did you mean 'default'?" in outcome.err
 
 
 def test_unknown_context(namespace, command):
@@ -104,7 +103,7 @@ def test_tuning_workspace(namespace):
             kubeconfig = str(namespace.kubeconfig("admin"))
             outcome = failing(*arguments, "--workspace-name", name, "--kubeconfig", kubeconfig)
             assert outcome.code == 3
-            assert "is for tuning: it trains a model and serves none" in outcome.err
+            assert "is a tuning workspace, which does not serve a model" in outcome.err
 
 
 def test_message_of_a_condition_cannot_fake_an_error(namespace):

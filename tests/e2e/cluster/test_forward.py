@@ -9,26 +9,24 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from kaito.testing import Gate, ModelServer, Say
+from kaito.testing import Gate, Say
 from tests.controlplane import until
-from tests.e2e.forward_process import Forward
+from tests.e2e.background_process import Forward
 
 
 @pytest.fixture
-def server():
-    with ModelServer(model="one") as server:
-        yield server
+def server(start_model_server):
+    return start_model_server("one")
 
 
 @pytest.fixture
-def second():
-    with ModelServer(model="two") as server:
-        yield server
+def second(start_model_server):
+    return start_model_server("two")
 
 
 def connect(forward: Forward) -> http.client.HTTPConnection:
     parts = urlsplit(forward.url)
-    return http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=30)
+    return http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=60)
 
 
 def model(connection: http.client.HTTPConnection) -> str:
@@ -54,10 +52,10 @@ def flags(namespace, name: str) -> tuple[str, ...]:
 def test_a_workspace(namespace, server):
     namespace.workspace("my-llama", port=server.port)
     with Forward(*flags(namespace, "my-llama")) as forward:
-        assert forward.lines == [f"Forwarding {forward.url} -> workspace my-llama by port-forward"]
+        assert forward.out == [f"Forwarding {forward.url} -> workspace my-llama via port-forward"]
         assert ask(forward) == "one"
-        assert forward.end() == 130
-        assert len(forward.lines) == 1
+        assert forward.interrupt() == 130
+        assert (len(forward.out), forward.err) == (1, [])
 
 
 def test_the_pod_is_replaced(namespace, server, second):
@@ -69,7 +67,7 @@ def test_the_pod_is_replaced(namespace, server, second):
         until(lambda: ask(forward) == "two", "the new pod answers")
         assert model(connection) == "two"
         connection.close()
-        forward.wait_for("The pod was replaced")
+        forward.wait_for("The pod was replaced", err=True)
 
 
 def test_the_api_server_is_restarted(namespace, control_plane, server):
@@ -85,7 +83,7 @@ def test_the_api_server_is_restarted(namespace, control_plane, server):
 def test_connections_go_to_the_least_busy_replica(namespace, server, second):
     namespace.inference_set("phi-set", {"phi-set-a": server.port, "phi-set-b": second.port})
     with Forward(*flags(namespace, "inferenceset/phi-set")) as forward:
-        forward.wait_for("is ready", count=2)
+        forward.wait_for("is ready", err=True, count=2)
         connections = [connect(forward) for _ in range(6)]
         assert Counter(map(model, connections)) == {"one": 3, "two": 3}
         # A connection stays where it is.
@@ -104,15 +102,15 @@ def test_replicas_come_and_go(namespace, server, second):
     replicas = namespace.inference_set("phi-set", {"phi-set-a": server.port, "phi-set-b": second.port})
     replicas["phi-set-b"].set_ready(False)
     with Forward(*flags(namespace, "inferenceset/phi-set")) as forward:
-        assert forward.lines[-1].endswith("-> inferenceset phi-set by port-forward")
+        forward.wait_for("-> inferenceset phi-set via port-forward")
         assert [ask(forward) for _ in range(3)] == ["one"] * 3
         replicas["phi-set-b"].set_ready(True)
-        forward.wait_for("Replica phi-set-b is ready")
+        forward.wait_for("Replica phi-set-b is ready", err=True)
         replicas["phi-set-a"].set_ready(False)
-        forward.wait_for("Replica phi-set-a is no longer ready")
+        forward.wait_for("Replica phi-set-a is no longer ready", err=True)
         assert [ask(forward) for _ in range(3)] == ["two"] * 3
         replicas["phi-set-b"].set_ready(False)
-        forward.wait_for("Replica phi-set-b is no longer ready")
+        forward.wait_for("Replica phi-set-b is no longer ready", err=True)
         assert "No replica is ready" in ask(forward)
 
 

@@ -9,8 +9,8 @@ import pytest
 from kaito.testing import ModelServer, run_kaito
 from tests.controlplane.certificates import Authority
 
-FORWARD = "   To open a port on this machine that leads there: kubectl kaito forward --workspace-name NAME\n"
-INSIDE = f"Warning: this URL can be reached inside the cluster only\n{FORWARD}"
+FORWARD = "   To open a local port: kubectl kaito forward --workspace-name NAME\n"
+INSIDE = f"Warning: this URL works inside the cluster only\n{FORWARD}"
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +93,8 @@ def test_an_ingress_whose_name_is_not_known_is_no_way_for_others(namespace, get_
     assert (outcome.code, outcome.out) == (3, "")
     url = f"https://llama.invalid:{server.port}"
     assert outcome.err == (
-        "❌ Error: No endpoint can be reached from outside the cluster\n"
-        f"   ingress: {url} leads there, but another program cannot use it as it is\n{FORWARD}"
+        "❌ Error: No endpoint is reachable from outside the cluster\n"
+        f"   ingress: {url} works for kaito, but not for other programs\n{FORWARD}"
     )
 
 
@@ -106,14 +106,14 @@ def test_a_load_balancer_is_in_clear_text(namespace, get_endpoint):
         namespace.create("v1", "Service", "my-llama", spec={"type": "LoadBalancer", "ports": ports}, status=status)
         outcome = get_endpoint("--external")
     assert (outcome.code, outcome.out) == (0, f"http://127.0.0.1:{server.port}\n")
-    assert outcome.err == "Warning: what is sent there is not encrypted\n"
+    assert outcome.err == "Warning: the connection is not encrypted\n"
 
 
 def test_nothing_leads_in_from_outside(namespace, get_endpoint):
     namespace.workspace()
     outcome = get_endpoint("--external", "-o", "json")
     assert (outcome.code, outcome.out) == (3, "")
-    assert outcome.err == f"❌ Error: No endpoint can be reached from outside the cluster\n{FORWARD}"
+    assert outcome.err == f"❌ Error: No endpoint is reachable from outside the cluster\n{FORWARD}"
 
 
 def test_an_inference_set_s_replica(namespace, get_endpoint):
@@ -127,9 +127,9 @@ def test_none_that_is_ready(namespace, get_endpoint):
     namespace.tuning_workspace()
     for name, words in (
         ("pending", "Workspace 'pending' is not ready for inference"),
-        ("tuning", "Workspace 'tuning' is for tuning: it trains a model and serves none"),
-        ("nothing", f"Workspace 'nothing' was not found in namespace '{namespace.name}'"),
-        ("inferenceset/s", f"InferenceSet 's' was not found in namespace '{namespace.name}'"),
+        ("tuning", "Workspace 'tuning' is a tuning workspace, which does not serve a model"),
+        ("nothing", f"Workspace 'nothing' not found in namespace '{namespace.name}'"),
+        ("inferenceset/s", f"InferenceSet 's' not found in namespace '{namespace.name}'"),
     ):
         outcome = get_endpoint(workspace=name)
         assert (outcome.code, outcome.out) == (3, "")

@@ -9,16 +9,14 @@ import urllib.request
 
 import pytest
 
-from kaito.testing import ModelServer
-from kaito.testing.runner import environment
+from kaito.testing import child_environment
 
 
 @pytest.fixture
-def flags(namespace):
+def flags(namespace, server):
     """Return the flags that name a workspace that serves."""
-    with ModelServer() as server:
-        namespace.workspace("my-llama", port=server.port)
-        yield ("--kubeconfig", str(namespace.kubeconfig("admin")), "--workspace-name", "my-llama")
+    namespace.workspace("my-llama", port=server.port)
+    return ("--kubeconfig", str(namespace.kubeconfig("admin")), "--workspace-name", "my-llama")
 
 
 #: Runs kaito, and writes the names of all modules that were imported to a file.
@@ -43,7 +41,7 @@ def start(tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=environment({}),
+            env=child_environment({}),
         )
 
     yield start

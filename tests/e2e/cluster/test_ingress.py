@@ -7,13 +7,13 @@ import pytest
 
 from kaito.cluster.api_errors import NotServed
 from kaito.cluster.ingress.route_discovery import discover_routes
-from kaito.cluster.workspaces.readiness import Serving
+from kaito.cluster.workspaces.readiness import ServingWorkspace
 from kaito.endpoints.backends.ingress import IngressBackend
 from kaito.errors import ConnectError, ForbiddenError
-from kaito.testing import HtmlPage, ModelServer, Redirect, Status, refused_url, run_kaito
+from kaito.testing import HtmlPage, ModelServer, RecordingReporter, Redirect, Status, refused_url, run_kaito
 from tests.controlplane import Namespace
 from tests.controlplane.certificates import Authority
-from tests.e2e.cluster.asking import Notes, chat, discover, settings_for
+from tests.e2e.cluster.asking import chat, discover, settings_for
 
 HOST = "llama.invalid"
 NETWORKING, GATEWAY = "networking.k8s.io/v1", "gateway.networking.k8s.io/v1"
@@ -32,15 +32,13 @@ def tls(tmp_path_factory):
 
 
 @pytest.fixture
-def server(tls):
-    with ModelServer(tls=tls[:2]) as server:
-        yield server
+def server(start_model_server, tls):
+    return start_model_server(tls=tls[:2])
 
 
 @pytest.fixture
-def plain():
-    with ModelServer() as server:
-        yield server
+def plain(start_model_server):
+    return start_model_server()
 
 
 @pytest.fixture
@@ -97,7 +95,7 @@ def test_the_address_is_tried_where_what_dns_knows_does_not_answer(namespace, wo
     async def elsewhere(host):
         return None
 
-    monkeypatch.setattr("kaito.cluster.ingress.reachability.why_unresolved", elsewhere)
+    monkeypatch.setattr("kaito.cluster.dns.resolution_error", elsewhere)
     add_ingress(namespace, server.port)
     [candidate] = discover(IngressBackend, settings(namespace, tls))
     assert candidate.shared is False
@@ -142,7 +140,7 @@ def test_a_certificate_that_is_not_trusted(namespace, workspace, server):
     add_ingress(namespace, server.port)
     error = refusal(settings(namespace))
     assert "The server's certificate is not trusted: unable to get local issuer certificate" in error.details[0]
-    assert error.details[0].startswith(f"Ingress 'chat': DNS does not know {HOST}; https://{HOST}:{server.port} at ")
+    assert error.details[0].startswith(f"Ingress 'chat': DNS cannot resolve {HOST}; https://{HOST}:{server.port} at ")
     # It is the user who knows better.
     assert len(discover(IngressBackend, settings(namespace, insecure_skip_tls_verify=True))) == 1
 
@@ -166,14 +164,17 @@ def test_any_host(namespace, workspace, plain):
 @pytest.mark.parametrize(
     ("reply", "told"),
     [
-        (Redirect("https://login.example.com/?back=x"), "redirects to https://login.example.com/ (HTTP 307)"),
-        (Status(503, "no upstream"), "fails (HTTP 503)"),
+        (
+            Redirect("https://login.example.com/?back=x"),
+            "The server redirects to https://login.example.com/ (HTTP 307)",
+        ),
+        (Status(503, "no upstream"), "The server returned an error (HTTP 503)"),
     ],
 )
 def test_what_is_not_the_model(namespace, workspace, server, tls, reply, told):
     server.route("/v1/models", reply)
     add_ingress(namespace, server.port)
-    assert refusal(settings(namespace, tls)).details[0].endswith(f"What answers there {told}")
+    assert refusal(settings(namespace, tls)).details[0].endswith(told)
 
 
 @pytest.mark.parametrize(
@@ -269,20 +270,20 @@ def test_what_was_found_and_why_it_is_of_no_use(namespace, workspace):
         add_ingress(namespace, port, tls=False, name="dead")
         add_ingress(namespace, 80, tls=False, address=None, name="young")
         add_ingress(namespace, 80, host="*.example.com", tls=False, name="wild")
-        notes = Notes()
+        reporter = RecordingReporter()
         with pytest.raises(ConnectError) as caught:
-            discover(IngressBackend, settings(namespace), notes)
+            discover(IngressBackend, settings(namespace), reporter)
     expected = [
-        "Ingress 'wild': its host '*.example.com' stands for many; give the URL of one with --endpoint",
-        f"Ingress 'dead': DNS does not know {HOST}; http://{HOST}:{port} at 127.0.0.1: {HOST}:{port}: Connection refused",
-        f"Ingress 'young': DNS does not know {HOST}; it has no address yet",
+        "Ingress 'wild': its host '*.example.com' is a wildcard; use --endpoint with the URL of one host",
+        f"Ingress 'dead': DNS cannot resolve {HOST}; http://{HOST}:{port} at 127.0.0.1: {HOST}:{port}: Connection refused",
+        f"Ingress 'young': DNS cannot resolve {HOST}; it has no address yet",
     ]
     assert sorted(caught.value.details) == sorted(expected)
-    assert sorted(notes.notices) == sorted(f"ingress: {one}" for one in expected)
+    assert sorted(reporter.notices) == sorted(f"ingress: {one}" for one in expected)
 
 
 def test_nothing_at_all(namespace, workspace):
-    assert "No Ingress, HTTPRoute or LoadBalancer leads to Service 'my-llama'" in refusal(settings(namespace)).hints
+    assert "No Ingress, HTTPRoute or LoadBalancer routes to Service 'my-llama'" in refusal(settings(namespace)).hints
     assert discover(IngressBackend, settings(namespace, backend="auto")) == []
 
 
@@ -325,8 +326,8 @@ class OlderCluster:
 
 
 def test_the_older_version_of_the_gateway_api():
-    serving = Serving(name="my-llama", namespace="ns", label="my-llama", preset=None)
+    serving = ServingWorkspace(name="my-llama", namespace="ns", label="my-llama", preset=None)
     cluster: Any = OlderCluster()
-    ways = asyncio.run(discover_routes(cluster, serving))
-    assert [route.url("192.0.2.1") for route in ways.routes] == ["http://192.0.2.1"]
-    assert (ways.unusable, ways.refusals) == ((), ())
+    routes = asyncio.run(discover_routes(cluster, serving))
+    assert [route.url("192.0.2.1") for route in routes.usable] == ["http://192.0.2.1"]
+    assert (routes.unusable, routes.errors) == ((), ())

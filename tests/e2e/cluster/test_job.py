@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from kaito.testing import ModelServer
 from tests.e2e.cluster.in_pod import run_in_pod
 from tests.e2e.cluster.manifests import apply, read
 
@@ -14,12 +13,6 @@ from tests.e2e.cluster.manifests import apply, read
 @pytest.fixture
 def items():
     return read("job.yaml")
-
-
-@pytest.fixture
-def server():
-    with ModelServer() as server:
-        yield server
 
 
 def container_of(items):

@@ -15,12 +15,6 @@ from tests.controlplane import ApiClient, ApiError, until
 
 
 @pytest.fixture
-def server():
-    with ModelServer(model="llama-2-7b") as server:
-        yield server
-
-
-@pytest.fixture
 def workspace(namespace, server):
     return namespace.workspace("my-llama", port=server.port)
 
@@ -37,13 +31,13 @@ def chat(terminal, namespace, workspace):
     def chat(*more: str, kubeconfig: Path | None = None, **options):
         command = kaito_command(*arguments(kubeconfig or namespace.kubeconfig("admin"), *more))
         session = terminal(command, columns=120, **options)
-        session.wait_for("\n>", timeout=20)
+        session.wait_for("\n>", timeout=60)
         return session
 
     return chat
 
 
-def ask(session, text: str, answer: str, timeout: float = 20.0) -> None:
+def ask(session, text: str, answer: str, timeout: float = 60.0) -> None:
     session.type(f"{text}\n")
     session.wait_for(f"Assistant: {answer}\n\n>", timeout=timeout)
 
@@ -116,7 +110,7 @@ def test_api_server_is_restarted(chat, control_plane, workspace):
         session.wait_for("waiting for the API server")
     finally:
         control_plane.start_api()
-    session.wait_for("Assistant: two\n\n>", timeout=20)
+    session.wait_for("Assistant: two\n\n>", timeout=60)
     ask(session, "three", "three")
 
 
@@ -186,7 +180,7 @@ def test_another_replica_of_an_inference_set(terminal, namespace, server):
         command = arguments(namespace.kubeconfig("admin"))
         flags = [word if word != "my-llama" else "inferenceset/phi-set" for word in command]
         session = terminal(kaito_command(*flags), columns=120)
-        session.wait_for("\n>", timeout=20)
+        session.wait_for("\n>", timeout=60)
         assert "Connected to workspace: inferenceset/phi-set (llama-2-7b)" in session.transcript
         ask(session, "one", "one")
         replicas["phi-set-a"].set_ready(False)

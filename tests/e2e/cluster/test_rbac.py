@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from kaito.testing import ModelServer, Status, run_kaito
+from kaito.testing import Status, run_kaito
 from tests.controlplane import ApiClient, ApiError, until
 from tests.controlplane.certificates import Authority
 from tests.e2e.cluster.in_pod import run_in_pod
@@ -76,12 +76,6 @@ def may(client, namespace, rule):
         if not answer["status"]["allowed"]:
             return False
     return True
-
-
-@pytest.fixture
-def server():
-    with ModelServer() as server:
-        yield server
 
 
 @pytest.fixture
@@ -164,10 +158,9 @@ def tls(tmp_path_factory):
 
 
 @pytest.fixture
-def entrance(tls):
+def entrance(start_model_server, tls):
     """Start the server that all routes lead to."""
-    with ModelServer(tls=tls[:2]) as server:
-        yield server
+    return start_model_server(tls=tls[:2])
 
 
 def add_ingress(client, namespace, port):

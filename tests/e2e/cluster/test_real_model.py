@@ -9,14 +9,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from kaito.testing import kaito_command, run_kaito
-from tests.e2e.forward_process import Forward
+from tests.e2e.background_process import Forward
 
 
 def test_a_real_answer_through_the_cluster(namespace, terminal, monkeypatch):
     monkeypatch.setenv("KAITO_PLUGINS", "local")
     if kept := os.environ.get("KAITO_TEST_CACHE"):
         monkeypatch.setenv("XDG_CACHE_HOME", str(Path(kept, "home").absolute()))
-    with Forward("--backend", "local", patience=110) as model:
+    with Forward("--backend", "local") as model:
         namespace.workspace("my-llama", port=urlsplit(model.url).port, preset="smollm2")
         whom = ("--kubeconfig", str(namespace.kubeconfig("admin")), "--workspace-name", "my-llama")
         # The model's port serves this machine alone.

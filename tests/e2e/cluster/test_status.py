@@ -47,7 +47,7 @@ def test_a_ready_workspace_and_its_load(namespace, status):
     assert field(outcome.out, "Instance type") == "Standard_NC24ads_A100_v4"
     assert field(outcome.out, "Nodes") == "1/1"
     assert field(outcome.out, "Endpoint") == f"http://my-llama.{namespace.name}.svc.cluster.local"
-    assert field(outcome.out, "Load") == "3 running, 1 waiting, cache 50% full"
+    assert field(outcome.out, "Load") == "3 running, 1 waiting, KV cache 50% used"
     assert field(outcome.out, "Benchmark") == "peakTokensPerMinute 1234 tokens/min (stress)"
     assert outcome.out.endswith("Worker nodes:\n  NAME          READY   WHY\n  kwok-node-0   yes\n")
 
@@ -81,7 +81,7 @@ def test_one_that_trains(namespace, status):
     namespace.tuning_workspace()
     outcome = status("--workspace-name", "tuning")
     assert outcome.code == 3
-    assert field(outcome.out, "Ready") == "no: it trains a model and serves none"
+    assert field(outcome.out, "Ready") == "no: tuning workspaces do not serve a model"
     assert field(outcome.out, "Model") == "phi-3-mini-128k-instruct"
     assert field(outcome.out, "Endpoint") is None
 
@@ -96,7 +96,7 @@ def test_an_older_operator_s_has_no_state(namespace, status, ready, code):
 def test_one_of_which_nothing_is_known_yet(namespace, status):
     namespace.workspace(pod=False, ready=False, state="", conditions=[])
     outcome = status("--workspace-name", "my-llama")
-    assert (outcome.code, field(outcome.out, "Ready")) == (3, "no: KAITO has not said anything about it yet")
+    assert (outcome.code, field(outcome.out, "Ready")) == (3, "no: KAITO has not reported a status yet")
 
 
 def test_an_inference_set_and_its_replicas(namespace, status):
@@ -119,10 +119,10 @@ def test_one_that_is_not_there(control_plane, namespace, status):
     outcome = status("--workspace-name", "my-lama")
     assert (outcome.code, outcome.out) == (3, "")
     assert outcome.err == (
-        f"❌ Error: Workspace 'my-lama' was not found in namespace '{namespace.name}'\n   Did you mean 'my-llama'?\n"
+        f"❌ Error: Workspace 'my-lama' not found in namespace '{namespace.name}'\n   Did you mean 'my-llama'?\n"
     )
     outcome = status("--workspace-name", "my-llama", "-n", "default")
-    assert f"There is one in namespace {namespace.name}: add -n {namespace.name}" in outcome.err
+    assert f"Found in: {namespace.name} (use -n {namespace.name})" in outcome.err
 
 
 def test_who_may_not(namespace, status):
@@ -146,7 +146,7 @@ def test_a_table(namespace, status):
     assert [row[:4] + row[7:] for row in rows[1:]] == [
         ["a", "yes", "llama-2-7b", "vllm"],
         ["b", "no", "llama-3.1-8b-instruct", "vllm", PENDING],
-        ["c", "no", "phi-3-mini-128k-instruct", "tuning", "it trains a model and serves none"],
+        ["c", "no", "phi-3-mini-128k-instruct", "tuning", "tuning workspaces do not serve a model"],
         ["s-a", "yes", "phi-4", "vllm"],
         ["inferenceset/s", "yes", "phi-4", "-"],
     ]
@@ -194,5 +194,5 @@ def test_waiting_first(namespace, status):
         "❌ Error: Workspace 'b' is not ready for inference\n"
         "   Use 'kubectl kaito status --workspace-name b' to check status\n"
         f"   {PENDING}\n"
-        "   It was waited for 1s; to wait longer: --wait=DURATION\n"
+        "   Not ready after 1s; to wait longer, use --wait=DURATION\n"
     )

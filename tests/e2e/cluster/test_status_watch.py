@@ -4,13 +4,13 @@ import json
 
 from kaito.testing import ModelServer, Status, kaito_command
 from tests.controlplane import condition
-from tests.e2e.cluster.watching import Watching
+from tests.e2e.background_process import BackgroundProcess
 
 LOADING = [condition("InferenceReady", False, "Loading", "the model is being loaded")]
 
 
 def watch(namespace, *arguments, somebody="admin"):
-    return Watching("status", "--kubeconfig", str(namespace.kubeconfig(somebody)), *arguments)
+    return BackgroundProcess("status", "--kubeconfig", str(namespace.kubeconfig(somebody)), *arguments)
 
 
 def test_one_block_a_change(namespace):
@@ -22,10 +22,10 @@ def test_one_block_a_change(namespace):
         workspace.set_ready(True)
         process.wait_for("Ready:          yes")
         workspace.delete()
-        process.wait_for("Ready:          no: it was deleted")
+        process.wait_for("Ready:          no: deleted")
         assert process.interrupt() == 130
         assert process.err == []
-        blocks = "".join(process.out).split("\n\n")
+        blocks = "\n".join(process.out).split("\n\n")
     assert all(block.startswith("Name:") for block in blocks)
     assert len(blocks) >= 4
 
@@ -40,7 +40,7 @@ def test_rows_of_what_changes(namespace):
         namespace.workspace("c", pod=False)
         process.wait_for("c      yes")
         workspace.delete()
-        process.wait_for("it was deleted")
+        process.wait_for("deleted")
         assert process.interrupt() == 130
         names = [line.split()[0] for line in process.out]
         assert process.err == []
@@ -108,7 +108,7 @@ def test_waiting_until_it_is_ready(namespace):
             process.wait_for("the model is being loaded", err=True)
             workspace.set_ready(True)
             process.wait_for("Ready:          yes")
-            assert process.wait() == 0
+            assert process.wait_exit() == 0
             assert len(process.err) == 2
 
 

@@ -6,8 +6,7 @@ import subprocess
 
 import pytest
 
-from kaito.testing import Cut, Say, Status, kaito_command
-from kaito.testing.runner import environment
+from kaito.testing import Cut, Say, Status, child_environment, kaito_command
 
 
 def contents(request):
@@ -83,7 +82,7 @@ def test_a_pipe_and_a_file_get_the_same_bytes(chat, model_server, tmp_path):
             input=text.encode(),
             stdout=out,
             stderr=subprocess.DEVNULL,
-            env=environment({}),
+            env=child_environment(),
             check=True,
             timeout=60,
         )

@@ -11,8 +11,7 @@ from importlib import import_module
 import pytest
 
 from kaito.cli import _COMMANDS
-from kaito.testing import TerminalSession
-from kaito.testing.runner import environment
+from kaito.testing import TerminalSession, child_environment
 
 SCRIPTS = sysconfig.get_path("scripts")
 #: What each shell is started with, so that nobody's settings are read, and what it needs before our script.
@@ -60,9 +59,9 @@ def shell(monkeypatch):
         session.type(
             f"{first}{source}; echo $((6 * 7))ready\n" if name != "fish" else f"{source}; echo (math 6 x 7)ready\n"
         )
-        session.wait_for("42ready", timeout=30)
+        session.wait_for("42ready", timeout=60)
         # What is typed before the prompt comes is not completed.
-        session.wait_for(lambda session: not last_line(session).endswith("ready"), timeout=30)
+        session.wait_for(lambda session: not last_line(session).endswith("ready"), timeout=60)
         return session
 
     yield start
@@ -233,7 +232,7 @@ def test_what_is_known_at_once_needs_no_network():
     )
     for words in ([""], ["chat", "--"], ["--color", ""], ["chat", "--backend", ""], ["chat", "--script", ""]):
         done = subprocess.run(
-            [sys.executable, "-c", code, *words], env=environment({}), capture_output=True, text=True, check=True
+            [sys.executable, "-c", code, *words], env=child_environment(), capture_output=True, text=True, check=True
         )
         assert done.stderr == "", words
         assert done.stdout.endswith(("\n:4\n", ":0\n"))
@@ -243,7 +242,7 @@ def test_nobody_listens():
     code = (
         "import os, sys; os.close(1); from kaito.cli import main; sys.argv[1:] = ['__complete', '']; sys.exit(main())"
     )
-    done = subprocess.run([sys.executable, "-c", code], env=environment({}), stderr=subprocess.PIPE, check=False)
+    done = subprocess.run([sys.executable, "-c", code], env=child_environment(), stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
@@ -307,7 +306,7 @@ def test_a_shell_completes(shell, kubeconfig, tmp_path, name):
     for text, line in LINES:
         session.type(text)
         session.press("tab")
-        session.wait_for(lambda session, end=line: last_line(session).endswith(end), timeout=30)
+        session.wait_for(lambda session, end=line: last_line(session).endswith(end), timeout=60)
         session.press("ctrl-u")
         session.wait_for(lambda session: "kaito" not in last_line(session))
 
@@ -317,8 +316,8 @@ def test_a_shell_shows_what_may_stand_there(shell, name):
     session = shell(name)
     session.type("kaito chat --m")
     session.press("tab", "tab")
-    session.wait_for("Maximum tokens in response", timeout=30)
-    session.wait_for("--model", timeout=30)
+    session.wait_for("Maximum tokens in response", timeout=60)
+    session.wait_for("--model", timeout=60)
 
 
 @pytest.mark.parametrize("name", sorted(SHELLS))
@@ -326,11 +325,11 @@ def test_a_name_with_blanks_is_quoted(shell, kubeconfig, tmp_path, name):
     session = shell(name, cwd=tmp_path)
     session.type("kaito chat --context wit")
     session.press("tab")
-    session.wait_for("pwned", timeout=30)
+    session.wait_for("pwned", timeout=60)
     # What comes next is completed, too: the name is one word by then, and nothing in it is run.
     session.type(" --color=nev")
     session.press("tab")
-    session.wait_for("--color=never", timeout=30)
+    session.wait_for("--color=never", timeout=60)
     assert not (tmp_path / "pwned").exists()
 
 
@@ -346,7 +345,9 @@ def kubectl(monkeypatch):
     path_with_us(monkeypatch)
 
     def kubectl(*arguments):
-        return subprocess.run([program, *arguments], env=environment({}), capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [program, *arguments], env=child_environment(), capture_output=True, text=True, check=False
+        )
 
     return kubectl
 

@@ -15,21 +15,21 @@ from urllib.parse import urlsplit
 import pytest
 
 from kaito.testing import Cut, Gate, ModelServer, Raw, Say, Status, run_kaito
-from tests.e2e.forward_process import Forward
+from tests.e2e.background_process import Forward
 
 CHAT = "/v1/chat/completions"
 BODY = {"model": "test-model", "messages": [{"role": "user", "content": "hello there"}]}
 
 
 @pytest.fixture
-def server():
-    with ModelServer() as server:
-        yield server
+def server(model_server):
+    return model_server
 
 
 @pytest.fixture
 def forward(server):
     with Forward("--endpoint", server.url) as forward:
+        forward.wait_for("Forwarding http")
         yield forward
 
 
@@ -50,8 +50,8 @@ def exchange(url: str, method: str, path: str, body=None, headers=None):
 
 
 def test_it_says_where_it_listens(forward):
-    assert forward.lines[0].startswith("Forwarding http://127.0.0.1:")
-    assert forward.lines[0].endswith(" -> the endpoint by url")
+    assert forward.out[0].startswith("Forwarding http://127.0.0.1:")
+    assert forward.out[0].endswith(" -> the endpoint via url")
 
 
 def test_what_is_sent_and_answered_passes_as_it_is(forward, server):
@@ -165,7 +165,7 @@ def test_a_web_page_s_requests_are_refused(forward, server, headers):
     before = len(server.requests)
     status, _, body = exchange(forward.url, "POST", CHAT, BODY, headers)
     assert status == 403
-    assert b"its own machine only" in body
+    assert b"Only requests from this machine are allowed" in body
     assert len(server.requests) == before
 
 
@@ -194,8 +194,8 @@ def test_what_is_no_http_is_not_shown(forward):
     with socket.create_connection((parts.hostname, parts.port)) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: abc\r\n\r\n")
         assert b"400" in connection.recv(1000)
-    assert forward.end() == 130
-    assert len(forward.lines) == 1
+    assert forward.interrupt() == 130
+    assert (len(forward.out), forward.err) == (1, [])
 
 
 @pytest.mark.parametrize("headers", [{"Host": "localhost"}, {"Host": "[::1]:1"}, {"Origin": "http://localhost:3000"}])
@@ -210,8 +210,8 @@ def test_it_ends_cleanly(forward, server, number, code):
     connection = connect(forward.url)
     connection.request("POST", CHAT, json.dumps({**BODY, "stream": True}))
     connection.getresponse().read1()
-    assert forward.end(number) == code
-    assert len(forward.lines) == 1
+    assert forward.interrupt(number) == code
+    assert (len(forward.out), forward.err) == (1, [])
     parts = urlsplit(forward.url)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((parts.hostname, parts.port)).close()
@@ -219,9 +219,9 @@ def test_it_ends_cleanly(forward, server, number, code):
 
 
 def test_in_the_background_of_a_script_it_ends_by_sigterm(server):
-    with Forward("--endpoint", server.url, in_background=True) as forward:
+    with Forward("--endpoint", server.url, ignore_sigint=True) as forward:
         assert exchange(forward.url, "GET", "/v1/models")[0] == 200
-        assert forward.end(signal.SIGTERM) == 143
+        assert forward.interrupt(signal.SIGTERM) == 143
 
 
 def test_a_port_in_use(server):

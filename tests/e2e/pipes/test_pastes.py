@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from kaito.testing import Cut, ErrorEvent, Gate, ModelServer, Say, Status, kaito_command
+from kaito.testing import Cut, ErrorEvent, Gate, Say, Status, kaito_command
 
 LINES = "one\nquit\nthree"
 
@@ -19,12 +19,6 @@ def marks(session):
 
 def at_prompt(session):
     return session.transcript.rstrip().endswith("\n>")
-
-
-@pytest.fixture
-def server():
-    with ModelServer() as server:
-        yield server
 
 
 @pytest.fixture

@@ -176,11 +176,11 @@ def backends(plugin, url, *made):
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        ("[5]", "failed in discover: TypeError: 5 is no Candidate"),
-        ("[Candidate(backend='other', url='x', rank=1)]", "is no Candidate of backend odd"),
-        ("[Candidate(backend='odd', url='x', rank='first')]", "'first' is no rank"),
+        ("[5]", "failed in discover: TypeError: 5 is not a Candidate"),
+        ("[Candidate(backend='other', url='x', rank=1)]", "is not a Candidate of backend odd"),
+        ("[Candidate(backend='odd', url='x', rank='first')]", "'first' is not a rank"),
         ("sys.exit(3)", "failed in discover: SystemExit: 3"),
-        ("[Candidate(backend='odd', url='x', rank=1, detail=5)]", "failed in open: TypeError: 5 is no Endpoint"),
+        ("[Candidate(backend='odd', url='x', rank=1, detail=5)]", "failed in open: TypeError: 5 is not an Endpoint"),
         (
             "[Candidate(backend='odd', url='x', rank=1, detail=Endpoint(url='http://[', shown_url='x', label='x'))]",
             "failed in the endpoint that it opened: ValueError",
@@ -252,9 +252,9 @@ def test_the_best_way_in_is_taken_and_the_next_when_it_fails(kaito, plugin, mode
     assert outcome.code == 0
     assert "  Workspace: second\n" in outcome.out
     for told in (
-        "url: does not apply (",
-        f"broken: no way in: Plugin 'mine' ({name}) failed in discover: ValueError: boom (",
-        "first: not opened: no route (",
+        "url: not applicable (",
+        f"broken: failed: Plugin 'mine' ({name}) failed in discover: ValueError: boom (",
+        "first: cannot be opened: no route (",
         f"second: opened {model_server.url} (",
     ):
         assert told in outcome.err
@@ -268,7 +268,7 @@ def test_the_next_way_is_taken_when_nothing_answers(kaito, plugin, model_server)
         outcome = kaito(*arguments, "--verbose", stdin="status\n")
     assert outcome.code == 0
     assert "  Workspace: second\n" in outcome.out
-    assert "first: nothing answers: 127.0.0.1:" in outcome.err
+    assert "first: no response: 127.0.0.1:" in outcome.err
 
 
 def test_a_model_that_wants_a_key_is_no_reason_for_another_way(kaito, plugin, model_server):
@@ -296,7 +296,7 @@ def test_no_way_in_tells_what_was_tried(kaito, plugin):
     )
     told = outcome.err.splitlines()
     assert told.index("   b: no pod") < told.index("   a: no route")
-    assert "   c: http://c is taken only by name: --backend c" in told
+    assert "   c: http://c is used only with --backend c" in told
     assert any(line.endswith("port-forward, api-proxy: No cluster is configured") for line in told)
 
 

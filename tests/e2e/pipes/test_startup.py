@@ -7,7 +7,7 @@ import pytest
 
 import kaito as package
 from kaito.cli import _COMMANDS
-from kaito.testing.runner import environment
+from kaito.testing import child_environment
 
 HEAVY = [
     "aiohttp",
@@ -32,7 +32,7 @@ def imported(*arguments, stdin=None):
         f"print(code, *[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment({}), capture_output=True, text=True, check=True, input=stdin
+        [sys.executable, "-c", code], env=child_environment(), capture_output=True, text=True, check=True, input=stdin
     )
     return done.stderr.splitlines()[-1].split()[1:]
 

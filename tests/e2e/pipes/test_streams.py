@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from kaito.testing import Gate, Hang, Say, Status, kaito_command, run_kaito
-from kaito.testing.runner import environment
+from kaito.testing import Gate, Hang, Say, Status, child_environment, kaito_command, run_kaito
 
 # Streams that go away
 
@@ -19,7 +18,7 @@ from kaito.testing.runner import environment
 def start(*arguments, **options):
     """Start the command with nothing on stdin and its output in pipes, unless the options say otherwise."""
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(kaito_command(*arguments), env=environment({}), **{**streams, **options})
+    return subprocess.Popen(kaito_command(*arguments), env=child_environment(), **{**streams, **options})
 
 
 def test_a_closed_pipe_ends_it_silently(model_server):
@@ -61,7 +60,7 @@ def test_a_pipe_that_closes_while_more_is_waited_for_ends_it_silently(model_serv
 def test_no_stdout_at_all(model_server, arguments):
     arguments = [model_server.url if argument == "URL" else argument for argument in arguments]
     command = subprocess.list2cmdline(kaito_command(*arguments))
-    done = subprocess.run(f"{command} >&-", shell=True, env=environment({}), capture_output=True, check=False)
+    done = subprocess.run(f"{command} >&-", shell=True, env=child_environment(), capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (141, b"")
 
 
@@ -76,7 +75,7 @@ def test_a_full_disk_is_told(model_server):
             "x",
             stdout=full,
         )
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert err.decode() == "❌ Error: Cannot write to stdout: No space left on device\n"
     assert process.returncode == 1
 
@@ -85,7 +84,7 @@ def test_a_full_disk_is_told(model_server):
 def test_a_full_disk_ends_a_script_that_keeps_going(model_server):
     with open("/dev/full", "wb") as full:
         process = start("chat", "--endpoint", model_server.url, "--keep-going", stdin=subprocess.PIPE, stdout=full)
-        _, err = process.communicate(b"one\ntwo\nthree\n", timeout=30)
+        _, err = process.communicate(b"one\ntwo\nthree\n", timeout=60)
     assert err.decode() == "❌ Error: Cannot write to stdout: No space left on device\n   at stdin:1\n"
     assert process.returncode == 1
     assert len(model_server.chats) == 1
@@ -93,7 +92,7 @@ def test_a_full_disk_ends_a_script_that_keeps_going(model_server):
 
 def test_no_stdin_at_all(model_server):
     command = subprocess.list2cmdline(kaito_command("chat", "--endpoint", model_server.url))
-    done = subprocess.run(f"{command} <&-", shell=True, env=environment({}), capture_output=True, check=False)
+    done = subprocess.run(f"{command} <&-", shell=True, env=child_environment(), capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
@@ -105,7 +104,7 @@ def test_ctrl_c_ends_a_script(model_server):
     process.stdin.flush()
     assert process.stdout.read(16) == b"Assistant: half "
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, b"\n", b"")
     model_server.wait_for_disconnect(timeout=5)
     assert len(model_server.chats) == 1
@@ -122,7 +121,7 @@ def test_ctrl_c_before_the_first_token(model_server):
     )
     model_server.wait_for_chats(1)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, b"", b"")
 
 
@@ -137,7 +136,7 @@ def test_ctrl_c_while_connecting(model_server):
     )
     model_server.wait_for_requests(1)
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30) == (b"", b"")
+    assert process.communicate(timeout=60) == (b"", b"")
     assert process.returncode == 130
 
 
@@ -188,7 +187,7 @@ def hanging(tmp_path):
 def test_ctrl_c_does_not_wait_for_a_call_that_cannot_be_cancelled(hanging):
     process = hanging("await asyncio.to_thread(time.sleep, 60)")
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30) == (b"", b"")
+    assert process.communicate(timeout=60) == (b"", b"")
     assert process.returncode == 130
 
 
@@ -203,7 +202,7 @@ def test_a_second_ctrl_c_ends_it_at_once(hanging):
     time.sleep(0.3)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30) == (b"", b"")
+    assert process.communicate(timeout=60) == (b"", b"")
     assert process.returncode == 130
 
 
@@ -214,7 +213,7 @@ def test_ctrl_c_while_a_script_waits_for_its_next_line(model_server):
     assert process.stdout.readline() == b"Assistant: a\n"
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30) == (b"", b"")
+    assert process.communicate(timeout=60) == (b"", b"")
     assert process.returncode == 130
 
 
@@ -235,7 +234,7 @@ def test_an_ignored_interrupt_stays_ignored(model_server):
     command = subprocess.list2cmdline(kaito_command("chat", "--endpoint", model_server.url, "-m", "x"))
     process: Any = subprocess.Popen(
         ["sh", "-c", f"trap '' INT; exec {command}"],
-        env=environment({}),
+        env=child_environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
     )
@@ -243,7 +242,7 @@ def test_an_ignored_interrupt_stays_ignored(model_server):
     process.send_signal(signal.SIGINT)
     time.sleep(0.2)
     gate.open()
-    assert process.communicate(timeout=30)[0] == b"rest\n"
+    assert process.communicate(timeout=60)[0] == b"rest\n"
     assert process.returncode == 0
 
 
@@ -269,7 +268,7 @@ def test_streams_that_do_not_wait_lose_nothing(model_server):
 def test_a_full_disk_is_told_by_the_version_too():
     with open("/dev/full", "wb") as full:
         process = start("--version", stdout=full)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert (process.returncode, err.decode()) == (1, "❌ Error: Cannot write to stdout: No space left on device\n")
 
 
@@ -320,7 +319,9 @@ def test_it_runs_as_a_kubectl_plugin(model_server, tmp_path):
     plugin = tmp_path / "kubectl-kaito"
     plugin.write_text(f"#!{sys.executable}\nimport sys\nfrom kaito.cli import main\nsys.exit(main())\n")
     plugin.chmod(0o755)
-    done = subprocess.run([plugin, "--help"], env=environment({}), capture_output=True, text=True, check=True)
+    done = subprocess.run([plugin, "--help"], env=child_environment(), capture_output=True, text=True, check=True)
     assert "kubectl kaito chat --workspace-name my-llama" in done.stdout
-    done = subprocess.run([plugin, "chat", "--nope"], env=environment({}), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [plugin, "chat", "--nope"], env=child_environment(), capture_output=True, text=True, check=False
+    )
     assert "See 'kubectl kaito chat --help'" in done.stderr

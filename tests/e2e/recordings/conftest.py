@@ -1,32 +1,30 @@
-"""What the sessions run on: a chat on a terminal, a shell that knows `kaito`, a server that answers as it is told."""
+"""A chat on a terminal, and a shell with a `kaito` command."""
 
 import shlex
+from pathlib import Path
 
 import pytest
 
-from kaito.testing import ModelServer, kaito_command
+from kaito.testing import kaito_command
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests of this folder with one Python."""
+    folder = Path(__file__).parent
+    for item in items:
+        if folder in item.path.parents:
+            item.add_marker(pytest.mark.once)
 
 
 @pytest.fixture
-def server():
-    with ModelServer(model="llama-2-7b") as server:
-        yield server
-
-
-@pytest.fixture
-def chat(terminal, server):
-    """Start a chat on a terminal."""
-
-    def chat(*arguments, **options):
-        command = kaito_command("chat", "--endpoint", server.url, "--workspace-name", "my-llama", *arguments)
-        return terminal(command, **options)
-
-    return chat
+def chat(start):
+    """Return a function that starts a chat; its recording begins with the first line on the screen."""
+    return start
 
 
 @pytest.fixture
 def shell(terminal, server, tmp_path_factory):
-    """Start an interactive shell in which `kaito chat` finds the server."""
+    """Return a function that starts an interactive shell in which `kaito chat` uses the server."""
 
     def shell(*, env=None, **options):
         folder = tmp_path_factory.mktemp("bin")

@@ -2,11 +2,11 @@
 
 import pytest
 
-from kaito.testing import play
+from kaito.testing import replay
 
 
 def test_help(chat):
-    play(
+    replay(
         chat(),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -66,7 +66,7 @@ def test_help(chat):
 
 def test_status(chat, server):
     server.window = 40
-    play(
+    replay(
         chat(),
         f"""
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -116,7 +116,7 @@ def test_status(chat, server):
 @pytest.mark.parametrize(("tokenize", "told"), [(True, ""), (False, ", by the last turn's count")])
 def test_tokens(chat, server, tokenize, told):
     server.window, server.tokenize = 20, tokenize
-    play(
+    replay(
         chat(),
         f"""
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -139,7 +139,7 @@ def test_tokens(chat, server, tokenize, told):
 
 
 def test_what_is_a_command_and_what_a_message(chat, server):
-    play(
+    replay(
         chat(),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)

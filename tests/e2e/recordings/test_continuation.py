@@ -2,7 +2,7 @@
 
 import pytest
 
-from kaito.testing import play
+from kaito.testing import replay
 
 
 @pytest.fixture
@@ -11,7 +11,7 @@ def folder(clean_environment):
 
 
 def test_a_conversation_goes_on_in_the_same_terminal(shell, server, folder):
-    play(
+    replay(
         shell(columns=100),
         """
         $ «kaito chat --workspace-name my-llama»‹enter›
@@ -52,7 +52,7 @@ def test_a_conversation_goes_on_in_the_same_terminal(shell, server, folder):
 
 def test_clear_forgets_what_was_kept(chat, folder):
     kept = []
-    play(
+    replay(
         chat(),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -75,7 +75,7 @@ def test_clear_forgets_what_was_kept(chat, folder):
 
 def test_a_conversation_that_cannot_be_kept_is_told_once(chat, clean_environment, folder):
     (clean_environment / ".local").write_text("a file")
-    play(
+    replay(
         chat(columns=250),
         f"""
         (cannot read the input history: {folder.with_name("history")}: Not a directory)

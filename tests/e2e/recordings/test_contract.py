@@ -1,6 +1,6 @@
 """The sessions of the user's document, word by word."""
 
-from kaito.testing import Say, play
+from kaito.testing import Say, replay
 
 
 def test_a_basic_session(chat, server):
@@ -14,7 +14,7 @@ def test_a_basic_session(chat, server):
             "learn and improve from experience without being explicitly programmed for every task..."
         ),
     )
-    play(
+    replay(
         chat(columns=250),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -58,7 +58,7 @@ print(message)  # Output: Hello, Alice!
 
 def test_a_system_prompt(chat, server):
     server.enqueue(Say(ANSWER))
-    play(
+    replay(
         chat("--system-prompt", "You are a helpful coding assistant", columns=140),
         '''
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -96,7 +96,7 @@ def test_a_system_prompt(chat, server):
 
 def test_the_commands(chat, server):
     server.enqueue(Say("Hello! How can I help you today?"))
-    play(
+    replay(
         chat(),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -133,7 +133,7 @@ def test_the_commands(chat, server):
 
 
 def test_all_its_flags(chat):
-    play(
+    replay(
         chat(
             *("--namespace", "production", "--temperature", "0.3", "--max-tokens", "2048", "--top-p", "0.95"),
             *("--system-prompt", "You are an expert in Kubernetes and cloud computing"),
@@ -161,7 +161,7 @@ def test_all_its_flags(chat):
 
 def test_piped_input(shell, server):
     server.enqueue(Say("Artificial Intelligence (AI) refers to the simulation of human intelligence"))
-    play(
+    replay(
         shell(columns=120),
         """
         $ «echo "What is AI?" | kaito chat --workspace-name my-llama»‹enter›
@@ -175,7 +175,7 @@ def test_piped_input(shell, server):
 
 def test_an_input_that_is_too_long(chat, server):
     server.window = 8
-    play(
+    replay(
         chat(columns=100),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -198,7 +198,7 @@ def test_an_input_that_is_too_long(chat, server):
 
 def test_an_endpoint_that_nobody_answers_at(shell, server):
     server.stop()
-    play(
+    replay(
         shell(columns=120),
         f"""
         $ «kaito chat --workspace-name my-workspace || echo "it failed with $?"»‹enter›

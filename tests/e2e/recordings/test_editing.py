@@ -1,10 +1,10 @@
 """Typing a message: a line, a block, a paste, and ahead of its prompt."""
 
-from kaito.testing import Gate, Say, play
+from kaito.testing import Gate, Say, replay
 
 
 def test_a_line_is_mended(chat):
-    play(
+    replay(
         chat(),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -26,7 +26,7 @@ def test_a_line_is_mended(chat):
 
 
 def test_a_block_is_one_message_and_comes_back_whole(chat, server):
-    play(
+    replay(
         chat(),
         '''
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -63,7 +63,7 @@ def test_a_block_is_one_message_and_comes_back_whole(chat, server):
 
 
 def test_a_block_that_is_given_up(chat, server):
-    play(
+    replay(
         chat(),
         '''
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -92,7 +92,7 @@ def test_a_block_that_is_given_up(chat, server):
 
 
 def test_a_paste_is_one_message_and_can_be_edited_when_it_comes_back(chat, server):
-    play(
+    replay(
         chat(),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -124,7 +124,7 @@ def test_a_paste_is_one_message_and_can_be_edited_when_it_comes_back(chat, serve
 def test_what_is_typed_during_an_answer_waits_for_its_prompt(chat, server):
     gate = Gate()
     server.enqueue(Say(chunks=["Hel", gate, "lo"]))
-    play(
+    replay(
         chat(),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -149,7 +149,7 @@ def test_what_is_typed_during_an_answer_waits_for_its_prompt(chat, server):
 
 def test_where_stdout_is_a_pipe_lines_are_edited_all_the_same(chat, server):
     session = chat(stdout="pipe")
-    play(
+    replay(
         session,
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)

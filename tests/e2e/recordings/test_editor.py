@@ -4,13 +4,13 @@ import sys
 
 import pytest
 
-from kaito.testing import play
+from kaito.testing import replay
 from tests.e2e.terminals.seen import editor
 
 
 def test_the_last_message_or_a_draft_is_edited(chat, tmp_path):
     change = "file.write_text(file.read_text().replace('world', 'moon') + '\\nquit\\n\\n')"
-    play(
+    replay(
         chat(env={"EDITOR": editor(tmp_path, change)}),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -46,7 +46,7 @@ def test_the_last_message_or_a_draft_is_edited(chat, tmp_path):
 
 def test_visual_comes_first(chat, tmp_path):
     command = editor(tmp_path, "file.write_text('[' + file.read_text().strip() + ']')")
-    play(
+    replay(
         chat(env={"VISUAL": command, "EDITOR": "false"}),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -64,7 +64,7 @@ def test_visual_comes_first(chat, tmp_path):
 
 @pytest.mark.parametrize("code", ["pass", "file.write_text(' \\n')"])
 def test_an_empty_text_is_not_sent(chat, server, tmp_path, code):
-    play(
+    replay(
         chat(env={"EDITOR": editor(tmp_path, code)}),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -84,7 +84,7 @@ def test_an_empty_text_is_not_sent(chat, server, tmp_path, code):
 @pytest.mark.parametrize(("code", "sends"), [("pass", False), ("file.write_text(file.read_text())", True)])
 def test_the_last_message_is_sent_again_only_if_it_is_saved(chat, tmp_path, code, sends):
     told = "Assistant: hello" if sends else "Nothing was sent: no text was saved"
-    play(
+    replay(
         chat(env={"EDITOR": editor(tmp_path, code)}),
         f"""
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -116,7 +116,7 @@ def test_the_last_message_is_sent_again_only_if_it_is_saved(chat, tmp_path, code
 )
 def test_an_editor_that_fails_sends_nothing(chat, server, tmp_path, code, told):
     banner = "🤖 Connected to workspace: my-llama (llama-2-7b)\n💬 Type your message (or 'quit' to exit):\n\n"
-    play(
+    replay(
         chat(env={"EDITOR": editor(tmp_path, code)}, columns=120),
         f"{banner}> «/edit»‹enter›\n❌ Error: {told}\n\n> «quit»‹enter›\n👋 Goodbye!",
         code=0,
@@ -125,7 +125,7 @@ def test_an_editor_that_fails_sends_nothing(chat, server, tmp_path, code, told):
 
 
 def test_editors_that_cannot_be_run(shell):
-    play(
+    replay(
         shell(env={"EDITOR": "/nowhere/editor"}),
         """
         $ «kaito chat --workspace-name my-llama»‹enter›
@@ -155,7 +155,7 @@ def test_editors_that_cannot_be_run(shell):
 
 
 def test_an_editor_that_leaves_the_terminal_raw(chat, tmp_path):
-    play(
+    replay(
         chat(env={"EDITOR": editor(tmp_path, "import tty; tty.setraw(0); file.write_text('x')")}),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -176,7 +176,7 @@ def test_an_editor_that_leaves_the_terminal_raw(chat, tmp_path):
 
 def test_answers_go_to_a_file_and_the_editor_to_the_terminal(shell, tmp_path):
     command = editor(tmp_path, "print('on screen' if sys.stdout.isatty() else 'lost'); file.write_text('x')")
-    play(
+    replay(
         shell(env={"EDITOR": command}, cwd=tmp_path),
         """
         $ «kaito chat --workspace-name my-llama > answers»‹enter›
@@ -199,7 +199,7 @@ def test_answers_go_to_a_file_and_the_editor_to_the_terminal(shell, tmp_path):
 
 def test_ctrl_c_in_the_editor_is_the_editor_s(chat, server, tmp_path):
     code = "signal.signal(signal.SIGINT, signal.SIG_DFL); print('editing', end='', flush=True); signal.pause()"
-    play(
+    replay(
         chat(env={"EDITOR": editor(tmp_path, code)}, columns=120),
         f"""
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -219,7 +219,7 @@ def test_ctrl_c_in_the_editor_is_the_editor_s(chat, server, tmp_path):
 
 def test_ctrl_z_in_the_editor(shell, tmp_path):
     code = "print('editing', end='', flush=True); file.write_text(input())"
-    play(
+    replay(
         shell(env={"EDITOR": editor(tmp_path, code)}),
         """
         $ «kaito chat --workspace-name my-llama»‹enter›

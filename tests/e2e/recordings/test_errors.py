@@ -1,6 +1,6 @@
 """Errors as a person sees them: what failed, and what to do."""
 
-from kaito.testing import Cut, ErrorEvent, HtmlPage, Status, play
+from kaito.testing import Cut, ErrorEvent, HtmlPage, Status, replay
 
 
 def test_a_server_s_errors_and_the_session_goes_on(chat, server):
@@ -11,7 +11,7 @@ def test_a_server_s_errors_and_the_session_goes_on(chat, server):
         Cut("Hel"),
         HtmlPage("Sign in"),
     )
-    play(
+    replay(
         chat(columns=100),
         f"""
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -53,7 +53,7 @@ def test_a_server_s_errors_and_the_session_goes_on(chat, server):
 
 def test_a_server_that_wants_a_key(chat, server):
     server.api_key = "secret"
-    play(
+    replay(
         chat(),
         """
         ❌ Error: The model's server wants an API key: Unauthorized (HTTP 401)
@@ -64,7 +64,7 @@ def test_a_server_that_wants_a_key(chat, server):
 
 
 def test_a_model_that_is_not_served(chat, server):
-    play(
+    replay(
         chat("--model", "other"),
         """
         🤖 Connected to workspace: my-llama (other)
@@ -89,7 +89,7 @@ def test_a_model_that_is_not_served(chat, server):
 
 def test_a_setting_that_the_server_refuses(chat, server):
     server.enqueue(Status(400, {"error": {"message": "top_k: Extra inputs are not permitted"}}))
-    play(
+    replay(
         chat(),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -116,7 +116,7 @@ def test_a_setting_that_the_server_refuses(chat, server):
 
 
 def test_flags_that_are_wrong(shell):
-    play(
+    replay(
         shell(columns=120),
         """
         $ «kaito chat --workspace-name my-llama --temperature 3»‹enter›

@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from kaito.testing import play
+from kaito.testing import replay
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def file(clean_environment):
 
 
 def test_earlier_lines_come_back_in_this_run_and_in_the_next(shell, file):
-    play(
+    replay(
         shell(),
         """
         $ «kaito chat --workspace-name my-llama»‹enter›
@@ -55,7 +55,7 @@ def test_earlier_lines_come_back_in_this_run_and_in_the_next(shell, file):
 
 
 def test_what_begins_with_a_blank_stays_out_and_nothing_is_there_twice(chat, server, file):
-    play(
+    replay(
         chat(),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -96,7 +96,7 @@ def test_what_begins_with_a_blank_stays_out_and_nothing_is_there_twice(chat, ser
 
 
 def test_entries_of_several_lines_come_back_whole_in_the_next_run(shell, server, file):
-    play(
+    replay(
         shell(),
         '''
         $ «kaito chat --workspace-name my-llama»‹enter›
@@ -178,7 +178,7 @@ def test_entries_of_several_lines_come_back_whole_in_the_next_run(shell, server,
 
 
 def test_a_paste_within_a_block(chat, server):
-    play(
+    replay(
         chat(),
         '''
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -211,7 +211,7 @@ def test_a_paste_within_a_block(chat, server):
 
 
 def test_a_line_is_searched_for(chat):
-    play(
+    replay(
         chat(),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -236,7 +236,7 @@ def test_a_line_is_searched_for(chat):
 
 
 def test_nothing_is_kept_if_that_is_asked_for(chat, file):
-    play(
+    replay(
         chat(env={"KAITO_HISTORY": "off"}),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -259,7 +259,7 @@ def test_nothing_is_kept_if_that_is_asked_for(chat, file):
 
 def test_a_file_that_cannot_be_written_is_told_once(chat, file):
     file.mkdir(parents=True)
-    play(
+    replay(
         chat(columns=200),
         f"""
         (cannot read the input history: {file}: Is a directory)

@@ -3,11 +3,11 @@
 import os
 import signal
 
-from kaito.testing import Gate, Hang, Say, Status, play
+from kaito.testing import Gate, Hang, Say, Status, replay
 
 
 def test_ctrl_c_at_the_prompt_clears_the_line_and_tells_once_how_to_leave(chat, server):
-    play(
+    replay(
         chat(),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -32,7 +32,7 @@ def test_ctrl_c_at_the_prompt_clears_the_line_and_tells_once_how_to_leave(chat, 
 def test_ctrl_c_before_the_first_word_takes_the_message_back(chat, server):
     server.strict_roles = True
     server.enqueue(Hang(), Say("Here"))
-    play(
+    replay(
         chat(),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -57,7 +57,7 @@ def test_ctrl_c_before_the_first_word_takes_the_message_back(chat, server):
 def test_ctrl_c_stops_an_answer_and_keeps_what_was_said(chat, server):
     server.strict_roles = True
     server.enqueue(Say(chunks=["Hel", Gate(), "lo"]), Say("Go on"), Hang("Well"), Say(", then"))
-    play(
+    replay(
         chat(),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -97,7 +97,7 @@ def test_ctrl_c_stops_an_answer_and_keeps_what_was_said(chat, server):
 
 def test_ctrl_c_while_a_retry_waits(chat, server):
     server.enqueue(Status(503, retry_after=30))
-    play(
+    replay(
         chat(),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -119,13 +119,13 @@ def test_ctrl_c_while_a_retry_waits(chat, server):
 
 def test_ctrl_c_while_connecting_ends_it(chat, server):
     server.route("/v1/models", Hang())
-    play(chat(), "connecting to my-llama …‹ctrl-c›\n↺", code=130)
+    replay(chat(), "connecting to my-llama …‹ctrl-c›\n↺", code=130)
 
 
 def test_ctrl_d_ends_an_empty_line_only(chat, server):
     gate = Gate()
     server.enqueue(Say(chunks=["Hel", gate, "lo"]))
-    play(
+    replay(
         chat(),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -143,7 +143,7 @@ def test_ctrl_d_ends_an_empty_line_only(chat, server):
 
 
 def test_ctrl_d_in_a_block_leaves_pastes_whole(chat, server):
-    play(
+    replay(
         chat(),
         '''
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -183,7 +183,7 @@ def test_a_wider_window(chat, server):
     server.enqueue(
         Say(chunks=["a narrow window has lines that end early", gate, ", and a wide one has lines that do not"])
     )
-    play(
+    replay(
         chat(columns=40),
         """
         🤖 Connected to workspace: my-llama (lla
@@ -208,7 +208,7 @@ def test_a_wider_window(chat, server):
 
 def test_sigterm_at_the_prompt(chat):
     session = chat()
-    play(
+    replay(
         session,
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)

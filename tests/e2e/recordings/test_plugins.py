@@ -1,6 +1,6 @@
 """Plugins at a prompt: a command, a way to draw answers, and what is seen of one that fails."""
 
-from kaito.testing import play
+from kaito.testing import replay
 
 LOUD = '''
 from kaito import hookimpl
@@ -48,7 +48,7 @@ def kaito_slash_commands():
 
 def test_a_command_and_a_formatter(chat, tmp_path):
     (tmp_path / "loud.py").write_text(LOUD)
-    play(
+    replay(
         chat("--plugin", "./loud.py", cwd=tmp_path),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)

@@ -1,10 +1,10 @@
 """Slash commands for how the next answers come."""
 
-from kaito.testing import play
+from kaito.testing import replay
 
 
 def test_settings(chat, server):
-    play(
+    replay(
         chat("--temperature", "1"),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -68,7 +68,7 @@ def test_settings(chat, server):
 
 
 def test_the_system_prompt(chat, server):
-    play(
+    replay(
         chat("--system-prompt", "Be brief"),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -110,7 +110,7 @@ def test_the_system_prompt(chat, server):
 
 def test_another_model(chat, server):
     server.adapters, server.window = ["my-adapter"], 2048
-    play(
+    replay(
         chat(),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -139,7 +139,7 @@ def test_another_model(chat, server):
 
 
 def test_the_way_answers_are_drawn(chat, server):
-    play(
+    replay(
         chat(columns=250),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)

@@ -3,12 +3,11 @@
 import subprocess
 import termios
 
-from kaito.testing import Gate, Say, play
-from tests.e2e.terminals.seen import modes
+from kaito.testing import Gate, Say, replay
 
 
 def test_ctrl_z_keeps_what_was_typed(shell, server):
-    play(
+    replay(
         shell(),
         """
         $ «kaito chat --workspace-name my-llama»‹enter›
@@ -41,7 +40,7 @@ def test_ctrl_z_keeps_what_was_typed(shell, server):
 
 
 def test_ctrl_z_in_a_block(shell):
-    play(
+    replay(
         shell(),
         '''
         $ «kaito chat --workspace-name my-llama»‹enter›
@@ -72,7 +71,7 @@ def test_ctrl_z_during_an_answer_which_goes_on(shell, server):
     first, second = Gate(), Gate()
     server.enqueue(Say(chunks=[first, "Hel", second, "lo"]))
     session = shell()
-    play(
+    replay(
         session,
         """
         $ «kaito chat --workspace-name my-llama»‹enter›
@@ -102,7 +101,7 @@ def test_ctrl_z_during_an_answer_which_goes_on(shell, server):
         """,
         code=0,
         first=first.open,
-        unechoed=lambda: session.wait_for(lambda session: not modes(session)[3] & termios.ECHO),
+        unechoed=lambda: session.wait_for(lambda session: not session.modes[3] & termios.ECHO),
         second=second.open,
     )
 
@@ -117,7 +116,7 @@ def test_an_answer_goes_on_in_the_background(shell, server):
     gate = Gate()
     server.enqueue(Say(chunks=["Hel", gate, "lo"]))
     session = shell()
-    play(
+    replay(
         session,
         """
         $ «kaito chat --workspace-name my-llama»‹enter›

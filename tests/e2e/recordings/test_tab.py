@@ -2,14 +2,14 @@
 
 import pytest
 
-from kaito.testing import play
+from kaito.testing import replay
 from tests.e2e.terminals.seen import BANNER
 
 
 def test_tab_completes(chat, server, tmp_path):
     server.adapters = ["my-adapter"]
     (tmp_path / "my notes.txt").write_text("noted")
-    play(
+    replay(
         chat(cwd=tmp_path),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -73,8 +73,8 @@ def test_tab(chat, server, tmp_path, typed, shown):
         (tmp_path / name).touch()
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "talk.json").touch()
-    play(chat(cwd=tmp_path), f"{BANNER}> «{typed}»‹tab›\n↺> {shown}«!»")
+    replay(chat(cwd=tmp_path), f"{BANNER}> «{typed}»‹tab›\n↺> {shown}«!»")
 
 
 def test_in_a_block_there_is_nothing_to_complete(chat):
-    play(chat(), f'{BANNER}> «"""»‹enter›\n... «/und»‹tab›«!»')
+    replay(chat(), f'{BANNER}> «"""»‹enter›\n... «/und»‹tab›«!»')

@@ -1,6 +1,6 @@
 """Terminals that are narrow or can do little, and what of a chat does not go to them."""
 
-from kaito.testing import Gate, Say, Status, play
+from kaito.testing import Gate, Say, Status, replay
 
 
 def test_forty_columns(chat, server):
@@ -10,7 +10,7 @@ def test_forty_columns(chat, server):
         Say(chunks=[gate, "in so narrow a window an answer's lines end where the window does"]),
         Say("remarks end between words", finish_reason="length"),
     )
-    play(
+    replay(
         chat(columns=40),
         """
         🤖 Connected to workspace: my-llama (lla
@@ -57,7 +57,7 @@ def test_a_dumb_terminal(chat, server):
         Say(chunks=[gate, "yes"], reasoning="hm"),
     )
     session = chat("--system-prompt", "Be brief", env={"TERM": "dumb", "COLORTERM": "truecolor"}, columns=120)
-    play(
+    replay(
         session,
         """
         Connected to workspace: my-llama (llama-2-7b)
@@ -96,7 +96,7 @@ def test_a_dumb_terminal(chat, server):
 
 
 def test_answers_go_to_a_file_and_the_person_stays_on_stderr(shell, server, tmp_path):
-    play(
+    replay(
         shell(cwd=tmp_path),
         """
         $ «kaito chat --workspace-name my-llama > answers»‹enter›
@@ -126,7 +126,7 @@ def test_answers_go_to_a_file_and_the_person_stays_on_stderr(shell, server, tmp_
 def test_a_model_does_not_drive_the_terminal(chat, server):
     server.model = "evil\x1b[2Jmodel"
     server.enqueue(Say(chunks=["a\x1b[2", "Jb\x1b]0;tit", "le\x07c\x1b[?1049h\x9b2Jd"]))
-    play(
+    replay(
         chat(),
         """
         🤖 Connected to workspace: my-llama (evilmodel)
@@ -144,7 +144,7 @@ def test_a_model_does_not_drive_the_terminal(chat, server):
 
 def test_an_endpoint_s_host_stands_for_a_workspace_that_was_not_named(shell, server):
     server.list_models = False
-    play(
+    replay(
         shell(),
         f"""
         $ «kaito chat»‹enter›

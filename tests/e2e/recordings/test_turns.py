@@ -1,11 +1,11 @@
 """Slash commands for what was said: turns again, back and on, kept and read."""
 
-from kaito.testing import Cut, Say, play
+from kaito.testing import Cut, Say, replay
 
 
 def test_a_turn_is_sent_again(chat, server):
     server.enqueue(Cut("Hel"), Say("Hello"), Say("Good day"))
-    play(
+    replay(
         chat(),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -37,7 +37,7 @@ def test_a_turn_is_sent_again(chat, server):
 
 
 def test_turns_are_taken_back_and_shown(chat, server):
-    play(
+    replay(
         chat("--system-prompt", "Be brief"),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -84,7 +84,7 @@ def test_turns_are_taken_back_and_shown(chat, server):
 
 def test_a_cut_answer_goes_on(chat, server):
     server.enqueue(Say("One, two,", finish_reason="length"), Say(" three."))
-    play(
+    replay(
         chat("--max-tokens", "2"),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -115,7 +115,7 @@ def test_a_cut_answer_goes_on(chat, server):
 
 def test_a_conversation_is_saved_and_loaded(shell, server, tmp_path):
     (tmp_path / "notes.txt").write_text("my notes")
-    play(
+    replay(
         shell(cwd=tmp_path, columns=100),
         """
         $ «kaito chat --workspace-name my-llama»‹enter›
@@ -168,7 +168,7 @@ def test_a_conversation_is_saved_and_loaded(shell, server, tmp_path):
 
 def test_a_file_is_read(chat, server, tmp_path):
     (tmp_path / "my log").write_text("line 1\nquit\n")
-    play(
+    replay(
         chat(cwd=tmp_path),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)

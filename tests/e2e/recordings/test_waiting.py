@@ -1,13 +1,13 @@
 """What is shown while an answer is waited for, and what is told of it afterwards."""
 
-from kaito.testing import Gate, Raw, Say, Status, play
+from kaito.testing import Gate, Raw, Say, Status, replay
 from kaito.types import Usage
 
 
 def test_a_wait_is_explained_and_gone_before_the_answer(chat, server):
     first, second = Gate(), Gate()
     server.enqueue(Say(chunks=[first, "Hel", second, "lo"]))
-    play(
+    replay(
         chat(),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -31,7 +31,7 @@ def test_connecting_is_explained(chat, server):
     models = b'{"object": "list", "data": [{"id": "llama-2-7b", "object": "model"}]}'
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(models)
     server.route("/v1/models", Raw([gate, head + models]))
-    play(
+    replay(
         chat(),
         """
         connecting to my-llama …‹open›
@@ -52,7 +52,7 @@ def test_connecting_is_explained(chat, server):
 def test_a_busy_server_is_asked_again(chat, server):
     gate = Gate()
     server.enqueue(Status(429, retry_after=1), Status(503, retry_after=1), Say(chunks=[gate, "Hello"]))
-    play(
+    replay(
         chat(),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -75,7 +75,7 @@ def test_thinking_is_shown_apart_or_not_at_all(chat, server):
     server.enqueue(
         Say("yes", reasoning="hm, well"), Say(chunks=[gate, "no"], reasoning="hm"), Say("yes", reasoning="hm")
     )
-    play(
+    replay(
         chat(),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -102,7 +102,7 @@ def test_thinking_is_shown_apart_or_not_at_all(chat, server):
 
 def test_thinking_that_is_hidden_from_the_start(chat, server):
     server.enqueue(Say("yes", reasoning="hm"))
-    play(
+    replay(
         chat("--no-reasoning"),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -125,7 +125,7 @@ def test_figures_of_each_answer(chat, server):
         Say("one"),
         Say("as a whole"),
     )
-    play(
+    replay(
         chat("--stats", columns=120),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)

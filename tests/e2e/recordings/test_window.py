@@ -1,11 +1,11 @@
 """The model's window fills."""
 
-from kaito.testing import play
+from kaito.testing import replay
 
 
 def test_a_full_window_is_told_and_clear_frees_it(chat, server):
     server.window = 12
-    play(
+    replay(
         chat(columns=100),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -37,7 +37,7 @@ def test_a_full_window_is_told_and_clear_frees_it(chat, server):
 
 def test_the_oldest_turns_give_way_which_is_told_once(chat, server):
     server.window = 10
-    play(
+    replay(
         chat("--trim", "--system-prompt", "Be brief", columns=120),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
@@ -72,7 +72,7 @@ def test_the_oldest_turns_give_way_which_is_told_once(chat, server):
 
 def test_trim_is_turned_on_where_the_window_is_full(chat, server):
     server.window = 8
-    play(
+    replay(
         chat(columns=120),
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)

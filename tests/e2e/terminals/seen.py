@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-import termios
 from pathlib import Path
-from typing import Any
 
 from kaito.testing import TerminalSession
 
@@ -25,11 +23,6 @@ def at_prompt(count: int):
         return sum(line.startswith(">") for line in lines) == count and lines[-1] == ">"
 
     return predicate
-
-
-def modes(session: TerminalSession) -> list[Any]:
-    """Return the terminal's settings, as `termios` has them."""
-    return termios.tcgetattr(session._console._slave)
 
 
 def editor(folder: Path, code: str) -> str:

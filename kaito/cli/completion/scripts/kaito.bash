@@ -3,7 +3,7 @@
 __kaito_complete() {
     local program=${1/#\~\//$HOME/} line
     COMPREPLY=()
-    # An alias or a function is no program.
+    # An alias or a function cannot be run.
     [[ $(type -t -- "$program") == file ]] || program=kaito
     while IFS= read -r line; do
         COMPREPLY+=("$line")
@@ -13,7 +13,7 @@ __kaito_complete() {
     ((last >= 0)) || return
     line=${COMPREPLY[last]}
     unset "COMPREPLY[last]"
-    # Names of files only where one is wanted.
+    # Complete file names only where one is expected.
     if [[ $line != :0 && $(type -t compopt) == builtin ]]; then
         compopt +o default +o bashdefault
     fi

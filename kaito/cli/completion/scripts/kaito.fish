@@ -4,14 +4,14 @@ function __kaito_complete
     set -l before (commandline -opc)
     set -l current (commandline -ct)
     set -l typed (string unescape -- $current)
-    # A quote that is still open.
+    # An open quote.
     or set typed (string replace -r '^["\']' '' -- $current)
     set -l program $before[1]
-    # An alias or a function is no program.
+    # An alias or a function cannot be run.
     type -qf -- $program; or set program kaito
     set -l answer ($program __complete $before[2..-1] "$typed" 2>/dev/null)
     set -l last $answer[-1]
-    # What is completed in --flag=value is the value; fish wants the whole word.
+    # In --flag=value the value is completed; fish replaces the whole word.
     set -l flag (string match -r -- '^-[^=]*=' "$typed")
     if test "$last" = :0
         printf "$flag%s\n" (__fish_complete_path (string replace -- "$flag" '' "$typed"))

@@ -4,19 +4,19 @@
 _kaito() {
     local program=${(Q)words[1]} last candidate
     local -a answer described
-    # An alias or a function is no program.
+    # An alias or a function cannot be run.
     [[ $(whence -w -- $program) == *': command' ]] || program=kaito
     answer=("${(@f)$(${~program} __complete "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null)}")
     last=$answer[-1]
     answer[-1]=()
-    # What is completed in --flag=value is the value.
+    # In --flag=value the value is completed.
     [[ $PREFIX == -*=* ]] && compset -P '*='
     if [[ $last == :0 ]]; then
         _files
         return
     fi
     for candidate in $answer; do
-        # What describes a word stands after a colon, so that those in it are escaped.
+        # A colon separates word and description, so colons in the word are escaped.
         if [[ $candidate == *$'\t'* ]]; then
             described+=("${${candidate%%$'\t'*}//:/\\:}:${candidate#*$'\t'}")
         else

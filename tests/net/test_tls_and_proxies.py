@@ -1,4 +1,4 @@
-"""TLS and proxies on the way to the server."""
+"""TLS and proxies of the connection to a model's server."""
 
 import socket
 import ssl
@@ -43,21 +43,21 @@ def tls_server(certificate):
         yield server
 
 
-def test_an_unknown_authority_is_not_trusted(tls_server):
+def test_an_unknown_authority(tls_server):
     error = refusal(Chat(tls_server.url), ConnectError)
     assert "certificate is not trusted: self-signed certificate" in error.hints[2]
     assert "--certificate-authority" in error.hints[3]
 
 
-def test_an_authority_can_be_named(tls_server, certificate):
+def test_certificate_authority(tls_server, certificate):
     assert Chat(tls_server.url, Settings(certificate_authority=certificate[0])).ask().content == "Hi"
 
 
-def test_the_check_can_be_skipped(tls_server):
+def test_insecure_skip_tls_verify(tls_server):
     assert Chat(tls_server.url, Settings(insecure_skip_tls_verify=True)).ask().content == "Hi"
 
 
-def test_a_backend_s_own_trust(tls_server, certificate):
+def test_an_endpoint_s_own_ssl_context(tls_server, certificate):
     context = ssl.create_default_context(cafile=certificate[0])
     assert Chat(tls_server.url, ssl=context, server_hostname="model.test").ask().content == "Hi"
     assert (
@@ -65,14 +65,14 @@ def test_a_backend_s_own_trust(tls_server, certificate):
     )
 
 
-def test_a_file_that_is_no_certificate(model_server, tmp_path):
+def test_a_certificate_authority_that_is_not_a_certificate(model_server, tmp_path):
     file = tmp_path / "ca.pem"
     file.write_text("nonsense")
     error = refusal(Chat(model_server.url, Settings(certificate_authority=str(file))), UsageError)
     assert "is no file of PEM certificates" in error.message
 
 
-def test_https_to_a_server_without_it():
+def test_https_to_a_server_that_speaks_http():
     def refuse(listener):
         connection, _ = listener.accept()
         with connection:
@@ -90,7 +90,7 @@ def test_https_to_a_server_without_it():
 # Proxies
 
 
-def test_a_proxy_from_the_environment_is_used(model_server, monkeypatch):
+def test_the_environment_s_proxy(model_server, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", model_server.url.replace("http://", "http://user:hunter2@"))
     monkeypatch.setenv("http_proxy", model_server.url.replace("http://", "http://user:hunter2@"))
     assert Chat("http://model.invalid:8080").ask().content == "Hi"
@@ -114,20 +114,20 @@ def test_a_proxy_from_the_environment_is_used(model_server, monkeypatch):
         ("http://inside.example", {}),
     ],
 )
-def test_no_proxy_for_loopback_tunnels_and_exceptions(monkeypatch, url, more):
+def test_no_proxy_for_loopback_tunnels_and_no_proxy(monkeypatch, url, more):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "inside.example")
     assert proxy_of(endpoint(url, **more)) is None
 
 
-def test_a_proxy_that_cannot_be_reached(monkeypatch, refused_url):
+def test_an_unreachable_proxy(monkeypatch, refused_url):
     monkeypatch.setenv("http_proxy", refused_url.replace("http://", ""))
     assert (
         "that the environment names cannot be reached" in refusal(Chat("http://model.invalid"), ConnectError).hints[2]
     )
 
 
-def test_a_proxy_of_another_kind(monkeypatch):
+def test_an_unsupported_kind_of_proxy(monkeypatch):
     monkeypatch.setenv("all_proxy", "socks5://user:hunter2@127.0.0.1:1")
     error = refusal(Chat("http://model.invalid"), UsageError)
     assert "of the kind 'socks5'" in error.message
@@ -135,24 +135,24 @@ def test_a_proxy_of_another_kind(monkeypatch):
 
 
 @pytest.mark.parametrize("proxy", ["http://user:hunter2@h:port", "http://user:h#nter2@h", "http://[::1", "http://"])
-def test_a_proxy_that_cannot_be_read(monkeypatch, proxy):
+def test_an_invalid_proxy_url(monkeypatch, proxy):
     monkeypatch.setenv("http_proxy", proxy)
     error = refusal(Chat("http://model.invalid"), UsageError)
     assert error.message == "The environment names a proxy whose URL cannot be read"
 
 
-def test_a_proxy_that_wants_credentials(model_server, monkeypatch):
+def test_a_proxy_that_requires_credentials(model_server, monkeypatch):
     monkeypatch.setenv("http_proxy", model_server.url)
     model_server.enqueue(Status(407, "who are you?"))
     assert "The proxy wants credentials" in refusal(Chat("http://model.invalid"), ForbiddenError).message
 
 
-def test_a_proxy_that_refuses(model_server, monkeypatch):
+def test_a_proxy_that_rejects_the_request(model_server, monkeypatch):
     monkeypatch.setenv("https_proxy", model_server.url)
     assert "The proxy refuses" in refusal(Chat("https://model.invalid"), ConnectError).hints[2]
 
 
-def test_no_netrc(model_server, monkeypatch, clean_environment):
+def test_netrc_is_not_read(model_server, monkeypatch, clean_environment):
     (clean_environment / ".netrc").write_text("machine 127.0.0.1 login me password hunter2\n")
     Chat(model_server.url).ask()
     assert "authorization" not in model_server.chats[-1].headers

@@ -1,49 +1,43 @@
-"""What a :class:`~kaito.testing.ModelServer` answers with when it is not well: each reply is data, and plays itself."""
+"""Replies for fault injection: error responses, broken streams, silence and closed connections."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-from kaito.testing.bodies import DEFAULT_BODIES, error_object, to_json
-from kaito.testing.exchange import JSON, Exchange, chunk, head
+from kaito.testing.answers import Say, send_beginning
+from kaito.testing.exchange import Exchange
 from kaito.testing.gate import Gate
-from kaito.testing.say import Say, say_begin
-
-
-class Reply(Protocol):
-    """Anything that can answer a request. Write your own when none of this package's fits."""
-
-    async def play(self, exchange: Exchange) -> None:
-        """Answer `exchange.request`. Runs in the server's event loop."""
+from kaito.testing.http_messages import JSON, chunk, response_head
+from kaito.testing.response_bodies import DEFAULT_BODIES, error_object, to_json
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """An answer that breaks off without a finish reason."""
+    """An answer that ends early, without a finish reason."""
 
-    #: What is said until then.
+    #: The text before the end.
     text: str = ""
-    #: How it ends: `end` ends the body in good order; `close` closes the connection within the body; `chunk` within a
-    #: chunk of the transfer coding, in the middle of an event; `reset` resets the connection, which may overtake the
-    #: text on its way: give a `gate` and open it when the text has arrived. Requests that do not stream get a part of
-    #: the object and, unless it is `reset`, a closed connection.
+    #: How it ends. `end` ends the body properly. `close` closes the connection within the body. `chunk` closes it
+    #: within a chunk of the transfer coding, in the middle of an event. `reset` resets the connection; as a reset may
+    #: overtake the text, set `gate` and open it when the text has arrived. A request that does not stream gets a part
+    #: of the object and, unless it is `reset`, a closed connection.
     how: Literal["end", "close", "chunk", "reset"] = field(default="close", kw_only=True)
-    #: Waited for after the text.
+    #: The server waits here after the text.
     gate: Gate | None = field(default=None, kw_only=True)
 
-    async def play(self, exchange: Exchange) -> None:
-        """Say it, and break off."""
+    async def send(self, exchange: Exchange) -> None:
+        """Send the beginning of the answer."""
         event = b'data: {"id":"chatcmpl-test","object":"chat.completion.chunk","choi'
         if exchange.request.streams:
-            await say_begin(exchange, self.text)
+            await send_beginning(exchange, self.text)
             if self.how == "chunk":
                 await exchange.send(chunk(event * 2)[: len(event)])
         else:
             body = to_json(Say(self.text).completion(exchange.model, None))
-            await exchange.send(head(200, JSON, {"Content-Length": str(len(body))}) + body[: len(body) // 2])
+            await exchange.send(response_head(200, JSON, {"Content-Length": str(len(body))}) + body[: len(body) // 2])
         if self.gate is not None:
             await exchange.wait_for(self.gate)
         if self.how == "end" and exchange.request.streams:
@@ -54,74 +48,74 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class ErrorEvent:
-    """An answer that ends in `data: {"error": …}`, as vLLM reports what fails in mid-stream."""
+    """An answer that ends with `data: {"error": …}`, as vLLM reports a failure within a stream."""
 
-    #: What is said until then.
+    #: The text before the end.
     text: str = ""
-    #: What stands under `error`.
+    #: The value of `error`.
     error: Mapping[str, Any] = field(
         default_factory=lambda: error_object("Internal server error", kind="InternalServerError", code=500)["error"]
     )
-    #: Whether `data: [DONE]` follows, as it does in vLLM.
+    #: Whether `data: [DONE]` follows, as in vLLM.
     done: bool = field(default=True, kw_only=True)
 
-    async def play(self, exchange: Exchange) -> None:
-        """Say it, and fail. A request that does not stream gets a 500."""
+    async def send(self, exchange: Exchange) -> None:
+        """Send the text and the error. A request that does not stream gets a 500."""
         body = to_json({"error": dict(self.error)})
         if not exchange.request.streams:
             await exchange.respond(500, body, JSON, {})
             return
-        await say_begin(exchange, self.text)
+        await send_beginning(exchange, self.text)
         await exchange.send(chunk(b"data: " + body + b"\n\n" + b"data: [DONE]\n\n" * self.done) + chunk(b""))
 
 
 @dataclass(frozen=True, slots=True)
 class Hang:
-    """Silence until the client leaves or the server stops: before the head, after it, or after some text."""
+    """A server that hangs: before the head, after it, or after some text. It waits until the client disconnects."""
 
-    #: What is said before; it implies `head`.
+    #: The text before the silence; it implies `head`.
     text: str = ""
     #: Whether the response's head is sent.
     head: bool = field(default=False, kw_only=True)
 
-    async def play(self, exchange: Exchange) -> None:
-        """Say nothing more."""
+    async def send(self, exchange: Exchange) -> None:
+        """Send the text, if any, and wait."""
         if self.text or self.head:
-            await say_begin(exchange, self.text)
+            await send_beginning(exchange, self.text)
         await exchange.pause(None)
 
 
 @dataclass(frozen=True, slots=True)
 class CloseBeforeHead:
-    """The connection closes where an answer should be, as a kept connection does whose other end was replaced."""
+    """A connection that closes before the response's head is complete, as when a server is replaced."""
 
-    #: Bytes of a response that are sent before.
+    #: The bytes of the response that are sent first.
     part: bytes = b""
-    #: Whether it is closed by a reset.
+    #: Whether the connection is reset.
     reset: bool = field(default=False, kw_only=True)
 
-    async def play(self, exchange: Exchange) -> None:
-        """Close it."""
+    async def send(self, exchange: Exchange) -> None:
+        """Close the connection."""
         await exchange.send(self.part)
         exchange.hang_up(reset=self.reset)
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A response with this status, and a body as the real servers send it."""
+    """A response with this status and, by default, the body that a real server sends with it."""
 
     code: int
-    #: A mapping is sent as JSON, text as it is; `None` takes the usual words: vLLM's 401, FastAPI's 404 and 405,
-    #: KAITO's 429, an nginx's 502, the API server's 503.
+    #: A mapping is sent as JSON, text as it is. `None` sends the default: vLLM's 401, FastAPI's 404 and 405, KAITO's
+    #: 429, nginx's 502, the API server's 503.
     body: Mapping[str, Any] | str | None = None
-    #: `Retry-After`: seconds, or any text, such as a date.
+    #: `Retry-After`: seconds or any text, such as a date.
     retry_after: float | str | None = field(default=None, kw_only=True)
     headers: Mapping[str, str] = field(default_factory=dict, kw_only=True)
-    #: Chosen by the body if not given.
+    #: `None` derives it from the body.
     content_type: str | None = field(default=None, kw_only=True)
 
-    async def play(self, exchange: Exchange) -> None:
-        """Send it."""
+    async def send(self, exchange: Exchange) -> None:
+        """Send the response."""
         body = DEFAULT_BODIES.get(self.code, "") if self.body is None else self.body
         if isinstance(body, str):
             page = body.lstrip().startswith("<")
@@ -136,42 +130,42 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class HtmlPage:
-    """A web page where an answer should be, as a portal or an ingress' default backend sends it."""
+    """A web page instead of an answer, as a login portal or an ingress' default backend sends it."""
 
     title: str
     code: int = 200
 
-    async def play(self, exchange: Exchange) -> None:
-        """Send it."""
+    async def send(self, exchange: Exchange) -> None:
+        """Send the response."""
         page = f"<html><head><title>{self.title}</title></head>\n<body><h1>{self.title}</h1></body></html>\n"
         await exchange.respond(self.code, b"<!DOCTYPE html>\n" + page.encode(), "text/html; charset=utf-8", {})
 
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """A redirect to another place."""
+    """A redirect to another URL."""
 
     location: str
     code: int = 307
 
-    async def play(self, exchange: Exchange) -> None:
-        """Send it."""
+    async def send(self, exchange: Exchange) -> None:
+        """Send the response."""
         await exchange.respond(self.code, b"", None, {"Location": self.location})
 
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """These bytes, head and all, written as they are."""
+    """These bytes, including the head, sent as they are."""
 
-    #: One piece, or several that are written one by one; a gate among them waits for the test.
+    #: One piece, or several that are written one by one. The server waits at each gate.
     data: bytes | Sequence[bytes | Gate]
-    #: Seconds between the pieces.
+    #: Seconds between two pieces.
     delay: float = field(default=0, kw_only=True)
-    #: Whether the connection closes after it. Without, the bytes have to tell where they end.
+    #: Whether the connection is closed afterwards. If not, the bytes must contain the response's length.
     close: bool = field(default=True, kw_only=True)
 
-    async def play(self, exchange: Exchange) -> None:
-        """Write them."""
+    async def send(self, exchange: Exchange) -> None:
+        """Send the bytes."""
         pieces = [self.data] if isinstance(self.data, bytes) else self.data
         for index, piece in enumerate(pieces):
             if isinstance(piece, Gate):

@@ -1,4 +1,4 @@
-"""The ordinary reply: an answer of a model, streamed or whole."""
+"""The normal reply: a model's answer, streamed or as one JSON object."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
-from kaito.testing.bodies import chunk_object, completion_object, count_words, to_json
-from kaito.testing.exchange import JSON, Exchange, Request, chunk, head, split
+from kaito.testing.exchange import Exchange
 from kaito.testing.gate import Gate
+from kaito.testing.http_messages import JSON, Request, chunk, response_head, split
+from kaito.testing.response_bodies import chunk_object, completion_object, count_words, to_json
 from kaito.types import Usage
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
@@ -20,57 +21,57 @@ EVENT_STREAM = "text/event-stream; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """A whole answer, streamed as vLLM streams it, or in one JSON object when the request does not ask for a stream.
+    """A complete answer, streamed as vLLM streams it, or as one JSON object if the request does not ask for a stream.
 
-    With no delay, gate or split it is written at once, in a single system call for a small answer; the bytes are
-    remembered, so that the same reply costs next to nothing the next time.
+    Without a delay, a gate or `split` it is written at once, in one system call if it is short. The bytes are cached,
+    so that sending the same reply again costs almost nothing.
     """
 
-    #: What the model says; streamed word by word.
+    #: The answer's text, streamed word by word.
     text: str = ""
-    #: What it says in these very pieces, instead of `text`. A :class:`~kaito.testing.Gate` among them is waited for.
+    #: The answer in exactly these pieces, instead of `text`. The server waits at each :class:`~kaito.testing.Gate`.
     chunks: Sequence[str | Gate] | None = field(default=None, kw_only=True)
-    #: What it thinks before that.
+    #: The reasoning, sent before the text.
     reasoning: str = field(default="", kw_only=True)
-    #: The reasoning's key, which differs by vLLM's version.
+    #: The key of the reasoning, which depends on vLLM's version.
     reasoning_field: Literal["reasoning_content", "reasoning"] = field(default="reasoning_content", kw_only=True)
-    #: `None` ends the answer without one.
+    #: `None` sends no finish reason.
     finish_reason: str | None = field(default="stop", kw_only=True)
-    #: Whether the usage is told: in a last event with no choice when the request asks for it, in the object always.
-    #: A :class:`~kaito.types.Usage` gives the numbers instead of counting words.
+    #: Whether the usage is sent: in a stream, as a last event without a choice, if the request asks for it; in an
+    #: object, always. A :class:`~kaito.types.Usage` sets the numbers; `True` counts words.
     usage: bool | Usage = field(default=True, kw_only=True)
-    #: The model's name in the answer, if it is not the one that the request names.
+    #: The model's name in the answer; `None` repeats the name in the request.
     model: str | None = field(default=None, kw_only=True)
-    #: Seconds before the response's head, as a queue makes one wait.
+    #: Seconds before the response's head, like a queue.
     head_delay: float = field(default=0, kw_only=True)
     #: Seconds between the head and the first event.
     first_delay: float = field(default=0, kw_only=True)
-    #: Seconds between the pieces.
+    #: Seconds between two pieces.
     delay: float = field(default=0, kw_only=True)
-    #: What ends a line of the event stream.
+    #: The line ending of the event stream.
     newline: Literal["\n", "\r\n", "\r"] = field(default="\n", kw_only=True)
-    #: Whether a comment (`: ping`) stands before every event.
+    #: Whether a comment (`: ping`) precedes every event.
     comments: bool = field(default=False, kw_only=True)
-    #: Writes the body in pieces of this many bytes, with no regard for events and letters.
+    #: Sends the body in pieces of this many bytes, across the boundaries of events and characters.
     split: int | None = field(default=None, kw_only=True)
     #: The response's content type; `None` sends none.
     content_type: str | None = field(default=EVENT_STREAM, kw_only=True)
-    #: Answers in one JSON object although a stream was asked for.
+    #: Sends one JSON object even if the request asks for a stream.
     unstreamed: bool = field(default=False, kw_only=True)
     #: Whether `data: [DONE]` is sent.
     done: bool = field(default=True, kw_only=True)
-    #: Seconds for which the body stays open after all was said.
+    #: Seconds that the body stays open after the answer's end.
     linger: float = field(default=0, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.chunks is not None:
             object.__setattr__(self, "chunks", tuple(self.chunks))
 
-    async def play(self, exchange: Exchange) -> None:
-        """Say it."""
+    async def send(self, exchange: Exchange) -> None:
+        """Send the answer."""
         await exchange.pause(self.head_delay)
         if self.unstreamed or not exchange.request.streams:
-            await self._play_object(exchange)
+            await self._send_object(exchange)
             return
         start = stream_head(exchange, self.content_type)
         model, usage = self._model(exchange), self._usage(exchange) if exchange.request.wants_usage else None
@@ -93,7 +94,7 @@ class Say:
         await exchange.send(chunk(b""))
 
     def events(self, model: str, usage: Usage | None) -> Iterator[bytes | Gate]:
-        """Return the stream: an item for every piece of the answer, and one for all that ends it."""
+        """Yield the stream: one item for each piece of the answer, and one for everything that ends it."""
         role: bytes = self._event(chunk_object(model, {"role": "assistant", "content": ""}))
         for key, pieces in ((self.reasoning_field, _words(self.reasoning)), ("content", self._pieces())):
             for piece in pieces:
@@ -111,13 +112,15 @@ class Say:
             end += self._event(b"[DONE]")
         yield end
 
-    async def _play_object(self, exchange: Exchange) -> None:
+    async def _send_object(self, exchange: Exchange) -> None:
         body = to_json(self.completion(self._model(exchange), self._usage(exchange)))
         content_type = JSON if self.content_type == EVENT_STREAM else self.content_type
         if self.split is None:
             await exchange.respond(200, body, content_type, {})
             return
-        await exchange.send(head(200, content_type, {"Content-Length": str(len(body))}, keep_alive=exchange.keep_alive))
+        await exchange.send(
+            response_head(200, content_type, {"Content-Length": str(len(body))}, keep_alive=exchange.keep_alive)
+        )
         for piece in split(body, self.split):
             await exchange.send(piece)
             await asyncio.sleep(self.delay)
@@ -138,8 +141,8 @@ class Say:
     def _usage(self, exchange: Exchange) -> Usage | None:
         if isinstance(self.usage, Usage):
             return self.usage
-        said = count_words(self.reasoning) + sum(count_words(p) for p in self._pieces() if isinstance(p, str))
-        return Usage(prompt_tokens=exchange.prompt_tokens, completion_tokens=said) if self.usage else None
+        words = count_words(self.reasoning) + sum(count_words(p) for p in self._pieces() if isinstance(p, str))
+        return Usage(prompt_tokens=exchange.prompt_tokens, completion_tokens=words) if self.usage else None
 
     def _event(self, data: dict[str, Any] | bytes) -> bytes:
         line = b"data: " + (data if isinstance(data, bytes) else to_json(data))
@@ -148,23 +151,23 @@ class Say:
 
 
 def stream_head(exchange: Exchange, content_type: str | None = EVENT_STREAM) -> bytes:
-    """Return the head of a streamed answer, whose body is chunked."""
-    return head(200, content_type, {"Transfer-Encoding": "chunked"}, keep_alive=exchange.keep_alive)
+    """Return the head of a streamed answer with a chunked body."""
+    return response_head(200, content_type, {"Transfer-Encoding": "chunked"}, keep_alive=exchange.keep_alive)
 
 
-async def say_begin(exchange: Exchange, text: str) -> None:
-    """Send a streamed answer's head and `text`, and nothing that ends it.
+async def send_beginning(exchange: Exchange, text: str) -> None:
+    """Send the head and the first text of a streamed answer, without anything that ends it.
 
     Raises:
-        ClientGone: the client hung up.
+        ClientGone: the client disconnected.
     """
-    *spoken, _ = Say(text).events(exchange.model, None)
-    body = b"".join(piece for piece in spoken if isinstance(piece, bytes))
+    *events, _ = Say(text).events(exchange.model, None)
+    body = b"".join(event for event in events if isinstance(event, bytes))
     await exchange.send(stream_head(exchange) + (chunk(body) if body else b""))
 
 
 def echo(request: Request) -> Say:
-    """Answer with the last message: what a server does that was told nothing else."""
+    """Repeat the last message: the default of a :class:`~kaito.testing.ModelServer`."""
     return Say(request.last_message)
 
 
@@ -174,7 +177,7 @@ async def _send_body(exchange: Exchange, data: bytes, size: int | None) -> None:
         return
     for piece in split(data, size):
         await exchange.send(chunk(piece))
-        await asyncio.sleep(0)  # on its own way through the loop
+        await asyncio.sleep(0)  # so that each piece is a write of its own
 
 
 @lru_cache(maxsize=16)

@@ -1,4 +1,4 @@
-"""What these tests say to a server, and how they read what it answers."""
+"""A minimal HTTP client: request bodies and parsed responses."""
 
 import json
 import socket
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass
 class Answer:
-    """A response, read to its end."""
+    """A complete response."""
 
     status: int
     headers: dict[str, str]
@@ -45,7 +45,7 @@ def read_all(client: socket.socket) -> bytes:
 
 
 def read_until(client: socket.socket, wanted: bytes) -> bytes:
-    """Read until `wanted` has arrived."""
+    """Read until the data contains `wanted`."""
     data = b""
     while wanted not in data:
         piece = client.recv(65536)

@@ -1,9 +1,9 @@
-"""What the server refuses, in the words of the real ones."""
+"""The server's error responses, which are those of real servers."""
 
 import pytest
 
 from kaito.testing import ModelServer, Say
-from tests.testing.talk import hello
+from tests.testing.http_client import hello
 
 
 def words(count: int) -> list[dict[str, str]]:
@@ -100,7 +100,7 @@ def words(count: int) -> list[dict[str, str]]:
         ),
     ],
 )
-def test_what_does_not_fit_the_window(ask, dialect, prompt, answer, error):
+def test_a_prompt_that_does_not_fit_the_window(ask, dialect, prompt, answer, error):
     with ModelServer(window=2048, dialect=dialect) as server:
         server.enqueue(Say("unused"))
         fields = {} if answer is None else {"max_tokens": answer}
@@ -110,13 +110,13 @@ def test_what_does_not_fit_the_window(ask, dialect, prompt, answer, error):
 
 
 @pytest.mark.parametrize("answer", [1, 1024, 2047])
-def test_the_bound_of_the_later_vllm_says_nothing_of_the_prompt(ask, answer):
+def test_later_vllm_reports_a_bound_that_does_not_depend_on_the_prompt(ask, answer):
     with ModelServer(window=2048, dialect="vllm-at-least") as server:
         message = ask(server, body=hello(messages=words(9000), max_tokens=answer)).json["error"]["message"]
     assert f"contains at least {2048 - answer + 1} input tokens, for a total of at least 2049 tokens" in message
 
 
-def test_the_bound_is_as_seen_on_a_large_window(ask):
+def test_the_bound_for_a_large_window(ask):
     with ModelServer(window=131072, dialect="vllm-at-least") as server:
         message = ask(server, body=hello(messages=words(130100), max_tokens=1024)).json["error"]["message"]
     assert message.startswith(
@@ -127,7 +127,7 @@ def test_the_bound_is_as_seen_on_a_large_window(ask):
 
 @pytest.mark.parametrize("dialect", ["vllm", "vllm-at-least", "vllm-old", "llama.cpp"])
 @pytest.mark.parametrize("limit", ["max_tokens", "max_completion_tokens"])
-def test_what_just_fits(ask, dialect, limit):
+def test_a_prompt_that_just_fits(ask, dialect, limit):
     with ModelServer(window=10, dialect=dialect, default=Say("ok")) as server:
         assert ask(server, body=hello(messages=words(6), **{limit: 4})).status == 200
         assert ask(server, body=hello(messages=words(9))).status == 200
@@ -175,7 +175,7 @@ def test_roles_that_do_not_alternate(ask, roles, status):
         assert "roles must alternate" in answer.json["error"]["message"]
 
 
-def test_usage_that_must_not_be_asked_for(ask):
+def test_a_server_without_stream_options(ask):
     with ModelServer(refuse_usage=True) as server:
         answer = ask(server, body=hello(stream_options={"include_usage": True}))
         assert (answer.status, "stream_options" in answer.json["error"]["message"]) == (400, True)

@@ -1,6 +1,6 @@
-"""What OpenAI-compatible servers write into their bodies: answers, lists and refusals, without any I/O.
+"""The JSON bodies of OpenAI-compatible servers: answers, model lists and errors. Pure functions.
 
-The words are those of vLLM and of llama.cpp's server; KAITO runs both.
+The texts are those of vLLM and of llama.cpp's server; KAITO runs both.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ from typing import Any, Literal
 
 from kaito.types import Usage
 
-#: In whose words a prompt that does not fit the window is refused; see :func:`window_refusal`.
+#: The server whose error a prompt that does not fit the window gets; see :func:`window_error`.
 Dialect = Literal["vllm", "vllm-at-least", "vllm-old", "llama.cpp"]
 
 ANSWER_ID = "chatcmpl-test"
-#: Seconds since the epoch. Constant, so that the same reply is the same bytes.
+#: Seconds since the epoch. Constant, so that the same reply has the same bytes.
 CREATED = 1_750_000_000
 
 
 def to_json(value: Any) -> bytes:
-    """Return compact JSON in UTF-8, letters unescaped, as vLLM sends it."""
+    """Return compact UTF-8 JSON without escapes for non-ASCII letters, as vLLM sends it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
 def count_words(text: str) -> int:
-    """Return the tokens of `text` by this package's tokenizer, for which a word is a token."""
+    """Return the number of tokens of `text`. The tokenizer of this package counts words."""
     return len(text.split())
 
 
 def message_text(message: Any) -> str:
-    """Return the text of an entry of a request's `messages`, whose content may be a list of parts."""
+    """Return the text of one entry of a request's `messages`; its content may be a list of parts."""
     content = message.get("content") if isinstance(message, Mapping) else None
     if isinstance(content, str):
         return content
@@ -40,7 +40,7 @@ def message_text(message: Any) -> str:
 
 
 def count_prompt(body: Any) -> int:
-    """Return the tokens of a request's messages: their words, with nothing added for the roles."""
+    """Return the number of tokens of a request's messages; the roles count nothing."""
     messages = body.get("messages") if isinstance(body, Mapping) else None
     return sum(count_words(message_text(message)) for message in messages) if isinstance(messages, list) else 0
 
@@ -63,7 +63,7 @@ def chunk_object(
     finish_reason: str | None = None,
     usage: Usage | None = None,
 ) -> dict[str, Any]:
-    """Return one event of a streamed answer; without `delta` it has no choice, as the one with the usage."""
+    """Return one event of a streamed answer. Without `delta` it has no choice, like the event with the usage."""
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
     chunk: dict[str, Any] = {
         "id": ANSWER_ID,
@@ -92,10 +92,10 @@ def completion_object(
 
 
 def model_list(model: str, adapters: Sequence[str], window: int | None, dialect: Dialect) -> dict[str, Any]:
-    """Return what `/v1/models` answers.
+    """Return the body of `/v1/models`.
 
-    vLLM tells the window of the model and not of its adapters, which name their model as `parent`; llama.cpp's server
-    has no `max_model_len` at all.
+    vLLM reports the window of the model only; an adapter names its model as `parent`. llama.cpp's server reports no
+    `max_model_len`.
     """
     owner = "llamacpp" if dialect == "llama.cpp" else "vllm"
     cards: list[dict[str, Any]] = []
@@ -111,13 +111,13 @@ def model_list(model: str, adapters: Sequence[str], window: int | None, dialect:
 def error_object(
     message: str, *, kind: str = "BadRequestError", param: str | None = None, code: int = 400, flat: bool = False
 ) -> dict[str, Any]:
-    """Return vLLM's error body: `{"error": {…}}`, or with `flat` that of older versions, which had no such key."""
+    """Return vLLM's error body: `{"error": {…}}`, or with `flat` the body of older versions, without that key."""
     fields: dict[str, Any] = {"message": message, "type": kind, "param": param, "code": code}
     return {"object": "error", **fields} if flat else {"error": fields}
 
 
 def unknown_model(name: str, *, flat: bool = False) -> dict[str, Any]:
-    """Return vLLM's 404 for a model that it does not serve."""
+    """Return the body of vLLM's 404 for a model that it does not serve."""
     return error_object(
         f"The model `{name}` does not exist.",
         kind="NotFoundError",
@@ -127,21 +127,21 @@ def unknown_model(name: str, *, flat: bool = False) -> dict[str, Any]:
     )
 
 
-def window_refusal(dialect: Dialect, window: int, prompt: int, answer: int | None) -> dict[str, Any] | None:
-    """Return the 400 that refuses a prompt and an answer which do not fit, `None` when they do.
+def window_error(dialect: Dialect, window: int, prompt: int, answer: int | None) -> dict[str, Any] | None:
+    """Return the body of the 400 for a prompt and an answer that do not fit the window; `None` if they fit.
 
     Args:
-        dialect: in whose words.
+        dialect: the server to imitate.
 
-            - `vllm`: one message for a prompt that is too long, and "'max_tokens' … is too large" when only the answer
-              asked for is.
-            - `vllm-at-least`: later versions, which stop counting once the prompt is too long: the number they give is
-              always `window - answer + 1`.
+            - `vllm`: one message for a prompt that is too long, and "'max_tokens' … is too large" if only the answer
+              does not fit.
+            - `vllm-at-least`: later versions, which stop counting once the prompt is too long. The number that they
+              report is always `window - answer + 1`.
             - `vllm-old`: one message with the sum, in a body without `error`.
-            - `llama.cpp`: refuses the prompt only.
-        window: tokens of the window.
-        prompt: tokens of the prompt.
-        answer: tokens that the request wants at most, `None` when it does not say.
+            - `llama.cpp`: rejects only a prompt that is too long.
+        window: the window's tokens.
+        prompt: the prompt's tokens.
+        answer: the maximum tokens that the request asks for; `None` if it sets no limit.
     """
     limit = f"This model's maximum context length is {window} tokens. "
     wanted = answer or 0
@@ -184,8 +184,8 @@ def window_refusal(dialect: Dialect, window: int, prompt: int, answer: int | Non
     )
 
 
-def roles_refusal(body: Any) -> dict[str, Any] | None:
-    """Return the 400 of a strict chat template, `None` when the roles alternate and the user speaks last."""
+def roles_error(body: Any) -> dict[str, Any] | None:
+    """Return the body of a strict chat template's 400; `None` if the roles alternate and the last one is the user."""
     messages = body.get("messages") if isinstance(body, Mapping) else None
     roles = [m.get("role") for m in messages if isinstance(m, Mapping)] if isinstance(messages, list) else []
     if roles[:1] == ["system"]:
@@ -197,8 +197,8 @@ def roles_refusal(body: Any) -> dict[str, Any] | None:
     )
 
 
-def usage_refusal(body: Any) -> dict[str, Any] | None:
-    """Return the 400 of a server that does not know `stream_options`, `None` when the request has none."""
+def usage_error(body: Any) -> dict[str, Any] | None:
+    """Return the body of the 400 of a server without `stream_options`; `None` if the request has no such field."""
     if not isinstance(body, Mapping) or "stream_options" not in body:
         return None
     problem = {
@@ -214,19 +214,19 @@ _NGINX_502 = (
     "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n"
     "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 )
-#: What :class:`~kaito.testing.Status` sends for a code when it is given no body: text as it is, all else as JSON.
+#: The bodies that :class:`~kaito.testing.Status` sends by default: text as it is, anything else as JSON.
 DEFAULT_BODIES: Mapping[int, Any] = {
     400: error_object("Bad request"),
-    # vLLM, without the API key
+    # vLLM, when the API key is missing or wrong
     401: {"error": "Unauthorized"},
     403: {"error": {"message": "Forbidden", "type": "PermissionDeniedError", "param": None, "code": 403}},
-    # FastAPI, for a path that it does not know
+    # FastAPI, for an unknown path
     404: {"detail": "Not Found"},
     405: {"detail": "Method Not Allowed"},
-    # KAITO, when more requests wait than the server takes
+    # KAITO, when too many requests are queued
     429: {"error": {"message": "Too many requests, please try again later", "code": "rate_limit_exceeded"}},
     500: error_object("Internal server error", kind="InternalServerError", code=500),
-    # an ingress whose model is away
+    # an ingress whose backend is down
     502: _NGINX_502,
     # the API server's Service proxy
     503: {

@@ -1,4 +1,4 @@
-"""What a backend can say of its way: other addresses, a proxy, middlewares, and what the way's own answers mean."""
+"""Fields of an endpoint: addresses, a proxy, middlewares, and the explanation of error responses."""
 
 import pytest
 from yarl import URL
@@ -9,7 +9,7 @@ from kaito.testing import ModelServer, Say, Status
 from tests.chat.talk import Chat, endpoint, refusal
 
 
-def test_addresses_in_place_of_dns(model_server):
+def test_addresses_replace_dns(model_server):
     url = f"http://model.invalid:{model_server.port}"
     assert Chat(url, addresses=("127.0.0.1",)).ask().content == "Hi"
     assert model_server.chats[-1].headers["host"] == f"model.invalid:{model_server.port}"
@@ -17,19 +17,19 @@ def test_addresses_in_place_of_dns(model_server):
     assert "The name model.invalid is not known" in refusal(Chat(url, addresses=("other.invalid",)), ConnectError).hints
 
 
-def test_no_proxy_from_the_environment_goes_to_other_addresses(monkeypatch):
+def test_addresses_disable_the_environment_s_proxy(monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     assert proxy_of(endpoint("http://model.invalid", addresses=("192.0.2.1",))) is None
 
 
-def test_a_proxy_of_the_way_s_own(model_server, monkeypatch):
+def test_the_endpoint_s_own_proxy(model_server, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     chat = Chat("http://model.invalid", proxy=URL(model_server.url), proxied=False)
     assert chat.ask().content == "Hi"
     assert model_server.chats[-1].target == "http://model.invalid/v1/chat/completions"
 
 
-def test_a_middleware(model_server):
+def test_middlewares(model_server):
     async def sign(request, handler):
         request.headers["X-Signed"] = request.method
         return await handler(request)
@@ -38,7 +38,7 @@ def test_a_middleware(model_server):
     assert model_server.chats[-1].headers["x-signed"] == "POST"
 
 
-def test_what_a_refusal_means():
+def test_explained_error_responses():
     def explain(status, headers, body):
         return ForbiddenError("the gate is shut") if (status, body) == (403, b"the gate") else None
 
@@ -53,7 +53,7 @@ def test_what_a_refusal_means():
             chat.models()
 
 
-def test_what_may_pass_is_tried_again_with_the_way_s_words(model_server):
+def test_a_retry_shows_the_explanation(model_server):
     chat = Chat(model_server.url, explain=lambda *answer: ForbiddenError("the gate is shut"))
     model_server.enqueue(Status(503, "no"), Say("Hi"))
     assert chat.ask().content == "Hi"
