@@ -9,7 +9,7 @@ from kaito.endpoints.backend_choice import choose_backends
 from kaito.errors import UsageError
 from kaito.plugin.manager import create_plugins
 from kaito.settings import Settings
-from kaito.testing.runner import environment
+from kaito.testing.kaito_process import environment
 from kaito.types import Target
 
 BUILT_IN = {"url", "cluster-dns", "ingress", "port-forward", "api-proxy"}
