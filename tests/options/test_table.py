@@ -1,6 +1,7 @@
 """One table drives the flags and `/set`."""
 
 import pytest
+from msgspec import structs
 
 from kaito.chat.session_settings import SessionSettings
 from kaito.errors import UsageError
@@ -49,9 +50,8 @@ def test_the_flag_and_the_setting_store_the_same_value(name):
 @pytest.mark.parametrize("name", SETTINGS)
 def test_the_request_has_the_value_where_the_table_says(name):
     option, (_, stored) = SETTINGS[name], VALUES[name]
-    request = SessionSettings(Settings(**{option.dest: stored}), ["json", "plain"]).request(
-        (Message("user", "x"),), "m"
-    )
+    changed = structs.replace(Settings(), **{option.dest: stored})
+    request = SessionSettings(changed, ["json", "plain"]).request((Message("user", "x"),), "m")
     assert (getattr(request, option.dest, None) == stored) is (option.request == "field")
     assert request.extra == ({option.dest: stored} if option.request == "extra" else {})
 
