@@ -1,4 +1,4 @@
-"""The backend cluster-dns, in what takes itself for a pod."""
+"""The backend `cluster-dns`, in a process that looks like a pod."""
 
 import socket
 import threading
@@ -15,7 +15,7 @@ from tests.e2e.cluster.asking import chat, discover, settings_for
 
 @pytest.fixture
 def pod(control_plane, namespace, monkeypatch, tmp_path):
-    """Make this process look like a pod of the namespace, whose service account may do nothing."""
+    """Make this process look like a pod whose service account has no permissions."""
     account = tmp_path / "serviceaccount"
     account.mkdir()
     (account / "token").write_text(control_plane.service_account_token(namespace.name, "runner"))
@@ -32,7 +32,7 @@ def pod(control_plane, namespace, monkeypatch, tmp_path):
 
 @pytest.fixture
 def dns(monkeypatch, server):
-    """Answer what names in the cluster are: all are the server. Return the names that were asked for."""
+    """Resolve all names of the cluster to the server; return the names that were looked up."""
     asked = []
     real = socket.getaddrinfo
 
@@ -50,13 +50,13 @@ def settings(backend="cluster-dns", **target):
     return settings_for(None, backend, target=target)
 
 
-def refusal(asked, error):
+def discovery_error(asked, error):
     with pytest.raises(error) as caught:
         discover(ClusterDnsBackend, asked)
     return caught.value
 
 
-def test_without_any_permission(namespace, pod, dns, server, monkeypatch):
+def test_a_pod_without_permissions(namespace, pod, dns, server, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     namespace.workspace()
     [candidate] = discover(ClusterDnsBackend, settings())
@@ -74,8 +74,8 @@ def test_another_namespace(pod, dns):
 def test_a_replica_of_an_inference_set(namespace, dns, control_plane, pod):
     namespace.inference_set("phi-set", {"phi-set-abcde": None})
     target = {"workspace": "phi-set", "kind": "inferenceset"}
-    # Its name is known to the API server alone.
-    refusal(settings(**target), ForbiddenError)
+    # Only the API server knows the replica's name.
+    discovery_error(settings(**target), ForbiddenError)
     user = f"system:serviceaccount:{namespace.name}:runner"
     namespace.grant(user, {"apiGroups": ["kaito.sh"], "resources": ["workspaces"], "verbs": ["get", "list"]})
     [candidate] = discover(ClusterDnsBackend, settings(**target))
@@ -95,16 +95,18 @@ def test_a_pod_without_a_service_account(pod, dns):
 
 
 @pytest.mark.parametrize("trouble", ["down", "badtoken"])
-def test_an_api_server_that_is_of_no_use(control_plane, pod, dns, monkeypatch, trouble):
+def test_an_api_server_that_cannot_be_asked(control_plane, pod, dns, monkeypatch, trouble):
     if trouble == "down":
         monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(control_plane.closed_port))
     else:
         (pod / "token").write_text("not-a-token")
     assert len(discover(ClusterDnsBackend, settings())) == 1
-    refusal(settings(workspace="phi-set", kind="inferenceset"), ConnectError if trouble == "down" else ForbiddenError)
+    discovery_error(
+        settings(workspace="phi-set", kind="inferenceset"), ConnectError if trouble == "down" else ForbiddenError
+    )
 
 
-def test_an_api_server_that_says_nothing_is_not_waited_for(pod, dns, monkeypatch):
+def test_a_silent_api_server(pod, dns, monkeypatch):
     monkeypatch.setattr("kaito.endpoints.backends.cluster_dns._LOOKUP_TIMEOUT", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(silent.getsockname()[1]))
@@ -113,25 +115,25 @@ def test_an_api_server_that_says_nothing_is_not_waited_for(pod, dns, monkeypatch
         assert reporter.notices == [
             "cluster-dns: cannot check whether the workspace is ready: the API server did not respond within 0.1 s"
         ]
-        told = refusal(settings(workspace="phi-set", kind="inferenceset"), ClusterError).message
-        assert told == "The API server does not respond: cannot look up which replica is ready"
+        message = discovery_error(settings(workspace="phi-set", kind="inferenceset"), ClusterError).message
+        assert message == "The API server does not respond: cannot look up which replica is ready"
 
 
-def test_what_the_api_server_knows_better_is_final(namespace, pod, dns):
-    """With a kubeconfig, a pod may ask as somebody else."""
+def test_errors_of_the_workspace_are_final(namespace, pod, dns):
+    """A kubeconfig overrides the service account."""
     kubeconfig = namespace.kubeconfig()
-    refusal(settings_for(kubeconfig), NotFoundError)
+    discovery_error(settings_for(kubeconfig), NotFoundError)
     namespace.workspace(ready=False)
-    assert "is not ready for inference" in refusal(settings_for(kubeconfig), NotFoundError).message
+    assert "is not ready for inference" in discovery_error(settings_for(kubeconfig), NotFoundError).message
     assert dns == []
 
 
-def test_a_name_that_is_not_known(namespace, pod):
-    error = refusal(settings(), ConnectError)
+def test_a_name_that_cannot_be_resolved(namespace, pod):
+    error = discovery_error(settings(), ConnectError)
     assert error.details == (f"DNS cannot resolve my-llama.{namespace.name}.svc.k8s.test",)
 
 
-def test_a_resolver_that_never_answers(namespace, pod, monkeypatch):
+def test_a_silent_resolver(namespace, pod, monkeypatch):
     released = threading.Event()
     real = socket.getaddrinfo
 
@@ -161,7 +163,7 @@ def test_a_resolver_that_never_answers(namespace, pod, monkeypatch):
 
 def test_outside_of_a_cluster(tmp_path):
     assert discover(ClusterDnsBackend, settings("auto")) == []
-    error = refusal(settings(), ConnectError)
+    error = discovery_error(settings(), ConnectError)
     assert error.details[0].startswith("Service names can be resolved only inside the cluster")
     outcome = run_kaito("chat", "--workspace-name", "my-llama", "--backend", "cluster-dns", "-m", "hello")
     assert outcome.code == 4
