@@ -32,15 +32,10 @@ async def open_endpoint(
     reporter: Reporter,
     connect: Callable[[Offered[Backend], Endpoint], AbstractAsyncContextManager[T]],
 ) -> AsyncIterator[T]:
-    """Open the best endpoint, or the next one when that fails, and yield what `connect` makes of it.
+    """Open the best endpoint, and yield what `connect` makes of it.
 
-    Args:
-        backends: the backends to ask.
-        plugins: isolates the backends' errors.
-        settings: what the user asked for.
-        reporter: receives the status, and with `--verbose` each step.
-        connect: returns a context for an open endpoint and its backend. When entering it raises a `ConnectError`, the
-            next endpoint is opened.
+    When an endpoint cannot be opened, or entering `connect` raises a `ConnectError`, the next one is used. The reporter
+    receives each step with `--verbose`.
 
     Raises:
         KaitoError: no endpoint can be used; when one backend was named, the error is that backend's.

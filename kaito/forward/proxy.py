@@ -41,12 +41,9 @@ _RETRY_AFTER = "2"
 
 
 class ReverseProxy:
-    """Answers requests with the responses of the model's server.
+    """Answers requests with the responses of the upstreams that `choose` returns.
 
-    Args:
-        choose: returns the upstream for a request.
-        local_only: whether to reject requests that were not made by a program of this machine, but by a web page in
-            its browser.
+    With `local_only`, requests are rejected that a web page makes in a browser of this machine.
     """
 
     def __init__(self, choose: Callable[[web.BaseRequest], Upstream], *, local_only: bool) -> None:

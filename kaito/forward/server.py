@@ -35,15 +35,9 @@ async def serve(
     port: int,
     ready: Callable[[list[str], str, str], None],
 ) -> None:
-    """Serve a local port until this is cancelled.
+    """Serve a local port until this is cancelled; 0 is any free port.
 
-    Args:
-        plugins: the backends, and isolation of their errors.
-        settings: what the user asked for.
-        reporter: receives a notice of each event.
-        address: the IP address to listen on.
-        port: the port to listen on; 0 for any free one.
-        ready: called when the server listens, with its URLs, the name of what it forwards to, and the backend's name.
+    When it listens, `ready` is called with its URLs, the name of what it forwards to, and the backend's name.
 
     Raises:
         UsageError: the port cannot be opened.

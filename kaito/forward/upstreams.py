@@ -33,13 +33,7 @@ _RETRY_DELAY = 5.0
 
 
 class Upstream:
-    """An open endpoint with its own HTTP session.
-
-    Args:
-        name: the workspace's.
-        endpoint: the open endpoint.
-        settings: what the user asked for.
-    """
+    """An open endpoint with its own HTTP session. Its name is that of the workspace."""
 
     def __init__(self, name: str, endpoint: Endpoint, settings: Settings) -> None:
         self.name = name
@@ -75,12 +69,8 @@ class Upstream:
 class Upstreams:
     """Opens the upstreams and keeps them open: those of an InferenceSet come and go with its replicas.
 
-    Use it as a context manager, in one event loop.
-
-    Args:
-        plugins: the backends, and isolation of their errors.
-        settings: what the user asked for.
-        reporter: receives a notice when a replica becomes ready or unreachable.
+    Use it as a context manager, in one event loop. The reporter receives a notice when a replica becomes ready or
+    unreachable.
     """
 
     def __init__(self, plugins: Plugins, settings: Settings, reporter: Reporter) -> None:
@@ -121,10 +111,7 @@ class Upstreams:
         await (asyncio.shield(self._watch) if self._watch is not None else asyncio.Event().wait())
 
     def least_busy(self, connections: Mapping[str, int]) -> Upstream:
-        """Return the upstream with the fewest connections.
-
-        Args:
-            connections: the number of connections, by the upstreams' names.
+        """Return the upstream with the fewest connections; `connections` has their numbers by the upstreams' names.
 
         Raises:
             KaitoError: no replica is ready.
@@ -164,10 +151,7 @@ class Upstreams:
     async def _watch_replicas(self, cluster: ApiClient, name: str, first: asyncio.Future[None]) -> None:
         """Open an upstream for each replica that becomes ready, and close it when the replica no longer is.
 
-        Args:
-            cluster: the API server.
-            name: the InferenceSet's.
-            first: gets a result when the first upstream is open, or the error when none can be opened.
+        `first` gets a result when the first upstream is open, or the error when none can be opened.
         """
         await get_inference_set(cluster, name)
         path = await served_list_path(cluster, "workspaces")

@@ -9,7 +9,7 @@ from kaito.endpoints.backend_choice import choose_backends
 from kaito.errors import UsageError
 from kaito.plugin.manager import create_plugins
 from kaito.settings import Settings
-from kaito.testing.kaito_process import child_environment
+from kaito.testing import child_environment
 from kaito.types import Target
 
 BUILT_IN = {"url", "cluster-dns", "ingress", "port-forward", "api-proxy"}
@@ -69,4 +69,4 @@ def test_a_cluster_backend_is_imported_before_it_is_asked():
         "        assert {'aiohttp', 'kaito.cluster.api_client'} <= set(sys.modules)\n"
         "asyncio.run(enter())\n"
     )
-    subprocess.run([sys.executable, "-c", code], env=child_environment({}), check=True)
+    subprocess.run([sys.executable, "-c", code], env=child_environment(), check=True)

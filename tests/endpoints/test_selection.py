@@ -11,6 +11,7 @@ from kaito.errors import ConnectError, ForbiddenError, KaitoError, NotFoundError
 from kaito.plugin.discovery import Plugin
 from kaito.plugin.manager import Offered, Plugins
 from kaito.settings import Settings
+from kaito.testing import RecordingReporter
 from kaito.types import Candidate, Endpoint, Target
 from tests.endpoints.virtual_time import VirtualTimeLoop
 
@@ -62,22 +63,6 @@ class EnteredBackend(Backend):
         pass
 
 
-class Reporter:
-    """Keeps the notices."""
-
-    def __init__(self):
-        self.notices = []
-
-    def status(self, text):
-        pass
-
-    def retrying(self, reason, delay):
-        pass
-
-    def notice(self, text):
-        self.notices.append(text)
-
-
 def offered(backends):
     return {backend.name: Offered(Plugin("p", "d", "1"), backend) for backend in backends}
 
@@ -97,7 +82,7 @@ def opened(*backends, settings=AUTO, unreachable=()):
         yield endpoint.label
 
     async def work():
-        opening = open_endpoint(offered(backends), Plugins(print), settings, Reporter(), connect)
+        opening = open_endpoint(offered(backends), Plugins(print), settings, RecordingReporter(), connect)
         async with opening as label:
             return label, round(asyncio.get_running_loop().time(), 3)
 
@@ -183,7 +168,7 @@ def test_every_backend_is_forbidden():
 
 
 def test_verbose_reports_each_step():
-    reporter = Reporter()
+    reporter = RecordingReporter()
     settings = Settings(target=Target(workspace="w"), verbose=True)
     backends = [Backend("a", 10, error=KaitoError("no")), Backend("b", 20, 0.1), Backend("c", 30, NEVER)]
 
@@ -207,6 +192,6 @@ def test_verbose_reports_each_step():
 def test_discover_all_returns_candidates_and_errors():
     error = KaitoError("no")
     backends = [Backend("a", None), Backend("b", 20, 5.0), Backend("c", 10), Backend("d", 5, error=error)]
-    candidates, errors = run(discover_all(offered(backends), Plugins(print), AUTO, Reporter()))
+    candidates, errors = run(discover_all(offered(backends), Plugins(print), AUTO, RecordingReporter()))
     assert [candidate.backend for candidate in candidates] == ["c", "b", "a"]
     assert errors == [("d", error)]

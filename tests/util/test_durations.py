@@ -1,4 +1,4 @@
-"""Ages and durations, as kubectl prints them."""
+"""Ages and durations in the format of kubectl."""
 
 import datetime
 
@@ -33,11 +33,11 @@ MINUTE, HOUR, DAY, YEAR = 60, 3600, 86400, 365 * 86400
         (float("inf"), "10000y"),
     ],
 )
-def test_durations(seconds, text):
+def test_human_duration(seconds, text):
     assert human_duration(seconds) == text
 
 
-def test_ages():
+def test_age():
     now = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)
     assert age("2026-01-01T11:59:13Z", now) == "47s"
     assert age("2025-12-27T12:00:00.000001Z", now) == "4d23h"
@@ -45,6 +45,6 @@ def test_ages():
 
 
 @pytest.mark.parametrize("timestamp", ["", "yesterday", "2026-01-01T12:00:00", "2026-13-01T12:00:00Z"])
-def test_what_is_no_time(timestamp):
+def test_an_invalid_timestamp(timestamp):
     assert parse_timestamp(timestamp) is None
     assert age(timestamp) == "-"

@@ -45,11 +45,10 @@ class Suggestions(Struct, frozen=True):
 
 
 def suggest(words: Sequence[str], commands: Mapping[str, str], environ: Mapping[str, str]) -> Suggestions:
-    """Return what the last word may become.
+    """Return what the last word may become; for `--flag=value` these are values, as in kubectl.
 
     Args:
-        words: the words after the program's name, without the shell's quotes; the last one may be empty. Suggestions
-            for `--flag=value` are values, as in kubectl.
+        words: the words after the program's name, without the shell's quotes; the last one may be empty.
         commands: the subcommands with their summaries.
         environ: the environment.
 
@@ -95,13 +94,9 @@ def _words(words: Iterable[str]) -> Sequence[Suggestion]:
 
 
 class _Line:
-    """A command line up to the word that is completed.
+    """The arguments before the word that is completed.
 
-    Args:
-        parser: the subcommand's.
-        arguments: the words before the completed one, without the subcommand.
-        environ: the environment.
-        plugins: the loaded plugins; `None` before the subcommand, where plugins' flags are not allowed.
+    Before the subcommand there are no plugins, whose flags are not allowed there.
     """
 
     def __init__(

@@ -83,11 +83,7 @@ async def served_list_path(
 ) -> str:
     """Return the path to list and watch one of KAITO's kinds, in the newest version that the API server serves.
 
-    Args:
-        cluster: the API server.
-        plural: such as `workspaces`.
-        all_namespaces: whether to list all namespaces.
-        selector: the query of the watch, such as `fieldSelector`. A role may allow only this query.
+    `selector` is the query of the watch, such as `fieldSelector`: a role may allow only this query.
 
     Raises:
         KaitoError: as for :func:`get_workspace`.

@@ -109,12 +109,7 @@ Overview = WorkspaceOverview | InferenceSetOverview
 
 
 async def fetch_overview(cluster: ApiClient, target: Target, *, nodes: bool = False) -> Overview:
-    """Return the overview of the target's Workspace or InferenceSet.
-
-    Args:
-        cluster: the API server.
-        target: the Workspace or InferenceSet.
-        nodes: whether to fetch the readiness of its nodes.
+    """Return the overview of the target's Workspace or InferenceSet; with `nodes` also the readiness of its nodes.
 
     Raises:
         NotFoundError: it does not exist.

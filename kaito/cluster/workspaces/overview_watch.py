@@ -47,13 +47,8 @@ async def watch_overview(
 ) -> AsyncGenerator[Overview, None]:
     """Yield the overview of the target's Workspace or InferenceSet now and after each change.
 
-    A deletion is yielded too, and an object that is created with the same name is then watched.
-
-    Args:
-        cluster: the API server.
-        target: the Workspace or InferenceSet.
-        notice: called with a line when the API server becomes unreachable and when it recovers.
-        nodes: whether to fetch the readiness of its nodes.
+    A deletion is yielded too, and an object that is created with the same name is then watched. `notice` is called with
+    a line when the API server becomes unreachable and when it recovers.
 
     Raises:
         NotFoundError: it does not exist.

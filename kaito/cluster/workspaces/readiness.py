@@ -76,14 +76,9 @@ def require_ready(workspace: Workspace) -> None:
 def not_ready_error(
     kind: str, name: str, unmet: tuple[Condition, ...], *details: str, waited: str | None = None
 ) -> NotReadyError:
-    """Return the contract's error, followed by what is known of the reason.
+    """Return the contract's error for a `Workspace` or an `InferenceSet`, followed by what is known of the reason.
 
-    Args:
-        kind: `Workspace` or `InferenceSet`.
-        name: its name.
-        unmet: the conditions that are not met.
-        details: further reasons.
-        waited: how long `--wait` has waited.
+    `waited` says how long `--wait` has waited.
     """
     argument = f"inferenceset/{name}" if kind == "InferenceSet" else name
     return NotReadyError(

@@ -26,11 +26,8 @@ _PROBE_INTERVAL = 2.0
 async def wait_until_ready(cluster: ApiClient, target: Target, timeout: float, reporter: Reporter) -> None:
     """Return when the target's Workspace, or one replica of its InferenceSet, is ready.
 
-    Args:
-        cluster: the API server.
-        target: the Workspace or InferenceSet.
-        timeout: seconds; 0 checks once.
-        reporter: receives a notice for each condition that is waited for, and the progress as its status.
+    The timeout is in seconds; 0 checks once. The reporter receives a notice for each condition that is waited for, and
+    the progress as its status.
 
     Raises:
         NotReadyError: it is not ready in time, or is a tuning workspace.

@@ -1,4 +1,4 @@
-"""A line of bash: its words, and what completes the last of them."""
+"""Words and replies of a bash command line."""
 
 import pytest
 
@@ -37,13 +37,13 @@ def test_words(text, words):
     ("text", "word", "reply"),
     [
         ("kaito ch", "chat", "chat"),
-        # readline keeps what stands before the last word break
+        # readline keeps the part before the last word break
         ("kaito --context=a:b", "a:b:c", "b:c"),
         ("kaito --context=a:b:", "a:b:c", "c"),
         ("kaito --context a:b", "a:b:c", "b:c"),
         ("kaito --context a\\:b", "a:b:c", "a:b:c"),
         ("kaito --context=", "x", "x"),
-        # and what stands before an open quote
+        # and the part before an open quote
         ("kaito --context='a:", "a:b c", "a:b c"),
         ("kaito --context='a:b'", "a:b c", "a:b\\ c"),
         ("kaito --context 'a", "a'b", "a'\\''b"),
@@ -53,15 +53,15 @@ def test_words(text, words):
         ("kaito -n", "-nteam", "-nteam"),
     ],
 )
-def test_a_reply(text, word, reply):
+def test_reply(text, word, reply):
     assert replies(text, word) == [reply]
 
 
-def test_another_choice_of_word_breaks():
+def test_other_word_breaks():
     assert replies("kaito --context=a:", "a:b", breaks=" ") == ["--context=a:b"]
 
 
-def test_descriptions_stand_behind_several():
+def test_descriptions_of_several_replies():
     assert replies("kaito --", "--a", "--bcd", description="x") == ["--a    (x)", "--bcd  (x)"]
     assert replies("kaito --", "--a", description="x") == ["--a"]
     assert replies("kaito --", "--a", "--b", description="x", comp_type=LIST) == ["--a  (x)", "--b  (x)"]
@@ -69,7 +69,7 @@ def test_descriptions_stand_behind_several():
         assert replies("kaito --", "--a", "--b", description="x", comp_type=comp_type) == ["--a", "--b"]
 
 
-def test_descriptions_end_where_the_terminal_does():
+def test_descriptions_are_cut_at_the_terminal_s_width():
     [first, _] = replies("kaito --", "--a", "--b", description="what it does is this", columns=20)
     assert first == "--a  (what it doe…)"
     assert len(first) < 20

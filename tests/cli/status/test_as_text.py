@@ -1,4 +1,4 @@
-"""What `kaito status` prints of a workspace, as text and as data."""
+"""The output of `kaito status`, as text and as data."""
 
 import json
 
@@ -45,7 +45,7 @@ def overview(**parts):
     return type(found)(workspace=found.workspace, **parts)
 
 
-def test_all_that_is_known():
+def test_all_fields_of_a_workspace():
     found = overview(
         event=PodEvent(type="Warning", reason="BackOff", message="again", seen="x"),
         engine=EngineMetrics(
@@ -112,7 +112,7 @@ def test_all_that_is_known():
         (deleted_overview(InferenceSetOverview(inference_set=inference_set(readyReplicas=2))), False, "deleted"),
     ],
 )
-def test_ready_and_why_not(found, ready, why):
+def test_ready_and_why(found, ready, why):
     assert (found.ready, found.why) == (ready, why)
     data = overview_data(found)
     assert (data["ready"], data["why"]) == (ready, why or None)
@@ -125,7 +125,7 @@ def test_a_tuning_workspace():
     assert "Runtime" not in text
 
 
-def test_a_workspace_of_its_own_template_and_a_gpu():
+def test_a_custom_template_and_a_gpu():
     found = workspace(inference={"template": {}}, labels={"inferenceset.kaito.sh/created-by": "s"})
     gpu = Gpu(name="A100", load="25%", memory_used="1 GB", memory_total="2 GB")
     text = Describer().describe(type(found)(workspace=found.workspace, engine=EngineMetrics(gpus=(gpu,))))
@@ -153,7 +153,7 @@ def test_an_inference_set():
     )
 
 
-def test_a_table_that_grows():
+def test_a_growing_table():
     table = Table(namespaces=True)
     first = table.add([workspace(status={"state": "Ready"})])
     assert first == (
@@ -167,7 +167,7 @@ def test_a_table_that_grows():
     )
 
 
-def test_nothing_from_outside_reaches_the_terminal_as_it_is():
+def test_control_characters_are_removed():
     evil = "a\x1b[31m\x07\u202e\nb"
     found = overview(
         event=PodEvent(type="", reason="", message=evil, seen=""), nodes=(Node(name=evil, ready=False, why=evil),)
@@ -179,7 +179,7 @@ def test_nothing_from_outside_reaches_the_terminal_as_it_is():
     assert not {"\x1b", "\x07", "\u202e"} & set(text)
 
 
-def test_data_has_all_fields_always():
+def test_data_always_has_all_fields():
     full = overview(
         event=PodEvent(type="Warning", reason="r", message="m", seen="t"),
         engine=EngineMetrics(running=1, gpus=(Gpu(name="A100"),)),

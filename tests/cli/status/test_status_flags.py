@@ -1,4 +1,4 @@
-"""What `kaito status` refuses before anything is contacted."""
+"""Flags that `kaito status` rejects before it connects."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ NAMED = ["--workspace-name", "x"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         (["-o", "xml"], "--output: 'xml' is not one of plain, json, yaml"),
         (["--wait"], "--wait: requires --workspace-name"),
@@ -26,20 +26,20 @@ NAMED = ["--workspace-name", "x"]
         (["--context", "x"], "--context: Context 'x' not found"),
     ],
 )
-def test_usage(kaito, arguments, words):
+def test_invalid_flags(kaito, arguments, message):
     outcome = kaito("status", *arguments)
     assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err.startswith(f"❌ Error: {words}")
+    assert outcome.err.startswith(f"❌ Error: {message}")
 
 
-def test_no_cluster(kaito):
+def test_no_cluster_is_configured(kaito):
     outcome = kaito("status")
     assert (outcome.code, outcome.out) == (4, "")
     assert outcome.err.startswith("❌ Error: No cluster is configured\n")
 
 
 @pytest.mark.parametrize("command", ["status", "get-endpoint"])
-def test_help_and_usage_do_without_the_network(command):
+def test_help_and_usage_errors_import_no_network_code(command):
     for arguments in (["--help"], ["-o", "xml"]):
         source = (
             "import sys\nfrom kaito.cli import main\n"

@@ -1,4 +1,4 @@
-"""What a server's `/metrics` says, whatever it sends."""
+"""Parsing of an inference server's `/metrics` page."""
 
 import json
 import math
@@ -58,11 +58,11 @@ def test_several_engines_add_up():
         b"vllm:kv_cache_usage_perc 0.5\r\nvllm:prefix_cache_queries 4\r\nvllm:prefix_cache_hits 3\r\n",
     ],
 )
-def test_older_names(text):
+def test_metric_names_of_older_versions(text):
     assert parse_engine_metrics(text) == EngineMetrics(cache_usage=0.5, prefix_cache_hit_rate=0.75)
 
 
-def test_sloppy_lines_do_not_hide_the_others():
+def test_malformed_lines_are_skipped():
     text = (
         b"}{ 1\nno value\nvllm:num_requests_waiting\nvllm:num_requests_waiting x\n\xff\xfe 1\n"
         b'vllm:num_requests_waiting { model_name = "a \\" } b" , } 7 1700000000000\n'
@@ -72,7 +72,7 @@ def test_sloppy_lines_do_not_hide_the_others():
 
 
 @pytest.mark.parametrize("value", [b"NaN", b"+Inf", b"-1", b"1e999", b""])
-def test_nonsense_is_not_known(value):
+def test_implausible_values_are_ignored(value):
     names = [b"vllm:num_requests_running", b"vllm:kv_cache_usage_perc", b"vllm:prefix_cache_queries_total"]
     engine = parse_engine_metrics(
         b"".join(name + b" " + value + b"\n" for name in names) + b"vllm:prefix_cache_hits_total 2"
@@ -109,7 +109,7 @@ def test_the_transformers_runtime():
         ("1", "1e300", "0 MB/s, 10000y left"),
     ],
 )
-def test_downloads(speed, remaining, words):
+def test_download_progress(speed, remaining, words):
     text = f"kaito_model_download_speed_bytes_per_second {speed}\nkaito_model_download_remaining_seconds {remaining}\n"
     engine = parse_engine_metrics(text.encode())
     assert download_progress(engine) == words
@@ -128,7 +128,7 @@ def test_downloads(speed, remaining, words):
         b'{"gpu_info":' + b"[" * 100_000,
     ],
 )
-def test_no_page_takes_long(body):
+def test_large_pages_are_parsed_in_linear_time(body):
     started = time.process_time()
     assert parse_engine_metrics(body) == EngineMetrics()
     assert time.process_time() - started < 2
@@ -141,7 +141,7 @@ LINES = st.tuples(NAMES, st.binary(max_size=30), st.floats() | st.integers()).ma
 
 
 @given(st.binary() | st.lists(LINES | st.binary(max_size=40)).map(b"\n".join) | st.binary().map(lambda x: b"{" + x))
-def test_anything_is_read(body):
+def test_any_page_can_be_parsed(body):
     engine = parse_engine_metrics(body)
     download_progress(engine)
     for share in (engine.cache_usage, engine.prefix_cache_hit_rate):

@@ -1,4 +1,4 @@
-"""What is learned around a workspace, against a stand-in for the API server."""
+"""Overviews and probes, against a fake API server."""
 
 import asyncio
 
@@ -37,14 +37,14 @@ def running(count):
         ({}, None),
     ],
 )
-def test_the_engine_is_asked_by_either_proxy_and_once(answers, count):
+def test_metrics_are_read_through_either_proxy_once(answers, count):
     server = StandIn(answers=answers)
     engine = run(server, lambda cluster: fetch_engine_metrics(cluster, "w", "default"))
     assert (engine and engine.running) == count
     assert server.asked[BY_SERVICE] == 1
 
 
-def test_an_engine_that_does_not_answer_is_not_waited_for(monkeypatch):
+def test_probes_time_out(monkeypatch):
     monkeypatch.setattr("kaito.cluster.workspaces.probes._PROBE_TIMEOUT", 0.05)
     server = StandIn()
 
@@ -65,7 +65,7 @@ def test_an_engine_that_does_not_answer_is_not_waited_for(monkeypatch):
     assert run(server, work) == (None, None, (Node(name="n"),))
 
 
-def test_nodes():
+def test_readiness_of_nodes():
     def node(status, **more):
         return {"metadata": {}, "status": {"conditions": [{"type": "Ready", "status": status, **more}]}}
 
@@ -87,7 +87,7 @@ def test_nodes():
     )
 
 
-def test_events_of_one_second_are_told_apart():
+def test_events_of_the_same_second():
     items = [
         {"metadata": {"resourceVersion": version}, "reason": version, "lastTimestamp": "2026-01-01T00:00:00Z"}
         for version in ("9", "11", "10")
@@ -99,13 +99,13 @@ def test_events_of_one_second_are_told_apart():
     assert (str(event), event.seen) == ("11", "2026-01-01T00:00:00Z")
 
 
-def test_a_workspace_without_any_permission_around_it():
+def test_probes_without_permissions():
     server = StandIn({WORKSPACES: [workspace(state="Pending")]})
     overview = run(server, lambda cluster: fetch_overview(cluster, Target(workspace="w"), nodes=True))
     assert (overview.ready, overview.event, overview.engine, overview.nodes) == (False, None, None, ())
 
 
-def test_no_kaito():
+def test_kaito_is_not_installed():
     server = StandIn()
     server.objects.clear()
 
@@ -122,12 +122,12 @@ def test_no_kaito():
 
 
 @pytest.mark.parametrize("answers", [{}, {SETS: lambda request: refusal(403, "Forbidden", "no")}])
-def test_a_table_without_sets(answers):
+def test_inference_sets_that_cannot_be_listed(answers):
     server = StandIn({WORKSPACES: [workspace("b"), workspace("a")]}, answers)
     assert [entry.name for entry in run(server, list_overviews)] == ["a", "b"]
 
 
-def test_the_older_version_is_served_alone():
+def test_only_the_older_api_version_is_served():
     server = StandIn({WORKSPACES.replace("v1beta1", "v1alpha1"): [workspace()]})
     del server.objects[WORKSPACES]
     assert [entry.name for entry in run(server, list_overviews)] == ["w"]

@@ -1,4 +1,4 @@
-"""Following one workspace, a set, or a table of all, against a stand-in for the API server."""
+"""Watching a workspace, an InferenceSet, or all of them, against a fake API server."""
 
 import asyncio
 from contextlib import aclosing
@@ -15,7 +15,7 @@ from tests.cluster.workspaces.stand_in import SETS, WORKSPACES, StandIn, refusal
 
 
 def run(server, work):
-    """Run an asynchronous function of a client, within a few seconds."""
+    """Call an asynchronous function with a client, with a time limit."""
 
     async def bounded():
         async with asyncio.timeout(15), standing_in(server) as cluster:
@@ -33,7 +33,7 @@ def states(entries):
     return [(entry.name, entry.ready, entry.why) for entry in entries]
 
 
-def test_only_changes_are_yielded_through_ends_and_a_410():
+def test_only_changes_are_yielded_when_watches_end_or_expire():
     server = StandIn({WORKSPACES: [workspace(state="Pending"), workspace("other")]})
     notices = []
 
@@ -42,7 +42,7 @@ def test_only_changes_are_yielded_through_ends_and_a_410():
             yield_ = overviews.__anext__
             seen = [await yield_()]
             await server.watched(WORKSPACES)
-            # A change of what is not shown, then an end, then a past that is forgotten: nothing to tell.
+            # A change that is not shown, the end of the watch, and an expired version yield nothing.
             server.send(WORKSPACES, "MODIFIED", workspace(state="Pending", metadata={"annotations": {"a": "b"}}))
             server.end_watches()
             await asyncio.sleep(0)
@@ -61,7 +61,7 @@ def test_only_changes_are_yielded_through_ends_and_a_410():
     assert notices == []
 
 
-def test_one_that_is_not_there():
+def test_a_missing_workspace():
     async def work(cluster):
         with pytest.raises(NotFoundError, match="'w' not found"):
             await anext(watch_overview(cluster, Target(workspace="w"), print))
@@ -71,7 +71,7 @@ def test_one_that_is_not_there():
     run(StandIn(), work)
 
 
-def test_one_that_may_be_read_but_not_watched():
+def test_permission_to_read_but_not_to_watch():
     words = 'User "jo" cannot watch resource "workspaces" in API group "kaito.sh" in the namespace "default"'
 
     def answer(request):
@@ -94,7 +94,7 @@ def test_one_that_may_be_read_but_not_watched():
     run(server, work)
 
 
-def test_a_set_and_its_replicas():
+def test_an_inference_set_and_its_replicas():
     label = {"labels": {"inferenceset.kaito.sh/created-by": "s"}}
     server = StandIn({SETS: [inference_set(1)], WORKSPACES: [workspace("b", "Pending", metadata=label)]})
 
@@ -121,7 +121,7 @@ def test_a_set_and_its_replicas():
     ]
 
 
-def test_a_table_yields_the_rows_that_changed():
+def test_the_table_yields_changed_rows():
     server = StandIn({SETS: [inference_set(2)], WORKSPACES: [workspace("a"), workspace("b", "Pending")]})
 
     async def work(cluster):
@@ -144,7 +144,7 @@ def test_a_table_yields_the_rows_that_changed():
 
 
 @pytest.mark.parametrize("answers", [{}, {SETS: lambda request: refusal(403, "Forbidden", "no")}])
-def test_a_table_without_sets(answers):
+def test_a_table_without_inference_sets(answers):
     async def work(cluster):
         async with aclosing(watch_overviews(cluster, print)) as tables:
             assert states(await anext(tables)) == [("a", True, "")]
@@ -152,7 +152,7 @@ def test_a_table_without_sets(answers):
     run(StandIn({WORKSPACES: [workspace("a")]}, answers), work)
 
 
-def test_the_api_server_goes_and_comes_back(monkeypatch):
+def test_the_api_server_becomes_unreachable_and_recovers(monkeypatch):
     monkeypatch.setattr("kaito.cluster.api_client._BACKOFF", 0.01)
     monkeypatch.setattr("kaito.cluster.watch._DELAY", 0.01)
     server = StandIn({SETS: [inference_set(2)], WORKSPACES: [workspace("a")]})
@@ -181,7 +181,7 @@ def test_the_api_server_goes_and_comes_back(monkeypatch):
     ]
 
 
-def test_an_api_server_that_starts_refuses_for_a_while(monkeypatch):
+def test_errors_of_a_starting_api_server(monkeypatch):
     monkeypatch.setattr("kaito.cluster.api_client._BACKOFF", 0.01)
     monkeypatch.setattr("kaito.cluster.watch._DELAY", 0.01)
     server = StandIn({WORKSPACES: [workspace()]})

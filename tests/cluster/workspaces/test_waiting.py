@@ -1,4 +1,4 @@
-"""Waiting for a workspace, against a stand-in for the API server."""
+"""Waiting for a workspace, against a fake API server."""
 
 import asyncio
 
@@ -23,7 +23,7 @@ def event(reason, **when):
 
 
 def wait(server, meanwhile=None, *, target=None, timeout=10.0):
-    """Wait; return the reporter."""
+    """Wait until the target is ready; return the reporter."""
     reporter = RecordingReporter()
 
     async def run():
@@ -40,19 +40,19 @@ def wait(server, meanwhile=None, *, target=None, timeout=10.0):
 
 
 async def shown(reporter, part):
-    """Return when a status has this part."""
+    """Wait until a status contains a text."""
     while not any(part in status for status in reporter.statuses):
         await asyncio.sleep(0.005)
 
 
-def test_one_that_is_ready_already():
+def test_already_ready():
     server = StandIn({WORKSPACES: [workspace()]})
     reporter = wait(server, timeout=0)
     assert (reporter.notices, reporter.statuses) == ([], [])
     assert not server.asked[f"watch {WORKSPACES}"]
 
 
-def test_until_it_is_ready(monkeypatch):
+def test_wait_until_ready(monkeypatch):
     monkeypatch.setattr("kaito.cluster.workspaces.waiting._PROBE_INTERVAL", 0.01)
     answers = {
         EVENTS: {
@@ -88,7 +88,7 @@ def test_until_it_is_ready(monkeypatch):
     assert reporter.statuses[-1] == ""
 
 
-def test_not_in_time():
+def test_timeout():
     server = StandIn({WORKSPACES: [PENDING]}, {EVENTS: {"metadata": {}, "items": [event("BackOff")]}})
     with pytest.raises(NotReadyError) as caught:
         wait(server, timeout=0.3)
@@ -102,14 +102,14 @@ def test_not_in_time():
     assert caught.value.exit_code == 3
 
 
-def test_one_that_is_not_there_or_trains():
+def test_missing_and_tuning_workspaces():
     with pytest.raises(NotFoundError, match="'w' not found"):
         wait(StandIn())
     with pytest.raises(NotReadyError, match="is a tuning workspace"):
         wait(StandIn({WORKSPACES: [workspace(inference=None, tuning={"preset": {"name": "x"}})]}))
 
 
-def test_one_that_is_deleted_meanwhile():
+def test_deleted_while_waiting():
     server = StandIn({WORKSPACES: [PENDING]})
 
     async def meanwhile(reporter):
@@ -121,7 +121,7 @@ def test_one_that_is_deleted_meanwhile():
         wait(server, meanwhile)
 
 
-def test_the_first_ready_replica_of_a_set():
+def test_the_first_ready_replica_of_an_inference_set():
     label = {"labels": {"inferenceset.kaito.sh/created-by": "s"}}
     condition = {"type": "InferenceSetReady", "status": "False", "message": "making replicas"}
     found = {"metadata": {"name": "s", "namespace": "default"}, "spec": {}, "status": {"conditions": [condition]}}
@@ -140,6 +140,6 @@ def test_the_first_ready_replica_of_a_set():
     ]
 
 
-def test_a_set_that_is_not_there():
+def test_a_missing_inference_set():
     with pytest.raises(NotFoundError, match="InferenceSet 's' not found"):
         wait(StandIn({SETS: []}), target=Target(workspace="s", kind="inferenceset"))

@@ -1,4 +1,4 @@
-"""Which way `auto` takes, and what it tells when there is none."""
+"""Which endpoint `auto` uses, and its error when there is none."""
 
 import contextlib
 import re
@@ -10,7 +10,7 @@ from kaito.testing import ModelServer, run_kaito
 
 HOST = "llama.example.com"
 
-#: In the process: a resolver that never answers about the ingress' host. There is no telling the real one where to ask.
+#: Blocks lookups of the Ingress' host: the system's resolver cannot be pointed at another server.
 SILENT_RESOLVER = f"""
 import socket, threading
 from kaito import hookimpl
@@ -37,7 +37,7 @@ def workspace(namespace, server):
 
 @pytest.fixture
 def full_port():
-    """Return a port whose backlog is full: a connection to it is never completed."""
+    """Return a port whose backlog is full, so that no connection is accepted."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         while True:
@@ -51,7 +51,7 @@ def full_port():
 
 
 @pytest.mark.parametrize("host", [HOST, None])
-def test_a_way_that_leads_nowhere_does_not_hold_up_the_others(namespace, workspace, full_port, tmp_path, host):
+def test_a_dead_route_does_not_delay_the_others(namespace, workspace, full_port, tmp_path, host):
     backend = {"service": {"name": "my-llama", "port": {"number": 80}}}
     rule = {"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
     entry = {"ip": "127.0.0.1", "ports": [{"port": full_port, "protocol": "TCP"}]}
@@ -76,23 +76,23 @@ def test_a_way_that_leads_nowhere_does_not_hold_up_the_others(namespace, workspa
     assert 190 < took["ingress"] < 5000
 
 
-def test_every_way_is_forbidden(namespace, workspace):
+def test_every_backend_is_forbidden(namespace, workspace):
     outcome = run_kaito(
         "chat",
         *("--kubeconfig", str(namespace.kubeconfig("nobody")), "--workspace-name", "my-llama", "-m", "hello"),
     )
     assert (outcome.code, outcome.out) == (5, "")
     assert "❌ Error: No backend is allowed to reach the workspace's endpoint\n" in outcome.err
-    for told in (
+    for line in (
         "ingress: User 'nobody' may not list ingresses.networking.k8s.io",
         "port-forward: User 'nobody' may not ",
         "api-proxy: You may not get services/proxy",
     ):
-        assert told in outcome.err
+        assert line in outcome.err
 
 
-def test_no_way_but_one_in_clear_text(control_plane, namespace, workspace):
-    """It is not taken, but told of."""
+def test_the_only_route_is_not_encrypted(control_plane, namespace, workspace):
+    """It is named in the error, and not used."""
     kubeconfig = control_plane.user("zoe", namespace=namespace.name)
     namespace.grant(
         "zoe",

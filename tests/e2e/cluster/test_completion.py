@@ -1,4 +1,4 @@
-"""What the Tab key finds in a cluster."""
+"""Completion of names in a cluster."""
 
 import json
 import os
@@ -12,13 +12,13 @@ import pytest
 
 from kaito.testing import child_environment
 
-#: Seconds that a person waits at most, the start of the process and a slow machine included.
-SOON = 10.0
+#: Seconds for a completion, with the start of the process on a busy machine.
+TIME_LIMIT = 10.0
 
 
 @pytest.fixture
 def complete(kaito):
-    """Return what the last of some words may become, with its description."""
+    """Return the suggestions for the last word with their descriptions."""
 
     def complete(*words, kubeconfig=None):
         outcome = kaito("__complete", *words, env={"KUBECONFIG": kubeconfig and str(kubeconfig)})
@@ -50,7 +50,7 @@ def test_workspaces_and_inference_sets(complete, namespace):
     assert complete("chat", "--kubeconfig", str(viewer), "--workspace-name", "my-l").keys() == {"my-llama"}
 
 
-def test_the_line_says_where(complete, control_plane, namespace):
+def test_namespace_and_context_of_the_line(complete, control_plane, namespace):
     namespace.workspace("my-llama")
     elsewhere = control_plane.kubeconfig("viewer")
     assert complete("chat", "--workspace-name", "my-l", kubeconfig=elsewhere) == {}
@@ -70,7 +70,7 @@ def test_namespaces(complete, control_plane, namespace):
     assert namespace.name in complete("--namespace", start, kubeconfig=control_plane.kubeconfig("viewer"))
 
 
-def test_who_may_list_nothing(complete, namespace):
+def test_a_user_without_permissions(complete, namespace):
     namespace.workspace("my-llama")
     nobody = namespace.kubeconfig("nobody")
     assert complete("chat", "--namespace", "", kubeconfig=nobody) == {namespace.name: ""}
@@ -78,7 +78,7 @@ def test_who_may_list_nothing(complete, namespace):
 
 
 @pytest.mark.parametrize("somebody", ["anonymous", "badtoken", "expired", "wrongca", "down"])
-def test_who_is_not_let_in(complete, control_plane, somebody):
+def test_a_user_who_cannot_connect(complete, control_plane, somebody):
     kubeconfig = control_plane.kubeconfig(somebody)
     assert complete("chat", "--workspace-name", "", kubeconfig=kubeconfig) == {}
     assert complete("chat", "--namespace", "", kubeconfig=kubeconfig) == {"default": ""}
@@ -95,16 +95,16 @@ def config(user, server="https://127.0.0.1:1"):
     )
 
 
-def test_a_server_that_says_nothing_is_not_waited_for(complete, tmp_path):
+def test_a_silent_api_server(complete, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         (tmp_path / "config").write_text(config({"token": "x"}, f"https://127.0.0.1:{silent.getsockname()[1]}"))
         started = time.monotonic()
         assert complete("chat", "--workspace-name", "", kubeconfig=tmp_path / "config") == {}
         assert complete("chat", "-n", "", kubeconfig=tmp_path / "config") == {"team": ""}
-        assert time.monotonic() - started < 2 * SOON
+        assert time.monotonic() - started < 2 * TIME_LIMIT
 
 
-def test_a_program_for_credentials_is_neither_heard_nor_waited_for(complete, tmp_path):
+def test_an_exec_plugin_that_hangs(complete, tmp_path):
     program = tmp_path / "log-in"
     program.write_text("#!/bin/sh\necho 'To sign in, open a browser' >&2\nexec sleep 600\n")
     program.chmod(0o755)
@@ -112,7 +112,7 @@ def test_a_program_for_credentials_is_neither_heard_nor_waited_for(complete, tmp
     (tmp_path / "config").write_text(config({"exec": exec_plugin}))
     started = time.monotonic()
     assert complete("chat", "--workspace-name", "", kubeconfig=tmp_path / "config") == {}
-    assert time.monotonic() - started < SOON
+    assert time.monotonic() - started < TIME_LIMIT
 
 
 def test_kubectl_completes_workspaces(namespace, monkeypatch):

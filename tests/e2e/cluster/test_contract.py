@@ -1,4 +1,4 @@
-"""The user's document, as written: its examples through `kubectl kaito`, its sessions and its errors."""
+"""The contract: its examples, sessions and errors, with `kaito` and `kubectl kaito`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BANNER = "🤖 Connected to workspace: my-llama (llama-2-7b)\n💬 Type your mes
 
 @pytest.fixture(params=["kaito", "kubectl kaito"])
 def program(request, monkeypatch):
-    """Yield the words that call it, by itself and as kubectl's plugin."""
+    """Return the command, as a program and as a plugin of kubectl."""
     if request.param == "kaito":
         return kaito_command()
     kubectl = shutil.which("kubectl")
@@ -31,7 +31,7 @@ def program(request, monkeypatch):
 
 @pytest.fixture
 def run(program, namespace, monkeypatch):
-    """Run a command line of the document in a cluster of one's own."""
+    """Run a command line of the contract in the test's namespace."""
     monkeypatch.setenv("KUBECONFIG", str(namespace.kubeconfig("admin")))
 
     def run(*arguments: str, stdin: str | None = None):
@@ -43,7 +43,7 @@ def run(program, namespace, monkeypatch):
 
 @pytest.fixture
 def start(program, namespace, monkeypatch, terminal):
-    """Start a session of the document on a terminal."""
+    """Start a session of the contract on a terminal."""
     monkeypatch.setenv("KUBECONFIG", str(namespace.kubeconfig("admin")))
     return lambda *arguments: terminal([*program, *arguments], columns=120)
 
@@ -52,7 +52,7 @@ def seen(session) -> str:
     return "\n".join(line.rstrip() for line in session.transcript.rstrip().splitlines())
 
 
-def test_the_basic_session(start, namespace, server):
+def test_basic_session(start, namespace, server):
     hello = "Hello! I'm doing well, thank you for asking. How can I assist you today?"
     learning = "Machine learning is a subset of artificial intelligence (AI)."
     server.enqueue(Say(hello), Say(learning))
@@ -71,7 +71,7 @@ def test_the_basic_session(start, namespace, server):
     )
 
 
-def test_the_session_with_commands(start, namespace, server):
+def test_session_with_commands(start, namespace, server):
     server.enqueue(Say("Hello! How can I help you today?"))
     namespace.workspace("my-llama", port=server.port)
     session = start("chat", "--workspace-name", "my-llama")
@@ -117,7 +117,7 @@ def test_a_system_prompt(start, namespace, server):
     )
 
 
-def test_a_pipe(run, namespace, server):
+def test_pipe_input(run, namespace, server):
     server.enqueue(Say("Artificial Intelligence (AI) refers to the simulation of human intelligence."))
     namespace.workspace("my-llama", port=server.port)
     outcome = run("chat", "--workspace-name", "my-llama", stdin="What is AI?\n")
@@ -126,7 +126,7 @@ def test_a_pipe(run, namespace, server):
     assert server.chats[0].last_message == "What is AI?"
 
 
-def test_all_parameters(run, namespace, server):
+def test_full_configuration(run, namespace, server):
     namespace.workspace("my-workspace", port=server.port)
     outcome = run(
         *("chat", "--workspace-name", "my-workspace", "--namespace", namespace.name),
@@ -143,7 +143,7 @@ def test_all_parameters(run, namespace, server):
     }
 
 
-def test_a_workspace_that_is_not_ready(run, namespace):
+def test_workspace_not_ready(run, namespace):
     namespace.workspace("my-workspace", ready=False)
     outcome = run("chat", "--workspace-name", "my-workspace", stdin="hi\n")
     assert (outcome.returncode, outcome.stdout) == (3, "")
@@ -156,7 +156,7 @@ def test_a_workspace_that_is_not_ready(run, namespace):
     assert "my-workspace" in status.stdout
 
 
-def test_a_connection_that_fails(run, namespace):
+def test_connection_issues(run, namespace):
     namespace.workspace("my-workspace", port=None)
     outcome = run("chat", "--workspace-name", "my-workspace", stdin="hi\n")
     assert (outcome.returncode, outcome.stdout) == (4, "")
@@ -167,7 +167,7 @@ def test_a_connection_that_fails(run, namespace):
     )
 
 
-def test_a_model_s_error(run, namespace):
+def test_model_errors(run, namespace):
     with ModelServer(model="llama-2-7b", window=1024) as server:
         namespace.workspace("my-llama", port=server.port)
         outcome = run("chat", "--workspace-name", "my-llama", stdin="word " * 1500 + "\n")

@@ -1,4 +1,4 @@
-"""The local port in front of a cluster: it outlives what happens there, and spreads connections over replicas."""
+"""`kaito forward` in front of a cluster: restarts, and the distribution of connections over replicas."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def connect(forward: Forward) -> http.client.HTTPConnection:
 
 
 def model(connection: http.client.HTTPConnection) -> str:
-    """Ask which model answers, and leave the connection open."""
+    """Return the name of the model that answers on a connection."""
     connection.request("GET", "/v1/models")
     response = connection.getresponse()
     body = response.read()
@@ -58,7 +58,7 @@ def test_a_workspace(namespace, server):
         assert (len(forward.out), forward.err) == (1, [])
 
 
-def test_the_pod_is_replaced(namespace, server, second):
+def test_a_replaced_pod(namespace, server, second):
     workspace = namespace.workspace("my-llama", port=server.port)
     with Forward(*flags(namespace, "my-llama")) as forward:
         connection = connect(forward)
@@ -70,7 +70,7 @@ def test_the_pod_is_replaced(namespace, server, second):
         forward.wait_for("The pod was replaced", err=True)
 
 
-def test_the_api_server_is_restarted(namespace, control_plane, server):
+def test_a_restarted_api_server(namespace, control_plane, server):
     namespace.workspace("my-llama", port=server.port)
     with Forward(*flags(namespace, "my-llama")) as forward:
         assert ask(forward) == "one"
@@ -86,7 +86,7 @@ def test_connections_go_to_the_least_busy_replica(namespace, server, second):
         forward.wait_for("is ready", err=True, count=2)
         connections = [connect(forward) for _ in range(6)]
         assert Counter(map(model, connections)) == {"one": 3, "two": 3}
-        # A connection stays where it is.
+        # A connection stays on its replica.
         assert Counter(map(model, connections)) == {"one": 3, "two": 3}
         for connection in connections:
             if model(connection) == "one":
@@ -98,7 +98,7 @@ def test_connections_go_to_the_least_busy_replica(namespace, server, second):
             connection.close()
 
 
-def test_replicas_come_and_go(namespace, server, second):
+def test_replicas_become_ready_and_unready(namespace, server, second):
     replicas = namespace.inference_set("phi-set", {"phi-set-a": server.port, "phi-set-b": second.port})
     replicas["phi-set-b"].set_ready(False)
     with Forward(*flags(namespace, "inferenceset/phi-set")) as forward:
@@ -114,7 +114,7 @@ def test_replicas_come_and_go(namespace, server, second):
         assert "No replica is ready" in ask(forward)
 
 
-def test_a_stream_that_its_pod_leaves_breaks_at_once(namespace, server):
+def test_a_stream_ends_when_its_pod_is_deleted(namespace, server):
     workspace = namespace.workspace("my-llama", port=server.port)
     gate = Gate()
     server.enqueue(Say(chunks=["one", gate]))

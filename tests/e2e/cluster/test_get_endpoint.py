@@ -15,7 +15,7 @@ INSIDE = f"Warning: this URL works inside the cluster only\n{FORWARD}"
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory):
-    """Return the files of a certificate for localhost, of its key, and of the authority."""
+    """Return the files of a certificate for localhost, its key, and its authority."""
     folder = tmp_path_factory.mktemp("tls")
     authority = Authority("an authority")
     pair = authority.server("ingress", ["localhost", "llama.invalid"])
@@ -29,8 +29,8 @@ def tls(tmp_path_factory):
 def get_endpoint(namespace):
     """Run `kaito get-endpoint` for the workspace of the test."""
 
-    def run(*arguments, somebody="admin", workspace="my-llama", **options):
-        kubeconfig = str(namespace.kubeconfig(somebody))
+    def run(*arguments, user="admin", workspace="my-llama", **options):
+        kubeconfig = str(namespace.kubeconfig(user))
         return run_kaito(
             "get-endpoint", "--kubeconfig", kubeconfig, "--workspace-name", workspace, *arguments, **options
         )
@@ -51,13 +51,13 @@ def service_url(namespace, name="my-llama"):
     return f"http://{name}.{namespace.name}.svc.cluster.local"
 
 
-def test_the_service_s_url_with_a_warning(namespace, get_endpoint):
+def test_the_service_s_url(namespace, get_endpoint):
     namespace.workspace()
     outcome = get_endpoint()
     assert (outcome.code, outcome.out, outcome.err) == (0, f"{service_url(namespace)}\n", INSIDE)
 
 
-def test_an_ingress_is_better(namespace, get_endpoint, tls):
+def test_an_ingress(namespace, get_endpoint, tls):
     namespace.workspace()
     with ModelServer(tls=tls[:2]) as server:
         add_ingress(namespace, server)
@@ -83,7 +83,7 @@ def test_an_ingress_is_better(namespace, get_endpoint, tls):
             assert {way["shared"] for way in data["ways"] if not way["external"]} == {False}
 
 
-def test_an_ingress_whose_name_is_not_known_is_no_way_for_others(namespace, get_endpoint, tls):
+def test_an_ingress_whose_host_cannot_be_resolved(namespace, get_endpoint, tls):
     namespace.workspace()
     with ModelServer(tls=tls[:2]) as server:
         add_ingress(namespace, server, "llama.invalid")
@@ -98,7 +98,7 @@ def test_an_ingress_whose_name_is_not_known_is_no_way_for_others(namespace, get_
     )
 
 
-def test_a_load_balancer_is_in_clear_text(namespace, get_endpoint):
+def test_a_load_balancer(namespace, get_endpoint):
     with ModelServer() as server:
         namespace.workspace(port=server.port, service=False)
         ports = [{"name": "http", "port": server.port, "targetPort": 5000}]
@@ -109,7 +109,7 @@ def test_a_load_balancer_is_in_clear_text(namespace, get_endpoint):
     assert outcome.err == "Warning: the connection is not encrypted\n"
 
 
-def test_nothing_leads_in_from_outside(namespace, get_endpoint):
+def test_no_external_endpoint(namespace, get_endpoint):
     namespace.workspace()
     outcome = get_endpoint("--external", "-o", "json")
     assert (outcome.code, outcome.out) == (3, "")
@@ -122,10 +122,10 @@ def test_an_inference_set_s_replica(namespace, get_endpoint):
     assert (outcome.code, outcome.out) == (0, f"{service_url(namespace, 's-a')}\n")
 
 
-def test_none_that_is_ready(namespace, get_endpoint):
+def test_workspaces_that_are_not_ready(namespace, get_endpoint):
     namespace.pending_workspace()
     namespace.tuning_workspace()
-    for name, words in (
+    for name, message in (
         ("pending", "Workspace 'pending' is not ready for inference"),
         ("tuning", "Workspace 'tuning' is a tuning workspace, which does not serve a model"),
         ("nothing", f"Workspace 'nothing' not found in namespace '{namespace.name}'"),
@@ -133,21 +133,21 @@ def test_none_that_is_ready(namespace, get_endpoint):
     ):
         outcome = get_endpoint(workspace=name)
         assert (outcome.code, outcome.out) == (3, "")
-        assert outcome.err.startswith(f"❌ Error: {words}\n")
+        assert outcome.err.startswith(f"❌ Error: {message}\n")
 
 
-def test_who_may_not_and_where_nobody_is(namespace, get_endpoint):
+def test_invalid_credentials_and_no_api_server(namespace, get_endpoint):
     namespace.workspace()
-    outcome = get_endpoint(somebody="badtoken")
+    outcome = get_endpoint(user="badtoken")
     assert (outcome.code, outcome.out) == (5, "")
     assert "rejected your credentials" in outcome.err
-    outcome = get_endpoint(somebody="down")
+    outcome = get_endpoint(user="down")
     assert (outcome.code, outcome.out) == (4, "")
     assert "cannot be reached: Connection refused" in outcome.err
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         ([], "--workspace-name is required"),
         (["--workspace-name", "x", "-o", "yaml"], "--output: 'yaml' is not one of plain, json"),
@@ -157,7 +157,7 @@ def test_who_may_not_and_where_nobody_is(namespace, get_endpoint):
         (["--workspace-name", "X"], "--workspace-name: 'X' is not a name of at most 63"),
     ],
 )
-def test_flags_are_checked_before_anything_is_contacted(arguments, words):
+def test_flags_are_validated_first(arguments, message):
     outcome = run_kaito("get-endpoint", *arguments, env={"KUBECONFIG": "/nowhere"})
     assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err.startswith(f"❌ Error: {words}")
+    assert outcome.err.startswith(f"❌ Error: {message}")

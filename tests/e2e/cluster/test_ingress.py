@@ -1,4 +1,4 @@
-"""The backend ingress: what a real API server keeps of ways in, and servers that stand at their ends."""
+"""The backend `ingress`, with a real API server and model servers behind the routes."""
 
 import asyncio
 from typing import Any
@@ -21,7 +21,7 @@ NETWORKING, GATEWAY = "networking.k8s.io/v1", "gateway.networking.k8s.io/v1"
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory):
-    """Return the files of a certificate for the host, of its key, and of the authority."""
+    """Return the files of a certificate for the host, its key, and its authority."""
     folder = tmp_path_factory.mktemp("tls")
     authority = Authority("an authority")
     pair = authority.server("ingress", [HOST, "localhost"])
@@ -43,7 +43,7 @@ def plain(start_model_server):
 
 @pytest.fixture
 def workspace(namespace, plain):
-    """Make a workspace; its pod is the plain server."""
+    """Create a workspace whose pod is the plain server."""
     return namespace.workspace(port=plain.port)
 
 
@@ -63,35 +63,35 @@ def settings(namespace, tls=None, backend="ingress", somebody="admin", **more):
     return settings_for(namespace.kubeconfig(somebody), backend, **authority, **more)
 
 
-def refusal(asked, error=ConnectError):
+def discovery_error(wanted, error=ConnectError):
     with pytest.raises(error) as caught:
-        discover(IngressBackend, asked)
+        discover(IngressBackend, wanted)
     return caught.value
 
 
 # Ingress
 
 
-def test_host_and_certificate_are_right_where_dns_does_not_know_the_host(namespace, workspace, server, tls):
+def test_the_address_replaces_dns(namespace, workspace, server, tls):
     add_ingress(namespace, server.port)
-    asked = settings(namespace, tls, api_key="a-key-for-the-model")
-    [candidate] = discover(IngressBackend, asked)
+    wanted = settings(namespace, tls, api_key="a-key-for-the-model")
+    [candidate] = discover(IngressBackend, wanted)
     assert (candidate.url, candidate.rank) == (f"https://{HOST}:{server.port}", 20)
     assert (candidate.shared, candidate.external) == (False, True)
     [probe] = server.requests
     assert (probe.method, probe.path, "authorization" in probe.headers) == ("GET", "/v1/models", False)
-    assert chat(IngressBackend, asked, "hello") == ["hello"]
+    assert chat(IngressBackend, wanted, "hello") == ["hello"]
     assert server.chats[-1].headers["host"] == f"{HOST}:{server.port}"
     assert server.chats[-1].headers["authorization"] == "Bearer a-key-for-the-model"
 
 
-def test_dns_goes_first_where_it_knows_the_host(namespace, workspace, server, tls):
+def test_dns_is_preferred_to_the_address(namespace, workspace, server, tls):
     add_ingress(namespace, server.port, host="localhost", address="192.0.2.1")
     [candidate] = discover(IngressBackend, settings(namespace, tls))
     assert (candidate.url, candidate.shared) == (f"https://localhost:{server.port}", True)
 
 
-def test_the_address_is_tried_where_what_dns_knows_does_not_answer(namespace, workspace, server, tls, monkeypatch):
+def test_the_address_is_used_when_the_resolved_host_does_not_respond(namespace, workspace, server, tls, monkeypatch):
     async def elsewhere(host):
         return None
 
@@ -101,7 +101,7 @@ def test_the_address_is_tried_where_what_dns_knows_does_not_answer(namespace, wo
     assert candidate.shared is False
 
 
-def test_auto_prefers_it(namespace, workspace, server, plain, tls):
+def test_auto_prefers_an_ingress(namespace, workspace, server, plain, tls):
     add_ingress(namespace, server.port)
     outcome = run_kaito(
         "chat",
@@ -114,7 +114,7 @@ def test_auto_prefers_it(namespace, workspace, server, plain, tls):
     assert plain.chats == []
 
 
-def test_auto_leaves_one_in_clear_text_alone(namespace, workspace, plain):
+def test_auto_does_not_use_http(namespace, workspace, plain):
     with ModelServer() as ingress:
         add_ingress(namespace, ingress.port, tls=False)
         arguments = ["--kubeconfig", str(namespace.kubeconfig()), "--workspace-name", "my-llama", "-m", "hello"]
@@ -124,7 +124,7 @@ def test_auto_leaves_one_in_clear_text_alone(namespace, workspace, plain):
         assert (len(ingress.chats), len(plain.chats)) == (1, 1)
 
 
-def test_tls_goes_before_clear_text(namespace, workspace, server, tls):
+def test_https_is_preferred_to_http(namespace, workspace, server, tls):
     with ModelServer() as clear:
         add_ingress(namespace, clear.port, tls=False, name="clear")
         add_ingress(namespace, server.port, name="secure")
@@ -136,33 +136,33 @@ def test_tls_goes_before_clear_text(namespace, workspace, server, tls):
         assert (outcome.out, len(server.chats), clear.chats) == ("Assistant: hello\n", 1, [])
 
 
-def test_a_certificate_that_is_not_trusted(namespace, workspace, server):
+def test_an_untrusted_certificate(namespace, workspace, server):
     add_ingress(namespace, server.port)
-    error = refusal(settings(namespace))
+    error = discovery_error(settings(namespace))
     assert "The server's certificate is not trusted: unable to get local issuer certificate" in error.details[0]
     assert error.details[0].startswith(f"Ingress 'chat': DNS cannot resolve {HOST}; https://{HOST}:{server.port} at ")
-    # It is the user who knows better.
+    # The user may override this.
     assert len(discover(IngressBackend, settings(namespace, insecure_skip_tls_verify=True))) == 1
 
 
 @pytest.mark.parametrize("path", ["/llama", "/llama(/|$)(.*)", "/llama/v1"])
-def test_a_path(namespace, workspace, path):
+def test_path_prefixes(namespace, workspace, path):
     with ModelServer(prefix="/llama/v1") as server:
         add_ingress(namespace, server.port, path=path, tls=False)
-        asked = settings(namespace)
-        [candidate] = discover(IngressBackend, asked)
+        wanted = settings(namespace)
+        [candidate] = discover(IngressBackend, wanted)
         assert candidate.url == f"http://{HOST}:{server.port}/llama"
-        assert chat(IngressBackend, asked, "hello") == ["hello"]
+        assert chat(IngressBackend, wanted, "hello") == ["hello"]
 
 
-def test_any_host(namespace, workspace, plain):
+def test_an_ingress_for_any_host(namespace, workspace, plain):
     add_ingress(namespace, plain.port, host=None, tls=False)
     [candidate] = discover(IngressBackend, settings(namespace))
     assert (candidate.url, candidate.shared, candidate.rank) == (f"http://127.0.0.1:{plain.port}", True, None)
 
 
 @pytest.mark.parametrize(
-    ("reply", "told"),
+    ("reply", "detail"),
     [
         (
             Redirect("https://login.example.com/?back=x"),
@@ -171,10 +171,10 @@ def test_any_host(namespace, workspace, plain):
         (Status(503, "no upstream"), "The server returned an error (HTTP 503)"),
     ],
 )
-def test_what_is_not_the_model(namespace, workspace, server, tls, reply, told):
+def test_redirects_and_server_errors(namespace, workspace, server, tls, reply, detail):
     server.route("/v1/models", reply)
     add_ingress(namespace, server.port)
-    assert refusal(settings(namespace, tls)).details[0].endswith(told)
+    assert discovery_error(settings(namespace, tls)).details[0].endswith(detail)
 
 
 @pytest.mark.parametrize(
@@ -186,15 +186,15 @@ def test_what_is_not_the_model(namespace, workspace, server, tls, reply, told):
         (Status(401, "who are you?"), "a-key", 20),
     ],
 )
-def test_auto_takes_what_looks_like_the_model_alone(namespace, workspace, server, tls, reply, key, rank):
+def test_auto_requires_a_list_of_models(namespace, workspace, server, tls, reply, key, rank):
     server.route("/v1/models", reply)
     add_ingress(namespace, server.port)
     [candidate] = discover(IngressBackend, settings(namespace, tls, "auto", api_key=key))
     assert candidate.rank == rank
 
 
-def test_a_proxy_knows_the_host(namespace, workspace, plain, monkeypatch):
-    """Where a proxy leads out, neither DNS nor the address is this machine's business."""
+def test_a_proxy_resolves_the_host(namespace, workspace, plain, monkeypatch):
+    """With a proxy, neither DNS nor the address is used."""
     monkeypatch.setenv("http_proxy", plain.url)
     add_ingress(namespace, 80, tls=False, address=None)
     [candidate] = discover(IngressBackend, settings(namespace))
@@ -226,10 +226,10 @@ def test_a_gateway_of_another_namespace(control_plane, namespace, workspace, ser
         certificate = {"mode": "Terminate", "certificateRefs": [{"name": "cert"}]}
         add_gateway(infra, server.port, "HTTPS", tls=certificate, allowedRoutes={"namespaces": {"from": "All"}})
         add_http_route(namespace, {"name": "my-llama", "port": 80}, [HOST], infra)
-        asked = settings(namespace, tls)
-        [candidate] = discover(IngressBackend, asked)
+        wanted = settings(namespace, tls)
+        [candidate] = discover(IngressBackend, wanted)
         assert (candidate.url, candidate.rank) == (f"https://{HOST}:{server.port}", 20)
-        assert chat(IngressBackend, asked, "hello") == ["hello"]
+        assert chat(IngressBackend, wanted, "hello") == ["hello"]
 
 
 def test_an_inference_pool(namespace):
@@ -240,10 +240,10 @@ def test_an_inference_pool(namespace):
         add_http_route(namespace, pool, path="/phi")
         server.prefix = "/phi/v1"
         target = {"workspace": "phi-set", "kind": "inferenceset"}
-        asked = settings(namespace, target=target)
-        [candidate] = discover(IngressBackend, asked)
+        wanted = settings(namespace, target=target)
+        [candidate] = discover(IngressBackend, wanted)
         assert (candidate.url, candidate.rank) == (f"http://127.0.0.1:{server.port}/phi", None)
-        assert chat(IngressBackend, asked, "hello") == ["hello"]
+        assert chat(IngressBackend, wanted, "hello") == ["hello"]
 
 
 # LoadBalancer
@@ -254,17 +254,17 @@ def test_a_load_balancer(namespace, plain):
     spec = {"type": "LoadBalancer", "ports": [{"name": "http", "port": plain.port, "targetPort": 5000}]}
     status = {"loadBalancer": {"ingress": [{"ip": "127.0.0.1"}]}}
     namespace.create("v1", "Service", "my-llama", spec=spec, status=status)
-    asked = settings(namespace)
-    [candidate] = discover(IngressBackend, asked)
+    wanted = settings(namespace)
+    [candidate] = discover(IngressBackend, wanted)
     assert (candidate.url, candidate.rank) == (f"http://127.0.0.1:{plain.port}", None)
     assert (candidate.shared, candidate.external) == (True, True)
-    assert chat(IngressBackend, asked, "hello") == ["hello"]
+    assert chat(IngressBackend, wanted, "hello") == ["hello"]
 
 
 # What cannot be used
 
 
-def test_what_was_found_and_why_it_is_of_no_use(namespace, workspace):
+def test_routes_that_cannot_be_used(namespace, workspace):
     with refused_url() as url:
         port = int(url.rpartition(":")[2])
         add_ingress(namespace, port, tls=False, name="dead")
@@ -282,26 +282,29 @@ def test_what_was_found_and_why_it_is_of_no_use(namespace, workspace):
     assert sorted(reporter.notices) == sorted(f"ingress: {one}" for one in expected)
 
 
-def test_nothing_at_all(namespace, workspace):
-    assert "No Ingress, HTTPRoute or LoadBalancer routes to Service 'my-llama'" in refusal(settings(namespace)).hints
+def test_no_routes(namespace, workspace):
+    assert (
+        "No Ingress, HTTPRoute or LoadBalancer routes to Service 'my-llama'"
+        in discovery_error(settings(namespace)).hints
+    )
     assert discover(IngressBackend, settings(namespace, backend="auto")) == []
 
 
-def test_who_may_read_nothing_of_it(namespace, workspace):
-    error = refusal(settings(namespace, somebody="viewer"), ForbiddenError)
+def test_permissions_are_missing(namespace, workspace):
+    error = discovery_error(settings(namespace, somebody="viewer"), ForbiddenError)
     assert "User 'viewer' may not list ingresses.networking.k8s.io" in error.message
 
 
-def test_what_may_not_be_read_does_not_hide_the_rest(control_plane, namespace, workspace, server, tls):
+def test_some_permissions_are_missing(control_plane, namespace, workspace, server, tls):
     add_ingress(namespace, server.port)
     kubeconfig = control_plane.user("ann", namespace=namespace.name)
     namespace.grant("ann", {"apiGroups": ["networking.k8s.io"], "resources": ["ingresses"], "verbs": ["list"]})
-    asked = settings_for(kubeconfig, "ingress", certificate_authority=tls[2])
-    assert len(discover(IngressBackend, asked)) == 1
+    wanted = settings_for(kubeconfig, "ingress", certificate_authority=tls[2])
+    assert len(discover(IngressBackend, wanted)) == 1
 
 
 class OlderCluster:
-    """Serves the Gateway API in its beta version alone."""
+    """Serves only the beta version of the Gateway API."""
 
     async def get(self, path):
         if path.endswith("/services/my-llama"):
@@ -325,7 +328,7 @@ class OlderCluster:
         ]
 
 
-def test_the_older_version_of_the_gateway_api():
+def test_gateway_api_v1beta1():
     serving = ServingWorkspace(name="my-llama", namespace="ns", label="my-llama", preset=None)
     cluster: Any = OlderCluster()
     routes = asyncio.run(discover_routes(cluster, serving))

@@ -19,8 +19,8 @@ PENDING = "NodeClaimReady is False (nodeClaimNotReady: 1 nodeClaim is not ready)
 def status(namespace):
     """Run `kaito status` in the test's namespace."""
 
-    def run(*arguments, somebody="admin"):
-        return run_kaito("status", "--kubeconfig", str(namespace.kubeconfig(somebody)), *arguments)
+    def run(*arguments, user="admin"):
+        return run_kaito("status", "--kubeconfig", str(namespace.kubeconfig(user)), *arguments)
 
     return run
 
@@ -52,15 +52,15 @@ def test_a_ready_workspace_and_its_load(namespace, status):
     assert outcome.out.endswith("Worker nodes:\n  NAME          READY   WHY\n  kwok-node-0   yes\n")
 
 
-def test_one_that_may_be_read_and_no_more(namespace, status):
+def test_permission_to_read_workspaces_only(namespace, status):
     with ModelServer() as server:
         server.route("/metrics", Status(200, METRICS, content_type="text/plain"))
         namespace.workspace(port=server.port)
-        outcome = status("--workspace-name", "my-llama", somebody="viewer")
+        outcome = status("--workspace-name", "my-llama", user="viewer")
     assert (outcome.code, outcome.err, field(outcome.out, "Load")) == (0, "", None)
 
 
-def test_one_that_is_not_ready(namespace, status):
+def test_a_workspace_that_is_not_ready(namespace, status):
     workspace = namespace.pending_workspace()
     namespace.event(workspace.pod_name, "FailedScheduling", "0/1 nodes are available")
     outcome = status("--workspace-name", "pending", "--show-conditions")
@@ -77,7 +77,7 @@ def test_one_that_is_not_ready(namespace, status):
     ]
 
 
-def test_one_that_trains(namespace, status):
+def test_a_tuning_workspace(namespace, status):
     namespace.tuning_workspace()
     outcome = status("--workspace-name", "tuning")
     assert outcome.code == 3
@@ -87,13 +87,13 @@ def test_one_that_trains(namespace, status):
 
 
 @pytest.mark.parametrize(("ready", "code"), [(True, 0), (False, 3)])
-def test_an_older_operator_s_has_no_state(namespace, status, ready, code):
+def test_an_older_operator_without_state(namespace, status, ready, code):
     namespace.workspace(api_version="kaito.sh/v1alpha1", ready=ready)
     outcome = status("--workspace-name", "my-llama")
     assert (outcome.code, field(outcome.out, "State")) == (code, None)
 
 
-def test_one_of_which_nothing_is_known_yet(namespace, status):
+def test_a_workspace_without_status(namespace, status):
     namespace.workspace(pod=False, ready=False, state="", conditions=[])
     outcome = status("--workspace-name", "my-llama")
     assert (outcome.code, field(outcome.out, "Ready")) == (3, "no: KAITO has not reported a status yet")
@@ -114,7 +114,7 @@ def test_an_inference_set_and_its_replicas(namespace, status):
     assert status("--workspace-name", "phi").code == 3
 
 
-def test_one_that_is_not_there(control_plane, namespace, status):
+def test_a_missing_workspace(control_plane, namespace, status):
     namespace.workspace("my-llama", pod=False)
     outcome = status("--workspace-name", "my-lama")
     assert (outcome.code, outcome.out) == (3, "")
@@ -125,13 +125,13 @@ def test_one_that_is_not_there(control_plane, namespace, status):
     assert f"Found in: {namespace.name} (use -n {namespace.name})" in outcome.err
 
 
-def test_who_may_not(namespace, status):
+def test_no_permission_and_no_api_server(namespace, status):
     namespace.workspace(pod=False)
     for arguments in (["--workspace-name", "my-llama"], []):
-        outcome = status(*arguments, somebody="nobody")
+        outcome = status(*arguments, user="nobody")
         assert (outcome.code, outcome.out) == (5, "")
         assert "❌ Error: User 'nobody' may not " in outcome.err
-    assert status(somebody="down").code == 4
+    assert status(user="down").code == 4
 
 
 def test_a_table(namespace, status):
@@ -163,7 +163,7 @@ def test_an_empty_table(namespace, status):
     assert json.loads(outcome.out) == {"workspaces": [], "inference_sets": []}
 
 
-def test_json_and_yaml_say_the_same(namespace, status):
+def test_json_and_yaml_are_equal(namespace, status):
     namespace.pending_workspace("b")
     namespace.inference_set("s", {"s-a": None})
     for arguments in (["--workspace-name", "b"], ["--workspace-name", "inferenceset/s"], []):
@@ -181,7 +181,7 @@ def test_json_and_yaml_say_the_same(namespace, status):
     assert [entry["name"] for entry in table["workspaces"] + table["inference_sets"]] == ["b", "s-a", "s"]
 
 
-def test_waiting_first(namespace, status):
+def test_wait_then_show(namespace, status):
     namespace.workspace("a", pod=False)
     outcome = status("--workspace-name", "a", "--wait", "-o", "json")
     assert (outcome.code, outcome.err, json.loads(outcome.out)["ready"]) == (0, "", True)

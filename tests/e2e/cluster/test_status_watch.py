@@ -1,4 +1,4 @@
-"""`kaito status --watch` and `--wait`, while a real API server changes what it has, or goes and comes back."""
+"""`kaito status --watch` and `--wait`, while objects change and the API server restarts."""
 
 import json
 
@@ -13,7 +13,7 @@ def watch(namespace, *arguments, somebody="admin"):
     return BackgroundProcess("status", "--kubeconfig", str(namespace.kubeconfig(somebody)), *arguments)
 
 
-def test_one_block_a_change(namespace):
+def test_a_block_for_each_change(namespace):
     workspace = namespace.workspace(ready=False)
     with watch(namespace, "--workspace-name", "my-llama", "--watch") as process:
         process.wait_for("Ready:          no")
@@ -30,7 +30,7 @@ def test_one_block_a_change(namespace):
     assert len(blocks) >= 4
 
 
-def test_rows_of_what_changes(namespace):
+def test_rows_of_changed_workspaces(namespace):
     workspace = namespace.workspace("a", ready=False)
     namespace.workspace("b", pod=False)
     with watch(namespace, "-w") as process:
@@ -48,7 +48,7 @@ def test_rows_of_what_changes(namespace):
     assert names.count("NAME") == names.count("b") == 1
 
 
-def test_an_empty_namespace_may_fill(namespace):
+def test_a_workspace_in_an_empty_namespace(namespace):
     with watch(namespace, "-w") as process:
         process.wait_for("No workspaces found", err=True)
         namespace.workspace("c", pod=False)
@@ -57,7 +57,7 @@ def test_an_empty_namespace_may_fill(namespace):
         assert process.interrupt() == 130
 
 
-def test_one_json_object_a_line(namespace):
+def test_a_json_object_per_line(namespace):
     workspace = namespace.workspace(ready=False)
     with watch(namespace, "--workspace-name", "my-llama", "--watch", "-o", "json") as process:
         process.wait_for('"ready": false')
@@ -76,7 +76,7 @@ def test_an_inference_set(namespace):
         assert process.interrupt() == 130
 
 
-def test_the_api_server_stops_and_starts(control_plane, namespace):
+def test_a_restarted_api_server(control_plane, namespace):
     workspace = namespace.workspace(ready=False)
     arguments = ("--workspace-name", "my-llama", "--watch")
     with watch(namespace, *arguments) as process, watch(namespace, "-w", somebody="viewer") as table:
@@ -96,7 +96,7 @@ def test_the_api_server_stops_and_starts(control_plane, namespace):
             assert len(one.err) == 2
 
 
-def test_waiting_until_it_is_ready(namespace):
+def test_wait_until_ready(namespace):
     with ModelServer() as server:
         download = "kaito_model_download_speed_bytes_per_second 1e8\nkaito_model_download_remaining_seconds 60\n"
         server.route("/metrics", Status(200, download, content_type="text/plain"))
@@ -112,7 +112,7 @@ def test_waiting_until_it_is_ready(namespace):
             assert len(process.err) == 2
 
 
-def test_waiting_is_interrupted(namespace):
+def test_interrupt_the_wait(namespace):
     namespace.pending_workspace()
     with watch(namespace, "--workspace-name", "pending", "--wait") as process:
         process.wait_for("Waiting for 'pending'", err=True)
@@ -120,7 +120,7 @@ def test_waiting_is_interrupted(namespace):
         assert process.out == []
 
 
-def test_the_line_on_a_terminal(namespace, terminal):
+def test_the_status_line_on_a_terminal(namespace, terminal):
     with ModelServer() as server:
         download = "kaito_model_download_speed_bytes_per_second 1e8\nkaito_model_download_remaining_seconds 60\n"
         server.route("/metrics", Status(200, download, content_type="text/plain"))

@@ -1,4 +1,4 @@
-"""What the Tab key finds: by the shells themselves, by kubectl, and by the protocol between them and us."""
+"""Completion: the protocol, the scripts in real shells, and kubectl."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from kaito.cli import _COMMANDS
 from kaito.testing import TerminalSession, child_environment
 
 SCRIPTS = sysconfig.get_path("scripts")
-#: What each shell is started with, so that nobody's settings are read, and what it needs before our script.
+#: Arguments that keep each shell from reading settings, and what it needs before the script.
 SHELLS = {
     "bash": (["--norc", "--noprofile", "-i"], ""),
     "zsh": (["-f", "-i"], "autoload -U compinit && compinit -D; "),
@@ -23,13 +23,13 @@ SHELLS = {
 SOURCE = {"fish": "kaito completion fish | source"}
 
 
-def path_with_us(monkeypatch):
+def add_scripts_to_path(monkeypatch):
     monkeypatch.setenv("PATH", SCRIPTS, prepend=os.pathsep)
 
 
 @pytest.fixture
 def complete(kaito):
-    """Return what the last of some words may become, without descriptions, and the directive."""
+    """Return the suggestions for the last word, and the directive."""
 
     def complete(*words, **options):
         outcome = kaito("__complete", *words, **options)
@@ -42,10 +42,10 @@ def complete(kaito):
 
 @pytest.fixture
 def shell(monkeypatch):
-    """Start a shell that has read our script, and return its terminal."""
+    """Start a shell that has loaded the script; return its terminal session."""
     if os.name != "posix":
         pytest.skip("this system has no pseudo-terminals")
-    path_with_us(monkeypatch)
+    add_scripts_to_path(monkeypatch)
     sessions = []
 
     def start(name, **options):
@@ -60,7 +60,7 @@ def shell(monkeypatch):
             f"{first}{source}; echo $((6 * 7))ready\n" if name != "fish" else f"{source}; echo (math 6 x 7)ready\n"
         )
         session.wait_for("42ready", timeout=60)
-        # What is typed before the prompt comes is not completed.
+        # Keys before the prompt are not completed.
         session.wait_for(lambda session: not last_line(session).endswith("ready"), timeout=60)
         return session
 
@@ -72,7 +72,7 @@ def shell(monkeypatch):
 # The protocol
 
 
-def test_commands_with_what_they_do(kaito):
+def test_commands_with_summaries(kaito):
     outcome = kaito("__complete", "")
     lines = outcome.out.splitlines()
     assert f"chat\t{_COMMANDS['chat']}" in lines
@@ -81,7 +81,7 @@ def test_commands_with_what_they_do(kaito):
 
 
 @pytest.mark.parametrize("name", sorted(_COMMANDS))
-def test_each_command_completes_its_own_flags(complete, kaito, name):
+def test_flags_of_each_command(complete, kaito, name):
     module = import_module(f"kaito.cli.{name.replace('-', '_')}")
     assert callable(module.make_parser)
     words, directive = complete(name, "--")
@@ -130,7 +130,7 @@ def test_each_command_completes_its_own_flags(complete, kaito, name):
         ("plugins -o ", ["plain", "json"]),
     ],
 )
-def test_what_may_stand_there(complete, line, words):
+def test_suggestions(complete, line, words):
     found, directive = complete(*line.split(" "))
     assert directive == ":4"
     if words is None:
@@ -142,11 +142,11 @@ def test_what_may_stand_there(complete, line, words):
 @pytest.mark.parametrize(
     "line", ["chat --script ", "chat --kubeconfig=", "--kubeconfig x", "chat --plugin ./", "--plugin "]
 )
-def test_files_are_left_to_the_shell(complete, line):
+def test_file_names_are_completed_by_the_shell(complete, line):
     assert complete(*line.split(" ")) == ([], ":0")
 
 
-def test_backends_and_what_plugins_bring(complete, tmp_path):
+def test_backends_and_flags_of_plugins(complete, tmp_path):
     plugin = tmp_path / "loud.py"
     plugin.write_text(
         "import sys\n"
@@ -169,7 +169,7 @@ def test_backends_and_what_plugins_bring(complete, tmp_path):
     assert complete(*line, "--notes", "") == ([], ":0")
 
 
-def test_a_plugin_that_cannot_be_loaded_is_no_matter(complete):
+def test_a_plugin_that_cannot_be_loaded(complete):
     assert complete("chat", "--plugin", "./nonsense.py", "--col") == (["--color"], ":4")
 
 
@@ -205,14 +205,14 @@ def test_contexts(complete, kubeconfig, monkeypatch):
     assert complete("chat", "--kubeconfig=~/config", "--context=a") == (CONTEXTS[:1], ":4")
 
 
-def test_namespaces_without_a_cluster_are_the_contexts_own(complete, kubeconfig):
+def test_namespaces_of_the_contexts(complete, kubeconfig):
     kubeconfig.write_text(CONFIG.replace("clusters:", "- {name: broken, context: 7}\nclusters:"))
     assert complete("chat", "-n", "") == (["team-a", "team-b"], ":4")
     assert complete("chat", "--workspace-name", "") == ([], ":4")
 
 
 @pytest.mark.parametrize("content", ["{", "contexts: 5", "contexts: [{name: x, context: 7}]"])
-def test_a_broken_kubeconfig_completes_nothing(complete, kubeconfig, content):
+def test_an_invalid_kubeconfig(complete, kubeconfig, content):
     kubeconfig.write_text(content)
     for flag in ("--context", "--namespace", "--workspace-name"):
         found, directive = complete("chat", flag, "")
@@ -220,7 +220,7 @@ def test_a_broken_kubeconfig_completes_nothing(complete, kubeconfig, content):
         assert directive == ":4"
 
 
-def test_what_is_known_at_once_needs_no_network():
+def test_network_code_is_imported_only_when_needed():
     code = (
         "import sys, os\n"
         "from kaito.cli import main\n"
@@ -238,7 +238,7 @@ def test_what_is_known_at_once_needs_no_network():
         assert done.stdout.endswith(("\n:4\n", ":0\n"))
 
 
-def test_nobody_listens():
+def test_stdout_is_closed():
     code = (
         "import os, sys; os.close(1); from kaito.cli import main; sys.argv[1:] = ['__complete', '']; sys.exit(main())"
     )
@@ -250,7 +250,7 @@ def test_nobody_listens():
 
 
 @pytest.mark.parametrize("name", sorted(SHELLS))
-def test_the_script(kaito, name):
+def test_scripts(kaito, name):
     outcome = kaito("completion", name)
     assert (outcome.code, outcome.err) == (0, "")
     assert "__complete" in outcome.out
@@ -265,20 +265,20 @@ def test_the_script(kaito, name):
         (["--nonsense"], "Unknown flag '--nonsense'"),
     ],
 )
-def test_a_shell_that_is_none(kaito, arguments, told):
+def test_invalid_arguments(kaito, arguments, told):
     outcome = kaito("completion", *arguments)
     assert (outcome.code, outcome.out) == (2, "")
     assert told in outcome.err
     assert "See 'kaito completion --help'" in outcome.err
 
 
-def test_the_help_tells_what_it_takes(kaito):
+def test_help_shows_the_shells(kaito):
     assert "Usage:\n  kaito completion [flags] bash|zsh|fish" in kaito("completion", "--help").out
 
 
 # The shells
 
-#: What is typed before Tab, and how the line ends after it.
+#: What is typed before Tab, and the end of the line after it.
 LINES = [
     ("kaito stat", "kaito status"),
     ("kaito chat --work", "kaito chat --workspace-name"),
@@ -312,7 +312,7 @@ def test_a_shell_completes(shell, kubeconfig, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", sorted(SHELLS))
-def test_a_shell_shows_what_may_stand_there(shell, name):
+def test_a_shell_shows_descriptions(shell, name):
     session = shell(name)
     session.type("kaito chat --m")
     session.press("tab", "tab")
@@ -321,12 +321,12 @@ def test_a_shell_shows_what_may_stand_there(shell, name):
 
 
 @pytest.mark.parametrize("name", sorted(SHELLS))
-def test_a_name_with_blanks_is_quoted(shell, kubeconfig, tmp_path, name):
+def test_names_are_quoted(shell, kubeconfig, tmp_path, name):
     session = shell(name, cwd=tmp_path)
     session.type("kaito chat --context wit")
     session.press("tab")
     session.wait_for("pwned", timeout=60)
-    # What comes next is completed, too: the name is one word by then, and nothing in it is run.
+    # The name is one word, and nothing in it was run.
     session.type(" --color=nev")
     session.press("tab")
     session.wait_for("--color=never", timeout=60)
@@ -338,11 +338,11 @@ def test_a_name_with_blanks_is_quoted(shell, kubeconfig, tmp_path, name):
 
 @pytest.fixture
 def kubectl(monkeypatch):
-    """Run the real kubectl, which finds us on its PATH."""
+    """Run the real kubectl, with the plugin on its PATH."""
     program = shutil.which("kubectl")
     if program is None:
         pytest.skip("kubectl is not installed")
-    path_with_us(monkeypatch)
+    add_scripts_to_path(monkeypatch)
 
     def kubectl(*arguments):
         return subprocess.run(
@@ -368,7 +368,7 @@ def test_kubectl_completes(kubectl, kubeconfig, words, lines):
     assert done.stdout.splitlines() == lines
 
 
-def test_kubectl_finds_one_plugin_and_nothing_to_complain_of(kubectl):
+def test_kubectl_plugin_list(kubectl):
     done = kubectl("plugin", "list")
     listed = done.stdout.splitlines()
     assert os.path.join(SCRIPTS, "kubectl-kaito") in listed

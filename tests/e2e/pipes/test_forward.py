@@ -1,4 +1,4 @@
-"""The local port, in front of a server on loopback: what passes, what does not, and how it ends."""
+"""`kaito forward` in front of a server: what is forwarded, what is rejected, and how it ends."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def exchange(url: str, method: str, path: str, body=None, headers=None):
         connection.close()
 
 
-def test_it_says_where_it_listens(forward):
+def test_the_first_line(forward):
     assert forward.out[0].startswith("Forwarding http://127.0.0.1:")
     assert forward.out[0].endswith(" -> the endpoint via url")
 
 
-def test_what_is_sent_and_answered_passes_as_it_is(forward, server):
+def test_requests_and_responses_are_unchanged(forward, server):
     direct = exchange(server.url, "POST", CHAT, BODY, {"Content-Type": "application/json", "X-Mine": "a"})
     through = exchange(forward.url, "POST", CHAT, BODY, {"Content-Type": "application/json", "X-Mine": "a"})
     assert through[0] == 200
@@ -65,7 +65,7 @@ def test_what_is_sent_and_answered_passes_as_it_is(forward, server):
     assert {**second.headers, "host": ""} == {**first.headers, "host": ""}
 
 
-def test_a_stream_passes_as_it_comes(forward, server):
+def test_streams_are_not_buffered(forward, server):
     gate = Gate()
     server.enqueue(Say(chunks=["one", gate, "two"]))
     connection = connect(forward.url)
@@ -80,7 +80,7 @@ def test_a_stream_passes_as_it_comes(forward, server):
     connection.close()
 
 
-def test_a_compressed_answer_stays_so(forward, server):
+def test_compressed_responses(forward, server):
     packed = gzip.compress(b'{"a": 1}')
     head = (
         f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}"
@@ -90,7 +90,7 @@ def test_a_compressed_answer_stays_so(forward, server):
     assert (status, headers["Content-Encoding"], body) == (200, "gzip", packed)
 
 
-def test_errors_of_the_server_are_its_own(forward, server):
+def test_error_responses_of_the_server(forward, server):
     server.enqueue(Status(429, retry_after=7))
     status, headers, body = exchange(forward.url, "POST", CHAT, BODY)
     assert (status, headers["Retry-After"]) == (429, "7")
@@ -106,21 +106,21 @@ def test_a_long_body(forward, server):
     assert server.chats[-1].last_message == text
 
 
-def test_half_an_answer_does_not_look_whole(forward, server):
+def test_an_incomplete_response(forward, server):
     server.enqueue(Cut("half of"))
     with pytest.raises((http.client.IncompleteRead, ConnectionError)):
         exchange(forward.url, "POST", CHAT, {**BODY, "stream": True})
 
 
 @pytest.mark.timeout(20)
-def test_what_is_no_chunk_does_not_hold_a_client_up(forward, server):
+def test_an_invalid_chunk(forward, server):
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
     server.enqueue(Raw([head, b"5\r\nHello\r\n", b"zz!\r\nfoo\r\n"], delay=0.05))
     with pytest.raises(http.client.IncompleteRead):
         exchange(forward.url, "POST", CHAT, BODY)
 
 
-def test_a_long_refusal_passes_whole(forward, server):
+def test_a_long_error_response(forward, server):
     body = json.dumps({"error": {"message": "x" * 300_000}}).encode()
     head = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
     server.enqueue(Raw([head + body[:10], body[10:]], delay=0.1))
@@ -128,7 +128,7 @@ def test_a_long_refusal_passes_whole(forward, server):
     assert (status, passed) == (400, body)
 
 
-def test_a_client_that_goes_ends_the_answer(forward, server):
+def test_a_client_that_disconnects(forward, server):
     gate = Gate()
     server.enqueue(Say(chunks=["one", gate]))
     connection = connect(forward.url)
@@ -140,7 +140,7 @@ def test_a_client_that_goes_ends_the_answer(forward, server):
     server.wait_for_disconnect()
 
 
-def test_a_server_that_has_gone_is_told_as_openai_s_clients_read_it():
+def test_an_unreachable_server():
     with ModelServer() as server:
         url = server.url
     with Forward("--endpoint", url) as forward:
@@ -150,7 +150,7 @@ def test_a_server_that_has_gone_is_told_as_openai_s_clients_read_it():
         assert "refused" in json.loads(body)["error"]["message"]
 
 
-def test_a_key_of_the_user_s_is_sent_whatever_the_client_says(server, monkeypatch):
+def test_the_user_s_key_replaces_the_client_s(server, monkeypatch):
     monkeypatch.setenv("KAITO_API_KEY", "sesame-open")
     with Forward("--endpoint", server.url) as forward:
         exchange(forward.url, "GET", "/v1/models", headers={"Authorization": "Bearer none"})
@@ -161,7 +161,7 @@ def test_a_key_of_the_user_s_is_sent_whatever_the_client_says(server, monkeypatc
     "headers",
     [{"Host": "evil.example"}, {"Host": "evil.example:8080"}, {"Origin": "https://evil.example"}, {"Origin": "null"}],
 )
-def test_a_web_page_s_requests_are_refused(forward, server, headers):
+def test_requests_of_web_pages_are_rejected(forward, server, headers):
     before = len(server.requests)
     status, _, body = exchange(forward.url, "POST", CHAT, BODY, headers)
     assert status == 403
@@ -169,7 +169,7 @@ def test_a_web_page_s_requests_are_refused(forward, server, headers):
     assert len(server.requests) == before
 
 
-def test_other_machines_are_served_when_that_is_asked_for(server):
+def test_other_machines_with_address(server):
     with Forward("--endpoint", server.url, "--address", "0.0.0.0") as forward:
         url = forward.url.replace("0.0.0.0", "127.0.0.1")
         assert exchange(url, "GET", "/v1/models", headers={"Host": "192.0.2.5:8080"})[0] == 200
@@ -178,18 +178,18 @@ def test_other_machines_are_served_when_that_is_asked_for(server):
 @pytest.mark.parametrize(
     "target", ["/../secrets", "/v1/%2e%2e/%2E%2E/x", "/v1/%252e%252e/x", "//evil.example/v1", "*", "/a\\..\\b"]
 )
-def test_a_path_that_leads_elsewhere_is_refused(forward, server, target):
+def test_paths_outside_of_the_endpoint_are_rejected(forward, server, target):
     before = len(server.requests)
     assert exchange(forward.url, "GET", target)[0] == 400
     assert len(server.requests) == before
 
 
-def test_a_whole_url_is_taken_for_its_path(forward, server):
+def test_a_request_with_an_absolute_url(forward, server):
     assert exchange(forward.url, "GET", "http://localhost/v1/models?a=b")[0] == 200
     assert server.requests[-1].target == "/v1/models?a=b"
 
 
-def test_what_is_no_http_is_not_shown(forward):
+def test_invalid_http_is_not_logged(forward):
     parts = urlsplit(forward.url)
     with socket.create_connection((parts.hostname, parts.port)) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: abc\r\n\r\n")
@@ -199,12 +199,12 @@ def test_what_is_no_http_is_not_shown(forward):
 
 
 @pytest.mark.parametrize("headers", [{"Host": "localhost"}, {"Host": "[::1]:1"}, {"Origin": "http://localhost:3000"}])
-def test_this_machine_s_requests_are_not(forward, headers):
+def test_requests_of_this_machine_are_allowed(forward, headers):
     assert exchange(forward.url, "GET", "/v1/models", headers=headers)[0] == 200
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_it_ends_cleanly(forward, server, number, code):
+def test_signals_end_it(forward, server, number, code):
     gate = Gate()
     server.enqueue(Say(chunks=["one", gate]))
     connection = connect(forward.url)
@@ -218,7 +218,7 @@ def test_it_ends_cleanly(forward, server, number, code):
     connection.close()
 
 
-def test_in_the_background_of_a_script_it_ends_by_sigterm(server):
+def test_sigterm_in_the_background(server):
     with Forward("--endpoint", server.url, ignore_sigint=True) as forward:
         assert exchange(forward.url, "GET", "/v1/models")[0] == 200
         assert forward.interrupt(signal.SIGTERM) == 143
@@ -233,7 +233,7 @@ def test_a_port_in_use(server):
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "message"),
     [
         (("--port", "65536"), "--port: '65536' is not a port from 0 to 65535"),
         (("--port", "-1"), "--port: '-1' is not a port"),
@@ -241,10 +241,10 @@ def test_a_port_in_use(server):
         (("--address", "203.0.113.1"), "--address: cannot listen on 203.0.113.1"),
     ],
 )
-def test_flags_that_are_not_valid(server, flags, told):
+def test_invalid_flags(server, flags, message):
     outcome = run_kaito("forward", "--endpoint", server.url, "--port", "0", *flags)
     assert outcome.code == 2
-    assert told in outcome.err
+    assert message in outcome.err
 
 
 def test_a_workspace_is_required():

@@ -1,4 +1,4 @@
-"""What a start imports, and what the command says of itself."""
+"""What a start imports, and the help and errors of the command line."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ HEAVY = [
 
 
 def imported(*arguments, stdin=None):
-    """Return the heavy modules that a run of the command has imported."""
+    """Return the heavy modules that a run imports."""
     code = (
         "import sys\n"
         "from kaito.cli import main\n"
@@ -38,18 +38,18 @@ def imported(*arguments, stdin=None):
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["-h"], ["help"], ["version"], []])
-def test_a_look_at_the_command_imports_nothing_heavy(arguments):
+def test_help_and_version_import_nothing_heavy(arguments):
     assert imported(*arguments) == []
 
 
-def test_a_wrong_flag_is_told_before_the_network_is_imported():
+def test_a_usage_error_imports_no_network_code():
     found = imported("chat", "--temperature", "3")
     assert "aiohttp" not in found
     assert "asyncio" not in found
     assert "importlib.metadata" not in found
 
 
-def test_the_help_of_a_command_does_without_the_network():
+def test_help_of_a_command_imports_no_network_code():
     assert "aiohttp" not in imported("chat", "--help")
     assert "aiohttp" not in imported("plugins")
 
@@ -78,7 +78,7 @@ def test_help_of_a_command(kaito, name, form):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["caht"], "Unknown command 'caht'\n   Did you mean 'chat'?\n   See 'kaito --help'"),
         (["zzz"], "Unknown command 'zzz'\n   See 'kaito --help'"),
@@ -90,32 +90,32 @@ def test_help_of_a_command(kaito, name, form):
         (["-nx", "--color=never", "-v"], "A command is missing"),
     ],
 )
-def test_a_wrong_command(kaito, arguments, told):
+def test_usage_errors(kaito, arguments, message):
     outcome = kaito(*arguments)
     assert (outcome.code, outcome.out) == (2, "")
-    assert told in outcome.err
+    assert message in outcome.err
 
 
 @pytest.mark.parametrize("columns", [80, 40])
 @pytest.mark.parametrize("command", [[], *([name] for name in _COMMANDS)])
-def test_the_help_fits_the_window(kaito, command, columns):
+def test_help_fits_the_window(kaito, command, columns):
     outcome = kaito(*command, "--help", env={"COLUMNS": str(columns)})
-    told, _, usage = outcome.out.partition("\nUsage:\n")
-    too_long = [line for line in told.splitlines() if len(line) > columns]
-    # What a shell takes for one word is never broken, and a flag keeps its value.
+    message, _, usage = outcome.out.partition("\nUsage:\n")
+    too_long = [line for line in message.splitlines() if len(line) > columns]
+    # Words of a command, and a flag with its value, are never broken.
     assert all(line.startswith(("      --", '      "', "      ~/", "  OPENAI_")) for line in too_long)
     assert len(too_long) <= (0 if columns == 80 else 2)
     assert usage
 
 
-def test_flags_may_stand_before_the_command(kaito, model_server):
+def test_flags_before_the_command(kaito, model_server):
     outcome = kaito("--color", "always", "-n", "team-a", "chat", "--endpoint", model_server.url, "-m", "x")
     assert (outcome.code, outcome.out) == (0, "Assistant: x\n")
     outcome = kaito("-n", "Bad", "chat", "--endpoint", model_server.url, "-m", "x")
     assert "--namespace: 'Bad' is not a name" in outcome.err
 
 
-def test_a_fault_of_ours_is_no_traceback(kaito, tmp_path):
+def test_a_bug_shows_a_traceback_only_with_verbose(kaito, tmp_path):
     (tmp_path / "broken.py").write_text("import kaito.cli.chat\nkaito.cli.chat.settings_from = None\n")
     outcome = kaito("chat", "--plugin", str(tmp_path / "broken.py"))
     assert outcome.code == 1
