@@ -1,4 +1,4 @@
-"""The commands for settings and models."""
+"""The commands that change settings and models, and the line of statistics."""
 
 import json
 
@@ -10,7 +10,7 @@ from kaito.types import Delta, ModelInfo, Reply, Usage
 from tests.shell.bench import Bench
 
 
-def sent(bench):
+def last_request(bench):
     return bench.server.requests[-1]
 
 
@@ -25,7 +25,7 @@ def sent(bench):
         ("temperature\t0.2", "temperature", 0.2),
     ],
 )
-def test_fields_of_the_request(setting, field, value):
+def test_set_and_unset_change_fields_of_the_request(setting, field, value):
     bench = Bench(f"/set {setting}", "a", f"/unset {setting.split()[0]}", "b")
     bench.run()
     first, second = bench.server.requests
@@ -49,14 +49,14 @@ def test_fields_of_the_request(setting, field, value):
         ("min-p 0.05", {"min_p": 0.05}),
     ],
 )
-def test_further_fields_of_the_request(setting, extra):
+def test_set_adds_extra_fields_to_the_request(setting, extra):
     bench = Bench(f"/set {setting}", "a", f"/set {setting.split()[0]} default", "b")
     bench.run()
     assert [request.extra for request in bench.server.requests] == [extra, {}]
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"),
+    ("setting", "message"),
     [
         ("temperature 2.1", "temperature: '2.1' is not a number from 0.0 to 2.0"),
         ("temperature nan", "temperature: 'nan' is not a number from 0.0 to 2.0"),
@@ -78,11 +78,11 @@ def test_further_fields_of_the_request(setting, extra):
         ("xyzzy", "Unknown setting 'xyzzy'\n   /set shows all settings"),
     ],
 )
-def test_bad_values_change_nothing(setting, told):
+def test_invalid_values_are_reported_and_change_nothing(setting, message):
     bench = Bench(f"/set {setting}")
     before = bench.context.settings
     _, err = bench.run()
-    assert told in err
+    assert message in err
     assert bench.context.settings == before
     assert bench.shell.exit_code is ExitCode.USAGE
 
@@ -93,7 +93,7 @@ def test_unset_takes_one_name():
     assert err.startswith("seed: 5\nseed: (not sent)\n❌ Error: Unknown setting 'seed now'\n")
 
 
-def test_all_settings_and_one():
+def test_set_shows_one_setting_or_all():
     bench = Bench("/set seed 5", "/set seed", "/set", "/unset")
     out, err = bench.run()
     seed, *rest = out.splitlines()
@@ -110,21 +110,21 @@ def test_all_settings_and_one():
     assert err.startswith("seed: 5\n❌ Error: /unset: needs the name of a setting\n")
 
 
-def test_a_setting_that_the_server_refuses_says_what_to_do():
+def test_a_setting_that_the_server_rejects_has_a_hint():
     bench = Bench("/set top-k 5", "/set seed 1", "a", "b", "c", keep_going=True)
-    words = "Unrecognized request argument supplied: top_k (HTTP 400)"
-    bench.server.answers = [ModelError(words), ModelError("no seeding of stop_k here"), "C"]
+    message = "Unrecognized request argument supplied: top_k (HTTP 400)"
+    bench.server.answers = [ModelError(message), ModelError("no seeding of stop_k here"), "C"]
     _, err = bench.run()
-    assert f"❌ Model Error: {words}\n   '/set top-k default' leaves the choice to the server\n" in err
+    assert f"❌ Model Error: {message}\n   '/set top-k default' leaves the choice to the server\n" in err
     assert err.count("leaves the choice") == 1
-    # Nothing is dropped behind the user's back.
-    assert sent(bench).extra == {"top_k": 5, "seed": 1}
+    # The settings stay as the user set them.
+    assert last_request(bench).extra == {"top_k": 5, "seed": 1}
 
 
-def test_what_is_shown():
-    thought = [Delta(reasoning="hm"), Delta(content="yes", finish_reason="stop")]
+def test_set_reasoning_and_format_change_what_is_shown():
+    thoughtful = [Delta(reasoning="hm"), Delta(content="yes", finish_reason="stop")]
     bench = Bench("a", "/set reasoning off", "b", "/set format json", "c", "help", "/format plain", "d", "/format")
-    bench.server.answers = [thought] * 4
+    bench.server.answers = [thoughtful] * 4
     out, err = bench.run()
     plain, hidden, answer, again, *formats = out.splitlines()
     assert plain == hidden == again == "Assistant: yes"
@@ -134,7 +134,7 @@ def test_what_is_shown():
     assert "Available commands:\n" in err
 
 
-def test_models():
+def test_model_lists_and_selects_models():
     models = [ModelInfo(name="base", window=2048), ModelInfo(name="a\x1b[2J", window=2048, parent="base")]
     bench = Bench("/model", "/model bass", "/model base", "/status", "/model", "hi", models=models, keep_going=True)
     out, err = bench.run()
@@ -143,26 +143,26 @@ def test_models():
     assert "\nModel: base\n" in err
     assert "  Model: base\n" in out
     assert "* base  2048 tokens\n" in out
-    assert sent(bench).model == "base"
+    assert last_request(bench).model == "base"
 
 
-def test_a_model_that_came_later():
+def test_a_model_that_was_added_later_can_be_selected():
     bench = Bench("/model new", "hi", models=[ModelInfo(name="base")])
     bench.server.served.append(ModelInfo(name="new"))
     bench.run()
-    assert sent(bench).model == "new"
+    assert last_request(bench).model == "new"
 
 
-def test_a_server_without_a_list_takes_any_model():
+def test_any_model_can_be_selected_when_the_server_lists_none():
     bench = Bench("/model x", "/model", "hi")
     out, _ = bench.run()
     assert out.startswith("* x\n")
-    assert sent(bench).model == "x"
+    assert last_request(bench).model == "x"
 
 
-def test_tab():
+def test_completion_of_settings_models_and_formats():
     context = Bench(models=[ModelInfo(name="base")]).context
-    commands = {name: offered.value for name, offered in Bench().shell.commands.items()}
+    commands = {name: command.value for name, command in Bench().shell.commands.items()}
 
     def complete(name, typed):
         offer = commands[name].complete
@@ -179,7 +179,7 @@ def test_tab():
     assert commands["retry"].complete is None
 
 
-# Figures
+# Statistics
 
 
 USAGE = Usage(prompt_tokens=10, completion_tokens=5)
@@ -216,11 +216,11 @@ USAGE = Usage(prompt_tokens=10, completion_tokens=5)
         ),
     ],
 )
-def test_figures_are_what_is_known(reply, window, streamed, line):
+def test_the_statistics_line_shows_what_is_known(reply, window, streamed, line):
     assert statistics_line(Reply(content="x", finish_reason="stop", **reply), window, streamed=streamed) == line
 
 
-def test_figures_follow_each_complete_answer():
+def test_statistics_follow_each_complete_answer():
     bench = Bench("/set stats on", "a", "b", "/set stats off", "c", keep_going=True)
     bench.server.answers = ["A", ModelError("x"), "C"]
     _, err = bench.run()

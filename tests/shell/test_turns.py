@@ -1,4 +1,4 @@
-"""The commands for the conversation: sent again, taken back, gone on with, shown."""
+"""Commands for the conversation: retry, undo, continue, history, system, tokens; and trimming."""
 
 import asyncio
 
@@ -13,50 +13,50 @@ REFUSED = ModelError("roles must alternate (HTTP 400)", status=400)
 BLANK = [Delta(reasoning="hm"), Delta(content="\n\n", finish_reason="length")]
 
 
-def words(request):
+def texts(request):
     return [message.content for message in request.messages if message.role != "system"]
 
 
 # /retry
 
 
-def test_a_turn_that_failed_is_sent_again():
+def test_retry_sends_a_failed_turn_again():
     bench = Bench("a", "b", "/retry", keep_going=True)
     bench.server.answers = ["A", ModelError("engine died"), "B"]
     out, _ = bench.run()
     assert out == "Assistant: A\nAssistant: B\n"
-    assert [words(request) for request in bench.server.requests] == [["a"], ["a", "A", "b"], ["a", "A", "b"]]
-    assert bench.said == ["a", "A", "b", "B"]
+    assert [texts(request) for request in bench.server.requests] == [["a"], ["a", "A", "b"], ["a", "A", "b"]]
+    assert bench.texts == ["a", "A", "b", "B"]
 
 
-def test_a_message_that_was_taken_back_is_sent_again():
+def test_retry_sends_an_interrupted_message_again():
     bench = Bench("a", "/retry", interactive=True)
     bench.server.answers = [Interrupted(), "A"]
     bench.run()
-    assert bench.said == ["a", "A"]
+    assert bench.texts == ["a", "A"]
 
 
-def test_a_complete_turn_is_replaced():
+def test_retry_replaces_a_complete_turn():
     bench = Bench("a", "b", "/retry")
     bench.server.answers = ["A", "B", "C"]
     bench.run()
-    assert words(bench.server.requests[-1]) == ["a", "A", "b"]
-    assert bench.said == ["a", "A", "b", "C"]
+    assert texts(bench.server.requests[-1]) == ["a", "A", "b"]
+    assert bench.texts == ["a", "A", "b", "C"]
 
 
-def test_an_answer_stays_until_there_is_another():
+def test_retry_keeps_the_answer_until_there_is_another():
     bench = Bench("a", "/retry", "/retry", keep_going=True)
     bench.server.answers = ["A", ModelError("engine died"), "B"]
     bench.run()
-    assert bench.said == ["a", "B"]
+    assert bench.texts == ["a", "B"]
     bench = Bench("a", "/retry", keep_going=True)
     bench.server.answers = ["A", [Delta(content="half"), StreamError("broke off")]]
     bench.run()
-    assert bench.said == ["a", "A"]
+    assert bench.texts == ["a", "A"]
 
 
 @pytest.mark.parametrize("lines", [["/retry"], ["a", "clear", "/retry"]])
-def test_nothing_to_send_again(lines):
+def test_retry_without_a_message(lines):
     bench = Bench(*lines)
     _, err = bench.run()
     assert "There is no message to send again\n" in err
@@ -64,30 +64,30 @@ def test_nothing_to_send_again(lines):
 
 
 @pytest.mark.parametrize("before", ["A", [Delta(content="part "), Interrupted()]])
-def test_an_answer_stays_when_the_next_one_is_stopped(before):
+def test_an_interrupted_retry_keeps_the_answer(before):
     bench = Bench("a", "/retry", "/retry", interactive=True)
     bench.server.answers = [before, [Delta(content="frag"), Interrupted()], "B"]
     bench.run()
-    assert bench.said == ["a", "B"]
+    assert bench.texts == ["a", "B"]
     bench = Bench("a", "/retry", interactive=True)
     bench.server.answers = [before, [Delta(content="frag"), Interrupted()]]
     _, err = bench.run()
-    assert bench.said == ["a", "A" if before == "A" else "part "]
+    assert bench.texts == ["a", "A" if before == "A" else "part "]
     assert err.endswith("(stopped; the conversation is unchanged)\n\n👋 Goodbye!\n")
 
 
-def test_a_retry_that_was_complete_when_it_was_stopped_counts():
+def test_a_retry_interrupted_after_its_end_replaces_the_answer():
     bench = Bench("a", "/retry", interactive=True)
     bench.server.answers = ["A", [Delta(content="B", finish_reason="stop"), Interrupted()]]
     bench.run()
-    assert bench.said == ["a", "B"]
+    assert bench.texts == ["a", "B"]
 
 
-def test_a_failed_message_outlasts_another_system_prompt_and_not_an_undo():
+def test_a_failed_message_is_kept_by_system_and_removed_by_undo():
     bench = Bench("a", "b", "/system Be long", "/retry", keep_going=True)
     bench.server.answers = ["A", ModelError("x")]
     bench.run()
-    assert bench.said == ["a", "A", "b", "b"]
+    assert bench.texts == ["a", "A", "b", "b"]
     bench = Bench("b", "/undo", "/retry", keep_going=True)
     bench.server.answers = [ModelError("x")]
     _, err = bench.run()
@@ -97,21 +97,21 @@ def test_a_failed_message_outlasts_another_system_prompt_and_not_an_undo():
 # /undo
 
 
-def test_the_last_turn_is_taken_back():
+def test_undo_removes_the_last_turn():
     bench = Bench("a", "b  " + "long " * 20, "/undo", "c")
     _, err = bench.run()
-    assert bench.said == ["a", "a", "c", "c"]
+    assert bench.texts == ["a", "a", "c", "c"]
     assert err == f"Removed: b {'long ' * 11}lo…\n"
 
 
-def test_what_is_taken_back_is_shown_by_its_width():
+def test_undo_shortens_the_message_by_its_width():
     _, err = Bench("長" * 40, "/undo").run()
     assert err == f"Removed: {'長' * 29}…\n"
 
 
 @pytest.mark.parametrize("failure", [ModelError("x"), StreamError("broke off"), Interrupted()])
 @pytest.mark.parametrize("message", ["a", "b"])
-def test_a_message_that_failed_is_taken_back_and_no_turn(failure, message):
+def test_undo_removes_a_failed_message_before_a_turn(failure, message):
     bench = Bench("a", message, "/undo", "/undo", interactive=True)
     bench.server.answers = ["A", failure]
     _, err = bench.run()
@@ -119,17 +119,17 @@ def test_a_message_that_failed_is_taken_back_and_no_turn(failure, message):
     bench = Bench("a", message, "/undo", "/retry", interactive=True)
     bench.server.answers = ["A", failure, "B"]
     bench.run()
-    assert bench.said == ["a", "B"]
+    assert bench.texts == ["a", "B"]
 
 
-def test_a_retry_that_failed_is_no_turn_of_its_own():
+def test_a_failed_retry_is_not_a_turn_of_its_own():
     bench = Bench("a", "b", "/retry", "/undo", keep_going=True)
     bench.server.answers = ["A", "B", ModelError("x")]
     bench.run()
-    assert bench.said == ["a", "A"]
+    assert bench.texts == ["a", "A"]
 
 
-def test_nothing_to_take_back():
+def test_undo_without_a_turn():
     _, err = Bench("/undo").run()
     assert err.startswith("❌ Error: There is no turn to undo\n")
 
@@ -137,7 +137,7 @@ def test_nothing_to_take_back():
 # /continue
 
 
-def test_an_answer_goes_on_where_it_was_cut():
+def test_continue_extends_a_cut_answer():
     bench = Bench("q", "/continue", "and?")
     bench.server.answers = [CUT, [Delta(content="o three", finish_reason="stop")]]
     out, err = bench.run()
@@ -146,33 +146,33 @@ def test_an_answer_goes_on_where_it_was_cut():
     request = bench.server.requests[1]
     assert [message.role for message in request.messages] == ["system", "user", "assistant"]
     assert request.extra == {"continue_final_message": True, "add_generation_prompt": False}
-    assert words(bench.server.requests[2]) == ["q", "one two three", "and?"]
+    assert texts(bench.server.requests[2]) == ["q", "one two three", "and?"]
 
 
-def test_an_answer_may_be_cut_twice():
+def test_continue_extends_an_answer_that_is_cut_twice():
     bench = Bench("q", "/continue", "/continue")
     bench.server.answers = [CUT, [Delta(content="o thr", finish_reason="length")], "ee"]
     bench.run()
-    assert bench.said == ["q", "one two three"]
+    assert bench.texts == ["q", "one two three"]
 
 
-def test_a_server_that_wants_the_user_to_speak_last_is_asked_in_words():
+def test_continue_sends_a_user_message_to_a_server_that_requires_one():
     bench = Bench("q", "/continue", "/continue")
     more = [Delta(content="two", finish_reason="length")]
     bench.server.answers = [[Delta(content="one", finish_reason="length")], REFUSED, more, "three"]
     bench.run()
-    assert bench.said == ["q", "one two three"]
+    assert bench.texts == ["q", "one two three"]
     roles = [[message.role for message in request.messages][1:] for request in bench.server.requests]
-    # Known the second time.
+    # The second time, the server's requirement is known.
     assert roles == [["user"], ["user", "assistant"], *[["user", "assistant", "user"]] * 2]
     assert bench.server.requests[-1].extra == {}
 
 
-def test_an_interrupted_answer_goes_on():
+def test_continue_extends_an_interrupted_answer():
     bench = Bench("q", "/continue", interactive=True)
     bench.server.answers = [[Delta(content="one "), Interrupted()], [Delta(content="two "), Interrupted()]]
     bench.run()
-    assert bench.said == ["q", "one two "]
+    assert bench.texts == ["q", "one two "]
 
 
 @pytest.mark.parametrize(
@@ -182,28 +182,28 @@ def test_an_interrupted_answer_goes_on():
         StreamError("broke off"),
         Interrupted(),
         ModelError("engine died (HTTP 500)", status=500),
-        # In mid-stream, when words are on the screen.
+        # In mid-stream, after text was shown.
         [Delta(content="o three"), ModelError("engine died")],
     ],
 )
-def test_going_on_that_fails_changes_nothing(error):
+def test_a_failed_continuation_changes_nothing(error):
     bench = Bench("q", "/continue", "/continue", interactive=True)
     bench.server.answers = [CUT, error, "o"]
     bench.run()
-    assert bench.said == ["q", "one two"]
+    assert bench.texts == ["q", "one two"]
     roles = [[message.role for message in request.messages][1:] for request in bench.server.requests]
     assert roles == [["user"], ["user", "assistant"], ["user", "assistant"]]
 
 
-def test_going_on_without_a_word_leaves_what_there_is():
+def test_a_blank_continuation_changes_nothing():
     bench = Bench("q", "/continue", interactive=True)
     bench.server.answers = [CUT, [Delta(content="\n\n"), Interrupted()]]
     bench.run()
-    assert bench.said == ["q", "one tw"]
+    assert bench.texts == ["q", "one tw"]
 
 
 @pytest.mark.parametrize("output", ["plain", "json"])
-def test_going_on_that_is_refused_shows_no_answer_again(output):
+def test_a_rejected_continue_shows_no_answer(output):
     bench = Bench("q", "/continue", settings={"output": output})
     bench.server.answers = ["A"]
     out, err = bench.run()
@@ -213,7 +213,7 @@ def test_going_on_that_is_refused_shows_no_answer_again(output):
 
 
 @pytest.mark.parametrize("lines", [["/continue"], ["q", "/continue"]])
-def test_nothing_to_go_on_with(lines):
+def test_continue_without_a_cut_answer(lines):
     bench = Bench(*lines)
     _, err = bench.run()
     assert "No answer was cut\n" in err
@@ -223,7 +223,7 @@ def test_nothing_to_go_on_with(lines):
 # /history, /system, /tokens
 
 
-def test_the_history_is_shown_harmless():
+def test_history_is_sanitized():
     bench = Bench("a\x1b[2J", "b", "/history", settings={"system_prompt": "Be\x1b[2J brief"})
     bench.server.answers = ["A\nA\x1b[2J\n", "B"]
     out, _ = bench.run()
@@ -231,11 +231,11 @@ def test_the_history_is_shown_harmless():
     assert "\x1b" not in out
 
 
-def test_no_history():
+def test_history_of_an_empty_conversation():
     assert Bench("/history", settings={"system_prompt": None}).run() == ("", "The conversation is empty\n")
 
 
-def test_the_system_prompt():
+def test_system_shows_replaces_and_removes_the_system_prompt():
     bench = Bench("a", "/system", "/system Be long", "/system", "/system none", "/system", "b")
     out, err = bench.run()
     assert out == "Assistant: a\nBe brief\nBe long\n(none)\nAssistant: b\n"
@@ -244,7 +244,7 @@ def test_the_system_prompt():
 
 
 @pytest.mark.parametrize(
-    ("count", "window", "told"),
+    ("count", "window", "message"),
     [
         (9, 18, "  Conversation: 9 tokens, 50% of the window\n  Window: 18 tokens\n"),
         (9, None, "  Conversation: 9 tokens\n  Window: not reported by the server\n"),
@@ -252,36 +252,36 @@ def test_the_system_prompt():
         (None, None, "  Conversation: 7 tokens, by the last turn's count\n  Window: not reported by the server\n"),
     ],
 )
-def test_tokens(count, window, told):
+def test_tokens(count, window, message):
     models = [ModelInfo(name="m", window=window)]
     bench = Bench("a", "/tokens", models=models, settings={"target": Target(model="m")})
-    bench.server.count = count
+    bench.server.token_count = count
     usage = Usage(prompt_tokens=4, completion_tokens=3, cached_tokens=2)
     bench.server.answers = [[Delta(content="A", finish_reason="stop", usage=usage)]]
     out, _ = bench.run()
-    assert out == f"Assistant: A\nTokens:\n  Last turn: 4 prompt (2 cached) + 3 completion tokens\n{told}"
+    assert out == f"Assistant: A\nTokens:\n  Last turn: 4 prompt (2 cached) + 3 completion tokens\n{message}"
 
 
 @pytest.mark.parametrize("lines", [["a", "/tokens"], ["/tokens"]])
-def test_tokens_that_nobody_counts_are_not_guessed(lines):
+def test_tokens_without_a_count_are_not_guessed(lines):
     bench = Bench(*lines)
     bench.server.answers = [[Delta(content="A", finish_reason="stop")]]
     _, err = bench.run()
     assert "The server does not count the conversation's tokens\n   It has no /tokenize" in err
 
 
-def test_tokens_of_a_turn_that_is_gone_are_not_told():
+def test_tokens_of_a_removed_turn_are_not_shown():
     bench = Bench("a", "clear", "/tokens", settings={"system_prompt": None})
     out, _ = bench.run()
     assert out.endswith("Tokens:\n  Conversation: 0 tokens\n  Window: not reported by the server\n")
     assert len(bench.server.requests) == 1
 
 
-def test_a_count_that_does_not_come_is_not_waited_for(monkeypatch):
+def test_tokens_stops_waiting_for_a_count(monkeypatch):
     monkeypatch.setattr("kaito.chat.session.COUNT_TIMEOUT", 0.01)
     bench = Bench("a", "/tokens")
-    told = []
-    monkeypatch.setattr(bench.terminal, "status", told.append)
+    statuses = []
+    monkeypatch.setattr(bench.terminal, "status", statuses.append)
 
     async def never(request):
         await asyncio.Event().wait()
@@ -289,23 +289,23 @@ def test_a_count_that_does_not_come_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(bench.server, "count_tokens", never)
     out, _ = bench.run()
     assert "  Conversation: 4 tokens, by the last turn's count\n" in out
-    assert told[-2:] == ["counting tokens", ""]
+    assert statuses[-2:] == ["counting tokens", ""]
 
 
-# An answer that was stopped, or that has no word
+# Interrupted and empty answers
 
 
-def test_an_answer_that_was_stopped_is_marked():
+def test_an_interrupted_answer_is_marked():
     bench = Bench("a", "b", "c", interactive=True)
     bench.server.answers = [[Delta(content="half"), Interrupted()], Interrupted()]
     out, err = bench.run()
     assert out == "Assistant: half\nAssistant: c\n"
     assert err.endswith("\n\n(stopped)\n\n(stopped; the conversation is unchanged)\n\n\n👋 Goodbye!\n")
-    assert bench.said == ["a", "half", "c", "c"]
+    assert bench.texts == ["a", "half", "c", "c"]
 
 
 @pytest.mark.parametrize(("stop", "interactive"), [(Interrupted(), False), (Ended(15), True)])
-def test_where_the_process_ends_nothing_is_marked(stop, interactive):
+def test_an_interrupted_answer_is_not_marked_when_the_process_ends(stop, interactive):
     bench = Bench("a", interactive=interactive)
     bench.server.answers = [[Delta(content="half"), stop]]
     with pytest.raises(type(stop)):
@@ -315,7 +315,7 @@ def test_where_the_process_ends_nothing_is_marked(stop, interactive):
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "message"),
     [
         (
             BLANK,
@@ -325,48 +325,48 @@ def test_where_the_process_ends_nothing_is_marked(stop, interactive):
         ([Delta(content="\n\n"), Interrupted()], "(stopped; the conversation is unchanged)\n"),
     ],
 )
-def test_an_answer_without_a_word_is_no_turn(answer, told):
+def test_an_empty_answer_is_not_a_turn(answer, message):
     bench = Bench("a", "b", "/retry", interactive=True)
     bench.server.answers = ["A", answer]
     _, err = bench.run()
-    assert told in err
-    assert [words(request) for request in bench.server.requests[1:]] == [["a", "A", "b"]] * 2
-    assert bench.said == ["a", "A", "b", "b"]
+    assert message in err
+    assert [texts(request) for request in bench.server.requests[1:]] == [["a", "A", "b"]] * 2
+    assert bench.texts == ["a", "A", "b", "b"]
 
 
 # --trim
 
 
-def test_trimming_is_told_once_and_spares_the_system_prompt():
+def test_trimming_is_reported_once_and_keeps_the_system_prompt():
     bench = Bench("a", "b", "c", "clear", "d", "e", settings={"trim": True})
     full = WindowError(9, 8)
     bench.server.answers = ["A", full, "B", full, "C", "D", full, "E"]
     _, err = bench.run()
-    assert bench.said == ["e", "E"]
+    assert bench.texts == ["e", "E"]
     assert [message.role for message in bench.server.requests[-1].messages] == ["system", "user"]
-    assert err.count("dropped to fit the model's window (--trim)") == 2  # anew after `clear`
+    assert err.count("dropped to fit the model's window (--trim)") == 2  # again after `clear`
 
 
-def test_a_retry_trims_what_is_left():
+def test_retry_trims_the_remaining_turns():
     bench = Bench("a", "b", "/retry", "/set trim off", "/retry", settings={"trim": True}, keep_going=True)
     bench.server.answers = ["A", "B", WindowError(9, 8), "C", WindowError(9, 8)]
     bench.run()
-    assert bench.said == ["b", "C"]
+    assert bench.texts == ["b", "C"]
 
 
-def test_trimming_by_unknown_numbers_takes_few_requests():
+def test_trimming_without_the_server_s_numbers_takes_few_requests():
     turns = [str(number) for number in range(100)]
     bench = Bench(*turns, "last", settings={"trim": True})
     bench.server.answers = [*turns, *[WindowError(None, None)] * 5, "L"]
     bench.run()
-    # 1, 2, 4, 8 and 16 of them
-    assert bench.said == [*(text for text in turns[31:] for _ in "qa"), "last", "L"]
+    # 1, 2, 4, 8 and 16 turns are dropped.
+    assert bench.texts == [*(text for text in turns[31:] for _ in "qa"), "last", "L"]
     assert len(bench.server.requests) == 106
 
 
-def test_an_answer_without_a_word_drops_no_turn():
+def test_an_empty_answer_drops_no_turn():
     bench = Bench("a", "b", settings={"trim": True})
     bench.server.answers = ["A", WindowError(9, 8), BLANK]
     _, err = bench.run()
-    assert bench.said == ["a", "A"]
+    assert bench.texts == ["a", "A"]
     assert "dropped" not in err

@@ -12,7 +12,7 @@ from kaito.testing import Cut, ErrorEvent, Gate, Say, Status, kaito_command
 LINES = "one\nquit\nthree"
 
 
-def marks(session):
+def bracketed_paste(session):
     """Return what pastes were last: `h` for marked, `l` for not."""
     return re.findall(rb"\x1b\[\?2004([hl])", session.raw)[-1]
 
@@ -53,11 +53,11 @@ def test_a_paste_during_an_answer_is_one_message_at_the_next_prompt(answering, s
     assert server.chats[-1].last_message == LINES
     session.press("ctrl-d")
     assert session.wait_exit() == 0
-    assert marks(session) == b"l"
+    assert bracketed_paste(session) == b"l"
 
 
 @pytest.mark.parametrize("text", ["word " * 4000, "x" * 20_000, "line\n" * 4000], ids=["words", "word", "lines"])
-def test_a_large_paste_during_an_answer_comes_whole(answering, server, text):
+def test_a_large_paste_during_an_answer_is_complete(answering, server, text):
     server.default = Say("Yes")
     session, gate = answering()
     # A terminal holds back what the program has no room for until it reads.
@@ -70,7 +70,7 @@ def test_a_large_paste_during_an_answer_comes_whole(answering, server, text):
     assert server.chats[-1].last_message == text.removesuffix("\n")
 
 
-def test_what_is_typed_ahead_can_be_corrected(answering, server):
+def test_type_ahead_can_be_edited(answering, server):
     session, gate = answering()
     session.type("worldx")
     session.press("backspace", "home")
@@ -81,9 +81,9 @@ def test_what_is_typed_ahead_can_be_corrected(answering, server):
     session.wait_for("Assistant: my world\n\n>")
 
 
-def test_after_an_interrupt_pastes_are_as_before(answering, server):
+def test_bracketed_paste_stays_on_after_an_interrupt(answering, server):
     session, _ = answering()
-    assert marks(session) == b"h"
+    assert bracketed_paste(session) == b"h"
     session.press("ctrl-c")
     session.wait_for(at_prompt)
     session.paste(LINES)
@@ -92,20 +92,20 @@ def test_after_an_interrupt_pastes_are_as_before(answering, server):
     session.wait_for("Assistant: one\nquit\nthree\n\n>")
     session.press("ctrl-d")
     assert session.wait_exit() == 0
-    assert marks(session) == b"l"
+    assert bracketed_paste(session) == b"l"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_during_an_answer_leaves_the_next_program_s_pastes_alone(answering, number):
+def test_a_signal_during_an_answer_turns_bracketed_paste_off(answering, number):
     session, _ = answering()
-    assert marks(session) == b"h"
+    assert bracketed_paste(session) == b"h"
     os.kill(session.pid, number)
     assert session.wait_exit() == 128 + number
-    assert marks(session) == b"l"
+    assert bracketed_paste(session) == b"l"
 
 
 @pytest.mark.parametrize("broken", [Cut("Hel"), ErrorEvent("Hel"), Status(500)])
-def test_so_does_a_failure(terminal, command, server, broken):
+def test_exit_after_a_failed_answer_turns_bracketed_paste_off(terminal, command, server, broken):
     server.enqueue(broken)
     session = terminal(command)
     session.wait_for("\n>")
@@ -114,13 +114,13 @@ def test_so_does_a_failure(terminal, command, server, broken):
     session.wait_for(at_prompt)
     session.press("ctrl-d")
     assert session.wait_exit() == 0
-    assert marks(session) == b"l"
+    assert bracketed_paste(session) == b"l"
 
 
 @pytest.mark.parametrize(
     "options", [{"env": {"TERM": "dumb"}}, {"stdout": "pipe", "stderr": "pipe"}, {"stdin": "pipe"}]
 )
-def test_where_no_editor_reads_them_pastes_are_not_marked(terminal, command, server, options):
+def test_bracketed_paste_stays_off_without_line_editing(terminal, command, server, options):
     session = terminal(command, **options)
     if "stdin" in options:
         session.send(b"Hi\nquit\n")
@@ -134,7 +134,7 @@ def test_where_no_editor_reads_them_pastes_are_not_marked(terminal, command, ser
     assert b"2004" not in session.raw + session.out + session.err
 
 
-def test_while_it_is_suspended_pastes_are_the_shell_s(answering, terminal, command, server):
+def test_bracketed_paste_is_off_while_suspended(answering, terminal, command, server):
     gate = Gate()
     server.enqueue(Say(chunks=["Hel", gate, "lo"]))
     session = terminal(["bash", "--norc", "-i"], env={"PS1": "shell$ ", "INPUTRC": "/dev/null"})
@@ -146,9 +146,9 @@ def test_while_it_is_suspended_pastes_are_the_shell_s(answering, terminal, comma
     session.press("ctrl-z")
     session.wait_for("Stopped")
     session.wait_for("shell$", count=3)
-    assert marks(session) == b"l"
+    assert bracketed_paste(session) == b"l"
     session.type("fg\n")
-    session.wait_for(lambda session: marks(session) == b"h")
+    session.wait_for(lambda session: bracketed_paste(session) == b"h")
     session.paste(LINES)
     gate.open()
     session.wait_for("> one\nquit\nthree")
@@ -156,7 +156,7 @@ def test_while_it_is_suspended_pastes_are_the_shell_s(answering, terminal, comma
     session.wait_for("Assistant: one\nquit\nthree\n\n>")
 
 
-def test_letters_that_the_locale_lacks_are_sent_and_come_back(terminal, command, server):
+def test_characters_outside_the_locale_are_sent_and_recalled(terminal, command, server):
     env = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     server.default = Say("Yes")
     for _ in range(2):
