@@ -208,11 +208,16 @@ def test_request_hooks_are_chained():
 
 
 @pytest.mark.parametrize(
-    ("result", "message"), [(ValueError("boom"), "ValueError: boom"), ("text", "did not return a request")]
+    ("result", "message"),
+    [
+        (ValueError("boom"), "ValueError: boom"),
+        (SystemExit(3), "SystemExit: 3"),
+        ("text", "did not return a request"),
+    ],
 )
 def test_a_failing_request_hook_stops_the_request(result, message):
     def fail(request):
-        if isinstance(result, Exception):
+        if isinstance(result, BaseException):
             raise result
         return result
 
@@ -347,12 +352,6 @@ def test_the_shell_s_own_commands_cannot_be_replaced(write, load):
     plugins, warnings = load(write("good", GOOD))
     assert list(plugins.slash_commands(SETTINGS, {"greet"})) == COMMANDS
     assert "command 'greet' is already offered by kaito itself" in warnings[0]
-
-
-def test_sys_exit_in_a_plugin_is_a_fault():
-    plugins = plugins_with(kaito_request=lambda request: sys.exit(3))
-    with pytest.raises(PluginError, match="SystemExit: 3"):
-        plugins.request(REQUEST, SETTINGS)
 
 
 def test_an_unhashable_object_is_not_a_plugin():

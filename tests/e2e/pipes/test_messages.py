@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kaito.testing import ModelServer, Say, Status
+from kaito.testing import Say, Status
 from tests.e2e.pipes.contract import HELP
 
 # One message
@@ -99,21 +99,21 @@ def test_no_stream_requests_the_answer_as_a_whole(chat, model_server):
     assert model_server.chats[0].body["stream"] is False
 
 
-def test_trim_drops_the_oldest_turns(kaito):
-    with ModelServer(window=30, default=Say("ok")) as server:
-        script = "".join(f"{'word ' * 8}{number}\n" for number in range(5))
-        arguments = ["chat", "--endpoint", server.url, "--max-tokens", "5", "--system-prompt", "Be brief"]
-        outcome = kaito(*arguments, stdin=script)
-        assert outcome.code == 1
-        assert "❌ Model Error: Input too long (" in outcome.err
-        outcome = kaito(*arguments, "--trim", stdin=script)
-        assert (outcome.code, outcome.out) == (0, "Assistant: ok\n" * 5)
-        notice = "The oldest turn was dropped to fit the model's window (--trim); more will be dropped as it fills\n"
-        assert outcome.err == notice
-        messages = [message["content"] for message in server.chats[-1].messages]
-        assert messages[0] == "Be brief"
-        assert messages[-1].endswith("4")
-        assert len(messages) == 4
+def test_trim_drops_the_oldest_turns(chat, model_server):
+    model_server.window, model_server.default = 30, Say("ok")
+    script = "".join(f"{'word ' * 8}{number}\n" for number in range(5))
+    arguments = ["--max-tokens", "5", "--system-prompt", "Be brief"]
+    outcome = chat(*arguments, stdin=script)
+    assert outcome.code == 1
+    assert "❌ Model Error: Input too long (" in outcome.err
+    outcome = chat(*arguments, "--trim", stdin=script)
+    assert (outcome.code, outcome.out) == (0, "Assistant: ok\n" * 5)
+    notice = "The oldest turn was dropped to fit the model's window (--trim); more will be dropped as it fills\n"
+    assert outcome.err == notice
+    messages = [message["content"] for message in model_server.chats[-1].messages]
+    assert messages[0] == "Be brief"
+    assert messages[-1].endswith("4")
+    assert len(messages) == 4
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_trim_drops_the_oldest_turns(kaito):
         ("vllm-at-least", True, 100, 3, 7),
         # Without token counts, each step drops more turns than the one before.
         ("vllm-at-least", False, 100, 12, 4),
-        # At most half of the window is kept free for the answer.
+        # With --trim, an answer is shortened to half of the window at most.
         ("vllm", True, 150, 3, 7),
         ("vllm", True, 4096, 3, 7),
         ("vllm-at-least", False, 4096, 14, 4),
@@ -133,29 +133,29 @@ def test_trim_drops_the_oldest_turns(kaito):
     ],
 )
 def test_a_long_conversation_is_trimmed_in_few_requests(
-    kaito, tmp_path, dialect, tokenize, max_tokens, requests, turns
+    chat, model_server, tmp_path, dialect, tokenize, max_tokens, requests, turns
 ):
     turn = [{"role": "user", "content": "w " * 7}, {"role": "assistant", "content": "a " * 7}]
     file = tmp_path / "talk.json"
     file.write_text(json.dumps(turn * 200))
-    with ModelServer(window=200, dialect=dialect, tokenize=tokenize) as server:
-        arguments = ["--trim", "--max-tokens", str(max_tokens), "--load", str(file), "-m", "x y"]
-        outcome = kaito("chat", "--endpoint", server.url, *arguments)
-        assert (outcome.code, outcome.out) == (0, "Assistant: x y\n")
-        assert "turns were dropped to fit" in outcome.err
-        assert len(server.chats) <= requests
-        # Seven turns of 14 words and a message of 2 leave 100 for the answer.
-        assert turns - 1 <= len(server.chats[-1].messages) // 2 <= 7
-        if dialect != "llama.cpp":
-            assert server.chats[-1].body["max_tokens"] >= 100
+    model_server.window, model_server.dialect, model_server.tokenize = 200, dialect, tokenize
+    arguments = ["--trim", "--max-tokens", str(max_tokens), "--load", str(file), "-m", "x y"]
+    outcome = chat(*arguments)
+    assert (outcome.code, outcome.out) == (0, "Assistant: x y\n")
+    assert "turns were dropped to fit" in outcome.err
+    assert len(model_server.chats) <= requests
+    # Seven turns of 14 words and a message of 2 leave 100 for the answer.
+    assert turns - 1 <= len(model_server.chats[-1].messages) // 2 <= 7
+    if dialect != "llama.cpp":
+        assert model_server.chats[-1].body["max_tokens"] >= 100
 
 
 # Errors
 
 
-def test_the_contract_s_model_error(kaito):
-    with ModelServer(window=1024) as server:
-        outcome = kaito("chat", "--endpoint", server.url, "-m", "word " * 1500)
+def test_the_contract_s_model_error(chat, model_server):
+    model_server.window = 1024
+    outcome = chat("-m", "word " * 1500)
     assert outcome.code == 1
     assert outcome.out == ""
     assert outcome.err.startswith(

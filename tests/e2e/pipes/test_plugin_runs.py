@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from kaito.testing import Say, refused_url
+from kaito.testing import Say
 from tests.e2e.pipes.formatter import FORMATTER
 
 
@@ -261,11 +261,10 @@ def test_auto_uses_the_best_endpoint_that_opens(kaito, plugin, model_server):
     assert "Workspace: by-name" in kaito(*arguments, "--backend", "by-name", stdin="status\n").out
 
 
-def test_auto_falls_back_when_a_connection_is_refused(kaito, plugin, model_server):
-    with refused_url() as url:
-        backends = (f"FakeBackend('first', 10, url='{url}')", "FakeBackend('second', 20)")
-        arguments = ["chat", "--workspace-name", "w", "--plugin", backend_plugin(plugin, model_server.url, *backends)]
-        outcome = kaito(*arguments, "--verbose", stdin="status\n")
+def test_auto_falls_back_when_a_connection_is_refused(kaito, plugin, model_server, refused_url):
+    backends = (f"FakeBackend('first', 10, url='{refused_url}')", "FakeBackend('second', 20)")
+    arguments = ["chat", "--workspace-name", "w", "--plugin", backend_plugin(plugin, model_server.url, *backends)]
+    outcome = kaito(*arguments, "--verbose", stdin="status\n")
     assert outcome.code == 0
     assert "  Workspace: second\n" in outcome.out
     assert "first: no response: 127.0.0.1:" in outcome.err

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from kaito.testing import replay
-from tests.e2e.terminals.seen import editor
+from tests.e2e.terminals.seen import BANNER, editor
 
 
 def test_edit_opens_the_last_message_or_a_draft(chat, tmp_path):
@@ -115,10 +115,9 @@ def test_the_last_message_is_sent_again_only_if_it_was_saved(chat, tmp_path, cod
     ],
 )
 def test_nothing_is_sent_when_the_editor_fails(chat, server, tmp_path, code, message):
-    banner = "🤖 Connected to workspace: my-llama (llama-2-7b)\n💬 Type your message (or 'quit' to exit):\n\n"
     replay(
         chat(env={"EDITOR": editor(tmp_path, code)}, columns=120),
-        f"{banner}> «/edit»‹enter›\n❌ Error: {message}\n\n> «quit»‹enter›\n👋 Goodbye!",
+        f"{BANNER}> «/edit»‹enter›\n❌ Error: {message}\n\n> «quit»‹enter›\n👋 Goodbye!",
         code=0,
     )
     assert server.chats == []

@@ -9,11 +9,7 @@ import pytest
 from kaito.console.terminal import Terminal
 from kaito.errors import Suspended
 from kaito.shell.input.line_editor import LineEditor, line_editor
-
-
-class Keyboard(io.StringIO):
-    def isatty(self):
-        return True
+from tests.shell.input.keyboard import Keyboard
 
 
 class Readline(ModuleType):
@@ -62,21 +58,6 @@ class Readline(ModuleType):
 @pytest.fixture
 def terminal():
     return Terminal(Keyboard(), Keyboard(), Keyboard(), {"TERM": "xterm"})
-
-
-@pytest.fixture
-def typed(monkeypatch):
-    """Have `input` return, raise or call what is in a list, one after the other."""
-    steps = []
-
-    def type_it(prompt):
-        step = steps.pop(0)
-        if isinstance(step, BaseException):
-            raise step
-        return step() if callable(step) else step
-
-    monkeypatch.setattr("builtins.input", type_it)
-    return steps
 
 
 PASTE_ON, PASTE_OFF = "set enable-bracketed-paste on", "set enable-bracketed-paste off"

@@ -12,11 +12,7 @@ from kaito.shell.input.input_history import History
 from kaito.shell.input.line_editor import line_editor
 from kaito.shell.input.prompt import Prompt
 from kaito.shell.input.recall import Recall
-
-
-class Keyboard(io.StringIO):
-    def isatty(self):
-        return True
+from tests.shell.input.keyboard import Keyboard
 
 
 class Console(io.TextIOWrapper):
@@ -50,21 +46,6 @@ def windows(monkeypatch, no_readline):
 @pytest.fixture
 def terminal(no_readline):
     return Terminal(Keyboard(), Keyboard(), Keyboard(), {"TERM": "dumb"})
-
-
-@pytest.fixture
-def typed(monkeypatch):
-    """Have `input` return or raise what is in a list, one after the other."""
-    steps = []
-
-    def type_it(prompt):
-        step = steps.pop(0)
-        if isinstance(step, BaseException):
-            raise step
-        return step
-
-    monkeypatch.setattr("builtins.input", type_it)
-    return steps
 
 
 def new_prompt(terminal, history=None):
