@@ -7,11 +7,11 @@ import pytest
 from kaito.errors import ExitCode, ModelError
 from kaito.shell.render.statistics import statistics_line
 from kaito.types import Delta, ModelInfo, Reply, Usage
-from tests.shell.bench import Bench
+from tests.shell.harness import ShellHarness
 
 
-def last_request(bench):
-    return bench.server.requests[-1]
+def last_request(harness):
+    return harness.server.requests[-1]
 
 
 @pytest.mark.parametrize(
@@ -26,9 +26,9 @@ def last_request(bench):
     ],
 )
 def test_set_and_unset_change_fields_of_the_request(setting, field, value):
-    bench = Bench(f"/set {setting}", "a", f"/unset {setting.split()[0]}", "b")
-    bench.run()
-    first, second = bench.server.requests
+    harness = ShellHarness(f"/set {setting}", "a", f"/unset {setting.split()[0]}", "b")
+    harness.run()
+    first, second = harness.server.requests
     assert getattr(first, field) == value
     assert getattr(second, field) != value
     assert first.extra == {}
@@ -50,9 +50,9 @@ def test_set_and_unset_change_fields_of_the_request(setting, field, value):
     ],
 )
 def test_set_adds_extra_fields_to_the_request(setting, extra):
-    bench = Bench(f"/set {setting}", "a", f"/set {setting.split()[0]} default", "b")
-    bench.run()
-    assert [request.extra for request in bench.server.requests] == [extra, {}]
+    harness = ShellHarness(f"/set {setting}", "a", f"/set {setting.split()[0]} default", "b")
+    harness.run()
+    assert [request.extra for request in harness.server.requests] == [extra, {}]
 
 
 @pytest.mark.parametrize(
@@ -79,23 +79,23 @@ def test_set_adds_extra_fields_to_the_request(setting, extra):
     ],
 )
 def test_invalid_values_are_reported_and_change_nothing(setting, message):
-    bench = Bench(f"/set {setting}")
-    before = bench.context.settings
-    _, err = bench.run()
+    harness = ShellHarness(f"/set {setting}")
+    before = harness.context.settings
+    _, err = harness.run()
     assert message in err
-    assert bench.context.settings == before
-    assert bench.shell.exit_code is ExitCode.USAGE
+    assert harness.context.settings == before
+    assert harness.shell.exit_code is ExitCode.USAGE
 
 
 def test_unset_takes_one_name():
-    bench = Bench("/set seed 5", "/unset SEED", "/unset seed now", keep_going=True)
-    _, err = bench.run()
+    harness = ShellHarness("/set seed 5", "/unset SEED", "/unset seed now", keep_going=True)
+    _, err = harness.run()
     assert err.startswith("seed: 5\nseed: (not sent)\n❌ Error: Unknown setting 'seed now'\n")
 
 
 def test_set_shows_one_setting_or_all():
-    bench = Bench("/set seed 5", "/set seed", "/set", "/unset")
-    out, err = bench.run()
+    harness = ShellHarness("/set seed 5", "/set seed", "/set", "/unset")
+    out, err = harness.run()
     seed, *rest = out.splitlines()
     assert seed == "  seed               5"
     assert rest[:4] == [
@@ -106,26 +106,28 @@ def test_set_shows_one_setting_or_all():
     ]
     assert "  stop               (not sent)" in rest
     assert rest[-1] == "  format             plain"
-    assert [line.split()[0] for line in rest] == list(bench.context.settings)
+    assert [line.split()[0] for line in rest] == list(harness.context.settings)
     assert err.startswith("seed: 5\n❌ Error: /unset: needs the name of a setting\n")
 
 
 def test_a_setting_that_the_server_rejects_has_a_hint():
-    bench = Bench("/set top-k 5", "/set seed 1", "a", "b", "c", keep_going=True)
+    harness = ShellHarness("/set top-k 5", "/set seed 1", "a", "b", "c", keep_going=True)
     message = "Unrecognized request argument supplied: top_k (HTTP 400)"
-    bench.server.answers = [ModelError(message), ModelError("no seeding of stop_k here"), "C"]
-    _, err = bench.run()
+    harness.server.answers = [ModelError(message), ModelError("no seeding of stop_k here"), "C"]
+    _, err = harness.run()
     assert f"❌ Model Error: {message}\n   '/set top-k default' leaves the choice to the server\n" in err
     assert err.count("leaves the choice") == 1
     # The settings stay as the user set them.
-    assert last_request(bench).extra == {"top_k": 5, "seed": 1}
+    assert last_request(harness).extra == {"top_k": 5, "seed": 1}
 
 
 def test_set_reasoning_and_format_change_what_is_shown():
     thoughtful = [Delta(reasoning="hm"), Delta(content="yes", finish_reason="stop")]
-    bench = Bench("a", "/set reasoning off", "b", "/set format json", "c", "help", "/format plain", "d", "/format")
-    bench.server.answers = [thoughtful] * 4
-    out, err = bench.run()
+    harness = ShellHarness(
+        "a", "/set reasoning off", "b", "/set format json", "c", "help", "/format plain", "d", "/format"
+    )
+    harness.server.answers = [thoughtful] * 4
+    out, err = harness.run()
     plain, hidden, answer, again, *formats = out.splitlines()
     assert plain == hidden == again == "Assistant: yes"
     assert json.loads(answer)["text"] == "yes"
@@ -136,33 +138,35 @@ def test_set_reasoning_and_format_change_what_is_shown():
 
 def test_model_lists_and_selects_models():
     models = [ModelInfo(name="base", window=2048), ModelInfo(name="a\x1b[2J", window=2048, parent="base")]
-    bench = Bench("/model", "/model bass", "/model base", "/status", "/model", "hi", models=models, keep_going=True)
-    out, err = bench.run()
+    harness = ShellHarness(
+        "/model", "/model bass", "/model base", "/status", "/model", "hi", models=models, keep_going=True
+    )
+    out, err = harness.run()
     assert out.startswith("* m\n  base  2048 tokens\n  a     2048 tokens, adapter of base\n")
     assert "❌ Error: The server has no model 'bass'\n   Did you mean base?\n" in err
     assert "\nModel: base\n" in err
     assert "  Model: base\n" in out
     assert "* base  2048 tokens\n" in out
-    assert last_request(bench).model == "base"
+    assert last_request(harness).model == "base"
 
 
 def test_a_model_that_was_added_later_can_be_selected():
-    bench = Bench("/model new", "hi", models=[ModelInfo(name="base")])
-    bench.server.served.append(ModelInfo(name="new"))
-    bench.run()
-    assert last_request(bench).model == "new"
+    harness = ShellHarness("/model new", "hi", models=[ModelInfo(name="base")])
+    harness.server.served.append(ModelInfo(name="new"))
+    harness.run()
+    assert last_request(harness).model == "new"
 
 
 def test_any_model_can_be_selected_when_the_server_lists_none():
-    bench = Bench("/model x", "/model", "hi")
-    out, _ = bench.run()
+    harness = ShellHarness("/model x", "/model", "hi")
+    out, _ = harness.run()
     assert out.startswith("* x\n")
-    assert last_request(bench).model == "x"
+    assert last_request(harness).model == "x"
 
 
 def test_completion_of_settings_models_and_formats():
-    context = Bench(models=[ModelInfo(name="base")]).context
-    commands = {name: command.value for name, command in Bench().shell.commands.items()}
+    context = ShellHarness(models=[ModelInfo(name="base")]).context
+    commands = {name: command.value for name, command in ShellHarness().shell.commands.items()}
 
     def complete(name, typed):
         offer = commands[name].complete
@@ -221,8 +225,8 @@ def test_the_statistics_line_shows_what_is_known(reply, window, streamed, line):
 
 
 def test_statistics_follow_each_complete_answer():
-    bench = Bench("/set stats on", "a", "b", "/set stats off", "c", keep_going=True)
-    bench.server.answers = ["A", ModelError("x"), "C"]
-    _, err = bench.run()
+    harness = ShellHarness("/set stats on", "a", "b", "/set stats off", "c", keep_going=True)
+    harness.server.answers = ["A", ModelError("x"), "C"]
+    _, err = harness.run()
     assert err.count("(first token after ") == 1
     assert ", 2 prompt + 2 completion tokens)\n" in err

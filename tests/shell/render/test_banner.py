@@ -8,17 +8,17 @@ from kaito.chat.conversation import SavedConversation
 from kaito.chat.saved import LastConversation
 from kaito.errors import Interrupted
 from kaito.types import Delta, Message
-from tests.shell.bench import Bench
+from tests.shell.harness import ShellHarness
 
 TURN = (Message("user", "q"), Message("assistant", "a"))
-#: The bench's workspace and model, and the banner that shows them without control sequences.
+#: The harness's workspace and model, and the banner that shows them without control sequences.
 LABEL, MODEL = "w\x1b[2J", "m\x1b[2J"
 BANNER, LAST = "🤖 Connected to workspace: w (m)\n", "💬 Type your message (or 'quit' to exit):\n\n"
 
 
 def run_and_quit(saved, system_prompt=None, **options):
     options = {"interactive": True, "resumed": saved, **options}
-    return Bench("quit", settings={"system_prompt": system_prompt}, **options).run()
+    return ShellHarness("quit", settings={"system_prompt": system_prompt}, **options).run()
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ def saved_texts(file):
 def run(file, *lines, answers=(), resume=False, **options):
     last = LastConversation(file)
     resumed = last.load() if resume else None
-    bench = Bench(*lines, **{"interactive": True, "last": last, "resumed": resumed, **options})
-    bench.server.answers = list(answers)
-    return bench, bench.run()
+    harness = ShellHarness(*lines, **{"interactive": True, "last": last, "resumed": resumed, **options})
+    harness.server.answers = list(answers)
+    return harness, harness.run()
 
 
 def test_workspace_and_model_are_saved(file):
@@ -102,17 +102,17 @@ def test_undoing_the_only_turn_deletes_the_file(file):
 
 def test_a_complete_answer_cannot_be_continued_in_a_later_run(file):
     run(file, "a")
-    bench, (_, err) = run(file, "/continue", resume=True)
+    harness, (_, err) = run(file, "/continue", resume=True)
     assert "No answer was cut\n" in err
-    assert bench.server.requests == []
+    assert harness.server.requests == []
 
 
 def test_a_cut_answer_can_be_continued_in_a_later_run(file):
     run(file, "a", answers=[[Delta(content="one tw", finish_reason="length")]])
-    bench, _ = run(file, "/continue", answers=["o"], resume=True)
-    assert bench.texts == ["a", "one two"]
-    bench, _ = run(file, "/continue", resume=True)
-    assert bench.server.requests == []
+    harness, _ = run(file, "/continue", answers=["o"], resume=True)
+    assert harness.texts == ["a", "one two"]
+    harness, _ = run(file, "/continue", resume=True)
+    assert harness.server.requests == []
 
 
 def test_a_turn_that_cannot_be_saved_is_reported_once_and_later_turns_are_saved(file, monkeypatch):

@@ -83,7 +83,7 @@ class Server:
 LOOP = SimpleNamespace(stream=lambda items: items, run=asyncio.run)
 
 
-class Bench:
+class ShellHarness:
     """A shell with its streams and its server.
 
     Args:
