@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 
+import hypothesis
 import pytest
 
 from tests.controlplane import VARIABLE
 
 pytest_plugins = ["kaito.testing.fixtures"]
+
+# No example fails because the machine is busy: pytest-timeout limits the test as a whole.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 #: Percent of coverage without the tests that need a control plane.
 _COVERAGE_WITHOUT_CLUSTER = 80.0

@@ -1,4 +1,4 @@
-"""The documents say what is true: hooks, commands, examples."""
+"""The documentation matches the code: hooks, commands, settings, exit codes and examples."""
 
 import importlib.util
 import inspect
@@ -33,7 +33,7 @@ def test_each_hook_is_documented_with_its_signature(name):
 
 
 @pytest.mark.parametrize("source", re.findall(r"```python\n(.+?)```", PLUGINS, re.DOTALL))
-def test_each_example_of_a_plugin_loads(source, tmp_path):
+def test_each_example_plugin_loads(source, tmp_path):
     if "hookimpl" not in source:
         compile(source, "example", "exec")
         return
@@ -66,7 +66,7 @@ def test_each_slash_command_and_setting_is_in_the_readme():
     assert set(re.findall("`([a-z-]+)`", settings)) - {"on", "off"} == set(SETTINGS)
 
 
-def test_all_that_a_slash_command_may_use_is_documented():
+def test_each_member_of_the_shell_context_is_documented():
     names = [name for name in vars(ShellContext) if not name.startswith("_")]
     table = PLUGINS[PLUGINS.index("kaito.ShellContext") : PLUGINS.index("## Rules")]
     assert [name for name in names if f"`{name}" not in table] == []
@@ -82,7 +82,7 @@ def test_ci_runs_the_readme_s_test_command():
     assert "README.md" in (ROOT / ".ci" / "run").read_text()
 
 
-def test_the_changelog_knows_this_version():
+def test_the_changelog_has_this_version():
     text = (ROOT / "CHANGELOG.md").read_text()
     assert "## [Unreleased]" in text or f"## [{kaito.__version__}]" in text
 

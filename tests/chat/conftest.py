@@ -1,4 +1,4 @@
-"""A chat with the model server."""
+"""Fixtures for the tests of the chat client."""
 
 import pytest
 

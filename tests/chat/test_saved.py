@@ -1,4 +1,4 @@
-"""What is kept of a conversation between runs."""
+"""Conversations that are saved between runs."""
 
 import os
 import stat
@@ -14,7 +14,7 @@ from kaito.errors import KaitoError, NotFoundError, UsageError
 from kaito.types import Message
 
 SYSTEM, QUESTION, ANSWER = Message("system", "Be brief"), Message("user", "Hi"), Message("assistant", "Hello 🤖")
-TALK = SavedConversation(messages=(SYSTEM, QUESTION, ANSWER), cut=True, workspace="my-llama", model="m")
+SAVED = SavedConversation(messages=(SYSTEM, QUESTION, ANSWER), cut=True, workspace="my-llama", model="m")
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def file(tmp_path):
 
 
 @pytest.fixture
-def kept(file):
+def last(file):
     return LastConversation(file)
 
 
@@ -31,61 +31,61 @@ def streams_of(terminal):
     return terminal.stdin, terminal.stderr, terminal.stdout
 
 
-def written(file, content):
+def write_file(file, content):
     file.parent.mkdir(parents=True)
     file.write_text(content)
 
 
-def test_what_is_saved_is_loaded(kept, file):
-    kept.save(TALK)
-    assert kept.load() == TALK
+def test_save_load_and_delete(last, file):
+    last.save(SAVED)
+    assert last.load() == SAVED
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert os.listdir(file.parent) == ["pts-1.json"]
-    kept.delete()
-    kept.delete()
+    last.delete()
+    last.delete()
     with pytest.raises(NotFoundError):
-        kept.load()
+        last.load()
 
 
-def test_what_earlier_versions_kept_is_loaded(kept, file):
-    written(file, '[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello 🤖"}]')
-    assert kept.load() == SavedConversation(messages=(QUESTION, ANSWER))
+def test_load_reads_the_format_of_earlier_versions(last, file):
+    write_file(file, '[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello 🤖"}]')
+    assert last.load() == SavedConversation(messages=(QUESTION, ANSWER))
 
 
-def test_what_later_versions_keep_besides_is_left_out(kept, file):
-    written(file, '{"messages":[{"role":"user","content":"Hi","x":1},{"role":"assistant","content":"a"}],"new":[]}')
-    assert kept.load().turns == (QUESTION, Message("assistant", "a"))
+def test_load_ignores_fields_of_later_versions(last, file):
+    write_file(file, '{"messages":[{"role":"user","content":"Hi","x":1},{"role":"assistant","content":"a"}],"new":[]}')
+    assert last.load().turns == (QUESTION, Message("assistant", "a"))
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '[{"role":"system","content":"x"}]'])
-def test_without_a_turn_there_is_nothing_to_continue(kept, file, content):
-    written(file, content)
+def test_load_needs_a_complete_turn(last, file, content):
+    write_file(file, content)
     with pytest.raises(NotFoundError):
-        kept.load()
+        last.load()
 
 
-def test_nothing_takes_no_other_conversation_s_place(kept, file):
-    kept.save(TALK)
+def test_an_empty_conversation_does_not_replace_another(last, file):
+    last.save(SAVED)
     another = LastConversation(file)
-    for nothing in (SavedConversation(), SavedConversation(messages=(SYSTEM,))):
-        another.save(nothing)
-        assert kept.load() == TALK
+    for empty in (SavedConversation(), SavedConversation(messages=(SYSTEM,))):
+        another.save(empty)
+        assert last.load() == SAVED
 
 
-@pytest.mark.parametrize("made_ours", [lambda kept: kept.load(), lambda kept: kept.save(TALK)])
-def test_what_was_taken_back_is_forgotten(kept, file, made_ours):
-    LastConversation(file).save(TALK)
-    made_ours(kept)
-    kept.save(SavedConversation(messages=(SYSTEM,)))
+@pytest.mark.parametrize("use", [lambda last: last.load(), lambda last: last.save(SAVED)], ids=["load", "save"])
+def test_an_empty_conversation_deletes_its_own_file(last, file, use):
+    LastConversation(file).save(SAVED)
+    use(last)
+    last.save(SavedConversation(messages=(SYSTEM,)))
     assert not file.exists()
 
 
-def test_it_is_bounded_and_keeps_the_system_prompt_and_whole_turns(kept, monkeypatch):
+def test_the_size_limit_keeps_the_system_prompt_and_complete_turns(last, monkeypatch):
     monkeypatch.setattr(saved, "LARGEST", 2000)
     turns = tuple(Message(role, f"{number} " + "x" * 50) for number in range(50) for role in ("user", "assistant"))
-    kept.save(SavedConversation(messages=(SYSTEM, *turns), model="m"))
-    loaded = kept.load()
+    last.save(SavedConversation(messages=(SYSTEM, *turns), model="m"))
+    loaded = last.load()
     assert loaded.system == (SYSTEM,)
     assert loaded.turns == turns[-len(loaded.turns) :]
     assert loaded.turns[0].role == "user"
@@ -93,52 +93,52 @@ def test_it_is_bounded_and_keeps_the_system_prompt_and_whole_turns(kept, monkeyp
     assert loaded.model == "m"
 
 
-def test_a_turn_that_is_too_long_leaves_what_was_kept(kept, monkeypatch, file):
-    kept.save(TALK)
+def test_a_turn_over_the_size_limit_is_not_saved(last, monkeypatch, file):
+    last.save(SAVED)
     monkeypatch.setattr(saved, "LARGEST", 2000)
-    long = (QUESTION, Message("assistant", "x" * 2000))
+    long_turn = (QUESTION, Message("assistant", "x" * 2000))
     with pytest.raises(KaitoError, match="too long to be saved"):
-        kept.save(SavedConversation(messages=TALK.messages + long))
-    assert kept.load() == TALK
-    kept.save(SavedConversation(messages=TALK.messages + long + TALK.turns))
-    assert kept.load() == SavedConversation(messages=TALK.messages)
+        last.save(SavedConversation(messages=SAVED.messages + long_turn))
+    assert last.load() == SAVED
+    last.save(SavedConversation(messages=SAVED.messages + long_turn + SAVED.turns))
+    assert last.load() == SavedConversation(messages=SAVED.messages)
     assert file.stat().st_size < 2000
 
 
 @pytest.mark.parametrize("content", ["{", "[1]", "\ud800"])
-def test_a_damaged_file(kept, file, content):
+def test_a_damaged_file_is_reported(last, file, content):
     file.parent.mkdir(parents=True)
     file.write_bytes(content.encode("utf-8", "surrogatepass"))
     with pytest.raises(KaitoError, match=r"is damaged|is not UTF-8"):
-        kept.load()
+        last.load()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs")
-def test_a_pipe_in_its_place_is_not_waited_for(kept, file):
+def test_load_does_not_wait_for_a_pipe(last, file):
     file.parent.mkdir(parents=True)
     os.mkfifo(file)
     with pytest.raises(KaitoError, match="no regular file"):
-        kept.load()
+        last.load()
 
 
-def test_a_folder_that_cannot_be_made(tmp_path):
+def test_a_folder_that_cannot_be_created_is_reported(tmp_path):
     (tmp_path / "file").touch()
-    kept = LastConversation(tmp_path / "file" / "x" / "y.json")
+    last = LastConversation(tmp_path / "file" / "x" / "y.json")
     with pytest.raises(KaitoError, match="Cannot save the conversation"):
-        kept.save(TALK)
+        last.save(SAVED)
     with pytest.raises(KaitoError, match="Cannot read"):
-        kept.load()
+        last.load()
 
 
-def test_without_a_terminal_nothing_is_kept(tmp_path):
-    nowhere = Terminal(None, None, None, {})
-    assert last_conversation(tmp_path, streams_of(nowhere)) is None
+def test_continue_needs_a_terminal(tmp_path):
+    no_terminal = Terminal(None, None, None, {})
+    assert last_conversation(tmp_path, streams_of(no_terminal)) is None
     with pytest.raises(UsageError, match="--continue: needs a terminal"):
         to_continue(None)
 
 
 @pytest.mark.parametrize(
-    ("wish", "kept", "warned"),
+    ("value", "saves", "warns"),
     [
         (None, True, False),
         ("", True, False),
@@ -152,18 +152,18 @@ def test_without_a_terminal_nothing_is_kept(tmp_path):
         ("/my/history", True, True),
     ],
 )
-def test_the_environment_says_whether_anything_is_kept(tmp_path, wish, kept, warned):
-    environ = {"XDG_STATE_HOME": str(tmp_path), **({} if wish is None else {"KAITO_HISTORY": wish})}
-    told = []
-    folder = state_folder(environ, told.append)
-    assert folder == (tmp_path / "kaito" if kept else None)
-    assert told == (
-        ["KAITO_HISTORY: '/my/history' is not on or off; input and conversations are saved"] if warned else []
+def test_kaito_history_turns_saving_on_or_off(tmp_path, value, saves, warns):
+    environ = {"XDG_STATE_HOME": str(tmp_path), **({} if value is None else {"KAITO_HISTORY": value})}
+    warnings = []
+    folder = state_folder(environ, warnings.append)
+    assert folder == (tmp_path / "kaito" if saves else None)
+    assert warnings == (
+        ["KAITO_HISTORY: '/my/history' is not on or off; input and conversations are saved"] if warns else []
     )
-    assert history_file(folder) == (tmp_path / "kaito" / "history" if kept else None)
+    assert history_file(folder) == (tmp_path / "kaito" / "history" if saves else None)
 
 
-def test_a_user_without_a_home_keeps_nothing(monkeypatch):
+def test_nothing_is_saved_without_a_home_folder(monkeypatch):
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("pwd.getpwuid", lambda number: {}[number])
     folder = state_folder({"XDG_STATE_HOME": "relative"}, pytest.fail)
@@ -173,15 +173,15 @@ def test_a_user_without_a_home_keeps_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("given", "messages", "resumed"),
+    ("system_prompt", "messages", "texts"),
     [
-        (None, TALK.messages, ["Be brief", "Hi", "Hello 🤖"]),
-        ("Be loud", TALK.messages, ["Be loud", "Hi", "Hello 🤖"]),
+        (None, SAVED.messages, ["Be brief", "Hi", "Hello 🤖"]),
+        ("Be loud", SAVED.messages, ["Be loud", "Hi", "Hello 🤖"]),
         (None, (QUESTION,), []),
         (None, (), []),
         (None, (ANSWER, QUESTION), []),
     ],
 )
-def test_a_conversation_goes_on(given, messages, resumed):
-    talk = Conversation(given, SavedConversation(messages=messages))
-    assert [message.content for message in talk.messages] == resumed
+def test_a_conversation_starts_with_the_saved_messages(system_prompt, messages, texts):
+    conversation = Conversation(system_prompt, SavedConversation(messages=messages))
+    assert [message.content for message in conversation.messages] == texts

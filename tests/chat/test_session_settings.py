@@ -1,4 +1,4 @@
-"""The commands for settings and models."""
+"""The commands that change settings and models, and the line of statistics."""
 
 import json
 
@@ -7,11 +7,11 @@ import pytest
 from kaito.errors import ExitCode, ModelError
 from kaito.shell.render.statistics import statistics_line
 from kaito.types import Delta, ModelInfo, Reply, Usage
-from tests.shell.bench import Bench
+from tests.shell.harness import ShellHarness
 
 
-def sent(bench):
-    return bench.server.requests[-1]
+def last_request(harness):
+    return harness.server.requests[-1]
 
 
 @pytest.mark.parametrize(
@@ -25,10 +25,10 @@ def sent(bench):
         ("temperature\t0.2", "temperature", 0.2),
     ],
 )
-def test_fields_of_the_request(setting, field, value):
-    bench = Bench(f"/set {setting}", "a", f"/unset {setting.split()[0]}", "b")
-    bench.run()
-    first, second = bench.server.requests
+def test_set_and_unset_change_fields_of_the_request(setting, field, value):
+    harness = ShellHarness(f"/set {setting}", "a", f"/unset {setting.split()[0]}", "b")
+    harness.run()
+    first, second = harness.server.requests
     assert getattr(first, field) == value
     assert getattr(second, field) != value
     assert first.extra == {}
@@ -49,14 +49,14 @@ def test_fields_of_the_request(setting, field, value):
         ("min-p 0.05", {"min_p": 0.05}),
     ],
 )
-def test_further_fields_of_the_request(setting, extra):
-    bench = Bench(f"/set {setting}", "a", f"/set {setting.split()[0]} default", "b")
-    bench.run()
-    assert [request.extra for request in bench.server.requests] == [extra, {}]
+def test_set_adds_extra_fields_to_the_request(setting, extra):
+    harness = ShellHarness(f"/set {setting}", "a", f"/set {setting.split()[0]} default", "b")
+    harness.run()
+    assert [request.extra for request in harness.server.requests] == [extra, {}]
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"),
+    ("setting", "message"),
     [
         ("temperature 2.1", "temperature: '2.1' is not a number from 0.0 to 2.0"),
         ("temperature nan", "temperature: 'nan' is not a number from 0.0 to 2.0"),
@@ -78,24 +78,24 @@ def test_further_fields_of_the_request(setting, extra):
         ("xyzzy", "Unknown setting 'xyzzy'\n   /set shows all settings"),
     ],
 )
-def test_bad_values_change_nothing(setting, told):
-    bench = Bench(f"/set {setting}")
-    before = bench.context.settings
-    _, err = bench.run()
-    assert told in err
-    assert bench.context.settings == before
-    assert bench.shell.exit_code is ExitCode.USAGE
+def test_invalid_values_are_reported_and_change_nothing(setting, message):
+    harness = ShellHarness(f"/set {setting}")
+    before = harness.context.settings
+    _, err = harness.run()
+    assert message in err
+    assert harness.context.settings == before
+    assert harness.shell.exit_code is ExitCode.USAGE
 
 
 def test_unset_takes_one_name():
-    bench = Bench("/set seed 5", "/unset SEED", "/unset seed now", keep_going=True)
-    _, err = bench.run()
+    harness = ShellHarness("/set seed 5", "/unset SEED", "/unset seed now", keep_going=True)
+    _, err = harness.run()
     assert err.startswith("seed: 5\nseed: (not sent)\n❌ Error: Unknown setting 'seed now'\n")
 
 
-def test_all_settings_and_one():
-    bench = Bench("/set seed 5", "/set seed", "/set", "/unset")
-    out, err = bench.run()
+def test_set_shows_one_setting_or_all():
+    harness = ShellHarness("/set seed 5", "/set seed", "/set", "/unset")
+    out, err = harness.run()
     seed, *rest = out.splitlines()
     assert seed == "  seed               5"
     assert rest[:4] == [
@@ -106,26 +106,28 @@ def test_all_settings_and_one():
     ]
     assert "  stop               (not sent)" in rest
     assert rest[-1] == "  format             plain"
-    assert [line.split()[0] for line in rest] == list(bench.context.settings)
+    assert [line.split()[0] for line in rest] == list(harness.context.settings)
     assert err.startswith("seed: 5\n❌ Error: /unset: needs the name of a setting\n")
 
 
-def test_a_setting_that_the_server_refuses_says_what_to_do():
-    bench = Bench("/set top-k 5", "/set seed 1", "a", "b", "c", keep_going=True)
-    words = "Unrecognized request argument supplied: top_k (HTTP 400)"
-    bench.server.answers = [ModelError(words), ModelError("no seeding of stop_k here"), "C"]
-    _, err = bench.run()
-    assert f"❌ Model Error: {words}\n   '/set top-k default' leaves the choice to the server\n" in err
+def test_a_setting_that_the_server_rejects_has_a_hint():
+    harness = ShellHarness("/set top-k 5", "/set seed 1", "a", "b", "c", keep_going=True)
+    message = "Unrecognized request argument supplied: top_k (HTTP 400)"
+    harness.server.answers = [ModelError(message), ModelError("no seeding of stop_k here"), "C"]
+    _, err = harness.run()
+    assert f"❌ Model Error: {message}\n   '/set top-k default' leaves the choice to the server\n" in err
     assert err.count("leaves the choice") == 1
-    # Nothing is dropped behind the user's back.
-    assert sent(bench).extra == {"top_k": 5, "seed": 1}
+    # The settings stay as the user set them.
+    assert last_request(harness).extra == {"top_k": 5, "seed": 1}
 
 
-def test_what_is_shown():
-    thought = [Delta(reasoning="hm"), Delta(content="yes", finish_reason="stop")]
-    bench = Bench("a", "/set reasoning off", "b", "/set format json", "c", "help", "/format plain", "d", "/format")
-    bench.server.answers = [thought] * 4
-    out, err = bench.run()
+def test_set_reasoning_and_format_change_what_is_shown():
+    thoughtful = [Delta(reasoning="hm"), Delta(content="yes", finish_reason="stop")]
+    harness = ShellHarness(
+        "a", "/set reasoning off", "b", "/set format json", "c", "help", "/format plain", "d", "/format"
+    )
+    harness.server.answers = [thoughtful] * 4
+    out, err = harness.run()
     plain, hidden, answer, again, *formats = out.splitlines()
     assert plain == hidden == again == "Assistant: yes"
     assert json.loads(answer)["text"] == "yes"
@@ -134,35 +136,37 @@ def test_what_is_shown():
     assert "Available commands:\n" in err
 
 
-def test_models():
+def test_model_lists_and_selects_models():
     models = [ModelInfo(name="base", window=2048), ModelInfo(name="a\x1b[2J", window=2048, parent="base")]
-    bench = Bench("/model", "/model bass", "/model base", "/status", "/model", "hi", models=models, keep_going=True)
-    out, err = bench.run()
+    harness = ShellHarness(
+        "/model", "/model bass", "/model base", "/status", "/model", "hi", models=models, keep_going=True
+    )
+    out, err = harness.run()
     assert out.startswith("* m\n  base  2048 tokens\n  a     2048 tokens, adapter of base\n")
     assert "❌ Error: The server has no model 'bass'\n   Did you mean base?\n" in err
     assert "\nModel: base\n" in err
     assert "  Model: base\n" in out
     assert "* base  2048 tokens\n" in out
-    assert sent(bench).model == "base"
+    assert last_request(harness).model == "base"
 
 
-def test_a_model_that_came_later():
-    bench = Bench("/model new", "hi", models=[ModelInfo(name="base")])
-    bench.server.served.append(ModelInfo(name="new"))
-    bench.run()
-    assert sent(bench).model == "new"
+def test_a_model_that_was_added_later_can_be_selected():
+    harness = ShellHarness("/model new", "hi", models=[ModelInfo(name="base")])
+    harness.server.served.append(ModelInfo(name="new"))
+    harness.run()
+    assert last_request(harness).model == "new"
 
 
-def test_a_server_without_a_list_takes_any_model():
-    bench = Bench("/model x", "/model", "hi")
-    out, _ = bench.run()
+def test_any_model_can_be_selected_when_the_server_lists_none():
+    harness = ShellHarness("/model x", "/model", "hi")
+    out, _ = harness.run()
     assert out.startswith("* x\n")
-    assert sent(bench).model == "x"
+    assert last_request(harness).model == "x"
 
 
-def test_tab():
-    context = Bench(models=[ModelInfo(name="base")]).context
-    commands = {name: offered.value for name, offered in Bench().shell.commands.items()}
+def test_completion_of_settings_models_and_formats():
+    context = ShellHarness(models=[ModelInfo(name="base")]).context
+    commands = {name: command.value for name, command in ShellHarness().shell.commands.items()}
 
     def complete(name, typed):
         offer = commands[name].complete
@@ -179,7 +183,7 @@ def test_tab():
     assert commands["retry"].complete is None
 
 
-# Figures
+# Statistics
 
 
 USAGE = Usage(prompt_tokens=10, completion_tokens=5)
@@ -216,13 +220,13 @@ USAGE = Usage(prompt_tokens=10, completion_tokens=5)
         ),
     ],
 )
-def test_figures_are_what_is_known(reply, window, streamed, line):
+def test_the_statistics_line_shows_what_is_known(reply, window, streamed, line):
     assert statistics_line(Reply(content="x", finish_reason="stop", **reply), window, streamed=streamed) == line
 
 
-def test_figures_follow_each_complete_answer():
-    bench = Bench("/set stats on", "a", "b", "/set stats off", "c", keep_going=True)
-    bench.server.answers = ["A", ModelError("x"), "C"]
-    _, err = bench.run()
+def test_statistics_follow_each_complete_answer():
+    harness = ShellHarness("/set stats on", "a", "b", "/set stats off", "c", keep_going=True)
+    harness.server.answers = ["A", ModelError("x"), "C"]
+    _, err = harness.run()
     assert err.count("(first token after ") == 1
     assert ", 2 prompt + 2 completion tokens)\n" in err

@@ -1,4 +1,4 @@
-"""The built-in formatters, fed as the shell feeds them."""
+"""The built-in formatters, used as the shell uses them."""
 
 import json
 
@@ -14,15 +14,15 @@ from kaito.types import Delta, Reply, Screen, Usage
 COLOUR = Screen(terminal=True, colour=True)
 
 
-def draw(formatter, *pieces, finish_reason="stop"):
+def render(formatter, *pieces, finish_reason="stop"):
     deltas = [Delta(content=piece) if isinstance(piece, str) else piece for piece in pieces]
-    shown = "".join(formatter.feed(delta) for delta in deltas)
+    output = "".join(formatter.feed(delta) for delta in deltas)
     content = "".join(delta.content for delta in deltas)
-    return shown + formatter.finish(Reply(content=content, finish_reason=finish_reason))
+    return output + formatter.finish(Reply(content=content, finish_reason=finish_reason))
 
 
 @pytest.mark.parametrize(
-    ("pieces", "shown"),
+    ("pieces", "output"),
     [
         (["Hello"], "Assistant: Hello\n"),
         (["Hel", "lo", "\n"], "Assistant: Hello\n"),
@@ -33,16 +33,16 @@ def draw(formatter, *pieces, finish_reason="stop"):
         ([], "Assistant: \n"),
     ],
 )
-def test_plain(pieces, shown):
-    assert draw(Plain(Screen()), *pieces) == shown
+def test_plain(pieces, output):
+    assert render(Plain(Screen()), *pieces) == output
 
 
-@pytest.mark.parametrize(("pieces", "shown"), [(["Hel"], "Assistant: Hel\n"), ([], ""), (["\n"], "")])
-def test_plain_when_the_answer_breaks_off(pieces, shown):
-    assert draw(Plain(Screen()), *pieces, finish_reason=None) == shown
+@pytest.mark.parametrize(("pieces", "output"), [(["Hel"], "Assistant: Hel\n"), ([], ""), (["\n"], "")])
+def test_plain_ends_the_line_of_a_broken_answer(pieces, output):
+    assert render(Plain(Screen()), *pieces, finish_reason=None) == output
 
 
-def test_each_piece_is_shown_when_it_comes():
+def test_plain_shows_each_piece_at_once():
     formatter = Plain(Screen())
     assert [formatter.feed(Delta(content=piece)) for piece in ("\n", "a", " b\n", "c")] == [
         "",
@@ -52,29 +52,29 @@ def test_each_piece_is_shown_when_it_comes():
     ]
 
 
-def test_reasoning_is_left_out_of_piped_output():
-    assert draw(Plain(Screen()), Delta(reasoning="hm"), "yes") == "Assistant: yes\n"
+def test_plain_does_not_show_reasoning_in_piped_output():
+    assert render(Plain(Screen()), Delta(reasoning="hm"), "yes") == "Assistant: yes\n"
 
 
-def test_reasoning_stands_above_the_answer_on_a_terminal():
-    thought = [Delta(reasoning="h"), Delta(reasoning="m\n\n"), "yes", Delta(reasoning="late")]
-    assert draw(Plain(Screen(terminal=True)), *thought) == "Thinking: hm\nAssistant: yes\n"
-    assert draw(Plain(COLOUR), *thought) == "\x1b[2mThinking: h\x1b[22m\x1b[2mm\x1b[22m\nAssistant: yes\n"
+def test_plain_shows_reasoning_above_the_answer_on_a_terminal():
+    deltas = [Delta(reasoning="h"), Delta(reasoning="m\n\n"), "yes", Delta(reasoning="late")]
+    assert render(Plain(Screen(terminal=True)), *deltas) == "Thinking: hm\nAssistant: yes\n"
+    assert render(Plain(COLOUR), *deltas) == "\x1b[2mThinking: h\x1b[22m\x1b[2mm\x1b[22m\nAssistant: yes\n"
 
 
-def test_reasoning_that_is_interrupted_ends_its_line():
-    assert draw(Plain(Screen(terminal=True)), Delta(reasoning="hm"), finish_reason=None) == "Thinking: hm\n"
+def test_plain_ends_the_line_of_interrupted_reasoning():
+    assert render(Plain(Screen(terminal=True)), Delta(reasoning="hm"), finish_reason=None) == "Thinking: hm\n"
 
 
 @given(st.lists(st.text(st.sampled_from("ab \n\t")), max_size=12))
-def test_plain_shows_the_answer_without_its_edges(pieces):
+def test_plain_strips_leading_blanks_and_trailing_newlines(pieces):
     body = "".join(pieces).lstrip().rstrip("\n")
-    assert draw(Plain(Screen()), *pieces) == f"Assistant: {body}\n"
+    assert render(Plain(Screen()), *pieces) == f"Assistant: {body}\n"
 
 
-def reply(**more):
+def reply(**fields):
     return Reply(
-        **{"content": "Hi", "model": "m", "finish_reason": "stop", "first_token_s": 0.1, "total_s": 0.25, **more}
+        **{"content": "Hi", "model": "m", "finish_reason": "stop", "first_token_s": 0.1, "total_s": 0.25, **fields}
     )
 
 
@@ -92,17 +92,17 @@ def test_json():
     }
 
 
-def test_json_of_an_answer_that_broke_off():
+def test_json_of_a_broken_answer():
     assert json.loads(Json(Screen()).finish(reply(finish_reason=None)))["finish_reason"] is None
     assert Json(Screen()).finish(reply(content="", finish_reason=None)) == ""
 
 
-def test_json_tells_the_reasoning():
+def test_json_contains_the_reasoning():
     assert json.loads(Json(Screen()).finish(reply(reasoning="hm", first_token_s=None)))["reasoning"] == "hm"
 
 
 @given(st.text(), st.booleans())
-def test_json_is_lossless_and_harmless(text, unicode):
+def test_json_is_lossless_and_has_no_control_characters(text, unicode):
     line = Json(Screen(unicode=unicode)).finish(reply(content=text))
     assert json.loads(line)["text"] == text
     assert UNSAFE.search(line.removesuffix("\n")) is None

@@ -1,4 +1,4 @@
-"""The command line, refused before anything is contacted."""
+"""Values of flags, and the errors that are reported before any connection."""
 
 import pytest
 
@@ -21,16 +21,21 @@ def settings(*arguments, environ=None):
     return settings_from(make_parser(call).parse(arguments), call.environ)
 
 
-def refusal(*arguments, environ=None):
+def usage_error(*arguments, environ=None):
     with pytest.raises(UsageError) as caught:
         settings(*arguments, environ=environ)
     return "\n".join(caught.value.lines())
 
 
 def test_the_documented_defaults():
-    found = settings()
-    assert (found.temperature, found.max_tokens, found.top_p, found.system_prompt) == (0.7, 1024, 0.9, None)
-    assert (found.connect_timeout, found.idle_timeout, found.backend, found.output) == (10.0, 300.0, "auto", "plain")
+    defaults = settings()
+    assert (defaults.temperature, defaults.max_tokens, defaults.top_p, defaults.system_prompt) == (0.7, 1024, 0.9, None)
+    assert (defaults.connect_timeout, defaults.idle_timeout, defaults.backend, defaults.output) == (
+        10.0,
+        300.0,
+        "auto",
+        "plain",
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,7 +63,7 @@ def test_the_documented_defaults():
         (["--header", "X-A: 1", "--header", "X-B:2"], "headers", (("X-A", "1"), ("X-B", "2"))),
     ],
 )
-def test_a_flag(arguments, name, value):
+def test_flags(arguments, name, value):
     assert getattr(settings(*arguments), name) == value
 
 
@@ -79,17 +84,17 @@ def test_a_flag(arguments, name, value):
         (["--model", "gr\udcc3\udcbc\udcc3\udc9fe"], "model", "grüße"),
     ],
 )
-def test_a_flag_of_the_target(arguments, name, value):
+def test_flags_of_the_target(arguments, name, value):
     assert getattr(settings(*arguments).target, name) == value
 
 
 @pytest.mark.parametrize("value", ["-0.1", "2.1", "nan", "NaN", "inf", "-inf", "1e400", "hot", "", "1_0", "１"])
-def test_a_temperature_out_of_range(value):
-    assert refusal("--temperature", value) == f"❌ Error: --temperature: '{value}' is not a number from 0.0 to 2.0"
+def test_invalid_temperatures(value):
+    assert usage_error("--temperature", value) == f"❌ Error: --temperature: '{value}' is not a number from 0.0 to 2.0"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--top-p", "1.01"], "--top-p: '1.01' is not a number from 0.0 to 1.0"),
         (["--max-tokens", "0"], "--max-tokens: '0' is not a whole number from 1"),
@@ -151,32 +156,32 @@ def test_a_temperature_out_of_range(value):
         (["--model", "\udcff"], "--model: the text is not UTF-8"),
     ],
 )
-def test_a_bad_value_is_named(arguments, told):
-    assert told in refusal(*arguments)
+def test_invalid_values_are_reported(arguments, message):
+    assert message in usage_error(*arguments)
 
 
-def test_half_a_surrogate_pair_is_no_text():
-    assert "--model: the text is not UTF-8" in refusal("--model", "\ud83d")
+def test_a_lone_surrogate_is_rejected():
+    assert "--model: the text is not UTF-8" in usage_error("--model", "\ud83d")
 
 
-def test_flags_that_contradict_each_other(tmp_path):
+def test_contradicting_flags(tmp_path):
     pem = tmp_path / "ca.pem"
     pem.touch()
-    told = refusal("--certificate-authority", str(pem), "--insecure-skip-tls-verify")
-    assert "cannot be used with --insecure-skip-tls-verify" in told
+    message = usage_error("--certificate-authority", str(pem), "--insecure-skip-tls-verify")
+    assert "cannot be used with --insecure-skip-tls-verify" in message
 
 
 @pytest.mark.parametrize(
     "url", ["https://user:hunter2@h/", "http://user:hunter2@h:notaport", "http://user:hunter/2@h", "user:hunter2@h"]
 )
-def test_a_password_in_a_url_is_refused_and_not_repeated(url):
-    told = refusal("--endpoint", url)
-    assert "must not hold a password" in told
-    assert "hunter" not in told
+def test_a_password_in_a_url_is_rejected_and_not_shown(url):
+    message = usage_error("--endpoint", url)
+    assert "must not hold a password" in message
+    assert "hunter" not in message
 
 
-def test_a_query_of_a_bad_url_is_not_repeated():
-    assert "sk-secret" not in refusal("--endpoint", "http://a..b/?key=sk-secret")
+def test_the_query_of_an_invalid_url_is_not_shown():
+    assert "sk-secret" not in usage_error("--endpoint", "http://a..b/?key=sk-secret")
 
 
 @pytest.mark.parametrize(
@@ -190,11 +195,11 @@ def test_a_query_of_a_bad_url_is_not_repeated():
         "http://xn--bcher-kva.example",
     ],
 )
-def test_a_url(url):
+def test_valid_urls(url):
     assert settings("--endpoint", url).target.endpoint == url
 
 
-def test_the_key_comes_from_a_file_or_the_environment(tmp_path):
+def test_the_api_key_is_read_from_a_file_or_the_environment(tmp_path):
     file = tmp_path / "key"
     file.write_text("sk-file\n")
     assert settings(environ={"KAITO_API_KEY": "sk-env"}).api_key == "sk-env"
@@ -203,30 +208,29 @@ def test_the_key_comes_from_a_file_or_the_environment(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "two\nlines", "naïve-secret", "tab\x00"])
-def test_a_file_without_a_key(tmp_path, content):
+def test_a_key_file_without_a_key(tmp_path, content):
     file = tmp_path / "key"
     file.write_text(content)
-    told = refusal("--api-key-file", str(file))
-    assert "does not hold an API key" in told
-    assert not content or content not in told
+    message = usage_error("--api-key-file", str(file))
+    assert "does not hold an API key" in message
+    assert not content or content not in message
 
 
-def test_a_binary_file_is_no_key(tmp_path):
+def test_a_key_file_must_be_text(tmp_path):
     file = tmp_path / "key"
     file.write_bytes(b"\xff\xfe")
-    assert "is not UTF-8 text" in refusal("--api-key-file", str(file))
+    assert "is not UTF-8 text" in usage_error("--api-key-file", str(file))
 
 
 def test_headers_from_a_file(tmp_path):
     file = tmp_path / "headers"
-    file.write_text("Authorization: Bearer x\n\nX-A: b\n")
     file.write_text("@" + str(file))
-    assert "is not 'Name: value'" in refusal("--header", f"@{file}")
+    assert "is not 'Name: value'" in usage_error("--header", f"@{file}")
     file.write_text("Authorization: Bearer x\n\nX-A: b\n")
     assert settings("--header", f"@{file}").headers == (("Authorization", "Bearer x"), ("X-A", "b"))
 
 
-def test_secrets_do_not_show():
-    found = settings("--header", "X-A: hunter2", environ={"KAITO_API_KEY": "sk-secret"})
-    assert "sk-secret" not in repr(found)
-    assert "hunter2" not in repr(found)
+def test_secrets_are_not_in_the_repr():
+    parsed = settings("--header", "X-A: hunter2", environ={"KAITO_API_KEY": "sk-secret"})
+    assert "sk-secret" not in repr(parsed)
+    assert "hunter2" not in repr(parsed)

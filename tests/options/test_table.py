@@ -1,5 +1,7 @@
 """One table drives the flags and `/set`."""
 
+from typing import Any
+
 import pytest
 from msgspec import structs
 
@@ -9,10 +11,10 @@ from kaito.options import table
 from kaito.options.table import SETTINGS
 from kaito.settings import Settings
 from kaito.types import Message, Target
-from tests.options.test_flag_values import refusal, settings
+from tests.options.test_flag_values import settings, usage_error
 
-#: A value of each setting that is not its default, as it is typed and as it is stored.
-VALUES = {
+#: For each setting a value other than its default, as typed and as stored.
+VALUES: dict[str, tuple[str, Any]] = {
     "temperature": ("0.5", 0.5),
     "max-tokens": ("7", 7),
     "top-p": ("1", 1.0),
@@ -30,7 +32,7 @@ VALUES = {
 }
 
 
-def test_every_setting_is_tried_here():
+def test_each_setting_has_a_value_here():
     assert list(VALUES) == list(SETTINGS)
 
 
@@ -48,7 +50,7 @@ def test_the_flag_and_the_setting_store_the_same_value(name):
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_the_request_has_the_value_where_the_table_says(name):
+def test_the_value_is_where_the_table_puts_it_in_the_request(name):
     option, (_, stored) = SETTINGS[name], VALUES[name]
     changed = structs.replace(Settings(), **{option.dest: stored})
     request = SessionSettings(changed, ["json", "plain"]).request((Message("user", "x"),), "m")
@@ -60,13 +62,13 @@ def test_the_request_has_the_value_where_the_table_says(name):
     "name", [name for name in SETTINGS if SETTINGS[name].metavar and name not in ("stop", "format")]
 )
 @pytest.mark.parametrize("value", ["", "nan", "inf", "1e999", "9" * 30, "\0"])
-def test_a_bad_value_names_the_flag_or_the_setting(name, value):
-    assert refusal(f"{SETTINGS[name].flag}={value}").startswith(f"❌ Error: --{name}: '{value}' is not ")
+def test_an_invalid_value_names_the_flag_or_the_setting(name, value):
+    assert usage_error(f"{SETTINGS[name].flag}={value}").startswith(f"❌ Error: --{name}: '{value}' is not ")
     with pytest.raises(UsageError, match=f"^{name}: '.*' is not "):
         SessionSettings(Settings(), ["plain"]).set(name, value)
 
 
-def test_every_option_has_a_place_and_a_help_text():
+def test_each_option_is_stored_and_has_a_help_text():
     options = [*table.SHARED, *table.CLUSTER, table.WAIT, *table.CONNECTION]
     options += [*table.CONVERSATION, *table.SAMPLING, *table.OUTPUT, *table.INPUT]
     assert len({option.flag for option in options}) == len(options)

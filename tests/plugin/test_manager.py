@@ -1,4 +1,4 @@
-"""Loading and asking plugins: the good ones take part, the bad ones are named and skipped."""
+"""Loading plugins and calling their hooks: faulty plugins are named and skipped."""
 
 import re
 import subprocess
@@ -21,7 +21,7 @@ REQUEST = ChatRequest(messages=(Message("user", "my secret"),))
 
 @pytest.fixture
 def write(tmp_path):
-    """Write a plugin file; return its name."""
+    """Write a plugin file and return its path."""
 
     def write(name, source):
         file = tmp_path / f"{name}.py"
@@ -33,7 +33,7 @@ def write(tmp_path):
 
 @pytest.fixture
 def load():
-    """Load plugins by name; return them and the warnings."""
+    """Load plugins by name and return them and the warnings."""
 
     def load(*named, allowed=""):
         warnings = []
@@ -44,20 +44,20 @@ def load():
     return load
 
 
-def hooks(**functions):
-    """Return a plugin of these functions."""
+def plugin_module(**functions):
+    """Return a plugin module that implements hooks with these functions."""
     module = ModuleType("plugin")
     vars(module).update({name: hookimpl(function) for name, function in functions.items()})
     return module
 
 
-#: What the package brings, in the order in which they are asked.
+#: The built-in backends and commands, in the order in which their plugins are called.
 BACKENDS = ["url", "cluster-dns", "ingress", "port-forward", "api-proxy"]
 COMMANDS = ["retry", "undo", "continue", "history", "system", "tokens"]
 COMMANDS += ["set", "unset", "model", "format", "save", "load", "read", "edit"]
 
 
-def test_the_built_in_ones_are_plugins_like_others(load):
+def test_built_in_plugins(load):
     plugins, warnings = load()
     assert list(plugins.backends(SETTINGS)) == BACKENDS
     assert list(plugins.formatters()) == ["plain", "json"]
@@ -106,7 +106,7 @@ GOOD = """
 """
 
 
-def test_a_file_can_be_a_plugin(load, write):
+def test_a_plugin_in_a_file(load, write):
     plugins, warnings = load(write("good", GOOD))
     assert warnings == []
     assert list(plugins.formatters()) == ["plain", "json", "loud"]
@@ -116,7 +116,7 @@ def test_a_file_can_be_a_plugin(load, write):
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "message"),
     [
         ("import nothing_of_this_name", "ModuleNotFoundError: No module named 'nothing_of_this_name'"),
         ("syntax error here", "SyntaxError"),
@@ -146,7 +146,7 @@ def test_a_file_can_be_a_plugin(load, write):
         ),
     ],
 )
-def test_a_bad_plugin_is_named_and_skipped(load, write, source, told):
+def test_a_faulty_plugin_is_named_and_skipped(load, write, source, message):
     name = write("bad", source)
     plugins, warnings = load(name, write("good", GOOD))
     assert "loud" in plugins.formatters()
@@ -154,12 +154,12 @@ def test_a_bad_plugin_is_named_and_skipped(load, write, source, told):
     assert "greet" in plugins.slash_commands(SETTINGS)
     [warning] = warnings
     assert warning.startswith(f"Plugin 'bad' ({name}) is skipped: ")
-    assert told in warning
+    assert message in warning
     assert "\n" not in warning
     assert plugins.reports()[-2].faults == (warning.partition("skipped: ")[2],)
 
 
-def test_a_plugin_that_registers_half_leaves_nothing(load, write):
+def test_a_plugin_with_an_unknown_hook_is_removed_completely(load, write):
     source = "@hookimpl\ndef kaito_formatters(): return [1]\n@hookimpl\ndef kaito_wrong(): pass"
     plugins, warnings = load(write("half", source))
     plugins.formatters()
@@ -167,39 +167,39 @@ def test_a_plugin_that_registers_half_leaves_nothing(load, write):
 
 
 @pytest.mark.parametrize("name", ["./nowhere.py", "nothing_of_this_name", "nothing.of.this.name", "./", "", ".x"])
-def test_a_name_that_leads_nowhere(load, name):
+def test_a_missing_plugin_is_a_usage_error(load, name):
     with pytest.raises(UsageError, match=f"--plugin: (file|module) '{re.escape(name)}' not found"):
         load(name)
 
 
-def test_one_name_twice(load, write):
+def test_a_file_given_twice_is_loaded_once(load, write):
     plugins, warnings = load(write("one", GOOD), write("one", GOOD))
     assert len(warnings) == 1
     assert "one" in warnings[0]
     assert "loud" in plugins.formatters()
 
 
-def with_hooks(**functions):
-    plugins = Plugins(lambda words: None)
+def plugins_with(**functions):
+    plugins = Plugins(lambda warning: None)
     plugins.load(discovery.built_in())
-    plugins.add(hooks(**functions), "mine", "mine-dist", "1.0")
+    plugins.add(plugin_module(**functions), "mine", "mine-dist", "1.0")
     return plugins
 
 
-def test_a_request_can_be_changed():
+def test_a_request_hook_can_change_the_request():
     def redact(request, settings):
         messages = (Message("user", request.messages[0].content.replace("secret", "***")),)
         return request.replace(messages=messages)
 
-    assert with_hooks(kaito_request=redact).request(REQUEST, SETTINGS).messages[0].content == "my ***"
-    assert with_hooks(kaito_request=lambda request: None).request(REQUEST, SETTINGS) is REQUEST
+    assert plugins_with(kaito_request=redact).request(REQUEST, SETTINGS).messages[0].content == "my ***"
+    assert plugins_with(kaito_request=lambda request: None).request(REQUEST, SETTINGS) is REQUEST
 
 
-def test_each_plugin_sees_what_the_one_before_made():
-    plugins = Plugins(lambda words: None)
+def test_request_hooks_are_chained():
+    plugins = Plugins(lambda warning: None)
     for name in "ab":
         plugins.add(
-            hooks(kaito_request=lambda request, n=name: request.replace(model=(request.model or "") + n)),
+            plugin_module(kaito_request=lambda request, n=name: request.replace(model=(request.model or "") + n)),
             name,
             "d",
             "1",
@@ -208,32 +208,37 @@ def test_each_plugin_sees_what_the_one_before_made():
 
 
 @pytest.mark.parametrize(
-    ("result", "told"), [(ValueError("boom"), "ValueError: boom"), ("text", "did not return a request")]
+    ("result", "message"),
+    [
+        (ValueError("boom"), "ValueError: boom"),
+        (SystemExit(3), "SystemExit: 3"),
+        ("text", "did not return a request"),
+    ],
 )
-def test_a_redaction_that_fails_lets_nothing_through(result, told):
+def test_a_failing_request_hook_stops_the_request(result, message):
     def fail(request):
-        if isinstance(result, Exception):
+        if isinstance(result, BaseException):
             raise result
         return result
 
-    plugins = with_hooks(kaito_request=fail)
+    plugins = plugins_with(kaito_request=fail)
     for _ in range(2):
         with pytest.raises(PluginError) as caught:
             plugins.request(REQUEST, SETTINGS)
-        assert told in caught.value.message
+        assert message in caught.value.message
         assert "'mine' (mine-dist 1.0)" in caught.value.message
         assert "not sent" in caught.value.message
 
 
-def test_a_plugin_may_refuse_a_request():
+def test_a_request_hook_can_reject_the_request():
     def refuse(request):
         raise KaitoError("No secrets here")
 
     with pytest.raises(KaitoError, match=r"^No secrets here$"):
-        with_hooks(kaito_request=refuse).request(REQUEST, SETTINGS)
+        plugins_with(kaito_request=refuse).request(REQUEST, SETTINGS)
 
 
-def test_a_reply_is_seen_and_a_fault_in_seeing_it_is_told_once():
+def test_a_failing_reply_hook_is_reported_once():
     seen, warnings = [], []
 
     def see(request, reply, settings):
@@ -241,7 +246,7 @@ def test_a_reply_is_seen_and_a_fault_in_seeing_it_is_told_once():
         raise ValueError("disk full")
 
     plugins = Plugins(warnings.append)
-    plugins.add(hooks(kaito_reply=see), "mine", "d", "1")
+    plugins.add(plugin_module(kaito_reply=see), "mine", "d", "1")
     plugins.reply(REQUEST, Reply(content="a"), SETTINGS)
     plugins.reply(REQUEST, Reply(content="b"), SETTINGS)
     assert seen == ["a"]
@@ -250,7 +255,7 @@ def test_a_reply_is_seen_and_a_fault_in_seeing_it_is_told_once():
 
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
-    """Install a distribution with an entry point, as its metadata tells."""
+    """Install a distribution that has an entry point."""
 
     def install(name, source):
         (tmp_path / f"{name}.py").write_text("from kaito import hookimpl\n" + textwrap.dedent(source))
@@ -263,7 +268,7 @@ def installed(tmp_path, monkeypatch):
     return install
 
 
-def test_installed_plugins_load_by_their_entry_points(load, installed):
+def test_installed_plugins_are_loaded_by_their_entry_points(load, installed):
     installed("installed_good", GOOD)
     installed("installed_bad", "raise RuntimeError('no')")
     plugins, warnings = load(allowed=None)
@@ -271,12 +276,12 @@ def test_installed_plugins_load_by_their_entry_points(load, installed):
     assert [
         (plugin.name, plugin.distribution, plugin.version) for plugin in plugins.reports() if "installed" in plugin.name
     ] == [("installed_bad", "installed_bad-dist", "2.5"), ("installed_good", "installed_good-dist", "2.5")]
-    assert [words for words in warnings if "installed" in words] == [
+    assert [warning for warning in warnings if "installed" in warning] == [
         "Plugin 'installed_bad' (installed_bad-dist 2.5) is skipped: RuntimeError: no"
     ]
 
 
-def test_the_environment_limits_what_loads(load, installed):
+def test_kaito_plugins_limits_what_is_loaded(load, installed):
     installed("one_good", GOOD)
     installed("two_bad", "raise RuntimeError('no')")
     plugins, warnings = load(allowed="one_good, three")
@@ -287,7 +292,7 @@ def test_the_environment_limits_what_loads(load, installed):
     assert warnings == []
 
 
-def test_the_metadata_machinery_is_not_imported_without_a_plugin():
+def test_importlib_metadata_is_not_imported_without_a_plugin():
     code = """
 import sys
 from kaito.plugin.manager import create_plugins
@@ -298,7 +303,7 @@ assert "importlib.metadata" not in sys.modules
 
 
 def _with_path(code):
-    """Have kaito and what it needs on the path, without a distribution that has plugins."""
+    """Put kaito and its dependencies on the path, without a distribution that has plugins."""
     import msgspec
     import pluggy
 
@@ -310,14 +315,14 @@ def _with_path(code):
     return finder + hide + code
 
 
-def test_the_same_plugin_twice_is_loaded_once():
+def test_a_plugin_added_twice_is_loaded_once():
     warnings = []
     plugins = Plugins(warnings.append)
-    redaction = hooks(kaito_request=lambda request: request.replace(model="redacted"))
+    redaction = plugin_module(kaito_request=lambda request: request.replace(model="redacted"))
     plugins.add(redaction, "mine", "d", "1")
     plugins.add(redaction, "mine", "d", "1")
     plugins.add(redaction, "again", "d", "1")
-    plugins.add(hooks(kaito_reply=lambda: None), "mine", "d", "1")
+    plugins.add(plugin_module(kaito_reply=lambda: None), "mine", "d", "1")
     assert warnings == [
         "Plugin 'mine' (d 1) is skipped: it is loaded already",
         "Plugin 'again' (d 1) is skipped: it is loaded already",
@@ -326,7 +331,7 @@ def test_the_same_plugin_twice_is_loaded_once():
     assert plugins.request(REQUEST, SETTINGS).model == "redacted"
 
 
-def test_a_distribution_with_broken_metadata_is_no_harm_to_others(load, installed, tmp_path):
+def test_broken_metadata_does_not_affect_other_distributions(load, installed, tmp_path):
     installed("whole", GOOD)
     for name, content in {
         "broken": b"[kaito]\nfoo\n",
@@ -339,29 +344,23 @@ def test_a_distribution_with_broken_metadata_is_no_harm_to_others(load, installe
         (info / "entry_points.txt").write_bytes(content)
     plugins, warnings = load(allowed=None)
     assert "loud" in plugins.formatters()
-    [warning] = [words for words in warnings if "broken" in words]
+    [warning] = [warning for warning in warnings if "broken" in warning]
     assert warning.startswith("Plugin 'entry_points.txt' (broken 1) is skipped: ")
 
 
-def test_the_shell_s_own_commands_are_taken(write, load):
+def test_the_shell_s_own_commands_cannot_be_replaced(write, load):
     plugins, warnings = load(write("good", GOOD))
     assert list(plugins.slash_commands(SETTINGS, {"greet"})) == COMMANDS
     assert "command 'greet' is already offered by kaito itself" in warnings[0]
 
 
-def test_an_exit_of_a_plugin_is_a_fault_like_others():
-    plugins = with_hooks(kaito_request=lambda request: sys.exit(3))
-    with pytest.raises(PluginError, match="SystemExit: 3"):
-        plugins.request(REQUEST, SETTINGS)
-
-
-def test_an_object_that_cannot_be_kept_is_no_plugin():
+def test_an_unhashable_object_is_not_a_plugin():
     warnings = []
     Plugins(warnings.append).add(SimpleNamespace(), "odd", "d", "1")
     assert "unhashable" in warnings[0]
 
 
-def test_a_slash_command_s_summary_is_its_docstring():
+def test_the_summary_of_a_slash_command_defaults_to_its_docstring():
     def run(arguments, shell):
         """Do a thing.
 

@@ -1,4 +1,4 @@
-"""The commands that read and write files, and the files themselves."""
+"""Commands that read and write files, and the format of conversation files."""
 
 import json
 import os
@@ -13,39 +13,41 @@ from kaito.chat.transcripts import read_conversation, write_conversation
 from kaito.errors import ExitCode, KaitoError, UsageError
 from kaito.shell.input.filenames import first_name, only_name
 from kaito.types import Message
-from tests.shell.bench import Bench
+from tests.shell.harness import ShellHarness
 
 TURN = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
 
 
-def test_a_conversation_is_saved_in_openai_s_form(tmp_path):
+def test_save_writes_openai_s_format(tmp_path):
     file = tmp_path / "my talk.json"
-    bench = Bench("hé\x1b[2J", f"/save {file}", "again", f"/save '{file}'", settings={"system_prompt": "Be brief"})
-    _, err = bench.run()
+    harness = ShellHarness(
+        "hé\x1b[2J", f"/save {file}", "again", f"/save '{file}'", settings={"system_prompt": "Be brief"}
+    )
+    _, err = harness.run()
     assert err == f"Saved 3 messages to {file}\nSaved 5 messages to {file}\n"
-    said = json.loads(file.read_text("utf-8"))
-    assert said[:2] == [{"role": "system", "content": "Be brief"}, {"role": "user", "content": "hé\x1b[2J"}]
+    messages = json.loads(file.read_text("utf-8"))
+    assert messages[:2] == [{"role": "system", "content": "Be brief"}, {"role": "user", "content": "hé\x1b[2J"}]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert os.listdir(tmp_path) == [file.name]
 
 
-def test_a_conversation_is_loaded(tmp_path):
+def test_load_replaces_the_conversation(tmp_path):
     file = tmp_path / "talk.json"
     file.write_text(json.dumps(TURN))
-    bench = Bench("x", f"/load {file}", "/retry", "/undo", "/retry", keep_going=True)
-    bench.server.answers = ["X", "b"]
-    _, err = bench.run()
+    harness = ShellHarness("x", f"/load {file}", "/retry", "/undo", "/retry", keep_going=True)
+    harness.server.answers = ["X", "b"]
+    _, err = harness.run()
     assert err.startswith(f"Loaded 2 messages from {file}\nRemoved: q\n❌ Error: There is no message")
-    # The system prompt stays when the file has none.
-    request = bench.server.requests[-1]
+    # The system prompt stays if the file has none.
+    request = harness.server.requests[-1]
     assert [message.role for message in request.messages] == ["system", "user"]
     file.write_text(json.dumps({"model": "m", "messages": [{"role": "developer", "content": "Be long"}, *TURN]}))
-    bench = Bench(f"/load {file}", "hi")
-    bench.run()
-    assert [message.content for message in bench.server.requests[-1].messages] == ["Be long", "q", "a", "hi"]
+    harness = ShellHarness(f"/load {file}", "hi")
+    harness.run()
+    assert [message.content for message in harness.server.requests[-1].messages] == ["Be long", "q", "a", "hi"]
 
 
-def test_parts_of_text_are_joined(tmp_path):
+def test_text_parts_are_joined(tmp_path):
     file = tmp_path / "talk.json"
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
     file.write_text(json.dumps([{"role": "user", "content": parts, "name": "x"}, TURN[1]]))
@@ -53,7 +55,7 @@ def test_parts_of_text_are_joined(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("", "is not a conversation"),
         ("{}", "is not a conversation"),
@@ -67,75 +69,75 @@ def test_parts_of_text_are_joined(tmp_path):
         (b"\xff", "it is not UTF-8: byte 1 is 0xff"),
     ],
 )
-def test_what_cannot_be_loaded_changes_nothing(tmp_path, content, told):
+def test_a_file_that_cannot_be_loaded_changes_nothing(tmp_path, content, message):
     file = tmp_path / "talk.json"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    bench = Bench("x", f"/load {file}")
-    _, err = bench.run()
-    assert told in err
-    assert bench.said == ["x", "x"]
-    assert bench.shell.exit_code is ExitCode.FAILED
+    harness = ShellHarness("x", f"/load {file}")
+    _, err = harness.run()
+    assert message in err
+    assert harness.texts == ["x", "x"]
+    assert harness.shell.exit_code is ExitCode.FAILED
 
 
-def test_what_is_there_is_not_overwritten(tmp_path):
+def test_save_does_not_replace_other_files(tmp_path):
     file = tmp_path / "notes.txt"
     file.write_text("mine")
-    _, err = Bench("x", f"/save {file}").run()
+    _, err = ShellHarness("x", f"/save {file}").run()
     assert f"❌ Error: '{file}' exists and is not replaced: not a conversation\n" in err
     assert file.read_text() == "mine"
-    _, err = Bench("x", f"/save {tmp_path}").run()
+    _, err = ShellHarness("x", f"/save {tmp_path}").run()
     assert "exists and is not replaced" in err
-    # An empty file has nothing to lose, and a link stays one.
+    # An empty file is replaced, and a symbolic link stays one.
     file.write_text("")
     link = tmp_path / "link"
     link.symlink_to(file)
-    Bench("x", f"/save {link}").run()
+    ShellHarness("x", f"/save {link}").run()
     assert link.is_symlink()
     assert len(json.loads(file.read_text())) == 3
 
 
-def test_another_conversation_is_not_overwritten(tmp_path):
+def test_save_does_not_replace_another_conversation(tmp_path):
     file = tmp_path / "talk.json"
     file.write_text(json.dumps(TURN))
-    _, err = Bench("x", f"/save {file}").run()
+    _, err = ShellHarness("x", f"/save {file}").run()
     assert (
         f"❌ Error: '{file}' exists and is not replaced: it contains another conversation, or more of this one\n" in err
     )
     assert "   '/save --force FILE' replaces it\n" in err
     assert json.loads(file.read_text()) == TURN
-    # What was taken back would be lost.
-    bench = Bench("a", "b", f"/save --force {file}", "/undo", f"/save {file}")
-    _, err = bench.run()
+    # The undone turn would be lost.
+    harness = ShellHarness("a", "b", f"/save --force {file}", "/undo", f"/save {file}")
+    _, err = harness.run()
     assert "or more of this one" in err
     assert len(json.loads(file.read_text())) == 5
-    assert bench.shell.exit_code is ExitCode.FAILED
+    assert harness.shell.exit_code is ExitCode.FAILED
 
 
-def test_what_is_meant_to_be_overwritten(tmp_path):
+def test_save_force_replaces_a_file(tmp_path):
     file = tmp_path / "my notes.txt"
     file.write_text("mine")
-    _, err = Bench("x", f"/save --force {file}").run()
+    _, err = ShellHarness("x", f"/save --force {file}").run()
     assert err == f"Saved 3 messages to {file}\n"
     assert len(json.loads(file.read_text())) == 3
-    _, err = Bench("x", f"/save --force {tmp_path}").run()
+    _, err = ShellHarness("x", f"/save --force {tmp_path}").run()
     assert "not a regular file" in err
-    _, err = Bench("x", "/save --force").run()
+    _, err = ShellHarness("x", "/save --force").run()
     assert "needs a file name" in err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs")
-def test_no_device_or_pipe_is_replaced(tmp_path):
+def test_save_does_not_replace_a_pipe(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for force in ("", "--force "):
-        _, err = Bench("x", f"/save {force}{tmp_path / 'pipe'}").run()
+        _, err = ShellHarness("x", f"/save {force}{tmp_path / 'pipe'}").run()
         assert "exists and is not replaced: not a regular file" in err
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
-def test_tab_after_force(tmp_path, monkeypatch):
+def test_completion_after_force(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "talk").touch()
-    complete = Bench().complete
+    complete = ShellHarness().complete
     assert complete is not None
     assert complete("/save --f") == ["/save --force "]
     assert complete("/save --force ") == ["/save --force talk"]
@@ -143,7 +145,7 @@ def test_tab_after_force(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("/save", "/save: needs a file name"),
         ("/save {folder}/none/talk", "Cannot write '{folder}/none/talk': No such file or directory"),
@@ -156,36 +158,36 @@ def test_tab_after_force(tmp_path, monkeypatch):
         ("/read {folder}/large", "Cannot read '{folder}/large': it is larger than 1024 KiB"),
     ],
 )
-def test_files_that_cannot_be_used(tmp_path, line, told):
+def test_unusable_files_are_reported(tmp_path, line, message):
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "binary").write_bytes(b"ab\x80")
     (tmp_path / "large").write_bytes(b"x" * (1024 * 1024 + 1))
-    bench = Bench("x", line.format(folder=tmp_path))
-    _, err = bench.run()
-    assert f"❌ Error: {told.format(folder=tmp_path)}\n" in err
-    assert len(bench.server.requests) == 1
+    harness = ShellHarness("x", line.format(folder=tmp_path))
+    _, err = harness.run()
+    assert f"❌ Error: {message.format(folder=tmp_path)}\n" in err
+    assert len(harness.server.requests) == 1
 
 
-def test_nothing_to_save(tmp_path):
-    _, err = Bench(f"/save {tmp_path}/x", settings={"system_prompt": None}).run()
+def test_an_empty_conversation_is_not_saved(tmp_path):
+    _, err = ShellHarness(f"/save {tmp_path}/x", settings={"system_prompt": None}).run()
     assert "There is nothing to save" in err
     assert os.listdir(tmp_path) == []
 
 
-def test_a_file_is_a_message_or_material_for_one(tmp_path):
+def test_read_sends_a_file_alone_or_before_a_message(tmp_path):
     file = tmp_path / "a log.txt"
     file.write_bytes(b"\xef\xbb\xbfline 1\r\nline 2\n")
-    bench = Bench(f'/read "{file}"', f"/read {str(file).replace(' ', chr(92) + ' ')}  why?")
-    bench.run()
-    assert bench.server.asked == ["line 1\nline 2", "line 1\nline 2\n\nwhy?"]
+    harness = ShellHarness(f'/read "{file}"', f"/read {str(file).replace(' ', chr(92) + ' ')}  why?")
+    harness.run()
+    assert harness.server.messages == ["line 1\nline 2", "line 1\nline 2\n\nwhy?"]
 
 
 @pytest.mark.parametrize("line", ["/save x", "/load x", "/read x"])
-def test_none_of_them_comes_from_a_pipe(line):
-    bench = Bench(line, trusted=False)
-    _, err = bench.run()
+def test_file_commands_from_a_pipe_are_rejected(line):
+    harness = ShellHarness(line, trusted=False)
+    _, err = harness.run()
     assert "works at a prompt and in --script FILE, not from a pipe" in err
-    assert bench.shell.exit_code is ExitCode.USAGE
+    assert harness.shell.exit_code is ExitCode.USAGE
 
 
 @pytest.mark.parametrize(
@@ -201,11 +203,11 @@ def test_none_of_them_comes_from_a_pipe(line):
         ("", "", ""),
     ],
 )
-def test_names_of_files(arguments, name, rest):
+def test_first_name(arguments, name, rest):
     assert first_name(arguments) == (name, rest)
 
 
-def test_a_name_that_is_all_there_is_needs_no_quotes(monkeypatch):
+def test_only_name_needs_no_quotes(monkeypatch):
     monkeypatch.setenv("USERPROFILE" if sys.platform == "win32" else "HOME", "/h")
     assert str(only_name("/save", "~/a b")) == os.path.join("/h", "a b")
     assert str(only_name("/save", '"a b"')) == "a b"
@@ -214,14 +216,14 @@ def test_a_name_that_is_all_there_is_needs_no_quotes(monkeypatch):
 
 
 @given(st.booleans(), st.lists(st.tuples(st.text(), st.text())))
-def test_what_is_saved_comes_back(tmp_path_factory, with_system, turns):
+def test_a_written_conversation_can_be_read(tmp_path_factory, with_system, turns):
     file = tmp_path_factory.mktemp("talk") / "talk.json"
-    said = [Message("system", "Be brief")] if with_system else []
+    messages = [Message("system", "Be brief")] if with_system else []
     for question, answer in turns:
-        said += [Message("user", question), Message("assistant", answer)]
-    write_conversation(file, said)
-    assert read_conversation(file) == said
-    write_conversation(file, said)  # its own may be replaced
+        messages += [Message("user", question), Message("assistant", answer)]
+    write_conversation(file, messages)
+    assert read_conversation(file) == messages
+    write_conversation(file, messages)  # its own file may be replaced
 
 
 def test_a_file_that_cannot_be_written(tmp_path):

@@ -1,4 +1,4 @@
-"""The shell in this process, with a server that answers as the test wants."""
+"""The shell in this process, with a scripted server."""
 
 import signal
 
@@ -6,18 +6,18 @@ import pytest
 
 from kaito.errors import ExitCode, Interrupted, KaitoError
 from kaito.types import ModelInfo
-from tests.shell.bench import Bench
+from tests.shell.harness import ShellHarness
 
 
-def test_nothing_of_cmd_s_own_syntax():
+def test_cmd_s_own_syntax_is_sent_as_a_message():
     lines = ["EOF", "?", "!x", "? help", "shell ls", "", "help me"]
-    bench = Bench(*lines)
-    bench.run()
-    assert bench.server.asked == ["EOF", "?", "!x", "? help", "shell ls", "help me"]
+    harness = ShellHarness(*lines)
+    harness.run()
+    assert harness.server.messages == ["EOF", "?", "!x", "? help", "shell ls", "help me"]
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("/set_temperature 1", "Unknown command '/set_temperature'\n"),
         ("/max_tokens 5", "Unknown command '/max_tokens'\n"),
@@ -31,143 +31,144 @@ def test_nothing_of_cmd_s_own_syntax():
         ("/undo 3", "/undo takes no arguments\n"),
     ],
 )
-def test_what_is_nearly_a_command_is_neither_done_nor_sent(line, told):
-    bench = Bench("one", line, "two", keep_going=True)
-    _, err = bench.run()
-    assert f"❌ Error: {told}" in err
-    assert bench.server.asked == ["one", "two"]
-    assert bench.said == ["one", "one", "two", "two"]
+def test_an_invalid_command_is_neither_run_nor_sent(line, message):
+    harness = ShellHarness("one", line, "two", keep_going=True)
+    _, err = harness.run()
+    assert f"❌ Error: {message}" in err
+    assert harness.server.messages == ["one", "two"]
+    assert harness.texts == ["one", "one", "two", "two"]
 
 
 @pytest.mark.parametrize("columns", [80, 40])
-def test_the_help_and_the_long_status_fit_the_window(monkeypatch, columns):
+def test_help_and_status_fit_the_terminal_s_width(monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
-    bench = Bench(
+    harness = ShellHarness(
         "/help", "/help edit", "/help help", "/status", "/set seed 5", "/set stats on", "/set top-k 50", "/status"
     )
-    bench.terminal.out_is_terminal = True
-    out, _ = bench.run()
+    harness.terminal.out_is_terminal = True
+    out, _ = harness.run()
     assert max(map(len, out.splitlines())) < columns
-    words = "Anything else is sent to the model"
-    assert words in " ".join(out.split())
+    assert "Anything else is sent to the model" in " ".join(out.split())
     for key in ("quit", "clear", "help", "status", "Ctrl-C", "Ctrl-D", '"""', "//"):
         assert key in out.partition("Commands (")[0]
 
 
-def test_the_documented_texts_have_no_width(monkeypatch):
+def test_the_contract_s_texts_are_not_wrapped(monkeypatch):
     monkeypatch.setenv("COLUMNS", "30")
-    bench = Bench("help", "status", settings={"system_prompt": "Be brief, be kind, and be right"})
-    bench.terminal.out_is_terminal = True
-    out, _ = bench.run()
+    harness = ShellHarness("help", "status", settings={"system_prompt": "Be brief, be kind, and be right"})
+    harness.terminal.out_is_terminal = True
+    out, _ = harness.run()
     assert "\n  status    - Show current configuration\n" in out
     assert "\n  System prompt: Be brief, be kind, and be right\n" in out
-    piped = Bench("/status", settings={"system_prompt": "Be brief, be kind, and be right"})
+    piped = ShellHarness("/status", settings={"system_prompt": "Be brief, be kind, and be right"})
     assert "\n  System prompt: Be brief, be kind, and be right\n" in piped.run()[0]
 
 
-def test_onecmd_does_one_line():
-    bench = Bench()
-    assert bench.shell.onecmd("") is False
-    assert bench.shell.onecmd("hello") is False
-    assert bench.shell.onecmd("/clear") is False
-    assert bench.shell.onecmd("quit") is True
-    assert bench.server.asked == ["hello"]
+def test_onecmd_runs_one_line():
+    harness = ShellHarness()
+    assert harness.shell.onecmd("") is False
+    assert harness.shell.onecmd("hello") is False
+    assert harness.shell.onecmd("/clear") is False
+    assert harness.shell.onecmd("quit") is True
+    assert harness.server.messages == ["hello"]
 
 
-def test_outside_text_is_neutralised_in_the_banner_and_the_status():
-    bench = Bench("status", "/status", interactive=True)
-    out, err = bench.run()
+def test_the_banner_and_the_status_are_sanitized():
+    harness = ShellHarness("status", "/status", interactive=True)
+    out, err = harness.run()
     assert "\x1b" not in out + err
     assert "Connected to workspace: w (m)" in err
     assert "System prompt: Be brief" in err
 
 
 @pytest.mark.parametrize("verbose", [False, True])
-def test_a_fault_is_told_and_ends_a_script(verbose):
-    bench = Bench("one", "two", verbose=verbose)
-    bench.server.answers = [ZeroDivisionError("boom"), ZeroDivisionError("boom")]
-    _, err = bench.run()
+def test_a_bug_is_reported_and_ends_a_script(verbose):
+    harness = ShellHarness("one", "two", verbose=verbose)
+    harness.server.answers = [ZeroDivisionError("boom"), ZeroDivisionError("boom")]
+    _, err = harness.run()
     assert "This is a bug in kaito: ZeroDivisionError: boom" in err
     assert ("Traceback" in err) is verbose
-    assert bench.server.asked == ["one"]
-    assert bench.shell.exit_code is ExitCode.FAILED
+    assert harness.server.messages == ["one"]
+    assert harness.shell.exit_code is ExitCode.FAILED
 
 
-def test_a_fault_does_not_end_a_session():
-    bench = Bench("one", "two", interactive=True)
-    bench.server.answers = [ZeroDivisionError("boom"), ZeroDivisionError("boom")]
-    bench.run()
-    assert bench.server.asked == ["one", "two"]
-    assert bench.shell.exit_code is ExitCode.OK
+def test_a_bug_does_not_end_an_interactive_session():
+    harness = ShellHarness("one", "two", interactive=True)
+    harness.server.answers = [ZeroDivisionError("boom"), ZeroDivisionError("boom")]
+    harness.run()
+    assert harness.server.messages == ["one", "two"]
+    assert harness.shell.exit_code is ExitCode.OK
 
 
 def test_ctrl_c_at_a_prompt_and_in_a_script():
-    bench = Bench("one", KeyboardInterrupt(), "two", interactive=True)
-    bench.run()
-    assert bench.server.asked == ["one", "two"]
+    harness = ShellHarness("one", KeyboardInterrupt(), "two", interactive=True)
+    harness.run()
+    assert harness.server.messages == ["one", "two"]
     with pytest.raises(Interrupted):
-        Bench("one", KeyboardInterrupt(), "two").run()
+        ShellHarness("one", KeyboardInterrupt(), "two").run()
 
 
-def test_an_interrupted_turn_ends_a_script_and_no_session():
-    bench = Bench("one", "two", interactive=True)
-    bench.server.answers = [Interrupted(), Interrupted()]
-    bench.run()
-    assert bench.server.asked == ["one", "two"]
-    bench = Bench("one")
-    bench.server.answers = [Interrupted(), Interrupted()]
+def test_an_interrupted_turn_ends_a_script_but_not_an_interactive_session():
+    harness = ShellHarness("one", "two", interactive=True)
+    harness.server.answers = [Interrupted(), Interrupted()]
+    harness.run()
+    assert harness.server.messages == ["one", "two"]
+    harness = ShellHarness("one")
+    harness.server.answers = [Interrupted(), Interrupted()]
     with pytest.raises(Interrupted):
-        bench.run()
+        harness.run()
 
 
-def test_a_line_that_cannot_be_read_does_not_end_a_session():
-    bench = Bench(KaitoError("bad"), "two", interactive=True)
-    _, err = bench.run()
+def test_an_unreadable_line_does_not_end_an_interactive_session():
+    harness = ShellHarness(KaitoError("bad"), "two", interactive=True)
+    _, err = harness.run()
     assert "❌ Error: bad\n" in err
-    assert bench.server.asked == ["two"]
+    assert harness.server.messages == ["two"]
 
 
-def test_a_paste_is_one_message_and_may_hold_a_block():
+def test_a_paste_is_one_message_and_may_contain_a_block():
     source = '"""Module doc."""\nimport os\nprint(1)'
-    bench = Bench("help\nme", '"""\na\nb\n"""', '"""a\nb', 'c"""', source)
-    bench.run()
-    assert bench.server.asked == ["help\nme", "a\nb", "a\nb\nc", source]
+    harness = ShellHarness("help\nme", '"""\na\nb\n"""', '"""a\nb', 'c"""', source)
+    harness.run()
+    assert harness.server.messages == ["help\nme", "a\nb", "a\nb\nc", source]
 
 
-def test_the_window_and_the_last_turn_in_the_long_status():
-    out, _ = Bench("hi", "/status").run()
+def test_status_shows_the_window_and_the_last_turn():
+    out, _ = ShellHarness("hi", "/status").run()
     assert out.endswith(
         "  Window: not reported by the server\n  Turns: 1\n  Last turn: 2 prompt + 2 completion tokens\n"
     )
-    bench = Bench("hi", "/set seed 5", "/set stream off", "/status", models=[ModelInfo(name="m\x1b[2J", window=16)])
-    out, _ = bench.run()
+    harness = ShellHarness(
+        "hi", "/set seed 5", "/set stream off", "/status", models=[ModelInfo(name="m\x1b[2J", window=16)]
+    )
+    out, _ = harness.run()
     assert out.endswith(
         "  Window: 16 tokens\n  Turns: 1\n  Last turn: 2 prompt + 2 completion tokens, 25% of the window\n"
         "  Settings: seed 5, stream off\n"
     )
 
 
-def test_signals_are_as_before():
+def test_signal_handlers_are_restored():
     before = signal.getsignal(signal.SIGINT)
-    Bench("hi").run()
+    ShellHarness("hi").run()
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_ctrl_c_that_came_after_an_answer_is_of_no_use_at_a_prompt():
-    missed = [None, KeyboardInterrupt(), None, None]
+def test_a_pending_ctrl_c_is_ignored_at_a_prompt_and_ends_a_script():
+    pending = [None, KeyboardInterrupt(), None, None]
 
     def raise_pending():
-        if missed and (one := missed.pop(0)):
-            raise one
+        if pending and (interrupt := pending.pop(0)):
+            raise interrupt
 
-    bench = Bench("one", "two", interactive=True)
-    bench.terminal.raise_pending = raise_pending
-    out, err = bench.run()
+    harness = ShellHarness("one", "two", interactive=True)
+    harness.terminal.raise_pending = raise_pending
+    out, err = harness.run()
     assert out == "Assistant: one\nAssistant: two\n"
     assert err.endswith("exit):\n\n\n\n👋 Goodbye!\n")
-    missed[:] = [None, KeyboardInterrupt()]
-    bench = Bench("one", "two")
-    bench.terminal.raise_pending = raise_pending
+    pending[:] = [None, KeyboardInterrupt()]
+    harness = ShellHarness("one", "two")
+    harness.terminal.raise_pending = raise_pending
     with pytest.raises(Interrupted):
-        bench.run()
-    assert bench.server.asked == ["one"]
+        harness.run()
+    assert harness.server.messages == ["one"]

@@ -1,4 +1,4 @@
-"""Where requests go."""
+"""The base URL of an endpoint."""
 
 import pytest
 

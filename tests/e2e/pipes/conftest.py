@@ -1,4 +1,4 @@
-"""A chat with the model server, in a process of its own."""
+"""Fixtures that run `kaito chat` in a process of its own."""
 
 import pytest
 
@@ -15,6 +15,8 @@ def chat(kaito, model_server):
 
 @pytest.fixture
 def plugin(tmp_path):
+    """Write a plugin file and return its path."""
+
     def plugin(source, name="mine"):
         file = tmp_path / f"{name}.py"
         file.write_text(source)

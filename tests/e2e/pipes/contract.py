@@ -1,4 +1,4 @@
-"""What the contract has the commands print."""
+"""The contract's help text."""
 
 HELP = (
     "Available commands:\n"

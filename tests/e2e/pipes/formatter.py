@@ -1,4 +1,4 @@
-"""A formatter as a plugin, whose methods the tests fill in."""
+"""The source of a formatter plugin; the tests fill in its methods."""
 
 FORMATTER = '''
 from kaito import hookimpl

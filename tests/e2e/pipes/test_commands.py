@@ -1,4 +1,4 @@
-"""Slash commands in the process: where what they show goes, the flags that go with them, real requests."""
+"""Slash commands in scripts: where their output goes, the related flags, and what is sent."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def script(chat, tmp_path):
     return script
 
 
-def test_settings_reach_the_server(chat, model_server):
+def test_settings_are_sent_to_the_server(chat, model_server):
     text = '/set top-k 5\n/set stop ["x"]\n/set temperature 0\n/set seed 7\nhi\n'
     assert chat(stdin=text).code == 0
     body = model_server.chats[0].body
@@ -33,7 +33,7 @@ def test_settings_reach_the_server(chat, model_server):
     assert "min_p" not in body
 
 
-def test_a_bad_value_ends_a_script(script, model_server, tmp_path):
+def test_an_invalid_value_ends_a_script(script, model_server, tmp_path):
     outcome = script("/set temperature 3\nhi\n")
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err == (
@@ -42,15 +42,15 @@ def test_a_bad_value_ends_a_script(script, model_server, tmp_path):
     assert model_server.chats == []
 
 
-def test_an_extension_that_the_server_refuses(chat, model_server):
-    words = "[{'type': 'extra_forbidden', 'loc': ('body', 'min_p'), 'msg': 'Extra inputs are not permitted'}]"
-    model_server.enqueue(Status(400, {"error": {"message": words, "type": "BadRequestError", "code": 400}}))
+def test_an_extension_that_the_server_rejects_has_a_hint(chat, model_server):
+    message = "[{'type': 'extra_forbidden', 'loc': ('body', 'min_p'), 'msg': 'Extra inputs are not permitted'}]"
+    model_server.enqueue(Status(400, {"error": {"message": message, "type": "BadRequestError", "code": 400}}))
     outcome = chat(stdin="/set min-p 0.1\nhi\n")
     assert outcome.code == 1
     assert "   '/set min-p default' leaves the choice to the server\n   at stdin:2\n" in outcome.err
 
 
-def test_what_commands_show_is_stdout_and_the_rest_stderr(chat, model_server):
+def test_output_of_commands_goes_to_stdout_and_messages_to_stderr(chat, model_server):
     model_server.adapters = ("pirate",)
     model_server.window = 100
     outcome = chat(stdin="/set seed 1\n/set seed\n/system Be brief\nhi\n/tokens\n/model\n/history\n/undo\n")
@@ -65,7 +65,7 @@ def test_what_commands_show_is_stdout_and_the_rest_stderr(chat, model_server):
     assert outcome.err == "seed: 1\nSystem prompt replaced\nRemoved: hi\n"
 
 
-def test_json_leaves_stdout_to_the_answers(chat):
+def test_with_json_only_answers_go_to_stdout(chat):
     outcome = chat("-o", "json", stdin="/set seed\n/history\nstatus\n/help\nhi\n/model\n")
     [line] = outcome.out.splitlines()
     assert json.loads(line)["text"] == "hi"
@@ -73,7 +73,7 @@ def test_json_leaves_stdout_to_the_answers(chat):
     assert "* test-model\n" in outcome.err
 
 
-def test_a_pipe_and_a_file_get_the_same_bytes(chat, model_server, tmp_path):
+def test_stdout_is_the_same_to_a_pipe_and_to_a_file(chat, model_server, tmp_path):
     text = 'a\nhelp\n/help\n/set\n"""\nb\n"""\n/history\nclear\n/system x\nstatus\n'
     file = tmp_path / "out"
     with file.open("wb") as out:
@@ -89,7 +89,7 @@ def test_a_pipe_and_a_file_get_the_same_bytes(chat, model_server, tmp_path):
     assert file.read_bytes() == chat(stdin=text).out_bytes
 
 
-def test_an_answer_goes_on(chat, model_server):
+def test_continue_extends_a_cut_answer(chat, model_server):
     model_server.strict_roles = True
     model_server.enqueue(Say("one two", finish_reason="length"), Say("three"))
     outcome = chat(stdin="q\n/continue\nand?\n")
@@ -99,7 +99,7 @@ def test_an_answer_goes_on(chat, model_server):
     assert "continue_final_message" not in model_server.chats[2].body
 
 
-def test_a_broken_answer_is_sent_for_again(chat, model_server):
+def test_retry_replaces_a_broken_answer(chat, model_server):
     model_server.strict_roles = True
     model_server.enqueue(Say("A"), Cut("half"), Say("B"))
     outcome = chat("--keep-going", stdin="a\nb\n/retry\n/retry\n")
@@ -107,7 +107,7 @@ def test_a_broken_answer_is_sent_for_again(chat, model_server):
     assert contents(model_server.chats[-1]) == ["a", "A", "b"]
 
 
-def test_stats(chat, model_server):
+def test_statistics_go_to_stderr(chat, model_server):
     model_server.window = 20
     outcome = chat("--stats", "-m", "how are you")
     assert outcome.out == "Assistant: how are you\n"
@@ -123,7 +123,7 @@ def test_reasoning_can_be_hidden(chat, model_server):
     assert "reasoning" not in json.loads(chat("-o", "json", "--no-reasoning", "-m", "x").out)
 
 
-def test_saved_and_loaded(script, chat, model_server, tmp_path):
+def test_save_and_load(script, chat, model_server, tmp_path):
     file = tmp_path / "talk.json"
     assert script(f"a\n/save {file}\n", "--system-prompt", "Be brief").code == 0
     assert chat("--load", str(file), stdin="b\n").code == 0
@@ -136,22 +136,22 @@ def test_saved_and_loaded(script, chat, model_server, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--load", "nowhere"], "--load: Cannot read 'nowhere': No such file or directory"),
         (["--load", "bad"], "--load: 'bad' is not a conversation"),
         (["--load", "bad", "--continue"], "--load: cannot be used with --continue"),
     ],
 )
-def test_what_cannot_be_loaded_is_told_before_any_contact(chat, model_server, tmp_path, arguments, told):
+def test_errors_of_load_are_reported_before_any_request(chat, model_server, tmp_path, arguments, message):
     (tmp_path / "bad").write_text("bad")
     outcome = chat(*arguments, stdin="x\n", cwd=tmp_path)
     assert (outcome.code, outcome.out) == (2, "")
-    assert told in outcome.err
+    assert message in outcome.err
     assert model_server.requests == []
 
 
-def test_files_are_left_alone_by_what_is_piped_in(chat, model_server, tmp_path):
+def test_file_commands_from_a_pipe_are_rejected(chat, model_server, tmp_path):
     for line in ("/save x", "/load x", "/read x"):
         outcome = chat(stdin=f"{line}\n", cwd=tmp_path)
         assert outcome.code == 2
@@ -159,7 +159,7 @@ def test_files_are_left_alone_by_what_is_piped_in(chat, model_server, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_more_help(chat):
+def test_help_about_one_command(chat):
     outcome = chat(stdin="/help set\n/help /SAVE\n/help help\n/help sett\n")
     assert outcome.out.startswith("/set [NAME [VALUE]]\n\nShow the settings, or change one\n\n")
     assert "\n/save FILE\n" in outcome.out
@@ -169,7 +169,7 @@ def test_more_help(chat):
     assert outcome.err == "❌ Error: Unknown command '/sett'\n   Did you mean /set?\n   at stdin:4\n"
 
 
-def test_the_overview_fits_a_terminal(chat):
+def test_the_command_list_is_sorted_and_fits_80_columns(chat):
     outcome = chat(stdin="/help\n")
     names = [line.split()[0] for line in outcome.out.splitlines() if line.startswith("  /")]
     assert names == sorted(names)

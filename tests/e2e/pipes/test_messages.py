@@ -1,10 +1,10 @@
-"""One message, and the contract's errors."""
+"""Single messages, trimming, and the contract's errors."""
 
 import json
 
 import pytest
 
-from kaito.testing import ModelServer, Say, Status
+from kaito.testing import Say, Status
 from tests.e2e.pipes.contract import HELP
 
 # One message
@@ -20,35 +20,35 @@ def test_a_message_is_never_a_command(chat, model_server):
     assert model_server.chats[0].last_message == "help"
 
 
-def test_material_from_a_pipe_goes_before_the_message(chat, model_server):
+def test_piped_text_precedes_the_message(chat, model_server):
     chat("-m", "why?", stdin="log 1\nlog 2\n")
     assert model_server.chats[0].last_message == "log 1\nlog 2\n\nwhy?"
 
 
-def test_material_from_a_file(chat, model_server, tmp_path):
+def test_text_from_a_file_precedes_the_message(chat, model_server, tmp_path):
     file = tmp_path / "log"
     file.write_text("log\n\n")
     chat("-m", "why?", stdin=file)
     assert model_server.chats[0].last_message == "log\n\n\nwhy?"
 
 
-def test_material_can_be_left_alone(chat, model_server):
+def test_no_stdin_ignores_piped_text(chat, model_server):
     chat("-m", "why?", "--no-stdin", stdin="log\n")
     assert model_server.chats[0].last_message == "why?"
 
 
-def test_no_material(chat, model_server):
+def test_empty_stdin_adds_nothing(chat, model_server):
     chat("-m", "why?", stdin="")
     assert model_server.chats[0].last_message == "why?"
 
 
-def test_all_of_stdin_is_one_message_verbatim(chat, model_server):
+def test_a_dash_sends_all_of_stdin_verbatim(chat, model_server):
     chat("-m", "-", stdin='quit\n"""\n\n')
     assert model_server.chats[0].last_message == 'quit\n"""\n\n'
 
 
 @pytest.mark.parametrize(
-    ("arguments", "stdin", "told"),
+    ("arguments", "stdin", "message"),
     [
         (["-m", " "], None, "--message: is empty"),
         (["-m", "-"], "", "--message: is empty"),
@@ -60,24 +60,24 @@ def test_all_of_stdin_is_one_message_verbatim(chat, model_server):
         (["-mx", "-m", "y"], None, "--message: is given twice"),
     ],
 )
-def test_messages_that_cannot_be_meant(chat, model_server, arguments, stdin, told):
+def test_invalid_combinations_of_message_flags(chat, model_server, arguments, stdin, message):
     outcome = chat(*arguments, stdin=stdin)
-    assert (outcome.code, told in outcome.err) == (2, True)
+    assert (outcome.code, message in outcome.err) == (2, True)
     assert model_server.requests == []
 
 
 @pytest.mark.parametrize(("message", "sent"), [("why?", "log\n\nwhy?"), ("-", "log\n")])
-def test_a_byte_order_mark_is_no_part_of_what_is_piped_in(chat, model_server, message, sent):
+def test_a_byte_order_mark_is_removed_from_piped_text(chat, model_server, message, sent):
     chat("-m", message, stdin=b"\xef\xbb\xbflog\n")
     assert model_server.chats[0].last_message == sent
 
 
-def test_material_that_is_not_utf8(chat):
+def test_piped_text_must_be_utf8(chat):
     outcome = chat("-m", "why?", stdin=b"\xff")
     assert (outcome.code, outcome.err) == (1, "❌ Error: stdin is not UTF-8: byte 1 is 0xff\n")
 
 
-def test_json(chat, model_server):
+def test_json_output(chat, model_server):
     model_server.enqueue(Say("a \x1b[31m\u2028", reasoning="hm"))
     outcome = chat("-o", "json", stdin="x\nhelp\ny\n")
     first, second, _ = outcome.out.split("\n")
@@ -94,67 +94,68 @@ def test_json(chat, model_server):
     assert outcome.err == HELP
 
 
-def test_an_answer_may_be_asked_for_as_a_whole(chat, model_server):
+def test_no_stream_requests_the_answer_as_a_whole(chat, model_server):
     assert chat("--no-stream", "-m", "Hi").out == "Assistant: Hi\n"
     assert model_server.chats[0].body["stream"] is False
 
 
-def test_the_oldest_turns_give_way(kaito):
-    with ModelServer(window=30, default=Say("ok")) as server:
-        script = "".join(f"{'word ' * 8}{number}\n" for number in range(5))
-        arguments = ["chat", "--endpoint", server.url, "--max-tokens", "5", "--system-prompt", "Be brief"]
-        outcome = kaito(*arguments, stdin=script)
-        assert outcome.code == 1
-        assert "❌ Model Error: Input too long (" in outcome.err
-        outcome = kaito(*arguments, "--trim", stdin=script)
-        assert (outcome.code, outcome.out) == (0, "Assistant: ok\n" * 5)
-        told = "The oldest turn was dropped to fit the model's window (--trim); more will be dropped as it fills\n"
-        assert outcome.err == told
-        messages = [message["content"] for message in server.chats[-1].messages]
-        assert messages[0] == "Be brief"
-        assert messages[-1].endswith("4")
-        assert len(messages) == 4
+def test_trim_drops_the_oldest_turns(chat, model_server):
+    model_server.window, model_server.default = 30, Say("ok")
+    script = "".join(f"{'word ' * 8}{number}\n" for number in range(5))
+    arguments = ["--max-tokens", "5", "--system-prompt", "Be brief"]
+    outcome = chat(*arguments, stdin=script)
+    assert outcome.code == 1
+    assert "❌ Model Error: Input too long (" in outcome.err
+    outcome = chat(*arguments, "--trim", stdin=script)
+    assert (outcome.code, outcome.out) == (0, "Assistant: ok\n" * 5)
+    notice = "The oldest turn was dropped to fit the model's window (--trim); more will be dropped as it fills\n"
+    assert outcome.err == notice
+    messages = [message["content"] for message in model_server.chats[-1].messages]
+    assert messages[0] == "Be brief"
+    assert messages[-1].endswith("4")
+    assert len(messages) == 4
 
 
 @pytest.mark.parametrize(
-    ("dialect", "tokenize", "max_tokens", "requests", "kept"),
+    ("dialect", "tokenize", "max_tokens", "requests", "turns"),
     [
         ("vllm", True, 100, 3, 7),
         ("vllm-old", True, 100, 3, 7),
         ("vllm-at-least", True, 100, 3, 7),
-        # Nobody counts: the steps grow.
+        # Without token counts, each step drops more turns than the one before.
         ("vllm-at-least", False, 100, 12, 4),
-        # With half of the window, an answer is content.
+        # With --trim, an answer is shortened to half of the window at most.
         ("vllm", True, 150, 3, 7),
         ("vllm", True, 4096, 3, 7),
         ("vllm-at-least", False, 4096, 14, 4),
-        # It gives an answer what the prompt leaves, and would not refuse one that is cut after a word.
+        # llama.cpp gives the answer whatever the prompt leaves, and accepts a prompt that leaves one token.
         ("llama.cpp", True, 100, 3, 7),
     ],
 )
-def test_a_long_conversation_is_trimmed_in_few_requests(kaito, tmp_path, dialect, tokenize, max_tokens, requests, kept):
+def test_a_long_conversation_is_trimmed_in_few_requests(
+    chat, model_server, tmp_path, dialect, tokenize, max_tokens, requests, turns
+):
     turn = [{"role": "user", "content": "w " * 7}, {"role": "assistant", "content": "a " * 7}]
     file = tmp_path / "talk.json"
     file.write_text(json.dumps(turn * 200))
-    with ModelServer(window=200, dialect=dialect, tokenize=tokenize) as server:
-        arguments = ["--trim", "--max-tokens", str(max_tokens), "--load", str(file), "-m", "x y"]
-        outcome = kaito("chat", "--endpoint", server.url, *arguments)
-        assert (outcome.code, outcome.out) == (0, "Assistant: x y\n")
-        assert "turns were dropped to fit" in outcome.err
-        assert len(server.chats) <= requests
-        # Seven turns of fourteen words and the message's two are what leaves the answer a hundred.
-        turns = len(server.chats[-1].messages) // 2
-        assert kept - 1 <= turns <= 7
-        if dialect != "llama.cpp":
-            assert server.chats[-1].body["max_tokens"] >= 100
+    model_server.window, model_server.dialect, model_server.tokenize = 200, dialect, tokenize
+    arguments = ["--trim", "--max-tokens", str(max_tokens), "--load", str(file), "-m", "x y"]
+    outcome = chat(*arguments)
+    assert (outcome.code, outcome.out) == (0, "Assistant: x y\n")
+    assert "turns were dropped to fit" in outcome.err
+    assert len(model_server.chats) <= requests
+    # Seven turns of 14 words and a message of 2 leave 100 for the answer.
+    assert turns - 1 <= len(model_server.chats[-1].messages) // 2 <= 7
+    if dialect != "llama.cpp":
+        assert model_server.chats[-1].body["max_tokens"] >= 100
 
 
-# The contract's errors
+# Errors
 
 
-def test_the_model_error_of_the_contract(kaito):
-    with ModelServer(window=1024) as server:
-        outcome = kaito("chat", "--endpoint", server.url, "-m", "word " * 1500)
+def test_the_contract_s_model_error(chat, model_server):
+    model_server.window = 1024
+    outcome = chat("-m", "word " * 1500)
     assert outcome.code == 1
     assert outcome.out == ""
     assert outcome.err.startswith(
@@ -164,7 +165,7 @@ def test_the_model_error_of_the_contract(kaito):
     assert len(outcome.err.splitlines()) == 3
 
 
-def test_the_connection_error_of_the_contract(kaito, refused_url):
+def test_the_contract_s_connection_error(kaito, refused_url):
     outcome = kaito("chat", "--endpoint", refused_url, "--workspace-name", "my-workspace", "-m", "x")
     assert outcome.code == 4
     assert outcome.out == ""
@@ -175,14 +176,14 @@ def test_the_connection_error_of_the_contract(kaito, refused_url):
     )
 
 
-def test_a_workspace_s_endpoint_is_shown_by_its_service(kaito):
+def test_the_connection_error_shows_the_service_s_url(kaito):
     outcome = kaito("chat", "--workspace-name", "my-workspace", "-n", "prod", "-m", "x")
     assert outcome.code == 4
     assert "   Endpoint: http://my-workspace.prod.svc.cluster.local/chat/completions\n" in outcome.err
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ([], "--workspace-name is required"),
         (
@@ -196,13 +197,13 @@ def test_a_workspace_s_endpoint_is_shown_by_its_service(kaito):
         (["--temperature", "3"], "--temperature: '3' is not a number from 0.0 to 2.0"),
     ],
 )
-def test_usage_errors_come_before_any_contact(kaito, arguments, told):
+def test_usage_errors_are_reported_before_any_request(kaito, arguments, message):
     outcome = kaito("chat", *arguments, stdin="x\n")
     assert (outcome.code, outcome.out) == (2, "")
-    assert told in outcome.err
+    assert message in outcome.err
 
 
-def test_a_wait_for_a_busy_server_is_told(chat, model_server):
+def test_retries_of_a_busy_server_are_reported(chat, model_server):
     model_server.enqueue(Status(429, retry_after=1), Say("Hi"))
     outcome = chat("-m", "x")
     assert outcome.out == "Assistant: Hi\n"

@@ -1,19 +1,20 @@
-"""What is pasted or typed while an answer is written, on a terminal that marks pastes."""
+"""Pasting and typing while an answer is written, on a terminal with bracketed paste."""
 
 import os
 import re
+import shlex
 import signal
-import threading
 
 import pytest
 
 from kaito.testing import Cut, ErrorEvent, Gate, Say, Status, kaito_command
+from kaito.testing.pty_process import PtyProcess
 
 LINES = "one\nquit\nthree"
 
 
-def marks(session):
-    """Return what pastes were last: `h` for marked, `l` for not."""
+def bracketed_paste(session):
+    """Return how the program last set bracketed paste: `h` for on, `l` for off."""
     return re.findall(rb"\x1b\[\?2004([hl])", session.raw)[-1]
 
 
@@ -22,18 +23,13 @@ def at_prompt(session):
 
 
 @pytest.fixture
-def command(server):
-    return kaito_command("chat", "--endpoint", server.url)
-
-
-@pytest.fixture
-def answering(terminal, command, server):
+def answering(start, server):
     """Start a chat whose first answer has begun, and return it with the gate before the answer's end."""
 
-    def answering(arguments=command, **options):
+    def answering():
         gate = Gate()
         server.enqueue(Say(chunks=["Hel", gate, "lo"]))
-        session = terminal(arguments, **options)
+        session = start()
         session.wait_for("\n>")
         session.type("Hi\n")
         session.wait_for("Assistant: Hel")
@@ -53,24 +49,30 @@ def test_a_paste_during_an_answer_is_one_message_at_the_next_prompt(answering, s
     assert server.chats[-1].last_message == LINES
     session.press("ctrl-d")
     assert session.wait_exit() == 0
-    assert marks(session) == b"l"
+    assert bracketed_paste(session) == b"l"
 
 
 @pytest.mark.parametrize("text", ["word " * 4000, "x" * 20_000, "line\n" * 4000], ids=["words", "word", "lines"])
-def test_a_large_paste_during_an_answer_comes_whole(answering, server, text):
+def test_a_large_paste_during_an_answer_is_complete(answering, server, monkeypatch, text):
     server.default = Say("Yes")
     session, gate = answering()
-    # A terminal holds back what the program has no room for until it reads.
-    opening = threading.Timer(0.2, gate.open)
-    opening.start()
-    session.paste(text)
-    opening.join()
+    pump = PtyProcess.pump
+
+    def open_when_full(process, seconds):
+        # `paste` waits: the terminal is full, because the program does not read during an answer.
+        if seconds:
+            gate.open()
+        return pump(process, seconds)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PtyProcess, "pump", open_when_full)
+        session.paste(text)
     session.press("enter")
     session.wait_for("Assistant: Yes\n\n>")
     assert server.chats[-1].last_message == text.removesuffix("\n")
 
 
-def test_what_is_typed_ahead_can_be_corrected(answering, server):
+def test_type_ahead_can_be_edited(answering, server):
     session, gate = answering()
     session.type("worldx")
     session.press("backspace", "home")
@@ -81,9 +83,9 @@ def test_what_is_typed_ahead_can_be_corrected(answering, server):
     session.wait_for("Assistant: my world\n\n>")
 
 
-def test_after_an_interrupt_pastes_are_as_before(answering, server):
+def test_bracketed_paste_stays_on_after_an_interrupt(answering, server):
     session, _ = answering()
-    assert marks(session) == b"h"
+    assert bracketed_paste(session) == b"h"
     session.press("ctrl-c")
     session.wait_for(at_prompt)
     session.paste(LINES)
@@ -92,36 +94,36 @@ def test_after_an_interrupt_pastes_are_as_before(answering, server):
     session.wait_for("Assistant: one\nquit\nthree\n\n>")
     session.press("ctrl-d")
     assert session.wait_exit() == 0
-    assert marks(session) == b"l"
+    assert bracketed_paste(session) == b"l"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_during_an_answer_leaves_the_next_program_s_pastes_alone(answering, number):
+def test_a_signal_during_an_answer_turns_bracketed_paste_off(answering, number):
     session, _ = answering()
-    assert marks(session) == b"h"
+    assert bracketed_paste(session) == b"h"
     os.kill(session.pid, number)
     assert session.wait_exit() == 128 + number
-    assert marks(session) == b"l"
+    assert bracketed_paste(session) == b"l"
 
 
 @pytest.mark.parametrize("broken", [Cut("Hel"), ErrorEvent("Hel"), Status(500)])
-def test_so_does_a_failure(terminal, command, server, broken):
+def test_exit_after_a_failed_answer_turns_bracketed_paste_off(start, server, broken):
     server.enqueue(broken)
-    session = terminal(command)
+    session = start()
     session.wait_for("\n>")
     session.type("Hi\n")
     session.wait_for("Model Error")
     session.wait_for(at_prompt)
     session.press("ctrl-d")
     assert session.wait_exit() == 0
-    assert marks(session) == b"l"
+    assert bracketed_paste(session) == b"l"
 
 
 @pytest.mark.parametrize(
     "options", [{"env": {"TERM": "dumb"}}, {"stdout": "pipe", "stderr": "pipe"}, {"stdin": "pipe"}]
 )
-def test_where_no_editor_reads_them_pastes_are_not_marked(terminal, command, server, options):
-    session = terminal(command, **options)
+def test_bracketed_paste_stays_off_without_line_editing(start, options):
+    session = start(**options)
     if "stdin" in options:
         session.send(b"Hi\nquit\n")
     elif "stderr" in options:
@@ -134,21 +136,22 @@ def test_where_no_editor_reads_them_pastes_are_not_marked(terminal, command, ser
     assert b"2004" not in session.raw + session.out + session.err
 
 
-def test_while_it_is_suspended_pastes_are_the_shell_s(answering, terminal, command, server):
+def test_bracketed_paste_is_off_while_suspended(terminal, server):
     gate = Gate()
     server.enqueue(Say(chunks=["Hel", gate, "lo"]))
+    command = kaito_command("chat", "--endpoint", server.url)
     session = terminal(["bash", "--norc", "-i"], env={"PS1": "shell$ ", "INPUTRC": "/dev/null"})
     session.wait_for("shell$")
-    session.type("bind 'set enable-bracketed-paste off'\n" + " ".join(command) + "\n")
+    session.type("bind 'set enable-bracketed-paste off'\n" + shlex.join(command) + "\n")
     session.wait_for("\n>")
     session.type("Hi\n")
     session.wait_for("Assistant: Hel")
     session.press("ctrl-z")
     session.wait_for("Stopped")
     session.wait_for("shell$", count=3)
-    assert marks(session) == b"l"
+    assert bracketed_paste(session) == b"l"
     session.type("fg\n")
-    session.wait_for(lambda session: marks(session) == b"h")
+    session.wait_for(lambda session: bracketed_paste(session) == b"h")
     session.paste(LINES)
     gate.open()
     session.wait_for("> one\nquit\nthree")
@@ -156,14 +159,17 @@ def test_while_it_is_suspended_pastes_are_the_shell_s(answering, terminal, comma
     session.wait_for("Assistant: one\nquit\nthree\n\n>")
 
 
-def test_letters_that_the_locale_lacks_are_sent_and_come_back(terminal, command, server):
+def test_characters_outside_the_locale_are_sent_and_recalled(start, server):
     env = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     server.default = Say("Yes")
-    for _ in range(2):
-        session = terminal(command, env=env)
+    for entry in ("typed", "recalled"):
+        session = start(env=env)
         session.wait_for("\n>")
-        session.type("café 🤖\n" if not server.chats else "")
-        session.press(*["up", "enter"] if server.chats else [])
+        if entry == "typed":
+            session.type("café 🤖")
+        else:
+            session.press("up")
+        session.press("enter")
         session.wait_for("Assistant: Yes\n\n>")
         session.press("ctrl-d")
         assert session.wait_exit() == 0

@@ -1,15 +1,15 @@
-"""Plugins in the process: what they add, and what a bad one costs."""
+"""Plugins in a running process: what they add, and how their failures are reported."""
 
 import json
 import re
 
 import pytest
 
-from kaito.testing import Say, refused_url
+from kaito.testing import Say
 from tests.e2e.pipes.formatter import FORMATTER
 
 
-def test_a_formatter(chat, plugin, model_server):
+def test_a_formatter_gets_sanitized_text(chat, plugin, model_server):
     model_server.enqueue(Say("safe\x1b[31m"))
     source = FORMATTER.format(
         init="pass", feed="return repr(delta.content)", finish="return '|' + repr(reply.content) + '\\n'"
@@ -26,7 +26,7 @@ def test_a_formatter(chat, plugin, model_server):
         ({"finish": "raise ValueError('boom')"}, "one two\nAssistant: one two\n"),
     ],
 )
-def test_a_formatter_that_fails_is_named_and_the_answer_is_shown(chat, plugin, model_server, broken, out):
+def test_a_failing_formatter_is_named_and_replaced_by_plain(chat, plugin, model_server, broken, out):
     model_server.enqueue(Say("one two"))
     source = FORMATTER.format(**{"init": "pass", "feed": "return delta.content", "finish": "return '\\n'", **broken})
     name = plugin(source)
@@ -48,7 +48,7 @@ def kaito_add_options(command, options):
 @hookimpl
 def kaito_request(request, settings):
     word = settings.option("redact")
-    messages = [type(one)(one.role, one.content.replace(word, "***") * settings.option("times")) for one in request.messages]
+    messages = [type(m)(m.role, m.content.replace(word, "***") * settings.option("times")) for m in request.messages]
     return request.replace(messages=tuple(messages))
 
 @hookimpl
@@ -58,7 +58,7 @@ def kaito_reply(request, reply, settings):
 """
 
 
-def test_flags_requests_and_replies(chat, plugin, model_server):
+def test_a_plugin_adds_flags_and_sees_requests_and_replies(chat, plugin, model_server):
     outcome = chat("--plugin", plugin(REDACT), "--redact", "secret", "--shout", stdin="my secret\nagain\n")
     assert outcome.code == 0
     assert outcome.out == "Assistant: my ***\nAssistant: again\n"
@@ -66,7 +66,7 @@ def test_flags_requests_and_replies(chat, plugin, model_server):
     assert [message["content"] for message in model_server.chats[-1].messages] == ["my ***", "my ***", "again"]
 
 
-def test_a_plugin_s_flags_are_in_the_help_and_are_checked(chat, kaito, plugin):
+def test_plugin_flags_are_in_the_help_and_validated(chat, kaito, plugin):
     name = plugin(REDACT)
     outcome = kaito("chat", "--plugin", name, "--help")
     assert f"Flags of plugin 'mine' ({name}):\n      --redact WORD" in outcome.out
@@ -76,14 +76,14 @@ def test_a_plugin_s_flags_are_in_the_help_and_are_checked(chat, kaito, plugin):
 
 
 @pytest.mark.parametrize("flag", ["--temperature", "temperature", "--bad flag", "-x"])
-def test_a_flag_that_cannot_be_is_the_plugin_s_fault(chat, plugin, flag):
+def test_a_plugin_with_an_invalid_flag_is_skipped(chat, plugin, flag):
     source = f"from kaito import hookimpl\n@hookimpl\ndef kaito_add_options(options): options.add({flag!r}, help='x')\n"
     outcome = chat("--plugin", plugin(source), "-m", "x")
     assert (outcome.code, outcome.out) == (0, "Assistant: x\n")
     assert "is skipped: kaito_add_options: ValueError:" in outcome.err
 
 
-def test_a_redaction_that_fails_lets_nothing_through(chat, plugin, model_server):
+def test_no_request_is_sent_when_a_request_hook_fails(chat, plugin, model_server):
     source = "from kaito import hookimpl\n@hookimpl\ndef kaito_request(request): raise ValueError('boom')\n"
     outcome = chat("--plugin", plugin(source), "-m", "x")
     assert outcome.code == 1
@@ -122,7 +122,7 @@ def kaito_slash_commands(settings):
 '''
 
 
-def test_slash_commands(chat, plugin):
+def test_plugin_commands(chat, plugin):
     outcome = chat(
         "--plugin", plugin(COMMANDS), "--keep-going", stdin="/shout hi there\n/look\n/FAIL\n/refuse\n/help\n"
     )
@@ -134,7 +134,7 @@ def test_slash_commands(chat, plugin):
     assert outcome.code == 1
 
 
-def test_commands_that_touch_files_do_not_come_from_a_pipe(chat, plugin, tmp_path):
+def test_plugin_commands_that_touch_files_are_rejected_from_a_pipe(chat, plugin, tmp_path):
     name = plugin(COMMANDS)
     outcome = chat("--plugin", name, stdin="/write-it\n")
     assert outcome.code == 2
@@ -150,7 +150,7 @@ from kaito import hookimpl
 from kaito.errors import ForbiddenError, KaitoError
 from kaito.types import Candidate, Endpoint
 
-class Lab:
+class FakeBackend:
     def __init__(self, name, rank, discover=None, opened=None, url="URL"):
         self.name, self.rank, self.needs_workspace, self.url = name, rank, True, url
         self._discover, self._opened = discover, opened
@@ -169,12 +169,12 @@ def kaito_backends():
 """
 
 
-def backends(plugin, url, *made):
-    return plugin(BACKEND.replace("URL", url).replace("BACKENDS", ", ".join(made)))
+def backend_plugin(plugin, url, *backends):
+    return plugin(BACKEND.replace("URL", url).replace("BACKENDS", ", ".join(backends)))
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "message"),
     [
         ("[5]", "failed in discover: TypeError: 5 is not a Candidate"),
         ("[Candidate(backend='other', url='x', rank=1)]", "is not a Candidate of backend odd"),
@@ -191,7 +191,7 @@ def backends(plugin, url, *made):
         ),
     ],
 )
-def test_a_backend_that_does_it_wrong_is_named(kaito, plugin, model_server, source, told):
+def test_a_faulty_backend_is_named(kaito, plugin, model_server, source, message):
     name = plugin(
         "import sys\nfrom contextlib import asynccontextmanager\nfrom kaito import hookimpl\n"
         "from kaito.types import Candidate, Endpoint\n"
@@ -208,12 +208,12 @@ def test_a_backend_that_does_it_wrong_is_named(kaito, plugin, model_server, sour
     outcome = kaito("chat", "--plugin", name, "--backend", "odd", "-m", "x")
     assert outcome.code == 1
     assert f"❌ Error: Plugin 'mine' ({name}) " in outcome.err
-    assert told in outcome.err
+    assert message in outcome.err
     assert "bug in kaito" not in outcome.err
 
 
 @pytest.mark.parametrize("value", ["b'bytes'", "5", "['x']", "sys.exit(3)"])
-def test_a_formatter_that_returns_no_text_is_named(chat, plugin, model_server, value):
+def test_a_formatter_that_does_not_return_text_is_named(chat, plugin, model_server, value):
     model_server.enqueue(Say("one"))
     source = "import sys\n" + FORMATTER.format(init="pass", feed=f"return {value}", finish="return '|\\n'")
     outcome = chat("--plugin", plugin(source), "-o", "odd", "-m", "x")
@@ -221,7 +221,7 @@ def test_a_formatter_that_returns_no_text_is_named(chat, plugin, model_server, v
     assert "failed in feed" in outcome.err
 
 
-def test_a_reply_is_seen_after_it_was_shown(chat, plugin):
+def test_the_reply_hook_runs_after_the_answer_is_shown(chat, plugin):
     source = (
         "from kaito import hookimpl\n@hookimpl\ndef kaito_reply(reply):\n    print('seen', reply.content, flush=True)\n"
     )
@@ -230,62 +230,63 @@ def test_a_reply_is_seen_after_it_was_shown(chat, plugin):
     assert outcome.out.splitlines()[1] == "seen a"
 
 
-def test_a_plugin_that_is_named_twice_stays(chat, plugin, model_server):
+def test_a_plugin_given_twice_is_loaded_once(chat, plugin, model_server):
     name = plugin(REDACT)
     outcome = chat("--plugin", name, "--plugin", name, "--redact", "secret", "-m", "my secret")
     assert model_server.chats[0].last_message == "my ***"
     assert "is loaded already" in outcome.err
 
 
-def test_the_best_way_in_is_taken_and_the_next_when_it_fails(kaito, plugin, model_server):
-    name = backends(
+def test_auto_uses_the_best_endpoint_that_opens(kaito, plugin, model_server):
+    name = backend_plugin(
         plugin,
         model_server.url,
-        "Lab('third', 30)",
-        "Lab('second', 20)",
-        "Lab('first', 10, opened=KaitoError('no route'))",
-        "Lab('broken', 1, discover=ValueError('boom'))",
-        "Lab('by-name', None)",
+        "FakeBackend('third', 30)",
+        "FakeBackend('second', 20)",
+        "FakeBackend('first', 10, opened=KaitoError('no route'))",
+        "FakeBackend('broken', 1, discover=ValueError('boom'))",
+        "FakeBackend('by-name', None)",
     )
     arguments = ["chat", "--workspace-name", "w", "--plugin", name]
     outcome = kaito(*arguments, "--verbose", stdin="hi\nstatus\n")
     assert outcome.code == 0
     assert "  Workspace: second\n" in outcome.out
-    for told in (
+    for message in (
         "url: not applicable (",
         f"broken: failed: Plugin 'mine' ({name}) failed in discover: ValueError: boom (",
         "first: cannot be opened: no route (",
         f"second: opened {model_server.url} (",
     ):
-        assert told in outcome.err
+        assert message in outcome.err
     assert "Workspace: by-name" in kaito(*arguments, "--backend", "by-name", stdin="status\n").out
 
 
-def test_the_next_way_is_taken_when_nothing_answers(kaito, plugin, model_server):
-    with refused_url() as url:
-        made = (f"Lab('first', 10, url='{url}')", "Lab('second', 20)")
-        arguments = ["chat", "--workspace-name", "w", "--plugin", backends(plugin, model_server.url, *made)]
-        outcome = kaito(*arguments, "--verbose", stdin="status\n")
+def test_auto_falls_back_when_a_connection_is_refused(kaito, plugin, model_server, refused_url):
+    backends = (f"FakeBackend('first', 10, url='{refused_url}')", "FakeBackend('second', 20)")
+    arguments = ["chat", "--workspace-name", "w", "--plugin", backend_plugin(plugin, model_server.url, *backends)]
+    outcome = kaito(*arguments, "--verbose", stdin="status\n")
     assert outcome.code == 0
     assert "  Workspace: second\n" in outcome.out
     assert "first: no response: 127.0.0.1:" in outcome.err
 
 
-def test_a_model_that_wants_a_key_is_no_reason_for_another_way(kaito, plugin, model_server):
+def test_auto_does_not_fall_back_when_an_api_key_is_required(kaito, plugin, model_server):
     model_server.api_key = "sesame"
-    made = ("Lab('first', 10)", "Lab('second', 20)")
-    outcome = kaito("chat", "--workspace-name", "w", "--plugin", backends(plugin, model_server.url, *made), "-m", "x")
+    backends = ("FakeBackend('first', 10)", "FakeBackend('second', 20)")
+    outcome = kaito(
+        "chat", "--workspace-name", "w", "--plugin", backend_plugin(plugin, model_server.url, *backends), "-m", "x"
+    )
     assert outcome.code == 5
     assert "wants an API key" in outcome.err
 
 
-def test_no_way_in_tells_what_was_tried(kaito, plugin):
-    name = backends(
+def test_the_connection_error_lists_what_was_tried(kaito, plugin):
+    name = backend_plugin(
         plugin,
         "x",
-        "Lab('a', 1, opened=KaitoError('no route'))",
-        "Lab('b', 2, discover=KaitoError('no pod'))",
-        "Lab('c', None)",
+        "FakeBackend('a', 1, opened=KaitoError('no route'))",
+        "FakeBackend('b', 2, discover=KaitoError('no pod'))",
+        "FakeBackend('c', None)",
     )
     outcome = kaito("chat", "--workspace-name", "w", "-n", "ns", "--plugin", name, "-m", "x")
     assert outcome.code == 4
@@ -294,23 +295,23 @@ def test_no_way_in_tells_what_was_tried(kaito, plugin):
         "   Endpoint: http://w.ns.svc.cluster.local/chat/completions\n"
         "   Please check if the workspace is running and accessible\n"
     )
-    told = outcome.err.splitlines()
-    assert told.index("   b: no pod") < told.index("   a: no route")
-    assert "   c: http://c is used only with --backend c" in told
-    assert any(line.endswith("port-forward, api-proxy: No cluster is configured") for line in told)
+    lines = outcome.err.splitlines()
+    assert lines.index("   b: no pod") < lines.index("   a: no route")
+    assert "   c: http://c is used only with --backend c" in lines
+    assert any(line.endswith("port-forward, api-proxy: No cluster is configured") for line in lines)
 
 
-def test_a_backend_that_was_named_speaks_for_itself(kaito, plugin):
-    name = backends(plugin, "x", "Lab('a', 1, opened=KaitoError('no route', 'Dig one'))")
+def test_the_error_of_a_selected_backend_is_shown_alone(kaito, plugin):
+    name = backend_plugin(plugin, "x", "FakeBackend('a', 1, opened=KaitoError('no route', 'Dig one'))")
     outcome = kaito("chat", "--workspace-name", "w", "--plugin", name, "--backend", "a", "-m", "x")
     assert (outcome.code, outcome.err) == (1, "❌ Error: no route\n   Dig one\n")
     outcome = kaito("chat", "--plugin", name, "--backend", "a", "-m", "x")
     assert (outcome.code, "--workspace-name is required" in outcome.err) == (2, True)
 
 
-def test_a_preset_names_the_model_and_is_not_asked_for(kaito, plugin, model_server):
+def test_a_preset_is_shown_as_the_model_and_not_sent(kaito, plugin, model_server):
     model_server.list_models = False
-    name = backends(plugin, model_server.url, "Lab('a', 1)")
+    name = backend_plugin(plugin, model_server.url, "FakeBackend('a', 1)")
     outcome = kaito("chat", "--workspace-name", "w", "--plugin", name, stdin="status\nhi\n")
     assert "  Model: a-preset\n" in outcome.out
     assert "model" not in model_server.chats[0].body
@@ -319,7 +320,7 @@ def test_a_preset_names_the_model_and_is_not_asked_for(kaito, plugin, model_serv
 # kaito plugins
 
 
-def test_the_list(kaito, plugin):
+def test_the_list_of_plugins_shows_faults(kaito, plugin):
     good, bad = plugin(COMMANDS, "good"), plugin("raise ValueError('boom')", "bad")
     outcome = kaito("plugins", "--plugin", good, "--plugin", bad)
     assert outcome.code == 0
@@ -333,7 +334,7 @@ def test_the_list(kaito, plugin):
     assert "! ValueError: boom\n" in outcome.out
 
 
-def test_the_list_as_json(kaito, plugin):
+def test_the_list_of_plugins_as_json(kaito, plugin):
     outcome = kaito("plugins", "-o", "json", "--plugin", plugin(REDACT))
     listed = json.loads(outcome.out)
     assert listed[0]["provides"] == ["backend url"]
@@ -347,11 +348,11 @@ def test_the_list_as_json(kaito, plugin):
     }
 
 
-def test_the_list_refuses_other_formats(kaito):
+def test_the_list_of_plugins_rejects_other_formats(kaito):
     assert "--output: 'xml' is not one of plain, json" in kaito("plugins", "-o", "xml").err
 
 
-def test_a_plugin_that_is_asked_for_and_not_there_lets_nothing_out(chat, model_server):
+def test_no_request_is_sent_when_a_plugin_is_missing(chat, model_server):
     outcome = chat("--plugin", "./redact.py", "-m", "a secret")
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err == "❌ Error: --plugin: file './redact.py' not found\n"

@@ -1,4 +1,4 @@
-"""Scripts from a pipe and from a file: exact stdout, exit codes, and where in the script it went wrong."""
+"""Scripts from a pipe and from a file: exact stdout, exit codes, and the line of a failure."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def test_a_piped_message(chat, model_server):
     assert (outcome.code, outcome.out, outcome.err) == (0, "Assistant: Artificial Intelligence (AI) refers to…\n", "")
 
 
-def test_a_script(chat, model_server):
+def test_a_script_of_messages_and_commands(chat, model_server):
     script = "Hello\n\nhelp\nstatus\nclear\nAgain\nquit\nnever sent\n"
     outcome = chat("--workspace-name", "my-llama", "--system-prompt", "Be brief", stdin=script)
     assert outcome.out == (
@@ -24,7 +24,7 @@ def test_a_script(chat, model_server):
     )
     assert outcome.err == "🗑️ Conversation history cleared\n"
     assert outcome.code == 0
-    assert [[message["content"] for message in one.messages] for one in model_server.chats] == [
+    assert [[message["content"] for message in chat.messages] for chat in model_server.chats] == [
         ["Be brief", "Hello"],
         ["Be brief", "Again"],
     ]
@@ -43,7 +43,7 @@ def test_the_conversation_is_sent_with_each_turn(chat, model_server):
     ]
 
 
-def test_a_turn_that_failed_is_not_part_of_the_history(chat, model_server):
+def test_a_failed_turn_is_not_part_of_the_history(chat, model_server):
     model_server.strict_roles = True
     model_server.enqueue(Say("one"), Cut("half"), Status(500), Say("four"))
     outcome = chat("--keep-going", stdin="a\nb\nc\nd\n")
@@ -52,11 +52,11 @@ def test_a_turn_that_failed_is_not_part_of_the_history(chat, model_server):
     assert [message["content"] for message in model_server.chats[-1].messages] == ["a", "one", "d"]
 
 
-def test_no_newline_after_the_last_line(chat):
+def test_the_last_line_needs_no_newline(chat):
     assert chat(stdin="a\nb").out == "Assistant: a\nAssistant: b\n"
 
 
-def test_windows_line_ends_and_a_byte_order_mark(chat, model_server):
+def test_windows_line_endings_and_a_byte_order_mark(chat, model_server):
     assert chat(stdin=b"\xef\xbb\xbfa\r\nHELP\r\n").out == "Assistant: a\n" + HELP
     assert model_server.chats[0].last_message == "a"
 
@@ -71,7 +71,7 @@ def test_a_line_of_a_mebibyte(chat, model_server):
     assert len(model_server.chats[0].last_message) == 2**20
 
 
-def test_bytes_that_are_not_utf8_name_their_line(chat, model_server):
+def test_invalid_utf8_is_reported_with_its_line(chat, model_server):
     outcome = chat(stdin=b"a\nb\xff\nc\n")
     assert outcome.out == "Assistant: a\n"
     assert outcome.err == "❌ Error: the line is not UTF-8: byte 2 is 0xff\n   at stdin:2\n"
@@ -104,12 +104,12 @@ def test_an_unknown_slash_command_is_not_sent(chat, model_server):
     ("line", "sent"),
     [("//x", "/x"), ("/etc/hosts is empty", "/etc/hosts is empty"), ("EOF", "EOF"), ("?", "?"), ("!ls", "!ls")],
 )
-def test_lines_that_look_like_commands_and_are_messages(chat, model_server, line, sent):
+def test_messages_that_look_like_commands(chat, model_server, line, sent):
     chat(stdin=f"{line}\n")
     assert model_server.chats[0].last_message == sent
 
 
-def test_the_slash_form_says_more(chat):
+def test_slash_commands_show_more_than_bare_words(chat):
     outcome = chat(stdin="/status\n/help\n/quit\nnever\n")
     assert "  Backend: url\n" in outcome.out
     assert "/clear" in outcome.out
@@ -119,7 +119,7 @@ def test_the_slash_form_says_more(chat):
 @pytest.mark.parametrize(
     ("keep_going", "out", "sent"), [(False, "Assistant: a\n", 2), (True, "Assistant: a\nAssistant: c\n", 3)]
 )
-def test_a_failure_in_a_script(chat, model_server, keep_going, out, sent):
+def test_a_failure_ends_a_script_unless_keep_going_is_given(chat, model_server, keep_going, out, sent):
     model_server.enqueue(Say("a"), Status(500, {"error": {"message": "engine died"}}))
     outcome = chat(*["--keep-going"] * keep_going, stdin="a\nb\nc\n")
     assert (outcome.code, outcome.out) == (1, out)
@@ -134,12 +134,12 @@ def test_a_broken_answer_ends_its_line(chat, model_server):
     assert outcome.err.startswith("❌ Model Error: out of memory\n")
 
 
-def test_the_first_failure_gives_the_exit_code(chat, model_server):
+def test_the_first_failure_determines_the_exit_code(chat, model_server):
     model_server.enqueue(Status(401), Status(500))
     assert chat("--keep-going", stdin="a\nb\nc\n").code == 5
 
 
-def test_an_answer_cut_by_the_limit_says_so(chat, model_server):
+def test_an_answer_cut_by_the_token_limit_is_reported(chat, model_server):
     model_server.enqueue(Say("one two", finish_reason="length"))
     outcome = chat(stdin="a\n")
     assert (outcome.code, outcome.out) == (0, "Assistant: one two\n")
@@ -164,20 +164,20 @@ def test_a_script_in_the_home_folder(chat, clean_environment):
     assert outcome.err.endswith("   at ~/script:2\n")
 
 
-def test_a_script_named_by_a_dash_is_stdin_and_no_more_trusted(chat, tmp_path):
+def test_a_script_named_dash_is_stdin_without_file_commands(chat, tmp_path):
     outcome = chat("--script", "-", "--keep-going", stdin=f"a\n/save {tmp_path / 'x'}\nb\n")
     assert (outcome.code, outcome.out) == (2, "Assistant: a\nAssistant: b\n")
     assert outcome.err.endswith("not from a pipe\n   at stdin:2\n")
 
 
-def test_a_wish_about_the_history_that_is_none_is_told(chat):
+def test_an_invalid_kaito_history_is_reported(chat):
     outcome = chat(stdin="a\n", env={"KAITO_HISTORY": "~/x"})
     assert (outcome.code, outcome.out) == (0, "Assistant: a\n")
     assert outcome.err == "KAITO_HISTORY: '~/x' is not on or off; input and conversations are saved\n"
 
 
 @pytest.mark.parametrize("name", ["nowhere", ".", "x" * 300, "circle"])
-def test_a_script_that_is_not_there(chat, model_server, name, tmp_path, monkeypatch):
+def test_a_script_that_cannot_be_read(chat, model_server, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "circle").symlink_to("circle")
     outcome = chat("--script", name)
@@ -186,12 +186,12 @@ def test_a_script_that_is_not_there(chat, model_server, name, tmp_path, monkeypa
     assert model_server.requests == []
 
 
-def test_reasoning_is_left_out_of_piped_output(chat, model_server):
+def test_reasoning_is_not_shown_in_piped_output(chat, model_server):
     model_server.enqueue(Say("yes", reasoning="hm"), Say("more"))
     assert chat(stdin="a\nb\n").out == "Assistant: yes\nAssistant: more\n"
     assert [message["content"] for message in model_server.chats[-1].messages] == ["a", "yes", "b"]
 
 
-def test_control_sequences_are_left_out_also_when_piped(chat, model_server):
+def test_control_sequences_are_removed_from_piped_output(chat, model_server):
     model_server.enqueue(Say(chunks=["a\x1b[3", "1mb\x1b]0;ti", "tle\x07c\u202e\x9b1m", "d"]))
     assert chat(stdin="x\n").out == "Assistant: abcd\n"

@@ -1,4 +1,4 @@
-"""Slash commands that tell something, and what is a command at all."""
+"""Slash commands that show something, and what counts as a command."""
 
 import pytest
 
@@ -113,8 +113,8 @@ def test_status(chat, server):
     )
 
 
-@pytest.mark.parametrize(("tokenize", "told"), [(True, ""), (False, ", by the last turn's count")])
-def test_tokens(chat, server, tokenize, told):
+@pytest.mark.parametrize(("tokenize", "source"), [(True, ""), (False, ", by the last turn's count")])
+def test_tokens(chat, server, tokenize, source):
     server.window, server.tokenize = 20, tokenize
     replay(
         chat(),
@@ -128,7 +128,7 @@ def test_tokens(chat, server, tokenize, told):
         > «/tokens»‹enter›
         Tokens:
           Last turn: 2 prompt + 2 completion tokens
-          Conversation: 4 tokens, 20% of the window{told}
+          Conversation: 4 tokens, 20% of the window{source}
           Window: 20 tokens
 
         > «quit»‹enter›
@@ -138,7 +138,7 @@ def test_tokens(chat, server, tokenize, told):
     )
 
 
-def test_what_is_a_command_and_what_a_message(chat, server):
+def test_commands_and_messages_that_look_alike(chat, server):
     replay(
         chat(),
         """

@@ -1,4 +1,4 @@
-"""The last conversation of a terminal is kept, so that `--continue` goes on with it."""
+"""`--continue` resumes the last conversation of a terminal."""
 
 import pytest
 
@@ -10,7 +10,7 @@ def folder(clean_environment):
     return clean_environment / ".local" / "state" / "kaito" / "conversations"
 
 
-def test_a_conversation_goes_on_in_the_same_terminal(shell, server, folder):
+def test_continue_resumes_the_conversation_of_the_terminal(shell, server, folder):
     replay(
         shell(columns=100),
         """
@@ -44,14 +44,14 @@ def test_a_conversation_goes_on_in_the_same_terminal(shell, server, folder):
         """,
         code=0,
     )
-    said = [[message["content"] for message in chat.messages] for chat in server.chats]
-    assert said == [["one"], ["one", "one", "two"], ["one", "one", "two", "two", "three"]]
+    texts = [[message["content"] for message in chat.messages] for chat in server.chats]
+    assert texts == [["one"], ["one", "one", "two"], ["one", "one", "two", "two", "three"]]
     [file] = folder.iterdir()
     assert file.read_text().count('"role"') == 6
 
 
-def test_clear_forgets_what_was_kept(chat, folder):
-    kept = []
+def test_clear_deletes_the_saved_conversation(chat, folder):
+    counts = []
     replay(
         chat(),
         """
@@ -61,19 +61,19 @@ def test_clear_forgets_what_was_kept(chat, folder):
         > «one»‹enter›
         Assistant: one
 
-        > ‹look›«clear»‹enter›
+        > ‹count›«clear»‹enter›
         🗑️ Conversation history cleared
 
-        > ‹look›«quit»‹enter›
+        > ‹count›«quit»‹enter›
         👋 Goodbye!
         """,
         code=0,
-        look=lambda: kept.append(len(list(folder.iterdir()))),
+        count=lambda: counts.append(len(list(folder.iterdir()))),
     )
-    assert kept == [1, 0]
+    assert counts == [1, 0]
 
 
-def test_a_conversation_that_cannot_be_kept_is_told_once(chat, clean_environment, folder):
+def test_a_conversation_that_cannot_be_saved_is_reported_once(chat, clean_environment, folder):
     (clean_environment / ".local").write_text("a file")
     replay(
         chat(columns=250),

@@ -1,4 +1,4 @@
-"""The sessions of the user's document, word by word."""
+"""The sessions of the contract, word for word."""
 
 from kaito.testing import Say, replay
 
@@ -94,7 +94,7 @@ def test_a_system_prompt(chat, server):
     assert server.chats[0].messages[0] == {"role": "system", "content": "You are a helpful coding assistant"}
 
 
-def test_the_commands(chat, server):
+def test_the_bare_commands(chat, server):
     server.enqueue(Say("Hello! How can I help you today?"))
     replay(
         chat(),
@@ -132,7 +132,7 @@ def test_the_commands(chat, server):
     )
 
 
-def test_all_its_flags(chat):
+def test_all_flags(chat):
     replay(
         chat(
             *("--namespace", "production", "--temperature", "0.3", "--max-tokens", "2048", "--top-p", "0.95"),
@@ -173,7 +173,7 @@ def test_piped_input(shell, server):
     )
 
 
-def test_an_input_that_is_too_long(chat, server):
+def test_input_too_long(chat, server):
     server.window = 8
     replay(
         chat(columns=100),
@@ -196,7 +196,7 @@ def test_an_input_that_is_too_long(chat, server):
     )
 
 
-def test_an_endpoint_that_nobody_answers_at(shell, server):
+def test_an_endpoint_that_refuses_connections(shell, server):
     server.stop()
     replay(
         shell(columns=120),

@@ -1,9 +1,9 @@
-"""Typing a message: a line, a block, a paste, and ahead of its prompt."""
+"""Entering a message: a line, a block, a paste, and type-ahead."""
 
 from kaito.testing import Gate, Say, replay
 
 
-def test_a_line_is_mended(chat):
+def test_line_editing(chat):
     replay(
         chat(),
         """
@@ -25,7 +25,7 @@ def test_a_line_is_mended(chat):
     )
 
 
-def test_a_block_is_one_message_and_comes_back_whole(chat, server):
+def test_a_block_is_one_message_and_is_recalled_complete(chat, server):
     replay(
         chat(),
         '''
@@ -62,7 +62,7 @@ def test_a_block_is_one_message_and_comes_back_whole(chat, server):
     assert [chat.last_message for chat in server.chats] == ["first\n\nquit", "first\n\nquit", "one line"]
 
 
-def test_a_block_that_is_given_up(chat, server):
+def test_a_block_that_is_cancelled_or_not_closed(chat, server):
     replay(
         chat(),
         '''
@@ -91,7 +91,7 @@ def test_a_block_that_is_given_up(chat, server):
     assert [chat.last_message for chat in server.chats] == ["Hi", "Ho"]
 
 
-def test_a_paste_is_one_message_and_can_be_edited_when_it_comes_back(chat, server):
+def test_a_paste_is_one_message_and_can_be_edited_when_recalled(chat, server):
     replay(
         chat(),
         """
@@ -121,7 +121,7 @@ def test_a_paste_is_one_message_and_can_be_edited_when_it_comes_back(chat, serve
     assert server.chats[-1].last_message == "line 1\nquit\nline 3!"
 
 
-def test_what_is_typed_during_an_answer_waits_for_its_prompt(chat, server):
+def test_type_ahead_appears_at_the_next_prompt(chat, server):
     gate = Gate()
     server.enqueue(Say(chunks=["Hel", gate, "lo"]))
     replay(
@@ -147,7 +147,7 @@ def test_what_is_typed_during_an_answer_waits_for_its_prompt(chat, server):
     )
 
 
-def test_where_stdout_is_a_pipe_lines_are_edited_all_the_same(chat, server):
+def test_line_editing_works_when_stdout_is_a_pipe(chat, server):
     session = chat(stdout="pipe")
     replay(
         session,

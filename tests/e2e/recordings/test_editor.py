@@ -1,14 +1,14 @@
-"""`/edit`: a message from the user's own editor."""
+"""`/edit` opens the user's editor."""
 
 import sys
 
 import pytest
 
 from kaito.testing import replay
-from tests.e2e.terminals.seen import editor
+from tests.e2e.terminals.seen import BANNER, editor
 
 
-def test_the_last_message_or_a_draft_is_edited(chat, tmp_path):
+def test_edit_opens_the_last_message_or_a_draft(chat, tmp_path):
     change = "file.write_text(file.read_text().replace('world', 'moon') + '\\nquit\\n\\n')"
     replay(
         chat(env={"EDITOR": editor(tmp_path, change)}),
@@ -44,7 +44,7 @@ def test_the_last_message_or_a_draft_is_edited(chat, tmp_path):
     )
 
 
-def test_visual_comes_first(chat, tmp_path):
+def test_visual_takes_precedence_over_editor(chat, tmp_path):
     command = editor(tmp_path, "file.write_text('[' + file.read_text().strip() + ']')")
     replay(
         chat(env={"VISUAL": command, "EDITOR": "false"}),
@@ -63,7 +63,7 @@ def test_visual_comes_first(chat, tmp_path):
 
 
 @pytest.mark.parametrize("code", ["pass", "file.write_text(' \\n')"])
-def test_an_empty_text_is_not_sent(chat, server, tmp_path, code):
+def test_empty_text_is_not_sent(chat, server, tmp_path, code):
     replay(
         chat(env={"EDITOR": editor(tmp_path, code)}),
         """
@@ -82,8 +82,8 @@ def test_an_empty_text_is_not_sent(chat, server, tmp_path, code):
 
 
 @pytest.mark.parametrize(("code", "sends"), [("pass", False), ("file.write_text(file.read_text())", True)])
-def test_the_last_message_is_sent_again_only_if_it_is_saved(chat, tmp_path, code, sends):
-    told = "Assistant: hello" if sends else "Nothing was sent: no text was saved"
+def test_the_last_message_is_sent_again_only_if_it_was_saved(chat, tmp_path, code, sends):
+    result = "Assistant: hello" if sends else "Nothing was sent: no text was saved"
     replay(
         chat(env={"EDITOR": editor(tmp_path, code)}),
         f"""
@@ -94,7 +94,7 @@ def test_the_last_message_is_sent_again_only_if_it_is_saved(chat, tmp_path, code
         Assistant: hello
 
         > «/edit»‹enter›
-        {told}
+        {result}
 
         > «quit»‹enter›
         👋 Goodbye!
@@ -104,7 +104,7 @@ def test_the_last_message_is_sent_again_only_if_it_is_saved(chat, tmp_path, code
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "message"),
     [
         (
             "file.write_text('x'); sys.exit(3)",
@@ -114,17 +114,16 @@ def test_the_last_message_is_sent_again_only_if_it_is_saved(chat, tmp_path, code
         ("file.unlink()", f"Cannot read the file that the editor '{sys.executable}' saved: No such file or directory"),
     ],
 )
-def test_an_editor_that_fails_sends_nothing(chat, server, tmp_path, code, told):
-    banner = "🤖 Connected to workspace: my-llama (llama-2-7b)\n💬 Type your message (or 'quit' to exit):\n\n"
+def test_nothing_is_sent_when_the_editor_fails(chat, server, tmp_path, code, message):
     replay(
         chat(env={"EDITOR": editor(tmp_path, code)}, columns=120),
-        f"{banner}> «/edit»‹enter›\n❌ Error: {told}\n\n> «quit»‹enter›\n👋 Goodbye!",
+        f"{BANNER}> «/edit»‹enter›\n❌ Error: {message}\n\n> «quit»‹enter›\n👋 Goodbye!",
         code=0,
     )
     assert server.chats == []
 
 
-def test_editors_that_cannot_be_run(shell):
+def test_an_editor_that_cannot_be_run(shell):
     replay(
         shell(env={"EDITOR": "/nowhere/editor"}),
         """
@@ -154,7 +153,7 @@ def test_editors_that_cannot_be_run(shell):
     )
 
 
-def test_an_editor_that_leaves_the_terminal_raw(chat, tmp_path):
+def test_the_terminal_s_settings_are_restored_after_the_editor(chat, tmp_path):
     replay(
         chat(env={"EDITOR": editor(tmp_path, "import tty; tty.setraw(0); file.write_text('x')")}),
         """
@@ -174,7 +173,7 @@ def test_an_editor_that_leaves_the_terminal_raw(chat, tmp_path):
     )
 
 
-def test_answers_go_to_a_file_and_the_editor_to_the_terminal(shell, tmp_path):
+def test_the_editor_runs_on_the_terminal_when_stdout_is_a_file(shell, tmp_path):
     command = editor(tmp_path, "print('on screen' if sys.stdout.isatty() else 'lost'); file.write_text('x')")
     replay(
         shell(env={"EDITOR": command}, cwd=tmp_path),
@@ -197,7 +196,7 @@ def test_answers_go_to_a_file_and_the_editor_to_the_terminal(shell, tmp_path):
     )
 
 
-def test_ctrl_c_in_the_editor_is_the_editor_s(chat, server, tmp_path):
+def test_ctrl_c_goes_to_the_editor(chat, server, tmp_path):
     code = "signal.signal(signal.SIGINT, signal.SIG_DFL); print('editing', end='', flush=True); signal.pause()"
     replay(
         chat(env={"EDITOR": editor(tmp_path, code)}, columns=120),
@@ -217,7 +216,7 @@ def test_ctrl_c_in_the_editor_is_the_editor_s(chat, server, tmp_path):
     assert server.chats == []
 
 
-def test_ctrl_z_in_the_editor(shell, tmp_path):
+def test_ctrl_z_suspends_the_editor_and_the_chat(shell, tmp_path):
     code = "print('editing', end='', flush=True); file.write_text(input())"
     replay(
         shell(env={"EDITOR": editor(tmp_path, code)}),

@@ -1,9 +1,9 @@
-"""Errors as a person sees them: what failed, and what to do."""
+"""Errors on a terminal: what failed, and what to do."""
 
 from kaito.testing import Cut, ErrorEvent, HtmlPage, Status, replay
 
 
-def test_a_server_s_errors_and_the_session_goes_on(chat, server):
+def test_server_errors_do_not_end_the_session(chat, server):
     server.enqueue(
         Status(500, {"error": {"message": "boom"}}),
         Status(500),
@@ -51,7 +51,7 @@ def test_a_server_s_errors_and_the_session_goes_on(chat, server):
     assert [message["content"] for message in server.chats[-1].messages] == ["six"]
 
 
-def test_a_server_that_wants_a_key(chat, server):
+def test_a_server_that_requires_an_api_key(chat, server):
     server.api_key = "secret"
     replay(
         chat(),
@@ -87,7 +87,7 @@ def test_a_model_that_is_not_served(chat, server):
     )
 
 
-def test_a_setting_that_the_server_refuses(chat, server):
+def test_a_setting_that_the_server_rejects(chat, server):
     server.enqueue(Status(400, {"error": {"message": "top_k: Extra inputs are not permitted"}}))
     replay(
         chat(),
@@ -115,7 +115,7 @@ def test_a_setting_that_the_server_refuses(chat, server):
     )
 
 
-def test_flags_that_are_wrong(shell):
+def test_invalid_flags(shell):
     replay(
         shell(columns=120),
         """

@@ -1,4 +1,4 @@
-"""What was typed comes back by the up-arrow, in this run and in later ones."""
+"""The input history, recalled with the up-arrow in this run and in later ones."""
 
 import stat
 
@@ -12,7 +12,7 @@ def file(clean_environment):
     return clean_environment / ".local" / "state" / "kaito" / "history"
 
 
-def test_earlier_lines_come_back_in_this_run_and_in_the_next(shell, file):
+def test_lines_are_recalled_in_this_run_and_the_next(shell, file):
     replay(
         shell(),
         """
@@ -54,7 +54,7 @@ def test_earlier_lines_come_back_in_this_run_and_in_the_next(shell, file):
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_what_begins_with_a_blank_stays_out_and_nothing_is_there_twice(chat, server, file):
+def test_lines_with_a_leading_blank_and_repeated_lines_are_not_saved(chat, server, file):
     replay(
         chat(),
         """
@@ -95,7 +95,7 @@ def test_what_begins_with_a_blank_stays_out_and_nothing_is_there_twice(chat, ser
     assert file.read_text() == "one\nstatus\none\n"
 
 
-def test_entries_of_several_lines_come_back_whole_in_the_next_run(shell, server, file):
+def test_entries_of_several_lines_are_recalled_complete(shell, server, file):
     replay(
         shell(),
         '''
@@ -210,7 +210,7 @@ def test_a_paste_within_a_block(chat, server):
     assert first.last_message == second.last_message == 'def f():\n    """Docs."""\n    pass'
 
 
-def test_a_line_is_searched_for(chat):
+def test_reverse_search(chat):
     replay(
         chat(),
         """
@@ -235,7 +235,7 @@ def test_a_line_is_searched_for(chat):
     )
 
 
-def test_nothing_is_kept_if_that_is_asked_for(chat, file):
+def test_nothing_is_saved_with_kaito_history_off(chat, file):
     replay(
         chat(env={"KAITO_HISTORY": "off"}),
         """
@@ -257,7 +257,7 @@ def test_nothing_is_kept_if_that_is_asked_for(chat, file):
     assert not file.exists()
 
 
-def test_a_file_that_cannot_be_written_is_told_once(chat, file):
+def test_an_unusable_history_file_is_reported_once(chat, file):
     file.mkdir(parents=True)
     replay(
         chat(columns=200),

@@ -1,4 +1,4 @@
-"""Plugins at a prompt: a command, a way to draw answers, and what is seen of one that fails."""
+"""Plugins at a prompt: a command, a formatter, and a failure."""
 
 from kaito.testing import replay
 

@@ -1,4 +1,4 @@
-"""Slash commands for how the next answers come."""
+"""Slash commands that change how answers are requested and shown."""
 
 from kaito.testing import replay
 
@@ -108,7 +108,7 @@ def test_the_system_prompt(chat, server):
     ]
 
 
-def test_another_model(chat, server):
+def test_switching_the_model(chat, server):
     server.adapters, server.window = ["my-adapter"], 2048
     replay(
         chat(),
@@ -138,7 +138,7 @@ def test_another_model(chat, server):
     assert server.chats[0].body["model"] == "my-adapter"
 
 
-def test_the_way_answers_are_drawn(chat, server):
+def test_switching_the_format(chat, server):
     replay(
         chat(columns=250),
         """

@@ -1,4 +1,4 @@
-"""What Tab does at a prompt."""
+"""Completion with Tab at a prompt."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from kaito.testing import replay
 from tests.e2e.terminals.seen import BANNER
 
 
-def test_tab_completes(chat, server, tmp_path):
+def test_completion_in_a_session(chat, server, tmp_path):
     server.adapters = ["my-adapter"]
     (tmp_path / "my notes.txt").write_text("noted")
     replay(
@@ -48,7 +48,7 @@ def test_tab_completes(chat, server, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("typed", "shown"),
+    ("typed", "completed"),
     [
         ("/sy", "/system "),
         ("/SY", "/system "),
@@ -67,14 +67,14 @@ def test_tab_completes(chat, server, tmp_path):
         ("//se", "//se"),
     ],
 )
-def test_tab(chat, server, tmp_path, typed, shown):
+def test_completion(chat, server, tmp_path, typed, completed):
     server.adapters = ["my-adapter", "evil\x1b[2Jadapter"]
     for name in ("my notes.txt", "it's.txt", ".hidden"):
         (tmp_path / name).touch()
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "talk.json").touch()
-    replay(chat(cwd=tmp_path), f"{BANNER}> «{typed}»‹tab›\n↺> {shown}«!»")
+    replay(chat(cwd=tmp_path), f"{BANNER}> «{typed}»‹tab›\n↺> {completed}«!»")
 
 
-def test_in_a_block_there_is_nothing_to_complete(chat):
+def test_no_completion_in_a_block(chat):
     replay(chat(), f'{BANNER}> «"""»‹enter›\n... «/und»‹tab›«!»')

@@ -1,9 +1,9 @@
-"""Slash commands for what was said: turns again, back and on, kept and read."""
+"""Slash commands for turns and files: retry, undo, continue, save, load and read."""
 
 from kaito.testing import Cut, Say, replay
 
 
-def test_a_turn_is_sent_again(chat, server):
+def test_retry(chat, server):
     server.enqueue(Cut("Hel"), Say("Hello"), Say("Good day"))
     replay(
         chat(),
@@ -36,7 +36,7 @@ def test_a_turn_is_sent_again(chat, server):
     )
 
 
-def test_turns_are_taken_back_and_shown(chat, server):
+def test_undo_and_history(chat, server):
     replay(
         chat("--system-prompt", "Be brief"),
         """
@@ -82,7 +82,7 @@ def test_turns_are_taken_back_and_shown(chat, server):
     assert [message["content"] for message in server.chats[-1].messages] == ["Be brief", "three"]
 
 
-def test_a_cut_answer_goes_on(chat, server):
+def test_continue(chat, server):
     server.enqueue(Say("One, two,", finish_reason="length"), Say(" three."))
     replay(
         chat("--max-tokens", "2"),
@@ -113,7 +113,7 @@ def test_a_cut_answer_goes_on(chat, server):
     )
 
 
-def test_a_conversation_is_saved_and_loaded(shell, server, tmp_path):
+def test_save_and_load(shell, server, tmp_path):
     (tmp_path / "notes.txt").write_text("my notes")
     replay(
         shell(cwd=tmp_path, columns=100),
@@ -166,7 +166,7 @@ def test_a_conversation_is_saved_and_loaded(shell, server, tmp_path):
     assert [message["content"] for message in server.chats[-1].messages] == ["one", "one", "three"]
 
 
-def test_a_file_is_read(chat, server, tmp_path):
+def test_read(chat, server, tmp_path):
     (tmp_path / "my log").write_text("line 1\nquit\n")
     replay(
         chat(cwd=tmp_path),

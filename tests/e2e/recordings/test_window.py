@@ -1,9 +1,9 @@
-"""The model's window fills."""
+"""A full context window: the error, `clear`, and trimming."""
 
 from kaito.testing import replay
 
 
-def test_a_full_window_is_told_and_clear_frees_it(chat, server):
+def test_a_full_window_is_reported_and_freed_by_clear(chat, server):
     server.window = 12
     replay(
         chat(columns=100),
@@ -35,7 +35,7 @@ def test_a_full_window_is_told_and_clear_frees_it(chat, server):
     )
 
 
-def test_the_oldest_turns_give_way_which_is_told_once(chat, server):
+def test_trim_drops_the_oldest_turns_and_is_reported_once(chat, server):
     server.window = 10
     replay(
         chat("--trim", "--system-prompt", "Be brief", columns=120),
@@ -70,7 +70,7 @@ def test_the_oldest_turns_give_way_which_is_told_once(chat, server):
     )
 
 
-def test_trim_is_turned_on_where_the_window_is_full(chat, server):
+def test_trim_can_be_turned_on_when_the_window_is_full(chat, server):
     server.window = 8
     replay(
         chat(columns=120),

@@ -1,4 +1,4 @@
-"""What a line of input means."""
+"""Lines of input as commands and messages, and scripts."""
 
 import io
 
@@ -43,27 +43,27 @@ from kaito.shell.input.sources import Script
         ("/élan", Entry(Kind.SLASH, "élan")),
     ],
 )
-def test_a_line(line, entry):
+def test_classify(line, entry):
     assert classify(line) == entry
 
 
-def entries(data: bytes, **options):
+def read_all(data: bytes, **options):
     script = Script(io.BytesIO(data), "s", **options)
-    found = []
+    entries = []
     while True:
         try:
             entry = script.read()
         except EOFError:
-            return found
+            return entries
         except KaitoError as exc:
-            found.append((script.where, exc.message))
+            entries.append((script.where, exc.message))
         else:
             if entry.kind is not Kind.NOTHING:
-                found.append((script.where, entry.text))
+                entries.append((script.where, entry.text))
 
 
 @pytest.mark.parametrize(
-    ("data", "found"),
+    ("data", "entries"),
     [
         (b"", []),
         (b"a\nb\n", [("s:1", "a"), ("s:2", "b")]),
@@ -89,16 +89,16 @@ def entries(data: bytes, **options):
         (b"a\x00b\x0cc\xc2\x85d\xe2\x80\xa8e\n", [("s:1", "a\x00b\x0cc\x85d\u2028e")]),
     ],
 )
-def test_a_script(data, found):
-    assert entries(data) == found
+def test_read_a_script(data, entries):
+    assert read_all(data) == entries
 
 
-def test_the_interpreter_s_line_is_none_from_a_pipe_either():
-    assert entries(b"#!/bin/sh\na\n", trusted=False) == [("s:2", "a")]
+def test_the_interpreter_line_of_a_piped_script_is_skipped():
+    assert read_all(b"#!/bin/sh\na\n", trusted=False) == [("s:2", "a")]
 
 
 def test_a_line_of_a_mebibyte():
-    assert entries(b"x" * 2**20 + b"\ny") == [("s:1", "x" * 2**20), ("s:2", "y")]
+    assert read_all(b"x" * 2**20 + b"\ny") == [("s:1", "x" * 2**20), ("s:2", "y")]
 
 
 def test_a_script_that_cannot_be_read():

@@ -1,4 +1,4 @@
-"""Which editor is run, here and on Windows."""
+"""The command of the editor, also on Windows."""
 
 import sys
 
@@ -19,7 +19,7 @@ from kaito.shell.input.external_editor import edited, editor_command
         ({"EDITOR": "'/opt/my editor' -n"}, ["/opt/my editor", "-n"]),
     ],
 )
-def test_the_environment_names_it(environ, command):
+def test_the_editor_is_read_from_the_environment(environ, command):
     assert editor_command(environ) == command
 
 
@@ -32,19 +32,19 @@ def test_the_environment_names_it(environ, command):
         ({"EDITOR": r'"C:\Program Files\ed.exe" -n'}, [r"C:\Program Files\ed.exe", "-n"]),
     ],
 )
-def test_on_windows(monkeypatch, environ, command):
+def test_the_editor_on_windows(monkeypatch, environ, command):
     monkeypatch.setattr(sys, "platform", "win32")
     assert editor_command(environ) == command
 
 
-def test_on_windows_a_path_with_blanks_needs_no_quotes(monkeypatch, tmp_path):
+def test_a_windows_path_with_blanks_needs_no_quotes(monkeypatch, tmp_path):
     program = tmp_path / "my editor.exe"
     program.touch()
     monkeypatch.setattr(sys, "platform", "win32")
     assert editor_command({"EDITOR": str(program)}) == [str(program)]
 
 
-def test_no_room_for_its_file(monkeypatch):
+def test_a_full_disk_is_reported(monkeypatch):
     def mkdtemp(*arguments, **options):
         raise OSError(28, "No space left on device")
 
@@ -53,6 +53,6 @@ def test_no_room_for_its_file(monkeypatch):
         edited("text", Terminal(None, None, None, {}), {"EDITOR": "true"})
 
 
-def test_one_that_cannot_be_understood():
+def test_an_invalid_editor_is_reported():
     with pytest.raises(KaitoError, match="VISUAL: '\"x' is not a valid command"):
         editor_command({"VISUAL": '"x', "EDITOR": "vi"})

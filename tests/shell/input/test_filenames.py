@@ -1,4 +1,4 @@
-"""What Tab makes of a file's name, and that the commands read it so."""
+"""Completion of file names, and how commands read them."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,7 +19,7 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("typed", "only", "found"),
+    ("typed", "only", "completions"),
     [
         ("", False, ["it\\'s.txt", "my\\ notes.txt", "plain.txt", 'say\\ \\"x\\".txt', "sub\\ dir/"]),
         ("p", True, ["plain.txt"]),
@@ -41,17 +41,17 @@ def folder(tmp_path, monkeypatch):
         ("a\0b", False, []),
     ],
 )
-def test_names(folder, typed, only, found):
-    assert file_names(typed, only=only) == found
+def test_file_names(folder, typed, only, completions):
+    assert file_names(typed, only=only) == completions
 
 
 @given(st.text(st.sampled_from("ab \\\"'"), min_size=1, max_size=8).filter(lambda name: name.strip() == name))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
-def test_what_tab_writes_the_commands_read(tmp_path_factory, monkeypatch, name):
+def test_commands_read_completed_names(tmp_path_factory, monkeypatch, name):
     folder = tmp_path_factory.mktemp("folder")
     (folder / name).touch()
     monkeypatch.chdir(folder)
     for quote in ("", '"', "'"):
-        for written in file_names(quote, only=False):
-            assert first_name(written) == (name, "")
-            assert str(only_name("/save", written)) == name
+        for completed in file_names(quote, only=False):
+            assert first_name(completed) == (name, "")
+            assert str(only_name("/save", completed)) == name

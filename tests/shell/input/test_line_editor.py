@@ -1,4 +1,4 @@
-"""GNU readline of several versions, libedit, and none: simulated, as a system has one of them."""
+"""Line editing with simulated libraries: GNU readline in several versions, libedit, and none."""
 
 import io
 from types import ModuleType
@@ -9,15 +9,11 @@ import pytest
 from kaito.console.terminal import Terminal
 from kaito.errors import Suspended
 from kaito.shell.input.line_editor import LineEditor, line_editor
-
-
-class Keyboard(io.StringIO):
-    def isatty(self):
-        return True
+from tests.shell.input.keyboard import Keyboard
 
 
 class Readline(ModuleType):
-    """A line editor's module that notes what it is asked for."""
+    """A `readline` module that records how it is used."""
 
     def __init__(self, *, libedit=False, version=0x802):
         super().__init__("readline")
@@ -64,21 +60,6 @@ def terminal():
     return Terminal(Keyboard(), Keyboard(), Keyboard(), {"TERM": "xterm"})
 
 
-@pytest.fixture
-def typed(monkeypatch):
-    """Have `input` return, raise or call what is in a list, one after the other."""
-    steps = []
-
-    def type_it(prompt):
-        step = steps.pop(0)
-        if isinstance(step, BaseException):
-            raise step
-        return step() if callable(step) else step
-
-    monkeypatch.setattr("builtins.input", type_it)
-    return steps
-
-
 PASTE_ON, PASTE_OFF = "set enable-bracketed-paste on", "set enable-bracketed-paste off"
 
 
@@ -92,7 +73,7 @@ PASTE_ON, PASTE_OFF = "set enable-bracketed-paste on", "set enable-bracketed-pas
         ({"libedit": True}, "xterm", ["bind ^I rl_complete"]),
     ],
 )
-def test_each_is_told_in_its_own_words(options, term, bound):
+def test_each_library_is_configured_in_its_own_syntax(options, term, bound):
     module = Readline(**options)
     LineEditor(module, Terminal(Keyboard(), Keyboard(), Keyboard(), {"TERM": term}))
     assert module.bound == bound
@@ -110,7 +91,7 @@ def test_each_is_told_in_its_own_words(options, term, bound):
         ({"libedit": True}, "\n", ""),
     ],
 )
-def test_the_end_of_input_ends_the_prompt_s_line_once(terminal, typed, options, first, later):
+def test_end_of_input_ends_the_prompt_s_line_once(terminal, typed, options, first, later):
     module = Readline(**options)
     editor = LineEditor(module, terminal)
     typed += ["before", EOFError(), "after", KeyboardInterrupt()]
@@ -127,14 +108,14 @@ def test_the_end_of_input_ends_the_prompt_s_line_once(terminal, typed, options, 
     assert (PASTE_OFF in module.bound) is (options.get("version") == 0x803)
 
 
-def test_entries_are_remembered_once_in_succession(terminal):
+def test_repeated_and_empty_entries_are_not_remembered(terminal):
     module = Readline()
     editor = LineEditor(module, terminal)
     assert [editor.remember(entry) for entry in ("a", "a", "b\0", "", "a")] == [True, False, True, False, True]
     assert module.history == ["a", "b", "a"]
 
 
-def test_an_entry_that_the_locale_has_no_letters_for(terminal):
+def test_an_entry_with_characters_outside_the_locale(terminal):
     class Ascii(Readline):
         def add_history(self, entry):
             self.history.append(entry.encode("ascii", "surrogateescape"))
@@ -144,13 +125,13 @@ def test_an_entry_that_the_locale_has_no_letters_for(terminal):
     assert module.history == ["café 🤖".encode()]
 
 
-def test_a_match_takes_the_place_of_the_word_before_the_cursor(terminal, typed):
+def test_completion_replaces_the_word_before_the_cursor(terminal, typed):
     module = Readline()
     editor = LineEditor(module, terminal)
-    asked = []
+    lines = []
 
     def complete(line):
-        asked.append(line)
+        lines.append(line)
         return ["/set max-tokens ", "/set model"]
 
     def press_tab():
@@ -159,11 +140,11 @@ def test_a_match_takes_the_place_of_the_word_before_the_cursor(terminal, typed):
 
     typed += [press_tab, press_tab]
     assert cast(Any, editor.read("> ", complete)) == ["max-tokens ", "model", None]
-    assert asked == ["/set m"]
+    assert lines == ["/set m"]
     assert cast(Any, editor.read("... ", None)) == [None, None, None]
 
 
-def test_after_a_suspension_the_line_is_as_it_was(terminal, typed):
+def test_the_line_is_restored_after_a_suspension(terminal, typed):
     module = Readline()
     editor = LineEditor(module, terminal)
     order = []
@@ -173,19 +154,19 @@ def test_after_a_suspension_the_line_is_as_it_was(terminal, typed):
         module.buffer = "hal"
         raise Suspended(lambda: order.append(("stopped", terminal.reading)))
 
-    def continue_answer():
+    def resume():
         module.buffer = ""
         module.hook()
         return module.buffer + "f"
 
-    typed += [suspend, continue_answer]
+    typed += [suspend, resume]
     assert editor.read("> ", None) == "half"
     assert order == [("stopped", False)]
     assert module.hook is None
     assert not terminal.reading
 
 
-def test_none_without_a_terminal_or_a_module(terminal, monkeypatch):
+def test_no_line_editor_without_a_terminal_or_readline(terminal, monkeypatch):
     assert line_editor(Terminal(Keyboard(), io.StringIO(), Keyboard(), {})) is None
     monkeypatch.setitem(__import__("sys").modules, "readline", None)
     assert line_editor(terminal) is None

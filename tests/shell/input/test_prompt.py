@@ -1,4 +1,4 @@
-"""The prompt in this process, on systems that have no line editor, or another keyboard's habits."""
+"""The prompt without a line editor, and on Windows."""
 
 import io
 import sys
@@ -12,15 +12,11 @@ from kaito.shell.input.input_history import History
 from kaito.shell.input.line_editor import line_editor
 from kaito.shell.input.prompt import Prompt
 from kaito.shell.input.recall import Recall
-
-
-class Keyboard(io.StringIO):
-    def isatty(self):
-        return True
+from tests.shell.input.keyboard import Keyboard
 
 
 class Console(io.TextIOWrapper):
-    """A terminal that shows the letters of a code page."""
+    """A terminal that shows the characters of a code page."""
 
     def __init__(self, encoding):
         self._bytes = io.BytesIO()
@@ -52,27 +48,12 @@ def terminal(no_readline):
     return Terminal(Keyboard(), Keyboard(), Keyboard(), {"TERM": "dumb"})
 
 
-@pytest.fixture
-def typed(monkeypatch):
-    """Have `input` return or raise what is in a list, one after the other."""
-    steps = []
-
-    def type_it(prompt):
-        step = steps.pop(0)
-        if isinstance(step, BaseException):
-            raise step
-        return step
-
-    monkeypatch.setattr("builtins.input", type_it)
-    return steps
-
-
 def new_prompt(terminal, history=None):
     editor = line_editor(terminal)
     return Prompt(terminal, editor, Recall(editor, history, terminal.shortcoming), lambda line: [])
 
 
-def test_what_is_typed(terminal, typed):
+def test_read_a_line(terminal, typed):
     typed += ["hello"]
     assert new_prompt(terminal).read().text == "hello"
 
@@ -88,45 +69,45 @@ def test_what_is_typed(terminal, typed):
         ('"""\none\n"""\n', Kind.MESSAGE, "one"),
     ],
 )
-def test_a_paste_with_its_last_line_s_end(terminal, typed, pasted, kind, text):
+def test_a_paste_that_ends_with_a_newline(terminal, typed, pasted, kind, text):
     typed += [pasted]
     entry = new_prompt(terminal).read()
     assert (entry.kind, entry.text) == (kind, text)
 
 
-def test_a_terminal_that_has_gone_ends_the_input(terminal, typed):
+def test_a_closed_terminal_ends_the_input(terminal, typed):
     typed += [OSError(5, "Input/output error")]
     with pytest.raises(EOFError):
         new_prompt(terminal).read()
 
 
-def test_letters_that_are_none(terminal, typed):
+def test_invalid_utf8_is_reported(terminal, typed):
     typed += [UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"), "a\udcff"]
     for _ in range(2):
         with pytest.raises(KaitoError, match="not UTF-8"):
             new_prompt(terminal).read()
 
 
-def test_letters_that_the_locale_does_not_have(terminal, typed):
+def test_characters_outside_the_locale_are_read(terminal, typed):
     typed += ["na\udcc3\udcafve"]
     assert new_prompt(terminal).read().text == "naïve"
 
 
-def test_without_a_line_editor_the_end_of_input_ends_the_line(terminal, typed):
+def test_end_of_input_ends_the_line_without_a_line_editor(terminal, typed):
     typed += [EOFError()]
     with pytest.raises(EOFError):
         new_prompt(terminal).read()
     assert terminal.stdout.getvalue() == "\n"
 
 
-def test_without_a_line_editor_nothing_is_kept(terminal, typed, tmp_path):
+def test_no_history_is_saved_without_a_line_editor(terminal, typed, tmp_path):
     typed += ["hello", "bye"]
     prompt = new_prompt(terminal, History(tmp_path / "history"))
     assert [prompt.read().text, prompt.read().text] == ["hello", "bye"]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_input_without_a_line_editor_keeps_to_stderr():
+def test_prompts_go_to_stderr_without_a_line_editor():
     err = Keyboard()
     source = new_prompt(Terminal(Keyboard("hello\n"), io.StringIO(), err, {}))
     assert source.read().text == "hello"
@@ -135,7 +116,7 @@ def test_input_without_a_line_editor_keeps_to_stderr():
     assert err.getvalue() == "> > \n"
 
 
-def test_how_to_leave_is_told_once(terminal, typed):
+def test_the_exit_hint_is_shown_once(terminal, typed):
     typed += [KeyboardInterrupt(), KeyboardInterrupt()]
     prompt = new_prompt(terminal)
     for _ in range(2):
@@ -144,28 +125,28 @@ def test_how_to_leave_is_told_once(terminal, typed):
     assert terminal.stderr.getvalue() == "(Ctrl-D or 'quit' exits)\n"
 
 
-def test_how_to_leave_is_not_told_in_a_block(terminal, typed):
+def test_the_exit_hint_is_not_shown_in_a_block(terminal, typed):
     typed += ['"""', KeyboardInterrupt()]
     with pytest.raises(KeyboardInterrupt):
         new_prompt(terminal).read()
     assert terminal.stderr.getvalue() == ""
 
 
-def test_after_a_suspension_the_prompt_comes_again(terminal, typed):
+def test_the_prompt_is_shown_again_after_a_suspension(terminal, typed):
     stopped = []
     typed += [Suspended(lambda: stopped.append(terminal.reading)), "hello"]
     assert new_prompt(terminal).read().text == "hello"
     assert stopped == [False]
 
 
-def test_the_end_of_the_process_ends_the_line(terminal, typed):
+def test_termination_ends_the_line(terminal, typed):
     typed += [Ended(15)]
     with pytest.raises(Ended):
         new_prompt(terminal).read()
     assert terminal.stdout.getvalue() == "\n"
 
 
-def test_the_end_of_the_process_when_the_terminal_has_gone(terminal, typed):
+def test_termination_when_the_terminal_is_closed(terminal, typed):
     typed += [Ended(1)]
     prompt = new_prompt(terminal)
     terminal.stdout.close()
@@ -173,7 +154,7 @@ def test_the_end_of_the_process_when_the_terminal_has_gone(terminal, typed):
         prompt.read()
 
 
-def test_a_block_of_blanks_is_nothing(terminal, typed):
+def test_a_blank_block_is_ignored(terminal, typed):
     typed += ['"""', "  ", '"""']
     assert new_prompt(terminal).read().kind is Kind.NOTHING
 
@@ -182,7 +163,7 @@ def test_a_block_of_blanks_is_nothing(terminal, typed):
 
 
 @pytest.mark.usefixtures("windows")
-def test_on_windows_ctrl_z_and_enter_end_the_input(typed):
+def test_the_exit_hint_and_end_of_input_on_windows(typed):
     err = Keyboard()
     terminal = Terminal(Keyboard(), Keyboard(), err, {"NO_COLOR": "1"})
     typed += [KeyboardInterrupt(), EOFError()]
@@ -196,7 +177,7 @@ def test_on_windows_ctrl_z_and_enter_end_the_input(typed):
 
 @pytest.mark.usefixtures("windows")
 @pytest.mark.parametrize("encoding", ["cp437", "cp850", "cp1252", "cp932"])
-def test_on_windows_a_code_page_shows_what_it_can(typed, encoding):
+def test_a_windows_code_page_gets_substitutes(typed, encoding):
     out, err = Console(encoding), Console(encoding)
     terminal = Terminal(Keyboard(), out, err, {})
     terminal.color = "never"

@@ -1,4 +1,4 @@
-"""What Tab makes of a line."""
+"""Completion of a line."""
 
 from typing import Any, cast
 
@@ -10,32 +10,27 @@ from kaito.shell.input.tab_completion import TabCompletion
 from kaito.types import SlashCommand
 
 
-def broken(typed, shell):
+def failing(typed, shell):
     raise ZeroDivisionError
 
 
 @pytest.fixture
-def told():
-    return []
-
-
-@pytest.fixture
-def tab(told):
+def tab():
     def run(arguments, shell):
-        raise AssertionError("Tab runs nothing")
+        raise AssertionError("completion must not run commands")
 
-    offered = [
+    slash_commands = [
         SlashCommand(name="set", run=run, arguments="NAME", complete=lambda typed, shell: ["a-b", "a-c", "b\x1b[2J"]),
         SlashCommand(name="seal", run=run),
-        SlashCommand(name="broken", run=run, complete=broken),
+        SlashCommand(name="broken", run=run, complete=failing),
     ]
     plugin = Plugin(name="x", distribution="x", version="1")
-    commands = {command.name: Offered(plugin, command) for command in offered}
-    return TabCompletion(commands, Plugins(told.append), cast(Any, None))
+    commands = {command.name: Offered(plugin, command) for command in slash_commands}
+    return TabCompletion(commands, Plugins(lambda warning: None), cast(Any, None))
 
 
 @pytest.mark.parametrize(
-    ("line", "found"),
+    ("line", "completions"),
     [
         ("", []),
         ("se", []),
@@ -54,5 +49,5 @@ def tab(told):
         ("/etc/hosts", []),
     ],
 )
-def test_lines(tab, line, found):
-    assert tab(line) == found
+def test_completion(tab, line, completions):
+    assert tab(line) == completions

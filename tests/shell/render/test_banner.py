@@ -1,4 +1,4 @@
-"""A conversation that goes on: what is said of it, and what is kept of it."""
+"""A continued conversation: what the banner shows, and what is saved."""
 
 import json
 
@@ -8,21 +8,21 @@ from kaito.chat.conversation import SavedConversation
 from kaito.chat.saved import LastConversation
 from kaito.errors import Interrupted
 from kaito.types import Delta, Message
-from tests.shell.bench import Bench
+from tests.shell.harness import ShellHarness
 
 TURN = (Message("user", "q"), Message("assistant", "a"))
-#: The bench's own, and what is shown of them.
+#: The harness's workspace and model, and the banner that shows them without control sequences.
 LABEL, MODEL = "w\x1b[2J", "m\x1b[2J"
 BANNER, LAST = "🤖 Connected to workspace: w (m)\n", "💬 Type your message (or 'quit' to exit):\n\n"
 
 
-def shown(past, system_prompt=None, **options):
-    options = {"interactive": True, "resumed": past, **options}
-    return Bench("quit", settings={"system_prompt": system_prompt}, **options).run()
+def run_and_quit(saved, system_prompt=None, **options):
+    options = {"interactive": True, "resumed": saved, **options}
+    return ShellHarness("quit", settings={"system_prompt": system_prompt}, **options).run()
 
 
 @pytest.mark.parametrize(
-    ("past", "told"),
+    ("saved", "notice"),
     [
         (SavedConversation(), ""),
         (SavedConversation(messages=TURN), "(continuing 1 turn)\n"),
@@ -41,19 +41,19 @@ def shown(past, system_prompt=None, **options):
         ),
     ],
 )
-def test_what_goes_on_is_told(past, told):
-    out, err = shown(past)
-    assert err == f"{BANNER}{told}{LAST}👋 Goodbye!\n"
+def test_the_banner_names_the_continued_conversation(saved, notice):
+    out, err = run_and_quit(saved)
+    assert err == f"{BANNER}{notice}{LAST}👋 Goodbye!\n"
     assert out == ""
-    # Also where there is no banner.
-    assert shown(past, interactive=False) == ("", told)
+    # A script has no banner.
+    assert run_and_quit(saved, interactive=False) == ("", notice)
 
 
-def test_the_system_prompt_of_what_goes_on_is_shown():
-    past = SavedConversation(messages=(Message("system", "Be\x1b[2J brief"), *TURN))
-    _, err = shown(past)
+def test_the_banner_shows_the_system_prompt_of_the_continued_conversation():
+    saved = SavedConversation(messages=(Message("system", "Be\x1b[2J brief"), *TURN))
+    _, err = run_and_quit(saved)
     assert err.startswith(f"{BANNER}🎯 System prompt: Be brief\n(continuing 1 turn)\n{LAST}")
-    _, err = shown(past, system_prompt="Be long")
+    _, err = run_and_quit(saved, system_prompt="Be long")
     assert err.startswith(f"{BANNER}🎯 System prompt: Be long\n(continuing 1 turn)\n{LAST}")
 
 
@@ -62,38 +62,37 @@ def file(tmp_path):
     return tmp_path / "pts-1.json"
 
 
-def kept(file):
-    found = json.loads(file.read_text())
-    return [message["content"] for message in found["messages"]]
+def saved_texts(file):
+    return [message["content"] for message in json.loads(file.read_text())["messages"]]
 
 
 def run(file, *lines, answers=(), resume=False, **options):
     last = LastConversation(file)
     resumed = last.load() if resume else None
-    bench = Bench(*lines, **{"interactive": True, "last": last, "resumed": resumed, **options})
-    bench.server.answers = list(answers)
-    return bench, bench.run()
+    harness = ShellHarness(*lines, **{"interactive": True, "last": last, "resumed": resumed, **options})
+    harness.server.answers = list(answers)
+    return harness, harness.run()
 
 
-def test_with_whom_it_was_is_kept(file):
+def test_workspace_and_model_are_saved(file):
     run(file, "a")
-    found = json.loads(file.read_text())
-    assert (found["workspace"], found["model"]) == (LABEL, MODEL)
-    assert kept(file) == ["Be\x1b[2J brief", "a", "a"]
+    saved = json.loads(file.read_text())
+    assert (saved["workspace"], saved["model"]) == (LABEL, MODEL)
+    assert saved_texts(file) == ["Be\x1b[2J brief", "a", "a"]
 
 
 @pytest.mark.parametrize(
     ("lines", "answers"),
     [(["b"], [Interrupted()]), (["/system x"], []), (["b", "/undo"], [Interrupted()]), (["quit"], [])],
 )
-def test_a_session_without_a_turn_keeps_what_was_kept(file, lines, answers):
+def test_a_session_without_a_turn_does_not_change_the_file(file, lines, answers):
     run(file, "a")
     before = file.read_text()
     run(file, *lines, answers=answers)
     assert file.read_text() == before
 
 
-def test_what_was_taken_back_is_not_kept(file):
+def test_undoing_the_only_turn_deletes_the_file(file):
     run(file, "a", "/undo")
     assert not file.exists()
     run(file, "a")
@@ -101,23 +100,23 @@ def test_what_was_taken_back_is_not_kept(file):
     assert not file.exists()
 
 
-def test_a_complete_answer_does_not_go_on_later(file):
+def test_a_complete_answer_cannot_be_continued_in_a_later_run(file):
     run(file, "a")
-    bench, (_, err) = run(file, "/continue", resume=True)
+    harness, (_, err) = run(file, "/continue", resume=True)
     assert "No answer was cut\n" in err
-    assert bench.server.requests == []
+    assert harness.server.requests == []
 
 
-def test_an_answer_that_was_cut_goes_on_later(file):
+def test_a_cut_answer_can_be_continued_in_a_later_run(file):
     run(file, "a", answers=[[Delta(content="one tw", finish_reason="length")]])
-    bench, _ = run(file, "/continue", answers=["o"], resume=True)
-    assert bench.said == ["a", "one two"]
-    bench, _ = run(file, "/continue", resume=True)
-    assert bench.server.requests == []
+    harness, _ = run(file, "/continue", answers=["o"], resume=True)
+    assert harness.texts == ["a", "one two"]
+    harness, _ = run(file, "/continue", resume=True)
+    assert harness.server.requests == []
 
 
-def test_what_cannot_be_kept_is_told_once_and_tried_again(file, monkeypatch):
+def test_a_turn_that_cannot_be_saved_is_reported_once_and_later_turns_are_saved(file, monkeypatch):
     monkeypatch.setattr("kaito.chat.saved.LARGEST", 500)
     _, (_, err) = run(file, "a", "b", "c", "d", answers=["A", "B" * 500, "C" * 500, "D"])
     assert err.count("(the last turn is too long to be saved for --continue)\n") == 1
-    assert kept(file)[1:] == ["d", "D"]
+    assert saved_texts(file)[1:] == ["d", "D"]

@@ -1,4 +1,4 @@
-"""A shell in this process: a real session, whose server and whose input are scripted."""
+"""The shell in this process: a real session with a scripted server and scripted input."""
 
 import asyncio
 import io
@@ -22,7 +22,7 @@ from kaito.types import Delta, Endpoint, Target, Usage
 
 
 class Lines(Source):
-    """Entries from a list; an exception among them is raised."""
+    """Entries from a list; an exception in it is raised."""
 
     def __init__(self, *lines, trusted=True):
         self._lines = iter(lines)
@@ -36,19 +36,26 @@ class Lines(Source):
 
 
 class Server:
-    """Answers with what it is given, one item a turn; then it echoes.
+    """Gives the answers of a list, one a turn, and then echoes the messages.
 
-    An item is the answer's text, the deltas of one, or an exception; one at the end of deltas ends them.
+    An answer is a text, an exception, or a list of deltas which may end with an exception.
+
+    Attributes:
+        answers: the answers still to give.
+        requests: the requests received.
+        served: the models it lists.
+        token_count: its count of a conversation's tokens, if it counts them.
     """
 
     def __init__(self):
         self.answers = []
         self.requests = []
         self.served = []
-        self.count = None
+        self.token_count = None
 
     @property
-    def asked(self):
+    def messages(self):
+        """The last message of each request."""
         return [request.messages[-1].content for request in self.requests]
 
     def stream(self, request, *, can_trim=False):
@@ -69,21 +76,21 @@ class Server:
 
     async def count_tokens(self, request):
         self.requests.append(request)
-        return self.count
+        return self.token_count
 
 
-#: What an answer consists of is at hand already.
+#: An event loop without waiting: all parts of an answer are available.
 LOOP = SimpleNamespace(stream=lambda items: items, run=asyncio.run)
 
 
-class Bench:
-    """The shell with its streams, and `server`, which its session asks.
+class ShellHarness:
+    """A shell with its streams and its server.
 
     Args:
-        lines: what is typed.
-        settings: as flags would have them.
+        lines: the lines of input.
+        settings: fields of the settings, as the flags would set them.
         trusted: whether the lines may touch files.
-        models: what the server serves.
+        models: the models that the server lists.
         options: for the shell.
     """
 
@@ -94,8 +101,8 @@ class Bench:
         connection = Connection(
             backend="url", endpoint=endpoint, client=cast(Any, self.server), models=tuple(self.server.served)
         )
-        given = {"system_prompt": "Be\x1b[2J brief", "target": Target(model="m\x1b[2J"), "max_tokens": 5}
-        settings = Settings(**{**given, **(settings or {})})
+        defaults = {"system_prompt": "Be\x1b[2J brief", "target": Target(model="m\x1b[2J"), "max_tokens": 5}
+        settings = Settings(**{**defaults, **(settings or {})})
         self.out, self.err = io.StringIO(), io.StringIO()
         self.terminal = Terminal(io.StringIO(), self.out, self.err, {})
         plugins = Plugins(self.terminal.notice)
@@ -116,12 +123,12 @@ class Bench:
         self.shell = Shell(self.session, self.context, source, self.terminal, plugins, commands, **options)
 
     def run(self):
-        """Do all lines; return stdout and stderr."""
+        """Run all lines and return stdout and stderr."""
         self.shell.cmdloop()
         return self.out.getvalue(), self.err.getvalue()
 
     @property
-    def said(self):
-        """The words of the conversation, without the system prompt."""
+    def texts(self):
+        """The texts of the conversation, without the system prompt."""
         messages = self.session.conversation.messages
         return [message.content for message in messages if message.role != "system"]
