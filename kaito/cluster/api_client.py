@@ -21,10 +21,10 @@ from kaito import __version__
 from kaito.cluster.api_errors import Expired, Unavailable, refusal
 from kaito.cluster.auth.cluster_config import ClusterConfig, certificate_expiry
 from kaito.cluster.auth.credentials import Credentials
-from kaito.cluster.failures import CONNECT_TIMEOUT, translated
+from kaito.cluster.connection_errors import CONNECT_TIMEOUT, translate_api_errors
 from kaito.cluster.portforward.dial import WEBSOCKET_OPTIONS
 from kaito.errors import ClusterError, ForbiddenError, KaitoError, NotFoundError
-from kaito.net.small_reads import beginning
+from kaito.net.responses import read_up_to
 
 #: A Kubernetes object, as it was sent.
 Object = dict[str, Any]
@@ -106,7 +106,7 @@ class ApiClient:
             KaitoError: as for :meth:`get`.
         """
         async with self._request(path, {}, self._timeout, body=body) as response:
-            with translated(self.access):
+            with translate_api_errors(self.access):
                 return _decode(await response.read(), type=Object)
 
     async def items(self, path: str, **params: str) -> list[Object]:
@@ -130,7 +130,7 @@ class ApiClient:
             KaitoError: as for :meth:`get`.
         """
         async with self._patiently(path, params or {}, self._timeout, tries) as response:
-            with translated(self.access):
+            with translate_api_errors(self.access):
                 return await response.read()
 
     async def follow(
@@ -195,7 +195,7 @@ class ApiClient:
             grant = await self.access.credentials.grant(refused)
             session = await self._open(grant)
             try:
-                with translated(self.access):
+                with translate_api_errors(self.access):
                     websocket: aiohttp.ClientWebSocketResponse = await session.ws_connect(
                         self._url(path, params),
                         protocols=protocols,
@@ -260,7 +260,7 @@ class ApiClient:
         async with self._patiently(path, query, self._lasting) as response:
             rest = b""
             while True:
-                with translated(self.access):
+                with translate_api_errors(self.access):
                     data = await response.content.readany()
                 if not data:
                     return
@@ -307,7 +307,7 @@ class ApiClient:
         while True:
             grant = await self.access.credentials.grant(refused)
             session = await self._open(grant)
-            with translated(self.access):
+            with translate_api_errors(self.access):
                 response = await session.request(
                     "GET" if body is None else "POST",
                     self._url(path, params),
@@ -322,8 +322,8 @@ class ApiClient:
                 if response.status in (200, 201):
                     yield response
                     return
-                with translated(self.access):
-                    said = await beginning(response, _LONGEST_REFUSAL)
+                with translate_api_errors(self.access):
+                    said = await read_up_to(response, _LONGEST_REFUSAL)
             if response.status == 401 and refused is None and grant != Credentials():
                 refused = grant
                 continue

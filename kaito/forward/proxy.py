@@ -9,14 +9,13 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 import msgspec
 from aiohttp import web
-from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict
 
 from kaito.errors import KaitoError
 from kaito.forward.upstreams import Upstream
-from kaito.net import http_session
+from kaito.net.failures import HTTP_ERRORS, NoResponseError
 from kaito.net.proxies import is_loopback
-from kaito.net.small_reads import beginning
+from kaito.net.responses import read_up_to
 
 #: What concerns one connection alone (RFC 9110, 7.6.1), and what a new connection says for itself.
 _HOP_BY_HOP = {
@@ -65,31 +64,29 @@ class Relay:
         return await self._passed_on(request, way, path)
 
     async def _passed_on(self, request: web.BaseRequest, way: Upstream, path: str) -> web.StreamResponse:
-        trace = http_session.Trace()
         try:
-            with http_session.Translated(way.endpoint, way.settings, trace):
-                answer = await way.session.request(
-                    request.method,
-                    way.url(path),
-                    headers=_passed(request.headers, _OF_THE_REQUEST, way.secret_headers),
-                    skip_auto_headers=_NOT_ADDED,
-                    data=await _whole(request) if way.endpoint.middlewares else _body(request),
-                    allow_redirects=False,
-                    auto_decompress=False,
-                    proxy=way.proxy,
-                    server_hostname=way.endpoint.server_hostname,
-                    timeout=_UNLIMITED,
-                    trace_request_ctx=trace,
-                )
+            data = await _whole(request) if way.endpoint.middlewares else _body(request)
+        except HTTP_ERRORS:
+            return _refusal(400, "The request's body is not complete", "bad_request")
+        try:
+            response_of_server = await way.session.request(
+                request.method,
+                way.url(path),
+                headers=_passed(request.headers, _OF_THE_REQUEST, way.secret_headers),
+                skip_auto_headers=_NOT_ADDED,
+                data=data,
+                auto_decompress=False,
+                timeout=_UNLIMITED,
+            )
         except KaitoError as exc:
             return _unavailable(exc)
-        except http_session.LostError as exc:
-            return _refusal(503, f"The model's server cannot be reached: {exc.words}", "unavailable")
-        with http_session.Opened(answer):
+        except NoResponseError as exc:
+            return _refusal(503, f"The model's server cannot be reached: {exc.message}", "unavailable")
+        with response_of_server as answer:
             if way.endpoint.explain is not None and answer.status >= 400:
                 try:
-                    said = await beginning(answer, _LONGEST_REFUSAL)
-                except _BROKEN:
+                    said = await read_up_to(answer, _LONGEST_REFUSAL)
+                except HTTP_ERRORS:
                     return _refusal(502, "The way to the model's server broke off", "unavailable")
                 if (told := way.endpoint.explain(answer.status, answer.headers, said)) is not None:
                     return _refusal(answer.status, _sentences(told), "unavailable")
@@ -101,7 +98,7 @@ class Relay:
             try:
                 async for data in answer.content.iter_any():
                     await response.write(data)
-            except _BROKEN:
+            except HTTP_ERRORS:
                 # An end in good order would make half an answer look whole.
                 if request.transport is not None:
                     request.transport.abort()
@@ -111,8 +108,6 @@ class Relay:
 
 
 _UNLIMITED = aiohttp.ClientTimeout(total=None)
-#: What aiohttp raises when a body breaks off.
-_BROKEN = (aiohttp.ClientError, HttpProcessingError, TimeoutError)
 
 
 def _path(target: str) -> str | None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Self
 
-import aiohttp
 from msgspec.structs import replace
 from yarl import URL
 
@@ -19,7 +18,7 @@ from kaito.cluster.workspaces.waiting import wait_until_ready
 from kaito.endpoints.selection import open_endpoint
 from kaito.errors import ClusterError, KaitoError
 from kaito.hookspecs import Backend
-from kaito.net import http_session
+from kaito.net.http_session import EndpointSession
 from kaito.plugin.manager import Offered, Plugins
 from kaito.settings import Settings
 from kaito.types import Endpoint, Reporter
@@ -42,7 +41,7 @@ class Upstream:
         self.name = name
         self.endpoint = endpoint
         self.settings = settings
-        self.proxy = http_session.proxy_of(endpoint)
+        self.session = EndpointSession(endpoint, settings, bare=True)
         base = URL(endpoint.url)
         self._query = base.query
         self._base = str(base.with_query(None)).rstrip("/").removesuffix("/v1").rstrip("/")
@@ -57,7 +56,6 @@ class Upstream:
         )
 
     async def __aenter__(self) -> Self:
-        self.session: aiohttp.ClientSession = http_session.open_session(self.endpoint, self.settings, bare=True)
         return self
 
     async def __aexit__(self, *_: object) -> None:

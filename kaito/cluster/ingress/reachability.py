@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from yarl import URL
 
 from kaito.errors import ConnectError
-from kaito.net import http_session
+from kaito.net.failures import NoResponseError
+from kaito.net.http_session import EndpointSession
 from kaito.settings import Settings
 from kaito.types import Endpoint
 
@@ -43,18 +44,12 @@ async def answers_as_model(endpoint: Endpoint, settings: Settings) -> int | None
     public = replace(endpoint, headers={}) if endpoint.headers else endpoint
     nobody = replace(settings, api_key=None, headers=())
     url = URL(endpoint.url.removesuffix("/v1") + "/v1/models")
-    trace = http_session.Trace()
     try:
-        async with asyncio.timeout(_PATIENCE), http_session.open_session(public, nobody) as session:
-            with http_session.Translated(endpoint, settings, trace):
-                response = await session.get(
-                    url,
-                    allow_redirects=False,
-                    proxy=http_session.proxy_of(endpoint),
-                    trace_request_ctx=trace,
-                )
-    except http_session.LostError as exc:
-        raise ConnectError(endpoint.shown_url, exc.words) from None
+        async with asyncio.timeout(_PATIENCE), EndpointSession(public, nobody) as session:
+            with await session.request("GET", url) as response:
+                pass  # its headers are enough
+    except NoResponseError as exc:
+        raise ConnectError(endpoint.shown_url, exc.message) from None
     except TimeoutError:
         raise ConnectError(endpoint.shown_url, f"No answer within {_PATIENCE:g} s") from None
     status = response.status

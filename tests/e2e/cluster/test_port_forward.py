@@ -97,7 +97,7 @@ def test_a_pod_deleted_in_mid_answer(chat, workspace, server):
     session.type("tell me\n")
     session.wait_for("Once upon")
     workspace.delete_pod()
-    session.wait_for("The answer broke off")
+    session.wait_for("The stream ended early")
     session.wait_for("\n>")
     gate.open()
     with ModelServer(model="llama-2-7b") as second:

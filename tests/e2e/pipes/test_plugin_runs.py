@@ -276,7 +276,7 @@ def test_a_model_that_wants_a_key_is_no_reason_for_another_way(kaito, plugin, mo
     made = ("Lab('first', 10)", "Lab('second', 20)")
     outcome = kaito("chat", "--workspace-name", "w", "--plugin", backends(plugin, model_server.url, *made), "-m", "x")
     assert outcome.code == 5
-    assert "wants an API key" in outcome.err
+    assert "requires an API key" in outcome.err
 
 
 def test_no_way_in_tells_what_was_tried(kaito, plugin):
