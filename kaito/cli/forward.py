@@ -55,7 +55,6 @@ def run(call: Invocation) -> int:
     if given.help:
         terminal.write(parser.format_help())
         return ExitCode.OK
-    terminal.color = given.color
     settings = settings_from(given, call.environ)
     choose_backends(plugins, settings)
     from kaito.eventloop.thread import ThreadedLoop

@@ -63,7 +63,6 @@ def run(call: Invocation) -> int:
     given.output = _output(given.output, given.format)
     if given.workspace_name is None:
         raise UsageError("--workspace-name is required")
-    terminal.color = given.color
     settings = settings_from(given, call.environ)
     # Backends that lead to a place of their own lead to no workspace.
     backends = {

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaito.console.width import cut, width
+from kaito.console.width import shorten, width
 
 
 @pytest.mark.parametrize(("text", "cells"), [("", 0), ("abc", 3), ("長い", 4), ("é", 1), ("e\u0301", 1), ("🤖!", 3)])
@@ -24,11 +24,11 @@ def test_the_width(text, cells):
     ],
 )
 def test_what_fits(text, cells, shown):
-    assert cut(text, cells) == shown
+    assert shorten(text, cells) == shown
 
 
 @given(st.text(), st.integers(1, 40))
 def test_nothing_is_wider_than_it_may_be(text, cells):
-    shown = cut(text, cells)
+    shown = shorten(text, cells)
     assert width(shown) <= cells
     assert shown == text or (shown.endswith("…") and text.startswith(shown[:-1]))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaito.console.wrapping import commands, paragraphs, table, window, wrapped
+from kaito.console.wrapping import commands, paragraphs, table, window_columns, wrapped
 
 TEXT = st.text(st.sampled_from("ab -\n"), max_size=200)
 
@@ -12,10 +12,10 @@ TEXT = st.text(st.sampled_from("ab -\n"), max_size=200)
 @pytest.mark.parametrize(("given", "columns"), [("80", 79), ("40", 39), ("5", 20), ("1000", 100)])
 def test_the_window_s_width_is_bounded(monkeypatch, given, columns):
     monkeypatch.setenv("COLUMNS", given)
-    assert window() == columns
+    assert window_columns() == columns
 
 
-def test_the_rest_of_a_line_hangs():
+def test_the_rest_of_a_line_is_indented():
     assert wrapped("a\n  Settings: seed 5, stream off\n\nb\n", 20) == "a\n  Settings: seed 5,\n      stream off\n\nb\n"
 
 
@@ -23,7 +23,7 @@ def test_a_word_is_never_broken():
     assert wrapped("  Endpoint: http://localhost/a-b", 12) == "  Endpoint:\n      http://localhost/a-b\n"
 
 
-def test_paragraphs_are_broken_anew():
+def test_paragraphs_are_wrapped_as_a_whole():
     assert paragraphs("one\ntwo\n  three\n\n\nfour", 9) == "one two\nthree\n\nfour\n"
 
 

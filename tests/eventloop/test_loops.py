@@ -204,14 +204,14 @@ def test_what_is_abandoned_is_not_waited_for(kind):
 
 
 def test_ctrl_c_right_before_a_call_begins(loop, monkeypatch):
-    soon = loop._soon
+    call_in_loop = loop._call_in_loop
 
-    def interrupted_soon(do):
-        monkeypatch.setattr(loop, "_soon", soon)
+    def interrupted(function):
+        monkeypatch.setattr(loop, "_call_in_loop", call_in_loop)
         ctrl_c()
-        soon(do)
+        call_in_loop(function)
 
-    monkeypatch.setattr(loop, "_soon", interrupted_soon)
+    monkeypatch.setattr(loop, "_call_in_loop", interrupted)
     with pytest.raises(Interrupted):
         loop.run(asyncio.sleep(60))
 
@@ -324,14 +324,14 @@ def test_a_call_that_is_cancelled_before_it_begins(loop):
     async def unborn():
         log.append("begun")
 
-    call = _Call(loop._loop, unborn(), loop._new_box())
+    call = _Call(loop._loop, unborn(), loop._new_queue())
 
     def begin():
         call.begin()
         call._cancel()
 
-    loop._soon(begin)
-    assert call.box.get() is _DONE
+    loop._call_in_loop(begin)
+    assert call.queue.get(5) is _DONE
     with pytest.raises(Interrupted):
         call.result()
     assert log == []

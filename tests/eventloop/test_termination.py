@@ -33,7 +33,7 @@ def put_back():
 @pytest.fixture
 def handled(put_back, terminal):
     left = []
-    with termination.handled(terminal, left.append):
+    with termination.handle_termination(terminal, left.append):
         yield left
 
 
@@ -64,7 +64,7 @@ def test_the_process_is_left_when_its_end_takes_too_long(terminal, monkeypatch):
         left.append(code)
         gone.set()
 
-    with pytest.raises(Ended), termination.handled(terminal, leave):
+    with pytest.raises(Ended), termination.handle_termination(terminal, leave):
         await_signal(signal.SIGTERM)
     assert gone.wait(5)
     assert left == [143]
@@ -73,7 +73,7 @@ def test_the_process_is_left_when_its_end_takes_too_long(terminal, monkeypatch):
 
 def test_what_was_ignored_stays_so(terminal):
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with termination.handled(terminal):
+    with termination.handle_termination(terminal):
         send(signal.SIGHUP)
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
@@ -81,7 +81,7 @@ def test_what_was_ignored_stays_so(terminal):
 def test_handlers_are_put_back(terminal):
     numbers = [*termination.ENDING, signal.SIGTSTP]
     before = [signal.getsignal(number) for number in numbers]
-    with termination.handled(terminal):
+    with termination.handle_termination(terminal):
         assert [signal.getsignal(number) for number in numbers] != before
     assert [signal.getsignal(number) for number in numbers] == before
 
@@ -89,13 +89,13 @@ def test_handlers_are_put_back(terminal):
 def test_ctrl_z_is_left_to_whoever_waits_for_a_key(handled, terminal):
     with pytest.raises(Suspended), terminal.waiting_for_a_key():
         await_signal(signal.SIGTSTP)
-    assert not terminal.reading
+    assert not terminal.keyboard.reading
 
 
 def test_a_system_without_them(monkeypatch, terminal):
     monkeypatch.setattr(termination, "ENDING", (signal.SIGTERM,))
     monkeypatch.delattr(signal, "SIGTSTP")
-    with termination.handled(terminal):
+    with termination.handle_termination(terminal):
         assert callable(signal.getsignal(signal.SIGTERM))
 
 

@@ -153,7 +153,7 @@ def test_signals_are_as_before():
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_ctrl_c_that_came_after_an_answer_is_of_no_use_at_a_prompt():
+def test_a_ctrl_c_that_came_after_an_answer_is_of_no_use_at_a_prompt(monkeypatch):
     missed = [None, KeyboardInterrupt(), None, None]
 
     def raise_pending():
@@ -161,13 +161,13 @@ def test_a_ctrl_c_that_came_after_an_answer_is_of_no_use_at_a_prompt():
             raise one
 
     bench = Bench("one", "two", interactive=True)
-    bench.terminal.raise_pending = raise_pending
+    monkeypatch.setattr(bench.terminal.keyboard, "raise_pending", raise_pending)
     out, err = bench.run()
     assert out == "Assistant: one\nAssistant: two\n"
     assert err.endswith("exit):\n\n\n\n👋 Goodbye!\n")
     missed[:] = [None, KeyboardInterrupt()]
     bench = Bench("one", "two")
-    bench.terminal.raise_pending = raise_pending
+    monkeypatch.setattr(bench.terminal.keyboard, "raise_pending", raise_pending)
     with pytest.raises(Interrupted):
         bench.run()
     assert bench.server.asked == ["one"]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from kaito.cli.completion.suggestions import Suggestion
+from kaito.console.width import pad, shorten, width
 
 _BLANKS = " \t\n"
 #: What a backslash takes its meaning from between double quotes.
@@ -76,7 +77,7 @@ class BashLine:
         replies = [self._quoted(word[self._kept :]) for word in whole]
         if len(replies) < 2 or comp_type in _INSERTING:
             return replies
-        longest = max(map(len, replies))
+        longest = max(map(width, replies))
         return [
             _described(reply, one.description, longest, columns)
             for reply, one in zip(replies, suggestions, strict=True)
@@ -94,5 +95,4 @@ def _described(reply: str, description: str, longest: int, columns: int) -> str:
     room = columns - longest - len("  ()") - 1
     if not description or room < _NARROW:
         return reply
-    shown = description if len(description) <= room else f"{description[: room - 1]}…"
-    return f"{reply:<{longest}}  ({shown})"
+    return f"{pad(reply, longest)}  ({shorten(description, room)})"

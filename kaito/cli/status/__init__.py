@@ -58,7 +58,6 @@ def run(call: Invocation) -> int:
         terminal.write(parser.format_help())
         return ExitCode.OK
     _check(given)
-    terminal.color = given.color
     # All is known to be sound: only now is anything contacted, or imported for it.
     from kaito.eventloop.thread import ThreadedLoop
 

@@ -169,9 +169,9 @@ def test_after_a_suspension_the_line_is_as_it_was(terminal, typed):
     order = []
 
     def suspend():
-        assert terminal.reading
+        assert terminal.keyboard.reading
         module.buffer = "hal"
-        raise Suspended(lambda: order.append(("stopped", terminal.reading)))
+        raise Suspended(lambda: order.append(("stopped", terminal.keyboard.reading)))
 
     def continue_answer():
         module.buffer = ""
@@ -182,7 +182,7 @@ def test_after_a_suspension_the_line_is_as_it_was(terminal, typed):
     assert editor.read("> ", None) == "half"
     assert order == [("stopped", False)]
     assert module.hook is None
-    assert not terminal.reading
+    assert not terminal.keyboard.reading
 
 
 def test_none_without_a_terminal_or_a_module(terminal, monkeypatch):

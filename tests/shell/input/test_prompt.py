@@ -69,7 +69,7 @@ def typed(monkeypatch):
 
 def new_prompt(terminal, history=None):
     editor = line_editor(terminal)
-    return Prompt(terminal, editor, Recall(editor, history, terminal.shortcoming), lambda line: [])
+    return Prompt(terminal, editor, Recall(editor, history, terminal.warning), lambda line: [])
 
 
 def test_what_is_typed(terminal, typed):
@@ -153,7 +153,7 @@ def test_how_to_leave_is_not_told_in_a_block(terminal, typed):
 
 def test_after_a_suspension_the_prompt_comes_again(terminal, typed):
     stopped = []
-    typed += [Suspended(lambda: stopped.append(terminal.reading)), "hello"]
+    typed += [Suspended(lambda: stopped.append(terminal.keyboard.reading)), "hello"]
     assert new_prompt(terminal).read().text == "hello"
     assert stopped == [False]
 
@@ -198,11 +198,10 @@ def test_on_windows_ctrl_z_and_enter_end_the_input(typed):
 @pytest.mark.parametrize("encoding", ["cp437", "cp850", "cp1252", "cp932"])
 def test_on_windows_a_code_page_shows_what_it_can(typed, encoding):
     out, err = Console(encoding), Console(encoding)
-    terminal = Terminal(Keyboard(), out, err, {})
-    terminal.color = "never"
+    terminal = Terminal(Keyboard(), out, err, {}, "never")
     typed += ["naïve 🤖"]
     assert new_prompt(terminal).read().text == "naïve 🤖"
-    with terminal.muted(), terminal.handed_over():
+    with terminal.muted(mark_pastes=True), terminal.handed_over():
         terminal.write_interactive("👋 Goodbye!\n")
         terminal.write("naïve 🤖\n")
         terminal.note("🗑️ Conversation history cleared")
