@@ -57,7 +57,7 @@ def test_a_server_that_wants_a_key(chat, server):
         chat(),
         """
         ❌ Error: The model's server requires an API key: Unauthorized (HTTP 401)
-           Set KAITO_API_KEY, or name a file that holds the key with --api-key-file
+           Set KAITO_API_KEY, or pass a file that holds the key with --api-key-file
         """,
         code=5,
     )
