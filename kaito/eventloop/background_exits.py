@@ -28,7 +28,7 @@ class BackgroundExit:
     def __init__(self, exc: SystemExit | KeyboardInterrupt) -> None:
         handle = _handle(exc)
         context: Context | None = getattr(handle, "_context", None)
-        self.error = plugin_exit(exc, context.get(running_plugin) if context is not None else None)
+        self._error = plugin_exit(exc, context.get(running_plugin) if context is not None else None)
         #: The task, if it was not another callback.
         self._task = getattr(getattr(handle, "_callback", None), "__self__", None)
 
@@ -37,6 +37,14 @@ class BackgroundExit:
         """Whether the exception has been retrieved from its task, usually by a coroutine that awaits it."""
         # asyncio sets this when a task fails, and clears it when its exception is retrieved.
         return not getattr(self._task, "_log_traceback", True)
+
+    def take_error(self) -> PluginError:
+        """Return the error that names the plugin; asyncio then does not log the exception."""
+        import asyncio
+
+        if isinstance(self._task, asyncio.Future):
+            self._task.exception()
+        return self._error
 
 
 def plugin_exit(exc: BaseException, plugin: object | None) -> PluginError:

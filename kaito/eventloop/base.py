@@ -86,8 +86,9 @@ class Loop(ABC):
             if self._abandoned or (kind is not None and issubclass(kind, Abandoned)):
                 raise Abandoned  # what still runs in the loop is not waited for: the process ends
             last = _Call(self._loop, self._loop.shutdown_asyncgens(), self._new_queue())
+            earlier = self._failure
             self._begin(last)
-            self._wait_for_end(last)
+            self._wait_for_end(last, earlier)
             self._stop()
         self._loop.close()
         if kind is None:
@@ -159,8 +160,9 @@ class Loop(ABC):
             yield from self._results(call)
         finally:
             if not call.done:  # nobody wants the rest
+                earlier = self._failure
                 call.cancel()
-                self._wait_for_end(call)
+                self._wait_for_end(call, earlier)
                 self._interrupts.postpone(call.reason)
         call.result()
 
@@ -185,13 +187,14 @@ class Loop(ABC):
         if entered is _DONE:
             call.result()
         if call.reason is not None:  # a signal right after that
-            self._wait_for_end(call)
+            self._wait_for_end(call, self._failure)
             raise call.reason
         try:
             yield cast(T, entered)
         finally:
+            earlier = self._failure
             self._call_in_loop(leave.set)
-            self._wait_for_end(call)
+            self._wait_for_end(call, earlier)
         if call.was_failed:
             self._raise_failure()
         call.result()
@@ -226,16 +229,20 @@ class Loop(ABC):
         call.done = False
         self._call_in_loop(call.begin)
 
-    def _next(self, call: _Call[Any], tick: Callable[[], None] | None = None, *, fails: bool = True) -> Any:
+    def _next(
+        self, call: _Call[Any], tick: Callable[[], None] | None = None, ignored: PluginError | None = None
+    ) -> Any:
         """Return the next item of a call's queue.
 
         Args:
-            fails: whether a failure in the background that happened before makes the call fail.
+            call: fails if a plugin failed in the background.
+            tick: called while it waits.
+            ignored: a failure that does not count.
         """
         before, self._awaited = self._awaited, call
         try:
             # The loop's thread notes a failure first and then looks for the call: none is overlooked.
-            if self._failure is not None and fails:
+            if self._failure is not ignored:
                 self._call_in_loop(call.fail)
             timeout = None if tick is None and self._wakes_on_signals else TICK
             while True:
@@ -257,8 +264,12 @@ class Loop(ABC):
             raise Abandoned
         self._stop_waiting(queue)
 
-    def _wait_for_end(self, call: _Call[Any]) -> None:
+    def _wait_for_end(self, call: _Call[Any], ignored: PluginError | None) -> None:
         """Wait until a call is done, and drop what it still puts into its queue.
+
+        Args:
+            call: cancelled if a plugin fails in the background.
+            ignored: a failure that does not count, as it happened before.
 
         Raises:
             Abandoned: Ctrl-C.
@@ -274,7 +285,7 @@ class Loop(ABC):
 
         with self._interrupts.wait(cancel, abandon) as wait:
             while not call.done and not self._abandoned:
-                call.done = self._next(call, fails=False) is _DONE
+                call.done = self._next(call, ignored=ignored) is _DONE
         if wait.reason is not None:
             raise wait.reason
 
@@ -298,7 +309,7 @@ class Loop(ABC):
         if rounds:
             self._loop.call_soon(self._report_unless_handled, exit, rounds - 1)
         elif not exit.is_handled:
-            self._failure = exit.error
+            self._failure = exit.take_error()
             if (call := self._awaited) is not None:
                 call.fail()
 
