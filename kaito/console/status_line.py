@@ -75,11 +75,16 @@ class StatusLine:
                 self._shown = line
                 self._write(_CLEAR_LINE + line)
 
-    def hide(self) -> None:
-        """Take the line off the screen; :meth:`draw` shows it again."""
-        if self._shown:
-            self._write(_CLEAR_LINE)
-            self._shown = ""
+    def hide(self, write: Callable[[str], None] | None = None) -> None:
+        """Take the line off the screen; :meth:`draw` shows it again.
+
+        Args:
+            write: used in place of the usual way to write.
+        """
+        with self._lock:
+            if self._shown:
+                (write or self._write)(_CLEAR_LINE)
+                self._shown = ""
 
     def clear(self) -> None:
         """Take the line off the screen: the wait is over."""

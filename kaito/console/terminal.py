@@ -189,9 +189,7 @@ class Terminal:
     @contextmanager
     def handed_over(self) -> Iterator[None]:
         """Leave the terminal to another program in the modes that ours found, then restore the present ones."""
-        # Ctrl-Z may interrupt a write to stderr, which cannot be nested.
-        with self._lock, suppress(RuntimeError):
-            self._status.hide()
+        self._status.hide(self._write_directly)
         with self.tty.handed_over():
             yield
 
@@ -207,6 +205,12 @@ class Terminal:
         if text.isascii() or not ((is_terminal and self.is_dumb) or not can_encode(stream, text)):
             return text
         return without_symbols(text)
+
+    def _write_directly(self, text: str) -> None:
+        """Write to stderr when Ctrl-Z may have interrupted a write to it, which the stream does not allow."""
+        if self.stderr is not None:
+            with suppress(OSError, ValueError):
+                os.write(self.stderr.fileno(), text.encode())
 
     def _to_stderr(self, text: str) -> None:
         with self._lock:

@@ -258,3 +258,41 @@ def test_interactive_text_goes_to_a_terminal():
     terminal = make()
     terminal.write_interactive("> ")
     assert (terminal.stdout.text, terminal.stderr.text) == ("", "> ")
+
+
+def test_ctrl_z_in_the_middle_of_a_write_takes_the_status_off_the_screen():
+    reader, writer = os.pipe()
+
+    class Interrupted(io.FileIO):
+        """Runs a signal's handler once, when the bytes were written and the buffer does not know that yet."""
+
+        handler = None
+
+        def write(self, data):
+            count = super().write(data)
+            handler, self.handler = self.handler, None
+            if handler is not None:
+                handler()
+            return count
+
+    class Screen(io.TextIOWrapper):
+        def isatty(self):
+            return True
+
+    raw = Interrupted(writer, "w")
+    clock = Clock()
+    with open(reader, "rb") as read, Screen(io.BufferedWriter(raw), encoding="utf-8") as err:
+        terminal = make(err=err, clock=clock)
+        terminal.status("waiting")
+
+        def stop():
+            with terminal.handed_over():
+                pass
+
+        raw.handler = stop
+        clock.now = 0.5
+        terminal.tick()
+        assert os.read(read.fileno(), 99) == "\r\x1b[Kwaiting …\r\x1b[K".encode()
+        clock.now = 0.6
+        terminal.tick()
+        assert os.read(read.fileno(), 99) == "\r\x1b[Kwaiting …".encode()
