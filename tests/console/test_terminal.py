@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+from collections.abc import Callable
 
 import pytest
 
@@ -266,7 +267,7 @@ def test_ctrl_z_in_the_middle_of_a_write_takes_the_status_off_the_screen():
     class Interrupted(io.FileIO):
         """Runs a signal's handler once, when the bytes were written and the buffer does not know that yet."""
 
-        handler = None
+        handler: Callable[[], None] | None = None
 
         def write(self, data):
             count = super().write(data)
