@@ -117,7 +117,7 @@ def test_a_damaged_file(kept, file, content):
 def test_a_pipe_in_its_place_is_not_waited_for(kept, file):
     file.parent.mkdir(parents=True)
     os.mkfifo(file)
-    with pytest.raises(KaitoError, match="no regular file"):
+    with pytest.raises(KaitoError, match="not a regular file"):
         kept.load()
 
 
