@@ -10,10 +10,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, ExitStack, aclosing, closing, contextmanager
 from queue import Empty
 from types import TracebackType
-from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast
+from typing import Any, ParamSpec, Self, TypeVar, cast
 
-from kaito.errors import Abandoned, Ended, Interrupted, PluginError
-from kaito.eventloop.background_exits import BackgroundExit, plugin_exit, running_plugin
+from kaito.errors import Abandoned, Ended, PluginError
+from kaito.eventloop.background_exits import BackgroundExit
+from kaito.eventloop.call import DONE, Call, ResultQueue
 from kaito.eventloop.interrupts import Interrupts
 from kaito.eventloop.keyboard import Keyboard
 
@@ -27,28 +28,6 @@ BACKLOG = 256
 
 # Rounds of the loop within which a coroutine that awaits a failed task has retrieved its exception.
 _RETRIEVAL_ROUNDS = 4
-
-_DONE = object()
-
-
-class ResultQueue(Protocol):
-    """A queue from the loop to the main thread."""
-
-    def put(self, item: Any, /) -> None:
-        """Add an item; called in the loop."""
-
-    def get(self, timeout: float | None, /) -> Any:
-        """Return the next item; called on the main thread.
-
-        Args:
-            timeout: seconds; `None` waits without a limit.
-
-        Raises:
-            queue.Empty: none arrived in time.
-        """
-
-    def qsize(self) -> int:
-        """Return how many items wait."""
 
 
 class Loop(ABC):
@@ -70,7 +49,7 @@ class Loop(ABC):
         self._resources = ExitStack()
         self._abandoned = False
         #: The call that the main thread waits for.
-        self._awaited: _Call[Any] | None = None
+        self._awaited: Call[Any] | None = None
         #: The failure of a plugin in the background that no call has raised yet.
         self._failure: PluginError | None = None
 
@@ -85,7 +64,7 @@ class Loop(ABC):
         with self._resources:
             if self._abandoned or (kind is not None and issubclass(kind, Abandoned)):
                 raise Abandoned  # what still runs in the loop is not waited for: the process ends
-            last = _Call(self._loop, self._loop.shutdown_asyncgens(), self._new_queue())
+            last = Call(self._loop, self._loop.shutdown_asyncgens(), self._new_queue())
             earlier = self._failure
             self._begin(last)
             self._wait_for_end(last, earlier)
@@ -133,7 +112,7 @@ class Loop(ABC):
             Abandoned: a second Ctrl-C while it cleaned up.
             PluginError: a plugin failed in the background; the coroutine was cancelled.
         """
-        call = _Call(self._loop, coroutine, self._new_queue())
+        call = Call(self._loop, coroutine, self._new_queue())
         for _ in self._results(call):
             pass
         return call.result()
@@ -155,7 +134,7 @@ class Loop(ABC):
                         # The output is not read. Then nothing is read from the network, either.
                         await asyncio.sleep(TICK)
 
-        call = _Call(self._loop, pump(), queue)
+        call = Call(self._loop, pump(), queue)
         try:
             yield from self._results(call)
         finally:
@@ -181,10 +160,10 @@ class Loop(ABC):
                 queue.put(value)
                 await leave.wait()
 
-        call = _Call(self._loop, reside(), queue)
+        call = Call(self._loop, reside(), queue)
         with closing(self._results(call)) as results:
-            entered = next(results, _DONE)
-        if entered is _DONE:
+            entered = next(results, DONE)
+        if entered is DONE:
             call.result()
         if call.reason is not None:  # a signal right after that
             self._wait_for_end(call, self._failure)
@@ -201,7 +180,7 @@ class Loop(ABC):
 
     # Waiting
 
-    def _results(self, call: _Call[Any]) -> Generator[Any, None, None]:
+    def _results(self, call: Call[Any]) -> Generator[Any, None, None]:
         """Begin a call and yield what it puts into its queue, until it is done."""
         wait = self._interrupts.wait(call.cancel, lambda: self._abandon(call.queue))
         try:
@@ -211,7 +190,7 @@ class Loop(ABC):
                 wait.reason = wait.reason or pending
                 if wait.reason is None:
                     self._begin(call)
-                    while (item := self._next(call, self._tick)) is not _DONE:
+                    while (item := self._next(call, self._tick)) is not DONE:
                         if wait.reason is None:
                             yield item
                     call.done = True
@@ -225,13 +204,11 @@ class Loop(ABC):
         if call.was_failed:
             self._raise_failure()
 
-    def _begin(self, call: _Call[Any]) -> None:
+    def _begin(self, call: Call[Any]) -> None:
         call.done = False
         self._call_in_loop(call.begin)
 
-    def _next(
-        self, call: _Call[Any], tick: Callable[[], None] | None = None, ignored: PluginError | None = None
-    ) -> Any:
+    def _next(self, call: Call[Any], tick: Callable[[], None] | None = None, ignored: PluginError | None = None) -> Any:
         """Return the next item of a call's queue.
 
         Args:
@@ -264,7 +241,7 @@ class Loop(ABC):
             raise Abandoned
         self._stop_waiting(queue)
 
-    def _wait_for_end(self, call: _Call[Any], ignored: PluginError | None) -> None:
+    def _wait_for_end(self, call: Call[Any], ignored: PluginError | None) -> None:
         """Wait until a call is done, and drop what it still puts into its queue.
 
         Args:
@@ -285,7 +262,7 @@ class Loop(ABC):
 
         with self._interrupts.wait(cancel, abandon) as wait:
             while not call.done and not self._abandoned:
-                call.done = self._next(call, ignored=ignored) is _DONE
+                call.done = self._next(call, ignored=ignored) is DONE
         if wait.reason is not None:
             raise wait.reason
 
@@ -317,72 +294,6 @@ class Loop(ABC):
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
-
-
-class _Call(Generic[T]):
-    """A task in the loop, as the main thread sees it. `_DONE` is put into its queue when it has ended."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T], queue: ResultQueue) -> None:
-        self.queue = queue
-        #: Whether there is nothing to wait for.
-        self.done = True
-        #: The signal that arrived while it was waited for.
-        self.reason: Interrupted | None = None
-        #: Whether it ended without a result because a plugin failed in the background.
-        self.was_failed = False
-        self._loop = loop
-        self._coroutine = coroutine
-        self._task: asyncio.Task[Any] | None = None
-        self._cancelled = False
-        self._failing = False
-        self._result: list[T] = []
-        self._error: BaseException | None = None
-
-    def discard(self) -> None:
-        """Never start it."""
-        self._coroutine.close()
-
-    def begin(self) -> None:
-        """Start it; in the loop."""
-        self._loop.create_task(self._run())
-
-    async def _run(self) -> None:
-        # A task that is cancelled before it begins does nothing, not even report its end.
-        self._task = asyncio.current_task()
-        try:
-            if self._cancelled:
-                self._coroutine.close()
-            else:
-                self._result.append(await self._coroutine)
-        except (SystemExit, KeyboardInterrupt) as exc:
-            self._error = plugin_exit(exc, running_plugin.get())
-        except BaseException as exc:
-            self._error = exc
-        self.was_failed = self._failing and not self._result
-        # The end of the task itself would be seen one round of the loop later.
-        self.queue.put(_DONE)
-
-    def cancel(self) -> None:
-        """Ask the task to end. A future of `run_coroutine_threadsafe` would count as cancelled before that."""
-        self._loop.call_soon_threadsafe(self._cancel)
-
-    def fail(self) -> None:
-        """Cancel the task, once, as a plugin failed in the background; in the loop."""
-        if not self._failing:
-            self._failing = True
-            self._cancel()
-
-    def _cancel(self) -> None:
-        self._cancelled = True
-        if self._task is not None:
-            self._task.cancel()
-
-    def result(self) -> T:
-        if self._error is not None and not isinstance(self._error, asyncio.CancelledError):
-            raise self._error
-        if not self._result:
-            raise Interrupted
-        return self._result[0]
 
 
 class _DaemonThreads(ThreadPoolExecutor):

@@ -11,7 +11,8 @@ from queue import Empty
 from typing import Any
 
 from kaito.errors import Abandoned
-from kaito.eventloop.base import Loop, ResultQueue
+from kaito.eventloop.base import Loop
+from kaito.eventloop.call import ResultQueue
 
 
 class MainThreadLoop(Loop):

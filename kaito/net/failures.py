@@ -20,6 +20,9 @@ from kaito.types import Endpoint
 #: What aiohttp raises when a request fails, before its response or while that is read.
 HTTP_ERRORS = (aiohttp.ClientError, HttpProcessingError, ConnectionError, TimeoutError)
 
+# Windows has a number of its own.
+_REFUSED = {errno.ECONNREFUSED, getattr(errno, "WSAECONNREFUSED", errno.ECONNREFUSED)}
+
 
 class Cause(Enum):
     """Why a request failed."""
@@ -86,8 +89,9 @@ def classify(exc: Exception) -> Failure:
         case aiohttp.ClientConnectorError():
             if isinstance(exc.os_error, ssl.SSLCertVerificationError):
                 return Failure(Cause.CERTIFICATE, _reason(exc.os_error), _address(exc))
-            cause = Cause.REFUSED if _is_refusal(exc.os_error) else Cause.UNREACHABLE
-            return Failure(cause, _reason(exc.os_error), _address(exc))
+            # An error without a number is a tunnel's, which may be dialled a moment later.
+            refused = _is_refusal(exc.os_error) or exc.os_error.errno is None
+            return Failure(Cause.REFUSED if refused else Cause.UNREACHABLE, _reason(exc.os_error), _address(exc))
         case aiohttp.ConnectionTimeoutError():
             return Failure(Cause.CONNECT_TIMEOUT)
         case TimeoutError():
@@ -175,8 +179,7 @@ class translate_body_errors:
 
 
 def _is_refusal(exc: OSError) -> bool:
-    refused = (errno.ECONNREFUSED, getattr(errno, "WSAECONNREFUSED", None))
-    return exc.errno in refused or isinstance(exc, ConnectionRefusedError)
+    return isinstance(exc, ConnectionRefusedError) or exc.errno in _REFUSED
 
 
 def _address(exc: aiohttp.ClientConnectorError) -> str:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, closing
 import pytest
 
 from kaito.errors import Abandoned, Ended, Interrupted
-from kaito.eventloop.base import _DONE, _Call
+from kaito.eventloop.call import DONE, Call
 from kaito.eventloop.main_thread import MainThreadLoop
 from kaito.eventloop.thread import ThreadedLoop
 
@@ -324,14 +324,14 @@ def test_a_call_that_is_cancelled_before_it_begins(loop):
     async def unborn():
         log.append("begun")
 
-    call = _Call(loop._loop, unborn(), loop._new_queue())
+    call = Call(loop._loop, unborn(), loop._new_queue())
 
     def begin():
         call.begin()
         call._cancel()
 
     loop._call_in_loop(begin)
-    assert call.queue.get(5) is _DONE
+    assert call.queue.get(5) is DONE
     with pytest.raises(Interrupted):
         call.result()
     assert log == []
