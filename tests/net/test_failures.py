@@ -4,6 +4,7 @@ import errno
 import os
 import ssl
 from types import SimpleNamespace
+from typing import cast
 
 import aiohttp
 import pytest
@@ -11,6 +12,7 @@ from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.http import HttpProcessingError
 from yarl import URL
 
+from kaito.cluster.auth.cluster_config import ClusterConfig
 from kaito.cluster.connection_errors import translate_api_errors
 from kaito.errors import ClusterError, ConnectError, ForbiddenError
 from kaito.net.failures import (
@@ -27,7 +29,8 @@ from kaito.types import Endpoint
 KEY = ConnectionKey("h", 8080, False, True, None, None, None)
 KEY6 = KEY._replace(host="::1")
 ENDPOINT = Endpoint(url="http://h", shown_url="http://h/chat/completions", label="x")
-ACCESS = SimpleNamespace(server=URL("https://api:6443/"))
+# Its address is all that is shown of it.
+ACCESS = cast(ClusterConfig, SimpleNamespace(server=URL("https://api:6443/")))
 
 
 def system(number):
