@@ -1,4 +1,4 @@
-"""What has arrived of an answer, and when."""
+"""Assembles a reply from streamed deltas and records its timings."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from kaito.types import Delta, Reply
 
 
 class ReplyBuilder:
-    """Puts the pieces of an answer together.
+    """Assembles one reply. Create it when the request is sent.
 
     Args:
-        clock: returns seconds that never go back; they count from now.
+        clock: returns seconds that never go back.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -24,11 +24,11 @@ class ReplyBuilder:
 
     @property
     def begun(self) -> bool:
-        """Whether anything has been said or thought."""
+        """Whether content or reasoning has arrived."""
         return self._first is not None
 
     def add(self, delta: Delta) -> None:
-        """Take the next piece."""
+        """Add the next piece."""
         if delta.content:
             self._content.append(delta.content)
         if delta.reasoning:
@@ -41,7 +41,7 @@ class ReplyBuilder:
         last.usage = delta.usage or last.usage
 
     def reply(self) -> Reply:
-        """Return the answer, or what there is of it."""
+        """Return the reply, or the part of it that has arrived."""
         last = self._last
         return Reply(
             content="".join(self._content),

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from kaito.chat.conversation import SavedConversation
 from kaito.errors import KaitoError, NotFoundError, UsageError
 from kaito.types import Message
-from kaito.util.safe_files import UnreadableError, read_text, write_whole
+from kaito.util.safe_files import UnreadableError, read_text, replace_file
 
 #: The most bytes of a saved conversation; its oldest turns are left out.
 LARGEST = 1024 * 1024
@@ -81,7 +81,7 @@ class LastConversation:
                 raise KaitoError("The last turn is too long to be saved for --continue")
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_whole(self._file, encoded)
+            replace_file(self._file, encoded)
         except OSError as exc:
             raise KaitoError(
                 f"Cannot save the conversation in {self._file.parent}: {exc.strerror}",

@@ -9,7 +9,7 @@ import msgspec
 
 from kaito.errors import KaitoError
 from kaito.types import Message
-from kaito.util.safe_files import UnreadableError, read_text, write_whole
+from kaito.util.safe_files import UnreadableError, read_text, replace_file
 
 #: The most bytes of a file.
 LARGEST = 16 * 1024 * 1024
@@ -92,7 +92,7 @@ def write_conversation(path: Path, messages: Sequence[Message], *, force: bool =
         if path.exists() and not (path.is_file() and (force or path.stat().st_size == 0)):
             _check_replaceable(path, messages)
         content = msgspec.json.format(msgspec.json.encode(list(messages)), indent=2)
-        write_whole(path, content + b"\n")
+        replace_file(path, content + b"\n")
     except (OSError, ValueError) as exc:
         raise KaitoError(f"Cannot write '{path}': {getattr(exc, 'strerror', None) or exc}") from None
 

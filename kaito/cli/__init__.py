@@ -64,9 +64,9 @@ def _complete(command: str, arguments: list[str]) -> int:
 
 
 def _help(program: str) -> str:
-    from kaito.console.wrapping import commands, table, window, wrapped
+    from kaito.console.wrapping import commands, table, window_columns, wrapped
 
-    columns = max(window(), 39)
+    columns = max(window_columns(), 39)
     examples = f"""\
 # Chat with the model of a workspace
 {program} chat --workspace-name my-llama

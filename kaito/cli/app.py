@@ -7,9 +7,11 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from typing import get_args
 
 from kaito.cli.args.shared_flags import GLOBAL_VALUE_FLAGS
 from kaito.cli.invocation import Invocation
+from kaito.console.colors import ColorChoice
 from kaito.console.terminal import Terminal
 from kaito.errors import Abandoned, Ended, ExitCode, Interrupted, KaitoError, OutputClosed, PluginError, UsageError
 from kaito.eventloop import termination
@@ -27,9 +29,9 @@ def run(program: str, arguments: Sequence[str], commands: Sequence[str]) -> int:
         arguments: the command line after it.
         commands: the subcommands; each is a module of this package with the functions `run` and `make_parser`.
     """
-    terminal = Terminal(sys.stdin, sys.stdout, sys.stderr, os.environ)
+    terminal = Terminal(sys.stdin, sys.stdout, sys.stderr, os.environ, _color_choice(arguments))
     try:
-        with termination.handled(terminal):
+        with termination.handle_termination(terminal):
             name, rest = _subcommand(program, arguments, commands)
             plugins = create_plugins(warn=terminal.notice, allowed=os.environ.get("KAITO_PLUGINS"))
             command = import_module(f"kaito.cli.{name.replace('-', '_')}")
@@ -69,6 +71,19 @@ def command_position(arguments: Sequence[str]) -> int:
     while position < len(arguments) and arguments[position].startswith("-"):
         position += 2 if arguments[position] in GLOBAL_VALUE_FLAGS else 1
     return position
+
+
+def _color_choice(arguments: Sequence[str]) -> ColorChoice:
+    """Return the value of `--color`, which errors in the command line respect, too."""
+    choice: ColorChoice = "auto"
+    for place, argument in enumerate(arguments):
+        if argument == "--":
+            break
+        flag, _, value = argument.partition("=")
+        if flag == "--color":
+            given = value if "=" in argument else "".join(arguments[place + 1 : place + 2])
+            choice = next((one for one in get_args(ColorChoice) if one == given), choice)
+    return choice
 
 
 def _show_traceback(terminal: Terminal, arguments: Sequence[str], exc: BaseException) -> None:

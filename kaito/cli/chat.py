@@ -62,7 +62,6 @@ def run(call: Invocation) -> int:
     if given.help:
         terminal.write(parser.format_help())
         return ExitCode.OK
-    terminal.color = given.color
     flags = settings_from(given, call.environ)
     formatters = plugins.formatters()
     settings = SessionSettings(flags, sorted(formatters))

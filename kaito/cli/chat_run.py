@@ -86,10 +86,16 @@ def run_prompt(plan: ChatPlan) -> int:
     with _session(plan, ThreadedLoop) as (session, _):
         editor = line_editor(terminal)
         history = History(plan.history) if plan.history is not None else None
-        recall = Recall(editor, history, terminal.shortcoming)
+        recall = Recall(editor, history, terminal.warning)
         answers = _answers(plan, suggests_commands=True)
         context = ShellContext(
-            session, terminal, answers, last=plan.last, remember=recall.add_message, interactive=True
+            session,
+            terminal,
+            answers,
+            last=plan.last,
+            remember=recall.add_message,
+            interactive=True,
+            mute=lambda: terminal.muted(mark_pastes=editor is not None and editor.takes_pastes),
         )
         complete = TabCompletion(plan.commands, plan.plugins, context)
         prompt = Prompt(terminal, editor, recall, complete)
@@ -116,7 +122,7 @@ def run_script(plan: ChatPlan, script: ScriptFile) -> int:
 def _session(plan: ChatPlan, loop_type: type[Loop]) -> Iterator[tuple[Session, Loop]]:
     terminal = plan.terminal
     with (
-        loop_type(terminal.tick if terminal.shows_status else None, terminal) as loop,
+        loop_type(terminal.tick if terminal.shows_status else None, terminal.keyboard) as loop,
         loop.hold(connect(plan.backends, plan.plugins, plan.settings.current, terminal)) as connection,
     ):
         terminal.clear_status()

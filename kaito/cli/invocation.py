@@ -26,7 +26,7 @@ class Invocation(Struct, frozen=True, kw_only=True):
     completing: bool = False
 
     def parse(self, parser: Parser) -> argparse.Namespace | None:
-        """Parse the arguments and apply `--color`; `None` when the user asked for the help, which is then shown.
+        """Parse the arguments; `None` when the user asked for the help, which is then shown.
 
         Raises:
             UsageError: an argument is not valid.
@@ -35,8 +35,6 @@ class Invocation(Struct, frozen=True, kw_only=True):
         if given.help:
             self.terminal.write(parser.format_help())
             return None
-        if hasattr(given, "color"):
-            self.terminal.color = given.color
         return given
 
     def load_plugins(self, parser: Parser) -> None:

@@ -11,6 +11,7 @@ from kaito.cli.args.parser import Parser
 from kaito.cli.args.shared_flags import add_plugin_flags, add_shared_flags
 from kaito.cli.invocation import Invocation
 from kaito.console.sanitize import one_line
+from kaito.console.width import pad, width
 from kaito.errors import ExitCode, UsageError
 from kaito.plugin.manager import PluginReport
 from kaito.settings import Settings
@@ -69,8 +70,8 @@ def _as_table(reports: Sequence[PluginReport]) -> str:
         rows.append((plugin.name, plugin.distribution, plugin.version or "-", provides))
         rows.extend(("", "", "", f"! {fault}") for fault in plugin.faults)
     cleaned = [[one_line(cell) for cell in row] for row in rows]
-    widths = [max(len(row[column]) for row in cleaned) for column in range(3)]
-    return "".join("   ".join([*map(str.ljust, row, widths), row[3]]).rstrip() + "\n" for row in cleaned)
+    widths = [max(width(row[column]) for row in cleaned) for column in range(3)]
+    return "".join("   ".join([*map(pad, row, widths), row[3]]).rstrip() + "\n" for row in cleaned)
 
 
 def _as_json(reports: Sequence[PluginReport]) -> str:

@@ -20,9 +20,9 @@ from kaito.cluster.api_connector import ApiConnector
 from kaito.cluster.api_errors import Unavailable, api_error
 from kaito.cluster.auth.cluster_config import ClusterConfig
 from kaito.cluster.auth.credentials import Credentials
-from kaito.cluster.failures import CONNECT_TIMEOUT, translated
+from kaito.cluster.connection_errors import CONNECT_TIMEOUT, translate_api_errors
 from kaito.errors import ClusterError, KaitoError
-from kaito.net.small_reads import beginning
+from kaito.net.responses import read_up_to
 
 #: A Kubernetes object as JSON.
 Object = dict[str, Any]
@@ -90,7 +90,7 @@ class ApiClient:
     async def post(self, path: str, body: Object) -> Object:
         """Send an object, such as a review, and return the response."""
         async with self._request(path, {}, self._timeout, body=body) as response:
-            with translated(self.config):
+            with translate_api_errors(self.config):
                 return self._object(await response.read())
 
     async def items(self, path: str, **params: str) -> list[Object]:
@@ -113,7 +113,7 @@ class ApiClient:
     async def read(self, path: str, params: Mapping[str, str] | None = None, *, attempts: int = _ATTEMPTS) -> bytes:
         """Return the body of a response. The request is repeated while the API server is unavailable."""
         async with self._retrying(path, params or {}, self._timeout, attempts) as response:
-            with translated(self.config):
+            with translate_api_errors(self.config):
                 return await response.read()
 
     async def events(self, path: str, params: Mapping[str, str]) -> AsyncIterator[Object]:
@@ -128,7 +128,7 @@ class ApiClient:
         async with self._retrying(path, query, self._watch_timeout) as response:
             buffer = b""
             while True:
-                with translated(self.config):
+                with translate_api_errors(self.config):
                     data = await response.content.readany()
                 if not data:
                     return
@@ -156,7 +156,7 @@ class ApiClient:
             credentials = await self.config.credentials.get(rejected)
             session = await self._open_session(credentials)
             try:
-                with translated(self.config):
+                with translate_api_errors(self.config):
                     websocket: aiohttp.ClientWebSocketResponse = await session.ws_connect(
                         self._url(path, params),
                         protocols=protocols,
@@ -233,7 +233,7 @@ class ApiClient:
         while True:
             credentials = await self.config.credentials.get(rejected)
             session = await self._open_session(credentials)
-            with translated(self.config):
+            with translate_api_errors(self.config):
                 response = await session.request(
                     "GET" if body is None else "POST",
                     self._url(path, params),
@@ -248,8 +248,8 @@ class ApiClient:
                 if response.status in (200, 201):
                     yield response
                     return
-                with translated(self.config):
-                    error = await beginning(response, _MAX_ERROR_BODY)
+                with translate_api_errors(self.config):
+                    error = await read_up_to(response, _MAX_ERROR_BODY)
             if response.status == 401 and rejected is None and credentials != Credentials():
                 rejected = credentials
                 continue

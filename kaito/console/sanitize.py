@@ -1,17 +1,17 @@
-"""Text from outside, made harmless for a terminal: no control sequence, no bidirectional control leaves here.
+"""Removes control sequences and bidirectional controls from text that comes from outside.
 
-The shapes of control sequences are ECMA-48's (section 5); how long a terminal waits for their end is bounded here.
+Control sequences have the forms of ECMA-48 (section 5). Unlike there, one that does not end is limited.
 """
 
 import re
 from enum import Enum, auto
 
-#: Characters after which a control string (OSC, DCS, …) that does not end is given up and text is shown again.
-LONGEST_STRING = 4096
+#: Characters of a control string (OSC, DCS, …) after which text is shown again though it has not ended.
+MAX_STRING = 4096
 #: The same for a CSI sequence.
-LONGEST_CSI = 128
+MAX_CSI = 128
 
-#: C0 without tab and newline, DEL, C1, and the characters that reorder what stands around them.
+#: C0 without tab and newline, DEL, C1, and the characters that change the direction of text.
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f]")
 
 _ESC = "\x1b"
@@ -28,14 +28,15 @@ class _State(Enum):
 
 
 class Sanitizer:
-    """Removes control sequences whole from text that arrives in pieces, also when one is cut by a piece's end."""
+    """Removes control sequences from text that arrives in pieces, also those that are split between pieces."""
 
     def __init__(self) -> None:
         self._state = _State.GROUND
-        self._swallowed = 0
+        #: Characters of the current sequence so far.
+        self._length = 0
 
     def feed(self, text: str) -> str:
-        """Return what of the next piece may be shown."""
+        """Return the part of the next piece that may be shown."""
         if self._state is _State.GROUND and UNSAFE.search(text) is None:
             return text
         shown: list[str] = []
@@ -48,13 +49,13 @@ class Sanitizer:
                     break
                 shown.append(text[position : match.start()])
                 position = match.start()
-            if self._take(text[position]):
+            if self._consume(text[position]):
                 position += 1
         return "".join(shown)
 
-    def _take(self, character: str) -> bool:
-        """Swallow one character, or return `False` when it begins something new and is to be looked at again."""
-        self._swallowed += 1
+    def _consume(self, character: str) -> bool:
+        """Drop one character, or return `False` if it is not part of the current sequence."""
+        self._length += 1
         match self._state:
             case _State.GROUND:
                 self._begin(character)
@@ -71,7 +72,7 @@ class Sanitizer:
             case _State.CSI:
                 if "@" <= character <= "~":
                     self._state = _State.GROUND
-                elif not " " <= character <= "?" or self._swallowed > LONGEST_CSI:
+                elif not " " <= character <= "?" or self._length > MAX_CSI:
                     self._state = _State.GROUND
                     return False
             case _State.STRING:
@@ -79,7 +80,7 @@ class Sanitizer:
                     self._state = _State.STRING_ESCAPE
                 elif character in _STRING_ENDS:
                     self._state = _State.GROUND
-                elif self._swallowed > LONGEST_STRING:
+                elif self._length > MAX_STRING:
                     self._state = _State.GROUND
                     return False
             case _State.STRING_ESCAPE:
@@ -100,14 +101,14 @@ class Sanitizer:
 
     def _enter(self, state: _State) -> None:
         self._state = state
-        self._swallowed = 0
+        self._length = 0
 
 
 def sanitize(text: str) -> str:
-    """Return a whole text without control sequences."""
+    """Return a complete text without control sequences."""
     return text if UNSAFE.search(text) is None else Sanitizer().feed(text)
 
 
 def one_line(text: str) -> str:
-    """Return a whole text without control sequences and line breaks."""
+    """Return a complete text as one line without control sequences."""
     return " ".join(sanitize(text).split())

@@ -1,4 +1,4 @@
-"""A terminal's own settings: while an answer is written, while another program has it, and at the end."""
+"""The modes of a terminal: while an answer is written, while another program uses it, and at the end."""
 
 from __future__ import annotations
 
@@ -8,89 +8,89 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
-# Has the terminal put marks around what is pasted, or not.
-_MARK, _NO_MARK = b"\x1b[?2004h", b"\x1b[?2004l"
+# Bracketed paste: have the terminal put marks around pasted text, or not.
+_MARK_PASTES, _DO_NOT_MARK_PASTES = b"\x1b[?2004h", b"\x1b[?2004l"
 
 # What `termios.tcgetattr` returns.
 _Modes = list[Any]
 
 
 class Tty:
-    """The terminal that a person types at. Where there is none, or no such settings, nothing is done.
+    """The terminal that a person types at. Without one, or without modes as on Windows, nothing is done.
 
     Args:
-        stdin: where what is typed comes from; `None` if that is no terminal.
-        screen: what is written there is seen on it.
+        stdin: the input; `None` if it is not a terminal.
+        screen: a stream to that terminal.
     """
 
     def __init__(self, stdin: TextIO | None, screen: TextIO | None) -> None:
         self._stdin = stdin if sys.platform != "win32" else None
         self._screen = screen
-        #: Whether what reads the next line knows the marks around a paste.
-        self.brackets_pastes = False
-        self._marking = False
-        self._before = self._modes()
-        #: What they were before a hush that has not ended.
-        self._loud: _Modes | None = None
+        self._marks_pastes = False
+        self._initial = self._modes()
+        #: The modes before :meth:`muted`, while that lasts.
+        self._unmuted: _Modes | None = None
 
     @contextmanager
-    def muted(self) -> Iterator[None]:
-        """Keep what is typed ahead from the screen while an answer is written; the next prompt shows it.
+    def muted(self, *, mark_pastes: bool) -> Iterator[None]:
+        """Keep type-ahead off the screen while an answer is written; the next prompt shows it.
 
-        What is pasted comes marked, if that prompt knows the marks: its lines stay together.
+        Args:
+            mark_pastes: whether the terminal marks pasted text, so that its lines stay together. The next prompt has to
+                understand the marks.
         """
-        before = self._loud or self._modes()
+        before = self._unmuted or self._modes()
         if before is None:
             yield
             return
         import termios
 
-        hidden = before[3] & ~termios.ECHO
-        if self.brackets_pastes:
-            # Line by line, the system would cut a long one, and the mark at its end with it.
-            hidden &= ~termios.ICANON
-        # Known before anything is changed: Ctrl-C again may end this anywhere.
-        self._loud = before
+        flags = before[3] & ~termios.ECHO
+        if mark_pastes:
+            # In line mode the system would cut long text, and the mark at its end.
+            flags &= ~termios.ICANON
+        # Noted before anything is changed: a second Ctrl-C may end this anywhere.
+        self._unmuted = before
         try:
-            self._set_modes([*before[:3], hidden, *before[4:]])
-            self._marking = self.brackets_pastes
-            self._mark_pastes(self._marking)
+            self._set_modes([*before[:3], flags, *before[4:]])
+            self._marks_pastes = mark_pastes
+            self._mark_pastes(mark_pastes)
             yield
         finally:
             self.unmute()
 
     def unmute(self) -> None:
-        """End a hush that was not ended, if there is one."""
-        if self._loud is not None:
+        """End :meth:`muted` if it did not end properly."""
+        if self._unmuted is not None:
             self._mark_pastes(False)
-            self._marking = False
-            self._set_modes(self._loud)
-            self._loud = None
+            self._marks_pastes = False
+            self._set_modes(self._unmuted)
+            self._unmuted = None
 
     @contextmanager
     def handed_over(self) -> Iterator[None]:
-        """Leave it to another program, as it was when ours began, and take it back as it is now."""
+        """Leave the terminal to another program in its initial modes, then restore the present ones."""
         modes = self._modes()
         self.restore()
         try:
             yield
         finally:
-            # An answer goes on in the background, too; who sets a terminal there is stopped.
+            # An answer continues in the background, too, where changing the modes would stop the process.
             if self._in_foreground():
                 self._set_modes(modes)
                 self._mark_pastes(True)
 
     def restore(self) -> None:
-        """Leave it as it was when this process began."""
+        """Restore the modes that the terminal had when this process began."""
         self._mark_pastes(False)
-        self._set_modes(self._before)
+        self._set_modes(self._initial)
 
     def _modes(self) -> _Modes | None:
         if self._stdin is None:
             return None
         import termios
 
-        # A terminal that has gone is told of elsewhere, where it is read.
+        # A terminal that has gone is reported where it is read.
         with suppress(termios.error, ValueError, OSError):
             return termios.tcgetattr(self._stdin.fileno())
         return None
@@ -104,11 +104,11 @@ class Tty:
             termios.tcsetattr(self._stdin.fileno(), termios.TCSANOW, modes)
 
     def _mark_pastes(self, on: bool) -> None:
-        """Change what the terminal does while an answer is written; at other times that is the prompt's affair."""
-        if self._marking and self._screen is not None and self._in_foreground():
-            # Past the stream: a signal may have come in the middle of writing to it.
+        """Change the marking of pastes while an answer is written; at other times the prompt does it."""
+        if self._marks_pastes and self._screen is not None and self._in_foreground():
+            # Not through the stream: a signal may have interrupted a write to it.
             with suppress(OSError, ValueError):
-                os.write(self._screen.fileno(), _MARK if on else _NO_MARK)
+                os.write(self._screen.fileno(), _MARK_PASTES if on else _DO_NOT_MARK_PASTES)
 
     def _in_foreground(self) -> bool:
         if self._stdin is None:

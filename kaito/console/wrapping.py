@@ -1,96 +1,99 @@
-"""Text that fits the window: broken between words, with what belongs together under each other."""
+"""Lays text out for the window: lines broken between words, paragraphs, shell commands, tables of two columns."""
 
 from __future__ import annotations
 
 import re
 import shutil
 from collections.abc import Iterable
-from textwrap import wrap
+from typing import Any
 
-#: Columns of running text, however wide the window is, and however narrow.
-WIDEST, NARROWEST = 100, 20
-# Columns that the right side of a table needs; where there are fewer it goes below the left one, and begins there.
-_SIDE, _BELOW = 24, 8
+from kaito.console.width import is_narrow, pad, width
+
+#: Columns of running text in a wide and in a narrow window.
+MAX_COLUMNS, MIN_COLUMNS = 100, 20
+# Columns that the right side of a table needs; where fewer are left, it goes below the left one, indented.
+_MIN_RIGHT, _BELOW_INDENT = 24, 8
 
 
-def window() -> int:
-    """Return the columns that text may have in the window: by `COLUMNS`, else as the terminal tells, else 80."""
-    # One stays free: some consoles go on to the next line when the last cell is written.
-    return max(min(shutil.get_terminal_size().columns - 1, WIDEST), NARROWEST)
+def window_columns() -> int:
+    """Return the columns that text may have in the window: by `COLUMNS`, else the terminal's, else 80."""
+    # One column stays free: some consoles continue on the next line when the last one is written.
+    return max(min(shutil.get_terminal_size().columns - 1, MAX_COLUMNS), MIN_COLUMNS)
 
 
 def wrapped(text: str, columns: int, *, hang: int = 4) -> str:
-    """Return a text whose lines are broken between words where they are too long; a word is never broken.
+    """Return a text whose long lines are broken between words; a word is never broken.
 
     Args:
-        text: each of its lines stands for itself, with the blanks that it begins with.
-        columns: that a line may have.
-        hang: columns by which the rest of a line stands further to the right than its beginning.
+        text: each line is wrapped by itself, with the blanks that it begins with.
+        columns: the most that a line may have.
+        hang: columns by which the rest of a line is indented further than its beginning.
     """
     lines = text.removesuffix("\n").split("\n")
-    return "".join(f"{part}\n" for line in lines for part in _parts(line, columns, _begin(line) + hang))
+    return "".join(f"{part}\n" for line in lines for part in _parts(line, columns, _indentation(line) + hang))
 
 
 def paragraphs(text: str, columns: int) -> str:
-    """Return the paragraphs of a text, broken anew: where its lines ended means nothing."""
-    found = (" ".join(part.split()) for part in re.split(r"\n\s*\n", text))
-    return "\n".join(wrapped(part, columns, hang=0) for part in found if part)
+    """Return the paragraphs of a text, each wrapped as a whole: single line breaks do not count."""
+    joined = (" ".join(part.split()) for part in re.split(r"\n\s*\n", text))
+    return "\n".join(wrapped(part, columns, hang=0) for part in joined if part)
 
 
 def commands(text: str, columns: int) -> str:
-    """Return a shell's lines, indented, broken so that they can still be pasted: a command goes on after `\\`."""
+    """Return lines for a shell, indented, and broken so that they can be pasted: a command continues after `\\`."""
     lines = []
     for line in text.splitlines():
         if line.startswith("# "):
-            lines += [f"  # {part}" for part in wrap(line[2:], columns - 4, break_on_hyphens=False)]
+            lines += [f"  # {part}" for part in _wrap(line[2:], columns - 4)]
             continue
-        # A flag stays with its value, and what is in quotes whole.
+        # A flag stays with its value, and a quoted string whole.
         words = re.findall(r"""(?:--?[a-z-]+ (?!-))?(?:"[^"]*"|'[^']*'|\S)+""", line)
-        begun = ""
+        current = ""
         for word in words:
-            if begun.strip() and len(f"{begun} {word} \\") > columns:
-                lines.append(f"{begun} \\")
-                begun = "     "
-            begun = f"{begun} {word}" if begun else f"  {word}"
-        lines.append(begun)
+            if current.strip() and width(f"{current} {word} \\") > columns:
+                lines.append(f"{current} \\")
+                current = "     "
+            current = f"{current} {word}" if current else f"  {word}"
+        lines.append(current)
     return "".join(f"{line}\n" for line in lines)
 
 
 def table(rows: Iterable[tuple[str, str]], columns: int, *, left: int | None = None) -> str:
-    """Return lines of a name and what is said about it: beside it, or below it in a narrow window.
+    """Return lines of names and descriptions: side by side, or one below the other in a narrow window.
 
     Args:
-        rows: names and words.
-        columns: that a line may have.
-        left: columns of the names; those of the longest if not given. A longer one has a line of its own.
+        rows: names and descriptions.
+        columns: the most that a line may have.
+        left: columns of the names; by default those of the longest. A longer one has a line of its own.
     """
     rows = list(rows)
-    width = max((len(name) for name, _ in rows), default=0) if left is None else left
-    start = 2 + width + 2
+    left = max((width(name) for name, _ in rows), default=0) if left is None else left
+    start = 2 + left + 2
     lines = []
-    for name, words in rows:
-        if columns - start < _SIDE:
-            lines += [f"  {name}", *_parts(f"{'':{_BELOW}}{words}", columns, _BELOW)]
-        elif len(name) > width:
-            lines += [f"  {name}", *_parts(f"{'':{start}}{words}", columns, start)]
+    for name, description in rows:
+        if columns - start < _MIN_RIGHT:
+            lines += [f"  {name}", *_parts(f"{'':{_BELOW_INDENT}}{description}", columns, _BELOW_INDENT)]
+        elif width(name) > left:
+            lines += [f"  {name}", *_parts(f"{'':{start}}{description}", columns, start)]
         else:
-            lines += _parts(f"  {name:<{width}}  {words}", columns, start)
+            lines += _parts(f"  {pad(name, left)}  {description}", columns, start)
     return "".join(f"{line.rstrip()}\n" for line in lines if line.strip())
 
 
-def _begin(line: str) -> int:
+def _indentation(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
 def _parts(line: str, columns: int, indent: int) -> list[str]:
     """Break a line; the parts after the first are indented."""
-    if len(line) <= columns:
+    if width(line) <= columns:
         return [line]
-    return wrap(
-        line,
-        columns,
-        subsequent_indent=" " * indent,
-        expand_tabs=False,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return _wrap(line, columns, subsequent_indent=" " * indent, expand_tabs=False, break_long_words=False)
+
+
+def _wrap(line: str, columns: int, **options: Any) -> list[str]:
+    if is_narrow(line):
+        from textwrap import wrap
+    else:
+        from wcwidth import wrap
+    return wrap(line, columns, break_on_hyphens=False, **options)

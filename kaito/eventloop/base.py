@@ -1,4 +1,4 @@
-"""What both kinds of loop do: run a coroutine, stream a generator, hold a context; each a task and a box between."""
+"""What both kinds of loop share: they run coroutines, stream generators and hold contexts for the main thread."""
 
 from __future__ import annotations
 
@@ -10,53 +10,36 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, ExitStack, aclosing, closing, contextmanager
 from queue import Empty
 from types import TracebackType
-from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast
+from typing import Any, ParamSpec, Self, TypeVar, cast
 
-from kaito.errors import Abandoned, Ended, Interrupted
-from kaito.eventloop.interrupts import Interrupts, Keyboard
+from kaito.errors import Abandoned, Ended, PluginError
+from kaito.eventloop.background_exits import BackgroundExit
+from kaito.eventloop.call import DONE, Call, ResultQueue
+from kaito.eventloop.interrupts import Interrupts
+from kaito.eventloop.keyboard import Keyboard
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Seconds between two looks at the clock while somebody watches a wait.
+#: Seconds between two calls of `tick` while the main thread waits.
 TICK = 0.1
 #: Items that may wait for the main thread. Each is what one read brought.
 BACKLOG = 256
 
-_DONE = object()
-
-
-class Box(Protocol):
-    """What a task puts things into, and the main thread waits at. A `queue.SimpleQueue` is one."""
-
-    def put(self, item: Any, /) -> None:
-        """Put an item into it; in the loop."""
-
-    def get(self, block: bool = ..., timeout: float | None = ..., /) -> Any:
-        """Return the next item; on the main thread.
-
-        Args:
-            block: is true.
-            timeout: seconds.
-
-        Raises:
-            queue.Empty: none came within the timeout.
-        """
-
-    def qsize(self) -> int:
-        """Return how many items wait."""
+# Rounds of the loop within which a coroutine that awaits a failed task has retrieved its exception.
+_RETRIEVAL_ROUNDS = 4
 
 
 class Loop(ABC):
     """An event loop. Use it as a context manager on the main thread.
 
     Args:
-        tick: called on the main thread every :data:`TICK` seconds while it waits; `None` when nobody watches.
+        tick: called on the main thread every :data:`TICK` seconds while it waits; `None` for no calls.
         keyboard: where the main thread waits for keys; `None` if it does not.
     """
 
-    #: Whether a wait without a limit ends when Ctrl-C is pressed.
-    _wakes_by_itself = True
+    #: Whether Ctrl-C ends a wait without a limit.
+    _wakes_on_signals = True
 
     def __init__(self, tick: Callable[[], None] | None = None, keyboard: Keyboard | None = None) -> None:
         self._tick = tick
@@ -65,9 +48,13 @@ class Loop(ABC):
         self._interrupts = Interrupts(self._loop, keyboard)
         self._resources = ExitStack()
         self._abandoned = False
+        #: The call that the main thread waits for.
+        self._awaited: Call[Any] | None = None
+        #: The failure of a plugin in the background that no call has raised yet.
+        self._failure: PluginError | None = None
 
     def __enter__(self) -> Self:
-        self._resources.enter_context(self._interrupts.handled())
+        self._resources.enter_context(self._interrupts.installed())
         self._start()
         return self
 
@@ -76,14 +63,17 @@ class Loop(ABC):
     ) -> None:
         with self._resources:
             if self._abandoned or (kind is not None and issubclass(kind, Abandoned)):
-                raise Abandoned  # what hangs in the loop is not waited for: the process ends
-            last = _Call(self._loop, self._loop.shutdown_asyncgens(), self._new_box())
+                raise Abandoned  # what still runs in the loop is not waited for: the process ends
+            last = Call(self._loop, self._loop.shutdown_asyncgens(), self._new_queue())
+            earlier = self._failure
             self._begin(last)
-            self._wait_for_end(last)
+            self._wait_for_end(last, earlier)
             self._stop()
         self._loop.close()
         if kind is None:
             self._interrupts.raise_pending()
+            self._raise_failure()
+        self._interrupts.take_pending()
 
     # How the two kinds differ
 
@@ -93,36 +83,37 @@ class Loop(ABC):
 
     @abstractmethod
     def _stop(self) -> None:
-        """Have it run no more."""
+        """End the loop."""
 
     @abstractmethod
-    def _new_box(self) -> Box:
-        """Return an empty box."""
+    def _new_queue(self) -> ResultQueue:
+        """Return an empty queue."""
 
     @abstractmethod
-    def _soon(self, do: Callable[[], object]) -> None:
-        """Have the loop call something, from the main thread."""
+    def _call_in_loop(self, function: Callable[[], object]) -> None:
+        """Have the loop call a function; on the main thread."""
 
     @abstractmethod
-    def _give_up(self, box: Box) -> None:
-        """Have the main thread wait no longer at this box, or for anything else.
+    def _stop_waiting(self, queue: ResultQueue) -> None:
+        """Have the main thread no longer wait at a queue.
 
         Raises:
-            Abandoned: where that can be done at once.
+            Abandoned: if that is possible at once.
         """
 
-    # What both do
+    # For the main thread
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine and return its result.
 
         Raises:
-            Interrupted: Ctrl-C came; the coroutine has been cancelled and has cleaned up.
+            Interrupted: Ctrl-C; the coroutine was cancelled and has cleaned up.
             Ended: likewise, by a signal that ends the process.
-            Abandoned: Ctrl-C came again while it did.
+            Abandoned: a second Ctrl-C while it cleaned up.
+            PluginError: a plugin failed in the background; the coroutine was cancelled.
         """
-        call = _Call(self._loop, coroutine, self._new_box())
-        for _ in self._items(call):
+        call = Call(self._loop, coroutine, self._new_queue())
+        for _ in self._results(call):
             pass
         return call.result()
 
@@ -130,184 +121,185 @@ class Loop(ABC):
         """Yield what an asynchronous generator yields; it is closed when this generator is.
 
         Raises:
-            Interrupted: Ctrl-C came; the source has been closed.
+            Interrupted: Ctrl-C; the source has been closed.
+            PluginError: a plugin failed in the background; the source has been closed.
         """
-        box = self._new_box()
+        queue = self._new_queue()
 
         async def pump() -> None:
             async with aclosing(source):
                 async for item in source:
-                    box.put(item)
-                    while box.qsize() > BACKLOG:
-                        # Nobody reads what is written. Then nothing is read from the network, either.
+                    queue.put(item)
+                    while queue.qsize() > BACKLOG:
+                        # The output is not read. Then nothing is read from the network, either.
                         await asyncio.sleep(TICK)
 
-        call = _Call(self._loop, pump(), box)
+        call = Call(self._loop, pump(), queue)
         try:
-            yield from self._items(call)
+            yield from self._results(call)
         finally:
-            if not call.done:  # the result is no longer wanted
+            if not call.done:  # nobody wants the rest
+                earlier = self._failure
                 call.cancel()
-                self._wait_for_end(call)
-                self._interrupts.remember(call.reason)
+                self._wait_for_end(call, earlier)
+                self._interrupts.postpone(call.reason)
         call.result()
 
     @contextmanager
     def hold(self, manager: AbstractAsyncContextManager[T]) -> Iterator[T]:
-        """Enter an asynchronous context and leave it at the end, both in one task.
+        """Enter an asynchronous context and leave it at the end of the block, both in one task.
 
         Raises:
-            Interrupted: Ctrl-C came while it was entered; it has been left.
+            Interrupted: Ctrl-C while it was entered; it has been left.
         """
-        box = self._new_box()
+        queue = self._new_queue()
         leave = asyncio.Event()
 
         async def reside() -> None:
             async with manager as value:
-                box.put(value)
+                queue.put(value)
                 await leave.wait()
 
-        call = _Call(self._loop, reside(), box)
-        with closing(self._items(call)) as items:
-            entered = next(items, _DONE)
-        if entered is _DONE:
+        call = Call(self._loop, reside(), queue)
+        with closing(self._results(call)) as results:
+            entered = next(results, DONE)
+        if entered is DONE:
             call.result()
-        if call.reason is not None:  # it came right after
-            self._wait_for_end(call)
+        if call.reason is not None:  # a signal right after that
+            self._wait_for_end(call, self._failure)
             raise call.reason
         try:
             yield cast(T, entered)
         finally:
-            self._soon(leave.set)
-            self._wait_for_end(call)
+            earlier = self._failure
+            self._call_in_loop(leave.set)
+            self._wait_for_end(call, earlier)
+        if call.was_failed:
+            self._raise_failure()
         call.result()
 
-    # Within
+    # Waiting
 
-    def _items(self, call: _Call[Any]) -> Generator[Any, None, None]:
-        """Begin a call and yield what it puts into its box, until it is done."""
-        waiting = self._interrupts.reaching(call.cancel, lambda: self._abandon(call.box))
+    def _results(self, call: Call[Any]) -> Generator[Any, None, None]:
+        """Begin a call and yield what it puts into its queue, until it is done."""
+        wait = self._interrupts.wait(call.cancel, lambda: self._abandon(call.queue))
         try:
-            with waiting:
-                missed = self._interrupts.take_pending()
+            with wait:
+                pending = self._interrupts.take_pending()
                 # Another one may have come since the block began.
-                waiting.reason = waiting.reason or missed
-                if waiting.reason is None:
+                wait.reason = wait.reason or pending
+                if wait.reason is None:
                     self._begin(call)
-                    while (item := self._next(call.box, self._tick)) is not _DONE:
-                        if waiting.reason is None:
+                    while (item := self._next(call, self._tick)) is not DONE:
+                        if wait.reason is None:
                             yield item
                     call.done = True
                 else:
-                    call.drop()
+                    call.discard()
         finally:
-            # After the block, as one may come while that is left.
-            call.reason = waiting.reason
+            # After the block, as a signal may arrive while that is left.
+            call.reason = wait.reason
         if call.reason is not None:
             raise call.reason
+        if call.was_failed:
+            self._raise_failure()
 
-    def _begin(self, call: _Call[Any]) -> None:
+    def _begin(self, call: Call[Any]) -> None:
         call.done = False
-        self._soon(call.begin)
+        self._call_in_loop(call.begin)
 
-    def _next(self, box: Box, tick: Callable[[], None] | None = None) -> Any:
-        while True:
-            try:
-                item = box.get(True, None if tick is None and self._wakes_by_itself else TICK)
-            except Empty:
-                if tick is not None:
-                    tick()
-            else:
-                if self._abandoned:
-                    raise Abandoned
-                return item
+    def _next(self, call: Call[Any], tick: Callable[[], None] | None = None, ignored: PluginError | None = None) -> Any:
+        """Return the next item of a call's queue.
 
-    def _abandon(self, box: Box) -> None:
+        Args:
+            call: fails if a plugin failed in the background.
+            tick: called while it waits.
+            ignored: a failure that does not count.
+        """
+        before, self._awaited = self._awaited, call
+        try:
+            # The loop's thread notes a failure first and then looks for the call: none is overlooked.
+            if self._failure is not ignored:
+                self._call_in_loop(call.fail)
+            timeout = None if tick is None and self._wakes_on_signals else TICK
+            while True:
+                try:
+                    item = call.queue.get(timeout)
+                except Empty:
+                    if tick is not None:
+                        tick()
+                else:
+                    if self._abandoned:
+                        raise Abandoned
+                    return item
+        finally:
+            self._awaited = before
+
+    def _abandon(self, queue: ResultQueue) -> None:
         again, self._abandoned = self._abandoned, True
         if again:
             raise Abandoned
-        self._give_up(box)
+        self._stop_waiting(queue)
 
-    def _wait_for_end(self, call: _Call[Any]) -> None:
-        """Wait until a call is done, whatever it still puts into its box, unless all has been abandoned.
+    def _wait_for_end(self, call: Call[Any], ignored: PluginError | None) -> None:
+        """Wait until a call is done, and drop what it still puts into its queue.
+
+        Args:
+            call: cancelled if a plugin fails in the background.
+            ignored: a failure that does not count, as it happened before.
 
         Raises:
-            Abandoned: Ctrl-C came.
-            Ended: a signal that ends the process came; the call has ended.
+            Abandoned: Ctrl-C.
+            Ended: a signal that ends the process; the call has ended.
         """
 
         def cancel() -> None:
-            if not isinstance(waiting.reason, Ended):  # which gives it time
+            if not isinstance(wait.reason, Ended):  # which leaves it time
                 abandon()
 
         def abandon() -> None:
-            self._abandon(call.box)
+            self._abandon(call.queue)
 
-        with self._interrupts.reaching(cancel, abandon) as waiting:
+        with self._interrupts.wait(cancel, abandon) as wait:
             while not call.done and not self._abandoned:
-                call.done = self._next(call.box) is _DONE
-        if waiting.reason is not None:
-            raise waiting.reason
+                call.done = self._next(call, ignored=ignored) is DONE
+        if wait.reason is not None:
+            raise wait.reason
 
+    # Failures in the background
 
-class _Call(Generic[T]):
-    """A task in the loop, seen from the main thread. The box gets `_DONE` when it has ended."""
+    def _run_forever(self) -> bool:
+        """Run the loop until it is stopped, or a task or callback raises `SystemExit` or `KeyboardInterrupt`.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T], box: Box) -> None:
-        self.box = box
-        #: Whether there is nothing to wait for.
-        self.done = True
-        #: The signal that came while it was waited for.
-        self.reason: Interrupted | None = None
-        self._loop = loop
-        self._coroutine = coroutine
-        self._task: asyncio.Task[Any] | None = None
-        self._cancelled = False
-        self._result: list[T] = []
-        self._error: BaseException | None = None
-
-    def drop(self) -> None:
-        """Never start it."""
-        self._coroutine.close()
-
-    def begin(self) -> None:
-        """Start it; in the loop."""
-        self._loop.create_task(self._run())
-
-    async def _run(self) -> None:
-        # A task that is cancelled before it gets here does nothing, and would not tell that it has ended.
-        self._task = asyncio.current_task()
+        Returns:
+            Whether it was stopped.
+        """
         try:
-            if self._cancelled:
-                self._coroutine.close()
-            else:
-                self._result.append(await self._coroutine)
-        except BaseException as exc:
-            self._error = exc
-        # The task's own end would come one turn of the loop later.
-        self.box.put(_DONE)
+            self._loop.run_forever()
+        except (SystemExit, KeyboardInterrupt) as exc:
+            self._report_unless_handled(BackgroundExit(exc), _RETRIEVAL_ROUNDS)
+            return False
+        return True
 
-    def cancel(self) -> None:
-        """Ask the task to end. A future of `run_coroutine_threadsafe` would call itself cancelled before it has."""
-        self._loop.call_soon_threadsafe(self._cancel)
+    def _report_unless_handled(self, exit: BackgroundExit, rounds: int) -> None:
+        """Fail what the main thread waits for, unless a coroutine that awaits the task handles its exception."""
+        if rounds:
+            self._loop.call_soon(self._report_unless_handled, exit, rounds - 1)
+        elif not exit.is_handled:
+            self._failure = exit.take_error()
+            if (call := self._awaited) is not None:
+                call.fail()
 
-    def _cancel(self) -> None:
-        self._cancelled = True
-        if self._task is not None:
-            self._task.cancel()
-
-    def result(self) -> T:
-        if self._error is not None and not isinstance(self._error, asyncio.CancelledError):
-            raise self._error
-        if not self._result:
-            raise Interrupted
-        return self._result[0]
+    def _raise_failure(self) -> None:
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
 
 
 class _DaemonThreads(ThreadPoolExecutor):
-    """Runs each blocking call on a thread of its own, which does not hold up the end of the process.
+    """Runs each blocking call on a thread of its own, which does not delay the end of the process.
 
-    A resolver that never answers cannot be cancelled, and the interpreter waits for a pool's threads.
+    A resolver that never answers cannot be cancelled, and the interpreter waits for the threads of a pool.
     """
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:

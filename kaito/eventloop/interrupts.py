@@ -1,12 +1,11 @@
-"""Whom Ctrl-C and the signals that end the process reach: what the main thread waits for, a key or a call in the loop.
+"""Ctrl-C, SIGTERM and SIGHUP while an event loop is in use: they cancel what the main thread waits for.
 
-Where keys are waited for, what comes in between is remembered until the next such wait: an exception that is raised
-just anywhere would leave a terminal without its echo, or an answer without its end. Only Ctrl-C again is raised where
-it finds the main thread.
+While a key is waited for, signals are raised there. Between such waits a signal stays pending: an exception raised just
+anywhere would leave a terminal without its echo, or an answer without its end. Only a second Ctrl-C is raised at once.
 
-A signal that comes in the instant before the main thread begins to wait, for a key or for a lock, does not end that
-wait: CPython has looked for signals already. The event loop hears of it too (`signal.set_wakeup_fd`), on a thread that
-is awake, and knocks: a signal without a meaning ends the wait, and the one that was missed is seen to.
+A signal that arrives in the instant before the main thread begins to wait, for a key or for a lock, does not end that
+wait: CPython has checked for signals already. The event loop is told of each signal, too (`signal.set_wakeup_fd`). It
+sends the main thread another signal, one without a meaning, which ends the wait.
 """
 
 from __future__ import annotations
@@ -18,169 +17,150 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType, TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from kaito.errors import Ended, Interrupted
+from kaito.eventloop.keyboard import Keyboard
 from kaito.eventloop.termination import ENDING
 
-#: Nobody else's, and nothing happens by it. Windows has none, and no way to send one to a thread.
-_KNOCK: int | None = getattr(signal, "SIGURG", None)
-#: Seconds after a signal. The main thread may be held up between looking and waiting, on a busy machine.
-_KNOCKS = (0.01, 0.1, 0.5)
-
-
-class Keyboard(Protocol):
-    """Where the main thread waits for a key: a :class:`~kaito.console.terminal.Terminal`."""
-
-    #: Whether it does.
-    reading: bool
-    #: Raises a signal that came before. Called when a wait for a key begins.
-    raise_pending: Callable[[], object]
+#: The signal without a meaning, which nothing else uses. Windows has none, and no way to send one to a thread.
+_WAKE_UP: int | None = getattr(signal, "SIGURG", None)
+#: Seconds after a signal. On a busy machine the main thread may be delayed between its check and its wait.
+_WAKE_UP_DELAYS = (0.01, 0.1, 0.5)
 
 
 class Interrupts:
     """Handles SIGINT, SIGTERM and SIGHUP while an event loop is in use.
 
-    What is ignored stays so, as in the background of a script, and what nobody handles ends the process at once.
+    Signals that are ignored stay ignored, as in the background of a script. Those with the default action end the
+    process at once.
 
     Args:
-        loop: hears of them at once, if it runs on another thread.
-        keyboard: where they are raised while a key is waited for, and only then. `None` if none is: where nothing in
-            the loop is waited for, they are then raised at once.
+        loop: is told of signals at once, if it runs on another thread.
+        keyboard: where signals are raised while a key is waited for, and only then. `None` if there is no such wait:
+            signals are then raised at once when nothing in the loop is waited for.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, keyboard: Keyboard | None = None) -> None:
         self._loop = loop
-        self._keyboard = keyboard
+        self._keyboard = keyboard or Keyboard()
+        self._raises_at_once = keyboard is None
         self._main = threading.main_thread()
-        self._before: dict[int, Any] = {}
-        self._waiting: _Waiting | None = None
-        self._missed: Interrupted | None = None
+        self._previous: dict[int, Any] = {}
+        self._wait: Wait | None = None
 
     @contextmanager
-    def handled(self) -> Iterator[None]:
-        """Handle them in the block. Elsewhere than on the main thread, do nothing."""
+    def installed(self) -> Iterator[None]:
+        """Handle the signals in the block. On other threads than the main one, do nothing."""
         with ExitStack() as stack:
             if threading.current_thread() is self._main:
                 for number in (signal.SIGINT, *ENDING):
                     if callable(handler := signal.getsignal(number)):
-                        self._before[number] = handler
+                        self._previous[number] = handler
                         stack.callback(signal.signal, number, handler)
                         signal.signal(number, self._on_signal)
-                if _KNOCK is not None:
-                    self._listen(stack)
-                if self._keyboard is not None:
-                    stack.callback(setattr, self._keyboard, "raise_pending", self._keyboard.raise_pending)
-                    self._keyboard.raise_pending = self.raise_pending
+                if _WAKE_UP is not None:
+                    self._listen(stack, _WAKE_UP)
             yield
 
     def raise_pending(self) -> None:
-        """Raise the one that came when there was nothing to reach, if one did.
+        """Raise the pending signal, if there is one.
 
         Raises:
-            KeyboardInterrupt: it was Ctrl-C.
-            Ended: it was a signal that ends the process.
+            KeyboardInterrupt: it is Ctrl-C.
+            Ended: it ends the process.
         """
-        missed = self.take_pending()
-        if isinstance(missed, Ended):
-            raise missed
-        if missed is not None:
-            raise KeyboardInterrupt
+        self._keyboard.raise_pending()
 
     def take_pending(self) -> Interrupted | None:
-        """Return the one that came when there was nothing to reach, for the caller to see to; on the main thread."""
-        if (missed := self._missed) is None or threading.get_ident() != self._main.ident:
+        """Return the pending signal, which the caller handles; on the main thread."""
+        if threading.get_ident() != self._main.ident:
             return None
-        self._missed = None
-        return missed
+        pending, self._keyboard.pending = self._keyboard.pending, None
+        return pending
 
-    def remember(self, reason: Interrupted | None) -> None:
-        """Have one that reached something which had no more use for it be raised later."""
-        self._missed = reason or self._missed
+    def postpone(self, reason: Interrupted | None) -> None:
+        """Make a signal pending that a wait got and does not need."""
+        self._keyboard.pending = reason or self._keyboard.pending
 
-    def reaching(self, cancel: Callable[[], None], abandon: Callable[[], None]) -> _Waiting:
-        """Have the first of them call `cancel`, in a `with` block, and Ctrl-C after it `abandon`.
+    def wait(self, cancel: Callable[[], None], abandon: Callable[[], None]) -> Wait:
+        """Return a `with` block in which the first signal calls `cancel`, and Ctrl-C after it `abandon`."""
+        return Wait(self, cancel, abandon)
 
-        The block's value tells which was the first, or that it was a signal that ends the process.
-        """
-        return _Waiting(self, cancel, abandon)
-
-    def enter(self, waiting: _Waiting) -> _Waiting | None:
-        """Have it reach this; return what it reached before. Elsewhere than on the main thread, do nothing."""
-        before = self._waiting
+    def enter(self, wait: Wait) -> Wait | None:
+        """Let signals reach a wait; return the one that they reached before. On other threads do nothing."""
+        before = self._wait
         if threading.get_ident() == self._main.ident:
-            self._waiting = waiting
+            self._wait = wait
         return before
 
-    def leave(self, waiting: _Waiting, before: _Waiting | None) -> None:
-        """Have it reach again what it reached before."""
-        if self._waiting is waiting:
-            self._waiting = before
+    def leave(self, wait: Wait, before: Wait | None) -> None:
+        """Let signals reach the wait before this one again."""
+        if self._wait is wait:
+            self._wait = before
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        waiting = self._waiting
-        if waiting is None:
-            self._on_unawaited(number, frame)
+        wait = self._wait
+        if wait is None:
+            self._on_unexpected_signal(number, frame)
             return
-        stopping = waiting.reason is not None
+        is_stopping = wait.reason is not None
         if number == signal.SIGINT:
-            if stopping:
-                waiting.abandon()
+            if is_stopping:
+                wait.abandon()
                 return
-            waiting.reason = Interrupted()
+            wait.reason = Interrupted()
         else:
             try:
-                self._before[number](number, frame)
+                self._previous[number](number, frame)
             except Ended as exc:
-                waiting.reason = exc  # also in place of a Ctrl-C, after which all would go on
-        if waiting.reason is not None and not stopping:
-            waiting.cancel()
+                wait.reason = exc  # also in place of Ctrl-C, after which the process would continue
+        if wait.reason is not None and not is_stopping:
+            wait.cancel()
 
-    def _on_unawaited(self, number: int, frame: FrameType | None) -> None:
-        if self._keyboard is None or self._keyboard.reading:
-            self._before[number](number, frame)
+    def _on_unexpected_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._raises_at_once or self._keyboard.reading:
+            self._previous[number](number, frame)
         elif number == signal.SIGINT:
-            # What runs here may not come to an end.
+            # A second one is raised: what runs here may not come to an end.
             self.raise_pending()
-            self._missed = Interrupted()
+            self._keyboard.pending = Interrupted()
         else:
             try:
-                self._before[number](number, frame)
+                self._previous[number](number, frame)
             except Ended as exc:
-                self._missed = exc
+                self._keyboard.pending = exc
 
-    def _listen(self, stack: ExitStack) -> None:
-        assert _KNOCK is not None
-        ear, mouth = socket.socketpair()
-        for end in (ear, mouth):
+    def _listen(self, stack: ExitStack, wake_up: int) -> None:
+        reader, writer = socket.socketpair()
+        for end in (reader, writer):
             stack.callback(end.close)
             end.setblocking(False)
-        stack.callback(signal.signal, _KNOCK, signal.signal(_KNOCK, lambda number, frame: None))
-        stack.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False))
-        self._loop.add_reader(ear, self._on_heard, ear)
+        stack.callback(signal.signal, wake_up, signal.signal(wake_up, lambda number, frame: None))
+        stack.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False))
+        self._loop.add_reader(reader, self._on_signals_read, reader, wake_up)
 
-    def _on_heard(self, ear: socket.socket) -> None:
+    def _on_signals_read(self, reader: socket.socket, wake_up: int) -> None:
         try:
-            numbers = ear.recv(1024)
+            numbers = reader.recv(1024)
         except OSError:  # closed: the process ends while the loop hangs
             return
-        if any(number != _KNOCK for number in numbers):
-            for delay in _KNOCKS:
-                self._loop.call_later(delay, self._knock)
-
-    def _knock(self) -> None:
-        if _KNOCK is not None and self._main.ident is not None:
-            signal.pthread_kill(self._main.ident, _KNOCK)
+        if any(number != wake_up for number in numbers) and self._main.ident is not None:
+            for delay in _WAKE_UP_DELAYS:
+                self._loop.call_later(delay, signal.pthread_kill, self._main.ident, wake_up)
 
 
-class _Waiting:
-    """What the main thread waits for."""
+class Wait:
+    """A wait of the main thread for something in the loop.
+
+    Attributes:
+        reason: the signal that ended it; `None` while there is none.
+    """
 
     def __init__(self, interrupts: Interrupts, cancel: Callable[[], None], abandon: Callable[[], None]) -> None:
         self._interrupts = interrupts
         self.cancel = cancel
         self.abandon = abandon
-        #: The signal that came.
         self.reason: Interrupted | None = None
 
     def __enter__(self) -> Self:

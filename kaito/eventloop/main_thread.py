@@ -11,33 +11,34 @@ from queue import Empty
 from typing import Any
 
 from kaito.errors import Abandoned
-from kaito.eventloop.base import Box, Loop
+from kaito.eventloop.base import Loop
+from kaito.eventloop.call import ResultQueue
 
 
 class MainThreadLoop(Loop):
-    """A loop that runs while the main thread waits for what runs in it."""
+    """A loop that runs while the main thread waits for it."""
 
     def wait_for_input(self, fd: int) -> None:
-        """Run the loop until there is something to read, or the end of it.
+        """Run the loop until there is input, or its end.
 
         Args:
-            fd: a file descriptor. One that cannot be waited for is taken to be ready.
+            fd: a file descriptor. One that cannot be waited for counts as ready.
 
         Raises:
-            Interrupted: Ctrl-C came.
+            Interrupted: Ctrl-C.
         """
 
-        if stat.S_ISREG(os.fstat(fd).st_mode):  # kqueue would wait for it to grow
+        if stat.S_ISREG(os.fstat(fd).st_mode):  # kqueue would wait for the file to grow
             return
 
         async def ready() -> None:
-            came = asyncio.Event()
+            event = asyncio.Event()
             try:
-                self._loop.add_reader(fd, came.set)
+                self._loop.add_reader(fd, event.set)
             except OSError:  # a device, such as /dev/null
                 return
             try:
-                await came.wait()
+                await event.wait()
             finally:
                 self._loop.remove_reader(fd)
 
@@ -49,33 +50,34 @@ class MainThreadLoop(Loop):
     def _stop(self) -> None:
         pass
 
-    def _new_box(self) -> Box:
-        return _Box(self._loop)
+    def _new_queue(self) -> ResultQueue:
+        return _RunningQueue(self._loop, self._run_forever)
 
-    def _soon(self, do: Callable[[], object]) -> None:
-        do()
+    def _call_in_loop(self, function: Callable[[], object]) -> None:
+        function()
 
-    def _give_up(self, box: Box) -> None:
+    def _stop_waiting(self, queue: ResultQueue) -> None:
         if not self._loop.is_running():
             raise Abandoned
         # asyncio swallows what a signal's handler raises in the middle of a callback.
-        self._loop.call_soon_threadsafe(box.put, None)
+        self._loop.call_soon_threadsafe(queue.put, None)
 
 
-class _Box:
-    """Runs the loop until there is something in it."""
+class _RunningQueue:
+    """A queue that runs the loop until it has an item."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, run: Callable[[], object]) -> None:
         self._loop = loop
+        self._run_forever = run
         self._items: deque[Any] = deque()
 
     def put(self, item: Any) -> None:
-        # The loop finishes its round: what ends an answer may come with its last piece.
+        # The loop finishes its round: the end of an answer may come with its last piece.
         if not self._items:
             self._loop.stop()
         self._items.append(item)
 
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+    def get(self, timeout: float | None) -> Any:
         if not self._items:
             self._run(timeout)
         return self._items.popleft()
@@ -89,9 +91,9 @@ class _Box:
             self._loop.stop()
 
         limit = None if timeout is None else self._loop.call_later(timeout, end)
-        # Another box stops the loop, too.
+        # Other queues stop the loop, too.
         while not self._items and not over:
-            self._loop.run_forever()
+            self._run_forever()
         if limit is not None:
             limit.cancel()
         if not self._items:

@@ -1,4 +1,4 @@
-"""The signals besides Ctrl-C: SIGTERM and SIGHUP end the process in good order, Ctrl-Z suspends it."""
+"""SIGTERM and SIGHUP, which end the process in an orderly way, and Ctrl-Z, which suspends it."""
 
 from __future__ import annotations
 
@@ -16,61 +16,61 @@ from kaito.errors import Ended, Suspended
 if TYPE_CHECKING:
     from kaito.console.terminal import Terminal
 
-#: Those that ask the process to end, where the system has them. Windows has no SIGHUP.
+#: The signals that end the process. Windows has no SIGHUP.
 ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-#: Seconds that the end may take. A reader that has stopped reading, or a plugin that hangs, does not hold it up longer.
+#: Seconds that the end may take. A stalled reader of the output, or a plugin that hangs, does not delay it further.
 GRACE = 5.0
 
 
 @contextmanager
-def handled(terminal: Terminal, leave: Callable[[int], object] = os._exit) -> Iterator[None]:
-    """Handle them on the main thread. What was ignored before stays so, as under `nohup`.
+def handle_termination(terminal: Terminal, leave: Callable[[int], object] = os._exit) -> Iterator[None]:
+    """Handle the signals in the block; on the main thread. Those that were ignored stay ignored, as under `nohup`.
 
     Args:
-        terminal: left as it was when the process is suspended or has to be left.
-        leave: called with the exit code on another thread when the end has taken :data:`GRACE`.
+        terminal: restored when the process is suspended or left.
+        leave: called with the exit code, on another thread, when the end has taken :data:`GRACE`.
 
     Raises:
-        Ended: SIGTERM or SIGHUP came; what follows them is ignored from then on.
-        Suspended: Ctrl-Z came while somebody waits for a key.
+        Ended: SIGTERM or SIGHUP; further ones are then ignored.
+        Suspended: Ctrl-Z while a key is waited for.
     """
     ended = False
 
     def on_ending(number: int, frame: FrameType | None) -> None:
-        # A closed window sends several: from the kernel, and from the shell that it ends.
+        # A window that is closed sends several: from the kernel, and from the shell that it ends.
         nonlocal ended
         if ended:
             return
         ended = True
         exc = Ended(number)
-        # `threading` waits for its threads to start, which cannot be done in the middle of anything.
+        # `threading` waits until a thread has started, which a signal's handler must not.
         _thread.start_new_thread(_leave_later, (terminal, leave, exc.exit_code))
         raise exc
 
     def on_stop(number: int, frame: FrameType | None) -> None:
-        if terminal.reading:
+        if terminal.keyboard.reading:
             raise Suspended(stop)
         stop()
 
     def stop() -> None:
         with terminal.handed_over():
             signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-            signal.raise_signal(signal.SIGTSTP)  # comes back when the process goes on
+            signal.raise_signal(signal.SIGTSTP)  # returns when the process is continued
             signal.signal(signal.SIGTSTP, on_stop)
 
     handlers: dict[int, Callable[[int, FrameType | None], None]] = dict.fromkeys(ENDING, on_ending)
     if hasattr(signal, "SIGTSTP"):
         handlers[signal.SIGTSTP] = on_stop
-    before = {number: signal.getsignal(number) for number in handlers}
-    taken = [number for number in handlers if before[number] is not signal.SIG_IGN]
-    for number in taken:
+    previous = {number: signal.getsignal(number) for number in handlers}
+    handled = [number for number in handlers if previous[number] is not signal.SIG_IGN]
+    for number in handled:
         signal.signal(number, handlers[number])
     try:
         yield
     finally:
-        for number in taken:
-            # Once the end has begun, nothing but its own taking too long cuts it short.
-            signal.signal(number, signal.SIG_IGN if ended and number in ENDING else before[number])
+        for number in handled:
+            # Once the end has begun, only its taking too long cuts it short.
+            signal.signal(number, signal.SIG_IGN if ended and number in ENDING else previous[number])
 
 
 def _leave_later(terminal: Terminal, leave: Callable[[int], object], code: int) -> None:

@@ -9,14 +9,13 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 import msgspec
 from aiohttp import web
-from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict
 
 from kaito.errors import KaitoError
 from kaito.forward.upstreams import Upstream
-from kaito.net import http_session
+from kaito.net.failures import HTTP_ERRORS, NoResponseError
 from kaito.net.proxies import is_loopback
-from kaito.net.small_reads import beginning
+from kaito.net.responses import read_up_to
 
 #: Headers of a single connection (RFC 9110, 7.6.1).
 _HOP_BY_HOP_HEADERS = {
@@ -64,42 +63,38 @@ class ReverseProxy:
 
     async def _forward(self, request: web.BaseRequest, upstream: Upstream, path: str) -> web.StreamResponse:
         endpoint = upstream.endpoint
-        trace = http_session.Trace()
         try:
-            with http_session.Translated(endpoint, upstream.settings, trace):
-                response = await upstream.session.request(
-                    request.method,
-                    upstream.url(path),
-                    headers=_forwarded_headers(request.headers, _OWN_REQUEST_HEADERS, upstream.own_headers),
-                    skip_auto_headers=_SKIPPED_AUTO_HEADERS,
-                    data=await _whole_body(request) if endpoint.middlewares else _body(request),
-                    allow_redirects=False,
-                    auto_decompress=False,
-                    proxy=upstream.proxy,
-                    server_hostname=endpoint.server_hostname,
-                    timeout=_NO_TIMEOUT,
-                    trace_request_ctx=trace,
-                )
+            data = await _whole_body(request) if endpoint.middlewares else _body(request)
+        except HTTP_ERRORS:
+            return _error_response(400, "The request's body is not complete", "bad_request")
+        try:
+            opened = await upstream.session.request(
+                request.method,
+                upstream.url(path),
+                headers=_forwarded_headers(request.headers, _OWN_REQUEST_HEADERS, upstream.own_headers),
+                skip_auto_headers=_SKIPPED_AUTO_HEADERS,
+                data=data,
+                auto_decompress=False,
+                timeout=_NO_TIMEOUT,
+            )
         except KaitoError as exc:
             return _unavailable(exc)
-        except http_session.LostError as exc:
-            return _error_response(503, f"The model's server cannot be reached: {exc.words}", "unavailable")
-        with http_session.Opened(response):
+        except NoResponseError as exc:
+            return _error_response(503, f"The model's server cannot be reached: {exc.message}", "unavailable")
+        with opened as response:
             if endpoint.explain is not None and response.status >= 400:
                 return await _explained(response, endpoint.explain)
             return await _streamed(request, response)
 
 
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
-#: What aiohttp raises when a body is cut short.
-_BODY_ERRORS = (aiohttp.ClientError, HttpProcessingError, TimeoutError)
 
 
 async def _explained(response: aiohttp.ClientResponse, explain: Any) -> web.StreamResponse:
     """Return an error response of the model's server unchanged, and one of the API server as ours."""
     try:
-        body = await beginning(response, _MAX_ERROR_BODY)
-    except _BODY_ERRORS:
+        body = await read_up_to(response, _MAX_ERROR_BODY)
+    except HTTP_ERRORS:
         return _error_response(502, "The connection to the model's server was lost", "unavailable")
     if (error := explain(response.status, response.headers, body)) is not None:
         return _error_response(response.status, _sentences(error), "unavailable")
@@ -115,7 +110,7 @@ async def _streamed(request: web.BaseRequest, response: aiohttp.ClientResponse) 
     try:
         async for data in response.content.iter_any():
             await forwarded.write(data)
-    except _BODY_ERRORS:
+    except HTTP_ERRORS:
         # A regular end would make an incomplete body look complete.
         if request.transport is not None:
             request.transport.abort()

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Self
 
-import aiohttp
 from msgspec.structs import replace
 from yarl import URL
 
@@ -22,7 +21,7 @@ from kaito.endpoints.backend_choice import choose_backends
 from kaito.endpoints.selection import open_endpoint
 from kaito.errors import ClusterError, KaitoError
 from kaito.hookspecs import Backend
-from kaito.net import http_session
+from kaito.net.http_session import EndpointSession
 from kaito.plugin.manager import Offered, Plugins
 from kaito.settings import Settings
 from kaito.types import Endpoint, Reporter
@@ -39,7 +38,7 @@ class Upstream:
         self.name = name
         self.endpoint = endpoint
         self.settings = settings
-        self.proxy = http_session.proxy_of(endpoint)
+        self.session = EndpointSession(endpoint, settings, bare=True)
         # yarl encodes the host and the path.
         self._base = str(URL(endpoint.base)).rstrip("/")
         self._query = URL(endpoint.url).query
@@ -54,7 +53,6 @@ class Upstream:
         )
 
     async def __aenter__(self) -> Self:
-        self.session: aiohttp.ClientSession = http_session.open_session(self.endpoint, self.settings, bare=True)
         return self
 
     async def __aexit__(self, *_: object) -> None:

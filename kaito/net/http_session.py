@@ -1,154 +1,118 @@
-"""How a connection to a model's server is made: TLS, proxies, time limits, and aiohttp's failures in our words."""
+"""HTTP sessions for the model's server: headers, TLS, proxies and time limits."""
 
 from __future__ import annotations
 
-import asyncio
-import errno
-import os
 import socket
 import ssl
 from collections.abc import Sequence
 from contextvars import ContextVar
 from types import SimpleNamespace, TracebackType
+from typing import Any, Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.http import HttpProcessingError
 from msgspec import Struct
 from multidict import CIMultiDict
 from yarl import URL
 
 from kaito import __version__
-from kaito.errors import ConnectError, ForbiddenError, UsageError
+from kaito.errors import UsageError
+from kaito.net.failures import HTTP_ERRORS, classify, endpoint_error
 from kaito.net.proxies import proxy_for
-from kaito.net.small_reads import SmallReads
-from kaito.openai.retry import ConnectFailure
+from kaito.net.responses import OpenResponse
 from kaito.settings import Settings
 from kaito.types import Endpoint
 
-
-class Trace(Struct):
-    """What becomes of one request's connection."""
-
-    #: It had served before, and may have been dead unseen; so it is until a new one is made.
-    kept: bool = True
+#: Bytes that a socket returns at once. glibc's malloc serves less than 128 KiB from memory that it holds.
+_READ_LIMIT = 64 * 1024
 
 
-class LostError(Exception):
-    """The connection failed before the response's head."""
+class _RequestTrace(Struct):
+    """What happens to one request's connection."""
 
-    def __init__(self, lost: ConnectFailure, words: str, trace: Trace) -> None:
-        super().__init__(words)
-        self.lost = lost
-        self.words = words
-        self.kept = trace.kept
+    #: Whether it had served an earlier request; true until a connection is created for this one.
+    reused: bool = True
 
 
-class BrokenError(Exception):
-    """The connection failed in mid-answer."""
-
-
-def open_session(endpoint: Endpoint, settings: Settings, *, bare: bool = False) -> aiohttp.ClientSession:
-    """Return a session for one endpoint. Call it in the event loop; close it there.
+class EndpointSession:
+    """A session for one endpoint. Create it in the event loop; use it there as a context manager.
 
     Args:
-        endpoint: an open way in.
+        endpoint: an open endpoint.
         settings: time limits, headers and the key.
-        bare: whether it says nothing of itself, as its requests are another program's.
+        bare: whether no headers of this program are sent, as the requests are another program's.
+
+    Raises:
+        UsageError: the proxy or the certificate authority cannot be used.
     """
-    headers = CIMultiDict({} if bare else {"User-Agent": f"kaito/{__version__}", "Accept-Encoding": "identity"})
-    headers.update(endpoint.headers)
-    if settings.api_key is not None:
-        headers["Authorization"] = f"Bearer {settings.api_key}"
-    # What the user gives takes the place of ours, and may be given twice.
-    for name, _ in settings.headers:
-        headers.popall(name, None)
-    for name, value in settings.headers:
-        headers.add(name, value)
-    # A tunnel limits its own dialling, and before that may wait for a new pod, which takes longer.
-    connect = None if endpoint.tunnelled else settings.connect_timeout
-    timeout = aiohttp.ClientTimeout(total=None, connect=connect, sock_read=settings.idle_timeout)
-    tracing = []
-    if endpoint.connector is not None and not endpoint.tunnelled:
-        tracing.append(aiohttp.TraceConfig())
-        tracing[0].on_connection_create_start.append(_note_new)
-    return aiohttp.ClientSession(
-        connector=endpoint.connector() if endpoint.connector else _connector(endpoint, settings),
-        headers=headers,
-        timeout=timeout,
-        # Nothing here logs in: a cookie would only tie one conversation to another.
-        cookie_jar=aiohttp.DummyCookieJar(),
-        # aiohttp's reading of the environment would send netrc's passwords; see `proxy_of`.
-        trust_env=False,
-        trace_configs=tracing,
-        middlewares=endpoint.middlewares,
-    )
 
+    def __init__(self, endpoint: Endpoint, settings: Settings, *, bare: bool = False) -> None:
+        self._endpoint = endpoint
+        self._settings = settings
+        self._proxy = proxy_of(endpoint)
+        # A tunnel limits its own dialling, and before that may wait for a new pod, which takes longer.
+        connect = None if endpoint.tunnelled else settings.connect_timeout
+        tracing = []
+        if endpoint.connector is not None and not endpoint.tunnelled:
+            tracing.append(aiohttp.TraceConfig())
+            tracing[0].on_connection_create_start.append(_note_new_connection)
+        self._session = aiohttp.ClientSession(
+            connector=endpoint.connector() if endpoint.connector is not None else _connector(endpoint, settings),
+            headers=_headers(endpoint, settings, bare=bare),
+            timeout=aiohttp.ClientTimeout(total=None, connect=connect, sock_read=settings.idle_timeout),
+            # A cookie would only link one conversation to another.
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # aiohttp's own reading of the environment would send netrc's passwords; see `proxy_of`.
+            trust_env=False,
+            trace_configs=tracing,
+            middlewares=endpoint.middlewares,
+        )
 
-async def _note_new(
-    session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceConnectionCreateStartParams
-) -> None:
-    context.trace_request_ctx.kept = False
+    async def __aenter__(self) -> Self:
+        return self
 
-
-def _connector(endpoint: Endpoint, settings: Settings) -> aiohttp.BaseConnector:
-    resolver = _Elsewhere(endpoint.addresses) if endpoint.addresses else None
-    return aiohttp.TCPConnector(ssl=_tls(endpoint, settings), resolver=resolver, socket_factory=_new_socket)
-
-
-#: The request that a connection is asked for.
-_asking: ContextVar[Trace | None] = ContextVar("_asking", default=None)
-
-
-def _new_socket(address: aiohttp.AddrInfoType) -> socket.socket:
-    """Make a socket, and note for which request: tracing, at a tenth of its price."""
-    if (trace := _asking.get()) is not None:
-        trace.kept = False
-    family, kind, protocol, *_ = address
-    return SmallReads(family, kind, protocol)
-
-
-class _Elsewhere(AbstractResolver):
-    """Says of every name that it is at these addresses. What is asked for, and checked by TLS, remains the name."""
-
-    def __init__(self, addresses: Sequence[str]) -> None:
-        self._addresses = addresses
-        self._resolver = aiohttp.ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found: list[ResolveResult] = []
-        failures: list[OSError] = []
-        for address in self._addresses:
-            try:
-                found += await self._resolver.resolve(address, port, family)
-            except OSError as exc:
-                failures.append(exc)
-        if not found:
-            raise failures[0]
-        return found
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
 
     async def close(self) -> None:
-        await self._resolver.close()
+        """Close its connections."""
+        await self._session.close()
 
+    async def request(self, method: str, url: URL, **options: Any) -> OpenResponse:
+        """Send a request and return its response for a `with` block. Redirects are not followed.
 
-def _tls(endpoint: Endpoint, settings: Settings) -> ssl.SSLContext | bool:
-    if settings.insecure_skip_tls_verify:
-        return False
-    if settings.certificate_authority is None:
-        return endpoint.ssl
-    try:
-        return ssl.create_default_context(cafile=settings.certificate_authority)
-    except OSError as exc:
-        raise UsageError(
-            f"--certificate-authority: {settings.certificate_authority} is no file of PEM certificates: "
-            f"{exc.strerror or exc}"
-        ) from exc
+        Args:
+            method: such as `POST`.
+            url: where it goes.
+            options: passed to :meth:`aiohttp.ClientSession.request`.
+
+        Raises:
+            NoResponseError: the connection was refused or closed; a retry may succeed.
+            KaitoError: any other reason why there is no response.
+        """
+        trace = _RequestTrace()
+        token = _current_request.set(trace)
+        try:
+            response = await self._session.request(
+                method,
+                url,
+                allow_redirects=False,
+                proxy=self._proxy,
+                server_hostname=self._endpoint.server_hostname,
+                trace_request_ctx=trace,
+                **options,
+            )
+        except HTTP_ERRORS as exc:
+            raise endpoint_error(classify(exc), self._endpoint, self._settings, reused=trace.reused) from None
+        finally:
+            _current_request.reset(token)
+        return OpenResponse(response)
 
 
 def proxy_of(endpoint: Endpoint) -> URL | None:
-    """Return the endpoint's own proxy, else the one that the environment names; never that for loopback or a tunnel.
+    """Return the endpoint's own proxy, else that of the environment; never one for loopback or a tunnel.
 
     Raises:
         UsageError: the proxy is of a kind that is not supported.
@@ -160,169 +124,87 @@ def proxy_of(endpoint: Endpoint) -> URL | None:
     return proxy_for(URL(endpoint.url))
 
 
-class Translated:
-    """Turns aiohttp's failures before the response's head into ours, in a `with` block.
+class SmallReads(socket.socket):
+    """A socket that returns at most 64 KiB at once, as any socket may.
 
-    A class, as what `contextlib.contextmanager` makes costs several times as much.
-
-    Args:
-        endpoint: where the request goes.
-        settings: the time limits, for the words.
-        trace: of the request.
-
-    Raises:
-        LostError: the connection was refused or closed, which may be worth another try.
-        ConnectError: any other failure to get there.
+    asyncio asks for 256 KiB at each read, whatever arrives: a read of one token then takes a mapping, a page fault and
+    an unmapping, which can cost more than the read itself. See https://github.com/python/cpython/issues/85451.
     """
 
-    def __init__(self, endpoint: Endpoint, settings: Settings, trace: Trace) -> None:
-        self._endpoint = endpoint
-        self._settings = settings
-        self._trace = trace
-
-    def __enter__(self) -> None:
-        self._asking = _asking.set(self._trace)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        _asking.reset(self._asking)
-        if isinstance(exc, Exception) and (ours := _translation(exc, self._endpoint, self._settings, self._trace)):
-            raise ours from None
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        """Return what has arrived, or the beginning of it."""
+        return super().recv(min(bufsize, _READ_LIMIT), flags)
 
 
-def _translation(exc: Exception, endpoint: Endpoint, settings: Settings, trace: Trace) -> Exception | None:
-    # aiohttp's errors inherit from each other and from OSError: the most specific comes first.
-    match exc:
-        case aiohttp.ClientConnectorCertificateError():
-            told = f"The server's certificate is not trusted: {_reason(exc.certificate_error)}"
-            hint = "Name its authority with --certificate-authority, or use --insecure-skip-tls-verify"
-            return ConnectError(endpoint.shown_url, told, hint)
-        case aiohttp.ClientSSLError():
-            told = f"TLS with {exc.host} failed: {_reason(exc)}"
-            return ConnectError(endpoint.shown_url, told, "Does the server speak https?")
-        case aiohttp.ClientHttpProxyError():
-            if exc.status == 407:
-                hint = "Put them into the proxy's URL in the environment"
-                return ForbiddenError(f"The proxy wants credentials: {exc.message} (HTTP 407)", hint)
-            return ConnectError(endpoint.shown_url, f"The proxy refuses: {exc.message} (HTTP {exc.status})")
-        case aiohttp.ClientProxyConnectionError():
-            told = f"The proxy {_place(exc)} that the environment names cannot be reached"
-            return ConnectError(endpoint.shown_url, told)
-        case aiohttp.ClientConnectorDNSError():
-            return ConnectError(endpoint.shown_url, f"The name {exc.host} is not known")
-        case aiohttp.ClientConnectorError():
-            words = f"{_place(exc)}: {_reason(exc.os_error)}"
-            refused = exc.os_error.errno in (errno.ECONNREFUSED, getattr(errno, "WSAECONNREFUSED", None))
-            if refused or isinstance(exc.os_error, ConnectionRefusedError):
-                return LostError(ConnectFailure.REFUSED, words, trace)
-            return ConnectError(endpoint.shown_url, words)
-        case aiohttp.ConnectionTimeoutError():
-            told = f"No connection within {settings.connect_timeout:g} s (--connect-timeout)"
-            return ConnectError(endpoint.shown_url, told)
-        case aiohttp.ServerTimeoutError():
-            told = f"The server accepted the request and said nothing for {settings.idle_timeout:g} s (--idle-timeout)"
-            return ConnectError(endpoint.shown_url, told)
-        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | ConnectionError():
-            # Whether anything listens in a pod shows only after its tunnel stands.
-            if isinstance(exc, OSError) and exc.errno == errno.ECONNREFUSED:
-                return LostError(ConnectFailure.REFUSED, exc.strerror or "Connection refused", trace)
-            told = f"The server closed the connection without an answer{_transport_s_words(exc)}"
-            return LostError(ConnectFailure.CLOSED, told, trace)
-        case aiohttp.ClientResponseError() | aiohttp.InvalidURL():
-            told = f"What answers there does not speak HTTP: {_reason(exc)}"
-            return ConnectError(endpoint.shown_url, told)
-    return None
+#: The request that a connection is created for.
+_current_request: ContextVar[_RequestTrace | None] = ContextVar("_current_request", default=None)
 
 
-class Opened:
-    """A response in a `with` block: released at its end, and its body fails when its connection is closed.
-
-    Its own `async with` waits for the connection to close. And aiohttp closes one on which what should be a chunk is
-    none, but leaves whoever reads the body waiting, with no time limit.
-
-    Args:
-        response: its head has come.
-    """
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-        self._closed: asyncio.Future[None] | None = None
-
-    def __enter__(self) -> aiohttp.ClientResponse:
-        # When the body has come whole, it has none any more.
-        connection = self._response.connection
-        if connection is not None and connection.protocol is not None:
-            self._closed = connection.protocol.closed
-            if self._closed is None:
-                self._fail()
-            else:
-                # asyncio complains when nobody looks at how it was closed. The connection serves further responses, and
-                # one look is enough for all.
-                self._closed.remove_done_callback(_look)
-                self._closed.add_done_callback(_look)
-                self._closed.add_done_callback(self._fail)
-        return self._response
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._closed is not None:
-            self._closed.remove_done_callback(self._fail)
-        self._response.release()
-
-    def _fail(self, closed: asyncio.Future[None] | None = None) -> None:
-        content = self._response.content
-        if not content.is_eof() and content.exception() is None:
-            content.set_exception(aiohttp.ClientPayloadError("The body is not complete"))
+def _new_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """Create a socket, and note for which request: aiohttp's tracing costs ten times as much."""
+    if (trace := _current_request.get()) is not None:
+        trace.reused = False
+    family, kind, protocol, *_ = address
+    return SmallReads(family, kind, protocol)
 
 
-def _look(closed: asyncio.Future[None]) -> None:
-    if not closed.cancelled():
-        closed.exception()
+async def _note_new_connection(
+    session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceConnectionCreateStartParams
+) -> None:
+    context.trace_request_ctx.reused = False
 
 
-class BodyTranslated:
-    """Turns aiohttp's failures while a body is read into :class:`BrokenError`, in a `with` block.
-
-    Args:
-        settings: the time limits, for the words.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        match exc:
-            case aiohttp.ServerTimeoutError():
-                told = f"nothing came for {self._settings.idle_timeout:g} s (--idle-timeout)"
-                raise BrokenError(told) from None
-            case aiohttp.ClientError() | HttpProcessingError() | ConnectionError():
-                raise BrokenError(f"the connection was lost{_transport_s_words(exc.__cause__ or exc)}") from None
+def _headers(endpoint: Endpoint, settings: Settings, *, bare: bool) -> CIMultiDict[str]:
+    headers = CIMultiDict({} if bare else {"User-Agent": f"kaito/{__version__}", "Accept-Encoding": "identity"})
+    headers.update(endpoint.headers)
+    if settings.api_key is not None:
+        headers["Authorization"] = f"Bearer {settings.api_key}"
+    # The user's headers replace ours, and one of them may be given twice.
+    for name, _ in settings.headers:
+        headers.popall(name, None)
+    for name, value in settings.headers:
+        headers.add(name, value)
+    return headers
 
 
-def _place(exc: aiohttp.ClientConnectorError) -> str:
-    return f"[{exc.host}]:{exc.port}" if ":" in exc.host else f"{exc.host}:{exc.port}"
+def _connector(endpoint: Endpoint, settings: Settings) -> aiohttp.BaseConnector:
+    resolver = _FixedResolver(endpoint.addresses) if endpoint.addresses else None
+    return aiohttp.TCPConnector(ssl=_tls(endpoint, settings), resolver=resolver, socket_factory=_new_socket)
 
 
-def _transport_s_words(exc: BaseException) -> str:
-    """Return what a transport of our own says of its end: the system's failures have numbers."""
-    return f": {exc.strerror}" if isinstance(exc, OSError) and exc.errno is None and exc.strerror else ""
+class _FixedResolver(AbstractResolver):
+    """Resolves every name to the given addresses. The name is still the one that is sent, and checked by TLS."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self._addresses = addresses
+        self._resolver = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        results: list[ResolveResult] = []
+        failures: list[OSError] = []
+        for address in self._addresses:
+            try:
+                results += await self._resolver.resolve(address, port, family)
+            except OSError as exc:
+                failures.append(exc)
+        if not results:
+            raise failures[0]
+        return results
+
+    async def close(self) -> None:
+        await self._resolver.close()
 
 
-def _reason(exc: BaseException) -> str:
-    if isinstance(exc, ssl.SSLCertVerificationError):
-        return exc.verify_message
-    if isinstance(exc, OSError) and exc.errno and not isinstance(exc, ssl.SSLError):
-        # asyncio's own text repeats the address
-        return os.strerror(exc.errno)
-    if isinstance(exc, OSError) and exc.strerror:
-        return exc.strerror
-    if isinstance(exc, aiohttp.ClientResponseError):
-        return exc.message.partition("\n")[0]
-    return str(exc).partition("\n")[0] or type(exc).__name__
+def _tls(endpoint: Endpoint, settings: Settings) -> ssl.SSLContext | bool:
+    if settings.insecure_skip_tls_verify:
+        return False
+    path = settings.certificate_authority
+    if path is None:
+        return endpoint.ssl
+    try:
+        return ssl.create_default_context(cafile=path)
+    except OSError as exc:
+        reason = exc.strerror or exc
+        raise UsageError(f"--certificate-authority: {path} is not a file of PEM certificates: {reason}") from exc

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from yarl import URL
 
-from kaito.errors import UsageError
+from kaito.errors import ForbiddenError, UsageError
 
 
 def proxy_for(url: URL, *, any_scheme: bool = True) -> URL | None:
@@ -27,30 +27,17 @@ def proxy_for(url: URL, *, any_scheme: bool = True) -> URL | None:
         return None
     proxies = urllib.request.getproxies()
     proxy = proxies.get(url.scheme) or (proxies.get("all") if any_scheme else None)
-    if proxy is None or urllib.request.proxy_bypass(f"{host}:{url.port}") or _in_a_network(host, proxies.get("no", "")):
+    if proxy is None or urllib.request.proxy_bypass(f"{host}:{url.port}") or _in_networks(host, proxies.get("no", "")):
         return None
     return read_proxy(proxy, "The environment names")
 
 
-def _in_a_network(host: str, exceptions: str) -> bool:
-    """Return whether `NO_PROXY` names a network, such as `10.0.0.0/8`, that an address is in."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    for exception in exceptions.split(","):
-        with suppress(ValueError):
-            if address in ipaddress.ip_network(exception.strip(), strict=False):
-                return True
-    return False
-
-
-def read_proxy(proxy: str, who: str) -> URL:
-    """Return a proxy's URL. Its value may hold a password: no message shows it.
+def read_proxy(proxy: str, source: str) -> URL:
+    """Return a proxy's URL. It may hold a password: no message shows it.
 
     Args:
         proxy: a URL, or a host and port.
-        who: says that it is to be used, such as `The environment names`.
+        source: the beginning of an error message, such as `The environment names`.
 
     Raises:
         UsageError: the proxy is of a kind that is not supported.
@@ -61,14 +48,25 @@ def read_proxy(proxy: str, who: str) -> URL:
     except ValueError:
         usable = False
     if not usable:
-        raise UsageError(f"{who} a proxy whose URL cannot be read", "See HTTP_PROXY and its like")
+        raise UsageError(f"{source} a proxy whose URL is not valid", "Check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY")
     if parsed.scheme not in ("http", "https"):
-        raise UsageError(f"{who} a proxy of the kind '{parsed.scheme}'; only http and https will do")
+        raise UsageError(f"{source} a proxy of the kind '{parsed.scheme}'; only http and https are supported")
     return parsed
 
 
+def proxy_credentials_required(reason: str) -> ForbiddenError:
+    """Return what to raise when a proxy answers 407.
+
+    Args:
+        reason: the proxy's message and status.
+    """
+    return ForbiddenError(
+        f"The proxy requires credentials: {reason}", "Put them into the proxy's URL, in HTTP_PROXY or HTTPS_PROXY"
+    )
+
+
 def is_loopback(host: str) -> bool:
-    """Return whether a host's name or address is this machine's alone."""
+    """Return whether a host's name or address belongs to this machine alone."""
     host = host.rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -80,3 +78,16 @@ def is_loopback(host: str) -> bool:
         return False
     address = getattr(address, "ipv4_mapped", None) or address
     return address.is_loopback or address.is_unspecified
+
+
+def _in_networks(host: str, exceptions: str) -> bool:
+    """Return whether `NO_PROXY` names a network, such as `10.0.0.0/8`, that contains an address."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    for exception in exceptions.split(","):
+        with suppress(ValueError):
+            if address in ipaddress.ip_network(exception.strip(), strict=False):
+                return True
+    return False

@@ -1,6 +1,6 @@
 """The OpenAI chat protocol: pure layers from bytes to decisions, and a client that moves the bytes.
 
-`sse` turns bytes into events, `chunks` events of the `shapes` into deltas, `refusals` a server's words into meaning,
-`recovery` a failure into what to do next; none of them does I/O. `http` makes the connection, `answer` reads one answer
-from it, and `client` drives them all.
+Pure: `sse` splits bytes into events, `chunks` merges events (`schema`) into deltas, `error_responses` parses what a
+server answers instead, `retry` decides what to do about it. With I/O: `stream` reads one answer, `client` sends the
+requests and follows the decisions.
 """

@@ -1,4 +1,4 @@
-"""A server's refusal in, its meaning out: which kind it is, and the numbers in its words."""
+"""Parses error responses: what kind of error it is, the server's message, and the numbers in it."""
 
 from __future__ import annotations
 
@@ -12,83 +12,93 @@ from msgspec import Struct
 
 from kaito.console.sanitize import one_line
 
-#: Bytes of a refusal's body that are looked at.
+#: Bytes of an error response's body that are read.
 MAX_BODY = 64 * 1024
-#: Characters of its words that are.
-MAX_WORDS = 4096
+#: Characters of its message that are kept.
+MAX_MESSAGE = 4096
+
+_NO_MESSAGE = "no reason given"
 
 
-class Kind(Enum):
-    """What a refusal is about."""
+class ErrorKind(Enum):
+    """What an error response is about."""
 
-    WINDOW = auto()
-    USAGE_ASKED = auto()
-    MODEL_UNKNOWN = auto()
+    CONTEXT_WINDOW = auto()
+    #: `stream_options` is not supported.
+    STREAM_OPTIONS = auto()
+    UNKNOWN_MODEL = auto()
+    #: The path is not served.
     NO_ROUTE = auto()
     UNAUTHORIZED = auto()
     PROXY_UNAUTHORIZED = auto()
     FORBIDDEN = auto()
     BUSY = auto()
     REDIRECT = auto()
-    NOT_THE_MODEL = auto()
+    #: Something else than a model's server answers.
+    NOT_JSON = auto()
     OTHER = auto()
 
 
-class Refusal(Struct, frozen=True, kw_only=True):
-    """An answer that is none."""
+class ErrorResponse(Struct, frozen=True, kw_only=True):
+    """A response that is not an answer."""
 
     status: int
-    kind: Kind
-    #: The server's own words, in one line without control sequences; they come from outside, and may be long.
-    words: str
+    kind: ErrorKind
+    #: The server's message on one line, without control sequences. It may be long.
+    message: str
     #: Seconds that the server asks to wait.
     retry_after: float | None = None
-    #: For `Kind.WINDOW`: tokens of the prompt.
+    #: For `CONTEXT_WINDOW`: tokens of the prompt.
     prompt_tokens: int | None = None
-    #: Whether `prompt_tokens` is a count, not a bound below it.
+    #: Whether `prompt_tokens` is a count rather than a lower bound.
     exact: bool = True
-    #: For `Kind.WINDOW`: tokens of the window.
+    #: For `CONTEXT_WINDOW`: tokens of the window.
     window: int | None = None
 
 
-def read_refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
-    """Understand a response whose status is not 200, or that is a page where an answer should be.
+def parse_error_response(status: int, headers: Mapping[str, str], body: bytes) -> ErrorResponse:
+    """Parse a response whose status is not 200, or that is a web page where an answer should be.
 
     Args:
         status: the HTTP status.
-        headers: the response's headers, looked up in lower or any case by the mapping itself.
+        headers: the response's headers, a case-insensitive mapping.
         body: its first bytes.
     """
     text = body.decode("utf-8", "replace")
     parsed = _json(text)
     if parsed is None and _is_page(headers.get("Content-Type", ""), text):
-        words = _page_title(text) or "a web page"
+        message = _page_title(text) or "a web page"
     else:
-        words = error_message(parsed) or _one_line(text) or "no reason given"
+        message = error_message(parsed) or _one_line(text) or _NO_MESSAGE
     retry_after = _retry_after(headers)
     if 300 <= status < 400:
-        words = _one_line(headers.get("Location", "nowhere").partition("?")[0])
-    window = _window(words, parsed)
+        message = _one_line(headers.get("Location", "nowhere").partition("?")[0])
+    window = _window(message, parsed)
     if window is not None and status in (400, 413, 422, 500):
         prompt_tokens, exact, size = window
-        return Refusal(
-            status=status, kind=Kind.WINDOW, words=words, prompt_tokens=prompt_tokens, exact=exact, window=size
+        return ErrorResponse(
+            status=status,
+            kind=ErrorKind.CONTEXT_WINDOW,
+            message=message,
+            prompt_tokens=prompt_tokens,
+            exact=exact,
+            window=size,
         )
-    return Refusal(status=status, kind=_kind(status, parsed, words), words=words, retry_after=retry_after)
+    return ErrorResponse(status=status, kind=_kind(status, parsed, message), message=message, retry_after=retry_after)
 
 
 def error_message(value: Any) -> str:
-    """Return the words of an error object in any of the shapes that servers use, `""` for none.
+    """Return the message of an error object in any of the shapes that servers use, `""` if there is none.
 
-    OpenAI and vLLM say `{"error": {"message": …}}`, older vLLM `{"object": "error", "message": …}`, FastAPI
+    OpenAI and vLLM send `{"error": {"message": …}}`, older vLLM `{"object": "error", "message": …}`, FastAPI
     `{"detail": …}`, Kubernetes `{"kind": "Status", "message": …}`, others `{"error": "…"}`.
     """
     if isinstance(value, str):
         return _one_line(value)
     if isinstance(value, Mapping):
         for key in ("error", "message", "detail"):
-            if words := error_message(value.get(key)):
-                return words
+            if message := error_message(value.get(key)):
+                return message
     elif isinstance(value, list):
         # FastAPI's validation errors
         parts = [error_message(item.get("msg") if isinstance(item, Mapping) else item) for item in value]
@@ -99,37 +109,37 @@ def error_message(value: Any) -> str:
 _TRANSIENT = frozenset({429, 502, 503})
 
 
-def _kind(status: int, parsed: Any, words: str) -> Kind:
+def _kind(status: int, parsed: Any, message: str) -> ErrorKind:
     if status in _TRANSIENT:
-        return Kind.BUSY
+        return ErrorKind.BUSY
     if 300 <= status < 400:
-        return Kind.REDIRECT
+        return ErrorKind.REDIRECT
     if status == 401:
-        return Kind.UNAUTHORIZED
+        return ErrorKind.UNAUTHORIZED
     if status == 407:
-        return Kind.PROXY_UNAUTHORIZED
+        return ErrorKind.PROXY_UNAUTHORIZED
     if status == 403:
-        return Kind.FORBIDDEN
-    if status == 404 and _about_the_model(parsed, words):
-        return Kind.MODEL_UNKNOWN
+        return ErrorKind.FORBIDDEN
+    if status == 404 and _names_the_model(parsed, message):
+        return ErrorKind.UNKNOWN_MODEL
     if status in (404, 405):
-        return Kind.NO_ROUTE
-    if status in (400, 422) and re.search(r"stream_options|include_usage", words):
-        return Kind.USAGE_ASKED
+        return ErrorKind.NO_ROUTE
+    if status in (400, 422) and re.search(r"stream_options|include_usage", message):
+        return ErrorKind.STREAM_OPTIONS
     if parsed is None and status < 500:
-        return Kind.NOT_THE_MODEL
-    return Kind.OTHER
+        return ErrorKind.NOT_JSON
+    return ErrorKind.OTHER
 
 
-def _about_the_model(parsed: Any, words: str) -> bool:
+def _names_the_model(parsed: Any, message: str) -> bool:
     error = parsed.get("error", parsed) if isinstance(parsed, Mapping) else None
     if isinstance(error, Mapping) and (error.get("code") == "model_not_found" or error.get("param") == "model"):
         return True
-    return bool(re.search(r"\bmodels?\b", words, re.IGNORECASE)) and isinstance(parsed, Mapping)
+    return bool(re.search(r"\bmodels?\b", message, re.IGNORECASE)) and isinstance(parsed, Mapping)
 
 
-# Each names its numbers `prompt`, `window` or `least` (a bound below the prompt's size). Compiled when there is a use.
-_WINDOW_WORDS = (
+# Each names its numbers `prompt`, `window` or `least` (a lower bound of the prompt's size). Compiled when first used.
+_WINDOW_MESSAGES = (
     # vLLM: "…is too large: 1024. This model's maximum context length is 2048 tokens and your request has 1500 input
     # tokens (1024 > 2048 - 1500)"
     r"maximum context length is (?P<window>\d+) tokens and your request has (?P<prompt>\d+) input tokens",
@@ -148,23 +158,23 @@ _WINDOW_WORDS = (
     r"request \((?P<prompt>\d+) tokens\) exceeds the available context size \((?P<window>\d+) tokens\)",
     # text-generation-inference: "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 4000 `inputs` tokens"
     r"must be <= (?P<window>\d+)\. Given: (?P<prompt>\d+) `inputs` tokens",
-    # the words without the numbers
+    # without the prompt's size
     r"maximum context length is (?P<window>\d+)",
 )
 
 
-def _window(words: str, parsed: Any) -> tuple[int | None, bool, int | None] | None:
-    """Return tokens of the prompt, whether they are exact, and the window, or `None` when it is not about that."""
+def _window(message: str, parsed: Any) -> tuple[int | None, bool, int | None] | None:
+    """Return the prompt's tokens, whether they are exact, and the window; `None` for another kind of error."""
     error = parsed.get("error") if isinstance(parsed, Mapping) else None
     if isinstance(error, Mapping) and isinstance(error.get("n_ctx"), int):  # llama.cpp
         prompt = error.get("n_prompt_tokens")
         return prompt if isinstance(prompt, int) else None, True, error["n_ctx"]
-    for pattern in _WINDOW_WORDS:
-        if match := re.search(pattern, words, re.IGNORECASE):
-            found = match.groupdict()
-            prompt, least = found.get("prompt"), found.get("least")
-            number = prompt or least
-            return int(number) if number else None, least is None, int(found["window"])
+    for pattern in _WINDOW_MESSAGES:
+        if match := re.search(pattern, message, re.IGNORECASE):
+            numbers = match.groupdict()
+            least = numbers.get("least")
+            tokens = numbers.get("prompt") or least
+            return int(tokens) if tokens else None, least is None, int(numbers["window"])
     code = error.get("code") if isinstance(error, Mapping) else None
     kind = error.get("type") if isinstance(error, Mapping) else None
     if "context_length_exceeded" in (code, kind) or kind == "exceed_context_size_error":
@@ -191,11 +201,11 @@ def _page_title(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return one_line(text)[:MAX_WORDS]
+    return one_line(text)[:MAX_MESSAGE]
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Read `Retry-After` (RFC 9110, 10.2.3): seconds, or a date, which the server's own `Date` makes a distance."""
+    """Return `Retry-After` (RFC 9110, 10.2.3) in seconds. A date is compared with the server's own `Date`."""
     value = headers.get("Retry-After", "").strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
         return float(value)

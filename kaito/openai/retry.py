@@ -1,55 +1,47 @@
-"""A failed request in, what to do about it out: wait and send again, send something else, or give up.
+"""Decides what to do about a failed request: wait and send it again, send another one, or give up.
 
-Nothing here waits or sends: the caller passes the clock's reading in and acts on what comes back.
+Nothing here waits or sends: the caller passes the time in and acts on the result.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from enum import Enum, auto
 
 from msgspec import Struct, field
 
 from kaito.errors import ConnectError, ForbiddenError, KaitoError, ModelError, NotFoundError, WindowError
-from kaito.openai.error_responses import Kind, Refusal
+from kaito.net.proxies import proxy_credentials_required
+from kaito.openai.error_responses import ErrorKind, ErrorResponse
 from kaito.types import Waiting
 
-#: Seconds after which a server that never answered is given up.
+#: Seconds after which a server that has never answered is given up.
 REFUSED_BUDGET = 3.0
-#: Seconds after which an overloaded server, or one that has gone away in a running session, is given up.
+#: Seconds after which a busy server, or one that became unreachable during the session, is given up.
 BUSY_BUDGET = 60.0
 
-_LONGEST_DELAY = 8.0
-
-
-class ConnectFailure(Enum):
-    """How a connection failed before the response's head."""
-
-    REFUSED = auto()
-    #: It stood, and was closed.
-    CLOSED = auto()
+_MAX_DELAY = 8.0
 
 
 class ServerCapabilities(Struct):
-    """What a server has shown of itself, remembered from turn to turn."""
+    """What is known of a server, from earlier turns."""
 
     #: Path prefixes to try, in order.
     prefixes: list[str] = field(default_factory=lambda: ["/v1", ""])
-    #: Whether the server lets itself be asked for usage in a stream.
-    tells_usage: bool = True
+    #: Whether it accepts `stream_options`, which ask for usage in a stream.
+    stream_options: bool = True
     #: Whether it has ever answered.
     answered: bool = False
-    #: Tokens of the window, as a refusal told them, by the model that was asked for.
+    #: Tokens of the context window by the model that was requested, as reported in error responses.
     windows: dict[str | None, int] = field(default_factory=dict)
 
     def prefer(self, prefix: str) -> None:
-        """Try this prefix first: something answers there."""
-        self.prefixes.sort(key=lambda known: known != prefix)
+        """Try this prefix first: the server answers there."""
+        self.prefixes.sort(key=lambda other: other != prefix)
         self.answered = True
 
     def settle(self, prefix: str) -> None:
-        """Remember the prefix under which there is a chat."""
+        """Use this prefix only: it serves chat completions."""
         self.prefixes = [prefix]
         self.answered = True
 
@@ -58,38 +50,37 @@ class Recovery:
     """The decisions of one turn.
 
     Args:
-        habits: what is known of the server; decisions that outlast the turn are written there.
+        server: what is known of the server; updated with what holds for later turns.
         endpoint: the URL to show in errors.
-        model: the model that is asked for, to show in errors.
-        max_tokens: tokens that the answer may have at most.
-        now: the clock's reading in seconds.
-        jitter: returns a factor around 1 that spreads the retries of many clients.
-
-    Attributes:
-        can_trim: whether the caller can send less of the conversation: an answer's tokens are then not lowered to
+        model: the model to show in errors.
+        max_tokens: the most tokens that the answer may have; `None` leaves it to the server.
+        now: the clock's time in seconds.
+        can_trim: whether the caller can send less of the conversation. An answer's tokens are then not reduced to
             less than half of the window, and :class:`~kaito.errors.WindowError` is raised instead.
+        jitter: returns a factor around 1 that spreads the retries of many clients.
     """
 
     def __init__(
         self,
-        habits: ServerCapabilities,
+        server: ServerCapabilities,
         endpoint: str,
         *,
         model: str | None,
         max_tokens: int | None,
         now: float,
+        can_trim: bool = False,
         jitter: Callable[[], float] = lambda: random.uniform(0.75, 1.25),
     ) -> None:
-        self.can_trim = False
-        self._wanted = max_tokens
-        self._left: int | None = None
-        self._habits = habits
+        self._server = server
         self._endpoint = endpoint
         self._model = model
+        self._wanted_tokens = max_tokens
+        self._reduced_tokens: int | None = None
         self._started = now
+        self._can_trim = can_trim
         self._jitter = jitter
         self._tries = 0
-        self._prefixes = list(habits.prefixes)
+        self._prefixes = list(server.prefixes)
         self._reconnected = False
 
     @property
@@ -99,139 +90,145 @@ class Recovery:
 
     @property
     def max_tokens(self) -> int | None:
-        """The tokens of the answer to ask for now; `None` leaves them to the server."""
-        if self._left is not None or self._wanted is None:
-            return self._left
-        window = self._habits.windows.get(self._model)
-        if window is None or self._wanted < window:
-            return self._wanted
-        # So much is refused whatever the prompt; without a number a server gives what the prompt leaves.
-        return _half(window) if self.can_trim else None
+        """The tokens of the answer to request now; `None` leaves them to the server."""
+        if self._reduced_tokens is not None or self._wanted_tokens is None:
+            return self._reduced_tokens
+        window = self._server.windows.get(self._model)
+        if window is None or self._wanted_tokens < window:
+            return self._wanted_tokens
+        # The server would refuse so many whatever the prompt. Without a number it gives what the prompt leaves.
+        return _half(window) if self._can_trim else None
 
     @property
     def has_alternative(self) -> bool:
         """Whether another prefix is left to try."""
         return len(self._prefixes) > 1
 
-    def after_loss(self, lost: ConnectFailure, words: str, now: float, *, kept: bool = False) -> Waiting:
-        """Decide on a connection that failed before the response's head.
+    def after_no_response(self, reason: str, now: float, *, refused: bool, reused: bool = False) -> Waiting:
+        """Decide about a connection that failed before a response arrived.
 
         Args:
-            kept: the connection had served before, or is tunnelled: it may have been dead unseen.
+            reason: one sentence.
+            now: the clock's time.
+            refused: whether the connection was refused; otherwise it was closed.
+            reused: whether it had served an earlier request, or is tunnelled: it may have been dead since.
 
         Raises:
-            ConnectError: it is given up.
+            ConnectError: no further try.
         """
-        if lost is ConnectFailure.CLOSED:
-            if kept and not self._reconnected:
+        if not refused:
+            if reused and not self._reconnected:
                 self._reconnected = True
-                return Waiting(reason=words, delay=0.0)
-            raise ConnectError(self._endpoint, words)
-        if self._habits.answered:
-            return self._wait(words, None, 0.25, BUSY_BUDGET, now)
-        return self._wait(words, None, 0.25, REFUSED_BUDGET, now, longest=0.75)
+                return Waiting(reason=reason, delay=0.0)
+            raise ConnectError(self._endpoint, reason)
+        if self._server.answered:
+            return self._wait(reason, None, 0.25, BUSY_BUDGET, now)
+        return self._wait(reason, None, 0.25, REFUSED_BUDGET, now, max_delay=0.75)
 
-    def after_refusal(self, refusal: Refusal, now: float, counted: int | None = None) -> Waiting:
-        """Decide on a response that is no answer.
+    def after_error_response(self, response: ErrorResponse, now: float, counted: int | None = None) -> Waiting:
+        """Decide about an error response.
 
         Args:
-            counted: tokens of the prompt as the server's tokenizer counts them, where its refusal has only a bound.
+            response: the parsed response.
+            now: the clock's time.
+            counted: tokens of the prompt by the server's tokenizer, where the response has only a lower bound.
 
         Raises:
-            KaitoError: the turn has failed.
+            KaitoError: the turn failed.
         """
-        match refusal.kind:
-            case Kind.NO_ROUTE if self.has_alternative:
+        match response.kind:
+            case ErrorKind.NO_ROUTE if self.has_alternative:
                 self._prefixes.pop(0)
-                return Waiting(reason=refusal.words, delay=0.0)
-            case Kind.USAGE_ASKED if self._habits.tells_usage:
-                self._habits.tells_usage = False
-                return Waiting(reason=refusal.words, delay=0.0)
-            case Kind.BUSY:
-                words = f"the server is busy: {_quoted(refusal)}"
-                return self._wait(words, refusal.retry_after, 1.0, BUSY_BUDGET, now)
-            case Kind.WINDOW:
-                self._shrink(refusal, counted)
-                return Waiting(reason=refusal.words, delay=0.0)
-        raise self._error(refusal)
+                return Waiting(reason=response.message, delay=0.0)
+            case ErrorKind.STREAM_OPTIONS if self._server.stream_options:
+                self._server.stream_options = False
+                return Waiting(reason=response.message, delay=0.0)
+            case ErrorKind.BUSY:
+                reason = f"the server is busy: {_quoted(response)}"
+                return self._wait(reason, response.retry_after, 1.0, BUSY_BUDGET, now)
+            case ErrorKind.CONTEXT_WINDOW:
+                self._reduce_tokens(response, counted)
+                return Waiting(reason=response.message, delay=0.0)
+        raise self._error(response)
 
     def _wait(
         self,
-        words: str,
-        asked: float | None,
+        reason: str,
+        retry_after: float | None,
         base: float,
         budget: float,
         now: float,
-        longest: float = _LONGEST_DELAY,
+        max_delay: float = _MAX_DELAY,
     ) -> Waiting:
-        if asked is None:
-            delay = min(base * 2**self._tries, longest) * self._jitter()
+        if retry_after is None:
+            delay = min(base * 2**self._tries, max_delay) * self._jitter()
         else:
-            # Sooner than asked is rude; and "0" must not become a storm.
-            delay = max(asked, base / 4) * max(self._jitter(), 1.0)
+            # Never sooner than the server asks; and "0" must not cause a flood of requests.
+            delay = max(retry_after, base / 4) * max(self._jitter(), 1.0)
         elapsed = now - self._started
         if elapsed + delay > budget:
-            asks = f"it asks to be left alone for {asked:.0f} s" if asked and asked > budget else ""
-            tried = f"Gave up after {self._tries + 1} tries in {elapsed:.0f} s" if self._tries else ""
-            raise ConnectError(self._endpoint, words, *(line for line in (asks, tried) if line))
+            details = []
+            if retry_after and retry_after > budget:
+                details.append(f"The server asks to wait {retry_after:.0f} s before the next try")
+            if self._tries:
+                details.append(f"Gave up after {self._tries + 1} tries in {elapsed:.0f} s")
+            raise ConnectError(self._endpoint, reason, *details)
         self._tries += 1
-        return Waiting(reason=words, delay=delay)
+        return Waiting(reason=reason, delay=delay)
 
-    def _shrink(self, refusal: Refusal, counted: int | None) -> None:
-        """Ask for what the window leaves, once.
+    def _reduce_tokens(self, response: ErrorResponse, counted: int | None) -> None:
+        """Request what the window leaves, once.
 
         Raises:
-            WindowError: the prompt alone fills the window, or leaves less than it may, or the smaller request was
-                refused as well.
+            WindowError: the prompt alone fills the window, or leaves less than the answer may have, or the smaller
+                request was refused as well.
         """
-        prompt, window = refusal.prompt_tokens if refusal.exact else counted, refusal.window
-        # What was left to the server is no more than what is wanted.
-        asked = self.max_tokens or self._wanted
+        prompt, window = response.prompt_tokens if response.exact else counted, response.window
+        # What is left to the server is no more than what is wanted.
+        requested = self.max_tokens or self._wanted_tokens
         left, least = None, 1
         if window:
-            self._habits.windows[self._model] = window
-            least = _half(window) if self.can_trim else 1
+            self._server.windows[self._model] = window
+            least = _half(window) if self._can_trim else 1
             if prompt is not None:
                 left = window - prompt
-            elif self.can_trim or (asked is not None and asked >= window):
+            elif self._can_trim or (requested is not None and requested >= window):
                 left = _half(window)
-            elif refusal.prompt_tokens is not None:
-                # Without a count, a bound below the prompt's size: half of what it would leave is a fair second try.
-                left = (window - refusal.prompt_tokens) // 2
-        if self._left is not None or asked is None or left is None or not least <= left < asked:
-            raise WindowError(prompt if prompt is not None else refusal.prompt_tokens, window)
-        self._left = left
+            elif response.prompt_tokens is not None:
+                # With a lower bound only: half of what it would leave is a fair second try.
+                left = (window - response.prompt_tokens) // 2
+        if self._reduced_tokens is not None or requested is None or left is None or not least <= left < requested:
+            raise WindowError(prompt if prompt is not None else response.prompt_tokens, window)
+        self._reduced_tokens = left
 
-    def _error(self, refusal: Refusal) -> KaitoError:
-        words = refusal.words
-        match refusal.kind:
-            case Kind.UNAUTHORIZED:
-                hint = "Set KAITO_API_KEY, or name a file that holds the key with --api-key-file"
-                return ForbiddenError(f"The model's server wants an API key: {_quoted(refusal)}", hint)
-            case Kind.PROXY_UNAUTHORIZED:
-                hint = "Put them into the proxy's URL in the environment"
-                return ForbiddenError(f"The proxy wants credentials: {_quoted(refusal)}", hint)
-            case Kind.FORBIDDEN:
-                return ForbiddenError(f"The model's server does not allow this: {_quoted(refusal)}")
-            case Kind.MODEL_UNKNOWN:
-                return NotFoundError(f"The server has no model '{self._model}': {words}", _MODELS)
-            case Kind.REDIRECT:
-                told = f"The server redirects to {words} (HTTP {refusal.status}), which is not followed"
-                return ConnectError(self._endpoint, told, "If that is the right place, give it with --endpoint")
-            case Kind.NO_ROUTE | Kind.NOT_THE_MODEL:
-                told = f"What answers there does not serve chat completions: {_quoted(refusal)}"
-                return ConnectError(
-                    self._endpoint, told, "Check the address; a proxy or a login page may stand before it"
-                )
-        return ModelError(_quoted(refusal), status=refusal.status)
+    def _error(self, response: ErrorResponse) -> KaitoError:
+        message = response.message
+        match response.kind:
+            case ErrorKind.UNAUTHORIZED:
+                hint = "Set KAITO_API_KEY, or pass a file that holds the key with --api-key-file"
+                return ForbiddenError(f"The model's server requires an API key: {_quoted(response)}", hint)
+            case ErrorKind.PROXY_UNAUTHORIZED:
+                return proxy_credentials_required(_quoted(response))
+            case ErrorKind.FORBIDDEN:
+                return ForbiddenError(f"The model's server denied access: {_quoted(response)}")
+            case ErrorKind.UNKNOWN_MODEL:
+                hint = "Omit --model to use the first model that the server lists; /model lists all"
+                return NotFoundError(f"The server has no model '{self._model}': {message}", hint)
+            case ErrorKind.REDIRECT:
+                reason = f"The server redirects to {message} (HTTP {response.status}); redirects are not followed"
+                return ConnectError(self._endpoint, reason, "If that is the right address, pass it with --endpoint")
+            case ErrorKind.NO_ROUTE | ErrorKind.NOT_JSON:
+                reason = f"The server at this address does not serve chat completions: {_quoted(response)}"
+                return ConnectError(self._endpoint, reason, _CHECK_ADDRESS)
+        return ModelError(_quoted(response), status=response.status)
 
 
-_MODELS = "Without --model the first that the server lists is asked; /model lists all"
+_CHECK_ADDRESS = "Check the address; a proxy or a login page may answer there"
 
 
 def _half(window: int) -> int:
     return max(window // 2, 1)
 
 
-def _quoted(refusal: Refusal) -> str:
-    return f"{refusal.words} (HTTP {refusal.status})"
+def _quoted(response: ErrorResponse) -> str:
+    return f"{response.message} (HTTP {response.status})"

@@ -1,22 +1,25 @@
-"""What a chunk of an answer looks like: strict types for speed, and a patient reader for what does not fit them."""
+"""The server's JSON: strict types for speed, and tolerant parsing of what does not match them."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from kaito.types import ModelInfo
+
 
 class MalformedError(ValueError):
-    """What came is no chat completion."""
+    """The data is not a chat completion."""
 
 
-# JSON has no cycles: none of these is worth the garbage collector's attention.
+# JSON has no cycles: the garbage collector need not look at any of these (`gc=False`).
 
 
 class Text(msgspec.Struct, gc=False):
-    """What a choice says."""
+    """The text of a choice."""
 
     content: str | None = None
     reasoning_content: str | None = None
@@ -24,23 +27,23 @@ class Text(msgspec.Struct, gc=False):
 
 
 class Choice(msgspec.Struct, gc=False):
-    """One of the answers, of which there is one."""
+    """One of the answers; only one is requested."""
 
     delta: Text | None = None
-    #: A whole answer has this in place of `delta`.
+    #: In place of `delta` in an answer that is not streamed.
     message: Text | None = None
     finish_reason: str | None = None
     index: int | None = None
 
 
 class PromptDetails(msgspec.Struct, gc=False):
-    """Where the prompt's tokens came from."""
+    """Details of the prompt's tokens."""
 
     cached_tokens: int | None = None
 
 
 class TokenCount(msgspec.Struct, gc=False):
-    """The server's count."""
+    """The server's token count."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -54,27 +57,27 @@ class Chunk(msgspec.Struct, gc=False):
     usage: TokenCount | None = None
     model: str | None = None
     error: Any = None
-    #: `error` here is how older vLLM says that the chunk is one.
+    #: `error` in an error of older vLLM.
     object: str | None = None
     message: Any = None
 
 
-_chunk = msgspec.json.Decoder(Chunk)
+_decoder = msgspec.json.Decoder(Chunk)
 
 
-def read_chunk(event: bytes) -> Chunk:
-    """Read one event. What is of no use to an answer may have any type; an event that is empty or null says nothing.
+def parse_chunk(event: bytes) -> Chunk:
+    """Parse one event. Fields that an answer does not need may have any type; an empty event is an empty chunk.
 
     Raises:
-        MalformedError: it is no chunk of a chat completion.
+        MalformedError: it is not a chunk of a chat completion.
     """
     if not event.strip():
         return Chunk()
     try:
-        return _chunk.decode(event)
+        return _decoder.decode(event)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         pass
-    # Half a surrogate pair, or a byte that is no UTF-8, spoils one character and not the answer.
+    # Half a surrogate pair, or a byte that is not UTF-8, spoils one character and not the answer.
     try:
         value = json.loads(event.decode("utf-8", "replace"))
     except (ValueError, RecursionError) as exc:
@@ -96,7 +99,7 @@ def read_chunk(event: bytes) -> Chunk:
 
 def _choice(value: Any) -> Choice:
     if not isinstance(value, dict):
-        raise MalformedError("a choice is no object")
+        raise MalformedError("a choice is not an object")
     return Choice(
         delta=_text(value.get("delta")),
         message=_text(value.get("message")),
@@ -109,10 +112,10 @@ def _text(value: Any) -> Text | None:
     if not isinstance(value, dict):
         return None
     content = value.get("content")
-    if isinstance(content, list):  # parts, as a request may have them
+    if isinstance(content, list):  # parts, as in a request
         content = "".join(_string(part.get("text")) or "" for part in content if isinstance(part, dict))
     if not (content is None or isinstance(content, str)):
-        raise MalformedError("the content is no text")
+        raise MalformedError("the content is not text")
     return Text(
         content=_string(content),
         reasoning_content=_string(value.get("reasoning_content")),
@@ -144,3 +147,44 @@ def _number(value: Any) -> int | None:
         return int(float(value))
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+class _ModelList(msgspec.Struct):
+    data: list[dict[str, Any]]
+
+
+class _Tokenized(msgspec.Struct):
+    count: int
+
+
+def parse_models(body: bytes) -> list[ModelInfo] | None:
+    """Parse the answer of `GET /models`; return `None` if it is not a list of models."""
+    try:
+        listed = msgspec.json.decode(body, type=_ModelList).data
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    models = []
+    windows = {str(model.get("id")): _window(model) for model in listed}
+    for model in listed:
+        name, parent = model.get("id"), model.get("parent")
+        if isinstance(name, str) and name:
+            parent = parent if isinstance(parent, str) and parent != name else None
+            # An adapter has the window of its model.
+            window = windows[name] or (windows.get(parent) if parent else None)
+            models.append(ModelInfo(name=name, window=window, parent=parent))
+    return models
+
+
+def parse_token_count(body: bytes) -> int | None:
+    """Parse the answer of vLLM's `POST /tokenize`; return `None` if it has no count."""
+    try:
+        return msgspec.json.decode(body, type=_Tokenized).count
+    except msgspec.MsgspecError:
+        return None
+
+
+def _window(model: Mapping[str, Any]) -> int | None:
+    window, meta = model.get("max_model_len"), model.get("meta")
+    if window is None and isinstance(meta, dict):
+        window = meta.get("n_ctx")  # llama.cpp
+    return window if isinstance(window, int) else None

@@ -1,23 +1,23 @@
-"""Bytes of a server-sent event stream in, the data of its events out.
+"""Splits the bytes of a server-sent event stream into the data of its events.
 
-The rules are the WHATWG's: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+Rules: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 """
 
 _BOM = b"\xef\xbb\xbf"
 
-#: Bytes that one event may have before it is refused. A chunk of an answer has a few hundred.
+#: Bytes that one event may have. A chunk of an answer has a few hundred.
 MAX_EVENT = 16 * 1024 * 1024
 
 
 class EventTooLargeError(ValueError):
-    """An event has grown past :data:`MAX_EVENT` without an end."""
+    """An event exceeds :data:`MAX_EVENT`."""
 
 
 class EventDecoder:
-    """Cuts a byte stream into events.
+    """Splits a byte stream into events.
 
-    Only the data of an event matters to this protocol: names, ids and comments are dropped. An event that the stream
-    leaves without its blank line is discarded, as the rules want it.
+    Only the data of events is kept: names, ids and comments are dropped. An event that the stream does not end with a
+    blank line is discarded, as the rules require.
     """
 
     def __init__(self) -> None:
@@ -26,20 +26,20 @@ class EventDecoder:
         self._after_cr = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take the next bytes, cut anywhere; return the data of each event that they complete.
+        """Add the next bytes, split anywhere; return the data of each event that they complete.
 
         Raises:
-            EventTooLargeError: the event that is being read does not end.
+            EventTooLargeError: the current event is too large.
         """
         if self._after_cr and data:
-            # The CR that ended the last read has ended its line already.
+            # The CR at the end of the last read has ended its line already.
             data = data.removeprefix(b"\n")
             self._after_cr = False
         if b"\r" in data:
             self._after_cr = data.endswith(b"\r")
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         buffer = self._buffer
-        # A blank line may have begun with the last byte at hand; what is before it was searched already.
+        # A blank line may have begun with the last byte of the buffer; the rest of it was searched before.
         searched = max(len(buffer) - 1, 0)
         buffer += data
         end = buffer.rfind(b"\n\n", searched)
@@ -53,8 +53,8 @@ class EventDecoder:
         if self._first:
             self._first = False
             complete = complete.removeprefix(_BOM)
-        # What a read brings is nearly always events of one line `data: …` and nothing else: all its newlines stand
-        # between those. One cut is faster than a look at each.
+        # Nearly always all events have one line `data: …`, so that all newlines are between events. One split is
+        # faster than a look at each.
         events = complete.split(b"\n\ndata: ")
         if complete.startswith(b"data: ") and complete.count(b"\n") == 2 * (len(events) - 1):
             events[0] = events[0].removeprefix(b"data: ")

@@ -1,4 +1,4 @@
-"""One answer: its bytes through the pure layers as they arrive, and the ways in which it may end."""
+"""Reads one answer: its bytes through the pure layers as they arrive, until it ends or fails."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from contextlib import suppress
 import aiohttp
 
 from kaito.errors import ModelError, StreamError
-from kaito.net import http_session
+from kaito.net.failures import BodyError, translate_body_errors
 from kaito.openai.chunks import AnswerDecoder
 from kaito.openai.schema import MalformedError
 from kaito.openai.sse import EventDecoder, EventTooLargeError
 from kaito.settings import Settings
 from kaito.types import Delta
 
-#: Seconds that a stream is given to send its usage and to end once the answer is complete.
-_FAREWELL = 2.0
-#: Seconds that a body is given to end after `[DONE]`, so that its connection can be kept.
-_DRAIN = 0.01
-#: Bytes that an answer in one piece may have.
-_LONGEST_ANSWER = 64 * 1024 * 1024
+#: Seconds in which a stream must send its usage and end once the answer is complete.
+_CLOSE_DELAY = 2.0
+#: Seconds that a body may take to end after `[DONE]`, so that its connection can be reused.
+_DRAIN_DELAY = 0.01
+#: Bytes that an answer may have which is not streamed.
+_MAX_BODY = 64 * 1024 * 1024
 
-_NO_COMPLETION = "The answer broke off: what the server sent is no chat completion"
+_NOT_A_COMPLETION = "The stream ended early: the server sent something that is not a chat completion"
 _NOT_KEPT = "What arrived is not part of the conversation; send the message again (/retry)"
 
 
-class Answer:
+class AnswerStream:
     """One answer, read piece by piece.
 
     Args:
-        response: its head has been read, its status is 200.
+        response: its headers have been read, its status is 200.
         settings: how long the server may be silent.
-        shown: returns what may be shown of the server's words.
+        redact: returns the part of a server's message that may be shown.
     """
 
-    def __init__(self, response: aiohttp.ClientResponse, settings: Settings, shown: Callable[[str], str]) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, settings: Settings, redact: Callable[[str], str]) -> None:
         self._response = response
         self._settings = settings
-        self._shown = shown
+        self._redact = redact
         self._decoder = AnswerDecoder()
         self._events = EventDecoder()
-        # Until it is known to be a stream, it is gathered.
+        # The body so far, until it is known to be a stream.
         self._whole: bytearray | None = None if response.content_type == "text/event-stream" else bytearray()
         self._complete = False
         self._deadline: float | None = None
@@ -51,34 +51,34 @@ class Answer:
         """Return what the next read brings; `None` at the end.
 
         Raises:
-            StreamError: it broke off, or is no chat completion. What arrived was returned before.
-            ModelError: the server gave up in mid-stream.
+            StreamError: the stream ended early, or is not a chat completion. What arrived was returned before.
+            ModelError: the server failed in mid-stream.
         """
         try:
-            delta = await self._delta()
-        except (http_session.BrokenError, TimeoutError) as exc:
+            delta = await self._next_delta()
+        except (BodyError, TimeoutError) as exc:
             # A complete answer needs no proper end.
             if not self._complete:
-                raise StreamError(f"The answer broke off: {exc}", _NOT_KEPT) from None
+                raise StreamError(f"The stream ended early: {exc}", _NOT_KEPT) from None
             delta = None
         except (MalformedError, EventTooLargeError):
-            raise StreamError(_NO_COMPLETION, _NOT_KEPT) from None
+            raise StreamError(_NOT_A_COMPLETION, _NOT_KEPT) from None
         if delta is None:
-            self._check()
+            self._check_end()
             await self._drain()
         elif delta.finish_reason is not None:
             self._complete = True
-            self._deadline = self._deadline or asyncio.get_running_loop().time() + _FAREWELL
+            self._deadline = self._deadline or asyncio.get_running_loop().time() + _CLOSE_DELAY
         return delta
 
-    async def _delta(self) -> Delta | None:
+    async def _next_delta(self) -> Delta | None:
         while not self._decoder.done:
             data = await self._read()
             if not data:
                 break
             if self._whole is not None:
                 self._whole += data
-                if len(self._whole) > _LONGEST_ANSWER:
+                if len(self._whole) > _MAX_BODY:
                     raise MalformedError("it does not end")
                 if not _is_stream(self._response.content_type, bytes(self._whole[:64])):
                     continue
@@ -90,25 +90,25 @@ class Answer:
         return self._decoder.decode_whole(whole)
 
     async def _read(self) -> bytes:
-        with http_session.BodyTranslated(self._settings):
+        with translate_body_errors(self._settings):
             if self._deadline is None:
                 return await self._response.content.readany()
             async with asyncio.timeout_at(self._deadline):
                 return await self._response.content.readany()
 
-    def _check(self) -> None:
-        """Raise what is wrong with an answer that has ended."""
+    def _check_end(self) -> None:
+        """Raise an error if the answer that has ended is not complete."""
         if self._decoder.error is not None:
-            raise ModelError(self._shown(self._decoder.error), _NOT_KEPT)
+            raise ModelError(self._redact(self._decoder.error), _NOT_KEPT)
         if self._decoder.malformed:
-            raise StreamError(_NO_COMPLETION, _NOT_KEPT)
+            raise StreamError(_NOT_A_COMPLETION, _NOT_KEPT)
         if not self._complete:
-            raise StreamError("The answer broke off: the stream ended without a finish reason", _NOT_KEPT)
+            raise StreamError("The stream ended early: no finish reason was sent", _NOT_KEPT)
 
     async def _drain(self) -> None:
         if not self._response.content.at_eof():
-            with suppress(http_session.BrokenError, TimeoutError):
-                async with asyncio.timeout(_DRAIN):
+            with suppress(BodyError, TimeoutError):
+                async with asyncio.timeout(_DRAIN_DELAY):
                     await self._read()
 
 

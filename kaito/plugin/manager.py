@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from kaito import hookspecs
 from kaito.errors import KaitoError, PluginError
+from kaito.eventloop.background_exits import running_plugin
 from kaito.plugin import discovery
 from kaito.plugin.discovery import Found, MissingPluginError, Plugin
 from kaito.settings import Settings
@@ -272,11 +273,14 @@ class _Guard:
         self._action = action
 
     def __enter__(self) -> None:
-        pass
+        # Tasks that the plugin creates inherit its name.
+        self._before = running_plugin.get()
+        running_plugin.set(self._plugin)
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
+        running_plugin.set(self._before)
         if isinstance(exc, Exception | SystemExit) and not isinstance(exc, KaitoError):
             raise PluginError(f"Plugin {self._plugin} failed in {self._action}: {_message(exc)}") from exc
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 from kaito.chat.saved import LastConversation
 from kaito.chat.session import Pieces, Session
@@ -28,6 +28,7 @@ class ShellContext:
         last: saves the conversation for `--continue`; `None` saves it nowhere.
         remember: adds a text to the input history.
         interactive: whether the user types at a prompt.
+        mute: keeps type-ahead off the screen in a `with` block.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class ShellContext:
         last: LastConversation | None = None,
         remember: Callable[[str], object] = lambda text: None,
         interactive: bool = False,
+        mute: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._session = session
         self._terminal = terminal
@@ -46,6 +48,7 @@ class ShellContext:
         self._last = last
         self._remember = remember
         self._interactive = interactive
+        self._mute = mute
         self._reported_unsaved = False
 
     # State
@@ -223,7 +226,7 @@ class ShellContext:
 
     def _show(self, pieces: Pieces) -> None:
         # Muted until all is done: type-ahead is echoed by the terminal or by the prompt, never by both.
-        with self._terminal.muted() if self._interactive else nullcontext():
+        with self._mute():
             try:
                 self._answers.show(self._session, pieces)
             except Interrupted as exc:
@@ -242,4 +245,4 @@ class ShellContext:
             except KaitoError as exc:
                 if not self._reported_unsaved:
                     self._reported_unsaved = True
-                    self._terminal.shortcoming(exc)
+                    self._terminal.warning(exc)

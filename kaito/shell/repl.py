@@ -8,7 +8,7 @@ from contextlib import nullcontext, suppress
 
 from kaito.chat.session import Session
 from kaito.console.terminal import Terminal
-from kaito.console.wrapping import window, wrapped
+from kaito.console.wrapping import window_columns, wrapped
 from kaito.errors import Ended, ExitCode, Interrupted, KaitoError, ModelError, OutputClosed, UsageError
 from kaito.plugin.manager import Offered, Plugins
 from kaito.shell.context import ShellContext
@@ -113,7 +113,7 @@ class Shell(cmd.Cmd):
         stop = False
         # At a prompt, a Ctrl-C that came late was meant for an answer that has ended.
         with suppress(KeyboardInterrupt) if self._interactive else nullcontext():
-            self._terminal.raise_pending()
+            self._terminal.keyboard.raise_pending()
         try:
             entry = self._source.read()
             if entry.kind is Kind.NOTHING:
@@ -215,7 +215,7 @@ class Shell(cmd.Cmd):
 
     def _help(self, argument: str) -> None:
         """Show all commands, including plugins', or help on one"""
-        texts, columns = self._help_texts, window()
+        texts, columns = self._help_texts, window_columns()
         self._context.write(texts.about(argument, columns) if argument else texts.overview(columns))
 
     def _status(self, argument: str) -> None:
@@ -226,4 +226,4 @@ class Shell(cmd.Cmd):
         """
         text = configuration(self._session) + details(self._session)
         # In a file or a pipe, lines are not wrapped.
-        self._context.write(wrapped(text, window()) if self._terminal.out_is_terminal else text)
+        self._context.write(wrapped(text, window_columns()) if self._terminal.out_is_terminal else text)

@@ -1,4 +1,4 @@
-"""Files that are read within bounds, and written whole or not at all."""
+"""Reads regular files up to a limit, and replaces files as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from pathlib import Path
 
 
 class UnreadableError(Exception):
-    """A file cannot be taken for text; the message says why, without the file's name."""
+    """A file cannot be read as text. The message is the reason, without the file's name."""
 
 
-# Opening a pipe that nobody writes to would wait for ever; Windows would translate the ends of lines.
-_AS_IT_IS = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+# Opening a pipe without a writer would block; Windows would translate line ends.
+_FLAGS = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def open_regular(path: Path, flags: int) -> int | None:
-    """Open a file by `os.open`'s flags; return its descriptor, or `None` when it is a device, a pipe or the like.
+    """Open a file with `os.open`'s flags; return its descriptor, or `None` for a device, a pipe or similar.
 
-    One that is created is its owner's alone.
+    A file that is created is accessible to its owner only.
 
     Raises:
-        OSError: it cannot be opened, or is a folder.
+        OSError: it cannot be opened, or is a directory.
     """
-    file = os.open(path, flags | _AS_IT_IS, 0o600)
+    file = os.open(path, flags | _FLAGS, 0o600)
     mode = os.fstat(file).st_mode
     if stat.S_ISREG(mode):
         return file
@@ -40,16 +40,16 @@ def read_text(path: Path, limit: int) -> str:
     """Return the text of a regular file in UTF-8, without a byte order mark.
 
     Args:
-        path: where it is.
-        limit: bytes that it may have.
+        path: the file.
+        limit: the most bytes that it may have.
 
     Raises:
-        UnreadableError: it is no such file, is too large, or is not UTF-8.
+        UnreadableError: it is not a regular file, is too large, or is not UTF-8.
     """
     try:
         descriptor = open_regular(path, os.O_RDONLY)
         if descriptor is None:
-            raise UnreadableError("it is no regular file")
+            raise UnreadableError("it is not a regular file")
         with open(descriptor, "rb") as file:
             content = file.read(limit + 1)
     except (OSError, ValueError) as exc:
@@ -62,24 +62,24 @@ def read_text(path: Path, limit: int) -> str:
         raise UnreadableError(f"it is not UTF-8: byte {exc.start + 1} is 0x{exc.object[exc.start]:02x}") from None
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file in place of what is there, whole or not at all, readable by its user alone.
+def replace_file(path: Path, content: bytes) -> None:
+    """Replace a file, or create it, as a whole or not at all; only its owner can read it.
 
-    A symbolic link stays, and what it leads to is replaced.
+    A symbolic link is kept, and its target replaced.
 
     Raises:
         OSError: it cannot be written.
     """
     target = Path(os.path.realpath(path))
-    # mkstemp's file is its owner's alone.
+    # mkstemp's file is accessible to its owner only.
     handle, name = tempfile.mkstemp(dir=target.parent)
     try:
         with open(handle, "wb") as file:
             file.write(content)
             file.flush()
-            # Else a power failure may leave the new name with nothing in it.
+            # Otherwise a power failure may leave an empty file.
             os.fsync(handle)
         os.replace(name, target)
     finally:
-        with suppress(FileNotFoundError):  # it has taken its place
+        with suppress(FileNotFoundError):  # it was renamed
             os.unlink(name)

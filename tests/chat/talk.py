@@ -1,13 +1,11 @@
-"""How the tests of the client talk with a server."""
+"""A client for tests, and what it yields."""
 
 import asyncio
 from contextlib import aclosing
 
 import pytest
 
-from kaito.errors import (
-    KaitoError,
-)
+from kaito.errors import KaitoError
 from kaito.openai.client import ChatClient
 from kaito.settings import Settings
 from kaito.types import ChatRequest, Delta, Endpoint, Message, Waiting
@@ -21,7 +19,7 @@ def request(text="Hi", **more):
     return ChatRequest(**{"messages": (Message("user", text),), "max_tokens": 1024, "temperature": 0.7, **more})
 
 
-async def said(client):
+async def contents(client):
     """Yield the text of one turn, piece by piece."""
     async with aclosing(client.stream(request())) as items:
         async for item in items:
@@ -69,7 +67,7 @@ class Chat:
         return asyncio.run(models())
 
 
-def refusal(chat, error=KaitoError, one=None):
+def failure(chat, error=KaitoError, one=None):
     with pytest.raises(error) as caught:
         chat.ask(one)
     return caught.value

@@ -1,4 +1,4 @@
-"""What an answer is made of, and where it ends that should not."""
+"""Answers: their parts, their pieces, and streams that end early."""
 
 import asyncio
 import gc
@@ -25,9 +25,9 @@ from kaito.testing import (
     Say,
 )
 from kaito.types import Delta, Usage
-from tests.chat.talk import Chat, endpoint, refusal, request, said
+from tests.chat.talk import Chat, contents, endpoint, failure, request
 
-# What an answer is made of
+# Complete answers
 
 
 def test_an_answer(model_server, chat):
@@ -53,7 +53,7 @@ def test_an_answer(model_server, chat):
     assert "cookie" not in sent.headers
 
 
-def test_all_that_a_request_may_say(model_server, chat):
+def test_all_fields_of_a_request(model_server, chat):
     chat.ask(request(model="test-model", top_p=0.9, extra={"seed": 1, "stop": ["x"]}))
     body = model_server.chats[-1].body
     assert (body["model"], body["top_p"], body["seed"], body["stop"]) == ("test-model", 0.9, 1, ["x"])
@@ -66,12 +66,12 @@ def test_any_framing(model_server, chat, newline, split):
     assert chat.ask().content == "naïve 🤖\u2028 words"
 
 
-def test_pieces_come_one_by_one(model_server):
+def test_pieces_arrive_one_by_one(model_server):
     gate = Gate()
     model_server.enqueue(Say(chunks=["Hel", gate, "lo"]))
 
     async def first_then_rest():
-        async with ChatClient(endpoint(model_server.url), Settings()) as client, aclosing(said(client)) as pieces:
+        async with ChatClient(endpoint(model_server.url), Settings()) as client, aclosing(contents(client)) as pieces:
             first = ""
             while not first:
                 first = await anext(pieces)
@@ -95,7 +95,7 @@ def test_a_server_that_does_not_stream(model_server, chat):
     assert answer.usage is not None
 
 
-def test_a_stream_may_not_be_asked_for(model_server, chat):
+def test_a_request_without_streaming(model_server, chat):
     model_server.enqueue(Say("Hello", reasoning="hm"))
     answer = chat.ask(request(stream=False))
     assert (answer.content, answer.reasoning) == ("Hello", "hm")
@@ -103,7 +103,7 @@ def test_a_stream_may_not_be_asked_for(model_server, chat):
 
 
 @pytest.mark.parametrize("content_type", [None, "application/octet-stream", "text/plain"])
-def test_a_content_type_that_tells_nothing(model_server, chat, content_type):
+def test_an_unspecific_content_type(model_server, chat, content_type):
     model_server.enqueue(
         Say("Hello", content_type=content_type), Say("Hello", content_type=content_type, unstreamed=True)
     )
@@ -115,7 +115,7 @@ def test_no_usage(model_server, chat):
     assert chat.ask().usage is None
 
 
-def test_no_done_mark(model_server, chat):
+def test_a_stream_without_a_done_mark(model_server, chat):
     model_server.enqueue(Say("Hello", done=False))
     assert chat.ask().content == "Hello"
 
@@ -134,7 +134,7 @@ def test_a_stream_without_a_done_mark_that_is_not_closed(model_server, chat):
     assert time.monotonic() - started < 20
 
 
-# Where an answer ends that should not
+# Answers that fail
 
 
 @pytest.mark.parametrize("how", ["end", "close", "chunk"])
@@ -144,10 +144,10 @@ def test_a_cut_answer(model_server, how):
 
     async def ask():
         async with ChatClient(endpoint(model_server.url), Settings()) as client:
-            async for piece in said(client):
+            async for piece in contents(client):
                 got.append(piece)
 
-    with pytest.raises(StreamError, match="The answer broke off"):
+    with pytest.raises(StreamError, match="The stream ended early"):
         asyncio.run(ask())
     assert "".join(got) == "Hello there"
     assert len(model_server.chats) == 1
@@ -155,15 +155,15 @@ def test_a_cut_answer(model_server, how):
 
 def test_an_answer_without_a_finish_reason(model_server, chat):
     model_server.enqueue(Say("Hello", finish_reason=None))
-    assert "without a finish reason" in refusal(chat, StreamError).message
+    assert "no finish reason was sent" in failure(chat, StreamError).message
 
 
 def test_an_error_in_mid_stream(model_server, chat):
     model_server.enqueue(ErrorEvent("Hel", {"message": "CUDA out of memory", "code": 500}))
-    assert refusal(chat, ModelError).message == "CUDA out of memory"
+    assert failure(chat, ModelError).message == "CUDA out of memory"
 
 
-def test_a_long_answer_comes_in_pieces_that_are_soon_drawn(model_server, chat):
+def test_a_long_answer_is_yielded_in_small_pieces(model_server, chat):
     text, thought = "word " * 40_000, "hm " * 3000
     model_server.enqueue(Say(text, reasoning=thought))
 
@@ -185,7 +185,7 @@ def test_a_whole_answer_that_is_an_error(model_server, chat):
     body = b'{"error":{"message":"CUDA out of memory"}}'
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
     model_server.enqueue(Raw(head + body))
-    assert refusal(chat, ModelError).message == "CUDA out of memory"
+    assert failure(chat, ModelError).message == "CUDA out of memory"
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
@@ -193,14 +193,14 @@ GOOD = b'data: {"choices":[{"delta":{"content":"Hello"}}]}\n\n'
 STOP = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
 
 
-def told(model_server, *pieces, settings=None):
-    """Return what was said of an answer of these bytes, and how it ended."""
+def outcome(model_server, *pieces, settings=None):
+    """Return the text of an answer of these bytes, and its error message."""
     model_server.enqueue(Raw([HEAD, *pieces], delay=0.01))
     got = []
 
     async def ask():
         async with ChatClient(endpoint(model_server.url), settings or Settings()) as client:
-            async for piece in said(client):
+            async for piece in contents(client):
                 got.append(piece)
 
     try:
@@ -210,26 +210,26 @@ def told(model_server, *pieces, settings=None):
     return "".join(got), ""
 
 
-def test_an_error_is_told_though_the_body_does_not_end(model_server):
+def test_an_error_is_reported_though_the_body_does_not_end(model_server):
     gate = Gate()
     error = b'data: {"error":{"message":"CUDA out of memory"}}\n\ndata: [DONE]\n\n'
-    assert told(model_server, GOOD, error, gate) == ("Hello", "CUDA out of memory")
+    assert outcome(model_server, GOOD, error, gate) == ("Hello", "CUDA out of memory")
 
 
-def test_a_done_mark_without_a_finish_reason_is_told_though_the_body_does_not_end(model_server):
+def test_a_done_mark_without_a_finish_reason_is_an_error_though_the_body_does_not_end(model_server):
     gate = Gate()
-    text, message = told(model_server, GOOD, b"data: [DONE]\n\n", gate)
-    assert (text, "without a finish reason" in message) == ("Hello", True)
+    text, message = outcome(model_server, GOOD, b"data: [DONE]\n\n", gate)
+    assert (text, "no finish reason was sent" in message) == ("Hello", True)
 
 
-def test_what_came_before_a_bad_event_is_shown(model_server):
-    text, message = told(model_server, GOOD + b"data: {oops\n\n")
-    assert (text, "no chat completion" in message) == ("Hello", True)
+def test_text_before_a_bad_event_is_yielded(model_server):
+    text, message = outcome(model_server, GOOD + b"data: {oops\n\n")
+    assert (text, "not a chat completion" in message) == ("Hello", True)
 
 
-def test_a_server_that_pings_after_the_answer_is_left(model_server):
+def test_pings_after_the_answer_are_not_waited_for(model_server):
     started = time.monotonic()
-    assert told(model_server, GOOD + STOP, *[b": ping\n\n"] * 3000) == ("Hello", "")
+    assert outcome(model_server, GOOD + STOP, *[b": ping\n\n"] * 3000) == ("Hello", "")
     assert time.monotonic() - started < 15
 
 
@@ -239,7 +239,7 @@ def test_a_stream_under_a_wrong_content_type(model_server, chat):
     assert chat.ask().content == "Hello"
 
 
-def test_a_whole_answer_whose_first_bytes_are_blank(model_server, chat):
+def test_a_whole_answer_that_begins_with_blanks(model_server, chat):
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n"
     model_server.enqueue(
         Raw([head, b"\n ", b'{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]}'], delay=0.01)
@@ -247,40 +247,40 @@ def test_a_whole_answer_whose_first_bytes_are_blank(model_server, chat):
     assert chat.ask().content == "Hi"
 
 
-def test_an_answer_without_end_is_not_gathered_for_ever(model_server, chat, monkeypatch):
-    monkeypatch.setattr("kaito.openai.stream._LONGEST_ANSWER", 1000)
+def test_an_answer_in_one_piece_is_limited(model_server, chat, monkeypatch):
+    monkeypatch.setattr("kaito.openai.stream._MAX_BODY", 1000)
     model_server.enqueue(Raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + b" " * 5000))
-    assert "no chat completion" in refusal(chat, StreamError).message
+    assert "not a chat completion" in failure(chat, StreamError).message
 
 
-def test_a_refusal_whose_body_is_cut(model_server, chat):
+def test_an_error_response_whose_body_is_cut(model_server, chat):
     head = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 500\r\n\r\n"
     model_server.enqueue(Raw(head + b"temperature is out of bounds"))
-    assert "temperature is out of bounds (HTTP 400)" in refusal(chat, ConnectError).hints[2]
+    assert "temperature is out of bounds (HTTP 400)" in failure(chat, ConnectError).hints[2]
 
 
-def test_a_request_that_is_no_json(model_server, chat):
-    error = refusal(chat, KaitoError, request(extra={"x": object()}))
+def test_a_request_that_cannot_be_json(model_server, chat):
+    error = failure(chat, KaitoError, request(extra={"x": object()}))
     assert "cannot be written as JSON" in error.message
     assert model_server.requests == []
 
 
 @pytest.mark.parametrize("event", [b"nonsense", b'["x"]', b'{"choices":5}'])
-def test_events_that_are_no_chunks(model_server, chat, event):
+def test_events_that_are_not_chunks(model_server, chat, event):
     model_server.enqueue(Raw(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: " + event + b"\n\n"))
-    assert "no chat completion" in refusal(chat, StreamError).message
+    assert "not a chat completion" in failure(chat, StreamError).message
 
 
 def test_an_event_without_end(model_server, chat, monkeypatch):
     monkeypatch.setattr("kaito.openai.sse.MAX_EVENT", 1000)
     model_server.enqueue(Raw(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: " + b"x" * 5000))
-    assert "no chat completion" in refusal(chat, StreamError).message
+    assert "not a chat completion" in failure(chat, StreamError).message
 
 
-def test_a_server_that_goes_silent_in_mid_answer(model_server):
+def test_a_server_that_stops_sending(model_server):
     model_server.enqueue(Hang("Hel"))
-    error = refusal(Chat(model_server.url, Settings(idle_timeout=0.2)), StreamError)
-    assert "nothing came for 0.2 s (--idle-timeout)" in error.message
+    error = failure(Chat(model_server.url, Settings(idle_timeout=0.2)), StreamError)
+    assert "nothing arrived for 0.2 s (--idle-timeout)" in error.message
 
 
 def test_closing_the_stream_closes_the_connection(model_server):
@@ -297,46 +297,46 @@ def test_closing_the_stream_closes_the_connection(model_server):
     model_server.wait_for_disconnect(timeout=5)
 
 
-# A body that is not chunked as its head says: aiohttp's reader waits for ever
+# A malformed chunked body, whose end aiohttp's reader would wait for
 
-NO_CHUNK = b"zz!\r\nfoo\r\n"
+BAD_CHUNK = b"zz!\r\nfoo\r\n"
 
 
 def chunked(status, kind, *data):
     head = b"HTTP/1.1 %s\r\nContent-Type: %s\r\nTransfer-Encoding: chunked\r\n\r\n" % (status, kind)
-    # The head and each chunk come in a read of their own.
-    return Raw([head, *(b"%x\r\n%b\r\n" % (len(one), one) for one in data), NO_CHUNK], delay=0.05)
+    # The headers and each chunk arrive in separate reads.
+    return Raw([head, *(b"%x\r\n%b\r\n" % (len(one), one) for one in data), BAD_CHUNK], delay=0.05)
 
 
 @pytest.mark.timeout(20)
-def test_what_is_no_chunk_breaks_an_answer_off(model_server, chat):
+def test_a_bad_chunk_ends_an_answer(model_server, chat):
     event = b'data: {"choices": [{"index": 0, "delta": {"content": "Hello"}}]}\n\n'
     model_server.enqueue(chunked(b"200 OK", b"text/event-stream", event))
-    assert refusal(chat, StreamError).message == "The answer broke off: the connection was lost"
+    assert failure(chat, StreamError).message == "The stream ended early: the connection was lost"
 
 
 @pytest.mark.timeout(20)
-def test_what_is_no_chunk_ends_a_refusal(model_server, chat):
+def test_a_bad_chunk_ends_an_error_response(model_server, chat):
     model_server.enqueue(chunked(b"400 Bad Request", b"text/plain", b"the reason"))
-    assert "the reason" in "\n".join(refusal(chat).lines())
+    assert "the reason" in "\n".join(failure(chat).lines())
 
 
 @pytest.mark.timeout(20)
-def test_what_is_no_chunk_ends_a_list_of_models(model_server, chat):
+def test_a_bad_chunk_ends_a_list_of_models(model_server, chat):
     model_server.route("/v1/models", chunked(b"200 OK", b"application/json", b'{"data": ['))
     assert chat.models() == []
 
 
-def test_a_connection_that_is_reset_between_two_answers_makes_no_noise(model_server, caplog):
+def test_a_connection_that_is_reset_between_two_answers_logs_nothing(model_server, caplog):
     model_server.enqueue(Say("one two", delay=0.02), Say("three"))
 
     async def talk():
         async with ChatClient(endpoint(model_server.url), Settings()) as client:
-            first = [text async for text in said(client)]
+            first = [text async for text in contents(client)]
             for connection in list(model_server._connections):
                 model_server._loop.call_soon_threadsafe(partial(connection.hang_up, reset=True))
             await asyncio.sleep(0.1)
-            return first, [text async for text in said(client)]
+            return first, [text async for text in contents(client)]
 
     first, second = asyncio.run(talk())
     gc.collect()

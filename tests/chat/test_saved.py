@@ -117,7 +117,7 @@ def test_a_damaged_file_is_reported(last, file, content):
 def test_load_does_not_wait_for_a_pipe(last, file):
     file.parent.mkdir(parents=True)
     os.mkfifo(file)
-    with pytest.raises(KaitoError, match="no regular file"):
+    with pytest.raises(KaitoError, match="not a regular file"):
         last.load()
 
 

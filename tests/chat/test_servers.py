@@ -1,4 +1,4 @@
-"""What servers lack, refuse and suffer from, and what is done about it."""
+"""Servers with other paths, error responses, small windows and lost connections."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from kaito.errors import (
     StreamError,
     WindowError,
 )
-from kaito.net.small_reads import SmallReads
+from kaito.net.http_session import SmallReads
 from kaito.openai.client import ChatClient
 from kaito.settings import Settings
 from kaito.testing import (
@@ -30,7 +30,7 @@ from kaito.testing import (
     Status,
 )
 from kaito.types import ModelInfo
-from tests.chat.talk import Chat, endpoint, refusal, request, said
+from tests.chat.talk import Chat, contents, endpoint, failure, request
 
 # Paths
 
@@ -47,7 +47,7 @@ def test_a_server_without_v1(elsewhere):
         chat = Chat(server.url)
         assert chat.models() == []
         assert [answer.content for answer in chat.turns(request("a"), request("b"))] == ["a", "b"]
-        # found once, remembered after
+        # discovered once, then remembered
         assert [chat.path for chat in server.requests if chat.method == "POST"] == [
             "/v1/chat/completions",
             "/chat/completions",
@@ -55,13 +55,13 @@ def test_a_server_without_v1(elsewhere):
         ]
 
 
-def test_the_model_list_tells_the_path_too():
+def test_the_model_list_shows_the_path_too():
     with ModelServer(prefix="") as server:
 
         async def both():
             async with ChatClient(endpoint(server.url), Settings()) as client:
                 await client.models(print)
-                return [piece async for piece in said(client)]
+                return [piece async for piece in contents(client)]
 
         asyncio.run(both())
         assert [one.path for one in server.requests] == ["/v1/models", "/models", "/chat/completions"]
@@ -73,15 +73,15 @@ def test_a_path_before_v1_and_a_query_are_kept(model_server):
     assert model_server.requests[-1].target == "/base/v1/chat/completions?api-version=3"
 
 
-def test_nothing_that_chats(model_server, chat):
+def test_a_server_without_chat_completions(model_server, chat):
     with ModelServer(prefix="/other") as server:
-        error = refusal(Chat(server.url), ConnectError)
+        error = failure(Chat(server.url), ConnectError)
     assert error.hints[0] == f"Endpoint: {server.url}/chat/completions"
     assert "does not serve chat completions: Not Found (HTTP 404)" in error.hints[2]
 
 
-def test_an_unknown_model_is_no_unknown_path(model_server, chat):
-    error = refusal(chat, NotFoundError, request(model="nope"))
+def test_an_unknown_model_is_not_an_unknown_path(model_server, chat):
+    error = failure(chat, NotFoundError, request(model="nope"))
     assert error.message == "The server has no model 'nope': The model `nope` does not exist."
     assert len(model_server.requests) == 1
 
@@ -109,19 +109,19 @@ def test_models(model_server):
         Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"),
     ],
 )
-def test_no_list_is_no_failure(model_server, chat, step):
+def test_a_missing_list_is_not_an_error(model_server, chat, step):
     model_server.route("/v1/models", step)
     assert chat.models() == []
 
 
-def test_a_page_in_place_of_a_list_is_what_stands_before_the_server(model_server, chat):
+def test_a_page_in_place_of_a_list_is_an_error(model_server, chat):
     model_server.route("/v1/models", HtmlPage("Sign in"))
     with pytest.raises(ConnectError) as caught:
         chat.models()
     assert "Sign in (HTTP 200)" in caught.value.hints[2]
 
 
-def test_odd_entries_of_a_list_do_not_spoil_it(model_server, chat):
+def test_malformed_entries_of_a_list(model_server, chat):
     listed = [
         {"id": None},
         {"id": ""},
@@ -137,14 +137,14 @@ def test_a_list_does_not_settle_where_the_chat_is(model_server):
     async def both():
         async with ChatClient(endpoint(model_server.url), Settings()) as client:
             await client.models(print)
-            return [piece async for piece in said(client)]
+            return [piece async for piece in contents(client)]
 
     model_server.route("/v1/chat/completions", Status(404))
     model_server.route("/chat/completions", Say("Hello"))
     assert "".join(asyncio.run(both())) == "Hello"
 
 
-def test_a_llama_cpp_server_tells_its_window_elsewhere(model_server, chat):
+def test_the_window_of_a_llama_cpp_server(model_server, chat):
     body = json.dumps({"data": [{"id": "m", "meta": {"n_ctx": 4096}}]}).encode()
     model_server.route("/v1/models", Raw(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)))
     assert chat.models() == [ModelInfo(name="m", window=4096)]
@@ -162,10 +162,10 @@ def _default_models():
     return Raw(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
 
 
-# Refusals
+# Error responses
 
 
-def test_usage_is_not_asked_for_again_where_it_is_refused(model_server, chat):
+def test_stream_options_are_not_sent_again_once_refused(model_server, chat):
     model_server.refuse_usage = True
     assert [answer.content for answer in chat.turns(request("a"), request("b"))] == ["a", "b"]
     assert ["stream_options" in one.body for one in model_server.chats] == [True, False, False]
@@ -173,7 +173,7 @@ def test_usage_is_not_asked_for_again_where_it_is_refused(model_server, chat):
 
 def test_a_missing_key(model_server, chat):
     model_server.api_key = "sk-right"
-    error = refusal(chat, ForbiddenError)
+    error = failure(chat, ForbiddenError)
     assert error.exit_code == 5
     assert "KAITO_API_KEY" in error.hints[0]
     with pytest.raises(ForbiddenError):
@@ -183,46 +183,46 @@ def test_a_missing_key(model_server, chat):
 
 
 def test_a_server_that_repeats_the_key_does_not_show_it(model_server):
-    words = "Incorrect API key provided: sk-verysecret. X: hunter2hunter2 Y: token-of-mine"
+    message = "Incorrect API key provided: sk-verysecret. X: hunter2hunter2 Y: token-of-mine"
     settings = Settings(api_key="sk-verysecret", headers=(("X", "hunter2hunter2"), ("Y", "Bearer token-of-mine")))
-    model_server.enqueue(Status(401, {"error": {"message": words}}), ErrorEvent("", {"message": words}))
+    model_server.enqueue(Status(401, {"error": {"message": message}}), ErrorEvent("", {"message": message}))
     for error in (ForbiddenError, ModelError):
-        told = "\n".join(refusal(Chat(model_server.url, settings), error).lines())
-        assert "sk-verysecret" not in told
-        assert "hunter2" not in told
-        assert "token-of-mine" not in told
-        assert "***" in told
+        shown = "\n".join(failure(Chat(model_server.url, settings), error).lines())
+        assert "sk-verysecret" not in shown
+        assert "hunter2" not in shown
+        assert "token-of-mine" not in shown
+        assert "***" in shown
 
 
 @pytest.mark.parametrize(
-    "words",
+    "message",
     [
-        "x" * 590 + " sk-verysecret1234567890",  # cut by what is shown
-        "x" * 4085 + " sk-verysecret1234567890",  # and by what is looked at
+        "x" * 590 + " sk-verysecret1234567890",  # cut by the limit of what is shown
+        "x" * 4085 + " sk-verysecret1234567890",  # and of what is read
         "xx" + " sk-verysecret1234567890" * 300,
         "sk-very\x1b[0msecret1234567890",
         "sk-very\u200esecret1234567890",
     ],
 )
-def test_a_key_is_found_however_it_is_repeated(model_server, words):
+def test_a_repeated_key_is_removed_in_any_form(model_server, message):
     settings = Settings(api_key="sk-verysecret1234567890")
-    model_server.enqueue(Status(401, {"error": {"message": words}}), ErrorEvent("", {"message": words}))
+    model_server.enqueue(Status(401, {"error": {"message": message}}), ErrorEvent("", {"message": message}))
     for error in (ForbiddenError, ModelError):
-        told = "\n".join(refusal(Chat(model_server.url, settings), error).lines())
-        assert "sk-very" not in told
-        assert len(told) < 900
+        shown = "\n".join(failure(Chat(model_server.url, settings), error).lines())
+        assert "sk-very" not in shown
+        assert len(shown) < 900
 
 
-def test_a_key_in_the_url_s_query_is_one_too(model_server):
-    words = "Bad key query+secret/1 (query%2Bsecret%2F1) for 2024-10-21"
-    model_server.enqueue(Status(401, {"error": {"message": words}}))
-    error = refusal(Chat(f"{model_server.url}/?api-key=query%2Bsecret%2F1&version=2024-10-21"), ForbiddenError)
+def test_a_key_in_the_url_s_query_is_removed(model_server):
+    message = "Bad key query+secret/1 (query%2Bsecret%2F1) for 2024-10-21"
+    model_server.enqueue(Status(401, {"error": {"message": message}}))
+    error = failure(Chat(f"{model_server.url}/?api-key=query%2Bsecret%2F1&version=2024-10-21"), ForbiddenError)
     assert error.message.endswith("Bad key *** (***) for 2024-10-21 (HTTP 401)")
 
 
-def test_a_server_s_unended_sequence_leaves_our_words_alone(model_server, chat):
+def test_an_unterminated_control_sequence_hides_only_the_server_s_text(model_server, chat):
     model_server.enqueue(Status(500, {"error": {"message": "bad \x1b]0;title"}}))
-    assert refusal(chat, ModelError).message == "bad (HTTP 500)"
+    assert failure(chat, ModelError).message == "bad (HTTP 500)"
 
 
 def test_reads_are_small(model_server, chat, monkeypatch):
@@ -238,33 +238,33 @@ def test_reads_are_small(model_server, chat, monkeypatch):
     assert sizes
 
 
-def test_headers_are_sent_and_win(model_server):
+def test_given_headers_are_sent_and_take_precedence(model_server):
     settings = Settings(api_key="a", headers=(("authorization", "Basic b"), ("X-Team", "c"), ("x-team", "cc")))
     Chat(model_server.url, settings, headers={"X-Team": "d", "X-Route": "e"}).ask()
     headers = model_server.chats[-1].headers
     assert (headers["authorization"], headers["x-team"], headers["x-route"]) == ("Basic b", "cc", "e")
 
 
-def test_a_redirect_is_told_and_not_followed(model_server, chat):
+def test_a_redirect_is_not_followed(model_server, chat):
     model_server.enqueue(Redirect("https://elsewhere.example/login?secret=1"))
-    error = refusal(chat, ConnectError)
+    error = failure(chat, ConnectError)
     assert "redirects to https://elsewhere.example/login (HTTP 307)" in error.hints[2]
     assert len(model_server.requests) == 1
 
 
 def test_a_page_of_a_proxy(model_server, chat):
     model_server.enqueue(HtmlPage("Sign in"))
-    assert "does not serve chat completions: Sign in (HTTP 200)" in refusal(chat, ConnectError).hints[2]
+    assert "does not serve chat completions: Sign in (HTTP 200)" in failure(chat, ConnectError).hints[2]
 
 
 def test_a_page_without_its_content_type(model_server, chat):
     model_server.enqueue(Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n<html></html>"))
-    assert "no chat completion" in refusal(chat, StreamError).message
+    assert "not a chat completion" in failure(chat, StreamError).message
 
 
 def test_a_server_error(model_server, chat):
     model_server.enqueue(Status(500, {"error": {"message": "engine died"}}))
-    assert refusal(chat, ModelError).message == "engine died (HTTP 500)"
+    assert failure(chat, ModelError).message == "engine died (HTTP 500)"
 
 
 # The window
@@ -273,14 +273,14 @@ def test_a_server_error(model_server, chat):
 @pytest.mark.parametrize("dialect", ["vllm", "vllm-old", "llama.cpp"])
 def test_a_prompt_over_the_window(dialect):
     with ModelServer(window=100, dialect=dialect) as server:
-        error = refusal(Chat(server.url), WindowError, request("word " * 150))
+        error = failure(Chat(server.url), WindowError, request("word " * 150))
         assert error.message == "Input too long (150 tokens > 100 max)"
         assert error.hints[0] == "Try reducing your message length or increasing --max-tokens"
         assert len(server.chats) == 1
 
 
 @pytest.mark.parametrize("dialect", ["vllm", "vllm-old", "vllm-at-least"])
-def test_what_the_window_leaves_is_asked_for(dialect):
+def test_what_the_window_leaves_is_requested(dialect):
     with ModelServer(window=1100, dialect=dialect) as server:
         assert Chat(server.url).ask(request("word " * 150)).content.startswith("word")
         assert [one.body["max_tokens"] for one in server.chats] == [1024, 950]
@@ -293,23 +293,23 @@ def test_more_than_the_window_is_refused_once(dialect):
         assert [one.body.get("max_tokens") for one in server.chats] == [1024, 85, None, None]
 
 
-def test_a_bound_without_a_count_is_tried_with_half():
+def test_a_lower_bound_without_a_count():
     with ModelServer(window=1100, dialect="vllm-at-least", tokenize=False) as server:
         chat = Chat(server.url)
         assert chat.ask(request("word " * 150)).content.startswith("word")
         assert [one.body["max_tokens"] for one in server.chats] == [1024, 511]
 
 
-def test_a_prompt_over_the_window_by_a_bound():
+def test_a_prompt_over_the_window_by_a_lower_bound():
     with ModelServer(window=100, dialect="vllm-at-least") as server:
-        error = refusal(Chat(server.url), WindowError, request("word " * 150, max_tokens=10))
+        error = failure(Chat(server.url), WindowError, request("word " * 150, max_tokens=10))
         assert error.message == "Input too long (150 tokens > 100 max)"
 
 
-# Trouble on the way
+# Lost and slow connections
 
 
-def test_a_busy_server_is_tried_again(model_server, chat):
+def test_a_busy_server_is_retried(model_server, chat):
     model_server.enqueue(
         Status(429, retry_after=0.05), Status(503, retry_after=0.05), Status(502, retry_after=0), Say("Hi")
     )
@@ -321,20 +321,20 @@ def test_a_busy_server_is_tried_again(model_server, chat):
 def test_a_refused_connection_is_given_up_soon(refused_url):
     started = time.monotonic()
     chat = Chat(refused_url)
-    error = refusal(chat, ConnectError)
+    error = failure(chat, ConnectError)
     assert time.monotonic() - started < 10
     assert error.hints[0] == f"Endpoint: {refused_url}/chat/completions"
     assert "Connection refused" in error.hints[2]
     assert sum(wait.delay for wait in chat.waits) <= 3
 
 
-def test_a_kept_connection_that_has_died_is_replaced(model_server, chat):
+def test_a_reused_connection_that_has_died_is_replaced(model_server, chat):
     model_server.enqueue(Say("one"), CloseBeforeHead(), Say("two"))
     assert [answer.content for answer in chat.turns(request(), request())] == ["one", "two"]
     assert [one.connection for one in model_server.chats] == [1, 1, 2]
 
 
-def test_it_is_replaced_once(model_server, chat):
+def test_a_reused_connection_is_replaced_once(model_server, chat):
     model_server.enqueue(Say("one"), CloseBeforeHead(), CloseBeforeHead())
     with pytest.raises(ConnectError):
         chat.turns(request(), request())
@@ -344,31 +344,31 @@ def test_it_is_replaced_once(model_server, chat):
 @pytest.mark.parametrize("reset", [False, True])
 def test_a_new_connection_that_is_closed_is_an_error(model_server, chat, reset):
     model_server.enqueue(CloseBeforeHead(reset=reset))
-    assert "closed the connection without an answer" in refusal(chat, ConnectError).hints[2]
+    assert "closed the connection without a response" in failure(chat, ConnectError).hints[2]
     assert len(model_server.chats) == 1
 
 
-def test_a_tunnelled_connection_is_tried_again(model_server):
+def test_a_tunnelled_connection_is_retried(model_server):
     model_server.enqueue(CloseBeforeHead(), Say("two"))
     assert Chat(model_server.url, tunnelled=True).ask().content == "two"
 
 
-def test_a_connection_is_kept_for_the_next_turn(model_server, chat):
+def test_a_connection_is_reused_by_the_next_turn(model_server, chat):
     chat.turns(request(), request(), request())
     assert {one.connection for one in model_server.chats} == {1}
 
 
-def test_a_server_that_accepts_and_says_nothing(model_server):
+def test_a_server_that_accepts_and_sends_nothing(model_server):
     model_server.enqueue(Hang())
-    error = refusal(Chat(model_server.url, Settings(idle_timeout=0.2)), ConnectError)
-    assert "said nothing for 0.2 s (--idle-timeout)" in error.hints[2]
+    error = failure(Chat(model_server.url, Settings(idle_timeout=0.2)), ConnectError)
+    assert "sent nothing for 0.2 s (--idle-timeout)" in error.hints[2]
 
 
-def test_something_that_speaks_no_http(model_server, chat):
+def test_a_server_that_does_not_use_http(model_server, chat):
     model_server.enqueue(Raw(b"SSH-2.0-OpenSSH_9.2\r\n"))
-    assert "does not speak HTTP" in refusal(chat, ConnectError).hints[2]
+    assert "does not use HTTP" in failure(chat, ConnectError).hints[2]
 
 
 def test_an_unknown_host():
-    error = refusal(Chat("http://no-such-host.invalid"), ConnectError)
-    assert "The name no-such-host.invalid is not known" in error.hints[2]
+    error = failure(Chat("http://no-such-host.invalid"), ConnectError)
+    assert "Host 'no-such-host.invalid' not found" in error.hints[2]

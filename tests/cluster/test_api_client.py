@@ -140,7 +140,7 @@ def test_server_that_does_not_respond(kubeconfig, reporter):
 
         async with api_server(kubeconfig, reporter, handler, timeout=0.1) as cluster:
             exc = await failure(cluster)
-            assert "did not answer in time (--request-timeout)" in exc.message
+            assert "did not respond in time (--request-timeout)" in exc.message
 
     asyncio.run(run())
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaito.console.sanitize import LONGEST_CSI, LONGEST_STRING, UNSAFE, Sanitizer, one_line, sanitize
+from kaito.console.sanitize import MAX_CSI, MAX_STRING, UNSAFE, Sanitizer, one_line, sanitize
 
 
 @pytest.mark.parametrize(
@@ -40,13 +40,13 @@ def test_a_text(text, shown):
 
 def test_an_osc_without_end_is_bounded():
     assert sanitize("a\x1b]0;" + "x" * 50) == "a"
-    shown = sanitize("a\x1b]0;" + "x" * LONGEST_STRING + "after")
+    shown = sanitize("a\x1b]0;" + "x" * MAX_STRING + "after")
     assert shown.startswith("ax")
     assert shown.endswith("after")
 
 
 def test_a_csi_without_end_is_bounded():
-    assert sanitize("\x1b[" + "1" * (LONGEST_CSI + 20)).startswith("1")
+    assert sanitize("\x1b[" + "1" * (MAX_CSI + 20)).startswith("1")
 
 
 def test_one_line():

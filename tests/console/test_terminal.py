@@ -1,12 +1,14 @@
-"""What is written where, in which letters and colours."""
+"""What is written to which stream, in which letters and colours."""
 
 import errno
 import io
 import os
+from collections.abc import Callable
 
 import pytest
 
-from kaito.console.terminal import PATIENCE, Terminal
+from kaito.console.status_line import SHOW_AFTER
+from kaito.console.terminal import Terminal
 from kaito.errors import ConnectError, ExitCode, KaitoError, OutputClosed
 
 
@@ -34,15 +36,15 @@ class Clock:
         return self.now
 
 
-def make(*, out=None, err=None, environ=None, clock=None):
+def make(*, out=None, err=None, environ=None, color="auto", clock=None):
     out, err = out or Stream(), err or Stream()
-    return Terminal(Stream(), out, err, environ or {}, clock or Clock())
+    return Terminal(Stream(), out, err, environ or {}, color, clock or Clock())
 
 
 ERROR = ConnectError("http://x/chat/completions", "refused")
 
 
-def test_answers_go_to_stdout_and_all_else_to_stderr():
+def test_answers_go_to_stdout_and_the_rest_to_stderr():
     terminal = make()
     terminal.write("Assistant: Hi\n")
     terminal.note("a note\x1b[2J")
@@ -73,8 +75,7 @@ def test_answers_go_to_stdout_and_all_else_to_stderr():
     ],
 )
 def test_colours(color, environ, is_terminal, coloured):
-    terminal = make(err=Stream(terminal=is_terminal), environ=environ)
-    terminal.color = color
+    terminal = make(err=Stream(terminal=is_terminal), environ=environ, color=color)
     terminal.error(KaitoError("x"))
     terminal.note("y", dim=True)
     if coloured:
@@ -85,8 +86,8 @@ def test_colours(color, environ, is_terminal, coloured):
 
 def test_each_stream_decides_for_itself():
     terminal = make(out=Stream(terminal=True))
-    assert terminal.coloured(terminal.stdout)
-    assert not terminal.coloured(terminal.stderr)
+    assert terminal.colored(terminal.stdout)
+    assert not terminal.colored(terminal.stderr)
     assert terminal.screen().terminal
     assert terminal.screen().colour
 
@@ -102,8 +103,7 @@ def test_a_console_without_the_letter_gets_a_stand_in(encoding):
 
 
 def test_a_coloured_error_gets_a_stand_in_too():
-    terminal = make(err=Stream(encoding="ascii"))
-    terminal.color = "always"
+    terminal = make(err=Stream(encoding="ascii"), color="always")
     terminal.error(KaitoError("x"))
     assert terminal.stderr.text == "\x1b[31mError: x\x1b[0m\n"
 
@@ -150,7 +150,7 @@ def test_a_full_disk():
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError(), ValueError("closed")])
-def test_a_closed_stderr_is_not_missed(error):
+def test_a_closed_stderr_is_ignored(error):
     terminal = make(err=Failing(error))
     terminal.note("x")
     terminal.error(KaitoError("y"))
@@ -166,13 +166,13 @@ def test_no_streams_at_all():
         terminal.write("x")
 
 
-def test_a_wait_is_explained_when_it_lasts_and_gone_before_the_answer():
+def test_a_wait_that_lasts_is_shown_until_the_answer():
     clock = Clock()
     terminal = make(err=Stream(terminal=True), clock=clock)
     terminal.status("connecting\x1b[2J\nnow")
     terminal.tick()
     assert terminal.stderr.text == ""
-    clock.now = PATIENCE
+    clock.now = SHOW_AFTER
     terminal.tick()
     clock.now = 4.2
     terminal.tick()
@@ -181,7 +181,7 @@ def test_a_wait_is_explained_when_it_lasts_and_gone_before_the_answer():
     assert terminal.stderr.text == "\r\x1b[Kconnecting now …\r\x1b[Kconnecting now … 4 s\r\x1b[K"
 
 
-def test_a_wait_for_another_try_is_counted_down():
+def test_a_wait_for_another_try_counts_down():
     clock = Clock()
     terminal = make(err=Stream(terminal=True), clock=clock)
     terminal.status("waiting")
@@ -196,7 +196,7 @@ def test_a_wait_for_another_try_is_counted_down():
     ]  # fmt: skip
 
 
-def test_a_wait_for_another_try_is_a_line_elsewhere():
+def test_without_a_status_line_a_long_wait_for_another_try_is_a_line():
     terminal = make()
     terminal.retrying("busy", 0.9)
     terminal.retrying("busy", 4.0)
@@ -213,7 +213,7 @@ def test_a_quick_answer_shows_no_status():
     assert terminal.stderr.text == ""
 
 
-def test_a_notice_takes_the_place_of_the_status():
+def test_a_notice_replaces_the_status_for_a_moment():
     clock = Clock()
     terminal = make(err=Stream(terminal=True), clock=clock)
     terminal.status("downloading")
@@ -226,7 +226,7 @@ def test_a_notice_takes_the_place_of_the_status():
 
 
 @pytest.mark.parametrize(("is_terminal", "environ"), [(False, {}), (True, {"TERM": "dumb"})])
-def test_no_status_where_lines_cannot_be_taken_back(is_terminal, environ):
+def test_no_status_where_lines_cannot_be_cleared(is_terminal, environ):
     clock = Clock()
     terminal = make(err=Stream(terminal=is_terminal), clock=clock, environ=environ)
     terminal.status("x")
@@ -252,10 +252,48 @@ def test_a_long_status_leaves_room_for_ctrl_c(monkeypatch, columns, text, line):
     assert terminal.stderr.text == "\r\x1b[K" + line
 
 
-def test_what_belongs_to_a_person_goes_where_the_person_looks():
+def test_interactive_text_goes_to_a_terminal():
     terminal = make(out=Stream(terminal=True))
     terminal.write_interactive("> ")
     assert terminal.stdout.text == "> "
     terminal = make()
     terminal.write_interactive("> ")
     assert (terminal.stdout.text, terminal.stderr.text) == ("", "> ")
+
+
+def test_ctrl_z_in_the_middle_of_a_write_takes_the_status_off_the_screen():
+    reader, writer = os.pipe()
+
+    class Interrupted(io.FileIO):
+        """Runs a signal's handler once, when the bytes were written and the buffer does not know that yet."""
+
+        handler: Callable[[], None] | None = None
+
+        def write(self, data):
+            count = super().write(data)
+            handler, self.handler = self.handler, None
+            if handler is not None:
+                handler()
+            return count
+
+    class Screen(io.TextIOWrapper):
+        def isatty(self):
+            return True
+
+    raw = Interrupted(writer, "w")
+    clock = Clock()
+    with open(reader, "rb") as read, Screen(io.BufferedWriter(raw), encoding="utf-8") as err:
+        terminal = make(err=err, clock=clock)
+        terminal.status("waiting")
+
+        def stop():
+            with terminal.handed_over():
+                pass
+
+        raw.handler = stop
+        clock.now = 0.5
+        terminal.tick()
+        assert os.read(read.fileno(), 99) == "\r\x1b[Kwaiting …\r\x1b[K".encode()
+        clock.now = 0.6
+        terminal.tick()
+        assert os.read(read.fileno(), 99) == "\r\x1b[Kwaiting …".encode()

@@ -6,7 +6,7 @@ from yarl import URL
 from kaito.errors import ConnectError, ForbiddenError
 from kaito.net.http_session import proxy_of
 from kaito.testing import ModelServer, Say, Status
-from tests.chat.talk import Chat, endpoint, refusal
+from tests.chat.talk import Chat, endpoint, failure
 
 
 def test_addresses_replace_dns(model_server):
@@ -14,7 +14,7 @@ def test_addresses_replace_dns(model_server):
     assert Chat(url, addresses=("127.0.0.1",)).ask().content == "Hi"
     assert model_server.chats[-1].headers["host"] == f"model.invalid:{model_server.port}"
     assert Chat(url, addresses=("other.invalid", "localhost")).ask().content == "Hi"
-    assert "The name model.invalid is not known" in refusal(Chat(url, addresses=("other.invalid",)), ConnectError).hints
+    assert "Host 'model.invalid' not found" in failure(Chat(url, addresses=("other.invalid",)), ConnectError).hints
 
 
 def test_addresses_disable_the_environment_s_proxy(monkeypatch):
@@ -45,9 +45,9 @@ def test_explained_error_responses():
     with ModelServer() as server:
         chat = Chat(server.url, explain=explain)
         server.enqueue(Status(403, "the gate"))
-        assert refusal(chat, ForbiddenError).message == "the gate is shut"
+        assert failure(chat, ForbiddenError).message == "the gate is shut"
         server.enqueue(Status(403, "the model"))
-        assert refusal(chat, ForbiddenError).message.startswith("The model's server does not allow this")
+        assert failure(chat, ForbiddenError).message.startswith("The model's server denied access")
         server.route("/v1/models", Status(403, "the gate"))
         with pytest.raises(ForbiddenError, match="the gate is shut"):
             chat.models()

@@ -1,4 +1,4 @@
-"""Signals that come while the main thread waits for nothing: remembered until it does, and never lost."""
+"""Signals that arrive while the main thread waits for nothing: pending until it does, and never lost."""
 
 import asyncio
 import os
@@ -8,24 +8,15 @@ import pytest
 
 from kaito.errors import Ended, Interrupted
 from kaito.eventloop.interrupts import Interrupts
+from kaito.eventloop.keyboard import Keyboard
 from kaito.eventloop.main_thread import MainThreadLoop
 from kaito.eventloop.thread import ThreadedLoop
 
 
-class Keyboard:
-    """Where a key is waited for."""
-
-    def __init__(self):
-        self.reading = False
-        self.raise_pending = lambda: None
-
-    def read(self, do):
-        self.reading = True
-        try:
-            self.raise_pending()
-            do()
-        finally:
-            self.reading = False
+def read(keyboard, function):
+    """Call a function in place of a wait for a key."""
+    with keyboard.waiting():
+        function()
 
 
 def ctrl_c():
@@ -38,7 +29,7 @@ def end(number, frame):
 
 @pytest.fixture
 def ending():
-    """Have SIGTERM raise `Ended`, as in the process."""
+    """Let SIGTERM raise `Ended`, as in the process."""
     before = signal.signal(signal.SIGTERM, end)
     yield
     signal.signal(signal.SIGTERM, before)
@@ -85,18 +76,18 @@ def test_ctrl_c_stops_the_next_stream_before_it_begins(loop):
 
 
 def test_ctrl_c_stops_the_next_wait_for_a_key(loop, keyboard):
-    read = []
+    keys = []
     ctrl_c()
     with pytest.raises(KeyboardInterrupt):
-        keyboard.read(lambda: read.append(True))
-    assert not read
-    keyboard.read(lambda: read.append(True))
-    assert read
+        read(keyboard, lambda: keys.append("a"))
+    assert not keys
+    read(keyboard, lambda: keys.append("a"))
+    assert keys
 
 
 def test_ctrl_c_is_raised_while_a_key_is_waited_for(loop, keyboard):
     with pytest.raises(KeyboardInterrupt):
-        keyboard.read(ctrl_c)
+        read(keyboard, ctrl_c)
 
 
 def test_ctrl_c_again_is_raised_at_once(loop):
@@ -114,7 +105,7 @@ def test_ctrl_c_before_the_end_is_raised_at_the_end(kind, keyboard):
         loop.__exit__(None, None, None)
 
 
-def test_what_fails_is_told_before_a_ctrl_c(kind, keyboard):
+def test_a_failure_takes_precedence_over_a_pending_ctrl_c(kind, keyboard):
     def fail():
         ctrl_c()
         raise ValueError("boom")
@@ -123,7 +114,7 @@ def test_what_fails_is_told_before_a_ctrl_c(kind, keyboard):
         fail()
 
 
-def test_where_no_key_is_waited_for_it_is_raised_at_once(kind):
+def test_without_a_keyboard_it_is_raised_at_once(kind):
     with kind(), pytest.raises(KeyboardInterrupt):
         ctrl_c()
 
@@ -143,15 +134,15 @@ def test_ctrl_c_before_a_stream_is_left_is_not_lost(loop):
 
 
 @pytest.mark.usefixtures("ending")
-def test_a_signal_that_ends_the_process_is_remembered_likewise(loop, keyboard):
-    for wait in (lambda: loop.run(asyncio.sleep(0)), lambda: keyboard.read(list)):
+def test_a_signal_that_ends_the_process_stays_pending_too(loop, keyboard):
+    for wait in (lambda: loop.run(asyncio.sleep(0)), lambda: read(keyboard, list)):
         os.kill(os.getpid(), signal.SIGTERM)
         with pytest.raises(Ended):
             wait()
 
 
 @pytest.mark.usefixtures("ending")
-def test_ctrl_c_does_not_take_the_place_of_a_signal_that_ends_the_process(loop):
+def test_ctrl_c_does_not_replace_a_signal_that_ends_the_process(loop):
     os.kill(os.getpid(), signal.SIGTERM)
     with pytest.raises(Ended):
         ctrl_c()
@@ -170,20 +161,21 @@ def test_ctrl_c_while_a_wait_begins_is_not_lost(loop, monkeypatch):
 def test_ctrl_c_while_a_wait_is_left_is_not_lost(loop, monkeypatch):
     leave = Interrupts.leave
 
-    def late(self, waiting, before):
+    def late(self, wait, before):
         monkeypatch.undo()
         ctrl_c()
-        leave(self, waiting, before)
+        leave(self, wait, before)
 
     monkeypatch.setattr(Interrupts, "leave", late)
     with pytest.raises(Interrupted):
         loop.run(asyncio.sleep(0))
 
 
-def test_the_keyboard_is_let_go(kind, keyboard):
-    before = keyboard.raise_pending
-    with kind(None, keyboard):
-        assert keyboard.raise_pending is not before
-    assert keyboard.raise_pending is before
+def test_nothing_stays_pending_after_the_end(kind, keyboard):
+    loop = kind(None, keyboard)
+    loop.__enter__()
+    ctrl_c()
+    loop.__exit__(ValueError, ValueError("boom"), None)
+    keyboard.raise_pending()
     with pytest.raises(KeyboardInterrupt):
         ctrl_c()

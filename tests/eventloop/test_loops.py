@@ -1,4 +1,4 @@
-"""Both event loops, on a thread of its own and on the main one, and Ctrl-C."""
+"""Both event loops, on a background thread and on the main thread, and Ctrl-C."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, closing
 import pytest
 
 from kaito.errors import Abandoned, Ended, Interrupted
-from kaito.eventloop.base import _DONE, _Call
+from kaito.eventloop.call import DONE, Call
 from kaito.eventloop.main_thread import MainThreadLoop
 from kaito.eventloop.thread import ThreadedLoop
 
@@ -36,16 +36,16 @@ def thread_loop():
 
 
 @pytest.fixture
-def loop_here():
+def main_loop():
     with MainThreadLoop() as loop:
         yield loop
 
 
 def take_down(loop):
-    """End by hand what an abandoned loop leaves behind, as the process does not end here."""
+    """End what an abandoned loop leaves behind, as the process does not end here."""
     if isinstance(loop, MainThreadLoop):
-        over = loop._loop.create_task(_stop_later(loop._loop))
-        while not over.done():  # what ends in it stops it, too
+        last = loop._loop.create_task(_stop_later(loop._loop))
+        while not last.done():  # calls that end stop the loop, too
             loop._loop.run_forever()
     else:
         loop._loop.call_soon_threadsafe(asyncio.ensure_future, _stop_later(loop._loop))
@@ -65,11 +65,11 @@ def test_a_coroutine_runs_on_the_loop_s_thread(thread_loop):
     assert thread_loop.run(answer()) == "kaito-loop"
 
 
-def test_a_coroutine_runs_on_the_main_thread(loop_here):
-    assert loop_here.run(answer()) == "MainThread"
+def test_a_coroutine_runs_on_the_main_thread(main_loop):
+    assert main_loop.run(answer()) == "MainThread"
 
 
-def test_an_exception_comes_through(loop):
+def test_an_exception_is_raised(loop):
     async def fail():
         raise ValueError("boom")
 
@@ -93,7 +93,7 @@ def test_a_stream(loop):
     assert log == ["end", "closed"]
 
 
-def test_a_stream_that_is_left_is_closed(loop):
+def test_a_stream_that_is_closed_closes_its_source(loop):
     async def endless(log):
         try:
             while True:
@@ -109,7 +109,7 @@ def test_a_stream_that_is_left_is_closed(loop):
     assert log == ["closed"]
 
 
-def test_a_stream_that_fails_yields_first_what_it_had(loop):
+def test_a_stream_that_fails_first_yields_what_it_had(loop):
     async def fail():
         yield 1
         raise ValueError("boom")
@@ -154,8 +154,8 @@ def test_ctrl_c_in_a_stream_ends_it_at_once(loop):
         next(stream)
 
 
-def test_ctrl_c_that_does_not_wake_the_main_thread_reaches_it(thread_loop):
-    # One that comes between CPython's look for signals and its wait does not, either.
+def test_ctrl_c_that_does_not_wake_the_main_thread(thread_loop):
+    # Like one that arrives between CPython's check for signals and its wait.
     async def wait():
         signal.pthread_kill(threading.get_ident(), signal.SIGINT)
         await asyncio.sleep(60)
@@ -178,7 +178,7 @@ def test_a_second_ctrl_c_while_stopping_is_final(kind):
     take_down(loop)
 
 
-def test_what_is_abandoned_is_not_waited_for(kind):
+def test_abandoned_calls_are_not_waited_for(kind):
     log = []
 
     @asynccontextmanager
@@ -204,20 +204,20 @@ def test_what_is_abandoned_is_not_waited_for(kind):
 
 
 def test_ctrl_c_right_before_a_call_begins(loop, monkeypatch):
-    soon = loop._soon
+    call_in_loop = loop._call_in_loop
 
-    def interrupted_soon(do):
-        monkeypatch.setattr(loop, "_soon", soon)
+    def interrupted(function):
+        monkeypatch.setattr(loop, "_call_in_loop", call_in_loop)
         ctrl_c()
-        soon(do)
+        call_in_loop(function)
 
-    monkeypatch.setattr(loop, "_soon", interrupted_soon)
+    monkeypatch.setattr(loop, "_call_in_loop", interrupted)
     with pytest.raises(Interrupted):
         loop.run(asyncio.sleep(60))
 
 
-def test_ctrl_c_in_a_loop_that_something_blocks():
-    # Nobody else is there to end it.
+def test_ctrl_c_in_a_blocked_loop():
+    # Nothing else could end it.
     async def block():
         for delay in (0.05, 0.1, 0.15):
             threading.Timer(delay, ctrl_c).start()
@@ -260,38 +260,38 @@ def test_the_end_of_the_process_waits_until_a_stream_is_closed(kind):
     assert log == ["closed"]
 
 
-def test_the_loop_here_runs_while_input_is_waited_for(loop_here):
+def test_the_loop_runs_while_input_is_waited_for(main_loop):
     behind, front = os.pipe()
     log = []
 
-    async def tell():
+    async def write():
         await asyncio.sleep(0.05)
-        log.append("told")
+        log.append("written")
         os.write(front, b"x")
 
     async def begin():
-        return asyncio.create_task(tell())
+        return asyncio.create_task(write())
 
-    task = loop_here.run(begin())
-    loop_here.wait_for_input(behind)
-    assert (log, os.read(behind, 9)) == (["told"], b"x")
+    task = main_loop.run(begin())
+    main_loop.wait_for_input(behind)
+    assert (log, os.read(behind, 9)) == (["written"], b"x")
     os.close(front)
-    loop_here.wait_for_input(behind)
+    main_loop.wait_for_input(behind)
     assert os.read(behind, 9) == b""
     os.close(behind)
     assert task.done()
 
 
-def test_a_file_is_not_waited_for(loop_here, tmp_path):
+def test_a_file_is_not_waited_for(main_loop, tmp_path):
     with (tmp_path / "script").open("wb") as file:
-        loop_here.wait_for_input(file.fileno())
+        main_loop.wait_for_input(file.fileno())
 
 
-def test_ctrl_c_while_input_is_waited_for(loop_here):
+def test_ctrl_c_while_input_is_waited_for(main_loop):
     behind, front = os.pipe()
     threading.Timer(0.05, ctrl_c).start()
     with pytest.raises(Interrupted):
-        loop_here.wait_for_input(behind)
+        main_loop.wait_for_input(behind)
     os.close(behind)
     os.close(front)
 
@@ -324,14 +324,14 @@ def test_a_call_that_is_cancelled_before_it_begins(loop):
     async def unborn():
         log.append("begun")
 
-    call = _Call(loop._loop, unborn(), loop._new_box())
+    call = Call(loop._loop, unborn(), loop._new_queue())
 
     def begin():
         call.begin()
         call._cancel()
 
-    loop._soon(begin)
-    assert call.box.get() is _DONE
+    loop._call_in_loop(begin)
+    assert call.queue.get(5) is DONE
     with pytest.raises(Interrupted):
         call.result()
     assert log == []
@@ -376,14 +376,14 @@ def test_ctrl_c_while_a_context_is_entered(loop):
     assert log == ["left"]
 
 
-def test_a_wait_ticks_when_somebody_watches(kind):
+def test_tick_is_called_during_a_wait(kind):
     ticks = []
     with kind(lambda: ticks.append(1)) as loop:
         loop.run(asyncio.sleep(0.35))
     assert len(ticks) >= 2
 
 
-def test_elsewhere_than_on_the_main_thread_signals_are_left_alone(thread_loop):
+def test_on_other_threads_signals_are_not_handled(thread_loop):
     results = []
     thread = threading.Thread(target=lambda: results.append(thread_loop.run(answer())))
     thread.start()
@@ -391,7 +391,7 @@ def test_elsewhere_than_on_the_main_thread_signals_are_left_alone(thread_loop):
     assert results == ["kaito-loop"]
 
 
-def test_a_blocking_call_runs_elsewhere_and_its_failure_comes_through(loop):
+def test_a_blocking_call_runs_on_another_thread_and_its_exception_is_raised(loop):
     def fail():
         raise ValueError(threading.current_thread().name)
 

@@ -1,4 +1,4 @@
-"""SIGTERM, SIGHUP and Ctrl-Z in this process, where nothing else handles them."""
+"""SIGTERM, SIGHUP and Ctrl-Z, sent to this process."""
 
 import asyncio
 import io
@@ -21,19 +21,19 @@ def terminal():
 
 
 @pytest.fixture(autouse=True)
-def put_back():
-    """Have the signals handled as before the test."""
+def default_signals():
+    """Give the signals their default actions; those of this process are restored after the test."""
     numbers = [*termination.ENDING, signal.SIGTSTP]
-    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
     yield
     for number in numbers:
         signal.signal(number, before[number])
 
 
 @pytest.fixture
-def handled(put_back, terminal):
+def handled(default_signals, terminal):
     left = []
-    with termination.handled(terminal, left.append):
+    with termination.handle_termination(terminal, left.append):
         yield left
 
 
@@ -42,7 +42,7 @@ def send(number):
 
 
 def await_signal(number):
-    """Send a signal to this process and give it the time to arrive."""
+    """Send a signal to this process and wait until it has arrived."""
     send(number)
     time.sleep(5)  # which it interrupts
 
@@ -56,7 +56,7 @@ def test_a_signal_that_ends_is_raised_once(handled, number, code):
     send(signal.SIGTERM)
 
 
-def test_the_process_is_left_when_its_end_takes_too_long(terminal, monkeypatch):
+def test_an_end_that_takes_too_long_is_forced(terminal, monkeypatch):
     monkeypatch.setattr(termination, "GRACE", 0.01)
     left, gone = [], threading.Event()
 
@@ -64,43 +64,43 @@ def test_the_process_is_left_when_its_end_takes_too_long(terminal, monkeypatch):
         left.append(code)
         gone.set()
 
-    with pytest.raises(Ended), termination.handled(terminal, leave):
+    with pytest.raises(Ended), termination.handle_termination(terminal, leave):
         await_signal(signal.SIGTERM)
     assert gone.wait(5)
     assert left == [143]
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
-def test_what_was_ignored_stays_so(terminal):
+def test_an_ignored_signal_stays_ignored(terminal):
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with termination.handled(terminal):
+    with termination.handle_termination(terminal):
         send(signal.SIGHUP)
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
-def test_handlers_are_put_back(terminal):
+def test_handlers_are_restored(terminal):
     numbers = [*termination.ENDING, signal.SIGTSTP]
     before = [signal.getsignal(number) for number in numbers]
-    with termination.handled(terminal):
+    with termination.handle_termination(terminal):
         assert [signal.getsignal(number) for number in numbers] != before
     assert [signal.getsignal(number) for number in numbers] == before
 
 
-def test_ctrl_z_is_left_to_whoever_waits_for_a_key(handled, terminal):
+def test_ctrl_z_is_raised_while_a_key_is_waited_for(handled, terminal):
     with pytest.raises(Suspended), terminal.waiting_for_a_key():
         await_signal(signal.SIGTSTP)
-    assert not terminal.reading
+    assert not terminal.keyboard.reading
 
 
-def test_a_system_without_them(monkeypatch, terminal):
+def test_a_system_without_these_signals(monkeypatch, terminal):
     monkeypatch.setattr(termination, "ENDING", (signal.SIGTERM,))
     monkeypatch.delattr(signal, "SIGTSTP")
-    with termination.handled(terminal):
+    with termination.handle_termination(terminal):
         assert callable(signal.getsignal(signal.SIGTERM))
 
 
 async def stop_in(seconds, numbers, log):
-    """Have signals come while this runs, and take a while to clean up."""
+    """Send signals while this runs, and take a while to clean up."""
     for place, number in enumerate(numbers):
         threading.Timer(seconds + place * 0.05, send, [number]).start()
     try:
@@ -131,7 +131,7 @@ def test_ctrl_c_while_it_cleans_up_is_final(handled):
     log = []
     with pytest.raises(Abandoned), ThreadedLoop() as loop:
         loop.run(stop_in(0.05, [signal.SIGTERM, signal.SIGINT], log))
-    # The process would end here; this one waits for what it has left behind.
+    # The process would end here; this one waits for the abandoned call.
     loop._loop.call_soon_threadsafe(asyncio.ensure_future, _stop_later(loop._loop))
     loop._thread.join(5)
     loop._loop.close()

@@ -18,7 +18,7 @@ from kaito.testing import (
     ModelServer,
     Status,
 )
-from tests.chat.talk import Chat, endpoint, refusal
+from tests.chat.talk import Chat, endpoint, failure
 
 # TLS
 
@@ -43,8 +43,8 @@ def tls_server(certificate):
         yield server
 
 
-def test_an_unknown_authority(tls_server):
-    error = refusal(Chat(tls_server.url), ConnectError)
+def test_an_unknown_authority_is_not_trusted(tls_server):
+    error = failure(Chat(tls_server.url), ConnectError)
     assert "certificate is not trusted: self-signed certificate" in error.hints[2]
     assert "--certificate-authority" in error.hints[3]
 
@@ -61,15 +61,15 @@ def test_an_endpoint_s_own_ssl_context(tls_server, certificate):
     context = ssl.create_default_context(cafile=certificate[0])
     assert Chat(tls_server.url, ssl=context, server_hostname="model.test").ask().content == "Hi"
     assert (
-        "not trusted" in refusal(Chat(tls_server.url, ssl=context, server_hostname="other.test"), ConnectError).hints[2]
+        "not trusted" in failure(Chat(tls_server.url, ssl=context, server_hostname="other.test"), ConnectError).hints[2]
     )
 
 
 def test_a_certificate_authority_that_is_not_a_certificate(model_server, tmp_path):
     file = tmp_path / "ca.pem"
     file.write_text("nonsense")
-    error = refusal(Chat(model_server.url, Settings(certificate_authority=str(file))), UsageError)
-    assert "is no file of PEM certificates" in error.message
+    error = failure(Chat(model_server.url, Settings(certificate_authority=str(file))), UsageError)
+    assert "is not a file of PEM certificates" in error.message
 
 
 def test_https_to_a_server_that_speaks_http():
@@ -82,9 +82,9 @@ def test_https_to_a_server_that_speaks_http():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=refuse, args=(listener,))
         thread.start()
-        error = refusal(Chat(f"https://127.0.0.1:{listener.getsockname()[1]}"), ConnectError)
+        error = failure(Chat(f"https://127.0.0.1:{listener.getsockname()[1]}"), ConnectError)
         thread.join()
-    assert "Does the server speak https?" in error.hints[3]
+    assert "Check that the server uses https" in error.hints[3]
 
 
 # Proxies
@@ -122,14 +122,12 @@ def test_no_proxy_for_loopback_tunnels_and_no_proxy(monkeypatch, url, more):
 
 def test_an_unreachable_proxy(monkeypatch, refused_url):
     monkeypatch.setenv("http_proxy", refused_url.replace("http://", ""))
-    assert (
-        "that the environment names cannot be reached" in refusal(Chat("http://model.invalid"), ConnectError).hints[2]
-    )
+    assert "Cannot connect to the proxy" in failure(Chat("http://model.invalid"), ConnectError).hints[2]
 
 
 def test_an_unsupported_kind_of_proxy(monkeypatch):
     monkeypatch.setenv("all_proxy", "socks5://user:hunter2@127.0.0.1:1")
-    error = refusal(Chat("http://model.invalid"), UsageError)
+    error = failure(Chat("http://model.invalid"), UsageError)
     assert "of the kind 'socks5'" in error.message
     assert "hunter2" not in error.message
 
@@ -137,19 +135,19 @@ def test_an_unsupported_kind_of_proxy(monkeypatch):
 @pytest.mark.parametrize("proxy", ["http://user:hunter2@h:port", "http://user:h#nter2@h", "http://[::1", "http://"])
 def test_an_invalid_proxy_url(monkeypatch, proxy):
     monkeypatch.setenv("http_proxy", proxy)
-    error = refusal(Chat("http://model.invalid"), UsageError)
-    assert error.message == "The environment names a proxy whose URL cannot be read"
+    error = failure(Chat("http://model.invalid"), UsageError)
+    assert error.message == "The environment names a proxy whose URL is not valid"
 
 
 def test_a_proxy_that_requires_credentials(model_server, monkeypatch):
     monkeypatch.setenv("http_proxy", model_server.url)
     model_server.enqueue(Status(407, "who are you?"))
-    assert "The proxy wants credentials" in refusal(Chat("http://model.invalid"), ForbiddenError).message
+    assert "The proxy requires credentials" in failure(Chat("http://model.invalid"), ForbiddenError).message
 
 
 def test_a_proxy_that_rejects_the_request(model_server, monkeypatch):
     monkeypatch.setenv("https_proxy", model_server.url)
-    assert "The proxy refuses" in refusal(Chat("https://model.invalid"), ConnectError).hints[2]
+    assert "The proxy returned an error" in failure(Chat("https://model.invalid"), ConnectError).hints[2]
 
 
 def test_netrc_is_not_read(model_server, monkeypatch, clean_environment):

@@ -1,4 +1,4 @@
-"""Events of a chat completion, as servers send them and as they should not."""
+"""Events of a chat completion, well formed and malformed."""
 
 import json
 
@@ -28,7 +28,7 @@ def test_nothing_gives_nothing():
     assert AnswerDecoder().decode([]) == Delta()
 
 
-def test_usage_comes_in_a_chunk_without_choices():
+def test_usage_arrives_in_a_chunk_without_choices():
     decoder = AnswerDecoder()
     usage = {"prompt_tokens": 5, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 4}}
     last = json.dumps({"choices": [], "usage": usage}).encode()
@@ -37,14 +37,14 @@ def test_usage_comes_in_a_chunk_without_choices():
 
 
 @pytest.mark.parametrize("usage", [{}, {"prompt_tokens": None}, {"prompt_tokens_details": None}])
-def test_usage_with_holes_counts_as_zero(usage):
+def test_missing_counts_are_zero(usage):
     delta = AnswerDecoder().decode([json.dumps({"choices": None, "usage": usage}).encode()])
     assert delta.usage == Usage(prompt_tokens=0, completion_tokens=0)
 
 
 @pytest.mark.parametrize("count", [-1, 2**63, 10**400, 1e300])
 @pytest.mark.parametrize("usage", [{"prompt_tokens": 0}, {"completion_tokens": 0}, {"prompt_tokens_details": 0}])
-def test_a_count_that_cannot_be_true_is_none(count, usage):
+def test_an_impossible_count_is_none(count, usage):
     [name] = usage
     spoilt = {
         "prompt_tokens": 5,
@@ -68,7 +68,7 @@ def test_reasoning_under_both_names_is_read_once():
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
+    ("error", "message"),
     [
         ({"error": {"message": "out of memory", "code": 500}}, "out of memory"),
         ({"error": "out of memory"}, "out of memory"),
@@ -76,19 +76,19 @@ def test_reasoning_under_both_names_is_read_once():
         ({"error": {}}, "no reason given"),
     ],
 )
-def test_an_error_in_mid_stream_ends_the_answer(error, words):
+def test_an_error_in_mid_stream_ends_the_answer(error, message):
     decoder = AnswerDecoder()
     delta = decoder.decode([event("Hel"), json.dumps(error).encode(), event("lo"), b"[DONE]"])
-    assert (delta.content, decoder.error, decoder.done) == ("Hel", words, True)
+    assert (delta.content, decoder.error, decoder.done) == ("Hel", message, True)
 
 
-def test_what_follows_the_end_is_not_read():
+def test_events_after_the_end_are_ignored():
     decoder = AnswerDecoder()
     assert decoder.decode([event("a"), b"[DONE]", b"not json"]).content == "a"
     assert decoder.done
 
 
-def test_empty_events_are_passed_over():
+def test_empty_events_are_skipped():
     assert AnswerDecoder().decode([b"", event("a"), b""]).content == "a"
 
 
@@ -98,7 +98,7 @@ def test_half_a_surrogate_pair_spoils_one_character():
     assert (delta.content, delta.reasoning) == ("xa\ufffdb", "\ufffd")
 
 
-def test_a_byte_that_is_no_utf8_spoils_one_character():
+def test_an_invalid_utf8_byte_spoils_one_character():
     assert AnswerDecoder().decode([b'{"choices":[{"delta":{"content":"a\xffb"}}]}']).content == "a\ufffdb"
 
 
@@ -119,7 +119,7 @@ def test_a_byte_that_is_no_utf8_spoils_one_character():
         (None, ""),
     ],
 )
-def test_what_is_of_no_use_to_an_answer_may_have_any_type(chunk, content):
+def test_fields_an_answer_does_not_need_may_have_any_type(chunk, content):
     decoder = AnswerDecoder()
     assert decoder.decode([json.dumps(chunk).encode()]).content == content
     assert not decoder.malformed
@@ -138,7 +138,7 @@ def test_a_done_mark_may_have_blanks_around_it():
     assert decoder.done
 
 
-def test_what_came_before_a_bad_event_is_kept():
+def test_text_before_a_bad_event_is_kept():
     decoder = AnswerDecoder()
     assert decoder.decode([event("Hello "), event("world"), b"{oops", event("!")]).content == "Hello world"
     assert decoder.malformed
@@ -149,7 +149,7 @@ def test_what_came_before_a_bad_event_is_kept():
     "data",
     [b"nonsense", b"[1,2]", b'"text"', b'{"choices":[{"delta":{"content":5}}]}', b'{"a":1},{"b":2}', b"[" * 5000],
 )
-def test_what_is_no_chunk_is_refused(data):
+def test_data_that_is_not_a_chunk_is_rejected(data):
     decoder = AnswerDecoder()
     assert decoder.decode([data]) == Delta()
     assert decoder.malformed

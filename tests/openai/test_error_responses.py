@@ -1,4 +1,4 @@
-"""Servers' words, word for word, and what they mean."""
+"""Error responses as servers send them, and what they mean."""
 
 import json
 
@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaito.openai.error_responses import Kind, error_message, read_refusal
+from kaito.openai.error_responses import ErrorKind, error_message, parse_error_response
 
 LIMIT = "This model's maximum context length is 2048 tokens"
 
 
-def refusal(status, body, **headers):
+def parse(status, body, **headers):
     body = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return read_refusal(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
+    return parse_error_response(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
 
 
-def vllm(words, **more):
-    return {"error": {"message": words, "type": "BadRequestError", "param": None, "code": 400, **more}}
+def vllm(message, **more):
+    return {"error": {"message": message, "type": "BadRequestError", "param": None, "code": 400, **more}}
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def vllm(words, **more):
             5031,
             True,
             1024,
-            id="llama.cpp behind something that keeps the words alone",
+            id="llama.cpp behind something that keeps only the message",
         ),
         pytest.param(
             {
@@ -120,68 +120,73 @@ def vllm(words, **more):
         pytest.param(vllm("too long", code="context_length_exceeded"), None, True, None, id="the code alone"),
     ],
 )
-def test_the_window_s_numbers_are_read(body, prompt, exact, window):
-    found = refusal(400, body)
-    assert (found.kind, found.prompt_tokens, found.exact, found.window) == (Kind.WINDOW, prompt, exact, window)
+def test_the_numbers_of_the_window_are_parsed(body, prompt, exact, window):
+    response = parse(400, body)
+    assert (response.kind, response.prompt_tokens, response.exact, response.window) == (
+        ErrorKind.CONTEXT_WINDOW,
+        prompt,
+        exact,
+        window,
+    )
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "kind", "words"),
+    ("status", "body", "kind", "message"),
     [
-        (404, {"detail": "Not Found"}, Kind.NO_ROUTE, "Not Found"),
-        (405, {"detail": "Method Not Allowed"}, Kind.NO_ROUTE, "Method Not Allowed"),
-        (404, b"404 page not found", Kind.NO_ROUTE, "404 page not found"),
-        (404, b"<html><head><title>404 Not Found</title>", Kind.NO_ROUTE, "404 Not Found"),
+        (404, {"detail": "Not Found"}, ErrorKind.NO_ROUTE, "Not Found"),
+        (405, {"detail": "Method Not Allowed"}, ErrorKind.NO_ROUTE, "Method Not Allowed"),
+        (404, b"404 page not found", ErrorKind.NO_ROUTE, "404 page not found"),
+        (404, b"<html><head><title>404 Not Found</title>", ErrorKind.NO_ROUTE, "404 Not Found"),
         (
             404,
             {"error": {"message": "The model `x` does not exist.", "type": "NotFoundError", "param": "model"}},
-            Kind.MODEL_UNKNOWN,
+            ErrorKind.UNKNOWN_MODEL,
             "The model `x` does not exist.",
         ),
         (
             404,
             {"object": "error", "message": "The model `x` does not exist.", "type": "NotFoundError"},
-            Kind.MODEL_UNKNOWN,
+            ErrorKind.UNKNOWN_MODEL,
             "The model `x` does not exist.",
         ),
-        (404, {"error": {"message": "gone", "code": "model_not_found"}}, Kind.MODEL_UNKNOWN, "gone"),
+        (404, {"error": {"message": "gone", "code": "model_not_found"}}, ErrorKind.UNKNOWN_MODEL, "gone"),
         (
             429,
             {"error": {"message": "Too many requests", "code": "rate_limit_exceeded"}},
-            Kind.BUSY,
+            ErrorKind.BUSY,
             "Too many requests",
         ),
-        (502, b"<html><h1>502 Bad Gateway</h1>", Kind.BUSY, "502 Bad Gateway"),
+        (502, b"<html><h1>502 Bad Gateway</h1>", ErrorKind.BUSY, "502 Bad Gateway"),
         (
             503,
             {"kind": "Status", "message": 'no endpoints available for service "x"', "code": 503},
-            Kind.BUSY,
+            ErrorKind.BUSY,
             'no endpoints available for service "x"',
         ),
-        (401, {"error": "Unauthorized"}, Kind.UNAUTHORIZED, "Unauthorized"),
-        (403, b"RBAC: access denied", Kind.FORBIDDEN, "RBAC: access denied"),
-        (400, vllm("Unknown field: stream_options"), Kind.USAGE_ASKED, "Unknown field: stream_options"),
+        (401, {"error": "Unauthorized"}, ErrorKind.UNAUTHORIZED, "Unauthorized"),
+        (403, b"RBAC: access denied", ErrorKind.FORBIDDEN, "RBAC: access denied"),
+        (400, vllm("Unknown field: stream_options"), ErrorKind.STREAM_OPTIONS, "Unknown field: stream_options"),
         (
             422,
             {"detail": [{"loc": ["body"], "msg": "stream_options: extra"}]},
-            Kind.USAGE_ASKED,
+            ErrorKind.STREAM_OPTIONS,
             "stream_options: extra",
         ),
-        (400, vllm("temperature must be at most 2"), Kind.OTHER, "temperature must be at most 2"),
-        (500, b"", Kind.OTHER, "no reason given"),
-        (200, b"<!DOCTYPE html><title>Sign &amp; in</title>", Kind.NOT_THE_MODEL, "Sign & in"),
-        (200, b"<html>", Kind.NOT_THE_MODEL, "a web page"),
-        (418, b"I'm a teapot", Kind.NOT_THE_MODEL, "I'm a teapot"),
+        (400, vllm("temperature must be at most 2"), ErrorKind.OTHER, "temperature must be at most 2"),
+        (500, b"", ErrorKind.OTHER, "no reason given"),
+        (200, b"<!DOCTYPE html><title>Sign &amp; in</title>", ErrorKind.NOT_JSON, "Sign & in"),
+        (200, b"<html>", ErrorKind.NOT_JSON, "a web page"),
+        (418, b"I'm a teapot", ErrorKind.NOT_JSON, "I'm a teapot"),
     ],
 )
-def test_a_refusal_is_told_from_others(status, body, kind, words):
-    found = refusal(status, body)
-    assert (found.kind, found.words) == (kind, words)
+def test_the_kind_of_an_error(status, body, kind, message):
+    response = parse(status, body)
+    assert (response.kind, response.message) == (kind, message)
 
 
-def test_a_redirect_is_told_without_its_query():
-    found = refusal(302, b"", Location="https://login.example/start?token=secret")
-    assert (found.kind, found.words) == (Kind.REDIRECT, "https://login.example/start")
+def test_a_redirect_is_shown_without_its_query():
+    response = parse(302, b"", Location="https://login.example/start?token=secret")
+    assert (response.kind, response.message) == (ErrorKind.REDIRECT, "https://login.example/start")
 
 
 @pytest.mark.parametrize(
@@ -197,22 +202,22 @@ def test_a_redirect_is_told_without_its_query():
     ],
 )
 def test_retry_after(headers, seconds):
-    assert refusal(503, b"", **headers).retry_after == seconds
+    assert parse(503, b"", **headers).retry_after == seconds
 
 
-def test_long_words_are_cut():
-    assert len(refusal(500, b"x" * 50_000).words) < 5000
+def test_a_long_message_is_cut():
+    assert len(parse(500, b"x" * 50_000).message) < 5000
 
 
-def test_words_come_without_control_sequences():
-    assert refusal(500, b"\x1b[31mred\xc2\x9b2J\n\x1b]0;title").words == "red"
-    assert refusal(500, b'{"error": "a\\u001b[0mb\\u202e"}').words == "ab"
-    assert refusal(302, b"", Location="http://h/\x1b[2J").words == "http://h/"
+def test_a_message_has_no_control_sequences():
+    assert parse(500, b"\x1b[31mred\xc2\x9b2J\n\x1b]0;title").message == "red"
+    assert parse(500, b'{"error": "a\\u001b[0mb\\u202e"}').message == "ab"
+    assert parse(302, b"", Location="http://h/\x1b[2J").message == "http://h/"
 
 
 @given(st.integers(300, 599), st.binary(max_size=300))
 def test_no_body_breaks_it(status, body):
-    assert read_refusal(status, {}, body).words
+    assert parse_error_response(status, {}, body).message
 
 
 @given(

@@ -1,34 +1,34 @@
-"""What is done about a failure, without a server and without waiting."""
+"""Decisions about failed requests, without a server and without waiting."""
 
 import pytest
 
 from kaito.errors import ConnectError, ForbiddenError, ModelError, NotFoundError, WindowError
-from kaito.openai.error_responses import Kind, Refusal
-from kaito.openai.retry import BUSY_BUDGET, REFUSED_BUDGET, ConnectFailure, Recovery, ServerCapabilities
+from kaito.openai.error_responses import ErrorKind, ErrorResponse
+from kaito.openai.retry import BUSY_BUDGET, REFUSED_BUDGET, Recovery, ServerCapabilities
 
 
 @pytest.fixture
-def habits():
+def server():
     return ServerCapabilities()
 
 
 @pytest.fixture
-def recovery(habits):
-    return make(habits)
+def recovery(server):
+    return make(server)
 
 
-def make(habits, max_tokens=1024):
+def make(server, max_tokens=1024, **options):
     return Recovery(
-        habits, "http://x/chat/completions", model="m", max_tokens=max_tokens, now=100.0, jitter=lambda: 1.0
+        server, "http://x/chat/completions", model="m", max_tokens=max_tokens, now=100.0, jitter=lambda: 1.0, **options
     )
 
 
-def refused(kind, status=400, **more):
-    return Refusal(status=status, kind=kind, words="words", **more)
+def response(kind, status=400, **more):
+    return ErrorResponse(status=status, kind=kind, message="message", **more)
 
 
 def delays(decide):
-    """Wait as long as one is told to; return the waits, and how long it was tried."""
+    """Wait until a decision is to give up; return the delays, the whole time and the error."""
     now, waits = 100.0, []
     while True:
         try:
@@ -40,79 +40,79 @@ def delays(decide):
 
 
 def test_a_refused_connection_is_given_up_within_its_budget(recovery):
-    waits, elapsed, error = delays(lambda now: recovery.after_loss(ConnectFailure.REFUSED, "refused", now))
+    waits, elapsed, error = delays(lambda now: recovery.after_no_response("refused", now, refused=True))
     assert waits == [0.25, 0.5, 0.75, 0.75, 0.75]
     assert elapsed <= REFUSED_BUDGET
     assert error.hints[0] == "Endpoint: http://x/chat/completions"
     assert error.hints[2:] == ("refused", "Gave up after 6 tries in 3 s")
 
 
-def test_a_server_that_has_answered_before_is_waited_for_longer(habits, recovery):
-    habits.answered = True
-    waits, elapsed, _ = delays(lambda now: recovery.after_loss(ConnectFailure.REFUSED, "refused", now))
+def test_a_server_that_has_answered_before_is_waited_for_longer(server, recovery):
+    server.answered = True
+    waits, elapsed, _ = delays(lambda now: recovery.after_no_response("refused", now, refused=True))
     assert REFUSED_BUDGET < elapsed <= BUSY_BUDGET
     assert max(waits) == 8.0
 
 
-def test_an_overloaded_server_is_given_up_within_its_budget(recovery):
-    waits, elapsed, error = delays(lambda now: recovery.after_refusal(refused(Kind.BUSY, 503), now))
+def test_a_busy_server_is_given_up_within_its_budget(recovery):
+    waits, elapsed, error = delays(lambda now: recovery.after_error_response(response(ErrorKind.BUSY, 503), now))
     assert waits[:4] == [1.0, 2.0, 4.0, 8.0]
     assert BUSY_BUDGET - 8 < elapsed <= BUSY_BUDGET
     assert error.exit_code == 4
-    assert "words (HTTP 503)" in error.hints[2]
+    assert "message (HTTP 503)" in error.hints[2]
 
 
-def test_retry_after_is_kept(recovery):
-    assert recovery.after_refusal(refused(Kind.BUSY, 429, retry_after=5.0), 100.0).delay == 5.0
+def test_retry_after_is_respected(recovery):
+    assert recovery.after_error_response(response(ErrorKind.BUSY, 429, retry_after=5.0), 100.0).delay == 5.0
 
 
-def test_retry_after_zero_is_no_storm(recovery):
-    assert recovery.after_refusal(refused(Kind.BUSY, 429, retry_after=0.0), 100.0).delay == 0.25
+def test_retry_after_zero_still_waits(recovery):
+    assert recovery.after_error_response(response(ErrorKind.BUSY, 429, retry_after=0.0), 100.0).delay == 0.25
 
 
-def test_retry_after_beyond_the_budget_is_not_waited_for(recovery):
+def test_retry_after_beyond_the_budget_gives_up(recovery):
     with pytest.raises(ConnectError) as caught:
-        recovery.after_refusal(refused(Kind.BUSY, 429, retry_after=3600.0), 100.0)
-    assert "it asks to be left alone for 3600 s" in caught.value.hints
+        recovery.after_error_response(response(ErrorKind.BUSY, 429, retry_after=3600.0), 100.0)
+    assert "The server asks to wait 3600 s before the next try" in caught.value.hints
 
 
-def test_a_kept_connection_is_replaced_once(recovery):
-    assert recovery.after_loss(ConnectFailure.CLOSED, "closed", 100.0, kept=True).delay == 0.0
+def test_a_reused_connection_is_replaced_once(recovery):
+    assert recovery.after_no_response("closed", 100.0, refused=False, reused=True).delay == 0.0
     with pytest.raises(ConnectError):
-        recovery.after_loss(ConnectFailure.CLOSED, "closed", 100.0, kept=True)
+        recovery.after_no_response("closed", 100.0, refused=False, reused=True)
 
 
 def test_a_new_connection_that_is_closed_is_not_tried_again(recovery):
     with pytest.raises(ConnectError):
-        recovery.after_loss(ConnectFailure.CLOSED, "closed", 100.0)
+        recovery.after_no_response("closed", 100.0, refused=False)
 
 
-def test_the_bare_path_is_tried_after_v1(habits, recovery):
+def test_the_bare_path_is_tried_after_v1(server, recovery):
     assert recovery.prefix == "/v1"
-    assert recovery.after_refusal(refused(Kind.NO_ROUTE, 404), 100.0).delay == 0.0
+    assert recovery.after_error_response(response(ErrorKind.NO_ROUTE, 404), 100.0).delay == 0.0
     assert recovery.prefix == ""
     with pytest.raises(ConnectError):
-        recovery.after_refusal(refused(Kind.NO_ROUTE, 404), 100.0)
-    habits.settle("")
-    assert make(habits).prefix == ""
+        recovery.after_error_response(response(ErrorKind.NO_ROUTE, 404), 100.0)
+    server.settle("")
+    assert make(server).prefix == ""
 
 
-def test_usage_is_no_longer_asked_for_where_it_is_refused(habits, recovery):
-    recovery.after_refusal(refused(Kind.USAGE_ASKED), 100.0)
-    assert not habits.tells_usage
+def test_stream_options_are_omitted_once_they_were_refused(server, recovery):
+    recovery.after_error_response(response(ErrorKind.STREAM_OPTIONS), 100.0)
+    assert not server.stream_options
     with pytest.raises(ModelError):
-        recovery.after_refusal(refused(Kind.USAGE_ASKED), 100.0)
+        recovery.after_error_response(response(ErrorKind.STREAM_OPTIONS), 100.0)
 
 
 def window(prompt, size, *, exact=True):
-    return refused(Kind.WINDOW, prompt_tokens=prompt, window=size, exact=exact)
+    return response(ErrorKind.CONTEXT_WINDOW, prompt_tokens=prompt, window=size, exact=exact)
 
 
-def test_what_the_window_leaves_is_asked_for_once(recovery):
-    recovery.after_refusal(window(1500, 2048), 100.0)
+def test_what_the_window_leaves_is_requested_once(recovery):
+    recovery.after_error_response(window(1500, 2048), 100.0)
     assert recovery.max_tokens == 548
     with pytest.raises(WindowError) as caught:
-        recovery.after_refusal(window(1500, 2048), 100.0)
+        recovery.after_error_response(window(1500, 2048), 100.0)
     assert caught.value.message == "Input too long (1500 tokens > 2048 max)"
     assert caught.value.hints[0] == "Try reducing your message length or increasing --max-tokens"
     assert "2048" in caught.value.hints[1]
@@ -121,99 +121,95 @@ def test_what_the_window_leaves_is_asked_for_once(recovery):
 @pytest.mark.parametrize("prompt", [2048, 2049, 5000])
 def test_a_prompt_that_fills_the_window_is_not_sent_again(recovery, prompt):
     with pytest.raises(WindowError, match=rf"Input too long \({prompt} tokens > 2048 max\)"):
-        recovery.after_refusal(window(prompt, 2048), 100.0)
+        recovery.after_error_response(window(prompt, 2048), 100.0)
 
 
-def test_a_bound_is_replaced_by_the_server_s_count(recovery):
-    recovery.after_refusal(window(1025, 2048, exact=False), 100.0, counted=1500)
+def test_the_server_s_count_replaces_a_lower_bound(recovery):
+    recovery.after_error_response(window(1025, 2048, exact=False), 100.0, counted=1500)
     assert recovery.max_tokens == 548
 
 
-def test_a_bound_alone_leaves_half_of_what_it_might(recovery):
-    recovery.after_refusal(window(1025, 2048, exact=False), 100.0)
+def test_a_lower_bound_alone_leaves_half_of_the_rest(recovery):
+    recovery.after_error_response(window(1025, 2048, exact=False), 100.0)
     assert recovery.max_tokens == 511
 
 
-def test_more_than_the_window_is_asked_for_once_in_a_session(habits):
-    first = make(habits, max_tokens=4096)
-    first.after_refusal(window(1500, 2048), 100.0)
+def test_more_than_the_window_is_requested_once_in_a_session(server):
+    first = make(server, max_tokens=4096)
+    first.after_error_response(window(1500, 2048), 100.0)
     assert first.max_tokens == 548
-    assert make(habits, max_tokens=4096).max_tokens is None
-    assert make(habits, max_tokens=2048).max_tokens is None
-    assert make(habits, max_tokens=2047).max_tokens == 2047
-    assert make(habits, max_tokens=None).max_tokens is None
+    assert make(server, max_tokens=4096).max_tokens is None
+    assert make(server, max_tokens=2048).max_tokens is None
+    assert make(server, max_tokens=2047).max_tokens == 2047
+    assert make(server, max_tokens=None).max_tokens is None
     # Another model has another window.
-    other = Recovery(habits, "http://x", model="other", max_tokens=4096, now=100.0)
+    other = Recovery(server, "http://x", model="other", max_tokens=4096, now=100.0)
     assert other.max_tokens == 4096
 
 
-def test_what_is_left_to_the_server_may_be_refused_as_well(habits):
-    habits.windows["m"] = 2048
-    recovery = make(habits, max_tokens=4096)
-    recovery.after_refusal(window(1500, 2048), 100.0)
+def test_a_request_without_max_tokens_may_be_refused_too(server):
+    server.windows["m"] = 2048
+    recovery = make(server, max_tokens=4096)
+    recovery.after_error_response(window(1500, 2048), 100.0)
     assert recovery.max_tokens == 548
     with pytest.raises(WindowError, match=r"2048 tokens > 2048 max"):
-        make(habits, max_tokens=4096).after_refusal(window(2048, 2048), 100.0)
+        make(server, max_tokens=4096).after_error_response(window(2048, 2048), 100.0)
 
 
-def test_a_refusal_whatever_the_prompt_leaves_half_of_the_window(recovery):
-    recovery.after_refusal(window(None, 1000), 100.0)
+def test_without_the_prompt_s_size_half_of_the_window_is_requested(recovery):
+    recovery.after_error_response(window(None, 1000), 100.0)
     assert recovery.max_tokens == 500
     with pytest.raises(WindowError):
-        recovery.after_refusal(window(None, 1000), 100.0)
+        recovery.after_error_response(window(None, 1000), 100.0)
 
 
 @pytest.mark.parametrize(("prompt", "left"), [(1024, 1024), (100, 1948), (1025, None), (5000, None)])
-def test_where_turns_can_be_dropped_an_answer_has_half_of_the_window(habits, prompt, left):
-    recovery = make(habits, max_tokens=2000)
-    recovery.can_trim = True
+def test_with_trimming_an_answer_has_half_of_the_window(server, prompt, left):
+    recovery = make(server, max_tokens=2000, can_trim=True)
     if left is None:
         with pytest.raises(WindowError, match=rf"{prompt} tokens > 2048 max"):
-            recovery.after_refusal(window(prompt, 2048), 100.0)
+            recovery.after_error_response(window(prompt, 2048), 100.0)
     else:
-        recovery.after_refusal(window(prompt, 2048), 100.0)
+        recovery.after_error_response(window(prompt, 2048), 100.0)
         assert recovery.max_tokens == left
 
 
-def test_where_turns_can_be_dropped_less_than_half_of_the_window_is_not_lowered(habits):
+def test_with_trimming_less_than_half_of_the_window_is_not_reduced(server):
     for exact in (True, False):
-        recovery = make(habits, max_tokens=1024)
-        recovery.can_trim = True
+        recovery = make(server, max_tokens=1024, can_trim=True)
         with pytest.raises(WindowError):
-            recovery.after_refusal(window(1025, 2048, exact=exact), 100.0)
+            recovery.after_error_response(window(1025, 2048, exact=exact), 100.0)
 
 
-def test_where_turns_can_be_dropped_half_of_the_window_is_asked_for_from_the_next_turn_on(habits):
-    recovery = make(habits, max_tokens=4096)
-    recovery.can_trim = True
-    recovery.after_refusal(window(1, 2048, exact=False), 100.0)
+def test_with_trimming_later_turns_request_half_of_the_window(server):
+    recovery = make(server, max_tokens=4096, can_trim=True)
+    recovery.after_error_response(window(1, 2048, exact=False), 100.0)
     assert recovery.max_tokens == 1024
-    recovery = make(habits, max_tokens=4096)
-    recovery.can_trim = True
+    recovery = make(server, max_tokens=4096, can_trim=True)
     assert recovery.max_tokens == 1024
     with pytest.raises(WindowError):
-        recovery.after_refusal(window(1025, 2048, exact=False), 100.0)
+        recovery.after_error_response(window(1025, 2048, exact=False), 100.0)
 
 
-def test_unknown_numbers_are_said_to_be_unknown(recovery):
+def test_unknown_numbers_are_shown_as_question_marks(recovery):
     with pytest.raises(WindowError, match=r"Input too long \(\? tokens > \? max\)"):
-        recovery.after_refusal(window(None, None), 100.0)
+        recovery.after_error_response(window(None, None), 100.0)
 
 
 @pytest.mark.parametrize(
-    ("kind", "status", "error", "code", "told"),
+    ("kind", "status", "error", "code", "message"),
     [
-        (Kind.UNAUTHORIZED, 401, ForbiddenError, 5, "wants an API key"),
-        (Kind.FORBIDDEN, 403, ForbiddenError, 5, "does not allow this"),
-        (Kind.MODEL_UNKNOWN, 404, NotFoundError, 3, "no model 'm'"),
-        (Kind.REDIRECT, 302, ConnectError, 4, "Unable to connect"),
-        (Kind.NOT_THE_MODEL, 200, ConnectError, 4, "Unable to connect"),
-        (Kind.OTHER, 500, ModelError, 1, "words (HTTP 500)"),
+        (ErrorKind.UNAUTHORIZED, 401, ForbiddenError, 5, "requires an API key"),
+        (ErrorKind.FORBIDDEN, 403, ForbiddenError, 5, "denied access"),
+        (ErrorKind.UNKNOWN_MODEL, 404, NotFoundError, 3, "no model 'm'"),
+        (ErrorKind.REDIRECT, 302, ConnectError, 4, "Unable to connect"),
+        (ErrorKind.NOT_JSON, 200, ConnectError, 4, "Unable to connect"),
+        (ErrorKind.OTHER, 500, ModelError, 1, "message (HTTP 500)"),
     ],
 )
-def test_what_cannot_be_mended_is_an_error(recovery, kind, status, error, code, told):
+def test_other_responses_are_errors(recovery, kind, status, error, code, message):
     with pytest.raises(error) as caught:
-        recovery.after_refusal(refused(kind, status), 100.0)
+        recovery.after_error_response(response(kind, status), 100.0)
     assert caught.value.exit_code == code
-    assert told in caught.value.message
+    assert message in caught.value.message
     assert getattr(caught.value, "status", status) == status

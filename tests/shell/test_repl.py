@@ -154,7 +154,7 @@ def test_signal_handlers_are_restored():
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_pending_ctrl_c_is_ignored_at_a_prompt_and_ends_a_script():
+def test_a_pending_ctrl_c_is_ignored_at_a_prompt_and_ends_a_script(monkeypatch):
     pending = [None, KeyboardInterrupt(), None, None]
 
     def raise_pending():
@@ -162,13 +162,13 @@ def test_a_pending_ctrl_c_is_ignored_at_a_prompt_and_ends_a_script():
             raise interrupt
 
     harness = ShellHarness("one", "two", interactive=True)
-    harness.terminal.raise_pending = raise_pending
+    monkeypatch.setattr(harness.terminal.keyboard, "raise_pending", raise_pending)
     out, err = harness.run()
     assert out == "Assistant: one\nAssistant: two\n"
     assert err.endswith("exit):\n\n\n\n👋 Goodbye!\n")
     pending[:] = [None, KeyboardInterrupt()]
     harness = ShellHarness("one", "two")
-    harness.terminal.raise_pending = raise_pending
+    monkeypatch.setattr(harness.terminal.keyboard, "raise_pending", raise_pending)
     with pytest.raises(Interrupted):
         harness.run()
     assert harness.server.messages == ["one"]

@@ -5,14 +5,14 @@ import stat
 
 import pytest
 
-from kaito.util.safe_files import UnreadableError, open_regular, read_text, write_whole
+from kaito.util.safe_files import UnreadableError, open_regular, read_text, replace_file
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to(os.devnull)], ids=["pipe", "device"])
 def test_what_is_no_regular_file(tmp_path, make):
     make(tmp_path / "x")
     assert open_regular(tmp_path / "x", os.O_RDONLY) is None
-    with pytest.raises(UnreadableError, match="it is no regular file"):
+    with pytest.raises(UnreadableError, match="it is not a regular file"):
         read_text(tmp_path / "x", 10)
 
 
@@ -40,5 +40,5 @@ def test_what_is_written_is_on_the_disk_before_it_has_its_name(tmp_path, monkeyp
         replace(old, new)
 
     monkeypatch.setattr(os, "replace", name_it)
-    write_whole(tmp_path / "x", b"abc")
+    replace_file(tmp_path / "x", b"abc")
     assert (tmp_path / "x").read_bytes() == b"abc"

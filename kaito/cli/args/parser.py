@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from kaito.console.wrapping import commands, table, window, wrapped
+from kaito.console.wrapping import commands, table, window_columns, wrapped
 from kaito.errors import UsageError
 from kaito.util.suggest import did_you_mean
 
@@ -127,7 +127,7 @@ class Parser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         """Return the help in the window's width: summary, examples, flags by group, usage."""
-        columns = max(window(), _NARROWEST)
+        columns = max(window_columns(), _NARROWEST)
         parts = [wrapped(self._summary, columns, hang=0), f"Examples:\n{commands(self._examples, columns)}"]
         for group in self._action_groups:
             shown = [_described(action) for action in group._group_actions if action.help is not argparse.SUPPRESS]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from kaito.cli.completion.suggestions import Suggestion
+from kaito.console.width import pad, shorten, width
 
 _BLANKS = " \t\n"
 #: Characters that a backslash quotes between double quotes.
@@ -76,9 +77,9 @@ class BashLine:
         replies = [self._quoted(word[self._kept :]) for word in words]
         if len(replies) < 2 or comp_type in _INSERTING:
             return replies
-        width = max(map(len, replies))
+        longest = max(map(width, replies))
         return [
-            _with_description(reply, one.description, width, columns)
+            _with_description(reply, one.description, longest, columns)
             for reply, one in zip(replies, suggestions, strict=True)
         ]
 
@@ -90,9 +91,8 @@ class BashLine:
         return _UNSAFE.sub(r"\\\1", text)
 
 
-def _with_description(reply: str, description: str, width: int, columns: int) -> str:
-    room = columns - width - len("  ()") - 1
+def _with_description(reply: str, description: str, longest: int, columns: int) -> str:
+    room = columns - longest - len("  ()") - 1
     if not description or room < _MIN_DESCRIPTION_WIDTH:
         return reply
-    shown = description if len(description) <= room else f"{description[: room - 1]}…"
-    return f"{reply:<{width}}  ({shown})"
+    return f"{pad(reply, longest)}  ({shorten(description, room)})"

@@ -9,6 +9,7 @@ from kaito.cluster.workspaces.objects import Condition, Metric
 from kaito.cluster.workspaces.overview import InferenceSetOverview, Overview, WorkspaceOverview
 from kaito.cluster.workspaces.probes import Node
 from kaito.console.sanitize import one_line
+from kaito.console.width import pad, width
 from kaito.util.durations import age
 
 _UNKNOWN = "-"
@@ -115,19 +116,20 @@ class _Columns:
         self._header = None
         cleaned = [[one_line(cell) or _UNKNOWN for cell in line[:-1]] + [one_line(line[-1])] for line in lines]
         self._widths = [
-            max(width, *map(len, cells)) for width, cells in zip(self._widths, zip(*cleaned, strict=True), strict=True)
+            max(columns, *map(width, cells))
+            for columns, cells in zip(self._widths, zip(*cleaned, strict=True), strict=True)
         ]
         return "".join(indent + self._line(cells) for cells in cleaned)
 
     def _line(self, cells: Sequence[str]) -> str:
-        return "   ".join(map(str.ljust, cells, self._widths)).rstrip() + "\n"
+        return "   ".join(map(pad, cells, self._widths)).rstrip() + "\n"
 
 
 def _aligned(fields: Iterable[tuple[str, str]]) -> str:
     """Return `Key:  value` lines; fields without a value are left out."""
     shown = [(key, one_line(value)) for key, value in fields if value]
-    width = max(len(key) for key, _ in shown) + len(":  ")
-    return "".join(f"{f'{key}:':<{width}}{value}\n" for key, value in shown)
+    columns = max(width(key) for key, _ in shown) + len(":  ")
+    return "".join(f"{pad(f'{key}:', columns)}{value}\n" for key, value in shown)
 
 
 def _row(entry: Overview) -> list[str]:

@@ -23,7 +23,7 @@ from kaito.cluster.auth.certificates import read_pem, server_context
 from kaito.cluster.auth.kubeconfig import Context, load_yaml
 from kaito.errors import ForbiddenError, KaitoError
 from kaito.net.proxies import proxy_for
-from kaito.util.safe_files import write_whole
+from kaito.util.safe_files import replace_file
 
 #: Seconds before its expiry at which a token is renewed.
 _MARGIN = 10
@@ -116,5 +116,5 @@ def _write_back(context: Context, config: dict[str, Any]) -> None:
             if entry["name"] == context.user_name:
                 entry["user"]["auth-provider"]["config"] = config
         mode = path.stat().st_mode
-        write_whole(path, yaml.safe_dump(document, sort_keys=False).encode())
+        replace_file(path, yaml.safe_dump(document, sort_keys=False).encode())
         os.chmod(path, mode)

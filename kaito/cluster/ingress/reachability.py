@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from yarl import URL
 
 from kaito.errors import ConnectError
-from kaito.net import http_session
+from kaito.net.failures import NoResponseError
+from kaito.net.http_session import EndpointSession
 from kaito.settings import Settings
 from kaito.types import Endpoint
 
@@ -27,18 +28,13 @@ async def probe_models(endpoint: Endpoint, settings: Settings) -> int | None:
     """
     public = replace(endpoint, headers={}) if endpoint.headers else endpoint
     anonymous = replace(settings, api_key=None, headers=())
-    trace = http_session.Trace()
+    url = URL(f"{endpoint.base}/v1/models")
     try:
-        async with asyncio.timeout(_PROBE_TIMEOUT), http_session.open_session(public, anonymous) as session:
-            with http_session.Translated(endpoint, settings, trace):
-                response = await session.get(
-                    URL(f"{endpoint.base}/v1/models"),
-                    allow_redirects=False,
-                    proxy=http_session.proxy_of(endpoint),
-                    trace_request_ctx=trace,
-                )
-    except http_session.LostError as exc:
-        raise ConnectError(endpoint.shown_url, exc.words) from None
+        async with asyncio.timeout(_PROBE_TIMEOUT), EndpointSession(public, anonymous) as session:
+            with await session.request("GET", url) as response:
+                pass  # the headers are enough
+    except NoResponseError as exc:
+        raise ConnectError(endpoint.shown_url, exc.message) from None
     except TimeoutError:
         raise ConnectError(endpoint.shown_url, f"No response within {_PROBE_TIMEOUT:g} s") from None
     status = response.status

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kaito import hookimpl
 from kaito.console.sanitize import one_line
+from kaito.console.width import pad, width
 from kaito.errors import UsageError
 from kaito.options.parsers import DEFAULT
 from kaito.types import ModelInfo, SlashCommand
@@ -51,8 +52,8 @@ def _setting_name(typed: str) -> str:
 
 
 def _show(shell: ShellContext, names: Iterable[str]) -> None:
-    width = max(map(len, shell.settings))
-    shell.write("".join(f"  {name:<{width}}  {shell.settings[name]}\n" for name in names))
+    columns = max(map(len, shell.settings))
+    shell.write("".join(f"  {name:<{columns}}  {shell.settings[name]}\n" for name in names))
 
 
 def model(arguments: str, shell: ShellContext) -> None:
@@ -69,14 +70,14 @@ def model(arguments: str, shell: ShellContext) -> None:
     if shell.model not in [info.name for info in models]:
         models.insert(0, ModelInfo(name=shell.model))
     # Names come from the server: without control sequences, which would take columns.
-    width = max(len(one_line(info.name)) for info in models)
-    shell.write("".join(_row(info, width, current=info.name == shell.model) for info in models))
+    columns = max(width(one_line(info.name)) for info in models)
+    shell.write("".join(_row(info, columns, current=info.name == shell.model) for info in models))
 
 
-def _row(info: ModelInfo, width: int, *, current: bool) -> str:
+def _row(info: ModelInfo, columns: int, *, current: bool) -> str:
     details = [f"{info.window} tokens"] if info.window else []
     details += [f"adapter of {one_line(info.parent)}"] if info.parent else []
-    return f"{'*' if current else ' '} {one_line(info.name):<{width}}  {', '.join(details)}".rstrip() + "\n"
+    return f"{'*' if current else ' '} {pad(one_line(info.name), columns)}  {', '.join(details)}".rstrip() + "\n"
 
 
 def format_(arguments: str, shell: ShellContext) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kaito import hookimpl
 from kaito.console.sanitize import one_line
-from kaito.console.width import cut
+from kaito.console.width import shorten
 from kaito.errors import KaitoError
 from kaito.shell.render.statistics import token_counts, window_share, window_size
 from kaito.types import Message, SlashCommand
@@ -33,7 +33,7 @@ def undo(arguments: str, shell: ShellContext) -> None:
 
     After a turn that failed, or was stopped before the first word, its message is removed: /retry does not send it.
     """
-    shell.notice(f"Removed: {cut(one_line(shell.undo()), _COLUMNS)}")
+    shell.notice(f"Removed: {shorten(one_line(shell.undo()), _COLUMNS)}")
 
 
 def continue_(arguments: str, shell: ShellContext) -> None:

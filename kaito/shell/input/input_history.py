@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import BinaryIO
 
 from kaito.errors import KaitoError
-from kaito.util.safe_files import open_regular, write_whole
+from kaito.util.safe_files import open_regular, replace_file
 
 #: The most bytes of the file. The newer half of a larger one is kept.
 LARGEST = 1024 * 1024
@@ -116,7 +116,7 @@ class History:
     def _trim(self) -> None:
         with self._file.open("rb") as stream:
             newest = _newest(stream, LARGEST // 2)
-        write_whole(self._file, newest)
+        replace_file(self._file, newest)
 
 
 def encoded(entry: str) -> bytes:

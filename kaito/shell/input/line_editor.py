@@ -39,7 +39,8 @@ class LineEditor:
         self._last = ""
         is_gnu = "libedit" not in (module.__doc__ or "")
         version = getattr(module, "_READLINE_RUNTIME_VERSION", 0) if is_gnu else 0
-        self._pastes = version >= _PASTES and not terminal.is_dumb
+        #: Whether a paste comes as one entry, its lines together.
+        self.takes_pastes = version >= _PASTES and not terminal.is_dumb
         self._version = version
         self._input_ended = False
         module.set_auto_history(False)
@@ -47,8 +48,7 @@ class LineEditor:
         # Names may contain the other default delimiters.
         module.set_completer_delims(" \t\n")
         module.parse_and_bind("tab: complete" if is_gnu else "bind ^I rl_complete")
-        terminal.tty.brackets_pastes = self._pastes
-        if self._pastes:
+        if self.takes_pastes:
             # A paste is one entry; none of its lines runs as a command. Python turns this off by default.
             module.parse_and_bind("set enable-bracketed-paste on")
 
@@ -118,13 +118,13 @@ class LineEditor:
 
     @property
     def _ends_line(self) -> bool:
-        return self._pastes and self._version >= _ENDS_LINE
+        return self.takes_pastes and self._version >= _ENDS_LINE
 
     def _note_end(self) -> None:
         self._input_ended = True
         if self._version >= _UNTESTED:
             self._module.parse_and_bind("set enable-bracketed-paste off")
-            self._pastes = self._terminal.tty.brackets_pastes = False
+            self.takes_pastes = False
 
     def _take_back_line(self) -> None:
         if self._input_ended and self._ends_line:

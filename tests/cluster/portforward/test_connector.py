@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 from aiohttp.client_proto import ResponseHandler
+from msgspec.structs import replace
 from yarl import URL
 
 from kaito.cluster.portforward import TunnelConnector, TunnelError, TunnelPool
 from kaito.errors import NotFoundError
-from kaito.net.http_session import LostError, Trace, Translated
+from kaito.net.failures import NoResponseError
+from kaito.net.http_session import EndpointSession
 from kaito.openai.client import ChatClient
-from kaito.openai.retry import ConnectFailure
 from kaito.settings import Settings
 from kaito.testing import Say
 from kaito.types import ChatRequest, Delta, Endpoint, Message
@@ -133,9 +134,11 @@ async def test_refused_connection():
         with pytest.raises(aiohttp.ClientConnectorError) as caught:
             await http.get("http://demo/")
         assert isinstance(caught.value.os_error, TunnelError)
-        with pytest.raises(LostError) as lost, Translated(ENDPOINT, Settings(), Trace(kept=True)):
-            await http.get("http://demo/")
-    assert lost.value.lost is ConnectFailure.REFUSED
+    endpoint = replace(ENDPOINT, connector=lambda: TunnelConnector(open), tunnelled=True)
+    async with EndpointSession(endpoint, Settings()) as http:
+        with pytest.raises(NoResponseError) as failed:
+            await http.request("GET", URL("http://demo/"))
+    assert failed.value.refused
 
 
 @in_loop

@@ -81,7 +81,7 @@ def test_pod_deleted_during_an_answer(chat, workspace, server):
     session.type("tell me\n")
     session.wait_for("Once upon")
     workspace.delete_pod()
-    session.wait_for("The answer broke off")
+    session.wait_for("The stream ended early")
     session.wait_for("\n>")
     gate.open()
     with ModelServer(model="llama-2-7b") as second:

@@ -277,7 +277,7 @@ def test_auto_does_not_fall_back_when_an_api_key_is_required(kaito, plugin, mode
         "chat", "--workspace-name", "w", "--plugin", backend_plugin(plugin, model_server.url, *backends), "-m", "x"
     )
     assert outcome.code == 5
-    assert "wants an API key" in outcome.err
+    assert "requires an API key" in outcome.err
 
 
 def test_the_connection_error_lists_what_was_tried(kaito, plugin):

@@ -30,15 +30,15 @@ def test_server_errors_do_not_end_the_session(chat, server):
 
         > «four»‹enter›
         Assistant: Hel
-        ❌ Model Error: The answer broke off: the connection was lost
+        ❌ Model Error: The stream ended early: the connection was lost
            What arrived is not part of the conversation; send the message again (/retry)
 
         > «five»‹enter›
         ❌ Error: Unable to connect to workspace endpoint
            Endpoint: {server.url}/chat/completions
            Please check if the workspace is running and accessible
-           What answers there does not serve chat completions: Sign in (HTTP 200)
-           Check the address; a proxy or a login page may stand before it
+           The server at this address does not serve chat completions: Sign in (HTTP 200)
+           Check the address; a proxy or a login page may answer there
 
         > «six»‹enter›
         Assistant: six
@@ -56,8 +56,8 @@ def test_a_server_that_requires_an_api_key(chat, server):
     replay(
         chat(),
         """
-        ❌ Error: The model's server wants an API key: Unauthorized (HTTP 401)
-           Set KAITO_API_KEY, or name a file that holds the key with --api-key-file
+        ❌ Error: The model's server requires an API key: Unauthorized (HTTP 401)
+           Set KAITO_API_KEY, or pass a file that holds the key with --api-key-file
         """,
         code=5,
     )
@@ -72,7 +72,7 @@ def test_a_model_that_is_not_served(chat, server):
 
         > «Hi»‹enter›
         ❌ Error: The server has no model 'other': The model `other` does not exist.
-           Without --model the first that the server lists is asked; /model lists all
+           Omit --model to use the first model that the server lists; /model lists all
 
         > «/model llama-2-7b»‹enter›
         Model: llama-2-7b

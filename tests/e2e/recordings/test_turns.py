@@ -16,7 +16,7 @@ def test_retry(chat, server):
 
         > «Hi»‹enter›
         Assistant: Hel
-        ❌ Model Error: The answer broke off: the connection was lost
+        ❌ Model Error: The stream ended early: the connection was lost
            What arrived is not part of the conversation; send the message again (/retry)
 
         > «/retry»‹enter›

@@ -150,9 +150,9 @@ def test_the_line_is_restored_after_a_suspension(terminal, typed):
     order = []
 
     def suspend():
-        assert terminal.reading
+        assert terminal.keyboard.reading
         module.buffer = "hal"
-        raise Suspended(lambda: order.append(("stopped", terminal.reading)))
+        raise Suspended(lambda: order.append(("stopped", terminal.keyboard.reading)))
 
     def resume():
         module.buffer = ""
@@ -163,7 +163,7 @@ def test_the_line_is_restored_after_a_suspension(terminal, typed):
     assert editor.read("> ", None) == "half"
     assert order == [("stopped", False)]
     assert module.hook is None
-    assert not terminal.reading
+    assert not terminal.keyboard.reading
 
 
 def test_no_line_editor_without_a_terminal_or_readline(terminal, monkeypatch):

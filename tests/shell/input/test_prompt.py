@@ -50,7 +50,7 @@ def terminal(no_readline):
 
 def new_prompt(terminal, history=None):
     editor = line_editor(terminal)
-    return Prompt(terminal, editor, Recall(editor, history, terminal.shortcoming), lambda line: [])
+    return Prompt(terminal, editor, Recall(editor, history, terminal.warning), lambda line: [])
 
 
 def test_read_a_line(terminal, typed):
@@ -134,7 +134,7 @@ def test_the_exit_hint_is_not_shown_in_a_block(terminal, typed):
 
 def test_the_prompt_is_shown_again_after_a_suspension(terminal, typed):
     stopped = []
-    typed += [Suspended(lambda: stopped.append(terminal.reading)), "hello"]
+    typed += [Suspended(lambda: stopped.append(terminal.keyboard.reading)), "hello"]
     assert new_prompt(terminal).read().text == "hello"
     assert stopped == [False]
 
@@ -179,11 +179,10 @@ def test_the_exit_hint_and_end_of_input_on_windows(typed):
 @pytest.mark.parametrize("encoding", ["cp437", "cp850", "cp1252", "cp932"])
 def test_a_windows_code_page_gets_substitutes(typed, encoding):
     out, err = Console(encoding), Console(encoding)
-    terminal = Terminal(Keyboard(), out, err, {})
-    terminal.color = "never"
+    terminal = Terminal(Keyboard(), out, err, {}, "never")
     typed += ["naïve 🤖"]
     assert new_prompt(terminal).read().text == "naïve 🤖"
-    with terminal.muted(), terminal.handed_over():
+    with terminal.muted(mark_pastes=True), terminal.handed_over():
         terminal.write_interactive("👋 Goodbye!\n")
         terminal.write("naïve 🤖\n")
         terminal.note("🗑️ Conversation history cleared")

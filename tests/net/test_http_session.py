@@ -1,22 +1,22 @@
-"""Sockets that are read in small pieces."""
+"""Sockets that return small pieces."""
 
 import socket
 import threading
 
 import pytest
 
-from kaito.net.small_reads import SmallReads
+from kaito.net.http_session import SmallReads
 
 
 @pytest.fixture
 def pair():
-    """Yield a socket of ours and the one at its other end."""
+    """Yield a socket and its peer."""
     ours, theirs = socket.socketpair()
     with theirs, SmallReads(fileno=ours.detach()) as reader:
         yield reader, theirs
 
 
-def test_a_read_brings_a_piece_and_the_next_ones_the_rest(pair):
+def test_a_read_returns_a_piece_and_the_next_ones_the_rest(pair):
     reader, writer = pair
     sent = bytes(range(256)) * 1000
     thread = threading.Thread(target=writer.sendall, args=(sent,))

@@ -1,0 +1,57 @@
+"""Turns aiohttp's errors into messages about the API server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import aiohttp
+
+from kaito.cluster.auth.cluster_config import ClusterConfig
+from kaito.errors import ClusterError
+from kaito.net.failures import HTTP_ERRORS, Cause, Failure, classify
+
+#: Seconds until a connection must be established.
+CONNECT_TIMEOUT = 10.0
+
+_CHECK_CONTEXT = "Check that the cluster is up and the context is the right one: kubectl config get-contexts"
+
+
+@contextmanager
+def translate_api_errors(config: ClusterConfig) -> Iterator[None]:
+    """Turn aiohttp's errors into this project's. An error response to a WebSocket's handshake passes through.
+
+    Raises:
+        ClusterError: the API server cannot be reached, or the connection to it was lost.
+    """
+    try:
+        yield
+    except aiohttp.WSServerHandshakeError:
+        raise
+    except HTTP_ERRORS as exc:
+        raise _error(classify(exc), config) from None
+
+
+def _error(failure: Failure, config: ClusterConfig) -> ClusterError:
+    server, reason = config.server.origin(), failure.reason
+    match failure.cause:
+        case Cause.CERTIFICATE:
+            hint = f"Check the certificate-authority of {server} in the kubeconfig"
+            return ClusterError(f"The API server's certificate is not trusted: {reason}", hint)
+        case Cause.TLS:
+            return ClusterError(f"TLS with the API server {server} failed: {reason}", _CHECK_CONTEXT)
+        case Cause.PROXY_CREDENTIALS | Cause.PROXY_ERROR | Cause.PROXY_UNREACHABLE:
+            return ClusterError(f"The proxy to the API server {server} failed: {reason}")
+        case Cause.UNKNOWN_HOST:
+            return ClusterError(f"Host '{config.server.host}' of the API server not found", _CHECK_CONTEXT)
+        case Cause.REFUSED | Cause.UNREACHABLE:
+            return ClusterError(f"The API server {server} cannot be reached: {reason}", _CHECK_CONTEXT)
+        case Cause.CONNECT_TIMEOUT:
+            return ClusterError(
+                f"No connection to the API server {server} within {CONNECT_TIMEOUT:g} s", _CHECK_CONTEXT
+            )
+        case Cause.READ_TIMEOUT:
+            return ClusterError(f"The API server {server} did not respond in time (--request-timeout)")
+        case Cause.CLOSED | Cause.NOT_HTTP:
+            details = f": {reason}" if reason else ""
+            return ClusterError(f"The connection to the API server {server} was lost{details}")

@@ -1,0 +1,97 @@
+"""The line on stderr that shows what is being waited for, and disappears."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from kaito.console.sanitize import one_line
+from kaito.console.width import clip
+
+#: Seconds that a wait lasts before it is shown.
+SHOW_AFTER = 0.3
+
+_CLEAR_LINE = "\r\x1b[K"
+
+
+class StatusLine:
+    """One line, shown once a wait has lasted. Any thread may set it; the main thread draws it.
+
+    Args:
+        write: writes text to the terminal.
+        columns: returns the terminal's width.
+        clock: returns seconds that never go back.
+        lock: held while anything is written, as another thread may write a notice.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[str], None],
+        columns: Callable[[], int],
+        clock: Callable[[], float],
+        lock: threading.RLock,
+    ) -> None:
+        self._write = write
+        self._columns = columns
+        self._clock = clock
+        self._lock = lock
+        self._text = ""
+        self._since = 0.0
+        self._shown = ""
+        #: Why the request is retried, and when.
+        self._retry: tuple[str, float] | None = None
+
+    def set(self, text: str) -> None:
+        """Set what is being waited for; `""` ends it."""
+        with self._lock:
+            if not text:
+                self.clear()
+                return
+            if not self._text:
+                self._since = self._clock()
+            self._text = one_line(text)
+            self._retry = None
+
+    def count_down(self, reason: str, delay: float) -> None:
+        """Show a wait of so many seconds for another try."""
+        with self._lock:
+            self.set(self._text or "trying again")
+            self._retry = (one_line(reason), self._clock() + delay)
+
+    def draw(self) -> None:
+        """Show or refresh the line, once the wait has lasted :data:`SHOW_AFTER`."""
+        with self._lock:
+            now = self._clock()
+            elapsed = now - self._since
+            if not self._text or elapsed < SHOW_AFTER:
+                return
+            if self._retry is not None and self._retry[1] > now:
+                head, tail = f"retrying in {self._retry[1] - now:.0f} s: {self._retry[0]}", ""
+            else:
+                head, tail = self._text, f" … {elapsed:.0f} s" if elapsed >= 1 else " …"
+            # The `^C` of a terminal must not wrap the line, as only one is cleared.
+            room = max(self._columns() - len(tail) - len("^C "), 0)
+            if (line := clip(head, room) + tail) != self._shown:
+                self._shown = line
+                self._write(_CLEAR_LINE + line)
+
+    def hide(self, write: Callable[[str], None] | None = None) -> None:
+        """Take the line off the screen; :meth:`draw` shows it again.
+
+        Args:
+            write: used in place of the usual way to write.
+        """
+        with self._lock:
+            if self._shown:
+                (write or self._write)(_CLEAR_LINE)
+                self._shown = ""
+
+    def clear(self) -> None:
+        """Take the line off the screen: the wait is over."""
+        if not self._text:
+            return
+        with self._lock:
+            if self._shown:
+                self._write(_CLEAR_LINE)
+            self._text = self._shown = ""
+            self._retry = None

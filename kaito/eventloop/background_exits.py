@@ -1,0 +1,67 @@
+"""Tasks and callbacks that call `sys.exit`: which plugin started them, and the error that it becomes.
+
+asyncio passes `SystemExit` and `KeyboardInterrupt` on to the caller of `run_forever`, which ends the loop. Neither is
+how a plugin ends this process.
+"""
+
+from __future__ import annotations
+
+from contextvars import Context, ContextVar
+from typing import TYPE_CHECKING
+
+from kaito.errors import PluginError
+
+if TYPE_CHECKING:
+    import asyncio
+
+#: The plugin whose code runs. The tasks and callbacks that it schedules inherit it.
+running_plugin: ContextVar[object | None] = ContextVar("running_plugin", default=None)
+
+
+class BackgroundExit:
+    """A `SystemExit` or `KeyboardInterrupt` that a task or callback of the event loop raised.
+
+    Args:
+        exc: as `run_forever` raised it.
+    """
+
+    def __init__(self, exc: SystemExit | KeyboardInterrupt) -> None:
+        handle = _handle(exc)
+        context: Context | None = getattr(handle, "_context", None)
+        self._error = plugin_exit(exc, context.get(running_plugin) if context is not None else None)
+        #: The task, if it was not another callback.
+        self._task = getattr(getattr(handle, "_callback", None), "__self__", None)
+
+    @property
+    def is_handled(self) -> bool:
+        """Whether the exception has been retrieved from its task, usually by a coroutine that awaits it."""
+        # asyncio sets this when a task fails, and clears it when its exception is retrieved.
+        return not getattr(self._task, "_log_traceback", True)
+
+    def take_error(self) -> PluginError:
+        """Return the error that names the plugin; asyncio then does not log the exception."""
+        import asyncio
+
+        if isinstance(self._task, asyncio.Future):
+            self._task.exception()
+        return self._error
+
+
+def plugin_exit(exc: BaseException, plugin: object | None) -> PluginError:
+    """Return the error that a plugin's `SystemExit` or `KeyboardInterrupt` becomes."""
+    reason = f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
+    name = f"Plugin {plugin}" if plugin is not None else "A plugin"
+    error = PluginError(f"{name} tried to end the process: {reason}")
+    error.__cause__ = exc
+    return error
+
+
+def _handle(exc: BaseException) -> asyncio.Handle | None:
+    """Return what the event loop ran when the exception was raised."""
+    import asyncio
+    import traceback
+
+    for frame, _ in traceback.walk_tb(exc.__traceback__):
+        if isinstance(handle := frame.f_locals.get("self"), asyncio.Handle):
+            return handle
+    return None

@@ -1,0 +1,70 @@
+"""Reading responses: released in time, never waited for after their connection closed, and no more than is needed."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+
+import aiohttp
+
+
+class OpenResponse:
+    """A response in a `with` block: released at its end, and its body fails when its connection is closed.
+
+    aiohttp's own `async with` waits until the connection is closed. And when a chunk is malformed, aiohttp closes the
+    connection but leaves the reader of the body waiting, without a time limit.
+
+    Args:
+        response: its headers have arrived.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self._closed: asyncio.Future[None] | None = None
+
+    def __enter__(self) -> aiohttp.ClientResponse:
+        # Once the whole body has arrived, a response has no connection any more.
+        connection = self._response.connection
+        if connection is not None and connection.protocol is not None:
+            self._closed = connection.protocol.closed
+            if self._closed is None:
+                self._fail()
+            else:
+                # asyncio complains of an exception that nobody retrieves. The connection serves further responses, and
+                # one callback is enough for all.
+                self._closed.remove_done_callback(_retrieve)
+                self._closed.add_done_callback(_retrieve)
+                self._closed.add_done_callback(self._fail)
+        return self._response
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._closed is not None:
+            self._closed.remove_done_callback(self._fail)
+        self._response.release()
+
+    def _fail(self, closed: asyncio.Future[None] | None = None) -> None:
+        content = self._response.content
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError("The body is not complete"))
+
+
+async def read_up_to(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """Return a response's body, or its beginning.
+
+    Read to its end, its connection can be used again.
+
+    Args:
+        response: its headers have arrived.
+        limit: bytes after which reading stops; the result may have more.
+    """
+    body = bytearray()
+    while len(body) < limit and (data := await response.content.readany()):
+        body += data
+    return bytes(body)
+
+
+def _retrieve(closed: asyncio.Future[None]) -> None:
+    if not closed.cancelled():
+        closed.exception()
