@@ -191,7 +191,7 @@ async def _check_service(
     Raises:
         KaitoError: the Service does not exist, nothing is known about it, or another backend was named.
     """
-    from kaito.cluster.api_errors import PermissionMissing
+    from kaito.cluster.api_errors import MissingPermissionError
     from kaito.cluster.services import get_service
 
     if settings.named_backend is not None:
@@ -199,7 +199,7 @@ async def _check_service(
         raise errors[0][1] if errors else NotFoundError(message, _FORWARD_HINT)
     try:
         await get_service(cluster, serving.namespace, serving.name)
-    except PermissionMissing:
+    except MissingPermissionError:
         # The Service's name follows from the workspace's, unless that may not be read either.
         if not serving.known_ready:
             raise

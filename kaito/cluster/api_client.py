@@ -17,7 +17,7 @@ from yarl import URL
 
 from kaito import __version__
 from kaito.cluster.api_connector import ApiConnector
-from kaito.cluster.api_errors import Unavailable, api_error
+from kaito.cluster.api_errors import ApiUnavailableError, api_error
 from kaito.cluster.auth.cluster_config import ClusterConfig
 from kaito.cluster.auth.credentials import Credentials
 from kaito.cluster.connection_errors import CONNECT_TIMEOUT, translate_api_errors
@@ -80,9 +80,9 @@ class ApiClient:
         """Return the object at a path, such as `/api/v1/namespaces/default/services/my-llama`.
 
         Raises:
-            Missing: the object does not exist.
-            NotServed: the API server does not serve its kind.
-            PermissionMissing: the user may not read it.
+            ObjectNotFoundError: the object does not exist.
+            KindNotServedError: the API server does not serve its kind.
+            MissingPermissionError: the user may not read it.
             KaitoError: any other failure.
         """
         return self._object(await self.read(path, params))
@@ -122,7 +122,7 @@ class ApiClient:
         https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
 
         Raises:
-            Expired: the API server no longer has the query's `resourceVersion`.
+            VersionExpiredError: the API server no longer has the query's `resourceVersion`.
         """
         query = {**params, "watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(_WATCH_TIMEOUT)}
         async with self._retrying(path, query, self._watch_timeout) as response:
@@ -211,7 +211,7 @@ class ApiClient:
             async with AsyncExitStack() as stack:
                 try:
                     response = await stack.enter_async_context(self._request(path, params, timeout))
-                except Unavailable:
+                except ApiUnavailableError:
                     if attempt == attempts:
                         raise
                 else:

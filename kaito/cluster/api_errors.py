@@ -20,23 +20,23 @@ _ANONYMOUS = "system:anonymous"
 _MAX_MESSAGE = 300
 
 
-class Missing(NotFoundError):
+class ObjectNotFoundError(NotFoundError):
     """The object does not exist."""
 
 
-class NotServed(NotFoundError):
+class KindNotServedError(NotFoundError):
     """The API server does not serve the kind, or not in that version."""
 
 
-class Expired(KaitoError):
+class VersionExpiredError(KaitoError):
     """The API server no longer has the resource version that a watch continues from (410)."""
 
 
-class Unavailable(ClusterError):
+class ApiUnavailableError(ClusterError):
     """The API server, or the server that it proxies to, is temporarily unavailable."""
 
 
-class PermissionMissing(ForbiddenError):
+class MissingPermissionError(ForbiddenError):
     """No role grants the user a permission."""
 
     def __init__(self, needed: str, message: str, *hints: str) -> None:
@@ -77,17 +77,17 @@ def api_error(code: int, headers: Mapping[str, str], body: bytes, *, expires: da
     message = status.message[:_MAX_MESSAGE] or status.reason or "no reason given"
     if code == 101:
         # The repeated handshake of a WebSocket succeeded.
-        return Unavailable("The API server closed the connection", "Try again in a moment")
+        return ApiUnavailableError("The API server closed the connection", "Try again in a moment")
     if code == 401:
         return _unauthorized(expires)
     if code == 403:
         return _forbidden(message)
     if code == 404:
-        return Missing(message) if status.reason else NotServed(message)
+        return ObjectNotFoundError(message) if status.reason else KindNotServedError(message)
     if code == 410 or status.reason == "Expired":
-        return Expired(message)
+        return VersionExpiredError(message)
     if code in (429, 500, 502, 503, 504):
-        return Unavailable(f"The API server is unavailable: {message} (HTTP {code})", "Try again in a moment")
+        return ApiUnavailableError(f"The API server is unavailable: {message} (HTTP {code})", "Try again in a moment")
     if 300 <= code < 400:
         location = headers.get("Location", "").partition("?")[0][:_MAX_MESSAGE]
         return ClusterError(f"The API server's address redirects to {location}", _CHECK_SERVER)
@@ -122,7 +122,7 @@ def _forbidden(message: str) -> ForbiddenError:
             "Log in to the cluster, or check the user in the kubeconfig: kubectl config view --minify",
         )
     scope = f"namespace '{namespace}'" if namespace else "the whole cluster"
-    return PermissionMissing(
+    return MissingPermissionError(
         needed,
         f"User '{user}' may not {needed} in {scope}",
         f"This requires a role with verb '{verb}' on '{resource}' in API group '{group}'",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kaito.cluster.api_client import ApiClient
-from kaito.cluster.api_errors import PermissionMissing, can_i_hint
+from kaito.cluster.api_errors import MissingPermissionError, can_i_hint
 from kaito.errors import KaitoError
 
 # https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-access-review-v1/
@@ -39,9 +39,9 @@ async def is_allowed(cluster: ApiClient, namespace: str, verb: str, resource: st
     return status.get("allowed") is not False
 
 
-def missing_permission(namespace: str, verb: str, resource: str, required: str) -> PermissionMissing:
+def missing_permission(namespace: str, verb: str, resource: str, required: str) -> MissingPermissionError:
     """Return the error for a permission that :func:`is_allowed` denied, with a sentence about all that are required."""
-    return PermissionMissing(
+    return MissingPermissionError(
         f"{verb} {resource}",
         f"You may not {verb} {resource} in namespace '{namespace}'",
         required,

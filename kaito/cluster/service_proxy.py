@@ -15,7 +15,7 @@ import aiohttp
 from yarl import URL
 
 from kaito.cluster.api_client import ApiClient
-from kaito.cluster.api_errors import Missing, PermissionMissing, Status, Unavailable, api_error
+from kaito.cluster.api_errors import ApiUnavailableError, MissingPermissionError, ObjectNotFoundError, Status, api_error
 from kaito.cluster.auth.certificates import add_client_certificate
 from kaito.cluster.auth.credentials import Credentials
 from kaito.cluster.permissions import is_allowed, missing_permission
@@ -61,7 +61,7 @@ class ServiceProxy:
 
         Raises:
             NotFoundError: the Service does not exist.
-            PermissionMissing: the user may not use its proxy.
+            MissingPermissionError: the user may not use its proxy.
         """
         port, allowed = await gather_both(
             _port(cluster, namespace, service), _allowed_verbs(cluster, namespace, service)
@@ -110,14 +110,16 @@ class ServiceProxy:
         if answer is None or answer.kind != "Status":
             return _no_api_key() if status == 401 else None
         error = api_error(status, headers, body, expires=self._credentials.certificate_expiry)
-        if isinstance(error, PermissionMissing):
-            return PermissionMissing(error.needed, error.message, _REQUIRED, *error.hints)
-        if isinstance(error, Missing):
+        if isinstance(error, MissingPermissionError):
+            return MissingPermissionError(error.needed, error.message, _REQUIRED, *error.hints)
+        if isinstance(error, ObjectNotFoundError):
             return NotFoundError(f"Service '{self._service}' no longer exists in namespace '{self._namespace}'")
-        if isinstance(error, Unavailable) and "no endpoints available" in answer.message:
-            return Unavailable(f"Service '{self._service}' has no pod at the moment")
-        if isinstance(error, Unavailable) and "error trying to reach service" in answer.message:
-            return Unavailable(f"the API server cannot reach the pod of Service '{self._service}': {answer.message}")
+        if isinstance(error, ApiUnavailableError) and "no endpoints available" in answer.message:
+            return ApiUnavailableError(f"Service '{self._service}' has no pod at the moment")
+        if isinstance(error, ApiUnavailableError) and "error trying to reach service" in answer.message:
+            return ApiUnavailableError(
+                f"the API server cannot reach the pod of Service '{self._service}': {answer.message}"
+            )
         return error
 
     async def _renew(self) -> bool:
@@ -127,7 +129,7 @@ class ServiceProxy:
             ForbiddenError: it was, and they cannot be renewed.
         """
         used = self._credentials
-        with suppress(PermissionMissing, NotFoundError):
+        with suppress(MissingPermissionError, NotFoundError):
             # A 401 does not say which server sent it. This request goes to the API server, and renews what it rejects.
             await get_service(self._cluster, self._namespace, self._service)
         self._use(await self._config.credentials.get())
@@ -154,7 +156,7 @@ class ServiceProxy:
 async def _port(cluster: ApiClient, namespace: str, service: str) -> int:
     try:
         item = await get_service(cluster, namespace, service)
-    except PermissionMissing:
+    except MissingPermissionError:
         # The user may be allowed to use the proxy of a Service that they cannot read. KAITO's have the default port.
         item = {}
     port, _ = http_port(item)

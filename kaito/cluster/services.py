@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from kaito.cluster.api_client import ApiClient, Object
-from kaito.cluster.api_errors import Missing
+from kaito.cluster.api_errors import ObjectNotFoundError
 from kaito.errors import NotFoundError
 from kaito.util.tasks import gather_both
 
@@ -54,7 +54,7 @@ async def get_service(cluster: ApiClient, namespace: str, name: str) -> Object:
     """Return a Service, or raise a `NotFoundError`."""
     try:
         return await cluster.get(f"/api/v1/namespaces/{namespace}/services/{name}")
-    except Missing:
+    except ObjectNotFoundError:
         raise NotFoundError(f"Service '{name}' not found in namespace '{namespace}'") from None
 
 
@@ -69,7 +69,7 @@ async def get_pod(cluster: ApiClient, namespace: str, name: str) -> Object | Non
     """Return a pod; `None` when it does not exist."""
     try:
         return await cluster.get(f"/api/v1/namespaces/{namespace}/pods/{name}")
-    except Missing:
+    except ObjectNotFoundError:
         return None
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 
 from kaito.cluster.api_client import ApiClient, Object
-from kaito.cluster.api_errors import Expired
+from kaito.cluster.api_errors import VersionExpiredError
 from kaito.errors import ClusterError, ForbiddenError, KaitoError, NotFoundError
 
 #: Seconds before a watch is opened again, and the longest delay while the API server is unreachable.
@@ -53,7 +53,7 @@ async def watch(
                         objects[_key(event["object"])] = event["object"]
                     yield objects
                 await asyncio.sleep(_DELAY)
-        except Expired:
+        except VersionExpiredError:
             await asyncio.sleep(_DELAY)
         except ClusterError as exc:
             if not listed or on_disconnect is None:

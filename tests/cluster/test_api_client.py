@@ -12,7 +12,12 @@ import pytest
 from aiohttp import web
 
 from kaito.cluster.api_client import ApiClient
-from kaito.cluster.api_errors import Missing, NotServed, PermissionMissing, Unavailable
+from kaito.cluster.api_errors import (
+    ApiUnavailableError,
+    KindNotServedError,
+    MissingPermissionError,
+    ObjectNotFoundError,
+)
 from kaito.cluster.auth.cluster_config import find_cluster_config
 from kaito.cluster.auth.credentials import Credentials
 from kaito.errors import ClusterError, ForbiddenError, KaitoError
@@ -30,11 +35,11 @@ async def failure(cluster: ApiClient) -> KaitoError:
 @pytest.mark.parametrize(
     ("answer", "kind", "exit_code", "message"),
     [
-        (lambda: status(404, 'pods "x" not found', "NotFound"), Missing, 3, "not found"),
-        (lambda: web.Response(status=404, text="404 page not found\n"), NotServed, 3, "404 page not found"),
+        (lambda: status(404, 'pods "x" not found', "NotFound"), ObjectNotFoundError, 3, "not found"),
+        (lambda: web.Response(status=404, text="404 page not found\n"), KindNotServedError, 3, "404 page not found"),
         (lambda: status(401, "Unauthorized", "Unauthorized"), ForbiddenError, 5, "rejected your credentials"),
         (lambda: web.Response(status=302, headers={"Location": "/login"}), ClusterError, 4, "redirects to /login"),
-        (lambda: web.Response(status=500, text="boom"), Unavailable, 4, "boom (HTTP 500)"),
+        (lambda: web.Response(status=500, text="boom"), ApiUnavailableError, 4, "boom (HTTP 500)"),
         (lambda: web.Response(status=200, text="<html>"), ClusterError, 4, "is not an API server"),
         (lambda: web.Response(status=418, body=b"\xff"), KaitoError, 1, "HTTP 418"),
     ],
@@ -79,7 +84,7 @@ def test_forbidden_error_names_the_permission(kubeconfig, reporter, message, nee
 
         async with api_server(kubeconfig, reporter, handler) as cluster:
             exc = await failure(cluster)
-            assert isinstance(exc, PermissionMissing)
+            assert isinstance(exc, MissingPermissionError)
             assert exc.needed == needed
             assert f"User 'jo' may not {needed}" in exc.message
             assert exc.hints[-1] == f"To check: {check}"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from kaito.cluster.api_errors import NotServed
+from kaito.cluster.api_errors import KindNotServedError
 from kaito.cluster.watch import ConnectionMonitor, watch
 from kaito.errors import ClusterError, KaitoError
 from tests.cluster.api_server import PODS, api_server, hang_up, pod
@@ -73,7 +73,7 @@ def test_failure_of_the_first_list_is_raised(kubeconfig, reporter):
             return web.Response(status=404, text="404 page not found")
 
         async with api_server(kubeconfig, reporter, handler) as cluster:
-            with pytest.raises(NotServed):
+            with pytest.raises(KindNotServedError):
                 await anext(watch(cluster, PODS))
 
     asyncio.run(run())

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from kaito.cluster.api_client import ApiClient, Object
-from kaito.cluster.api_errors import NotServed
+from kaito.cluster.api_errors import KindNotServedError
 from kaito.cluster.ingress.gateways import GatewayKey, Gateways, parent_gateways, parse_http_route, routes_to
 from kaito.cluster.ingress.ingresses import parse_ingress, parse_load_balancer
 from kaito.cluster.ingress.routes import Destination, Route, Routes, UnusableRoute
@@ -78,7 +78,7 @@ class _Reader:
         self._errors.append(None)
         try:
             return await request
-        except NotServed:
+        except KindNotServedError:
             pass
         except KaitoError as exc:
             self._errors[position] = exc
@@ -89,7 +89,7 @@ class _Reader:
         for version in _GATEWAY_VERSIONS:
             try:
                 return version, await self._cluster.items(_gateway_api_path(version, self._namespace, "httproutes"))
-            except NotServed:
+            except KindNotServedError:
                 continue
         return "", []
 

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 import aiohttp
 
 from kaito.cluster.api_client import ApiClient, Object
-from kaito.cluster.api_errors import Missing, PermissionMissing
+from kaito.cluster.api_errors import MissingPermissionError, ObjectNotFoundError
 from kaito.cluster.permissions import is_allowed, missing_permission
 from kaito.cluster.portforward.connector import TunnelConnector
 from kaito.cluster.portforward.dial import dial
@@ -129,7 +129,7 @@ class PodRoute:
     async def _dial(self, address: PodPort) -> TunnelTransport:
         try:
             return await dial(self._cluster.websocket, address)
-        except Missing:
+        except ObjectNotFoundError:
             # The watch has not reported it yet.
             self._lose("The pod was deleted")
             raise
@@ -138,7 +138,7 @@ class PodRoute:
 
     async def _explained(self, exc: ForbiddenError, address: PodPort) -> ForbiddenError:
         """Return the error with the missing permission: some API servers check `create` as well, and do not name it."""
-        if isinstance(exc, PermissionMissing) or await is_allowed(
+        if isinstance(exc, MissingPermissionError) or await is_allowed(
             self._cluster, address.namespace, "create", _RESOURCE, name=address.pod
         ):
             return exc

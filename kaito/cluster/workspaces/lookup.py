@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kaito.cluster.api_client import ApiClient, Object
-from kaito.cluster.api_errors import Missing, NotServed
+from kaito.cluster.api_errors import KindNotServedError, ObjectNotFoundError
 from kaito.cluster.workspaces.objects import (
     API_GROUP,
     API_VERSIONS,
@@ -33,7 +33,7 @@ async def get_workspace(cluster: ApiClient, name: str) -> Workspace:
     """
     try:
         return parse_workspace(await _get_object(cluster, "workspaces", name))
-    except Missing:
+    except ObjectNotFoundError:
         raise await _not_found_error(cluster, "workspaces", "Workspace", name) from None
 
 
@@ -45,7 +45,7 @@ async def get_inference_set(cluster: ApiClient, name: str) -> InferenceSet:
     """
     try:
         return parse_inference_set(await _get_object(cluster, "inferencesets", name))
-    except Missing:
+    except ObjectNotFoundError:
         raise await _not_found_error(cluster, "inferencesets", "InferenceSet", name) from None
 
 
@@ -73,7 +73,7 @@ async def list_objects(cluster: ApiClient, plural: str, *, all_namespaces: bool 
     for version in API_VERSIONS:
         try:
             return await cluster.items(_list_path(cluster, version, plural, all_namespaces), **params)
-        except NotServed:
+        except KindNotServedError:
             continue
     raise _not_served_error(cluster, plural)
 
@@ -92,7 +92,7 @@ async def served_list_path(
         path = _list_path(cluster, version, plural, all_namespaces)
         try:
             await cluster.get(path, limit="1", **(selector or {}))
-        except NotServed:
+        except KindNotServedError:
             continue
         return path
     raise _not_served_error(cluster, plural)
@@ -102,7 +102,7 @@ async def _get_object(cluster: ApiClient, plural: str, name: str) -> Object:
     for version in API_VERSIONS:
         try:
             return await cluster.get(f"{_list_path(cluster, version, plural)}/{name}")
-        except NotServed:
+        except KindNotServedError:
             continue
     raise _not_served_error(cluster, plural)
 

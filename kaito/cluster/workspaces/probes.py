@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from kaito.cluster.api_client import ApiClient, Object
-from kaito.cluster.api_errors import Missing
+from kaito.cluster.api_errors import ObjectNotFoundError
 from kaito.cluster.workspaces.engine_metrics import EngineMetrics, parse_engine_metrics
 from kaito.errors import KaitoError
 from kaito.util.durations import parse_timestamp
@@ -92,7 +92,7 @@ async def _fetch_node(cluster: ApiClient, name: str) -> Node:
     try:
         async with asyncio.timeout(_PROBE_TIMEOUT):
             item = await cluster.get(f"/api/v1/nodes/{name}")
-    except Missing:
+    except ObjectNotFoundError:
         return Node(name=name, ready=False, why="node no longer exists")
     except (KaitoError, TimeoutError):
         return Node(name=name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from kaito.cluster.api_client import ApiClient
-from kaito.cluster.api_errors import PermissionMissing
+from kaito.cluster.api_errors import MissingPermissionError
 from kaito.cluster.workspaces.lookup import get_inference_set, get_replicas, get_workspace
 from kaito.cluster.workspaces.objects import Condition, Workspace
 from kaito.errors import NotFoundError
@@ -51,7 +51,7 @@ async def find_serving_workspace(cluster: ApiClient, target: Target, reporter: R
         return await _find_ready_replica(cluster, name)
     try:
         workspace = await get_workspace(cluster, name)
-    except PermissionMissing as exc:
+    except MissingPermissionError as exc:
         reporter.notice(f"Cannot check whether the workspace is ready: {exc.message}")
         return ServingWorkspace(name=name, namespace=cluster.namespace, label=name, preset=None, known_ready=False)
     require_ready(workspace)

@@ -6,7 +6,7 @@ from contextlib import aclosing
 import pytest
 from aiohttp import web
 
-from kaito.cluster.api_errors import PermissionMissing
+from kaito.cluster.api_errors import MissingPermissionError
 from kaito.cluster.workspaces.overview import InferenceSetOverview
 from kaito.cluster.workspaces.overview_watch import watch_overview, watch_overviews
 from kaito.errors import NotFoundError
@@ -88,7 +88,7 @@ def test_permission_to_read_but_not_to_watch():
     async def work(cluster):
         async with aclosing(watch_overview(cluster, Target(workspace="w"), print)) as overviews:
             assert (await anext(overviews)).ready
-            with pytest.raises(PermissionMissing, match="may not watch workspaces"):
+            with pytest.raises(MissingPermissionError, match="may not watch workspaces"):
                 await anext(overviews)
 
     run(server, work)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kaito.cluster.api_errors import NotServed
+from kaito.cluster.api_errors import KindNotServedError
 from kaito.cluster.ingress.route_discovery import discover_routes
 from kaito.cluster.workspaces.readiness import ServingWorkspace
 from kaito.endpoints.backends.ingress import IngressBackend
@@ -318,7 +318,7 @@ class OlderCluster:
 
     async def items(self, path):
         if "/v1beta1/" not in path:
-            raise NotServed("404 page not found")
+            raise KindNotServedError("404 page not found")
         rule = {"backendRefs": [{"name": "my-llama", "port": 80}]}
         return [
             {
