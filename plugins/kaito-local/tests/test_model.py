@@ -1,7 +1,7 @@
-"""Which model `--model` means."""
+"""The interpretation of `--model`."""
 
 import pytest
-from kaito_local.model import NAME, own_file
+from kaito_local.model import NAME, user_file
 
 from kaito.errors import ExitCode, KaitoError, NotFoundError, UsageError
 
@@ -15,59 +15,59 @@ def gguf(tmp_path):
 
 @pytest.mark.parametrize("name", [None, NAME, NAME.lower()])
 def test_the_built_in_model(name):
-    assert own_file(name) is None
+    assert user_file(name) is None
 
 
 def test_a_path(gguf):
-    assert own_file(str(gguf)) == gguf
+    assert user_file(str(gguf)) == gguf
 
 
-def test_a_path_needs_no_suffix(gguf, tmp_path):
+def test_a_path_without_a_suffix(gguf, tmp_path):
     gguf.rename(tmp_path / "weights")
-    assert own_file(str(tmp_path / "weights")) == tmp_path / "weights"
+    assert user_file(str(tmp_path / "weights")) == tmp_path / "weights"
 
 
-def test_home(gguf, monkeypatch):
+def test_the_home_folder(gguf, monkeypatch):
     monkeypatch.setenv("HOME", str(gguf.parent))
     monkeypatch.setenv("USERPROFILE", str(gguf.parent))
-    assert own_file("~/some.gguf") == gguf
+    assert user_file("~/some.gguf") == gguf
 
 
 def test_a_relative_path(gguf, monkeypatch):
     monkeypatch.chdir(gguf.parent)
-    found = own_file("some.gguf")
-    assert found is not None
-    assert found.samefile(gguf)
+    path = user_file("some.gguf")
+    assert path is not None
+    assert path.samefile(gguf)
 
 
 @pytest.mark.parametrize("name", ["/nowhere/x.gguf", "~nobody-of-that-name/x.GGUF", "x\0y.gguf"])
 def test_a_missing_file(name):
-    with pytest.raises(NotFoundError, match="There is no model file") as caught:
-        own_file(name)
+    with pytest.raises(NotFoundError, match="does not exist") as caught:
+        user_file(name)
     assert caught.value.exit_code == ExitCode.NOT_FOUND
 
 
 @pytest.mark.parametrize("name", ["", "gpt-4", "org/model"])
-def test_another_name(name):
-    with pytest.raises(UsageError, match="names no model") as caught:
-        own_file(name)
+def test_an_unknown_name(name):
+    with pytest.raises(UsageError, match="the local backend has no model") as caught:
+        user_file(name)
     assert NAME in caught.value.hints[0]
     assert ".gguf" in caught.value.hints[0]
 
 
 def test_a_folder(tmp_path):
     with pytest.raises(UsageError, match="is not a file"):
-        own_file(str(tmp_path))
+        user_file(str(tmp_path))
 
 
 @pytest.mark.parametrize("content", [b"", b"GGU", b"PK\x03\x04 a zip archive"])
-def test_a_file_of_another_format(gguf, content):
+def test_a_file_in_another_format(gguf, content):
     gguf.write_bytes(content)
     with pytest.raises(UsageError, match="not a model in GGUF format"):
-        own_file(str(gguf))
+        user_file(str(gguf))
 
 
-def test_a_file_that_cannot_be_read(monkeypatch):
-    # A process's memory: a regular file that nobody can read from its start, root neither.
-    with pytest.raises(KaitoError, match=r"cannot be read: \w+"):
-        own_file("/proc/self/mem")
+def test_an_unreadable_file(monkeypatch):
+    # A regular file that not even root can read from its start: the memory of a process.
+    with pytest.raises(KaitoError, match=r"cannot read .+: \w+"):
+        user_file("/proc/self/mem")

@@ -1,4 +1,4 @@
-"""Running pip, and what it says when it fails."""
+"""Running pip, and the reasons for its failures."""
 
 import asyncio
 import sys
@@ -8,7 +8,7 @@ from kaito_local import pip
 from kaito_local.download import REQUIREMENT
 
 
-def fails(folder):
+def failure_of_download(folder):
     with pytest.raises(pip.PipError) as caught:
         asyncio.run(pip.download(REQUIREMENT, folder))
     return caught.value.reasons
@@ -18,42 +18,42 @@ def fails(folder):
 def closed_port():
     import socket
 
-    with socket.socket() as bound:  # bound and not listening: connections are refused as long as it lives
+    with socket.socket() as bound:  # bound but not listening: it refuses connections
         bound.bind(("127.0.0.1", 0))
         yield bound.getsockname()[1]
 
 
-def test_an_index_that_cannot_be_reached(tmp_path, monkeypatch, closed_port):
+def test_an_unreachable_index(tmp_path, monkeypatch, closed_port):
     monkeypatch.setenv("PIP_INDEX_URL", f"http://user:secret@127.0.0.1:{closed_port}/simple")
-    monkeypatch.setenv("PIP_RETRIES", "1")  # pip tells the cause when it tries again
-    reasons = fails(tmp_path)
+    monkeypatch.setenv("PIP_RETRIES", "1")  # pip reports the cause when it retries
+    reasons = failure_of_download(tmp_path)
     assert any("refused" in reason for reason in reasons)
     assert any(REQUIREMENT in reason for reason in reasons)
     assert "secret" not in str(reasons)
 
 
 def test_an_index_without_the_wheel(tmp_path, no_index):
-    assert any(REQUIREMENT in reason for reason in fails(tmp_path))
+    assert any(REQUIREMENT in reason for reason in failure_of_download(tmp_path))
 
 
-def test_a_wish_for_virtual_environments_does_not_matter(tmp_path, monkeypatch, no_index):
+def test_pip_require_virtualenv_is_ignored(tmp_path, monkeypatch, no_index):
     monkeypatch.setenv("PIP_REQUIRE_VIRTUALENV", "1")
-    assert any(REQUIREMENT in reason for reason in fails(tmp_path))
+    assert any(REQUIREMENT in reason for reason in failure_of_download(tmp_path))
 
 
-def test_a_file_named_pip_in_the_current_folder_is_not_run(tmp_path, monkeypatch, no_index):
+def test_a_pip_module_in_the_current_folder_is_ignored(tmp_path, monkeypatch, no_index):
     (tmp_path / "pip.py").write_text("raise SystemExit('taken over')")
     monkeypatch.chdir(tmp_path)
-    assert "taken over" not in str(fails(tmp_path))
+    assert "taken over" not in str(failure_of_download(tmp_path))
 
 
 @pytest.mark.parametrize("interpreter", ["", "/nowhere/python"])
-def test_an_interpreter_that_is_not_there(tmp_path, monkeypatch, interpreter):
+def test_a_missing_interpreter(tmp_path, monkeypatch, interpreter):
     monkeypatch.setattr(sys, "executable", interpreter)
-    assert fails(tmp_path)
+    assert failure_of_download(tmp_path)
 
 
-def test_the_last_lines_that_tell_why():
+def test_the_reasons_are_the_last_lines_of_the_output():
     output = """Looking in indexes: https://user:****@example.org/simple
 WARNING: Retrying (total=0) after connection broken by 'no route'
 WARNING: Retrying (total=0) after connection broken by 'no route'

@@ -1,4 +1,4 @@
-"""Passing connections on, and ending them."""
+"""Forwarding connections, and closing them."""
 
 import asyncio
 import contextlib
@@ -8,15 +8,15 @@ from kaito_local.relay import HOST, Relay
 
 
 class Server:
-    """Answers each line with itself, in capitals; remembers when clients hang up."""
+    """Answers each line in upper case; counts the clients that disconnect."""
 
     def __init__(self):
-        self.hung_up = 0
+        self.disconnects = 0
 
     async def handle(self, reader, writer):
         while line := await reader.readline():
             writer.write(line.upper())
-        self.hung_up += 1
+        self.disconnects += 1
         writer.close()
 
 
@@ -32,7 +32,7 @@ async def relayed():
         listening.close()
 
 
-async def say(connection, line):
+async def send(connection, line):
     reader, writer = connection
     writer.write(line)
     return await asyncio.wait_for(reader.readline(), 5)
@@ -43,35 +43,39 @@ def test_both_directions():
         async with relayed() as (_, _, port):
             one = await asyncio.open_connection(HOST, port)
             two = await asyncio.open_connection(HOST, port)
-            assert [await say(one, b"a\n"), await say(two, b"b\n"), await say(one, b"c\n")] == [b"A\n", b"B\n", b"C\n"]
+            assert [await send(one, b"a\n"), await send(two, b"b\n"), await send(one, b"c\n")] == [
+                b"A\n",
+                b"B\n",
+                b"C\n",
+            ]
             one[1].close()
             two[1].close()
 
     asyncio.run(check())
 
 
-def test_the_server_notices_that_a_client_has_gone():
+def test_the_server_notices_a_disconnect():
     async def check():
         async with relayed() as (server, _, port):
             connection = await asyncio.open_connection(HOST, port)
-            await say(connection, b"a\n")
+            await send(connection, b"a\n")
             connection[1].close()
             async with asyncio.timeout(5):
-                while not server.hung_up:
+                while not server.disconnects:
                     await asyncio.sleep(0.01)
 
     asyncio.run(check())
 
 
 @pytest.mark.parametrize("how", ["close", "cut"])
-def test_ending_all_connections(how):
+def test_closing_all_connections(how):
     async def check():
         async with relayed() as (server, relay, port):
             connection = await asyncio.open_connection(HOST, port)
-            await say(connection, b"a\n")
+            await send(connection, b"a\n")
             if how == "close":
                 await relay.close()
-                assert server.hung_up == 1
+                assert server.disconnects == 1
             else:
                 relay.cut()
             assert await asyncio.wait_for(connection[0].read(), 5) == b""
@@ -83,7 +87,7 @@ def test_ending_all_connections(how):
     asyncio.run(check())
 
 
-def test_a_server_that_has_gone():
+def test_a_server_that_is_down():
     async def check():
         async with relayed() as (_, relay, port):
             relay._target = 1

@@ -1,4 +1,4 @@
-"""What the tests share: a drawing of a text that comes in pieces."""
+"""A fixture that renders a text."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ def _draw(
 
 @pytest.fixture(scope="session")
 def draw():
-    """Return a function that draws a text, or the pieces of one, and returns all that was written."""
+    """Return a function that renders a text, or its pieces, and returns the output."""
     return _draw

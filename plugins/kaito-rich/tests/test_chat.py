@@ -91,7 +91,7 @@ Docs (https://kaito.sh) and the end."""
 
 
 @pytest.fixture(autouse=True)
-def only_this_plugin(monkeypatch):
+def load_only_this_plugin(monkeypatch):
     monkeypatch.setenv("KAITO_PLUGINS", "rich")
 
 
@@ -110,7 +110,7 @@ def test_a_terminal(terminal, model_server, columns, seen, size):
     assert b"\x1b[1mbold\x1b[0m\x1b[1m words\x1b[0m" in session.raw
 
 
-def test_words_are_seen_before_the_answer_is_whole(terminal, model_server):
+def test_words_appear_before_the_answer_is_complete(terminal, model_server):
     gate = Gate()
     model_server.enqueue(Say(chunks=["Some **bold** wor", "ds and", gate, " more.\n\n|a|\n|-|\n"]))
     session = terminal(kaito_command("chat", "--endpoint", model_server.url, "-o", "markdown", "-m", "Hi"))
@@ -132,7 +132,7 @@ def test_a_conversation_at_a_prompt(terminal, model_server):
     assert session.wait_exit() == 0
 
 
-def test_an_answer_that_is_interrupted_keeps_what_was_held(terminal, model_server):
+def test_an_interrupted_answer_shows_the_pending_text(terminal, model_server):
     model_server.enqueue(Say(chunks=["Some **bold wor", Gate()]))
     session = terminal(kaito_command("chat", "--endpoint", model_server.url, "-o", "markdown"))
     session.wait_for("\n>")
@@ -156,7 +156,7 @@ def test_a_window_that_is_resized(terminal, model_server):
     assert session.screen.endswith("\nfour five six seven\neight nine")
 
 
-def test_without_colour_there_is_no_escape_sequence(terminal, model_server):
+def test_without_colour_there_are_no_escape_sequences(terminal, model_server):
     model_server.enqueue(Say(ANSWER))
     session = terminal(
         kaito_command("chat", "--endpoint", model_server.url, "-o", "markdown", "-m", "Hi", "--color", "never"), rows=60
@@ -167,7 +167,7 @@ def test_without_colour_there_is_no_escape_sequence(terminal, model_server):
     assert "# 概要 🚀" in session.screen
 
 
-def test_nothing_that_was_shown_is_drawn_again(terminal, model_server):
+def test_nothing_is_redrawn(terminal, model_server):
     model_server.enqueue(Say(chunks=pieces(ANSWER, 2)))
     session = terminal(
         kaito_command("chat", "--endpoint", model_server.url, "-o", "markdown", "-m", "Hi"), rows=60, stderr="pipe"
@@ -177,7 +177,7 @@ def test_nothing_that_was_shown_is_drawn_again(terminal, model_server):
 
 
 @pytest.mark.parametrize("color", ["auto", "always"])
-def test_a_pipe_gets_what_plain_writes(kaito, model_server, color):
+def test_in_a_pipe_the_output_is_that_of_plain(kaito, model_server, color):
     arguments = ("chat", "--endpoint", model_server.url, "--color", color, "-m", "Hi")
     outcomes = []
     for name in ("plain", "markdown"):
@@ -187,7 +187,7 @@ def test_a_pipe_gets_what_plain_writes(kaito, model_server, color):
     assert outcomes[0].out == outcomes[1].out == "Assistant: " + ANSWER
 
 
-def test_it_is_listed(kaito):
+def test_kaito_plugins_lists_the_plugin(kaito):
     rows = json.loads(kaito("plugins", "-o", "json", plugins="rich").out)
     assert rows[-1] == {
         "name": "rich",

@@ -1,4 +1,4 @@
-"""What stands on the screen, at every width, with colours and without, with every letter and with ASCII alone."""
+"""The rendered text: at various widths, with and without colours, in Unicode and in ASCII."""
 
 import pytest
 from kaito_rich.formatter import Markdown
@@ -39,7 +39,7 @@ def test_without_colour(draw, text, expected):
     assert [line.rstrip() for line in draw(text).split("\n")] == [line.rstrip() for line in expected.split("\n")]
 
 
-def test_no_row_ends_with_blanks_but_those_of_marks(draw):
+def test_rows_end_with_blanks_only_after_marks(draw):
     text = "- a\n\n  b\n  - c\n\n    ```\n    d\n\n    e\n    ```\n\n| a | b |\n|--|--|\n| c | |\n"
     assert [row for row in draw(text).split("\n") if row.endswith(" ")] == ["Assistant: "]
 
@@ -62,27 +62,27 @@ def test_colours(draw):
     )
 
 
-def test_without_colour_there_is_no_escape_sequence(draw):
+def test_without_colour_there_are_no_escape_sequences(draw):
     assert "\x1b" not in draw("# T\n**b** `c`\n\n> q\n\n```python\nx = 1\n```\n\n|**f**|\n|-|\n|`g`|\n\n---")
 
 
-def test_words_wrap_where_the_window_ends(draw):
+def test_words_wrap_at_the_width_of_the_window(draw):
     assert draw("one two three four", 16) == "Assistant: one\ntwo three four\n"
     assert draw("- one two three four", 10) == "Assistant: \n• one two\n  three\n  four\n"
     assert draw("> one two three", 9) == "Assistant: \n│ one two\n│ three\n"
 
 
 def test_a_word_that_is_longer_than_a_row(draw):
-    # At the margin the terminal divides it itself, and copies it as one word.
+    # At the margin, the terminal wraps it and copies it as one word.
     assert draw("a " + "x" * 25 + " b", 10) == "Assistant: \na\n" + "x" * 25 + " b\n"
     assert draw("- a " + "x" * 12 + " b", 10) == "Assistant: \n• a\n  xxxxxxxx\n  xxxx b\n"
 
 
-def test_wide_letters(draw):
+def test_wide_characters(draw):
     assert draw("日本語の、「長い」文", 11) == "Assistant: \n日本語の、\n「長い」文\n"
-    # no row begins with what closes, none ends with what opens
+    # no row begins with a closing character, and none ends with an opening one
     assert draw("日本語、「長い」文", 9) == "Assistant: \n日本語、\n「長い」\n文\n"
-    # half a letter does not fit
+    # half a character does not fit
     assert draw("```\n宽宽宽\n```", 5) == "Assistant: \n╭─\n宽宽\n宽\n╰─\n"
 
 
@@ -92,7 +92,7 @@ def test_a_few_columns(draw):
     assert draw("> - a\n>   - b c d e f", 9) == "Assistant: \n│ • a\n  ◦ b c d\n    e f\n"
 
 
-def test_the_width_is_asked_for_each_row():
+def test_the_width_is_read_for_each_row():
     width = 30
     formatter = Markdown(Screen(terminal=True, width=lambda: width))
     out = formatter.feed(Delta(content="one two three four five six "))
@@ -102,7 +102,7 @@ def test_the_width_is_asked_for_each_row():
     assert out == "Assistant: one two three four\nfive six seven eight nine\n\n• ten\n  eleven\n"
 
 
-def test_a_code_line_is_not_divided(draw):
+def test_a_code_line_is_not_wrapped(draw):
     line = "x" * 50
     assert draw(f"```\n{line}\n```", 20) == f"Assistant: \n╭─\n{line}\n╰─\n"
     assert draw(f"- ```\n  {line}\n  ```", 27).count("x" * 25 + "\n") == 2
@@ -113,17 +113,17 @@ def test_a_very_long_code_line(draw):
     assert draw(f"```\n{line}\n```") == f"Assistant: \n╭─\n{line}\n╰─\n"
 
 
-def test_a_rule_is_as_wide_as_what_it_stands_in(draw):
+def test_a_rule_is_as_wide_as_its_container(draw):
     assert draw("---\n\n> ---", 6) == "Assistant: \n──────\n\n│ ────\n"
 
 
 def steps(*pieces):
-    """Return what is written after each piece."""
+    """Return the output after each piece."""
     formatter = Markdown(Screen(terminal=True))
     return [formatter.feed(Delta(content=piece)) for piece in pieces]
 
 
-def test_a_word_appears_when_it_is_whole():
+def test_a_word_appears_when_it_is_complete():
     assert steps("Hel", "lo", " wor", "ld. ", "A") == ["", "", "Assistant: Hello", " world.", ""]
     assert steps("- it", "em one", "\n- ", "b ") == ["Assistant: \n• ", "item", " one", "\n• b"]
 
@@ -132,13 +132,13 @@ def test_code_appears_line_by_line():
     assert steps("```\n", "a", " b\n", "c") == ["Assistant: \n╭─", "", "\na b", ""]
 
 
-def test_a_table_appears_when_it_is_whole():
+def test_a_table_appears_when_it_is_complete():
     shown = steps("|a|\n", "|-|\n", "|b|\n", "\nc ")
     assert shown[:3] == ["", "", ""]
     assert shown[3] == "Assistant: \n┌───┐\n│ a │\n├───┤\n│ b │\n└───┘\n\nc"
 
 
-def test_an_answer_that_breaks_off_shows_what_was_held():
+def test_an_answer_that_ends_early_shows_the_pending_text():
     formatter = Markdown(Screen(terminal=True))
     out = formatter.feed(Delta(content="- a **bold thi")) + formatter.finish(Reply(content="- a **bold thi"))
     assert out == "Assistant: \n• a **bold thi\n"

@@ -1,4 +1,4 @@
-"""The formatter beside `plain`: the same to pipes, the same thoughts, and nothing imported that is not needed."""
+"""The formatter compared with `plain`: the same output in a pipe, the same reasoning, and late imports."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ def run(formatter, deltas, reply):
 
 
 @given(st.lists(st.tuples(st.text(max_size=5), st.text(max_size=5)), max_size=8), st.sampled_from((None, "stop")))
-def test_what_goes_to_a_pipe_is_what_plain_writes(pieces, reason):
+def test_in_a_pipe_the_output_is_that_of_plain(pieces, reason):
     deltas = [Delta(content=content, reasoning=reasoning) for content, reasoning in pieces]
     reply = Reply(content="".join(content for content, _ in pieces), finish_reason=reason)
     for colour in (False, True):
@@ -28,7 +28,7 @@ def test_what_goes_to_a_pipe_is_what_plain_writes(pieces, reason):
 
 
 @pytest.mark.parametrize("colour", [False, True])
-def test_thoughts_are_plains(colour):
+def test_reasoning_is_formatted_by_plain(colour):
     screen = Screen(terminal=True, colour=colour)
     deltas = [
         Delta(reasoning="I *thi"),
@@ -40,7 +40,7 @@ def test_thoughts_are_plains(colour):
     assert run(Markdown(screen), deltas, reply) == run(Plain(screen), deltas, reply)
 
 
-def test_a_thought_that_comes_with_the_first_word_stands_before_it():
+def test_reasoning_in_the_first_delta_precedes_the_text():
     deltas = [Delta(reasoning="Hm.", content="- a")]
     out = run(Markdown(Screen(terminal=True)), deltas, Reply(content="- a", finish_reason="stop"))
     assert out == "Thinking: Hm.\nAssistant: \n• a\n"
@@ -56,18 +56,18 @@ def test_a_thought_that_comes_with_the_first_word_stands_before_it():
         ([Delta(reasoning="a")], None),
     ],
 )
-def test_an_answer_without_a_word_is_plains(deltas, reason):
+def test_an_empty_answer_is_formatted_by_plain(deltas, reason):
     screen, reply = Screen(terminal=True), Reply(content="", finish_reason=reason)
     assert run(Markdown(screen), deltas, reply) == run(Plain(screen), deltas, reply)
 
 
-def test_nothing_is_written_before_there_is_something_to_see():
+def test_nothing_is_written_before_the_first_visible_character():
     formatter = Markdown(Screen(terminal=True))
     assert formatter.feed(Delta(content="**")) == ""
     assert formatter.finish(Reply(content="**")) == "Assistant: **\n"
 
 
-def test_thoughts_after_the_answer_began_are_left_out():
+def test_reasoning_after_the_answer_began_is_left_out():
     formatter = Markdown(Screen(terminal=True))
     assert formatter.feed(Delta(content="**a")) == ""
     assert formatter.feed(Delta(reasoning="late")) == ""
@@ -90,6 +90,6 @@ print(loaded(), "rich.console" in sys.modules)
 """
 
 
-def test_what_is_heavy_is_imported_when_it_is_needed():
+def test_heavy_modules_are_imported_late():
     ran = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, timeout=60, check=True)
     assert ran.stdout == "[]\n['rich'] False\n"

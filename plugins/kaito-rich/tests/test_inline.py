@@ -1,11 +1,11 @@
-"""Emphasis, code and links within a line, and when each of them is settled."""
+"""Emphasis, code and links within a line, and when they become final."""
 
 import pytest
 from kaito_rich.inline import BOLD, CODE, HOLD, ITALIC, LINK, STRIKE, URL, Inline, spans_of
 
 
 def merged(text, **options):
-    """Return a line's spans with those that look alike joined."""
+    """Return the spans of a line, with adjacent ones of the same style merged."""
     spans = []
     for part, marks in spans_of(text, **options):
         if spans and spans[-1][1] == marks:
@@ -52,20 +52,20 @@ def test_spans(text, expected):
 @pytest.mark.parametrize(
     "entity", ["&#27;", "&#x9b;", "&#x202e;", "&rlm;", "&NewLine;", "&nosuch;", "&#xFFFFFF;", "&#xD800;"]
 )
-def test_an_entity_that_stands_for_nothing_to_be_shown_is_text(entity):
+def test_an_entity_without_a_printable_character_is_text(entity):
     assert merged(entity) == [(entity, 0)]
 
 
-def test_without_colour_code_and_what_is_struck_out_keep_their_marks():
+def test_without_colour_code_and_struck_out_text_keep_their_marks():
     assert "".join(span.text for span in spans_of("`a` ~~b~~ **c**", colour=False)) == "`a` ~~b~~ c"
 
 
-def test_text_is_settled_at_once():
+def test_text_is_final_at_once():
     inline = Inline()
     assert [inline.feed(piece) for piece in ("some", " text, ")] == [[("some", 0)], [(" text, ", 0)]]
 
 
-def test_a_mark_holds_back_what_it_may_change_and_no_more():
+def test_only_text_after_an_opening_mark_is_pending():
     inline = Inline()
     assert inline.feed("now **not") == [("now ", 0)]
     assert inline.feed(" yet") == []
@@ -73,7 +73,7 @@ def test_a_mark_holds_back_what_it_may_change_and_no_more():
 
 
 @pytest.mark.parametrize("mark", ["**", "*", "~~", "`", "[", "[a](", "<https://"])
-def test_what_nothing_closes_is_shown_in_the_end(mark):
+def test_an_unclosed_mark_is_text(mark):
     inline = Inline()
     shown = "".join(span.text for span in inline.feed(mark + "x"))
     assert shown == ""
@@ -83,7 +83,7 @@ def test_what_nothing_closes_is_shown_in_the_end(mark):
     assert shown.startswith(mark + "xxx")
 
 
-def test_a_line_takes_nothing_along_from_the_one_before():
+def test_lines_are_independent():
     inline = Inline()
     inline.feed("**open")
     assert inline.close() == [("**", 0), ("open", 0)]

@@ -1,4 +1,4 @@
-"""What holds for every text: the same screen whatever the pieces, nothing lost, nothing of the model's but its letters."""
+"""Properties of every text: the pieces do not matter, no text is lost, no control sequence passes."""
 
 import re
 
@@ -7,14 +7,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kaito_rich.inline import HOLD
-from kaito_rich.starts import LONGEST_LINE
+from kaito_rich.line_starts import LONGEST_LINE
 from rich.cells import cell_len
 
 from kaito.console.sanitize import UNSAFE, Sanitizer
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 
-#: What Markdown is made of, and what it trips over.
+#: Elements of Markdown, and texts that are difficult to parse.
 BITS = (
     "*", "**", "***", "****", "_", "__", "~~", "~", "`", "``", "```", "````", "~~~", "[", "](", "]", ")", "(", "!", "![",
     "<", ">", "<br>", "<https://kaito.sh>", "&amp;", "&#", "&#27;", "&#x202e;", "\\", "\\*", "|", "||", "|-|", "| a | b |\n",
@@ -29,7 +29,7 @@ widths = st.integers(1, 12) | st.integers(13, 120) | st.just(500)
 
 @st.composite
 def divided(draw, source=texts):
-    """A text, as a whole and in pieces."""
+    """A text and its pieces."""
     text = draw(source)
     cuts = sorted(draw(st.sets(st.integers(0, len(text)), max_size=12)))
     if draw(st.booleans()):
@@ -45,7 +45,7 @@ def sanitize(pieces):
 @given(divided(), widths, st.booleans(), st.booleans())
 @example((">     code", [">", "     code"]), 80, False, True)
 @settings(max_examples=400, deadline=None)
-def test_the_pieces_make_no_difference(draw, text, width, colour, unicode):
+def test_the_pieces_do_not_matter(draw, text, width, colour, unicode):
     whole, pieces = text
     assert draw(sanitize(pieces), width, colour=colour, unicode=unicode) == draw(
         sanitize([whole]), width, colour=colour, unicode=unicode
@@ -63,7 +63,7 @@ long_lines = st.tuples(
 
 
 def every(text, size):
-    """Return a text, as a whole and in pieces of a size."""
+    """Return a text and its pieces of a size."""
     return text, [text[start : start + size] for start in range(0, len(text), size)]
 
 
@@ -71,14 +71,14 @@ def every(text, size):
 @example(every("# " + " " * (LONGEST_LINE + 3) + " ##\n", 7), 40)
 @example(every("```\n" + " " * (2 * LONGEST_LINE + 1) + "x", 7), 40)
 @settings(max_examples=60, deadline=None)
-def test_nor_do_they_at_the_limits_of_what_is_held(draw, text, width):
+def test_the_pieces_do_not_matter_at_the_limits_of_pending_text(draw, text, width):
     whole, pieces = text
     assert draw(pieces, width, colour=True) == draw(whole, width, colour=True)
 
 
 @given(divided(), widths, st.booleans())
 @settings(max_examples=200, deadline=None)
-def test_nothing_of_the_models_but_its_letters(draw, text, width, colour):
+def test_control_sequences_of_the_model_are_removed(draw, text, width, colour):
     out = draw(sanitize(text[1]), width, colour=colour)
     assert out.count("Assistant: ") == (1 if out else 0)
     bare = SGR.sub("", out) if colour else out
@@ -90,7 +90,7 @@ def test_nothing_of_the_models_but_its_letters(draw, text, width, colour):
 
 
 words = st.integers(0, 99).map(lambda number: f"w{number:02}")
-#: Without titles of links, which nobody sees, and without the wide and invisible letters that part words.
+#: Without titles of links, which are not shown, and without wide and invisible characters, which separate words.
 said = st.lists(
     words | st.sampled_from([bit for bit in BITS if bit.isascii() and "x" * 30 not in bit and bit != '"""']),
     max_size=40,
@@ -105,7 +105,7 @@ def test_no_word_is_lost(draw, text, colour):
 
 
 def seen(out, width):
-    """Return what a terminal shows that has rows enough for all of it."""
+    """Return the screen of a terminal with enough rows for the whole text."""
     screen = pyte.Screen(width, out.count("\n") + len(out) // width + 2)
     pyte.Stream(screen).feed(out.replace("\n", "\r\n"))
     return [line.rstrip() for line in screen.display]
@@ -118,11 +118,11 @@ prose = st.lists(
 
 @given(prose, st.integers(2, 90))
 @settings(max_examples=150, deadline=None)
-def test_no_letter_is_lost_at_any_width(draw, text, width):
+def test_no_character_is_lost_at_any_width(draw, text, width):
     assert "".join(seen(draw(text, width), width)).replace(" ", "") == "Assistant:" + text.replace(" ", "")
 
 
-#: Lines that mean nothing but what they say: each begins with a letter.
+#: Lines without marks: each begins with a letter.
 plain = st.lists(
     st.text(alphabet=st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="\\`*_~[]!<&"), max_size=30)
     | st.lists(st.sampled_from([bit for bit in BITS if not set(bit) & set("\\`*_~[]!<&\n|")])).map("".join),
@@ -176,6 +176,6 @@ def test_no_row_is_wider_than_the_window(draw, text, width, unicode):
         "日",
     ],
 )
-def test_hostile_repetition_costs_no_more_than_its_length(draw, bit):
-    """The time limit of the run is the assertion: anything quadratic takes minutes here."""
+def test_the_cost_of_hostile_repetition_is_linear(draw, bit):
+    """The time limit of the test run is the assertion: quadratic behaviour takes minutes."""
     assert draw([bit * 40] * 500, colour=True)

@@ -1,12 +1,12 @@
-"""Tables at widths that suit them and at widths that do not."""
+"""Tables on wide and narrow screens."""
 
 import pytest
-from kaito_rich.rows import MOST_COLUMNS
+from kaito_rich.table_rows import MOST_COLUMNS
 
 TABLE = "| Name | What it *is* |\n|:---|---:|\n| alpha | the first letter |\n| 数量 | `x` |\n"
 
 
-def test_it_has_borders_and_alignments(draw):
+def test_borders_and_alignments(draw):
     assert draw(TABLE, 60) == (
         "Assistant: \n"
         "┌───────┬──────────────────┐\n"
@@ -24,7 +24,7 @@ def test_cells_wrap(draw):
     assert "│  the first │\n│       │     letter │" in out
 
 
-def test_where_there_is_no_space_for_columns_it_is_a_list(draw):
+def test_without_space_for_its_columns_a_table_is_a_list(draw):
     assert draw(TABLE, 16) == (
         "Assistant: \n"
         "────────────────\n"
@@ -39,11 +39,11 @@ def test_where_there_is_no_space_for_columns_it_is_a_list(draw):
     assert draw("|a|\n|-|\n", 3) == "Assistant: \n───\na\n───\n"
 
 
-def test_it_stands_behind_the_marks_of_what_it_is_in(draw):
+def test_a_table_in_a_list_or_quote(draw):
     assert draw("> |a|\n> |-|\n> |b|") == "Assistant: \n│ ┌───┐\n│ │ a │\n│ ├───┤\n│ │ b │\n│ └───┘\n"
 
 
-def test_nothing_in_a_cell_is_taken_for_richs_own_markup(draw):
+def test_richs_own_markup_has_no_effect_in_a_cell(draw):
     assert "[red]:smile:[/red]" in draw("|[red]:smile:[/red]|\n|-|\n")
 
 
@@ -58,7 +58,7 @@ def test_a_line_break_in_a_cell(draw):
 
 
 @pytest.mark.parametrize(("titles", "rules"), [(MOST_COLUMNS + 1, 1), (1, MOST_COLUMNS + 1)])
-def test_lines_of_very_many_columns_are_text(draw, titles, rules):
+def test_lines_with_too_many_columns_are_text(draw, titles, rules):
     lines = ["|" + "a|" * titles, "|" + "-|" * rules, "|b|"]
     assert draw("\n".join(lines), 500) == "Assistant: " + "\n".join(lines) + "\n"
     fewer = ["|" + "a|" * (titles - 1 or 1), "|" + "-|" * (rules - 1 or 1), "|b|"]

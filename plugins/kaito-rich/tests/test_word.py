@@ -1,4 +1,4 @@
-"""A word is measured as it comes as it would be as a whole."""
+"""The width of a word that arrives in pieces is that of the whole word."""
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -15,7 +15,7 @@ pieces = st.lists(st.lists(letters | st.text(max_size=2), min_size=1, max_size=6
 @example(["\u200d", "a"])
 @example(["\u0301\u200d", "日", "\ufe0f"])
 @example(["☁", "\u0301", "\ufe0f", "\ufe0f"])
-def test_the_pieces_make_no_difference_to_its_width(texts):
+def test_the_pieces_do_not_change_the_width(texts):
     word = Word()
     for text in texts:
         word.add(text, None)
@@ -26,14 +26,14 @@ def test_the_pieces_make_no_difference_to_its_width(texts):
 
 
 @given(pieces.filter(any), st.data())
-def test_what_is_taken_away_no_longer_counts(texts, data):
+def test_the_width_after_removing_characters(texts, data):
     word = Word()
     for text in texts:
         word.add(text, None)
-    spans = word.letters()
+    spans = word.graphemes()
     count = data.draw(st.integers(0, len(spans) - 1))
     taken = word.take(spans[count][0], sum(width for _, _, width in spans[:count]))
     rest = "".join(texts)[spans[count][0] :]
     assert "".join(text for text, _ in taken) + rest == "".join(texts)
     assert word.pieces() == [(rest, None)]
-    assert (word.cells, word.letters()) == (split_graphemes(rest)[1], split_graphemes(rest)[0])
+    assert (word.cells, word.graphemes()) == (split_graphemes(rest)[1], split_graphemes(rest)[0])

@@ -1,4 +1,4 @@
-"""A small real model inside the process, as a backend of kaito: ``kaito chat --backend local``."""
+"""A small real model inside the process: the backend of `kaito chat --backend local`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 
 @kaito.hookimpl
 def kaito_backends() -> Iterable[Backend]:
-    """Offer the backend `local`."""
-    from kaito_local.backend import LocalBackend  # late: other backends' users never need it
+    """Return the backend `local`."""
+    from kaito_local.backend import LocalBackend
 
     return [LocalBackend()]

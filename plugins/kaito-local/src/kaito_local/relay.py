@@ -1,8 +1,8 @@
-"""Passes connections on to llama.cpp's server, so that all of them can be ended before it is.
+"""Forwards connections to llama.cpp's server, so that all of them can be closed before the server stops.
 
-llama.cpp ends only when every request that it works on has lost its client, and the thread that waits for this holds
-the interpreter's lock: a client in this very process could then never hang up. Nobody but this relay knows the
-server's own port, hence no connection is left when the relay is closed.
+llama.cpp stops only when the clients of all active requests have disconnected, and the thread that waits for this holds
+the GIL: a client in the same process could never disconnect. Only this relay knows the server's port, so no connection
+is left when the relay is closed.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ import contextlib
 import socket
 
 HOST = "127.0.0.1"
-#: Seconds in which llama.cpp notices that a client has gone; half a second or less unless it reads a long prompt.
-NOTICE = 5.0
+#: Seconds to wait until llama.cpp notices a disconnect. It takes half a second or less unless it reads a long prompt.
+DISCONNECT_TIMEOUT = 5.0
 _CHUNK = 65536
 
 
 class Relay:
-    """A loopback port that leads to another. Made, opened and closed in the same event loop."""
+    """A loopback port that forwards to another. Create, open and close it in the same event loop."""
 
     def __init__(self, port: int) -> None:
         self._target = port
         self._server: asyncio.Server | None = None
-        #: The connections, each with its ends: the client's, and the server's once it stands.
+        #: Each connection's task, with the client's writer and, once connected, the server's.
         self._links: dict[asyncio.Task[None], list[asyncio.StreamWriter]] = {}
         self._closed = False
 
     async def open(self) -> int:
-        """Listen, and return the port that the system chose."""
+        """Listen on a free port and return it."""
         self._server = await asyncio.start_server(self._accept, HOST, 0)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
-        """End all connections and wait until the server behind has noticed."""
+        """Close all connections and wait until the server has noticed."""
         self._closed = True
         if self._server is not None:
             self._server.close()
@@ -42,7 +42,7 @@ class Relay:
         await asyncio.gather(*self._links, return_exceptions=True)
 
     def cut(self) -> None:
-        """End all connections at once, from any thread, whether or not the event loop still runs."""
+        """Close all connections at once. Can be called from any thread, also when the event loop has stopped."""
         for ends in list(self._links.values()):
             for end in ends:
                 with contextlib.suppress(OSError):
@@ -53,23 +53,23 @@ class Relay:
         link = asyncio.create_task(self._serve(reader, ends))
         self._links[link] = ends
         link.add_done_callback(self._links.pop)
-        if self._closed:  # the last connection may be accepted while the relay is being closed
+        if self._closed:  # a connection may be accepted while the relay is being closed
             writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, ends: list[asyncio.StreamWriter]) -> None:
-        # An OSError is a server that has gone: so has this client's connection.
+        # After an OSError the server is gone, and this client's connection with it.
         with contextlib.suppress(OSError):
             try:
                 server_reader, server_writer = await asyncio.open_connection(HOST, self._target)
                 ends.append(server_writer)
-                await _pass(reader, ends[0], server_reader, server_writer)
+                await _copy_both_ways(reader, ends[0], server_reader, server_writer)
                 await _hang_up(server_reader, server_writer)
             finally:
                 for end in ends:
                     end.transport.abort()
 
 
-async def _pass(
+async def _copy_both_ways(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     server_reader: asyncio.StreamReader,
@@ -80,13 +80,13 @@ async def _pass(
         asyncio.create_task(_copy(server_reader, writer)),
     ]
     try:
-        # An HTTP client that closes its sending side has gone: one direction's end is the end of both.
+        # An HTTP client that closes its sending side has disconnected, so the end of one direction ends both.
         await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for direction in directions:
             direction.cancel()
         await asyncio.gather(*directions, return_exceptions=True)
-    # What the server said last still goes out; `abort` would drop it.
+    # Flushes the server's last bytes, which `abort` would discard.
     writer.close()
 
 
@@ -98,9 +98,9 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def _hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Close the sending side and wait until the server closes the other: then it works on nothing more."""
+    """Close the sending side and wait until the server closes its side: then it has stopped working on the request."""
     with contextlib.suppress(TimeoutError):
         writer.write_eof()
-        async with asyncio.timeout(NOTICE):
+        async with asyncio.timeout(DISCONNECT_TIMEOUT):
             while await reader.read(_CHUNK):
                 pass

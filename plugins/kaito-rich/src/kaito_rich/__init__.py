@@ -1,4 +1,4 @@
-"""Markdown drawn for a terminal, as a formatter of kaito: ``kaito chat -o markdown``."""
+"""Markdown rendered for a terminal: the formatter of `kaito chat -o markdown`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 
 @kaito.hookimpl
 def kaito_formatters() -> Iterable[type[Formatter]]:
-    """Offer `markdown`."""
+    """Return the formatter `markdown`."""
     from kaito_rich.formatter import Markdown
 
     return [Markdown]

@@ -1,8 +1,8 @@
-"""The blocks of a Markdown text that arrives in pieces: paragraphs, lists, quotes, code, tables.
+"""Parses the blocks of streamed Markdown: paragraphs, headings, lists, quotes, code, tables.
 
-Each character is looked at once, but for the beginning of a line until it is known what the line is; what was told is
-never taken back. Where CommonMark would have to wait for a later line, or where models do not write what it says, this
-reader differs: see the README.
+The parser is incremental: it reads every character once, except for the beginning of a line, which it keeps until the
+line's type is known. An event is final. The README lists the differences from CommonMark, which would have to wait for
+later lines, or does not match what models write.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from kaito_rich.events import (
     Signal,
     Words,
 )
-from kaito_rich.rows import Rows, alignments
-from kaito_rich.starts import CODE_INDENTATION, LONGEST_LINE, Fence, Heading, Item, Simple, Start, classify
+from kaito_rich.line_starts import CODE_INDENTATION, LONGEST_LINE, Fence, Heading, Item, Simple, Start, classify
+from kaito_rich.table_rows import Rows, alignments
 
-#: Quotes and items within each other. What would be deeper is text.
+#: The maximum depth of nested quotes and items. Deeper ones are text.
 DEEPEST = 20
 
 
@@ -37,17 +37,17 @@ class _Leaf(Enum):
     INDENTED = auto()
 
 
-class _In(Enum):
-    """What is known of the line that is being read."""
+class _LineState(Enum):
+    """The state of the current line."""
 
-    #: Whether it continues the quotes and items that are open is being found out.
+    #: Matching the open quotes and items.
     CONTAINERS = auto()
-    #: It does so as far as it does; what comes next is being found out.
+    #: All open quotes and items that it continues are matched; its type is not known yet.
     START = auto()
-    #: It is words until its end.
+    #: The rest of the line is text.
     WORDS = auto()
     HEADING = auto()
-    #: It is code, too long to be held until its end.
+    #: The rest of the line is code.
     CODE = auto()
 
 
@@ -60,36 +60,36 @@ class _Quote:
 class _Item:
     mark: str
     number: int | None
-    #: Columns that are taken off the lines inside.
+    #: The columns that are removed from the lines inside.
     offset: int
-    #: Columns by which a line has to be set in to be inside. Models do not always count the width of a number.
+    #: The indentation of a line inside, in columns. Models do not always include the width of the number.
     needed: int
 
 
 class Blocks:
-    """Reads one text."""
+    """The parser of one text."""
 
     def __init__(self) -> None:
         self._events: list[Event] = []
         self._containers: list[_Quote | _Item] = []
         self._leaf = _Leaf.NONE
-        #: A line that may be a table's header; the next one tells.
+        #: A line that is a table's header if the next line confirms it.
         self._candidate: str | None = None
         self._rows: Rows | None = None
         self._fence = ""
         self._fence_indent = 0
-        #: Blank lines in an indented code block, which may also be the end of it.
+        #: The number of blank lines in an indented code block, which may also end it.
         self._blanks = 0
-        # The line that is being read
-        self._in = _In.CONTAINERS
+        # The current line
+        self._state = _LineState.CONTAINERS
         self._head = ""
-        #: Containers that it continues.
+        #: The number of containers that it continues.
         self._matched = 0
-        #: Whether containers begin in it.
+        #: Whether it opens containers.
         self._opened = False
 
     def feed(self, text: str) -> list[Event]:
-        """Return what the next piece tells."""
+        """Parse the next piece of text; return its events."""
         position = 0
         while position < len(text):
             end = text.find("\n", position)
@@ -99,8 +99,8 @@ class Blocks:
         return self._take()
 
     def close(self) -> list[Event]:
-        """End the text and return what was held."""
-        if self._head or self._in is not _In.CONTAINERS:
+        """End the text; return the remaining events."""
+        if self._head or self._state is not _LineState.CONTAINERS:
             self._piece("", whole=True)
         self._end_leaf()
         self._close_to(0)
@@ -113,7 +113,7 @@ class Blocks:
     # One line
 
     def _piece(self, piece: str, *, whole: bool) -> None:
-        if self._in is _In.WORDS:
+        if self._state is _LineState.WORDS:
             if piece:
                 self._events.append(Words(piece))
         else:
@@ -121,26 +121,26 @@ class Blocks:
             while self._step(whole):
                 pass
         if whole:
-            if self._in in (_In.WORDS, _In.HEADING):
+            if self._state in (_LineState.WORDS, _LineState.HEADING):
                 self._events.append(Signal.LINE_END)
-            self._in, self._head = _In.CONTAINERS, ""
+            self._state, self._head = _LineState.CONTAINERS, ""
             self._matched, self._opened = 0, False
 
     def _step(self, whole: bool) -> bool:
-        """Find out one more thing of the line, and return whether there may be another."""
-        match self._in:
-            case _In.CONTAINERS:
+        """Take one parsing step; return whether another one may follow."""
+        match self._state:
+            case _LineState.CONTAINERS:
                 return self._container(whole)
-            case _In.START:
+            case _LineState.START:
                 return self._start(whole)
-            case _In.HEADING:
+            case _LineState.HEADING:
                 return self._heading(whole)
-            case _In.CODE:
+            case _LineState.CODE:
                 return self._code(whole)
         return False
 
     def _split(self) -> tuple[int, str]:
-        """Return the width of the blanks before the rest of the line, and that. Very many blanks are cut."""
+        """Return the width of the leading blanks and the rest of the line. An excessive number of blanks is cut."""
         body = self._head.lstrip(" \t")
         blanks = self._head[: len(self._head) - len(body)][:LONGEST_LINE]
         self._head = blanks + body
@@ -151,23 +151,23 @@ class Blocks:
         if not body and not whole:
             return False
         if self._matched == len(self._containers):
-            self._in = _In.START
+            self._state = _LineState.START
             return True
         container = self._containers[self._matched]
         if isinstance(container, _Quote):
             if not body.startswith(">"):
-                self._in = _In.START
+                self._state = _LineState.START
                 return True
             if body == ">" and not whole:
                 return False
             self._head = body[1:].removeprefix(" ")
         elif not body or self._leaf is _Leaf.FENCED or indent >= container.needed:
-            # In a code block a line that is not set in enough is one that the model did not count well.
-            taken = min(indent, container.offset)
-            if taken:
-                self._head = " " * (indent - taken) + body
+            # In a code block, a line with too little indentation is inside all the same: models miscount.
+            removed = min(indent, container.offset)
+            if removed:
+                self._head = " " * (indent - removed) + body
         else:
-            self._in = _In.START
+            self._state = _LineState.START
             return True
         self._matched += 1
         return True
@@ -203,7 +203,7 @@ class Blocks:
             return False
         if start is Simple.INDENTED and inside and self._leaf is _Leaf.INDENTED:
             return self._indented(indent, body)
-        # A table's header may be a paragraph's last line.
+        # The last line of a paragraph may be a table's header.
         if not (start is Simple.ROW and inside and continues):
             self._end_leaf()
         sibling = None if inside else self._containers[self._matched]
@@ -223,8 +223,8 @@ class Blocks:
                 return self._words(body)
             case Heading():
                 self._events.append(HeadingBegin(start.level))
-                # The blank stays: it tells marks at the heading's end from letters of its words, also without any word.
-                self._head, self._in = body[start.level :], _In.HEADING
+                # Keeps the blank, which separates closing marks from the text, also if there is no text.
+                self._head, self._state = body[start.level :], _LineState.HEADING
                 return True
             case Simple.QUOTE:
                 self._events.append(Signal.QUOTE)
@@ -261,11 +261,11 @@ class Blocks:
 
     def _words(self, body: str) -> bool:
         self._events.append(Words(body))
-        self._head, self._in = "", _In.WORDS
+        self._head, self._state = "", _LineState.WORDS
         return False
 
     def _heading(self, whole: bool) -> bool:
-        """Tell the words but for what may be the marks at the heading's end."""
+        """Emit the text, but keep what may be the heading's closing marks."""
         words = self._head.rstrip(" \t")
         unmarked = words.rstrip("#")
         if unmarked.endswith((" ", "\t")):
@@ -353,21 +353,21 @@ class Blocks:
             self._leaf = _Leaf.NONE
             self._events.append(Signal.CODE_END)
             return False
-        if taken := min(indent, self._fence_indent):
-            self._head = " " * (indent - taken) + body
-        self._in = _In.CODE
+        if removed := min(indent, self._fence_indent):
+            self._head = " " * (indent - removed) + body
+        self._state = _LineState.CODE
         return True
 
     def _closes_fence(self, indent: int, body: str) -> bool:
         marks = body.rstrip(" \t")
-        set_in = indent - self._fence_indent
-        return len(marks) >= len(self._fence) and not marks.strip(self._fence[0]) and set_in < CODE_INDENTATION
+        extra_indent = indent - self._fence_indent
+        return len(marks) >= len(self._fence) and not marks.strip(self._fence[0]) and extra_indent < CODE_INDENTATION
 
     def _indented(self, indent: int, body: str) -> bool:
         self._events += [CodeLine("")] * self._blanks
         self._blanks = 0
         self._head = " " * (indent - CODE_INDENTATION) + body
-        self._in = _In.CODE
+        self._state = _LineState.CODE
         return True
 
     def _code(self, whole: bool) -> bool:

@@ -1,4 +1,4 @@
-"""What the reader of blocks tells whoever draws them, in the order of the text."""
+"""The events of the block parser, in the order of the text."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Literal
 
 
 class Signal(Enum):
-    """Events of which there is nothing more to be known."""
+    """Events without data."""
 
-    #: A paragraph begins; its words follow.
+    #: A paragraph begins; its text follows.
     PARAGRAPH = auto()
-    #: The paragraph goes on in a new line.
+    #: The paragraph continues on a new line.
     BREAK = auto()
-    #: The line of words ends.
+    #: The line of text ends.
     LINE_END = auto()
-    #: A blank line, before whatever comes next.
+    #: A blank line before the next block.
     GAP = auto()
-    #: A block quote begins, until it is closed.
+    #: A block quote begins; it ends with `Close`.
     QUOTE = auto()
-    #: A line across; the double one stands below a title.
+    #: A horizontal rule; a double one is the underline of a title.
     RULE = auto()
     DOUBLE_RULE = auto()
     CODE_END = auto()
@@ -28,33 +28,33 @@ class Signal(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A piece of a line of a paragraph or a heading."""
+    """A piece of a line in a paragraph or a heading."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class HeadingBegin:
-    """A heading of level 1 to 6; its words follow, in one line."""
+    """A heading of level 1 to 6; its text follows, on one line."""
 
     level: int
 
 
 @dataclass(frozen=True, slots=True)
 class ItemBegin:
-    """An item of a list begins, until it is closed."""
+    """A list item begins; it ends with `Close`."""
 
-    #: Such as `1.`; empty in a list without numbers.
+    #: Such as `1.`; empty in a bulleted list.
     number: str
-    #: How many lists without numbers it is in, itself not counted.
+    #: The number of bulleted lists around this item's list.
     depth: int
-    #: Whether it is done; `None` when it is no task.
+    #: Whether the task is done; `None` if the item is not a task.
     done: bool | None
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Quotes and items end, the innermost first."""
+    """The innermost `count` quotes and items end."""
 
     count: int
 
@@ -63,13 +63,13 @@ class Close:
 class CodeBegin:
     """A code block begins."""
 
-    #: What is said of it, the language's name first; may be empty.
+    #: The info string: the name of the language comes first. May be empty.
     info: str
 
 
 @dataclass(frozen=True, slots=True)
 class CodeLine:
-    """A line of a code block, or a piece of a very long one."""
+    """A line of a code block, or a piece of a very long line."""
 
     text: str
     #: Whether the line ends here.
@@ -81,7 +81,7 @@ Alignment = Literal["left", "center", "right"]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A whole table. All rows have as many cells as there are columns."""
+    """A complete table. Every row has one cell for each column."""
 
     alignments: tuple[Alignment, ...]
     header: tuple[str, ...]

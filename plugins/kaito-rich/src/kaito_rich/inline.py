@@ -1,4 +1,4 @@
-"""What stands within a line: emphasis, code, links; each is settled as early as the text allows."""
+"""Parses the spans of a streamed line: emphasis, code, links. A span is final as early as possible."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from html.entities import html5
 from typing import NamedTuple
 
-#: How a span looks; several may be set.
+#: The styles of a span, which can be combined.
 BOLD, ITALIC, STRIKE, CODE, LINK, URL = (1 << bit for bit in range(6))
 
-#: Characters for which an open mark holds text back. What is still open then is taken literally.
+#: The maximum distance of a closing mark, in characters. An opening mark without one becomes text.
 HOLD = 500
 
 _PLAIN = re.compile(r"[^\\`*_~\[\]!<&]+")
@@ -19,7 +19,7 @@ _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _LONGEST_EMPHASIS = 3
 _LONGEST_TICKS = 32
 
-# Nothing here tries a second way to read the same blanks: hostile ones would take it for ever.
+# No pattern backtracks over blanks, so that hostile input cannot make matching slow.
 _PLACE = r"(?:[^\s()<>]|\([^\s()<>]*+\))*+"
 _TARGET = re.compile(rf"""\( *+(?:<([^<>]*+)>|({_PLACE}))(?: ++(?:"[^"]*+"|'[^']*+'|\([^()]*+\)))? *+\)""")
 _TARGET_BEGUN = re.compile(
@@ -34,14 +34,14 @@ _ENTITY_BEGUN = re.compile(r"&(?:#[0-9]{0,7}|#[xX][0-9a-fA-F]{0,6}|[A-Za-z][A-Za
 
 
 class Span(NamedTuple):
-    """Text that looks the same throughout. A newline in it is a line break that was asked for."""
+    """Text with one style. A newline in it is an explicit line break."""
 
     text: str
-    #: :data:`BOLD` and the others, combined.
+    #: A combination of :data:`BOLD` and the other styles.
     marks: int = 0
 
 
-#: What breaks a line, where no other one follows.
+#: The backslash of a line break after which no line follows.
 BACKSLASH = Span("\\")
 
 
@@ -53,37 +53,37 @@ class _Node:
 
 @dataclass(slots=True)
 class _Opener:
-    """A mark that may be closed by a later one; until then all text after it is held."""
+    """An opening mark that a later mark may close. The text after it is pending."""
 
     node: _Node
-    #: The node's number in the line.
+    #: The number of the node in the line.
     number: int
-    #: Characters of the line before it.
+    #: The position in the line.
     at: int
     #: `*`, `_`, `~`, `[` or, for an image, `!`.
     mark: str
-    #: Letters of it that nothing has closed yet.
+    #: The number of its characters that are still open.
     left: int
     length: int
-    #: Whether it could close another one as well.
+    #: Whether it could close another mark as well.
     closes: bool
 
 
 class Inline:
-    """Reads one line after the other.
+    """The parser of spans, one line after another.
 
     Args:
-        colour: whether a span's looks can be shown. Where not, code and what is struck out keep their marks.
+        colour: whether styles can be shown. If not, code and struck-out text keep their marks.
     """
 
     def __init__(self, *, colour: bool = True) -> None:
         self._colour = colour
-        #: Whether the line that was ended last has a backslash at its end, which breaks it if another one follows.
+        #: Whether the last line ended with a backslash, which is a line break if another line follows.
         self.broken = False
         self._reset()
 
     def feed(self, text: str) -> list[Span]:
-        """Return what the next piece of the line settles."""
+        """Parse the next piece of the line; return the spans that are final."""
         if not self._raw and not self._openers and not self._nodes and _PLAIN.fullmatch(text):
             self._at += len(text)
             self._previous, self._overlong = text[-1], False
@@ -94,7 +94,7 @@ class Inline:
         return self._settled()
 
     def close(self) -> list[Span]:
-        """End the line and return what was held: marks that nothing closed are taken literally."""
+        """End the line; return the pending spans. Unclosed marks become text."""
         self._read(final=True)
         self._openers.clear()
         spans = self._settled()
@@ -103,9 +103,9 @@ class Inline:
         return spans
 
     def _reset(self) -> None:
-        #: What is not yet known to be a mark or not.
+        #: The text that is not parsed yet.
         self._raw = ""
-        #: Characters before it.
+        #: The position of that text in the line.
         self._at = 0
         self._nodes: list[_Node] = []
         #: The number of the first node.
@@ -113,7 +113,7 @@ class Inline:
         self._openers: list[_Opener] = []
         self._previous = " "
         self._broken = False
-        #: Whether a run of marks too long to mean anything came just before.
+        #: Whether the previous characters are a run of marks that is too long to have a meaning.
         self._overlong = False
 
     def _read(self, *, final: bool) -> None:
@@ -121,18 +121,18 @@ class Inline:
         start = self._at
         while position < len(raw):
             if plain := _PLAIN.match(raw, position):
-                taken = self._literal(plain[0])
+                consumed = self._literal(plain[0])
             else:
                 self._expire(start + position)
                 self._at = start + position
-                taken = self._mark(raw, position, final=final)
-                if not taken:
+                consumed = self._mark(raw, position, final=final)
+                if not consumed:
                     break
-            position += taken
+            position += consumed
         self._raw, self._at = raw[position:], start + position
 
     def _expire(self, at: int) -> None:
-        """Take openers literally that have waited too long."""
+        """Turn opening marks that are too far back into text."""
         while self._openers and at - self._openers[0].at > HOLD:
             del self._openers[0]
 
@@ -143,8 +143,8 @@ class Inline:
         self._first += count
         return spans
 
-    # Each of these takes what stands at a position: it returns how many characters that was, 0 when that depends on
-    # what comes next.
+    # Each of these methods parses the text at a position. It returns the number of characters that it consumed; 0 means
+    # that the result depends on the text that follows.
 
     def _mark(self, raw: str, position: int, *, final: bool) -> int:
         match raw[position]:
@@ -209,7 +209,7 @@ class Inline:
         return length
 
     def _close(self, mark: str, length: int, *, opens: bool) -> int:
-        """Let a run close what it can, and return what is left of it."""
+        """Close opening marks with a run of marks; return the number of marks that are left."""
         left = length
         while left:
             index = self._opener(mark, length, opens=opens)
@@ -217,9 +217,9 @@ class Inline:
                 break
             opener = self._openers[index]
             used = min(2, left, opener.left)
-            look = STRIKE if mark == "~" else BOLD if used == 2 else ITALIC
+            style = STRIKE if mark == "~" else BOLD if used == 2 else ITALIC
             for node in self._nodes[opener.number - self._first + 1 :]:
-                node.marks |= look
+                node.marks |= style
             del self._openers[index + 1 :]
             opener.left -= used
             left -= used
@@ -237,7 +237,7 @@ class Inline:
             if opener.mark in "[!":
                 return None
             if opener.mark == mark and not (
-                # CommonMark's rule for runs that could be both, so that `**a*b**` closes where people expect it
+                # CommonMark's rule for runs that can both open and close, for `**a*b**`
                 (opener.closes or opens) and (opener.length + length) % 3 == 0 and (opener.length % 3 or length % 3)
             ):
                 return index
@@ -295,7 +295,7 @@ class Inline:
         for node in label:
             node.marks |= LINK
         del self._openers[index:]
-        if opener.mark == "[":  # a link stands in no other one
+        if opener.mark == "[":  # links are not nested
             self._openers = [other for other in self._openers if other.mark != "["]
         text = "".join(node.text for node in label)
         if url and url != text:
@@ -317,7 +317,7 @@ class Inline:
 
     def _entity(self, raw: str, position: int, *, final: bool) -> int:
         if entity := _ENTITY.match(raw, position):
-            self._literal(_named(entity[1]) or entity[0])
+            self._literal(_entity_text(entity[1]) or entity[0])
             return len(entity[0])
         if not final and _ENTITY_BEGUN.fullmatch(raw, position):
             return 0
@@ -327,7 +327,7 @@ class Inline:
 def _flanks(mark: str, before: str, after: str) -> tuple[bool, bool]:
     """Return whether a run of marks between two characters can open, and whether it can close.
 
-    Other than in CommonMark, letters beside a closing `**` do not matter: `**Note:**text` and Chinese are common.
+    Unlike in CommonMark, a letter after a closing `**` does not matter: `**Note:**text` and Chinese text are common.
     """
     opens, closes = not after.isspace(), not before.isspace()
     if mark == "_":
@@ -335,8 +335,8 @@ def _flanks(mark: str, before: str, after: str) -> tuple[bool, bool]:
     return opens, closes
 
 
-def _named(name: str) -> str:
-    """Return the text that an entity stands for, `""` when it is none or nothing to be shown."""
+def _entity_text(name: str) -> str:
+    """Return the text of an entity; `""` if it is unknown or not printable."""
     if name[0] != "#":
         text = html5.get(name + ";", "")
     else:
@@ -346,7 +346,7 @@ def _named(name: str) -> str:
 
 
 def spans_of(text: str, *, colour: bool = True) -> list[Span]:
-    """Return a whole line's spans."""
+    """Return the spans of a whole line."""
     inline = Inline(colour=colour)
     spans = [*inline.feed(text), *inline.close()]
     return [*spans, BACKSLASH] if inline.broken else spans

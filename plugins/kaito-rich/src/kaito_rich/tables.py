@@ -1,4 +1,4 @@
-"""A table, drawn when it is whole."""
+"""Renders a complete table."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from rich.text import Text
 
 from kaito_rich.events import Table
 from kaito_rich.inline import BOLD, spans_of
-from kaito_rich.look import FRAME, Look
+from kaito_rich.theme import FRAME, Theme
 
-#: Columns that a cell gets at least, if it has that much to show. With less a table is drawn as a list.
+#: The minimum width of a cell with that much text. If the screen is too narrow for it, a table is drawn as a list.
 _NARROWEST = 6
 
 
-def table_lines(table: Table, look: Look, width: int) -> list[str]:
-    """Return the rows of the screen that show a table, none wider than `width` columns."""
+def table_lines(table: Table, theme: Theme, width: int) -> list[str]:
+    """Return the screen rows of a table, at most `width` columns wide."""
     console = Console(
         file=io.StringIO(),
         width=width,
@@ -29,20 +29,20 @@ def table_lines(table: Table, look: Look, width: int) -> list[str]:
         force_terminal=True,
         force_jupyter=False,
         legacy_windows=False,
-        color_system="standard" if look.colour else None,
-        no_color=not look.colour,
+        color_system="standard" if theme.colour else None,
+        no_color=not theme.colour,
     )
-    cell = partial(_cell, look=look)
+    cell = partial(_cell, theme=theme)
     header = [cell(text, marks=BOLD) for text in table.header]
     rows = [[cell(text) for text in row] for row in table.rows]
     if _least_width(header, rows) > width:
-        return list(_lines(_as_list(header, rows, look, width), console, look))
-    return list(_lines([_as_table(table, header, rows, look)], console, look))
+        return list(_lines(_as_list(header, rows, theme, width), console, theme))
+    return list(_lines([_as_table(table, header, rows, theme)], console, theme))
 
 
-def _cell(text: str, *, look: Look, marks: int = 0) -> Text:
+def _cell(text: str, *, theme: Theme, marks: int = 0) -> Text:
     cell = Text(overflow="fold")
-    for part, style in look.spans(spans_of(text.replace("\t", " "), colour=look.colour), marks):
+    for part, style in theme.spans(spans_of(text.replace("\t", " "), colour=theme.colour), marks):
         cell.append(part, style)
     return cell
 
@@ -53,10 +53,10 @@ def _least_width(header: list[Text], rows: list[list[Text]]) -> int:
     return borders + sum(min(width, _NARROWEST) for width in widest)
 
 
-def _as_table(table: Table, header: list[Text], rows: list[list[Text]], look: Look) -> RichTable:
+def _as_table(table: Table, header: list[Text], rows: list[list[Text]], theme: Theme) -> RichTable:
     drawn = RichTable(
-        box=box.SQUARE if look.unicode else box.ASCII,
-        border_style=look.style(FRAME),
+        box=box.SQUARE if theme.unicode else box.ASCII,
+        border_style=theme.style(FRAME),
         header_style="",
         show_lines=False,
     )
@@ -67,9 +67,9 @@ def _as_table(table: Table, header: list[Text], rows: list[list[Text]], look: Lo
     return drawn
 
 
-def _as_list(header: list[Text], rows: list[list[Text]], look: Look, width: int) -> Iterable[RenderableType]:
-    """Yield each row as lines of a title and a value, between rules."""
-    rule = Text(look.signs.rule * width, style=look.style(FRAME) or "")
+def _as_list(header: list[Text], rows: list[list[Text]], theme: Theme, width: int) -> Iterable[RenderableType]:
+    """Yield each row as lines with a title and a value, between rules."""
+    rule = Text(theme.symbols.rule * width, style=theme.style(FRAME) or "")
     yield rule
     for row in rows or [[]]:
         for number, title in enumerate(header):
@@ -78,7 +78,7 @@ def _as_list(header: list[Text], rows: list[list[Text]], look: Look, width: int)
         yield rule
 
 
-def _lines(drawn: Iterable[RenderableType], console: Console, look: Look) -> Iterable[str]:
+def _lines(drawn: Iterable[RenderableType], console: Console, theme: Theme) -> Iterable[str]:
     for part in drawn:
         for line in console.render_lines(part, pad=False):
-            yield "".join(look.paint(segment.text, segment.style) for segment in line).rstrip()
+            yield "".join(theme.paint(segment.text, segment.style) for segment in line).rstrip()

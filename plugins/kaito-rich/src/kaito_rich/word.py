@@ -1,11 +1,11 @@
-"""A word as it comes: its letters, how they look, and how wide it is so far."""
+"""A word that arrives in pieces: its texts, styles and width."""
 
 from __future__ import annotations
 
 from rich.cells import CellSpan, cell_len, split_graphemes
 from rich.style import Style
 
-#: A text and how it looks.
+#: A text and its style.
 Piece = tuple[str, Style | None]
 
 _JOINER = "\u200d"
@@ -13,13 +13,13 @@ _WIDENER = "\ufe0f"
 
 
 class Word:
-    """A word that arrives in pieces, each of which is measured when it comes and never again.
+    """A word that arrives in pieces. Each piece is measured once.
 
-    A letter is what `rich.cells.split_graphemes` takes for one: accents and what is joined belong to the letter before.
+    A grapheme is what `rich.cells.split_graphemes` returns: combining and joined characters belong to the one before.
 
     Attributes:
-        cells: the word's width, in columns.
-        settled: the same without the last letter, whose width what is still to come may change.
+        cells: the width in columns.
+        settled: the width without the last grapheme, whose width may still change.
         end: the last character; empty in an empty word.
     """
 
@@ -28,18 +28,18 @@ class Word:
     def __init__(self) -> None:
         self.cells = self.settled = 0
         self.end = ""
-        # Texts are joined when the word is written: to do it for each piece would copy a long word over and over.
+        # Texts are joined when the word is written, as joining each piece would copy a long word repeatedly.
         self._pieces: list[tuple[list[str], Style | None]] = []
-        #: The last character that is no accent, as long as it may be widened.
+        #: The last character that is not a combining one, while a variation selector may widen it.
         self._measured = ""
-        #: Whether the next character is joined to the last letter.
+        #: Whether the next character belongs to the last grapheme.
         self._joined = False
 
     def __bool__(self) -> bool:
         return bool(self._pieces)
 
     def add(self, text: str, style: Style | None) -> None:
-        """Add a piece, not empty."""
+        """Add a piece that is not empty."""
         if text.isascii() and text.isprintable() and not self._joined:
             self.cells += len(text)
             self.settled, self._measured = self.cells - 1, text[-1]
@@ -68,24 +68,24 @@ class Word:
             self._measured = character
 
     def pieces(self) -> list[Piece]:
-        """Return its texts and how they look."""
+        """Return the texts and their styles."""
         return [("".join(texts), style) for texts, style in self._pieces]
 
-    def letters(self) -> list[CellSpan]:
-        """Return where each letter begins and ends, and its width."""
+    def graphemes(self) -> list[CellSpan]:
+        """Return the start, end and width of each grapheme."""
         return split_graphemes("".join(text for text, _ in self.pieces()))[0]
 
     def take(self, count: int, cells: int) -> list[Piece]:
-        """Take away so many characters at the beginning, which are so many columns wide, and return them."""
-        taken: list[Piece] = []
+        """Remove the first `count` characters, which are `cells` columns wide, and return them."""
+        removed: list[Piece] = []
         pieces = self.pieces()
         self._pieces = []
         for text, style in pieces:
             if part := text[:count]:
-                taken.append((part, style))
+                removed.append((part, style))
             if rest := text[count:]:
                 self._pieces.append(([rest], style))
             count -= len(part)
         self.cells -= cells
         self.settled -= cells
-        return taken
+        return removed

@@ -1,4 +1,4 @@
-"""Puts words into rows as they come: a row that was begun is only ever added to."""
+"""Wraps words into rows as they arrive, without changing what was written."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.style import Style
 
-from kaito_rich.look import Look
+from kaito_rich.theme import Theme
 from kaito_rich.word import Piece, Word
 
 _TOKENS = re.compile(r"[ \t]+|\n|[^ \t\n]+")
-# Scripts that are written without blanks: a row may end at each letter, but for these.
+# Scripts without blanks between words: a row may end after any character except these.
 _DENSE = re.compile(
     "[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\U00020000-\U0003fffd]"
 )
@@ -24,27 +24,27 @@ _JOINER = "\u200d"
 
 @dataclass(slots=True)
 class Margin:
-    """What stands before the rows of a quote or of an item."""
+    """The text before the rows of a quote or of an item."""
 
-    #: Before the first row; `None` once it stands there.
+    #: Before the first row; `None` after it was written.
     mark: str | None
-    #: Before the others, as wide.
+    #: Before the other rows, with the same width.
     rest: str
     style: Style | None = None
 
 
 class Writer:
-    """Writes rows, as wide as the window is when each of them begins.
+    """Writes rows. The width of a row is that of the window when the row begins.
 
     Args:
         width: returns the window's columns.
-        look: paints.
-        column: where the cursor is.
+        theme: converts styles to escape sequences.
+        column: the cursor's column.
     """
 
-    def __init__(self, width: Callable[[], int], look: Look, column: int) -> None:
+    def __init__(self, width: Callable[[], int], theme: Theme, column: int) -> None:
         self._ask_width = width
-        self._look = look
+        self._theme = theme
         self._out: list[str] = []
         self._margins: list[Margin] = []
         self._width = self._columns()
@@ -52,15 +52,15 @@ class Writer:
         self._word = Word()
         self._blank = False
         self._blank_style: Style | None = None
-        #: Line breaks that come before the next word, if there is one.
+        #: The number of line breaks before the next word, if there is one.
         self._breaks = 0
-        #: Whether nothing but margins, or what begins the answer, stands in the row.
+        #: Whether the row is empty except for margins and the beginning of the answer.
         self.fresh = True
-        #: Whether this is the row that begins the answer.
+        #: Whether this is the first row of the answer.
         self.first = True
 
     def take(self) -> str:
-        """Return what was written since the last time."""
+        """Return the text written since the last call."""
         text = "".join(self._out)
         self._out.clear()
         return text
@@ -69,12 +69,12 @@ class Writer:
 
     @property
     def room(self) -> int:
-        """How many columns of a new row are left by the margins."""
+        """The columns of a new row without its margins."""
         width = self._columns()
         return width - sum(cell_len(margin.rest) for margin in self._kept(width))
 
     def new_row(self) -> None:
-        """End the row and begin another one behind the margins."""
+        """End the row and begin another one with its margins."""
         self._place()
         self._begin_row("\n")
         kept = self._kept(self._width)
@@ -87,7 +87,7 @@ class Writer:
                 self.words(mark, margin.style)
 
     def blank_row(self) -> None:
-        """Write a row that is empty but for the bars of quotes."""
+        """Write a row that is empty except for the bars of quotes."""
         self._place()
         self._begin_row("\n")
         margins = list(self._kept(self._width))
@@ -98,7 +98,7 @@ class Writer:
         self.fresh = False
 
     def push(self, margin: Margin) -> None:
-        """Set what follows in by a margin, whose mark is written at once."""
+        """Indent the following rows by a margin and write its mark."""
         self._margins.append(margin)
         if not self.fresh or self.first:
             self.new_row()
@@ -110,18 +110,18 @@ class Writer:
                 self.words(mark, margin.style)
 
     def pop(self, count: int) -> None:
-        """Take away the innermost margins."""
+        """Remove the innermost margins."""
         del self._margins[-count:]
 
     def raw(self, text: str) -> None:
-        """Write what fits into the row already, escape sequences included."""
+        """Write text that fits into the row and may contain escape sequences."""
         self._out.append(text)
         self.fresh = False
 
     # Words
 
     def words(self, text: str, style: Style | None) -> None:
-        """Write words. The last one is held until it is known to be whole."""
+        """Write words. The last word is kept until it is complete."""
         for token in _TOKENS.findall(text):
             if token == "\n":
                 self.break_row()
@@ -134,16 +134,16 @@ class Writer:
                 self._add(token, style)
 
     def break_row(self) -> None:
-        """Have the next word begin a row."""
+        """Begin a row with the next word."""
         self._place()
         self._breaks += 1
 
     def end_words(self) -> None:
-        """Write what is held."""
+        """Write the word that is kept."""
         self._place()
 
     def verbatim(self, pieces: Sequence[Piece]) -> None:
-        """Write pieces as they are, the row's end wherever it falls."""
+        """Write pieces without wrapping between words."""
         for text, style in pieces:
             if text:
                 self._word.add(text, style)
@@ -153,17 +153,17 @@ class Writer:
     def _add(self, token: str, style: Style | None) -> None:
         if _DENSE.search(token) or _DENSE.match(self._word.end):
             for letter in token:
-                if self._word and _may_part(self._word.end, letter):
+                if self._word and _may_wrap(self._word.end, letter):
                     self._place()
                 self._word.add(letter, style)
         else:
             self._word.add(token, style)
-        # Margins take no more than half of a row, and the room beside them is only worth computing for a longer word.
+        # Margins take at most half of a row, so a shorter word fits and `room` need not be computed.
         if self._word.cells > self._width // 2:
             self._overflow()
 
     def _overflow(self) -> None:
-        """Write what is there of a word that is longer than a row, but for its last row."""
+        """Write the rows of a word that is longer than a row, except the last one."""
         if self._word.settled <= self.room:
             return
         word, self._word = self._word, Word()
@@ -173,7 +173,7 @@ class Writer:
         self._fold(whole=False)
 
     def _place(self) -> None:
-        """Write the word that is held, in this row or the next one."""
+        """Write the word that is kept, in this row or the next one."""
         if not self._word:
             return
         word, self._word = self._word, Word()
@@ -198,46 +198,46 @@ class Writer:
         self._word, self._blank = Word(), False
 
     def _fold(self, *, whole: bool) -> None:
-        """Write full rows of what is held, as long as it does not fit into one.
+        """Write full rows of the word until the rest fits into one.
 
         Args:
-            whole: whether nothing else belongs to the word. If something may, its last letter's width is not known.
+            whole: whether the word is complete. If not, the width of its last grapheme may change.
         """
         word = self._word
         if (word.cells if whole else word.settled) <= self._width - self._column:
             return
-        letters = word.letters()
-        length = letters[-1][1]
+        graphemes = word.graphemes()
+        length = graphemes[-1][1]
         begun = used = 0
-        for start, end, cells in letters if whole else letters[:-1]:
+        for start, end, cells in graphemes if whole else graphemes[:-1]:
             if self._column + used + cells > self._width and not (self.fresh and start == begun):
                 self._fill(word, start - begun, used)
                 begun, used = start, 0
             used += cells
-            # A letter that fits into no row has one for itself.
+            # A grapheme wider than a row gets its own row.
             if self._column + used > self._width and end < length:
                 self._fill(word, end - begun, used)
                 begun, used = end, 0
 
     def _fill(self, word: Word, count: int, cells: int) -> None:
-        """Write so many characters of a word, so many columns wide, and begin another row for the rest of it."""
+        """Write the first `count` characters of a word, `cells` columns wide, and begin another row."""
         self._put_all(word.take(count, cells), cells)
         if self._column == self._width and not self._margins:
-            # The terminal goes on in the next row by itself, and knows when it is copied that this is one line.
+            # The terminal continues in the next row by itself; when copied, this is one line.
             self._begin_row("")
         else:
-            # There may be marks in it, which are words.
+            # The new row may contain marks, which are written as words.
             self._word = Word()
             self.new_row()
             self._word = word
 
-    # Within a row
+    # Inside a row
 
     def _put(self, text: str, style: Style | None) -> None:
         self._put_all([(text, style)], cell_len(text))
 
     def _put_all(self, pieces: Sequence[Piece], cells: int) -> None:
-        self._out += [self._look.paint(text, style) for text, style in pieces]
+        self._out += [self._theme.paint(text, style) for text, style in pieces]
         self._column += cells
 
     def _begin_row(self, newline: str) -> None:
@@ -249,7 +249,7 @@ class Writer:
         return max(self._ask_width(), 1)
 
     def _kept(self, width: int) -> list[Margin]:
-        """Return the margins for which there is space: the innermost, in no more than half of the row."""
+        """Return the innermost margins that fit into half of the row."""
         used = 0
         for count, margin in enumerate(reversed(self._margins)):
             used += cell_len(margin.rest)
@@ -258,8 +258,8 @@ class Writer:
         return self._margins
 
 
-def _may_part(before: str, after: str) -> bool:
-    """Return whether a row may end between two letters that no blank parts."""
+def _may_wrap(before: str, after: str) -> bool:
+    """Return whether a row may end between two characters without a blank between them."""
     if after in _NEVER_FIRST or before in _NEVER_LAST or before == _JOINER or not cell_len(after):
         return False
     return bool(_DENSE.match(before) or _DENSE.match(after))

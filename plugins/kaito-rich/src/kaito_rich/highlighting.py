@@ -1,4 +1,4 @@
-"""Code, coloured line by line: none waits for the next one, and none is read more often than its neighbours need."""
+"""Highlights code line by line, without waiting for later lines."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from pygments.token import _TokenType
     from rich.style import Style
 
-#: Characters that a line's context may have. A comment or string that was opened with more around it loses its colour.
+#: The maximum length of a line's context. A comment or string with more context loses its colour.
 LONGEST_CONTEXT = 500
 
-# What ends the comments that a lexer only knows when it sees their end. Where none is open it stands behind all else.
+# Closes an open comment, as some lexers recognise a comment only with its end. It has no effect on other code.
 _ENDS = "\n*/-->"
 
 
@@ -28,12 +28,12 @@ class _Lexer(Protocol):
 
 
 class Highlighter:
-    """Colours the lines of one code block.
+    """Highlights the lines of one code block.
 
-    Each line is read by itself, or after the line in which the string or comment began that it is inside of.
+    Each line is highlighted alone, or together with the line in which its multi-line string or comment began.
 
     Args:
-        language: its name, as models give it; an unknown one leaves the code as it is.
+        language: its name, as models write it. Code in an unknown language is not coloured.
     """
 
     def __init__(self, language: str) -> None:
@@ -42,7 +42,7 @@ class Highlighter:
         self._context = ""
 
     def line(self, text: str) -> list[tuple[str, Style | None]]:
-        """Return the next line's texts and their styles."""
+        """Return the texts of the next line and their styles."""
         if self._lexer is None or not text.strip():
             return [(text, None)]
         start = len(self._context)
@@ -61,14 +61,14 @@ class Highlighter:
                 inside_only = inside_only and (quoted or not part.strip())
             if position > end:
                 break
-        if "".join(part for part, _ in pieces) != text:  # a lexer that does not give back what it was given
+        if "".join(part for part, _ in pieces) != text:  # the lexer changed the text
             self._context = ""
             return [(text, None)]
         self._remember(text, still_open=still_open, inside_only=inside_only)
         return pieces
 
     def _style(self, token: _TokenType, text: str) -> Style | None:
-        # What a lexer takes for an error may be none: it does not see the other lines.
+        # An error token may be correct code: the lexer does not see the other lines.
         return None if token is Error or text.isspace() else self._theme.get_style_for_token(token)
 
     def _remember(self, text: str, *, still_open: bool, inside_only: bool) -> None:
@@ -91,5 +91,5 @@ def _lexer(language: str) -> _Lexer | None:
 
 @lru_cache(maxsize=1)
 def _theme() -> SyntaxTheme:
-    # of the terminal's own sixteen colours, which suit its background
+    # The terminal's own sixteen colours, which suit its background.
     return Syntax.get_theme("ansi_dark")

@@ -1,4 +1,4 @@
-"""What a line is, told from its first characters, as soon as they tell it."""
+"""Classifies a line by its first characters, as early as possible."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
-#: Characters of a line that are held to find out what it is. A longer one is text.
+#: The maximum number of characters that are kept to classify a line. A longer line is text.
 LONGEST_LINE = 2000
 
 _RULE = re.compile(r"([-*_])[ \t]*(?:\1[ \t]*){2,}")
@@ -21,14 +21,14 @@ _ITEM_BEGUN = re.compile(r"[-+*]|[0-9]{1,9}[.)]?")
 _TASK = re.compile(r"\[([ xX])\](?:[ \t]|$)")
 _TASK_BEGUN = re.compile(r"\[(?:[ xX]\]?)?")
 
-#: Columns by which an indented code block is set in.
+#: The indentation of an indented code block, in columns.
 CODE_INDENTATION = 4
-#: Blanks after an item's mark that set its text in; with more of them, one counts.
+#: The maximum number of blanks between an item's mark and its text; if there are more, one counts.
 _WIDEST_GAP = 4
 
 
 class Simple(Enum):
-    """Starts of which there is nothing more to be known."""
+    """Types of lines without data."""
 
     TEXT = auto()
     RULE = auto()
@@ -45,29 +45,29 @@ class Fence:
     """The first line of a code block."""
 
     mark: str
-    #: What follows, the language's name first.
+    #: The info string: the name of the language comes first.
     info: str
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A heading, whose text follows its marks."""
+    """A heading; its text follows the marks."""
 
     level: int
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An item of a list, whose content begins after `skip` characters."""
+    """A list item; its content begins after `skip` characters."""
 
     #: `-`, `+`, `*`, `.` or `)`.
     mark: str
-    #: `None` in a list without numbers.
+    #: `None` in a bulleted list.
     number: int | None
-    #: Whether it is done; `None` when it is no task.
+    #: Whether the task is done; `None` if the item is not a task.
     done: bool | None
     skip: int
-    #: Columns by which what belongs to it is set in from its mark.
+    #: The indentation of its content, in columns from its mark.
     offset: int
 
 
@@ -75,16 +75,16 @@ Start = Simple | Fence | Heading | Item
 
 
 def classify(body: str, indent: int, *, whole: bool, in_paragraph: bool, in_list: bool) -> Start | None:
-    """Return what a line is, `None` when that depends on what comes next.
+    """Return the type of a line, or `None` if it depends on the text that follows.
 
-    More text never changes an answer, so that a line is the same in whatever pieces it comes.
+    A result is final: more text does not change it.
 
     Args:
-        body: the line so far, without what belongs to the blocks around it, and without blanks before it; not empty.
-        indent: the width of those blanks, in columns.
+        body: the line so far, not empty, without the marks of enclosing blocks and without leading blanks.
+        indent: the width of the leading blanks, in columns.
         whole: whether the line ends here.
         in_paragraph: whether it could continue a paragraph.
-        in_list: whether it could be inside a list, where models set things in as they like.
+        in_list: whether it could be inside a list, where models use any indentation.
     """
     if indent >= CODE_INDENTATION and not in_list:
         return Simple.TEXT if in_paragraph else Simple.INDENTED
@@ -95,7 +95,7 @@ def classify(body: str, indent: int, *, whole: bool, in_paragraph: bool, in_list
         exact = whole
     first = body[0]
     if first == ">":
-        # The blank that may follow is part of the mark.
+        # A following blank is part of the mark.
         return None if body == ">" and not whole else Simple.QUOTE
     if first == "|":
         return (Simple.ROW if exact else Simple.TEXT) if whole else None

@@ -1,4 +1,4 @@
-"""Draws an answer: blocks and spans in, what is to be written to the terminal out."""
+"""Renders an answer: turns blocks and spans into text for the terminal."""
 
 from __future__ import annotations
 
@@ -20,51 +20,51 @@ from kaito_rich.events import (
     Words,
 )
 from kaito_rich.inline import BACKSLASH, Inline, Span
-from kaito_rich.look import FRAME, HEADINGS, Look
+from kaito_rich.theme import FRAME, HEADINGS, Theme
 from kaito_rich.writer import Margin, Writer
 
 if TYPE_CHECKING:
-    from kaito_rich.code import Highlighter
+    from kaito_rich.highlighting import Highlighter
 
 _TAB = 4
-#: Characters that are read at once. What is held while a text is read grows with its pieces, and costs as much.
+#: The number of characters that are parsed at once, as the cost of pending text grows with its length.
 _LONGEST_PIECE = 500
 
 
 class Drawing:
-    """One answer.
+    """The rendering of one answer.
 
     Args:
-        screen: where it goes, a terminal.
-        after: what is written before it, by somebody else.
+        screen: the terminal.
+        after: the text that precedes the answer in its first row.
     """
 
     def __init__(self, screen: Screen, *, after: str) -> None:
-        self._look = Look(screen)
+        self._theme = Theme(screen)
         self._blocks = Blocks()
         self._inline = Inline(colour=screen.colour)
-        self._writer = Writer(screen.width, self._look, cell_len(after.rpartition("\n")[2]))
-        #: How the block's words look besides what their spans say.
+        self._writer = Writer(screen.width, self._theme, cell_len(after.rpartition("\n")[2]))
+        #: The style of the block, which is added to the styles of its spans.
         self._marks = 0
-        #: What is written before the block's first word; `None` once it was.
+        #: The text before the block's first word; `None` after it was written.
         self._before_words: str | None = None
-        #: Whether a blank line is to be written before the next block.
+        #: Whether a blank line precedes the next block.
         self._gap = False
         self._highlighter: Highlighter | None = None
-        #: Whether a code line is being written that has not ended.
+        #: Whether a code line has begun but not ended.
         self._in_line = False
-        #: Whether a line ended in a backslash, which is a letter unless another line follows.
+        #: Whether a line ended with a backslash, which is text unless another line follows.
         self._backslash = False
 
     def feed(self, text: str) -> str:
-        """Return what the next piece of the answer settles."""
+        """Render the next piece of the answer; return the text that is final."""
         for start in range(0, len(text), _LONGEST_PIECE):
             for event in self._blocks.feed(text[start : start + _LONGEST_PIECE]):
                 self._draw(event)
         return self._writer.take()
 
     def close(self) -> str:
-        """Return what was held, without the newline that ends the last row."""
+        """Return the pending text, without the newline after the last row."""
         for event in self._blocks.close():
             self._draw(event)
         self._end_words()
@@ -81,7 +81,7 @@ class Drawing:
                 self._signal(event)
             case HeadingBegin():
                 self._marks = HEADINGS[event.level - 1]
-                self._before_words = "" if self._look.colour else "#" * event.level + " "
+                self._before_words = "" if self._theme.colour else "#" * event.level + " "
             case ItemBegin():
                 self._separate()
                 self._item(event)
@@ -95,7 +95,7 @@ class Drawing:
                 self._table(event)
 
     def _signal(self, signal: Signal) -> None:
-        look, signs = self._look, self._look.signs
+        theme, symbols = self._theme, self._theme.symbols
         match signal:
             case Signal.PARAGRAPH:
                 self._marks = 0
@@ -105,22 +105,22 @@ class Drawing:
             case Signal.LINE_END:
                 self._words(self._inline.close())
                 self._backslash = self._inline.broken
-                # Before its block has a word there is nothing to break.
+                # There is nothing to break before the block's first word.
                 if not self._backslash or self._before_words is not None:
                     self._end_words()
             case Signal.GAP:
                 self._gap = True
             case Signal.QUOTE:
                 self._separate()
-                bar = signs.quote + " "
-                self._writer.push(Margin(bar, bar, look.style(FRAME)))
+                bar = symbols.quote + " "
+                self._writer.push(Margin(bar, bar, theme.style(FRAME)))
             case Signal.RULE | Signal.DOUBLE_RULE:
                 self._begin_row()
-                sign = signs.rule if signal is Signal.RULE else signs.double_rule
-                self._writer.raw(look.paint(sign * self._writer.room, look.style(FRAME)))
+                symbol = symbols.rule if signal is Signal.RULE else symbols.double_rule
+                self._writer.raw(theme.paint(symbol * self._writer.room, theme.style(FRAME)))
             case Signal.CODE_END:
                 self._writer.new_row()
-                self._writer.verbatim([(signs.code_end, look.style(FRAME))])
+                self._writer.verbatim([(symbols.code_end, theme.style(FRAME))])
 
     def _end_words(self) -> None:
         if self._backslash:
@@ -129,9 +129,9 @@ class Drawing:
         self._writer.end_words()
 
     def _words(self, spans: list[Span]) -> None:
-        for text, style in self._look.spans(spans, self._marks):
+        for text, style in self._theme.spans(spans, self._marks):
             if self._before_words is not None:
-                # A block without a word leaves no trace.
+                # A block without text is not written.
                 if not text.strip(" \t\n"):
                     continue
                 self._begin()
@@ -139,7 +139,7 @@ class Drawing:
                 self._before_words = None
             self._writer.words(text, style)
 
-    # Where a block begins
+    # The beginning of a block
 
     def _separate(self) -> None:
         if self._gap and not self._writer.first:
@@ -147,13 +147,13 @@ class Drawing:
         self._gap = False
 
     def _begin(self) -> None:
-        """Begin a block, in the row of the mark that stands before it if there is one."""
+        """Begin a block, in the row of the mark before it if there is one."""
         self._separate()
         if not self._writer.fresh:
             self._writer.new_row()
 
     def _begin_row(self) -> None:
-        """Begin a block that needs rows of its own, but for such marks."""
+        """Begin a block that does not share its rows with other text, except such marks."""
         self._begin()
         if self._writer.first:
             self._writer.new_row()
@@ -161,22 +161,22 @@ class Drawing:
     # Blocks
 
     def _item(self, item: ItemBegin) -> None:
-        signs = self._look.signs
-        bullet = signs.bullets[min(item.depth, len(signs.bullets) - 1)]
+        symbols = self._theme.symbols
+        bullet = symbols.bullets[min(item.depth, len(symbols.bullets) - 1)]
         parts = [item.number] if item.number else [] if item.done is not None else [bullet]
         if item.done is not None:
-            parts.append(signs.task[item.done])
+            parts.append(symbols.task[item.done])
         mark = " ".join(parts) + " "
         self._writer.push(Margin(mark, " " * cell_len(mark)))
 
     def _code_begin(self, info: str) -> None:
-        # Pygments knows hundreds of languages and takes a while to import.
-        from kaito_rich.code import Highlighter
+        # Pygments takes long to import.
+        from kaito_rich.highlighting import Highlighter
 
         self._begin_row()
-        label = f"{self._look.signs.code_begin} {info}".rstrip()
-        self._writer.verbatim([(label, self._look.style(FRAME))])
-        self._highlighter = Highlighter(info.partition(" ")[0] if self._look.colour else "")
+        label = f"{self._theme.symbols.code_begin} {info}".rstrip()
+        self._writer.verbatim([(label, self._theme.style(FRAME))])
+        self._highlighter = Highlighter(info.partition(" ")[0] if self._theme.colour else "")
 
     def _code_line(self, line: CodeLine) -> None:
         text = line.text.expandtabs(_TAB)
@@ -190,11 +190,11 @@ class Drawing:
             self._writer.verbatim(self._highlighter.line(text))
 
     def _table(self, table: Table) -> None:
-        # Only who asks for a table waits for the rest of rich.
+        # Only tables need the rest of rich, which takes long to import.
         from kaito_rich.tables import table_lines
 
         self._begin_row()
-        for number, line in enumerate(table_lines(table, self._look, self._writer.room)):
+        for number, line in enumerate(table_lines(table, self._theme, self._writer.room)):
             if number:
                 self._writer.new_row()
             self._writer.raw(line)

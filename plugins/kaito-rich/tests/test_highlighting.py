@@ -1,11 +1,11 @@
-"""Code is coloured line by line, also within comments and strings of many lines."""
+"""Code is highlighted line by line, also within multi-line comments and strings."""
 
 import pytest
-from kaito_rich.code import LONGEST_CONTEXT, Highlighter
+from kaito_rich.highlighting import LONGEST_CONTEXT, Highlighter
 
 
 def styles(language, *lines):
-    """Return for each line its texts by what they look like."""
+    """Return the texts of each line by their style."""
     highlighter = Highlighter(language)
     return [[(text, str(style or "")) for text, style in highlighter.line(line)] for line in lines]
 
@@ -17,7 +17,7 @@ def test_a_line():
 
 
 @pytest.mark.parametrize("language", ["", "nosuch", "../../etc"])
-def test_an_unknown_language_is_left_as_it_is(language):
+def test_an_unknown_language_is_not_coloured(language):
     assert styles(language, "def f():") == [[("def f():", "")]]
 
 
@@ -30,13 +30,13 @@ def test_an_unknown_language_is_left_as_it_is(language):
         ("html", ["<p> <!-- a", "<b>", "-->", "<b>"], "dim"),
     ],
 )
-def test_what_was_opened_in_a_line_before(language, lines, inside):
+def test_multi_line_comments_and_strings(language, lines, inside):
     drawn = styles(language, *lines)
     assert {style for text, style in drawn[1] if text.strip()} == {inside}
     assert inside not in {style for _, style in drawn[3]}
 
 
-def test_a_comment_of_any_length_costs_the_same():
+def test_the_cost_of_a_line_does_not_depend_on_the_comments_length():
     highlighter = Highlighter("c")
     highlighter.line("/* a")
     for _ in range(1000):
@@ -44,7 +44,7 @@ def test_a_comment_of_any_length_costs_the_same():
     assert len(highlighter._context) == len("/* a\n")
 
 
-def test_a_context_is_bounded():
+def test_the_context_is_limited():
     highlighter = Highlighter("python")
     for _ in range(100):
         highlighter.line('x = """' + "y" * 50 + '""" + """')
@@ -58,7 +58,7 @@ def test_a_context_is_bounded():
     "line",
     ["", "   ", "x\ty", "\ufeffa", "'", '"', "/*", "<!--", "{", "}", "\\", "日本", "$ ls", "+ a", "\x85", "\u2028x"],
 )
-def test_a_line_comes_back_whole(language, line):
+def test_no_text_is_lost(language, line):
     highlighter = Highlighter(language)
     for _ in range(2):
         assert "".join(text for text, _ in highlighter.line(line)) == line

@@ -1,4 +1,4 @@
-"""A table's lines as text, and the cells in them."""
+"""Parses the lines of a table into cells."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 
 from kaito_rich.events import Alignment, Table
 
-#: Rows after which a table is drawn and goes on as another one, so that nobody waits for ever.
+#: The maximum number of rows. A longer table is drawn in parts, so that the user does not wait for its end.
 MOST_ROWS = 200
-#: Columns with which lines are a table. Each row has them all, also one of a single letter, and each has its cost.
+#: The maximum number of columns. Lines with more are text, as each row of a table costs as much as its columns.
 MOST_COLUMNS = 50
 
 _PIPE = re.compile(r"(?<!\\)\|")
@@ -16,14 +16,14 @@ _RULE = re.compile(r":?-+:?")
 
 
 def cells(line: str) -> list[str]:
-    r"""Return a row's cells, where `\|` is a letter as any other."""
+    r"""Return the cells of a row. `\|` does not separate cells."""
     line = line.strip().removeprefix("|")
     parts = [part.strip().replace("\\|", "|") for part in _PIPE.split(line)]
     return parts[:-1] if len(parts) > 1 and not parts[-1] else parts
 
 
 def alignments(header: str, line: str) -> list[Alignment] | None:
-    """Return the columns' alignments if the line is one that makes the line above it a table's header, else `None`."""
+    """Return the alignments of the columns if `line` confirms `header` as a table's header, else `None`."""
     rules = cells(line)
     count = max(len(cells(header)), len(rules))
     if count > MOST_COLUMNS or not all(_RULE.fullmatch(rule) for rule in rules):
@@ -38,7 +38,7 @@ def _alignment(rule: str) -> Alignment:
 
 
 class Rows:
-    """A table as its lines come."""
+    """The rows of a table, collected line by line."""
 
     def __init__(self, header: str, columns: list[Alignment]) -> None:
         self._header = cells(header)
@@ -51,16 +51,16 @@ class Rows:
 
     @property
     def full(self) -> bool:
-        """Whether it has as many rows as are drawn at once."""
+        """Whether the table has the maximum number of rows."""
         return len(self._rows) >= MOST_ROWS
 
     def take(self) -> Table:
-        """Return the table so far; what is added from now on is another one with the same header."""
+        """Return the table so far. Later rows become another table with the same header."""
         rows, self._rows = self._rows, []
         return Table(tuple(self._alignments), self._fitted(self._header), tuple(rows))
 
     def _fitted(self, row: list[str]) -> tuple[str, ...]:
-        """Return the row with a cell for each column. What has none goes into the last: no word is lost."""
+        """Return the row with one cell for each column. The last cell gets the surplus text."""
         count = len(self._alignments)
         extra = row[count:]
         row = row[:count] + [""] * (count - len(row))

@@ -1,4 +1,4 @@
-"""How things look: styles where there is colour, signs for bullets and borders in the letters that the screen has."""
+"""Styles and symbols: colours if the screen has them, and bullets and borders in characters that it can show."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from rich.style import Style
 from kaito.types import Screen
 from kaito_rich.inline import BOLD, CODE, ITALIC, LINK, STRIKE, URL, Span
 
-#: What is drawn besides the model's words.
+#: The style of borders, rules and bars, next to those of spans.
 FRAME = 1 << 6
-#: Headings of level 1, 2 and so on.
+#: The styles of headings, by level.
 HEADINGS = tuple(1 << bit for bit in range(7, 13))
-#: Of the terminal's own sixteen colours, so that they suit its background.
+#: The terminal's own sixteen colours, which suit its background.
 _STYLES = {
     BOLD: "bold",
     ITALIC: "italic",
@@ -27,8 +27,8 @@ _STYLES = {
 }
 
 
-class Signs:
-    """The signs for what is drawn, each one column wide."""
+class Symbols:
+    """The characters for bullets, task boxes and borders."""
 
     def __init__(self, *, unicode: bool) -> None:
         self.bullets = "•◦▪" if unicode else "*-+"
@@ -39,22 +39,22 @@ class Signs:
         self.code_begin, self.code_end = ("╭─", "╰─") if unicode else ("+-", "+-")
 
 
-class Look:
-    """Turns marks into styles, and styles into what a terminal understands.
+class Theme:
+    """Converts combinations of style bits into styles, and styles into escape sequences.
 
     Args:
-        screen: what it can show.
+        screen: the terminal's capabilities.
     """
 
     def __init__(self, screen: Screen) -> None:
         self.colour = screen.colour
         self.unicode = screen.unicode
-        self.signs = Signs(unicode=screen.unicode)
+        self.symbols = Symbols(unicode=screen.unicode)
         self.color_system = ColorSystem.STANDARD if screen.colour else None
         self._styles: dict[int, Style | None] = {0: None}
 
     def style(self, marks: int) -> Style | None:
-        """Return the style for marks of :mod:`kaito_rich.inline` and of this module; `None` for plain text."""
+        """Return the style for bits of :mod:`kaito_rich.inline` and of this module; `None` for plain text."""
         if not self.colour:
             return None
         if marks not in self._styles:
@@ -63,9 +63,9 @@ class Look:
         return self._styles[marks]
 
     def spans(self, spans: list[Span], marks: int = 0) -> list[tuple[str, Style | None]]:
-        """Return texts and their styles, which are those of `marks` as well."""
+        """Return the texts and styles of spans, with the style `marks` added."""
         return [(text, self.style(own | marks)) for text, own in spans]
 
     def paint(self, text: str, style: Style | None) -> str:
-        """Return the text as it is written to the terminal."""
+        """Return text with the escape sequences of a style."""
         return text if style is None else style.render(text, color_system=self.color_system)
