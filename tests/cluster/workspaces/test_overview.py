@@ -9,7 +9,14 @@ from kaito.cluster.workspaces.overview import fetch_overview, list_overviews
 from kaito.cluster.workspaces.probes import Node, fetch_engine_metrics, fetch_newest_event, fetch_nodes
 from kaito.errors import NotFoundError
 from kaito.types import Target
-from tests.cluster.workspaces.stand_in import SETS, WORKSPACES, StandIn, refusal, standing_in, workspace
+from tests.cluster.workspaces.fake_api_server import (
+    INFERENCE_SETS,
+    WORKSPACES,
+    FakeApiServer,
+    connected,
+    error_response,
+    workspace,
+)
 
 BY_SERVICE = "/api/v1/namespaces/default/services/w:80/proxy/metrics"
 BY_POD = "/api/v1/namespaces/default/pods/w-0:5000/proxy/metrics"
@@ -17,7 +24,7 @@ BY_POD = "/api/v1/namespaces/default/pods/w-0:5000/proxy/metrics"
 
 def run(server, work):
     async def bounded():
-        async with asyncio.timeout(15), standing_in(server) as cluster:
+        async with asyncio.timeout(15), connected(server) as cluster:
             return await work(cluster)
 
     return asyncio.run(bounded())
@@ -31,14 +38,14 @@ def running(count):
     ("answers", "count"),
     [
         ({BY_SERVICE: running(1), BY_POD: running(2)}, 1),
-        ({BY_SERVICE: lambda request: refusal(403, "Forbidden"), BY_POD: running(2)}, 2),
-        ({BY_SERVICE: lambda request: refusal(503, "ServiceUnavailable"), BY_POD: running(2)}, 2),
+        ({BY_SERVICE: lambda request: error_response(403, "Forbidden"), BY_POD: running(2)}, 2),
+        ({BY_SERVICE: lambda request: error_response(503, "ServiceUnavailable"), BY_POD: running(2)}, 2),
         ({BY_SERVICE: lambda request: web.Response(status=302, headers={"Location": "/"})}, None),
         ({}, None),
     ],
 )
 def test_metrics_are_read_through_either_proxy_once(answers, count):
-    server = StandIn(answers=answers)
+    server = FakeApiServer(answers=answers)
     engine = run(server, lambda cluster: fetch_engine_metrics(cluster, "w", "default"))
     assert (engine and engine.running) == count
     assert server.asked[BY_SERVICE] == 1
@@ -46,7 +53,7 @@ def test_metrics_are_read_through_either_proxy_once(answers, count):
 
 def test_probes_time_out(monkeypatch):
     monkeypatch.setattr("kaito.cluster.workspaces.probes._PROBE_TIMEOUT", 0.05)
-    server = StandIn()
+    server = FakeApiServer()
 
     async def silent(request):
         await asyncio.Event().wait()
@@ -69,13 +76,13 @@ def test_readiness_of_nodes():
     def node(status, **more):
         return {"metadata": {}, "status": {"conditions": [{"type": "Ready", "status": status, **more}]}}
 
-    server = StandIn(
+    server = FakeApiServer(
         {"/api/v1/nodes": []},
         {
             "/api/v1/nodes/a": node("True"),
             "/api/v1/nodes/b": node("Unknown", reason="NodeStatusUnknown", message="Kubelet stopped"),
             "/api/v1/nodes/c": {"metadata": {}},
-            "/api/v1/nodes/e": lambda request: refusal(403, "Forbidden"),
+            "/api/v1/nodes/e": lambda request: error_response(403, "Forbidden"),
         },
     )
     assert run(server, lambda cluster: fetch_nodes(cluster, "abcde")) == (
@@ -93,20 +100,20 @@ def test_events_of_the_same_second():
         for version in ("9", "11", "10")
     ]
     items.append({"metadata": {}, "reason": "timeless"})
-    server = StandIn(answers={"/api/v1/namespaces/default/events": {"metadata": {}, "items": items}})
+    server = FakeApiServer(answers={"/api/v1/namespaces/default/events": {"metadata": {}, "items": items}})
     event = run(server, lambda cluster: fetch_newest_event(cluster, "w-0", "default"))
     assert event is not None
     assert (str(event), event.seen) == ("11", "2026-01-01T00:00:00Z")
 
 
 def test_probes_without_permissions():
-    server = StandIn({WORKSPACES: [workspace(state="Pending")]})
+    server = FakeApiServer({WORKSPACES: [workspace(state="Pending")]})
     overview = run(server, lambda cluster: fetch_overview(cluster, Target(workspace="w"), nodes=True))
     assert (overview.ready, overview.event, overview.engine, overview.nodes) == (False, None, None, ())
 
 
 def test_kaito_is_not_installed():
-    server = StandIn()
+    server = FakeApiServer()
     server.objects.clear()
 
     async def work(cluster):
@@ -121,14 +128,14 @@ def test_kaito_is_not_installed():
     run(server, work)
 
 
-@pytest.mark.parametrize("answers", [{}, {SETS: lambda request: refusal(403, "Forbidden", "no")}])
+@pytest.mark.parametrize("answers", [{}, {INFERENCE_SETS: lambda request: error_response(403, "Forbidden", "no")}])
 def test_inference_sets_that_cannot_be_listed(answers):
-    server = StandIn({WORKSPACES: [workspace("b"), workspace("a")]}, answers)
+    server = FakeApiServer({WORKSPACES: [workspace("b"), workspace("a")]}, answers)
     assert [entry.name for entry in run(server, list_overviews)] == ["a", "b"]
 
 
 def test_only_the_older_api_version_is_served():
-    server = StandIn({WORKSPACES.replace("v1beta1", "v1alpha1"): [workspace()]})
+    server = FakeApiServer({WORKSPACES.replace("v1beta1", "v1alpha1"): [workspace()]})
     del server.objects[WORKSPACES]
     assert [entry.name for entry in run(server, list_overviews)] == ["w"]
     assert run(server, lambda cluster: fetch_overview(cluster, Target(workspace="w"))).ready

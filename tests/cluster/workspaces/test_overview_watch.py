@@ -11,14 +11,21 @@ from kaito.cluster.workspaces.overview import InferenceSetOverview
 from kaito.cluster.workspaces.overview_watch import watch_overview, watch_overviews
 from kaito.errors import NotFoundError
 from kaito.types import Target
-from tests.cluster.workspaces.stand_in import SETS, WORKSPACES, StandIn, refusal, standing_in, workspace
+from tests.cluster.workspaces.fake_api_server import (
+    INFERENCE_SETS,
+    WORKSPACES,
+    FakeApiServer,
+    connected,
+    error_response,
+    workspace,
+)
 
 
 def run(server, work):
     """Call an asynchronous function with a client, with a time limit."""
 
     async def bounded():
-        async with asyncio.timeout(15), standing_in(server) as cluster:
+        async with asyncio.timeout(15), connected(server) as cluster:
             return await work(cluster)
 
     return asyncio.run(bounded())
@@ -34,7 +41,7 @@ def states(entries):
 
 
 def test_only_changes_are_yielded_when_watches_end_or_expire():
-    server = StandIn({WORKSPACES: [workspace(state="Pending"), workspace("other")]})
+    server = FakeApiServer({WORKSPACES: [workspace(state="Pending"), workspace("other")]})
     notices = []
 
     async def work(cluster):
@@ -68,7 +75,7 @@ def test_a_missing_workspace():
         with pytest.raises(NotFoundError, match="does not support InferenceSets"):
             await anext(watch_overview(cluster, Target(workspace="w", kind="inferenceset"), print))
 
-    run(StandIn(), work)
+    run(FakeApiServer(), work)
 
 
 def test_permission_to_read_but_not_to_watch():
@@ -76,14 +83,14 @@ def test_permission_to_read_but_not_to_watch():
 
     def answer(request):
         if "watch" in request.query:
-            return refusal(403, "Forbidden", words)
+            return error_response(403, "Forbidden", words)
         return server_list(request)
 
     def server_list(request):
 
         return web.json_response({"metadata": {"resourceVersion": "1"}, "items": [workspace()]})
 
-    server = StandIn(answers={WORKSPACES: answer, f"{WORKSPACES}/w": workspace()})
+    server = FakeApiServer(answers={WORKSPACES: answer, f"{WORKSPACES}/w": workspace()})
 
     async def work(cluster):
         async with aclosing(watch_overview(cluster, Target(workspace="w"), print)) as overviews:
@@ -96,19 +103,21 @@ def test_permission_to_read_but_not_to_watch():
 
 def test_an_inference_set_and_its_replicas():
     label = {"labels": {"inferenceset.kaito.sh/created-by": "s"}}
-    server = StandIn({SETS: [inference_set(1)], WORKSPACES: [workspace("b", "Pending", metadata=label)]})
+    server = FakeApiServer(
+        {INFERENCE_SETS: [inference_set(1)], WORKSPACES: [workspace("b", "Pending", metadata=label)]}
+    )
 
     async def work(cluster):
         target = Target(workspace="s", kind="inferenceset")
         async with aclosing(watch_overview(cluster, target, print)) as overviews:
             seen = [await anext(overviews)]
-            for path in (SETS, WORKSPACES):
+            for path in (INFERENCE_SETS, WORKSPACES):
                 await server.watched(path)
             server.send(WORKSPACES, "ADDED", workspace("c", metadata=label))
             seen.append(await anext(overviews))
-            server.send(SETS, "MODIFIED", inference_set(2))
+            server.send(INFERENCE_SETS, "MODIFIED", inference_set(2))
             seen.append(await anext(overviews))
-            server.send(SETS, "DELETED", inference_set(2))
+            server.send(INFERENCE_SETS, "DELETED", inference_set(2))
             seen.append(await anext(overviews))
             sets = [found for found in seen if isinstance(found, InferenceSetOverview)]
             return [(found.why, [replica.name for replica in found.replicas]) for found in sets]
@@ -122,7 +131,9 @@ def test_an_inference_set_and_its_replicas():
 
 
 def test_the_table_yields_changed_rows():
-    server = StandIn({SETS: [inference_set(2)], WORKSPACES: [workspace("a"), workspace("b", "Pending")]})
+    server = FakeApiServer(
+        {INFERENCE_SETS: [inference_set(2)], WORKSPACES: [workspace("a"), workspace("b", "Pending")]}
+    )
 
     async def work(cluster):
         async with aclosing(watch_overviews(cluster, print)) as tables:
@@ -131,11 +142,11 @@ def test_the_table_yields_changed_rows():
                 ("b", False, "state is Pending"),
                 ("inferenceset/s", True, ""),
             ]
-            for path in (SETS, WORKSPACES):
+            for path in (INFERENCE_SETS, WORKSPACES):
                 await server.watched(path)
             server.send(WORKSPACES, "MODIFIED", workspace("b"))
             assert states(await anext(tables)) == [("b", True, "")]
-            server.send(SETS, "DELETED", inference_set(2))
+            server.send(INFERENCE_SETS, "DELETED", inference_set(2))
             assert states(await anext(tables)) == [("inferenceset/s", False, "deleted")]
             server.send(WORKSPACES, "DELETED", workspace("a"))
             assert states(await anext(tables)) == [("a", False, "deleted")]
@@ -143,27 +154,27 @@ def test_the_table_yields_changed_rows():
     run(server, work)
 
 
-@pytest.mark.parametrize("answers", [{}, {SETS: lambda request: refusal(403, "Forbidden", "no")}])
+@pytest.mark.parametrize("answers", [{}, {INFERENCE_SETS: lambda request: error_response(403, "Forbidden", "no")}])
 def test_a_table_without_inference_sets(answers):
     async def work(cluster):
         async with aclosing(watch_overviews(cluster, print)) as tables:
             assert states(await anext(tables)) == [("a", True, "")]
 
-    run(StandIn({WORKSPACES: [workspace("a")]}, answers), work)
+    run(FakeApiServer({WORKSPACES: [workspace("a")]}, answers), work)
 
 
 def test_the_api_server_becomes_unreachable_and_recovers(monkeypatch):
     monkeypatch.setattr("kaito.cluster.api_client._BACKOFF", 0.01)
     monkeypatch.setattr("kaito.cluster.watch._DELAY", 0.01)
-    server = StandIn({SETS: [inference_set(2)], WORKSPACES: [workspace("a")]})
+    server = FakeApiServer({INFERENCE_SETS: [inference_set(2)], WORKSPACES: [workspace("a")]})
     notices = []
 
     async def work(cluster):
         async with aclosing(watch_overviews(cluster, notices.append)) as tables:
             await anext(tables)
-            for path in (SETS, WORKSPACES):
+            for path in (INFERENCE_SETS, WORKSPACES):
                 await server.watched(path)
-                server.answers[path] = lambda request: refusal(503, "ServiceUnavailable", "down")
+                server.answers[path] = lambda request: error_response(503, "ServiceUnavailable", "down")
             server.end_watches()
             next_ = asyncio.ensure_future(anext(tables))
             while not notices:
@@ -184,14 +195,14 @@ def test_the_api_server_becomes_unreachable_and_recovers(monkeypatch):
 def test_errors_of_a_starting_api_server(monkeypatch):
     monkeypatch.setattr("kaito.cluster.api_client._BACKOFF", 0.01)
     monkeypatch.setattr("kaito.cluster.watch._DELAY", 0.01)
-    server = StandIn({WORKSPACES: [workspace()]})
+    server = FakeApiServer({WORKSPACES: [workspace()]})
     refusals = iter([(503, "ServiceUnavailable")] * 4 + [(403, "Forbidden")] * 3)
 
     def starting(request):
         code, reason = next(refusals, (200, ""))
         if code == 200:
             return web.json_response({"metadata": {"resourceVersion": "2"}, "items": [workspace(state="NotReady")]})
-        return refusal(code, reason, "not yet")
+        return error_response(code, reason, "not yet")
 
     async def work(cluster):
         async with aclosing(watch_overview(cluster, Target(workspace="w"), print)) as overviews:

@@ -10,7 +10,7 @@ from kaito.cluster.workspaces.waiting import wait_until_ready
 from kaito.errors import NotFoundError
 from kaito.testing import RecordingReporter
 from kaito.types import Target
-from tests.cluster.workspaces.stand_in import SETS, WORKSPACES, StandIn, standing_in, workspace
+from tests.cluster.workspaces.fake_api_server import INFERENCE_SETS, WORKSPACES, FakeApiServer, connected, workspace
 
 NODES = {"type": "NodesReady", "status": "False", "reason": "NodesPending", "message": "0 of 1 nodes"}
 PENDING = workspace(state="Pending", conditions=[NODES])
@@ -27,7 +27,7 @@ def wait(server, meanwhile=None, *, target=None, timeout=10.0):
     reporter = RecordingReporter()
 
     async def run():
-        async with asyncio.timeout(15), standing_in(server) as cluster, asyncio.TaskGroup() as group:
+        async with asyncio.timeout(15), connected(server) as cluster, asyncio.TaskGroup() as group:
             if meanwhile is not None:
                 group.create_task(meanwhile(reporter))
             await wait_until_ready(cluster, target or Target(workspace="w"), timeout, reporter)
@@ -46,7 +46,7 @@ async def shown(reporter, part):
 
 
 def test_already_ready():
-    server = StandIn({WORKSPACES: [workspace()]})
+    server = FakeApiServer({WORKSPACES: [workspace()]})
     reporter = wait(server, timeout=0)
     assert (reporter.notices, reporter.statuses) == ([], [])
     assert not server.asked[f"watch {WORKSPACES}"]
@@ -64,7 +64,7 @@ def test_wait_until_ready(monkeypatch):
             ],
         },
     }
-    server = StandIn({WORKSPACES: [PENDING]}, answers)
+    server = FakeApiServer({WORKSPACES: [PENDING]}, answers)
 
     async def meanwhile(reporter):
         await server.watched(WORKSPACES)
@@ -89,7 +89,7 @@ def test_wait_until_ready(monkeypatch):
 
 
 def test_timeout():
-    server = StandIn({WORKSPACES: [PENDING]}, {EVENTS: {"metadata": {}, "items": [event("BackOff")]}})
+    server = FakeApiServer({WORKSPACES: [PENDING]}, {EVENTS: {"metadata": {}, "items": [event("BackOff")]}})
     with pytest.raises(NotReadyError) as caught:
         wait(server, timeout=0.3)
     assert caught.value.lines() == [
@@ -104,13 +104,13 @@ def test_timeout():
 
 def test_missing_and_tuning_workspaces():
     with pytest.raises(NotFoundError, match="'w' not found"):
-        wait(StandIn())
+        wait(FakeApiServer())
     with pytest.raises(NotReadyError, match="is a tuning workspace"):
-        wait(StandIn({WORKSPACES: [workspace(inference=None, tuning={"preset": {"name": "x"}})]}))
+        wait(FakeApiServer({WORKSPACES: [workspace(inference=None, tuning={"preset": {"name": "x"}})]}))
 
 
 def test_deleted_while_waiting():
-    server = StandIn({WORKSPACES: [PENDING]})
+    server = FakeApiServer({WORKSPACES: [PENDING]})
 
     async def meanwhile(reporter):
         await server.watched(WORKSPACES)
@@ -125,7 +125,7 @@ def test_the_first_ready_replica_of_an_inference_set():
     label = {"labels": {"inferenceset.kaito.sh/created-by": "s"}}
     condition = {"type": "InferenceSetReady", "status": "False", "message": "making replicas"}
     found = {"metadata": {"name": "s", "namespace": "default"}, "spec": {}, "status": {"conditions": [condition]}}
-    server = StandIn({SETS: [found]})
+    server = FakeApiServer({INFERENCE_SETS: [found]})
 
     async def meanwhile(reporter):
         await server.watched(WORKSPACES)
@@ -142,4 +142,4 @@ def test_the_first_ready_replica_of_an_inference_set():
 
 def test_a_missing_inference_set():
     with pytest.raises(NotFoundError, match="InferenceSet 's' not found"):
-        wait(StandIn({SETS: []}), target=Target(workspace="s", kind="inferenceset"))
+        wait(FakeApiServer({INFERENCE_SETS: []}), target=Target(workspace="s", kind="inferenceset"))

@@ -1,4 +1,4 @@
-"""A stand-in for the API server, for what a real one does seldom and never on demand."""
+"""A fake API server, for behaviour that a real one cannot be made to show."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from kaito.cluster.api_client import ApiClient
 from kaito.cluster.auth.cluster_config import ClusterConfig
 from kaito.cluster.auth.credentials import Credentials, CredentialSource
 
-SETS = "/apis/kaito.sh/v1beta1/namespaces/default/inferencesets"
+INFERENCE_SETS = "/apis/kaito.sh/v1beta1/namespaces/default/inferencesets"
 WORKSPACES = "/apis/kaito.sh/v1beta1/namespaces/default/workspaces"
 
 
 class Anonymous(CredentialSource):
-    """Nobody in particular."""
+    """No credentials."""
 
     async def get(self, rejected=None):
         return Credentials()
 
 
-def refusal(code, reason, message=""):
-    """Return what the API server says when it refuses."""
+def error_response(code, reason, message=""):
+    """Return an error of the API server."""
     return web.json_response({"kind": "Status", "code": code, "reason": reason, "message": message}, status=code)
 
 
@@ -39,13 +39,13 @@ def workspace(name="w", state="Ready", *, conditions=(), **parts):
     return {"metadata": metadata, "status": {"state": state, "conditions": list(conditions)}, **parts}
 
 
-class StandIn:
-    """What it has, by path: a list has `items`; a function makes an answer. What it lacks is not served.
+class FakeApiServer:
+    """Serves lists of objects, their items and watches; other paths are not served.
 
     Attributes:
         objects: lists by their paths.
-        answers: other answers by their paths: an object, or a function of the request.
-        asked: how often each path was asked; `watch PATH` for a watch.
+        answers: responses that take precedence, by their paths: an object, or a function of the request.
+        asked: the number of requests for each path; `watch PATH` for a watch.
     """
 
     def __init__(self, objects=None, answers=None):
@@ -55,24 +55,24 @@ class StandIn:
         self._watches = {}
 
     def send(self, path, kind, item):
-        """Send an event to all that watch a path."""
+        """Send an event to the watches of a path."""
         for queue in self._watches.get(path, ()):
             queue.put_nowait({"type": kind, "object": item})
 
     def end_watches(self):
-        """End all watches, in good order."""
+        """End all watches regularly."""
         for queues in self._watches.values():
             for queue in queues:
                 queue.put_nowait(None)
 
     async def watched(self, path):
-        """Return when somebody watches a path."""
+        """Wait until a path is watched."""
         async with asyncio.timeout(5):
             while not self._watches.get(path):
                 await asyncio.sleep(0.005)
 
     async def answer(self, request):
-        """Answer a request."""
+        """Return the response to a request."""
         path = request.path
         self.asked[f"watch {path}" if "watch" in request.query else path] += 1
         if path in self.answers:
@@ -89,7 +89,7 @@ class StandIn:
         parent, _, name = path.rpartition("/")
         if parent in self.objects:
             found = next((item for item in self.objects[parent] if item["metadata"]["name"] == name), None)
-            return refusal(404, "NotFound") if found is None else web.json_response(found)
+            return error_response(404, "NotFound") if found is None else web.json_response(found)
         return web.Response(status=404, text="404 page not found\n")
 
     async def _watch(self, request):
@@ -106,8 +106,8 @@ class StandIn:
 
 
 @asynccontextmanager
-async def standing_in(server: StandIn) -> AsyncIterator[ApiClient]:
-    """Yield a client of the server."""
+async def connected(server: FakeApiServer) -> AsyncIterator[ApiClient]:
+    """Yield a client that is connected to the server."""
     app = web.Application()
     app.router.add_get("/{path:.*}", server.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
