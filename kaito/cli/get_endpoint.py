@@ -15,11 +15,11 @@ from kaito.cli.args.shared_flags import (
     settings_from,
 )
 from kaito.cli.invocation import Invocation
-from kaito.console.sanitize import one_line
 from kaito.endpoints.backend_choice import choose_backends, needs_workspace
 from kaito.errors import ConnectError, ExitCode, KaitoError, NotFoundError, UsageError
 from kaito.settings import Settings
 from kaito.types import Candidate
+from kaito.util.sanitize import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

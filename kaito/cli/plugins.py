@@ -10,12 +10,12 @@ from msgspec.structs import asdict
 from kaito.cli.args.parser import Parser
 from kaito.cli.args.shared_flags import add_plugin_flags, add_shared_flags
 from kaito.cli.invocation import Invocation
-from kaito.console.sanitize import one_line
 from kaito.console.width import pad, width
 from kaito.errors import ExitCode, UsageError
 from kaito.plugin.manager import PluginReport
 from kaito.settings import Settings
 from kaito.shell.input.entries import WORDS
+from kaito.util.sanitize import one_line
 
 _SUMMARY = "List the plugins with their package and version, what they provide, and why some were skipped."
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from kaito.console.sanitize import one_line
 from kaito.console.width import clip
+from kaito.util.sanitize import one_line
 
 #: Seconds that a wait lasts before it is shown.
 SHOW_AFTER = 0.3

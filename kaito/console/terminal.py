@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TextIO
 
 from kaito.console.colors import ColorChoice, Colors
-from kaito.console.sanitize import sanitize
 from kaito.console.status_line import StatusLine
 from kaito.console.streams import (
     can_encode,
@@ -27,6 +26,7 @@ from kaito.console.wrapping import MIN_COLUMNS, wrapped
 from kaito.errors import KaitoError, OutputClosed
 from kaito.eventloop.keyboard import Keyboard
 from kaito.types import Screen
+from kaito.util.sanitize import sanitize
 
 
 class Terminal:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import asdict
 
 from kaito import hookimpl
-from kaito.console.sanitize import UNSAFE
 from kaito.types import Delta, Reply, Screen
+from kaito.util.sanitize import UNSAFE
 
 if TYPE_CHECKING:
     from kaito.hookspecs import Formatter

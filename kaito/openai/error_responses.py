@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from kaito.console.sanitize import one_line
+from kaito.util.sanitize import one_line
 
 #: Bytes of an error response's body that are read.
 MAX_BODY = 64 * 1024

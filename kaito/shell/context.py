@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager, nullcontext
 
 from kaito.chat.saved import LastConversation
 from kaito.chat.session import Pieces, Session
-from kaito.console.sanitize import sanitize
 from kaito.console.terminal import Terminal
 from kaito.errors import Ended, Interrupted, KaitoError, NotFoundError, UsageError
 from kaito.shell.render.answer_writer import AnswerWriter
 from kaito.types import Message, ModelInfo, Reply
+from kaito.util.sanitize import sanitize
 from kaito.util.suggest import near_names
 
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaito.console.sanitize import UNSAFE
 from kaito.formatters.json import Json
 from kaito.formatters.plain import Plain
 from kaito.types import Delta, Reply, Screen, Usage
+from kaito.util.sanitize import UNSAFE
 
 COLOUR = Screen(terminal=True, colour=True)
 

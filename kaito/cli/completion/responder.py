@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 from kaito.cli.completion.bash_line import BashLine
 from kaito.cli.completion.suggestions import Suggestion, Suggestions, suggest
-from kaito.console.sanitize import UNSAFE, one_line
 from kaito.errors import Interrupted, KaitoError
+from kaito.util.sanitize import UNSAFE, one_line
 
 #: The hidden subcommand of bash, which passes the line as the user typed it. That of the others passes its words.
 _BASH_COMMAND = "__complete_bash"

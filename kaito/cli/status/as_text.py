@@ -8,9 +8,9 @@ from kaito.cluster.workspaces.engine_metrics import EngineMetrics, download_prog
 from kaito.cluster.workspaces.objects import Condition, Metric
 from kaito.cluster.workspaces.overview import InferenceSetOverview, Overview, WorkspaceOverview
 from kaito.cluster.workspaces.probes import Node
-from kaito.console.sanitize import one_line
 from kaito.console.width import pad, width
 from kaito.util.durations import age
+from kaito.util.sanitize import one_line
 
 _UNKNOWN = "-"
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kaito import hookimpl
-from kaito.console.sanitize import one_line
 from kaito.console.width import pad, width
 from kaito.errors import UsageError
 from kaito.options.parsers import DEFAULT
 from kaito.types import ModelInfo, SlashCommand
+from kaito.util.sanitize import one_line
 
 if TYPE_CHECKING:
     from kaito.shell.context import ShellContext

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kaito import hookimpl
-from kaito.console.sanitize import one_line
 from kaito.console.width import shorten
 from kaito.errors import KaitoError
 from kaito.shell.render.statistics import token_counts, window_share, window_size
 from kaito.types import Message, SlashCommand
+from kaito.util.sanitize import one_line
 
 if TYPE_CHECKING:
     from kaito.shell.context import ShellContext

@@ -10,13 +10,13 @@ from msgspec.structs import replace
 
 from kaito.chat.session import Pieces, Session
 from kaito.chat.session_settings import SessionSettings
-from kaito.console.sanitize import Sanitizer, sanitize
 from kaito.console.terminal import Terminal
 from kaito.errors import Abandoned, PluginError
 from kaito.formatters.plain import Plain
 from kaito.plugin.manager import Offered, Plugins
 from kaito.shell.render.statistics import statistics_line
 from kaito.types import Delta, Reply, Screen
+from kaito.util.sanitize import Sanitizer, sanitize
 
 if TYPE_CHECKING:
     from kaito.hookspecs import Formatter

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kaito.chat.session import Session
-from kaito.console.sanitize import one_line, sanitize
+from kaito.util.sanitize import one_line, sanitize
 
 
 def banner(session: Session) -> str:

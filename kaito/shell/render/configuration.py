@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kaito.chat.session import Session
-from kaito.console.sanitize import one_line, sanitize
 from kaito.shell.render.statistics import token_counts, window_share, window_size
+from kaito.util.sanitize import one_line, sanitize
 
 
 def configuration(session: Session) -> str:

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kaito.console.sanitize import one_line
 from kaito.console.wrapping import paragraphs, table, wrapped
 from kaito.errors import UsageError
 from kaito.plugin.manager import Offered
 from kaito.types import SlashCommand
+from kaito.util.sanitize import one_line
 from kaito.util.suggest import did_you_mean
 
 DOCUMENTED = """\

@@ -10,7 +10,7 @@ from kaito_rich.inline import HOLD
 from kaito_rich.line_starts import LONGEST_LINE
 from rich.cells import cell_len
 
-from kaito.console.sanitize import UNSAFE, Sanitizer
+from kaito.util.sanitize import UNSAFE, Sanitizer
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 

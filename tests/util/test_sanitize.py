@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaito.console.sanitize import MAX_CSI, MAX_STRING, UNSAFE, Sanitizer, one_line, sanitize
+from kaito.util.sanitize import MAX_CSI, MAX_STRING, UNSAFE, Sanitizer, one_line, sanitize
 
 
 @pytest.mark.parametrize(
