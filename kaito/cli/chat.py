@@ -57,10 +57,8 @@ def run(call: Invocation) -> int:
         Interrupted: Ctrl-C, except at a prompt.
     """
     terminal, plugins = call.terminal, call.plugins
-    parser = make_parser(call)
-    given = parser.parse(call.arguments)
-    if given.help:
-        terminal.write(parser.format_help())
+    given = call.parse(make_parser(call))
+    if given is None:
         return ExitCode.OK
     flags = settings_from(given, call.environ)
     formatters = plugins.formatters()

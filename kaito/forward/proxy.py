@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -88,9 +88,11 @@ class ReverseProxy:
 
 
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
+#: :attr:`Endpoint.explain`.
+_Explain = Callable[[int, Mapping[str, str], bytes], KaitoError | None]
 
 
-async def _explained(response: aiohttp.ClientResponse, explain: Any) -> web.StreamResponse:
+async def _explained(response: aiohttp.ClientResponse, explain: _Explain) -> web.StreamResponse:
     """Return an error response of the model's server unchanged, and one of the API server as ours."""
     try:
         body = await read_up_to(response, _MAX_ERROR_BODY)

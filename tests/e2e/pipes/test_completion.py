@@ -257,7 +257,7 @@ def test_scripts(kaito, name):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ([], "Give one of bash, zsh, fish"),
         (["tcsh"], "'tcsh' is not one of bash, zsh, fish"),
@@ -265,10 +265,10 @@ def test_scripts(kaito, name):
         (["--nonsense"], "Unknown flag '--nonsense'"),
     ],
 )
-def test_invalid_arguments(kaito, arguments, told):
+def test_invalid_arguments(kaito, arguments, message):
     outcome = kaito("completion", *arguments)
     assert (outcome.code, outcome.out) == (2, "")
-    assert told in outcome.err
+    assert message in outcome.err
     assert "See 'kaito completion --help'" in outcome.err
 
 
