@@ -157,7 +157,7 @@ def test_idle_timeout(namespace, workspace, server):
     server.enqueue(Hang())
     outcome = run_kaito(*arguments(namespace.kubeconfig("admin"), "--idle-timeout", "1"), "-m", "hi")
     assert outcome.code == 4
-    assert "said nothing for 1 s (--idle-timeout)" in outcome.err
+    assert "sent nothing for 1 s (--idle-timeout)" in outcome.err
 
 
 def test_pod_that_refuses_connections(namespace, control_plane):

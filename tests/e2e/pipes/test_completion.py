@@ -206,7 +206,7 @@ def test_contexts(complete, kubeconfig, monkeypatch):
 
 
 def test_namespaces_of_the_contexts(complete, kubeconfig):
-    kubeconfig.write_text(CONFIG.replace("clusters:", "- {name: broken, context: 7}\nclusters:"))
+    kubeconfig.write_text(CONFIG.replace("clusters:", "- {name: empty}\nclusters:"))
     assert complete("chat", "-n", "") == (["team-a", "team-b"], ":4")
     assert complete("chat", "--workspace-name", "") == ([], ":4")
 
