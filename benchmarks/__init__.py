@@ -1,1 +1,1 @@
-"""kaito beside its alternatives, on this machine: `python -m benchmarks`."""
+"""Benchmarks of kaito and its alternatives on this machine: `python -m benchmarks`."""

@@ -1,4 +1,4 @@
-"""Runs the comparisons and prints their table. A missed bar is no failure: machines are noisy."""
+"""Runs the benchmarks and prints a table. A missed target is not a failure, as machines are noisy."""
 
 from __future__ import annotations
 
@@ -31,29 +31,31 @@ _ALL = {
 
 
 def main() -> int:
-    """Return 0, or 1 when something could not be run."""
+    """Return 0, or 1 if a benchmark could not run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to run, of {', '.join(_ALL)}; default all")
-    parser.add_argument("--runs", type=int, metavar="N", help="pairs of runs; the default differs by name")
-    given = parser.parse_args()
-    if unknown := set(given.names) - set(_ALL):
-        parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    if given.runs is not None and given.runs < 1:
-        parser.error("--runs: at least 1")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"benchmarks to run: {', '.join(_ALL)}; all by default"
+    )
+    parser.add_argument("--runs", type=int, metavar="N", help="pairs of runs; the default depends on the benchmark")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(_ALL):
+        parser.error(f"unknown benchmark: {', '.join(sorted(unknown))}")
+    if arguments.runs is not None and arguments.runs < 1:
+        parser.error("--runs must be at least 1")
     rows: list[Row] = []
-    remarks: list[str] = []
+    notes: list[str] = []
     failures: list[str] = []
-    for name in given.names or _ALL:
+    for name in arguments.names or _ALL:
         print(f"{name} …", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(prefix="benchmarks-") as home:
             try:
-                for result in _ALL[name].measure(Sandbox(Path(home)), given.runs or _ALL[name].RUNS):
-                    (rows if isinstance(result, Row) else remarks).append(result)
+                for result in _ALL[name].measure(Sandbox(Path(home)), arguments.runs or _ALL[name].RUNS):
+                    (rows if isinstance(result, Row) else notes).append(result)
             except (CouldNotRunError, OSError) as exc:
-                failures.append(f"{name}: could not be run: {exc}")
+                failures.append(f"{name}: cannot run: {exc}")
     print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}; medians of pairs\n")
     print(table(rows))
-    for line in [*remarks, *failures]:
+    for line in [*notes, *failures]:
         print(line)
     return 1 if failures else 0
 

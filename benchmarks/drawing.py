@@ -1,7 +1,7 @@
-"""Draws an answer by the formatter `markdown`. Run as a program by :mod:`benchmarks.markdown`.
+"""Renders an answer with the formatter `markdown`. A program for :mod:`benchmarks.markdown`.
 
-`drawing.py TOKENS` writes an answer of that length to stdout. `drawing.py TOKENS --times N` draws it that often, writes
-nothing but the seconds of CPU time that a token took, and leaves out what the first answer pays for the others.
+`drawing.py TOKENS` writes an answer of that length to stdout. `drawing.py TOKENS --times N` renders it N times and
+prints only the CPU seconds for each token, without the cost of the first use.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def room(node: Node, pods: list[Pod]) -> int:
 
 
 def tokens(count: int) -> Iterator[str]:
-    """Yield an answer of `count` pieces, cut about as models' tokens are."""
+    """Yield an answer of `count` pieces, which are similar to the tokens of a model."""
     endless = (
         piece
         for part in itertools.count(1)
@@ -61,8 +61,8 @@ def tokens(count: int) -> Iterator[str]:
 
 
 def draw(answer: list[str]) -> Iterator[str]:
-    """Yield what is written for each piece."""
-    # As the shell finds it, which knows no plugin by its module.
+    """Yield the output for each piece."""
+    # Loaded like kaito does, by its entry point.
     (plugin,) = entry_points(group="kaito", name="rich")
     (markdown,) = plugin.load().kaito_formatters()
     screen = Screen(terminal=True, colour=True, width=lambda: shutil.get_terminal_size().columns)
@@ -73,13 +73,13 @@ def draw(answer: list[str]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Draw."""
+    """Render."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tokens", type=int)
     parser.add_argument("--times", type=int, default=0)
-    given = parser.parse_args()
-    answer = list(tokens(given.tokens))
-    if not given.times:
+    arguments = parser.parse_args()
+    answer = list(tokens(arguments.tokens))
+    if not arguments.times:
         for text in draw(answer):
             if text:
                 sys.stdout.write(text)
@@ -88,10 +88,10 @@ def main() -> None:
     for _ in draw(list(tokens(1000))):
         pass
     started = time.process_time()
-    for _ in range(given.times):
+    for _ in range(arguments.times):
         for _ in draw(answer):
             pass
-    print((time.process_time() - started) / given.times / given.tokens)
+    print((time.process_time() - started) / arguments.times / arguments.tokens)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The events of an answer, byte for byte as vLLM writes them."""
+"""The events of an answer, in the exact bytes of vLLM."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _FRAME = {
 
 
 def words(count: int) -> Iterator[str]:
-    """Yield the words of an answer; the model's tokens begin with their blank."""
+    """Yield the words of an answer, with their leading blanks."""
     for number in range(count):
         yield f" {_WORDS[number % len(_WORDS)]}"
 
 
 def payloads(count: int) -> Iterator[bytes]:
-    """Yield the JSON of each event of an answer that has `count` words, one an event."""
+    """Yield the JSON of the events of an answer with `count` words, one in each event."""
     yield _chunk({"role": "assistant", "content": ""}, None)
     for word in words(count):
         yield _chunk({"content": word}, None)

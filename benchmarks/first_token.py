@@ -1,8 +1,8 @@
-"""How long the first word takes from the server to the screen, in a session that has been running.
+"""The delay of the first token, from the server's write to kaito's stdout, in a running session.
 
-The server notes when it writes the first event, we note when a byte of the answer comes out of the client's pipe, both
-by the clock that all processes share. `curl -N` does nothing with what it reads, so its delay is the machine's own.
-That curl is a new process for each request does not matter: the delay begins when the request has long been read.
+The server records the time of its first write, the benchmark the time of the first byte from the client's pipe, both
+with the monotonic clock that all processes share. `curl -N` does not process its input, so its delay is that of the
+machine. It is a new process for each request, but the delay begins after the request was read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _BODY = json.dumps({"model": "bench", "messages": [{"role": "user", "content": "
 
 
 def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
-    """Yield the row, or a line when there is no curl."""
+    """Yield the row, or a note if curl is not installed."""
     curl = shutil.which("curl")
     if curl is None:
         yield "first-token: curl is not installed; its row is left out"
@@ -55,21 +55,21 @@ def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
         name="first-token: kaito - curl -N, server's write to stdout",
         ours=f"{first:.2f} ms",
         theirs=f"{second:.2f} ms",
-        compared="ours - theirs",
+        compared="kaito - alternative",
         value=median(first - second for first, second in delays),
         bar=Bar("at most", 3.0, " ms"),
     )
 
 
 def _delay(process: subprocess.Popen[bytes], server: Server, *, to_end: bool) -> float:
-    """Return the seconds from the server's first write to the first byte; read the answer to its end."""
+    """Return the seconds from the server's first write to the first byte; read the whole answer."""
     assert process.stdout is not None
     pipe = process.stdout.fileno()
     data = os.read(pipe, 65536)
     arrived = time.clock_gettime(time.CLOCK_MONOTONIC)
     if not data:
-        raise CouldNotRunError(f"no answer came from {process.args!r}")
-    # Our answer ends with a line, curl's with the stream.
+        raise CouldNotRunError(f"{process.args!r} printed no answer")
+    # kaito's answer ends with a newline, curl's with the stream.
     while data and (to_end or not data.endswith(b"\n")):
         data = os.read(pipe, 65536)
-    return arrived - server.answered()
+    return arrived - server.answer_time()

@@ -1,4 +1,4 @@
-"""What an answer costs that is drawn as Markdown: per token whatever its length, and beside `rich.live`."""
+"""The cost of rendering Markdown: for each token of a long and of short answers, and compared with `rich.live`."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
     if find_spec("kaito_rich") is None:
         yield "markdown: kaito-rich is not installed; its rows are left out"
         return
-    # As many tokens each time, in one answer or in many.
+    # The same number of tokens, in one answer or in many.
     long = partial(_per_token, sandbox, _LONG, 1)
     short = partial(_per_token, sandbox, _SHORT, _LONG // _SHORT)
     yield ratio(
-        f"markdown: CPU a token, {_LONG:,} tokens / {_SHORT:,}",
+        f"markdown: CPU for a token, answers of {_LONG:,} / {_SHORT:,} tokens",
         alternating(long, short, runs),
         Bar("at most", 1.2),
-        over="ours / theirs",
+        over="kaito / alternative",
         scale=1e6,
         unit=" µs",
     )
     yield ratio(
-        f"markdown: CPU, {_SHORT:,} tokens, rich.live",
+        f"markdown: kaito-rich / rich.live, CPU of {_SHORT:,} tokens",
         alternating(partial(_ours, sandbox), partial(_theirs, sandbox), runs),
         Bar("at most", 0.5),
-        over="ours / theirs",
+        over="kaito / alternative",
     )
 
 

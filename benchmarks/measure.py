@@ -1,4 +1,4 @@
-"""Child processes: what they run in, what they cost, in which order."""
+"""Runs programs and measures their cost."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ ALTERNATIVES = Path(__file__).parent / "alternatives"
 
 
 class CouldNotRunError(Exception):
-    """A program failed, so there is nothing to compare."""
+    """A program failed, so that nothing can be compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one run of a program took, from its start to its end."""
+    """The cost of one run of a program, from start to exit."""
 
-    #: Seconds of processor time, its own and the kernel's for it.
+    #: CPU seconds, user and system.
     cpu: float
-    #: Seconds by the clock.
+    #: Wall-clock seconds.
     wall: float
-    #: What it wrote to stdout.
+    #: Its stdout.
     out: bytes
 
 
 class Sandbox:
-    """A home of its own for the programs: no settings, no proxies, no plugins kept away.
+    """An environment for programs, without settings and proxies of the user. Installed plugins are loaded.
 
     Args:
         home: an empty folder.
@@ -56,7 +56,7 @@ class Sandbox:
         }
 
     def start(self, command: Sequence[str], *, stdin: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
-        """Start a program with a pipe for its stdout."""
+        """Start a program with its stdout in a pipe."""
         return subprocess.Popen(
             command,
             stdin=stdin,
@@ -67,7 +67,7 @@ class Sandbox:
         )
 
     def run(self, *command: str, stdin: bytes = b"") -> Cost:
-        """Run a program to its end, reading its stdout as it comes.
+        """Run a program and read its stdout.
 
         Raises:
             CouldNotRunError: it failed.
@@ -86,59 +86,60 @@ class Sandbox:
             ) as process:
                 assert process.stdout is not None
                 out = process.stdout.read()
-                # Of all ways to learn a child's usage, the only one that tells of this child alone.
+                # Unlike getrusage, this returns the usage of this child only.
                 _, status, usage = os.wait4(process.pid, 0)
                 wall = time.monotonic() - started
                 process.returncode = os.waitstatus_to_exitcode(status)
             if process.returncode:
                 errors.seek(0)
-                told = errors.read().decode(errors="replace").strip()
-                raise CouldNotRunError(f"{' '.join(command)} ended with {process.returncode}: {told}")
+                message = errors.read().decode(errors="replace").strip()
+                raise CouldNotRunError(f"{' '.join(command)} exited with {process.returncode}: {message}")
         return Cost(cpu=usage.ru_utime + usage.ru_stime, wall=wall, out=out)
 
     def python(self, script: str, *arguments: str, stdin: bytes = b"") -> Cost:
-        """Run one of the alternatives' scripts."""
+        """Run a script of :mod:`benchmarks.alternatives`."""
         return self.run(sys.executable, str(ALTERNATIVES / script), *arguments, stdin=stdin)
 
 
-class Server:
-    """A server in a process of its own, by default without delays. Use it as a context manager.
+class Server(contextlib.AbstractContextManager["Server"]):
+    """A running :mod:`benchmarks.server`. It stops when its context is left.
+
+    Args:
+        words: the number of words of each answer.
+        wait: the seconds before the first event.
+        gap: the seconds between two events.
+        times: whether it reports the time of each answer.
 
     Attributes:
-        url: its base, without `/v1`.
-        port: where it listens on 127.0.0.1.
+        url: the base URL, without `/v1`.
+        port: its port on 127.0.0.1.
     """
 
     def __init__(self, words: int, *, wait: float = 0.0, gap: float = 0.0, times: bool = False) -> None:
         options = [f"--wait={wait}", f"--gap={gap}", *(["--times"] if times else [])]
-        self._command = [sys.executable, "-m", "benchmarks.server", str(words), *options]
-        self.url = ""
-        self.port = 0
-
-    def __enter__(self) -> Server:
-        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_ROOT)
+        command = [sys.executable, "-m", "benchmarks.server", str(words), *options]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_ROOT)
         self.port = int(self._line())
         self.url = f"http://127.0.0.1:{self.port}"
-        return self
 
     def __exit__(self, *raised: object) -> None:
-        self._process.communicate()  # the end of its stdin is its end
+        self._process.communicate()  # closes its stdin
 
-    def answered(self) -> float:
-        """Return when the next answer began that was not asked for yet, by the monotonic clock."""
+    def answer_time(self) -> float:
+        """Return the monotonic time of the first event of the next answer; each answer is reported once."""
         return float(self._line())
 
     def _line(self) -> bytes:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise CouldNotRunError("the server did not start or has gone")
+            raise CouldNotRunError("the server did not start or has exited")
         return line
 
 
 @contextlib.contextmanager
 def ending(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """End a program at the block's end, if it has not."""
+    """Terminate a program at the end of the block."""
     try:
         yield process
     finally:
@@ -147,20 +148,20 @@ def ending(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]
 
 
 def alternating(first: Callable[[], A], second: Callable[[], B], runs: int) -> list[tuple[A, B]]:
-    """Run both by turns and return the pairs, without a first one that fills the caches.
+    """Run both in turns and return the pairs, without a first pair that fills the caches.
 
-    What slows the machine down for a while then slows both.
+    A temporary load of the machine then affects both.
     """
     return [(first(), second()) for _ in range(runs + 1)][1:]
 
 
 def beside(name: str) -> str:
-    """Return the path of a command that is installed beside this Python.
+    """Return the path of a command in the folder of this Python.
 
     Raises:
-        CouldNotRunError: it is not.
+        CouldNotRunError: it is not installed.
     """
     path = _BIN / name
     if not path.exists():
-        raise CouldNotRunError(f"{name} is not installed beside {sys.executable}")
+        raise CouldNotRunError(f"{name} is not installed in {_BIN}")
     return str(path)

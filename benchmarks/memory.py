@@ -1,6 +1,6 @@
-"""Whether a session that lasts grows: resident memory after 100 turns and after 1,000.
+"""The growth of a long session: resident memory after 100 turns and after 1,000.
 
-`clear` comes every ten turns, so the history is as long at both points and all else that stays behind is ours.
+`clear` follows every ten turns, so that the history has the same length at both points.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _EARLY, _LATE, _EVERY = 100, 1000, 10
 
 
 def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
-    """Yield the row; of several runs, the one that grew most."""
+    """Yield the row, of the run that grew most."""
     if not Path("/proc/self/status").exists():
         yield "memory: this system has no /proc; the row is left out"
         return
     with Server(50) as server:
-        grown = [_session(sandbox, server) for _ in range(runs)]
-    early, late = max(grown, key=lambda sizes: sizes[1] - sizes[0])
+        sizes_of_runs = [_session(sandbox, server) for _ in range(runs)]
+    early, late = max(sizes_of_runs, key=lambda sizes: sizes[1] - sizes[0])
     yield Row(
         name=f"memory: a chat after {_LATE:,} turns - after {_EARLY}",
         ours=f"{late:.2f} MiB",
@@ -46,9 +46,9 @@ def _session(sandbox: Sandbox, server: Server) -> tuple[float, float]:
             process.stdin.write(b"Tell me of foxes and dogs, at some length\n")
             process.stdin.flush()
             if not process.stdout.readline().endswith(b"\n"):
-                raise CouldNotRunError(f"no answer came in turn {turn}")
+                raise CouldNotRunError(f"no answer in turn {turn}")
             if turn in (_EARLY, _LATE):
-                time.sleep(0.1)  # until it waits for the next line
+                time.sleep(0.1)  # until kaito waits for the next line
                 sizes.append(_resident(process))
             if turn % _EVERY == 0:
                 process.stdin.write(b"clear\n")
@@ -57,9 +57,9 @@ def _session(sandbox: Sandbox, server: Server) -> tuple[float, float]:
 
 
 def _resident(process: subprocess.Popen[bytes]) -> float:
-    """Return a process's resident memory in MiB."""
+    """Return the resident memory of a process in MiB."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     match = re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
     if match is None:
-        raise CouldNotRunError("the system does not tell a process's memory")
+        raise CouldNotRunError("the system does not report the memory of a process")
     return int(match[1]) / 1024

@@ -1,8 +1,8 @@
-"""What one short answer costs, from the shell and back to it.
+"""The cost of one short answer, as a whole command.
 
-Whoever asks once pays for the start of the program, the connection and the end; the answer of ten events comes without
-a delay. Against twenty lines of aiohttp, which we use too, it is our own share that shows; the official client and
-`llm` are what people use in place of us.
+It includes the start of the program, the connection and the exit; the server sends ten events without a delay. The
+difference to twenty lines of aiohttp is kaito's own share. The official client and `llm` are the alternatives that
+people use.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from benchmarks.report import Bar, Row, ratio
 
 RUNS = 20
 
-#: With the event of the role and that of the end: ten.
+#: Ten events, with those of the role and of the end.
 WORDS = 8
 
 
 def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
-    """Yield the rows, and a line for each alternative that is missing."""
+    """Yield the rows, and a note for each alternative that is not installed."""
     with Server(WORDS) as server:
 
         def ours() -> Cost:
@@ -39,7 +39,7 @@ def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
 
         pairs = alternating(ours, aiohttp, runs)
         cpu = [(first.cpu, second.cpu) for first, second in pairs]
-        yield ratio("one-shot: kaito / aiohttp script, CPU", cpu, Bar("at most", 1.25), over="ours / theirs")
+        yield ratio("one-shot: kaito / aiohttp script, CPU", cpu, Bar("at most", 1.25), over="kaito / alternative")
         if find_spec("openai"):
             yield from _slower("openai script", alternating(ours, openai, runs))
         else:
@@ -56,17 +56,17 @@ def _slower(name: str, pairs: list[tuple[Cost, Cost]]) -> Iterator[Row]:
     numbers: dict[str, Callable[[Cost], float]] = {"CPU": lambda cost: cost.cpu, "wall": lambda cost: cost.wall}
     for kind, number in numbers.items():
         values = [(number(ours), number(theirs)) for ours, theirs in pairs]
-        yield ratio(f"one-shot: {name} / kaito, {kind}", values, bar, over="theirs / ours")
+        yield ratio(f"one-shot: {name} / kaito, {kind}", values, bar, over="alternative / kaito")
 
 
 def checked(cost: Cost) -> Cost:
-    """Return the cost of a run, which must have shown the answer of :data:`WORDS`.
+    """Return the cost of a run after checking that it printed the answer of :data:`WORDS`.
 
     Raises:
-        CouldNotRunError: it has not.
+        CouldNotRunError: it did not.
     """
     if "".join(words(WORDS)).strip() not in cost.out.decode():
-        raise CouldNotRunError(f"this is not the server's answer: {cost.out!r}")
+        raise CouldNotRunError(f"unexpected output: {cost.out!r}")
     return cost
 
 
@@ -82,5 +82,5 @@ def _configure_llm(sandbox: Sandbox, server: Server) -> None:
     folder = sandbox.home / "llm"
     folder.mkdir(exist_ok=True)
     model = {"model_id": "bench", "model_name": "bench", "api_base": f"{server.url}/v1"}
-    # JSON is YAML, too.
+    # JSON is YAML.
     (folder / "extra-openai-models.yaml").write_text(json.dumps([model]))

@@ -1,4 +1,4 @@
-"""Rows of the table, and how one is made of pairs of measurements."""
+"""The table of results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """What is asked of a value."""
+    """The target for a value."""
 
     sense: Literal["at most", "at least"]
     limit: float
@@ -20,18 +20,18 @@ class Bar:
         return f"{self.sense} {self.limit:g}{self.unit}"
 
     def met(self, value: float) -> bool:
-        """Return whether the value is good enough."""
+        """Return whether the value meets the target."""
         return value <= self.limit if self.sense == "at most" else value >= self.limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of the table."""
+    """One row of the table."""
 
     name: str
     ours: str
     theirs: str
-    #: What the bar is for, in words: `ours / theirs` for example.
+    #: What the value is, such as `kaito / alternative`.
     compared: str
     value: float
     bar: Bar
@@ -42,28 +42,28 @@ def ratio(
     pairs: Sequence[tuple[float, float]],
     bar: Bar,
     *,
-    over: Literal["ours / theirs", "theirs / ours"],
+    over: Literal["kaito / alternative", "alternative / kaito"],
     scale: float = 1000.0,
     unit: str = " ms",
 ) -> Row:
-    """Return the row of a ratio: the median of the ratios of the pairs, each of which ran back to back.
+    """Return the row of a ratio: the median of the ratios of the pairs.
 
     Args:
-        name: of the row.
-        pairs: ours and theirs.
-        bar: for the ratio.
-        over: which of the two is divided.
-        scale: what the numbers are multiplied by to be shown.
-        unit: what they are then.
+        name: the name of the row.
+        pairs: the measurements of kaito and of the alternative.
+        bar: the target for the ratio.
+        over: which ratio to compute.
+        scale: the factor with which the measurements are shown.
+        unit: their unit after scaling.
     """
-    ratios = [ours / theirs if over == "ours / theirs" else theirs / ours for ours, theirs in pairs]
+    ratios = [ours / theirs if over == "kaito / alternative" else theirs / ours for ours, theirs in pairs]
     ours, theirs = (f"{median(side) * scale:,.4g}{unit}" for side in zip(*pairs, strict=True))
     return Row(name=name, ours=ours, theirs=theirs, compared=over, value=median(ratios), bar=bar)
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Return the rows in columns."""
-    head = ("", "ours", "theirs", "compared", "", "bar", "")
+    """Return the rows as text in columns."""
+    head = ("benchmark", "kaito", "alternative", "value", "", "target", "")
     cells = [head]
     for row in rows:
         verdict = "met" if row.bar.met(row.value) else "missed"

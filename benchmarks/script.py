@@ -1,8 +1,8 @@
-"""What a long script costs, message by message.
+"""The cost of a long script, for each message.
 
-Ten thousand messages, `clear` before each so that none is longer than the others, and answers that come without a
-delay: what shows is the work of one turn. A bare aiohttp loop sends the same bodies and throws the answers away; the
-start is in both.
+Ten thousand messages, each after `clear` so that all requests have the same size, and answers without a delay: the
+result is the cost of one turn. The alternative is an aiohttp loop that sends the same bodies and discards the answers.
+The start of the programs is included.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
             f"script: kaito / aiohttp loop, CPU of {_MESSAGES:,} messages",
             pairs,
             Bar("at most", 1.5),
-            over="ours / theirs",
+            over="kaito / alternative",
             scale=1,
             unit=" s",
         )
 
 
 def _checked(cost: Cost, line: str) -> float:
-    """Return the CPU time of a run, which must have written this line for each message."""
+    """Return the CPU seconds of a run after checking that it printed this line for each message."""
     if cost.out != f"{line}\n".encode() * _MESSAGES:
-        raise CouldNotRunError(f"these are not {_MESSAGES} answers: {cost.out[:200]!r}")
+        raise CouldNotRunError(f"unexpected output: {cost.out[:200]!r}")
     return cost.cpu

@@ -1,6 +1,6 @@
-"""What it costs to say `--version` and `--help`.
+"""The cost of `--version` and `--help`.
 
-These touch no network and load no plugin, so they should cost no more than importing what every such program imports.
+These use no network and load no plugin, so they should cost no more than a few imports that every such program needs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def measure(sandbox: Sandbox, runs: int) -> Iterator[Row]:
         ours = partial(_cpu, sandbox, beside("kaito"), flag)
         theirs = partial(_cpu, sandbox, sys.executable, "-c", _IMPORTS)
         name = f"start: kaito {flag} / four imports, CPU"
-        yield ratio(name, alternating(ours, theirs, runs), Bar("at most", 1.0), over="ours / theirs")
+        yield ratio(name, alternating(ours, theirs, runs), Bar("at most", 1.0), over="kaito / alternative")
 
 
 def _cpu(sandbox: Sandbox, *command: str) -> float:

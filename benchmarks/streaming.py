@@ -1,8 +1,7 @@
-"""How many events of an answer pass through in a second of processor time, from the socket to a pipe.
+"""The number of events that kaito processes in one CPU second, from the socket to a pipe.
 
-The start of the program is taken out: what counts is the difference between a long answer and a short one, in events
-and in seconds, of two whole processes. Bare `json.loads` over the same events, already at hand and split, is the floor
-under any client that parses each event by itself.
+The start of the program is excluded: the rate is computed from the difference between a long and a short answer. Bare
+`json.loads` over the same events, read in advance, is the lower limit of a client that parses each event separately.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _SHORT, _LONG, _LONG_FOR_OPENAI = 10, 200_000, 20_000
 
 
 def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
-    """Yield the rows, and a line when the official client is missing."""
+    """Yield the rows, and a note if the official client is not installed."""
     with Server(_SHORT) as short, Server(_LONG) as long, Server(_LONG_FOR_OPENAI) as medium:
 
         def kaito(server: Server) -> Cost:
@@ -41,12 +40,12 @@ def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
             return _LONG / float(sandbox.python("json_loads.py", stdin=events).out)
 
         pairs = alternating(ours, parsing, runs)
-        name = "streaming: kaito / bare json.loads, events a CPU second"
-        yield ratio(name, pairs, Bar("at least", 1.0), over="ours / theirs", scale=0.001, unit="k/s")
+        name = "streaming: kaito / bare json.loads, events per CPU second"
+        yield ratio(name, pairs, Bar("at least", 1.0), over="kaito / alternative", scale=0.001, unit="k/s")
         if find_spec("openai"):
             pairs = alternating(ours, client, runs)
-            name = "streaming: kaito / openai client, events a CPU second"
-            yield ratio(name, pairs, Bar("at least", 30.0), over="ours / theirs", scale=0.001, unit="k/s")
+            name = "streaming: kaito / openai client, events per CPU second"
+            yield ratio(name, pairs, Bar("at least", 30.0), over="kaito / alternative", scale=0.001, unit="k/s")
         else:
             yield "streaming: openai is not installed; its row is left out"
 
@@ -54,5 +53,5 @@ def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
 def _rate(run: Callable[[Server], Cost], short: Server, long: Server, words: int) -> float:
     few, many = run(short), run(long)
     if len(many.out.split()) < words:
-        raise CouldNotRunError(f"of {words} words {len(many.out.split())} arrived")
+        raise CouldNotRunError(f"{len(many.out.split())} words arrived instead of {words}")
     return (words - _SHORT) / (many.cpu - few.cpu)

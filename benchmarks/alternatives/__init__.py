@@ -1,1 +1,1 @@
-"""What kaito is compared with: small scripts, each run in a process of its own."""
+"""Small scripts that kaito is compared with. Each runs in its own process."""

@@ -1,6 +1,6 @@
-"""The least that sends a script's messages: aiohttp and a loop. Run with the server's URL; reads a message a line.
+"""The minimal client for a script: aiohttp in a loop. Argument: the server's URL; stdin: one message on each line.
 
-The bodies are those that kaito sends. An answer is read to its end and thrown away.
+It sends the same bodies as kaito, and discards the answers.
 """
 
 import asyncio

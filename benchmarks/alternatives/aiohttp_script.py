@@ -1,4 +1,4 @@
-"""The least that streams an answer: aiohttp and a loop. Run with the server's URL and a message."""
+"""The minimal client for one answer: aiohttp. Arguments: the server's URL and a message."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ import aiohttp
 
 
 async def main(url: str, message: str) -> None:
-    """Ask once; print the answer as it arrives."""
+    """Send one message; print the answer as it arrives."""
     body = {"model": "bench", "messages": [{"role": "user", "content": message}], "stream": True}
     async with aiohttp.ClientSession() as session, session.post(f"{url}/v1/chat/completions", json=body) as response:
         response.raise_for_status()

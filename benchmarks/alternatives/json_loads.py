@@ -1,4 +1,4 @@
-"""The parsing alone: `json.loads` over events that are at hand, split. Reads a line each; prints CPU seconds."""
+"""Parsing only: `json.loads` for each line of stdin, read in advance. Prints the CPU seconds."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""The official client, streaming, as its own examples have it. Run with the server's URL and a message."""
+"""The official client, streaming as in its examples. Arguments: the server's URL and a message."""
 
 import sys
 
@@ -6,7 +6,7 @@ from openai import OpenAI
 
 
 def main(url: str, message: str) -> None:
-    """Ask once; print the answer as it arrives."""
+    """Send one message; print the answer as it arrives."""
     client = OpenAI(base_url=f"{url}/v1", api_key="none")
     stream = client.chat.completions.create(model="bench", messages=[{"role": "user", "content": message}], stream=True)
     for chunk in stream:

@@ -1,4 +1,4 @@
-"""Draws the tokens of stdin, one JSON string a line, by rich alone: the whole answer anew for each of them."""
+"""Renders the tokens of stdin (one JSON string on each line) with rich alone, which redraws the answer each time."""
 
 import json
 import sys

@@ -1,1 +1,1 @@
-"""The way through a cluster beside `kubectl`'s: a real API server, and a kubelet that is played."""
+"""Benchmarks through a cluster, with a real API server and a simulated kubelet."""

@@ -1,4 +1,4 @@
-"""What `auto` costs when other routes are dead: a resolver that never answers, an address that never accepts.
+"""The cost of `auto` when other routes are dead: a resolver that never answers, an address that never accepts.
 
 Both are on the loopback, and two Ingresses use them: the host of one must be resolved, the other has an address only.
 The program has its own resolv.conf, in a mount namespace (`unshare`), which names a silent UDP socket. Where that is
@@ -38,11 +38,11 @@ class _Silence:
 
     before: Sequence[str] = ()
     flags: Sequence[str] = ()
-    remark: str | None = None
+    note: str | None = None
 
 
 def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
-    """Yield the row, or why there is none."""
+    """Yield the row, or the reason why there is none."""
     if reason := missing():
         yield f"cluster-auto: {reason}; its row is left out"
         return
@@ -56,14 +56,14 @@ def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
             return checked(sandbox.run(*silence.before, *command)).wall
 
         pairs = alternating(lambda: seconds("auto"), lambda: seconds("port-forward"), runs)
-        if silence.remark:
-            yield silence.remark
+        if silence.note:
+            yield silence.note
     both, alone = (median(side) * 1000 for side in zip(*pairs, strict=True))
     yield Row(
         name="cluster-auto: --backend auto - --backend port-forward, wall",
         ours=f"{both:.0f} ms",
         theirs=f"{alone:.0f} ms",
-        compared="ours - theirs",
+        compared="kaito - alternative",
         value=median((both - alone) * 1000 for both, alone in pairs),
         bar=Bar("at most", 250.0, " ms"),
     )
@@ -97,8 +97,8 @@ def _silence(sandbox: Sandbox) -> Iterator[_Silence]:
         if before is not None:
             yield _Silence(before=before)
             return
-    remark = "cluster-auto: without a mount namespace and a port 53 on the loopback, a plugin blocked getaddrinfo"
-    yield _Silence(flags=["--plugin", str(_PLUGIN)], remark=remark)
+    note = "cluster-auto: without a mount namespace and a port 53 on the loopback, a plugin blocked getaddrinfo"
+    yield _Silence(flags=["--plugin", str(_PLUGIN)], note=note)
 
 
 def _namespace(sandbox: Sandbox, resolver: socket.socket) -> list[str] | None:

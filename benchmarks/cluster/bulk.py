@@ -1,7 +1,7 @@
-"""A server of large bodies, in a process of its own: `GET /COUNT` gives as many bytes.
+"""A server of large bodies: `GET /COUNT` returns COUNT bytes.
 
-It says its port, and ends with its stdin. A body is written a mebibyte at a time, each by one call that holds no lock
-of the interpreter: in all that is measured it is never the one that is waited for.
+It prints its port and stops at the end of its stdin. It writes a body in blocks of 1 MiB without holding the GIL, so
+that it is never the bottleneck.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-l
 
 def main() -> None:
     """Serve until stdin ends."""
-    # As many at once as a test may want: none of them shall wait for its SYN to be sent again.
+    # Enough for all connections at once, so that no SYN is sent again.
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     threading.Thread(target=_accept, args=(listener,), daemon=True).start()
     print(listener.getsockname()[1], flush=True)

@@ -20,7 +20,7 @@ _IMPORTS = "import aiohttp, msgspec, yaml, argparse"
 
 
 def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
-    """Yield the rows, or why there are none."""
+    """Yield the rows, or the reason why there are none."""
     if reason := missing():
         yield f"cluster-start: {reason}; its rows are left out"
         return
@@ -37,7 +37,7 @@ def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
             theirs = partial(_cpu, sandbox, sys.executable, "-c", _IMPORTS)
             pairs = alternating(ours, theirs, runs)
             yield ratio(
-                f"cluster-start: {name} / four imports, CPU", pairs, Bar("at most", limit), over="ours / theirs"
+                f"cluster-start: {name} / four imports, CPU", pairs, Bar("at most", limit), over="kaito / alternative"
             )
 
 

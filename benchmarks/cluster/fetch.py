@@ -1,9 +1,9 @@
-"""A client in a process of its own: through our tunnel, or through a port that another program forwards.
+"""An HTTP client as a program: through kaito's tunnel, or through a port that another program forwards.
 
-`--url URL` is aiohttp as anybody uses it, with a new connection for each request. `--kubeconfig FILE --workspace NAME`
-is the session that a chat has with its model. It says `ready`; then each line of stdin, `STREAMS BYTES`, is that many
-requests at once for that many bytes each, and is answered by the seconds to the first byte of all and to the last.
-Both ways are read by the same lines of code. It ends with its stdin.
+`--url URL` uses aiohttp with a new connection for each request. `--kubeconfig FILE --workspace NAME` uses the session
+of a chat. The program prints `ready`. Each line of stdin, `STREAMS BYTES`, starts that many concurrent requests for
+that many bytes each; the program prints the seconds to the first byte of all and to the last. It stops at the end of
+stdin.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from kaito.endpoints.backends.port_forward import PortForwardBackend
 from kaito.net.http_session import EndpointSession
 from kaito.net.responses import OpenResponse
 from kaito.settings import Settings
+from kaito.testing import RecordingReporter
 from kaito.types import Target
 
 #: Sends a request and returns its response.
@@ -35,12 +36,12 @@ async def main() -> None:
     parser.add_argument("--url")
     parser.add_argument("--kubeconfig")
     parser.add_argument("--workspace")
-    given = parser.parse_args()
-    way: AbstractAsyncContextManager[tuple[_Get, str]]
-    way = _forwarded(given.url) if given.url else _tunnelled(given.kubeconfig, given.workspace)
-    async with way as (get, url):
+    arguments = parser.parse_args()
+    client: AbstractAsyncContextManager[tuple[_Get, str]]
+    client = _forwarded(arguments.url) if arguments.url else _tunnelled(arguments.kubeconfig, arguments.workspace)
+    async with client as (get, url):
         print("ready", flush=True)
-        # The loop runs on meanwhile, as in a chat that waits at its prompt.
+        # The event loop keeps running, as in a chat that waits at its prompt.
         while line := await asyncio.to_thread(sys.stdin.readline):
             streams, count = map(int, line.split())
             started = time.perf_counter()
@@ -49,7 +50,7 @@ async def main() -> None:
 
 
 async def _read(get: _Get, url: str, count: int) -> float:
-    """Read a body; return when its first byte was there."""
+    """Read a body; return the time of its first byte."""
     first, left = 0.0, count
     with await get(URL(f"{url}/{count}")) as response:
         async for data in response.content.iter_any():
@@ -76,19 +77,12 @@ async def _tunnelled(kubeconfig: str, workspace: str) -> AsyncIterator[tuple[_Ge
     target = Target(kubeconfig=kubeconfig, workspace=workspace)
     settings = Settings(target=target, backend=PortForwardBackend.name)
     async with PortForwardBackend(settings) as backend:
-        [candidate] = await backend.discover(target, _Silent())
-        async with backend.open(candidate, _Silent()) as endpoint, EndpointSession(endpoint, settings) as session:
+        [candidate] = await backend.discover(target, RecordingReporter())
+        async with (
+            backend.open(candidate, RecordingReporter()) as endpoint,
+            EndpointSession(endpoint, settings) as session,
+        ):
             yield partial(session.request, "GET"), endpoint.url
-
-
-class _Silent:
-    """A reporter for nobody."""
-
-    def status(self, text: str) -> None: ...
-
-    def retrying(self, reason: str, delay: float) -> None: ...
-
-    def notice(self, text: str) -> None: ...
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Our own programs that help to measure: processes that are told what to do by lines, and answer by lines."""
+"""Runs modules of this package in processes that take commands line by line."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _ROOT = Path(__file__).parents[2]
 
 
 class Helper(contextlib.AbstractContextManager["Helper"]):
-    """A module of this package in a process of its own. It says one line when it is ready, and ends with its stdin.
+    """A running module of this package. It prints one line when it is ready, and stops at the end of its stdin.
 
     Args:
-        sandbox: what it runs in.
-        module: its name within this package.
-        arguments: its command line.
+        sandbox: the environment.
+        module: the module's name.
+        arguments: the command line.
 
     Attributes:
-        ready: its first line.
+        ready: the first line of output.
 
     Raises:
-        CouldNotRunError: it ended.
+        CouldNotRunError: the process exited.
     """
 
     def __init__(self, sandbox: Sandbox, module: str, *arguments: str) -> None:
@@ -45,14 +45,14 @@ class Helper(contextlib.AbstractContextManager["Helper"]):
     def __exit__(self, *raised: object) -> None:
         self._process.communicate()
 
-    def ask(self, *words: object) -> str:
-        """Send a line and return the one that answers it.
+    def ask(self, *values: object) -> str:
+        """Send a line and return the line that it prints.
 
         Raises:
-            CouldNotRunError: it has ended.
+            CouldNotRunError: the process exited.
         """
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{' '.join(map(str, words))}\n".encode())
+        self._process.stdin.write(f"{' '.join(map(str, values))}\n".encode())
         self._process.stdin.flush()
         return self._line()
 
@@ -60,5 +60,5 @@ class Helper(contextlib.AbstractContextManager["Helper"]):
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise CouldNotRunError(f"{self._name} ended")
+            raise CouldNotRunError(f"{self._name} exited")
         return line.decode().strip()

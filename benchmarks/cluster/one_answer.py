@@ -1,7 +1,7 @@
-"""What one short answer costs through the cluster, from the shell and back to it.
+"""The cost of one short answer through the cluster, as a whole command.
 
-Whoever reaches a cluster from Python has imported aiohttp and the Kubernetes client's configuration loader: that alone
-is what we are compared with.
+It is compared with importing aiohttp and the configuration loader of the Kubernetes client, which programs for clusters
+usually do.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _IMPORTS = "import aiohttp, kubernetes.aio.config"
 
 
 def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
-    """Yield the rows, or why there are none."""
+    """Yield the rows, or the reason why there are none."""
     if reason := missing():
         yield f"cluster-one-shot: {reason}; its rows are left out"
         return
@@ -31,7 +31,7 @@ def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
             command = [beside("kaito"), *kaito_flags(namespace, backend), "-m", "hi"]
             pairs = alternating(partial(_answer, sandbox, command), partial(_imports, sandbox), runs)
             name = f"cluster-one-shot: kaito --backend {backend} / two imports, CPU"
-            yield ratio(name, pairs, Bar("at most", 1.25), over="ours / theirs")
+            yield ratio(name, pairs, Bar("at most", 1.25), over="kaito / alternative")
 
 
 def _answer(sandbox: Sandbox, command: Sequence[str]) -> float:

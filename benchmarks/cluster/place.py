@@ -1,4 +1,4 @@
-"""Where it is measured: a control plane of the tests, and a workspace in it."""
+"""The control plane of the cluster benchmarks."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from benchmarks.measure import CouldNotRunError
 if TYPE_CHECKING:
     from tests.controlplane import Assets, Namespace
 
-#: The workspace's.
+#: The workspace's name.
 NAME = "my-llama"
 
 
 def missing(*programs: str) -> str | None:
-    """Return why nothing can be measured here; `None` when all is there.
+    """Return what is missing for the benchmarks; `None` if nothing is.
 
     Args:
-        programs: what else is needed on the `PATH`.
+        programs: further programs that must be on the `PATH`.
     """
     for program in programs:
         if shutil.which(program) is None:
             return f"{program} is not installed"
     if find_spec("cryptography") is None:
-        return "cryptography, of the extra test, is not installed"
+        return "cryptography (in the extra test) is not installed"
     from tests.controlplane import VARIABLE, MissingAssets
 
     if not os.environ.get(VARIABLE):
-        return f"{VARIABLE} names no folder with a control plane's programs"
+        return f"{VARIABLE} is not set to a folder with the programs of a control plane"
     try:
         _assets().check()
     except MissingAssets as exc:
@@ -43,10 +43,10 @@ def missing(*programs: str) -> str | None:
 
 @contextlib.contextmanager
 def cluster() -> Iterator[Namespace]:
-    """Yield an empty namespace of a control plane that is up as long as this lasts.
+    """Yield an empty namespace of a control plane, which runs while the context is open.
 
     Raises:
-        CouldNotRunError: it did not come up.
+        CouldNotRunError: it did not start.
     """
     from tests.controlplane import ControlPlane, Namespace
     from tests.controlplane.processes import ServerEnded
@@ -55,14 +55,14 @@ def cluster() -> Iterator[Namespace]:
         try:
             plane = stack.enter_context(ControlPlane(_assets()))
             namespace = stack.enter_context(Namespace(plane))
-        # An AssertionError tells of a server that is not ready in time.
+        # An AssertionError means that a server was not ready in time.
         except (AssertionError, ServerEnded) as exc:
-            raise CouldNotRunError(f"the control plane did not come up: {exc}") from exc
+            raise CouldNotRunError(f"the control plane did not start: {exc}") from exc
         yield namespace
 
 
 def kaito_flags(namespace: Namespace, backend: str) -> list[str]:
-    """Return the arguments of a chat with the workspace."""
+    """Return the arguments for a chat with the workspace."""
     kubeconfig = str(namespace.kubeconfig())
     return ["chat", "--kubeconfig", kubeconfig, "--workspace-name", NAME, "--backend", backend]
 

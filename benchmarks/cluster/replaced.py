@@ -1,8 +1,7 @@
-"""How soon a running chat answers after its pod was replaced, counted from when the new one is ready.
+"""The time until a running chat answers after its pod was replaced, counted from when the new pod is ready.
 
-The message is sent while there is no pod, or at the moment when the new one is ready. From here the pod is looked at
-all the time, as the API server has it. What is done for it after that, such as the endpoints of its Service, counts as
-our time, and so do the milliseconds between two looks.
+The message is sent while there is no pod, or when the new pod is ready. The pod is polled at the API server: everything
+that happens after it is ready, such as the update of the endpoints, counts, and so does the polling interval.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ if TYPE_CHECKING:
 
 RUNS = 5
 
-#: Seconds that a chat is left without a pod, and after that with a message for it.
+#: Seconds without a pod before the message is sent, and before the new pod is created.
 _PAUSE = 1.0
 
 
 def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
-    """Yield the rows, or why there are none."""
+    """Yield the rows, or the reason why there are none."""
     if reason := missing():
         yield f"cluster-pod: {reason}; its rows are left out"
         return
@@ -40,10 +39,10 @@ def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
         with ending(sandbox.start([beside("kaito"), *kaito_flags(namespace, "port-forward")])) as chat:
             _send(chat)
             _answered(chat)
-            for words, early in (("while there is none", True), ("when it is ready", False)):
+            for moment, early in (("without a pod", True), ("when it is ready", False)):
                 waits = [_wait(chat, workspace, client, early=early) for _ in range(runs)]
                 yield Row(
-                    name=f"cluster-pod: from a new pod to the answer, asked {words}",
+                    name=f"cluster-pod: from a new pod to the answer, sent {moment}",
                     ours=f"{max(waits) * 1000:.0f} ms",
                     theirs="",
                     compared=f"longest of {runs}",
@@ -53,7 +52,7 @@ def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
 
 
 def _wait(chat: subprocess.Popen[bytes], workspace: Workspace, client: ApiClient, *, early: bool) -> float:
-    """Replace the pod; return the seconds from when the new one is ready to the answer's end."""
+    """Replace the pod; return the seconds from when the new pod is ready to the end of the answer."""
     workspace.delete_pod()
     time.sleep(_PAUSE)
     if early:
@@ -62,30 +61,30 @@ def _wait(chat: subprocess.Popen[bytes], workspace: Workspace, client: ApiClient
     with ThreadPoolExecutor() as pool:
         ready = pool.submit(_ready, workspace, client)
         answered = pool.submit(_answered, chat)
-        made = pool.submit(workspace.create_pod)
+        created = pool.submit(workspace.create_pod)
         began = ready.result()
         if not early:
             _send(chat)
-        made.result()
+        created.result()
         return answered.result() - began
 
 
 def _ready(workspace: Workspace, client: ApiClient) -> float:
-    """Wait until the API server says that the pod is ready; return when it was last asked before that."""
+    """Wait until the API server reports the pod as ready; return the time of the last poll before that."""
     from tests.controlplane import ApiError, until
 
     before = time.monotonic()
 
     def ready() -> bool:
         nonlocal before
-        asked = time.monotonic()
+        polled = time.monotonic()
         try:
             conditions = client.get("v1", "Pod", workspace.pod_name, workspace.namespace)["status"].get("conditions")
         except ApiError:
             conditions = None
         if any(one["type"] == "Ready" and one["status"] == "True" for one in conditions or ()):
             return True
-        before = asked
+        before = polled
         return False
 
     until(ready, "the new pod is ready")
@@ -99,7 +98,7 @@ def _send(chat: subprocess.Popen[bytes]) -> None:
 
 
 def _answered(chat: subprocess.Popen[bytes]) -> float:
-    """Return when the answer has ended."""
+    """Wait for the end of the answer; return its time."""
     assert chat.stdout is not None
     if not chat.stdout.readline():
         raise CouldNotRunError("the chat ended without an answer")

@@ -1,7 +1,7 @@
-"""What comes through our tunnel to a pod, and what through `kubectl port-forward` to the same one.
+"""Throughput and latency of kaito's tunnel to a pod, compared with `kubectl port-forward` to the same pod.
 
-Both clients are the same lines of aiohttp, each in a process of its own that lasts; ours reads by the session that a
-chat has with its model, theirs from the port that kubectl forwards.
+Both clients run the same aiohttp code in their own process. One uses the session of a chat, the other the port that
+kubectl forwards.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ RUNS = 11
 _BODY = 200_000_000
 _STREAMS, _STREAM = 64, 4_000_000
 _FIRSTS = 3
-#: Seconds that a person takes for the next message, at least.
+#: The minimum seconds until a user sends the next message.
 _PAUSE = 0.3
 
 
 def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
-    """Yield the rows, or why there are none."""
+    """Yield the rows, or the reason why there are none."""
     if reason := missing("kubectl"):
         yield f"tunnel: {reason}; its rows are left out"
         return
@@ -46,12 +46,12 @@ def measure(sandbox: Sandbox, runs: int) -> Iterator[Row | str]:
             name = f"tunnel: kaito / kubectl port-forward, {_STREAMS} streams of {_STREAM // 10**6} MB"
             yield _throughput(name, pairs, 1.0)
             pairs = alternating(lambda: _first(ours), lambda: _first(theirs), _FIRSTS * runs)
-            name = "tunnel: kaito's session / new connection through kubectl, first byte"
-            yield ratio(name, pairs, Bar("at most", 0.5), over="ours / theirs")
+            name = "tunnel: kaito / new connection through kubectl, first byte"
+            yield ratio(name, pairs, Bar("at most", 0.5), over="kaito / alternative")
 
 
 def _throughput(name: str, pairs: list[tuple[float, float]], limit: float) -> Row:
-    return ratio(name, pairs, Bar("at least", limit), over="ours / theirs", scale=1e-6, unit=" MB/s")
+    return ratio(name, pairs, Bar("at least", limit), over="kaito / alternative", scale=1e-6, unit=" MB/s")
 
 
 def _rate(client: Helper, streams: int, count: int) -> float:
@@ -61,7 +61,7 @@ def _rate(client: Helper, streams: int, count: int) -> float:
 
 
 def _first(client: Helper) -> float:
-    """Return the seconds to the first byte of a request that comes after a pause."""
+    """Return the seconds to the first byte of a request after a pause."""
     time.sleep(_PAUSE)
     return float(client.ask(1, 1).split()[0])
 
@@ -72,14 +72,14 @@ def _kubectl(sandbox: Sandbox, kubeconfig: str, pod: str) -> Iterator[str]:
     command = ["kubectl", "--kubeconfig", kubeconfig, "port-forward", "--address", "127.0.0.1", f"pod/{pod}", ":5000"]
     with ending(sandbox.start(command, stdin=subprocess.DEVNULL)) as process:
         assert process.stdout is not None
-        found = re.match(rb"Forwarding from (127\.0\.0\.1:\d+) ", process.stdout.readline())
-        if found is None:
-            raise CouldNotRunError("kubectl port-forward forwards no port")
-        # It says a line for each connection, which somebody has to take.
+        match = re.match(rb"Forwarding from (127\.0\.0\.1:\d+) ", process.stdout.readline())
+        if match is None:
+            raise CouldNotRunError("kubectl port-forward did not print a port")
+        # It prints a line for each connection.
         drain = threading.Thread(target=process.stdout.read)
         drain.start()
         try:
-            yield f"http://{found[1].decode()}"
+            yield f"http://{match[1].decode()}"
         finally:
             process.terminate()
             drain.join()
