@@ -84,7 +84,7 @@ def test_colours(color, environ, is_terminal, coloured):
         assert "\x1b" not in terminal.stderr.text
 
 
-def test_each_stream_decides_for_itself():
+def test_colours_are_decided_per_stream():
     terminal = make(out=Stream(terminal=True))
     assert terminal.colored(terminal.stdout)
     assert not terminal.colored(terminal.stderr)
@@ -93,7 +93,7 @@ def test_each_stream_decides_for_itself():
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437", "latin-1"])
-def test_a_console_without_the_letter_gets_a_stand_in(encoding):
+def test_a_character_that_the_console_lacks_is_replaced(encoding):
     terminal = make(out=Stream(terminal=True, encoding=encoding), err=Stream(encoding=encoding))
     terminal.write_interactive("🤖 Connected to workspace: x (日)\n")
     terminal.error(KaitoError("x"))
@@ -102,13 +102,13 @@ def test_a_console_without_the_letter_gets_a_stand_in(encoding):
     assert not terminal.screen().unicode
 
 
-def test_a_coloured_error_gets_a_stand_in_too():
+def test_a_character_that_the_console_lacks_is_replaced_in_a_coloured_error():
     terminal = make(err=Stream(encoding="ascii"), color="always")
     terminal.error(KaitoError("x"))
     assert terminal.stderr.text == "\x1b[31mError: x\x1b[0m\n"
 
 
-def test_half_a_surrogate_pair_gets_a_stand_in():
+def test_half_a_surrogate_pair_is_replaced():
     terminal = make()
     terminal.write("a\ud83db\n")
     assert terminal.stdout.text == "a?b\n"

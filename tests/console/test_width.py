@@ -80,7 +80,7 @@ def test_a_long_line_is_shortened_between_letters(text, columns, shown):
 
 
 @pytest.mark.parametrize("letter", LETTERS)
-def test_a_letter_is_kept_whole_or_left_out(letter):
+def test_a_character_is_never_split(letter):
     assert [clip(letter, columns) for columns in range(width(letter) + 1)] == [""] * width(letter) + [letter]
 
 

@@ -24,7 +24,7 @@ def test_all_events_of_a_read_become_one_delta():
     assert not decoder.done
 
 
-def test_nothing_gives_nothing():
+def test_an_empty_stream_yields_nothing():
     assert AnswerDecoder().decode([]) == Delta()
 
 

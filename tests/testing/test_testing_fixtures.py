@@ -100,7 +100,7 @@ def test_children_do_not_inherit_ignored_signals(tmp_path):
     test.write_text(
         "import subprocess, sys\nfrom kaito.testing import TerminalSession\n\n"
         f"COMMAND = [sys.executable, '-c', {SIGNALS!r}]\n\n"
-        "def test_it(terminal):\n"
+        "def test_the_width_of_text(terminal):\n"
         "    assert subprocess.run(COMMAND, capture_output=True, check=True).stdout == b'[]\\n'\n"
         "    session = terminal(COMMAND)\n    assert (session.wait_exit(), session.screen) == (0, '[]')\n"
     )
@@ -143,7 +143,7 @@ import os
 
 pytest_plugins = ["kaito.testing.fixtures"]
 
-def test_it():
+def test_the_width_of_text():
     assert not {names} & set(os.environ)
 """
 

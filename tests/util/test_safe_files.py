@@ -9,28 +9,28 @@ from kaito.util.safe_files import UnreadableError, open_regular, read_text, repl
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to(os.devnull)], ids=["pipe", "device"])
-def test_what_is_no_regular_file(tmp_path, make):
+def test_only_regular_files_are_read(tmp_path, make):
     make(tmp_path / "x")
     assert open_regular(tmp_path / "x", os.O_RDONLY) is None
     with pytest.raises(UnreadableError, match="it is not a regular file"):
         read_text(tmp_path / "x", 10)
 
 
-def test_a_folder_is_no_file(tmp_path):
+def test_a_folder_is_an_error(tmp_path):
     with pytest.raises(IsADirectoryError):
         open_regular(tmp_path, os.O_RDONLY)
     with pytest.raises(UnreadableError, match="Is a directory"):
         read_text(tmp_path, 10)
 
 
-def test_what_is_created_is_its_owner_s_alone(tmp_path):
+def test_a_new_file_is_readable_by_its_owner_alone(tmp_path):
     file = open_regular(tmp_path / "x", os.O_WRONLY | os.O_CREAT)
     assert file is not None
     os.close(file)
     assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o600
 
 
-def test_what_is_written_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+def test_a_file_is_flushed_before_it_is_renamed(tmp_path, monkeypatch):
     synced = []
     monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.fstat(file).st_size))
     replace = os.replace

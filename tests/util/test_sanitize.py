@@ -34,7 +34,7 @@ from kaito.util.sanitize import MAX_CSI, MAX_STRING, UNSAFE, Sanitizer, one_line
         ("a\x1b", "a"),
     ],
 )
-def test_a_text(text, shown):
+def test_text(text, shown):
     assert sanitize(text) == shown
 
 
@@ -102,6 +102,6 @@ def test_harmless_text_is_left_alone(text):
 
 
 @given(_hostile)
-def test_what_is_shown_is_a_part_of_what_came(text):
+def test_the_result_is_a_subsequence_of_the_input(text):
     rest = iter(text)
     assert all(character in rest for character in sanitize(text))

@@ -6,7 +6,7 @@ import signal
 from kaito.testing import Gate, Hang, Say, Status, replay
 
 
-def test_ctrl_c_at_the_prompt_clears_the_line_and_tells_once_how_to_leave(chat, server):
+def test_ctrl_c_clears_the_line_and_hints_once_how_to_exit(chat, server):
     replay(
         chat(),
         """
@@ -29,7 +29,7 @@ def test_ctrl_c_at_the_prompt_clears_the_line_and_tells_once_how_to_leave(chat, 
     assert [chat.last_message for chat in server.chats] == ["whole"]
 
 
-def test_ctrl_c_before_the_first_word_takes_the_message_back(chat, server):
+def test_ctrl_c_before_the_first_word_withdraws_the_message(chat, server):
     server.strict_roles = True
     server.enqueue(Hang(), Say("Here"))
     replay(
@@ -54,7 +54,7 @@ def test_ctrl_c_before_the_first_word_takes_the_message_back(chat, server):
     assert [message["content"] for message in server.chats[-1].messages] == ["Again"]
 
 
-def test_ctrl_c_stops_an_answer_and_keeps_what_was_said(chat, server):
+def test_ctrl_c_stops_an_answer_and_keeps_the_part_that_arrived(chat, server):
     server.strict_roles = True
     server.enqueue(Say(chunks=["Hel", Gate(), "lo"]), Say("Go on"), Hang("Well"), Say(", then"))
     replay(

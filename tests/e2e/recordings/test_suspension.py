@@ -6,7 +6,7 @@ import termios
 from kaito.testing import Gate, Say, replay
 
 
-def test_ctrl_z_keeps_what_was_typed(shell, server):
+def test_ctrl_z_keeps_the_typed_text(shell, server):
     replay(
         shell(),
         """
@@ -67,7 +67,7 @@ def test_ctrl_z_in_a_block(shell):
     )
 
 
-def test_ctrl_z_during_an_answer_which_goes_on(shell, server):
+def test_ctrl_z_suspends_an_answer_and_fg_continues_it(shell, server):
     first, second = Gate(), Gate()
     server.enqueue(Say(chunks=[first, "Hel", second, "lo"]))
     session = shell()
@@ -112,7 +112,7 @@ def has_stopped_child(session):
     return any(line.split()[0] == str(session.pid) and "T" in line for line in processes.stdout.splitlines())
 
 
-def test_an_answer_goes_on_in_the_background(shell, server):
+def test_bg_continues_an_answer_in_the_background(shell, server):
     gate = Gate()
     server.enqueue(Say(chunks=["Hel", gate, "lo"]))
     session = shell()

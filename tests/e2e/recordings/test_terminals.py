@@ -95,7 +95,7 @@ def test_a_dumb_terminal(chat, server):
     assert session.raw.isascii()
 
 
-def test_answers_go_to_a_file_and_the_person_stays_on_stderr(shell, server, tmp_path):
+def test_with_stdout_in_a_file_the_prompt_is_on_stderr(shell, server, tmp_path):
     replay(
         shell(cwd=tmp_path),
         """

@@ -4,7 +4,7 @@ from kaito.testing import Gate, Raw, Say, Status, replay
 from kaito.types import Usage
 
 
-def test_a_wait_is_explained_and_gone_before_the_answer(chat, server):
+def test_a_wait_shows_a_status_that_is_cleared_before_the_answer(chat, server):
     first, second = Gate(), Gate()
     server.enqueue(Say(chunks=[first, "Hel", second, "lo"]))
     replay(
@@ -49,7 +49,7 @@ def test_connecting_is_explained(chat, server):
     )
 
 
-def test_a_busy_server_is_asked_again(chat, server):
+def test_a_busy_server_gets_another_request(chat, server):
     gate = Gate()
     server.enqueue(Status(429, retry_after=1), Status(503, retry_after=1), Say(chunks=[gate, "Hello"]))
     replay(
@@ -70,7 +70,7 @@ def test_a_busy_server_is_asked_again(chat, server):
     )
 
 
-def test_thinking_is_shown_apart_or_not_at_all(chat, server):
+def test_reasoning_is_shown_separately_or_hidden(chat, server):
     gate = Gate()
     server.enqueue(
         Say("yes", reasoning="hm, well"), Say(chunks=[gate, "no"], reasoning="hm"), Say("yes", reasoning="hm")
@@ -100,7 +100,7 @@ def test_thinking_is_shown_apart_or_not_at_all(chat, server):
     )
 
 
-def test_thinking_that_is_hidden_from_the_start(chat, server):
+def test_reasoning_can_be_hidden_from_the_start(chat, server):
     server.enqueue(Say("yes", reasoning="hm"))
     replay(
         chat("--no-reasoning"),
@@ -118,7 +118,7 @@ def test_thinking_that_is_hidden_from_the_start(chat, server):
     )
 
 
-def test_figures_of_each_answer(chat, server):
+def test_statistics_of_each_answer(chat, server):
     server.window = 100
     server.enqueue(
         Say("one two three", usage=Usage(prompt_tokens=10, completion_tokens=3, cached_tokens=8), delay=0.01),

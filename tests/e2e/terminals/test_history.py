@@ -31,7 +31,7 @@ def test_two_shells_at_once_lose_nothing(chat, file):
     third.wait_for(lambda session: screen(session).endswith("> b1"))
 
 
-def test_scripts_keep_none(start, file):
+def test_scripts_record_no_input(start, file):
     session = start(stdin="pipe")
     session.send(b"one\n")
     session.close_stdin()

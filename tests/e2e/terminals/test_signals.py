@@ -74,7 +74,7 @@ def moments(start, server, tmp_path):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 @pytest.mark.parametrize("moment", Moments.NAMES)
-def test_a_signal_ends_it_in_good_order(moments, server, clean_environment, moment, number, code):
+def test_a_signal_ends_a_chat_cleanly(moments, server, clean_environment, moment, number, code):
     session = moments.reach(moment)
     os.kill(session.pid, number)
     assert session.wait_exit() == code
@@ -95,7 +95,7 @@ def test_a_signal_ends_it_in_good_order(moments, server, clean_environment, mome
 
 
 @pytest.mark.parametrize("moment", ["prompt", "between tokens"])
-def test_several_signals_are_as_one(moments, server, moment):
+def test_several_signals_count_as_one(moments, server, moment):
     # A shell whose window is closed sends its own after the kernel's.
     session = moments.reach(moment)
     for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM):
@@ -128,14 +128,14 @@ def full_pipe(server, start, tmp_path):
         yield full_pipe
 
 
-def test_a_signal_ends_it_though_nobody_reads_what_it_writes(full_pipe):
+def test_a_signal_ends_a_chat_whose_output_is_not_read(full_pipe):
     session = full_pipe("-m", "x")
     os.kill(session.pid, signal.SIGTERM)
     assert session.wait_exit() == 143
 
 
 @pytest.mark.parametrize("arguments", [["-m", "x"], []])
-def test_ctrl_c_twice_ends_it_though_nobody_reads_what_it_writes(full_pipe, arguments):
+def test_two_ctrl_c_end_a_chat_whose_output_is_not_read(full_pipe, arguments):
     session = full_pipe(*arguments)
     os.kill(session.pid, signal.SIGINT)
     code = None
@@ -154,7 +154,7 @@ def test_ctrl_c_twice_ends_it_though_nobody_reads_what_it_writes(full_pipe, argu
 @pytest.mark.parametrize(
     "moment", ["prompt", "half a line", "block", "before the first token", "between tokens", "retry"]
 )
-def test_ctrl_c_leads_to_a_prompt(moments, server, moment):
+def test_ctrl_c_returns_to_the_prompt(moments, server, moment):
     session = moments.reach(moment)
     before = session.modes
     session.press("ctrl-c")
@@ -172,7 +172,7 @@ def test_ctrl_c_leads_to_a_prompt(moments, server, moment):
 # A narrower window, whose lines nobody draws anew here
 
 
-def test_another_size_at_the_prompt(chat, server):
+def test_resizing_at_the_prompt(chat, server):
     session = chat()
     text = "a line that is long enough to take two lines in a narrow window"
     session.type(text)
@@ -185,7 +185,7 @@ def test_another_size_at_the_prompt(chat, server):
     assert server.chats[0].last_message == f"{text} now"
 
 
-def test_another_size_during_an_answer(moments, server):
+def test_resizing_during_an_answer(moments, server):
     session = moments.reach("between tokens")
     session.resize(40, 12)
     moments.gate.open()
@@ -194,7 +194,7 @@ def test_another_size_during_an_answer(moments, server):
     session.wait_for("> a line that is longer than the new win\ndow has columns")
 
 
-def test_another_size_while_waiting(moments, server):
+def test_resizing_while_waiting(moments, server):
     gate = Gate()
     session = moments.reach("prompt")
     server.enqueue(Say(chunks=[gate, "Hello"]))

@@ -15,7 +15,7 @@ HELP = "Available commands:"
 @pytest.mark.parametrize("stdin", ["terminal", "pipe"])
 @pytest.mark.parametrize("stdout", ["terminal", "pipe"])
 @pytest.mark.parametrize("stderr", ["terminal", "pipe"])
-def test_what_goes_where(start, server, stdin, stdout, stderr):
+def test_each_stream_gets_its_own_output(start, server, stdin, stdout, stderr):
     server.enqueue(Status(500, {"error": {"message": "boom"}}))
     interactive = stdin == "terminal"
     # A script goes on after its failure, as a person does.
@@ -59,7 +59,7 @@ def test_what_goes_where(start, server, stdin, stdout, stderr):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
-def test_a_full_disk_leaves_a_person_the_prompt(terminal, server):
+def test_a_full_disk_does_not_end_the_prompt(terminal, server):
     command = shlex.join(kaito_command("chat", "--endpoint", server.url, "--workspace-name", "my-llama"))
     session = terminal(["sh", "-c", f"{command} > /dev/full"], env={"KAITO_HISTORY": "off"})
     for count, line in enumerate(["one", "two", "quit"], start=1):
