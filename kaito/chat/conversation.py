@@ -50,7 +50,6 @@ class Conversation:
     """A conversation whose roles always alternate, as strict chat templates require.
 
     Args:
-        system_prompt: stays when the history is cleared.
         resumed: an earlier conversation to continue; its system prompt is used unless one is given.
     """
 
@@ -81,13 +80,7 @@ class Conversation:
         return self._turns[-1] if self._turns else None
 
     def messages_with(self, text: str, *, skipping: int = 0, replacing: bool = False) -> tuple[Message, ...]:
-        """Return the messages of a request that sends `text`.
-
-        Args:
-            text: the user's message.
-            skipping: the number of oldest turns to leave out.
-            replacing: leave out the last turn, which this one will replace.
-        """
+        """Return the messages of a request that sends `text`."""
         turns = self._turns[skipping : len(self._turns) - replacing]
         return (*self._messages(turns), Message("user", text))
 
@@ -142,8 +135,6 @@ class Conversation:
 
         Args:
             share: the share of the request's size; tokens are assumed to be spread evenly.
-            messages: the request's.
-            skipping: the number of oldest turns that they leave out.
         """
         left = share * sum(map(_size, messages))
         for count, turn in enumerate(self._turns[skipping:]):

@@ -25,11 +25,7 @@ _READABLE = 16 * LARGEST
 
 
 class LastConversation:
-    """The file of one terminal, readable by its user alone.
-
-    Args:
-        file: its path.
-    """
+    """The file of one terminal, readable by its user alone."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -102,7 +98,6 @@ def state_folder(environ: Mapping[str, str], warn: Callable[[str], object]) -> P
     """Return the folder of the history and the conversations; `None` when nothing is kept.
 
     Args:
-        environ: the environment.
         warn: called when the value of `KAITO_HISTORY` is neither on nor off.
     """
     wish = environ.get("KAITO_HISTORY", "").strip().lower()
@@ -124,12 +119,7 @@ def history_file(folder: Path | None) -> Path | None:
 
 
 def last_conversation(folder: Path | None, streams: Iterable[TextIO | None]) -> LastConversation | None:
-    """Return the file of the terminal that the process runs at; `None` without a terminal or a state folder.
-
-    Args:
-        folder: the state folder.
-        streams: the first that is a terminal counts.
-    """
+    """Return the file of the first stream's terminal; `None` without a terminal or a state folder."""
     if folder is None:
         return None
     for stream in streams:

@@ -42,12 +42,6 @@ class Session:
         resumed: the earlier conversation that this one continues.
 
     Args:
-        loop: runs the client.
-        connection: the open endpoint.
-        plugins: see each request before it is sent, and each complete reply.
-        settings: of this session.
-        reporter: notified when turns are dropped to fit the window.
-        resumed: an earlier conversation to continue.
         clock: returns monotonic seconds.
     """
 
@@ -108,7 +102,6 @@ class Session:
         after the answer was shown.
 
         Args:
-            text: the message.
             replacing: replace the last turn, which stays if this one fails or is interrupted.
 
         Raises:
@@ -211,7 +204,6 @@ class Session:
             messages: returns the request's messages, without the given number of oldest turns.
             keep: adds a reply to the conversation; returns whether it did.
             droppable: the number of turns that may be left out to fit the window.
-            extra: further fields of the request.
         """
         self.reply, self.kept = None, False
         builder = self._builder = ReplyBuilder(self._clock)

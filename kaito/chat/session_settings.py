@@ -28,10 +28,6 @@ class SessionSettings:
     Attributes:
         current: what holds now. Each change replaces it.
 
-    Args:
-        settings: those at the start.
-        formats: the names of the formatters.
-
     Raises:
         UsageError: there is no formatter of the name that `--output` gives.
     """

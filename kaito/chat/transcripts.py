@@ -81,8 +81,6 @@ def write_conversation(path: Path, messages: Sequence[Message], *, force: bool =
 
     Args:
         path: an existing file is replaced if nothing is lost: it is empty, or the beginning of this conversation.
-        messages: the conversation.
-        force: replace any file.
 
     Raises:
         KaitoError: the file cannot be written, or an existing one is not replaced.

@@ -25,8 +25,6 @@ def run(program: str, arguments: Sequence[str], commands: Sequence[str]) -> int:
     """Run a subcommand; return the exit code.
 
     Args:
-        program: the program's name as the user typed it.
-        arguments: the command line after it.
         commands: the subcommands; each is a module of this package with the functions `run` and `make_parser`.
     """
     terminal = Terminal(sys.stdin, sys.stdout, sys.stderr, os.environ, _color_choice(arguments))

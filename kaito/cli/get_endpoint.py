@@ -88,8 +88,6 @@ class EndpointList:
     """All endpoints of a workspace's model.
 
     Args:
-        candidates: the candidates of the backends, best first.
-        errors: why other backends have none, by their names.
         service_url: the Service's base URL inside the cluster; `None` when it is not known.
     """
 

@@ -48,7 +48,6 @@ class ApiClient:
     All methods raise a `KaitoError` when the API server cannot be reached or rejects a request; see :meth:`get`.
 
     Args:
-        config: how to connect, and with which credentials.
         request_timeout: seconds for one request; `None` for no limit. It does not apply to watches and WebSockets.
     """
 
@@ -147,8 +146,6 @@ class ApiClient:
 
         Args:
             path: such as for :meth:`get`.
-            params: the query.
-            protocols: the subprotocols to offer.
             **options: of `aiohttp.ClientSession.ws_connect`.
         """
         rejected: Credentials | None = None

@@ -17,11 +17,8 @@ async def is_allowed(cluster: ApiClient, namespace: str, verb: str, resource: st
     """Return whether the user has a permission, also `True` when the API server does not say.
 
     Args:
-        cluster: the API server.
-        namespace: the object's.
         verb: such as `create`.
         resource: of the core group, such as `pods/portforward`.
-        name: the object's.
     """
     kind, _, subresource = resource.partition("/")
     attributes = {

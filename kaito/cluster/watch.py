@@ -27,8 +27,6 @@ async def watch(
     It never ends by itself: a watch that ends or expires is opened again.
 
     Args:
-        cluster: the API server.
-        path: of the list.
         on_disconnect: called once per outage, during which the watch is retried. Without it, an outage is an error.
         **params: the query, such as `fieldSelector`.
 

@@ -18,8 +18,6 @@ class StatusLine:
     """One line, shown once a wait has lasted. Any thread may set it; the main thread draws it.
 
     Args:
-        write: writes text to the terminal.
-        columns: returns the terminal's width.
         clock: returns seconds that never go back.
         lock: held while anything is written, as another thread may write a notice.
     """
@@ -76,11 +74,7 @@ class StatusLine:
                 self._write(_CLEAR_LINE + line)
 
     def hide(self, write: Callable[[str], None] | None = None) -> None:
-        """Take the line off the screen; :meth:`draw` shows it again.
-
-        Args:
-            write: used in place of the usual way to write.
-        """
+        """Take the line off the screen; :meth:`draw` shows it again."""
         with self._lock:
             if self._shown:
                 (write or self._write)(_CLEAR_LINE)

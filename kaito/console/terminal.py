@@ -104,7 +104,6 @@ class Terminal:
         """Write a line to stderr, without control sequences. A closed stderr is ignored.
 
         Args:
-            text: the line.
             dim: whether it is a remark: less bright than other text, and wrapped.
         """
         text = sanitize(text)
@@ -157,7 +156,6 @@ class Terminal:
         """Count down to another try in the status line; without one, write a line if the wait is long.
 
         Args:
-            reason: why the request is retried.
             delay: seconds.
         """
         if self.shows_status:

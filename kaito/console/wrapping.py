@@ -62,7 +62,6 @@ def table(rows: Iterable[tuple[str, str]], columns: int, *, left: int | None = N
     """Return lines of names and descriptions: side by side, or one below the other in a narrow window.
 
     Args:
-        rows: names and descriptions.
         columns: the most that a line may have.
         left: columns of the names; by default those of the longest. A longer one has a line of its own.
     """

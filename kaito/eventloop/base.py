@@ -214,7 +214,6 @@ class Loop(ABC):
         Args:
             call: fails if a plugin failed in the background.
             tick: called while it waits.
-            ignored: a failure that does not count.
         """
         before, self._awaited = self._awaited, call
         try:
@@ -246,7 +245,6 @@ class Loop(ABC):
 
         Args:
             call: cancelled if a plugin fails in the background.
-            ignored: a failure that does not count, as it happened before.
 
         Raises:
             Abandoned: Ctrl-C.

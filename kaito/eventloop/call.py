@@ -38,11 +38,6 @@ class ResultQueue(Protocol):
 class Call(Generic[T]):
     """A call of a coroutine. `DONE` is put into its queue when it has ended.
 
-    Args:
-        loop: the event loop.
-        coroutine: what it runs, once it has begun.
-        queue: where the main thread waits.
-
     Attributes:
         done: whether there is nothing to wait for.
         reason: the signal that arrived while it was waited for.

@@ -110,9 +110,6 @@ def endpoint_error(failure: Failure, endpoint: Endpoint, settings: Settings, *, 
     """Return what to raise for a request to an endpoint that got no response.
 
     Args:
-        failure: the classified error.
-        endpoint: where the request went.
-        settings: the time limits.
         reused: whether its connection had served an earlier request.
     """
     reason = failure.reason
@@ -156,9 +153,6 @@ class translate_body_errors:
     """A context manager that turns aiohttp's errors while a body is read into :class:`BodyError`.
 
     A class, as what `contextlib.contextmanager` makes costs several times as much.
-
-    Args:
-        settings: the time limits, for the message.
     """
 
     def __init__(self, settings: Settings) -> None:

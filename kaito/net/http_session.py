@@ -41,8 +41,6 @@ class EndpointSession:
     """A session for one endpoint. Create it in the event loop; use it there as a context manager.
 
     Args:
-        endpoint: an open endpoint.
-        settings: time limits, headers and the key.
         bare: whether no headers of this program are sent, as the requests are another program's.
 
     Raises:
@@ -89,7 +87,6 @@ class EndpointSession:
 
         Args:
             method: such as `POST`.
-            url: where it goes.
             options: passed to :meth:`aiohttp.ClientSession.request`.
 
         Raises:

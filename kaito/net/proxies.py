@@ -16,7 +16,6 @@ def proxy_for(url: URL, *, any_scheme: bool = True) -> URL | None:
     """Return the proxy that the environment names for a URL; never one for loopback.
 
     Args:
-        url: where a request goes.
         any_scheme: whether `ALL_PROXY` counts, too.
 
     Raises:
@@ -36,7 +35,6 @@ def read_proxy(proxy: str, source: str) -> URL:
     """Return a proxy's URL. It may hold a password: no message shows it.
 
     Args:
-        proxy: a URL, or a host and port.
         source: the beginning of an error message, such as `The environment names`.
 
     Raises:
@@ -55,11 +53,7 @@ def read_proxy(proxy: str, source: str) -> URL:
 
 
 def proxy_credentials_required(reason: str) -> ForbiddenError:
-    """Return what to raise when a proxy answers 407.
-
-    Args:
-        reason: the proxy's message and status.
-    """
+    """Return what to raise when a proxy answers 407."""
     return ForbiddenError(
         f"The proxy requires credentials: {reason}", "Put them into the proxy's URL, in HTTP_PROXY or HTTPS_PROXY"
     )

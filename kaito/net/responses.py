@@ -13,9 +13,6 @@ class OpenResponse:
 
     aiohttp's own `async with` waits until the connection is closed. And when a chunk is malformed, aiohttp closes the
     connection but leaves the reader of the body waiting, without a time limit.
-
-    Args:
-        response: its headers have arrived.
     """
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
@@ -56,7 +53,6 @@ async def read_up_to(response: aiohttp.ClientResponse, limit: int) -> bytes:
     Read to its end, its connection can be used again.
 
     Args:
-        response: its headers have arrived.
         limit: bytes after which reading stops; the result may have more.
     """
     body = bytearray()

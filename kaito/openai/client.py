@@ -45,8 +45,6 @@ class ChatClient:
     """A client for one endpoint. Create it in the event loop; use it there as a context manager, one request at a time.
 
     Args:
-        endpoint: an open endpoint.
-        settings: time limits, headers and the key.
         clock: returns seconds that never go back.
 
     Raises:
@@ -111,7 +109,6 @@ class ChatClient:
         Close the generator to close the connection: the server then stops, too.
 
         Args:
-            request: the request.
             can_trim: see :class:`~kaito.openai.retry.Recovery`.
 
         Raises:

@@ -60,8 +60,6 @@ def parse_error_response(status: int, headers: Mapping[str, str], body: bytes) -
     """Parse a response whose status is not 200, or that is a web page where an answer should be.
 
     Args:
-        status: the HTTP status.
-        headers: the response's headers, a case-insensitive mapping.
         body: its first bytes.
     """
     text = body.decode("utf-8", "replace")

@@ -51,8 +51,6 @@ class Recovery:
 
     Args:
         server: what is known of the server; updated with what holds for later turns.
-        endpoint: the URL to show in errors.
-        model: the model to show in errors.
         max_tokens: the most tokens that the answer may have; `None` leaves it to the server.
         now: the clock's time in seconds.
         can_trim: whether the caller can send less of the conversation. An answer's tokens are then not reduced to
@@ -108,8 +106,6 @@ class Recovery:
         """Decide about a connection that failed before a response arrived.
 
         Args:
-            reason: one sentence.
-            now: the clock's time.
             refused: whether the connection was refused; otherwise it was closed.
             reused: whether it had served an earlier request, or is tunnelled: it may have been dead since.
 
@@ -129,8 +125,6 @@ class Recovery:
         """Decide about an error response.
 
         Args:
-            response: the parsed response.
-            now: the clock's time.
             counted: tokens of the prompt by the server's tokenizer, where the response has only a lower bound.
 
         Raises:

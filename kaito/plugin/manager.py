@@ -176,11 +176,8 @@ class Plugins:
         """Return the objects that plugins offer through a hook, by name.
 
         Args:
-            hook: returns them.
             kind: such as `backend`, for messages.
             check: returns what is wrong with an object, or `""`.
-            taken: names that kaito itself uses.
-            **arguments: the hook's.
         """
         offers: dict[str, Offered[Any]] = {}
         for plugin, result in self._ask(hook, **arguments):

@@ -22,11 +22,7 @@ class ShellContext:
     The constructor's arguments are the shell's own; commands get a context and never create one.
 
     Args:
-        session: sends the turns.
-        terminal: shows everything.
-        answers: show the answers.
         last: saves the conversation for `--continue`; `None` saves it nowhere.
-        remember: adds a text to the input history.
         interactive: whether the user types at a prompt.
         mute: keeps type-ahead off the screen in a `with` block.
     """

@@ -31,15 +31,7 @@ class Shell(cmd.Cmd):
         commands: the slash commands by name.
 
     Args:
-        session: answers.
-        context: passed to slash commands.
-        source: yields the entries.
-        terminal: shows everything.
-        plugins: isolate slash commands.
-        commands: the slash commands.
         interactive: whether the user types at a prompt. Otherwise the first failure ends the run.
-        keep_going: continue a script after failures.
-        verbose: show tracebacks of bugs.
     """
 
     def __init__(

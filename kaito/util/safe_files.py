@@ -40,7 +40,6 @@ def read_text(path: Path, limit: int) -> str:
     """Return the text of a regular file in UTF-8, without a byte order mark.
 
     Args:
-        path: the file.
         limit: the most bytes that it may have.
 
     Raises:

@@ -36,8 +36,6 @@ class Parser(argparse.ArgumentParser):
 
     Args:
         command: the program and the subcommand, such as `kaito chat`.
-        summary: one paragraph for the help.
-        examples: lines for the help.
         words: the allowed values of the positional argument, if there is one.
     """
 

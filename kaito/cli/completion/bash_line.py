@@ -26,7 +26,6 @@ class BashLine:
     part, quoted as the line requires.
 
     Args:
-        text: the line.
         word_breaks: the characters of `COMP_WORDBREAKS`.
 
     Attributes:
@@ -69,7 +68,6 @@ class BashLine:
         Args:
             suggestions: for the last word, or for the value in `--flag=value`.
             comp_type: `COMP_TYPE`.
-            columns: the terminal's width.
         """
         current = self.words[-1]
         flag = current[: current.index("=") + 1] if current.startswith("-") and "=" in current else ""

@@ -29,7 +29,6 @@ def complete(command: str, arguments: Sequence[str], commands: Mapping[str, str]
         command: `__complete` or `__complete_bash`.
         arguments: the words of the line, of which the last is completed; for bash the line up to the cursor,
             `COMP_WORDBREAKS`, `COMP_TYPE` and the terminal's width.
-        commands: the subcommands with their summaries.
     """
     try:
         with _silenced() as stdout:

@@ -49,8 +49,6 @@ def suggest(words: Sequence[str], commands: Mapping[str, str], environ: Mapping[
 
     Args:
         words: the words after the program's name, without the shell's quotes; the last one may be empty.
-        commands: the subcommands with their summaries.
-        environ: the environment.
 
     Raises:
         KaitoError: the line or a kubeconfig is not valid.

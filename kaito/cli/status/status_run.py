@@ -128,7 +128,6 @@ def _serialize(data: Any, output: str, *, in_stream: bool = False) -> str:
     """Return data in ASCII only, so that no name or message can affect a terminal.
 
     Args:
-        data: what JSON can represent.
         output: `json` or `yaml`.
         in_stream: whether it is one of many: JSON is then one line, and YAML begins with `---`.
     """

@@ -48,10 +48,8 @@ def read_pem(name: str, data: str | None, file: str | None, folder: Path) -> byt
     """Return a certificate or key from a kubeconfig.
 
     Args:
-        name: of the field, for messages.
         data: the value of `NAME-data`, which is base64 and wins.
         file: the value of `NAME`, which is a path.
-        folder: where relative paths start.
     """
     if data:
         try:

@@ -161,7 +161,6 @@ def load_context(explicit: str | None, name: str | None, environ: Mapping[str, s
     Args:
         explicit: `--kubeconfig`.
         name: `--context`; `None` for the current one.
-        environ: the environment.
 
     Raises:
         UsageError: a file is not valid, or the context does not exist.

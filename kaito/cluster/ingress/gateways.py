@@ -41,9 +41,7 @@ def parse_http_route(item: Mapping[str, Any], gateways: Gateways, destination: D
     """Return the routes of an HTTPRoute to a Service or its InferencePool.
 
     Args:
-        item: the HTTPRoute.
         gateways: at least those of :func:`parent_gateways`.
-        destination: the Service.
     """
     source = f"HTTPRoute '{item['metadata']['name']}'"
     paths, routes = _parse_rules(item, source, destination)

@@ -88,8 +88,6 @@ def host_matches(pattern: str, host: str, *, multi_label: bool = False) -> bool:
     """Return whether a host matches a pattern.
 
     Args:
-        pattern: a host or a wildcard.
-        host: the host.
         multi_label: whether `*` matches several labels, as in the Gateway API, or one, as in an Ingress.
     """
     if not is_wildcard(pattern):

@@ -66,11 +66,7 @@ def begin(line: str) -> Entry | Block:
 
 
 class Block:
-    """A message of several lines between two marks: at the start of a line and at the end of a line.
-
-    Args:
-        first: the line that opens the block.
-    """
+    """A message of several lines between two marks: at the start of a line and at the end of a line."""
 
     def __init__(self, first: str) -> None:
         self._lines: list[str] = []

@@ -29,11 +29,6 @@ _HINT = "VISUAL or EDITOR names the editor, with its arguments"
 def edited(text: str, terminal: Terminal, environ: Mapping[str, str]) -> str:
     """Return the edited text without trailing newlines; `""` when nothing was saved.
 
-    Args:
-        text: what the editor opens.
-        terminal: handed over to the editor meanwhile.
-        environ: names the editor.
-
     Raises:
         KaitoError: the editor cannot be run, it failed, or its file cannot be written.
         Ended: SIGTERM or SIGHUP; the editor has exited.

@@ -61,7 +61,6 @@ def file_names(typed: str, *, only: bool) -> list[str]:
     """Complete arguments that begin with a file name; folders end with a separator.
 
     Args:
-        typed: the arguments so far.
         only: whether nothing can follow the name, so that its blanks need no escape.
     """
     quote = typed[0] if typed.startswith(_QUOTES) else ""

@@ -29,9 +29,6 @@ class History:
     """The entries of all of a user's shells in the order in which they were typed, readable by that user alone.
 
     If the path is not a regular file, such as `/dev/null`, nothing is saved.
-
-    Args:
-        file: the path.
     """
 
     def __init__(self, file: Path) -> None:

@@ -28,7 +28,6 @@ class LineEditor:
 
     Args:
         module: `readline`, which may be libedit under that name.
-        terminal: the terminal that it edits on.
     """
 
     def __init__(self, module: ModuleType, terminal: Terminal) -> None:
@@ -56,7 +55,6 @@ class LineEditor:
         """Return an edited line, or a paste of several.
 
         Args:
-            prompt: shown before it.
             complete: completes the line at the Tab key; `None` disables Tab.
 
         Raises:

@@ -18,10 +18,7 @@ class Prompt(Source):
     """Reads what is typed at a terminal.
 
     Args:
-        terminal: shows the prompt.
         editor: edits the line; `None` where there is no line editing.
-        recall: remembers the entries.
-        complete: completes a line at the Tab key.
     """
 
     def __init__(self, terminal: Terminal, editor: LineEditor | None, recall: Recall, complete: Complete) -> None:

@@ -14,7 +14,6 @@ class Recall:
     """Adds entries to the line editor and to the history file. Without an editor it does nothing.
 
     Args:
-        editor: recalls the entries.
         history: the saved entries of earlier runs; `None` keeps them for this run only.
         report: called once with the error when the file cannot be used.
     """

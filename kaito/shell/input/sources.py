@@ -22,7 +22,6 @@ class BadLineError(KaitoError):
     """A line that is not UTF-8.
 
     Args:
-        message: what is wrong with it.
         text: the line with replacement characters. It may open or close a block all the same.
     """
 
@@ -84,7 +83,6 @@ class Script(Source):
     """The lines of a file or a pipe, in UTF-8. The first may name an interpreter (`#!`).
 
     Args:
-        file: unbuffered, so that each line is answered when it arrives.
         name: the file's, for `where`.
         wait: called with the file descriptor before each read; returns when there is something to read.
         trusted: `False` for a pipe, whose text may be a stranger's.

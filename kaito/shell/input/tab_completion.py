@@ -16,13 +16,7 @@ if TYPE_CHECKING:
 
 
 class TabCompletion:
-    """Completes a line that is a slash command. A message is not completed.
-
-    Args:
-        commands: the slash commands.
-        plugins: isolate the commands' own completion.
-        context: passed to it.
-    """
+    """Completes a line that is a slash command. A message is not completed."""
 
     def __init__(self, commands: Mapping[str, Offered[SlashCommand]], plugins: Plugins, context: ShellContext) -> None:
         self._commands = commands

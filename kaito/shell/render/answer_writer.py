@@ -26,10 +26,6 @@ class AnswerWriter:
     """Shows answers with the formatter that the settings name.
 
     Args:
-        terminal: shows them.
-        plugins: isolate the formatter.
-        formatters: all formatters, by name.
-        settings: name the formatter, and say what is shown.
         suggests_commands: whether remarks may suggest slash commands: not when there is one message only.
     """
 
@@ -62,7 +58,6 @@ class AnswerWriter:
         """Show the answer of one turn.
 
         Args:
-            session: whose turn it is.
             pieces: from :meth:`Session.ask` or a similar method; always closed.
 
         Raises:

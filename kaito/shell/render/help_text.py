@@ -42,7 +42,6 @@ class Help:
 
     Args:
         words: the shell's own commands by name; their docstrings are their help.
-        commands: the slash commands.
     """
 
     def __init__(self, words: Mapping[str, Callable[..., Any]], commands: Mapping[str, Offered[SlashCommand]]) -> None:
@@ -72,7 +71,6 @@ class Help:
 
         Args:
             name: with or without the slash.
-            columns: the width.
 
         Raises:
             UsageError: there is no such command.

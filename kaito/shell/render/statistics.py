@@ -9,7 +9,6 @@ def statistics_line(reply: Reply, window: int | None, *, streamed: bool) -> str:
     """Return one line of statistics, `""` when there are none.
 
     Args:
-        reply: a complete answer.
         window: the context window in tokens.
         streamed: whether the answer was streamed; otherwise all of it arrived at once.
     """
