@@ -116,7 +116,7 @@ def test_the_last_message_is_sent_again_only_if_it_was_saved(chat, tmp_path, cod
 )
 def test_nothing_is_sent_when_the_editor_fails(chat, server, tmp_path, code, message):
     replay(
-        chat(env={"EDITOR": editor(tmp_path, code)}, columns=120),
+        chat(env={"EDITOR": editor(tmp_path, code)}, columns=240),
         f"{BANNER}> «/edit»‹enter›\n❌ Error: {message}\n\n> «quit»‹enter›\n👋 Goodbye!",
         code=0,
     )
@@ -199,7 +199,7 @@ def test_the_editor_runs_on_the_terminal_when_stdout_is_a_file(shell, tmp_path):
 def test_ctrl_c_goes_to_the_editor(chat, server, tmp_path):
     code = "signal.signal(signal.SIGINT, signal.SIG_DFL); print('editing', end='', flush=True); signal.pause()"
     replay(
-        chat(env={"EDITOR": editor(tmp_path, code)}, columns=120),
+        chat(env={"EDITOR": editor(tmp_path, code)}, columns=240),
         f"""
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
