@@ -27,7 +27,7 @@ def test_windows():
 
 def test_no_folder(monkeypatch):
     monkeypatch.setenv("HOME", "nowhere")
-    with pytest.raises(KaitoError, match="No model folder"):
+    with pytest.raises(KaitoError, match="No folder for the model"):
         cache.folder({}, "linux")
 
 
