@@ -24,7 +24,7 @@ from kaito.settings import Settings
 from kaito.types import Endpoint
 
 #: Bytes that a socket returns at once. glibc's malloc serves less than 128 KiB from memory that it holds.
-_READ_LIMIT = 64 * 1024
+_READ_LIMIT = 96 * 1024
 #: Bytes of a body that aiohttp keeps before it stops reading: twice as many. Below this mark aiohttp 3.14 resumes
 #: reading after each HTTP chunk, which costs more than the chunk itself; with half a read, only for half of the chunks.
 _BODY_BUFFER = _READ_LIMIT // 2
@@ -126,7 +126,7 @@ def proxy_of(endpoint: Endpoint) -> URL | None:
 
 
 class SmallReads(socket.socket):
-    """A socket that returns at most 64 KiB at once, as any socket may.
+    """A socket that returns at most 96 KiB at once, as any socket may.
 
     asyncio asks for 256 KiB at each read, whatever arrives: a read of one token then takes a mapping, a page fault and
     an unmapping, which can cost more than the read itself. See https://github.com/python/cpython/issues/85451.

@@ -54,9 +54,9 @@ class EventDecoder:
             self._first = False
             complete = complete.removeprefix(_BOM)
         # Nearly always all events have one line `data: …`, so that all newlines are between events. One split is
-        # faster than a look at each.
+        # faster than a look at each, and one search of the joined events faster than counting newlines.
         events = complete.split(b"\n\ndata: ")
-        if complete.startswith(b"data: ") and complete.count(b"\n") == 2 * (len(events) - 1):
+        if complete.startswith(b"data: ") and b"\n" not in b"".join(events):
             events[0] = events[0].removeprefix(b"data: ")
             return events
         return [event for block in complete.split(b"\n\n") if (event := _data(block)) is not None]
