@@ -1,0 +1,88 @@
+"""Decodes data from outside into types. Every kind of failure becomes one exception, whatever the boundary.
+
+A type declares only the fields that are used. Fields that it does not have are ignored, `null` counts as absent, and a
+value of another type is an error with the path of its field.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+class DecodeError(ValueError):
+    """Data from outside does not have the form that is expected.
+
+    The message says where and why, and never quotes the data, which may hold secrets.
+
+    Args:
+        reason: such as `expected str, got int`.
+        field: the path of the field, such as `spec.ports[0].port`; `""` for the whole.
+    """
+
+    def __init__(self, reason: str, field: str = "") -> None:
+        super().__init__(f"{field}: {reason}" if field else reason)
+        self.reason = reason
+        self.field = field
+
+
+def decode_json(data: bytes | str, type: type[T]) -> T:
+    """Decode JSON.
+
+    Args:
+        data: of a size that its reader has limited.
+
+    Raises:
+        DecodeError: it is not JSON, is nested too deeply, has another type or is not UTF-8.
+    """
+    try:
+        try:
+            return msgspec.json.decode(data, type=type)
+        except msgspec.ValidationError as exc:
+            if "`null`" not in str(exc):
+                raise
+            return msgspec.convert(_without_nulls(msgspec.json.decode(data)), type)
+    except _FAILURES as exc:
+        raise decode_error(exc, "JSON") from None
+
+
+def convert(value: Any, type: type[T]) -> T:
+    """Convert data of Python's own types, such as a YAML document.
+
+    Raises:
+        DecodeError: it has another type or is nested too deeply.
+    """
+    try:
+        return msgspec.convert(_without_nulls(value), type)
+    except _FAILURES as exc:
+        raise decode_error(exc) from None
+
+
+#: What msgspec raises for data that it cannot decode.
+_FAILURES = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def decode_error(exc: Exception, format: str = "data") -> DecodeError:
+    """Return the error for an exception of msgspec's, with the format's name in it."""
+    if isinstance(exc, RecursionError):
+        return DecodeError("it is nested too deeply")
+    if isinstance(exc, UnicodeDecodeError):
+        return DecodeError("it is not UTF-8")
+    if not isinstance(exc, msgspec.ValidationError):
+        return DecodeError(f"it is not {format}")
+    reason, _, path = str(exc).partition(" - at ")
+    # msgspec quotes values that are not in an enumeration.
+    reason = re.sub(r"^Invalid .*", "unknown value", reason.replace("`", ""))
+    return DecodeError(reason[:1].lower() + reason[1:], path.strip("`").removeprefix("$").removeprefix("."))
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nulls(each) for name, each in value.items() if each is not None}
+    if isinstance(value, list):
+        return [_without_nulls(each) for each in value if each is not None]
+    return value

@@ -1,0 +1,42 @@
+"""The most that is read from outside. Each limit is far above what an honest sender needs.
+
+Sizes are in bytes unless a comment says otherwise.
+"""
+
+from __future__ import annotations
+
+_KIB, _MIB = 1024, 1024 * 1024
+
+#: One response of the API server: an object, or one page of a list.
+API_RESPONSE = 64 * _MIB
+#: Objects of one list.
+API_LIST_ITEMS = 100_000
+#: One event of a watch.
+WATCH_EVENT = 16 * _MIB
+#: The body of an error response.
+ERROR_BODY = 64 * _KIB
+#: One message of a port-forward's WebSocket, all fragments together.
+WEBSOCKET_MESSAGE = 4 * _MIB
+
+#: One event of a model's stream.
+STREAM_EVENT = 16 * _MIB
+#: The text of one answer, and as much again for its reasoning.
+ANSWER = 64 * _MIB
+
+#: One line of a script.
+SCRIPT_LINE = 16 * _MIB
+#: What `-m -` and pasted material may have.
+STDIN = 64 * _MIB
+
+#: A file with configuration, such as a kubeconfig.
+CONFIG_FILE = 16 * _MIB
+#: What a credential plugin prints.
+EXEC_OUTPUT = 1 * _MIB
+
+#: Characters of a name from outside that are shown.
+SHOWN_NAME = 300
+
+
+def shown_size(limit: int) -> str:
+    """Return a limit for a message, such as `64 MiB`."""
+    return f"{limit // _MIB} MiB" if limit >= _MIB else f"{limit // _KIB} KiB"
