@@ -137,12 +137,15 @@ class WindowError(ModelError):
     """
 
     def __init__(self, prompt_tokens: int | None, window: int | None, *, alone: bool = False) -> None:
+        holds = "Prompt and answer must fit the model's context window"
+        if window is not None:
+            holds = f"The window holds {window} tokens, prompt and answer"
         frees = "'clear' would not help" if alone else "'clear' or '/set trim on' frees it"
         counts = f"{_count(prompt_tokens)} tokens > {_count(window)} max"
         super().__init__(
             f"Input too long ({counts})",
             "Try reducing your message length or increasing --max-tokens",
-            f"The window holds {_count(window)} tokens, prompt and answer; {frees}",
+            f"{holds}; {frees}",
         )
         self.prompt_tokens = prompt_tokens
         self.window = window

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from kaito.chat.conversation import SavedConversation
 from kaito.errors import KaitoError, NotFoundError, UsageError
 from kaito.types import Message
+from kaito.util.decoding import DecodeError, decode_json
 from kaito.util.safe_files import UnreadableError, read_text, replace_file
 
 #: The most bytes of a saved conversation; its oldest turns are left out.
@@ -49,10 +50,13 @@ class LastConversation:
             raise KaitoError(f"Cannot read the last conversation: {self._file}: {reason}") from None
         try:
             # Earlier versions wrote the list of messages alone.
-            decoded = msgspec.json.decode(text, type=SavedConversation | list[Message])
-        except msgspec.MsgspecError:
-            raise KaitoError(f"The last conversation is damaged: {self._file}", "Remove the file") from None
-        saved = SavedConversation(messages=tuple(decoded)) if isinstance(decoded, list) else decoded
+            if text.lstrip().startswith("["):
+                saved = SavedConversation(messages=tuple(decode_json(text, list[Message])))
+            else:
+                saved = decode_json(text, SavedConversation)
+        except DecodeError as exc:
+            reason = f"The last conversation is damaged: {self._file}: {exc}"
+            raise KaitoError(reason, "Remove the file") from None
         if not saved.turns:
             raise _nothing_saved()
         self._ours = True

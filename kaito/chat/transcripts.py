@@ -9,6 +9,7 @@ import msgspec
 
 from kaito.errors import KaitoError
 from kaito.types import Message
+from kaito.util.decoding import DecodeError, decode_json
 from kaito.util.safe_files import UnreadableError, read_text, replace_file
 
 #: The most bytes of a file.
@@ -46,10 +47,10 @@ def read_conversation(path: Path) -> list[Message]:
         raise KaitoError(f"Cannot read '{path}': {exc}") from None
     try:
         if text.lstrip().startswith("{"):
-            entries = msgspec.json.decode(text, type=_Wrapped).messages
+            entries = decode_json(text, _Wrapped).messages
         else:
-            entries = msgspec.json.decode(text, type=list[_Entry])
-    except (msgspec.MsgspecError, RecursionError) as exc:
+            entries = decode_json(text, list[_Entry])
+    except DecodeError as exc:
         raise KaitoError(f"'{path}' is not a conversation: {exc}", _WANTED) from None
     messages = [_message(entry, path) for entry in entries]
     turns = messages[1:] if messages and messages[0].role == "system" else messages

@@ -35,7 +35,7 @@ def translate_api_errors(config: ClusterConfig) -> Iterator[None]:
 def _error(failure: Failure, config: ClusterConfig) -> ClusterError:
     server, reason = config.server.origin(), failure.reason
     match failure.cause:
-        case Cause.CERTIFICATE:
+        case Cause.CERTIFICATE | Cause.CERTIFICATE_NAME:
             hint = f"Check the certificate-authority of {server} in the kubeconfig"
             return ClusterError(f"The API server's certificate is not trusted: {reason}", hint)
         case Cause.TLS:
@@ -52,6 +52,6 @@ def _error(failure: Failure, config: ClusterConfig) -> ClusterError:
             )
         case Cause.READ_TIMEOUT:
             return ClusterError(f"The API server {server} did not respond in time (--request-timeout)")
-        case Cause.CLOSED | Cause.NOT_HTTP:
+        case Cause.CLOSED | Cause.NOT_HTTP | Cause.HTTP_2 | Cause.ENCODING:
             details = f": {reason}" if reason else ""
             return ClusterError(f"The connection to the API server {server} was lost{details}")

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaito.openai.error_responses import ErrorKind, error_message, parse_error_response
+from kaito.openai.error_bodies import error_message
+from kaito.openai.error_responses import ErrorKind, parse_error_response
 
 LIMIT = "This model's maximum context length is 2048 tokens"
 
