@@ -96,7 +96,7 @@ class AnswerDecoder:
 
     def fail(self, error: bytes) -> None:
         """Take the data of an event named `error`."""
-        if self.error is None and self.malformed is None:
+        if not self.done:
             self.error, self.done = parse_error_event(error), True
 
     def finish(self) -> Delta:
@@ -149,30 +149,30 @@ class AnswerDecoder:
                 if choice.index:  # only one answer is requested
                     continue
                 if text := choice.delta or choice.message:
-                    before = len(content) + len(reasoning)
-                    if text.content:
-                        content.append(text.content)
-                    if text.refusal:
-                        content.append(text.refusal)
-                    if thoughts := text.reasoning_content or text.reasoning:
-                        reasoning.append(thoughts)
-                    if self.finish_reason is not None and len(content) + len(reasoning) > before:
+                    answer, thoughts = text.content or text.refusal, text.reasoning_content or text.reasoning
+                    if self.finish_reason is not None and (answer or thoughts):
                         self.text_after_finish = True
+                    if self._splitter is not None or self._characters is not None:
+                        answer, thoughts = self._sort(answer or "", thoughts or "")
+                    if answer:
+                        content.append(answer)
+                    if thoughts:
+                        reasoning.append(thoughts)
                     if text.tool_calls is not ABSENT or text.function_call is not ABSENT:
                         self._calls_tool = self._calls_tool or text.calls_tool
                 if choice.finish_reason and (reason := finish_reason(choice.finish_reason)):
                     delta.finish_reason = self.finish_reason = reason[: limits.SHOWN_NAME]
         if delta.model is not None:
             delta.model = delta.model[: limits.SHOWN_NAME]
-        delta.content, delta.reasoning = "".join(content), "".join(reasoning)
-        if self._characters is not None:
-            joiners = self._characters
-            delta.content, delta.reasoning = joiners[0].feed(delta.content), joiners[1].feed(delta.reasoning)
-        if self._splitter is not None and delta.content:
-            thoughts, delta.content = self._split(delta.content)
-            delta.reasoning += thoughts
-        delta.content, delta.reasoning = self._limited(delta.content, 0), self._limited(delta.reasoning, 1)
+        delta.content, delta.reasoning = self._limited("".join(content), 0), self._limited("".join(reasoning), 1)
         return delta
+
+    def _sort(self, answer: str, reasoning: str) -> tuple[str, str]:
+        """Return the answer's part and the reasoning of one piece."""
+        if self._characters is not None:
+            answer, reasoning = self._characters[0].feed(answer), self._characters[1].feed(reasoning)
+        thoughts, answer = self._split(answer)
+        return answer, reasoning + thoughts
 
     def _split(self, content: str) -> tuple[str, str]:
         if self._splitter is None:

@@ -98,8 +98,8 @@ class AnswerStream:
                 data = await self._read()
                 if not data:
                     return self._last()
-                if not self._head:
-                    self._head = data[:_HEAD]
+                if not decoder.begun and len(self._head) < _HEAD:
+                    self._head += data[: _HEAD - len(self._head)]
                 if self._whole is not None:
                     self._whole += data
                     if len(self._whole) > limits.WHOLE_ANSWER:
@@ -124,15 +124,15 @@ class AnswerStream:
 
     def _last(self) -> Delta | None:
         """Return what the end of the body completes."""
-        self._decoder.done = True
         if self._whole is not None:
             whole, self._whole = bytes(self._whole), None
             self._head = whole[:_HEAD]
             return self._decoder.decode_whole(whole)
-        events = self._events.end()
+        delta = self._decoder.decode_last(self._events.end())
         if self._events.error is not None:
             self._decoder.fail(self._events.error)
-        return self._decoder.decode_last(events) if events else None
+        self._decoder.done = True
+        return delta
 
     async def _read(self) -> bytes:
         if self._deadline is None:

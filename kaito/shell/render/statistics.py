@@ -25,9 +25,9 @@ def statistics_line(reply: Reply, window: int | None, *, streamed: bool) -> str:
         # The rate is that of the tokens after the first ones, whose time includes the wait.
         tokens, seconds = float(usage.completion_tokens), reply.total_s
         if first is not None and reply.later_share is not None and reply.later_s is not None:
-            tokens, seconds = tokens * reply.later_share, reply.later_s
-            if reply.later_share < _MEASURABLE:
-                tokens = 0
+            # If most of the answer came at once, only the whole time says something.
+            if reply.later_share >= _MEASURABLE:
+                tokens, seconds = tokens * reply.later_share, reply.later_s
         elif first is not None:
             tokens, seconds = tokens - 1, seconds - first
         if tokens > 0 and seconds > 0:
