@@ -9,6 +9,7 @@ import msgspec
 
 from kaito.errors import KaitoError
 from kaito.types import Message
+from kaito.util import limits
 from kaito.util.decoding import DecodeError, decode_json
 from kaito.util.safe_files import UnreadableError, read_text, replace_file
 
@@ -74,7 +75,7 @@ def _message(entry: _Entry, path: Path) -> Message:
     for known in ("system", "user", "assistant"):
         if role == known:
             return Message(known, content)
-    raise KaitoError(f"'{path}': a message has the role '{role}'", _WANTED)
+    raise KaitoError(f"'{path}': a message has the role '{role[: limits.SHOWN_NAME]}'", _WANTED)
 
 
 def write_conversation(path: Path, messages: Sequence[Message], *, force: bool = False) -> None:

@@ -237,7 +237,7 @@ class Recovery:
         prompt, window = response.prompt_tokens, self._window(response)
         if prompt is None or window is None or not response.exact:
             return False
-        return prompt + (self.max_tokens or self._wanted_tokens or 0) != window + 1
+        return prompt != max(window - (self.max_tokens or self._wanted_tokens or 0), 0) + 1
 
     def _reduce_tokens(self, response: ErrorResponse, counted: int | None) -> None:
         """Request what the window leaves, once.
@@ -256,8 +256,10 @@ class Recovery:
             least = _half(window) if self._can_trim else 1
             if prompt is not None:
                 left = window - prompt
-            elif self._can_trim or (requested is not None and requested >= window):
+            elif self._can_trim:
                 left = _half(window)
+            elif requested is not None and (requested >= window or response.param in _MAX_TOKENS):
+                left = min(_half(window), _half(requested))
             elif response.prompt_tokens is not None:
                 # With a lower bound only: half of what it would leave is a fair second try.
                 left = (window - response.prompt_tokens) // 2

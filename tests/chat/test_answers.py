@@ -134,6 +134,27 @@ def test_a_stream_without_a_done_mark_that_is_not_closed(model_server, chat):
     assert time.monotonic() - started < 20
 
 
+def test_silence_after_a_finish_reason_ends_an_answer(model_server, monkeypatch):
+    monkeypatch.setattr("kaito.openai.stream._SILENCE", 0.05)
+    assert outcome(model_server, GOOD + STOP, Gate()) == ("Hello", "")
+
+
+def test_each_event_after_a_finish_reason_restarts_the_silence(model_server, monkeypatch):
+    monkeypatch.setattr("kaito.openai.stream._SILENCE", 1.0)
+    both = b'data: {"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}\n\n'
+    model_server.enqueue(Raw([HEAD, *[both] * 6], delay=0.3))
+    assert Chat(model_server.url).ask().content == "aaaaaa"
+
+
+def test_a_connection_that_is_lost_after_a_reason_that_said_nothing_is_an_error(model_server):
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 5000\r\n\r\n"
+    both = b'data: {"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}\n\n'
+    model_server.enqueue(Raw(head + both + both), Raw(head + GOOD + STOP))
+    chat = Chat(model_server.url)
+    assert "the connection was lost" in failure(chat, StreamError).message
+    assert chat.ask().content == "Hello"
+
+
 # Answers that fail
 
 

@@ -105,12 +105,27 @@ def test_a_turn_over_the_size_limit_is_not_saved(last, monkeypatch, file):
     assert file.stat().st_size < 2000
 
 
-@pytest.mark.parametrize("content", ["{", "[1]", "\ud800"])
-def test_a_damaged_file_is_reported(last, file, content):
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[1]",
+        "\ud800",
+        "[" * 100_000,
+        '{"messages":' + "[" * 100_000,
+        '{"messages":[],"z":' + "[" * 100_000 + "]" * 100_000 + "}",
+        '{"messages":[{"role":"user","content":"\\ud83d"}]}',
+        '{"messages":[{"role":5,"content":""}]}',
+        '{"cut":' + "9" * 5000 + "}",
+    ],
+    ids=range(9),
+)
+def test_a_damaged_file_is_reported_by_name(last, file, content):
     file.parent.mkdir(parents=True)
     file.write_bytes(content.encode("utf-8", "surrogatepass"))
-    with pytest.raises(KaitoError, match=r"is damaged|is not UTF-8"):
+    with pytest.raises(KaitoError, match=r"is damaged|is not UTF-8|no conversation") as caught:
         last.load()
+    assert str(file) in caught.value.message or caught.value.exit_code == 3
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs")
