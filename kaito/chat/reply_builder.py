@@ -39,11 +39,12 @@ class ReplyBuilder:
 
     def add(self, delta: Delta) -> None:
         """Add the next piece."""
-        if delta.content or delta.reasoning:
+        if delta.content:
             self._content.add(delta.content)
+        if delta.reasoning:
             self._reasoning.add(delta.reasoning)
-            if self._bursting:
-                self._measure(delta)
+        if self._bursting and (delta.content or delta.reasoning):
+            self._measure(delta)
         last = self._last
         last.model = delta.model or last.model
         last.finish_reason = delta.finish_reason or last.finish_reason
@@ -89,12 +90,11 @@ class _Text:
         self._pieces: list[str] = []
 
     def add(self, piece: str) -> None:
-        if piece:
-            self.size += len(piece)
-            self._pieces.append(piece)
-            if len(self._pieces) >= _JOINED:
-                self._joined.append("".join(self._pieces))
-                self._pieces.clear()
+        self.size += len(piece)
+        self._pieces.append(piece)
+        if len(self._pieces) >= _JOINED:
+            self._joined.append("".join(self._pieces))
+            self._pieces.clear()
 
     @property
     def text(self) -> str:

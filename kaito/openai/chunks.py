@@ -12,7 +12,7 @@ from kaito.openai.broken_characters import CharacterJoiner
 from kaito.openai.error_responses import ErrorResponse, parse_error_event
 from kaito.openai.finish_reasons import Ending, ending_of, finish_reason
 from kaito.openai.reasoning_tags import ReasoningSplitter
-from kaito.openai.schema import ABSENT, Chunk, MalformedError, TokenCount, parse_chunk
+from kaito.openai.schema import ABSENT, Chunk, MalformedError, TokenCount, is_empty, parse_chunk
 from kaito.types import Delta, Usage
 from kaito.util import limits
 
@@ -136,39 +136,52 @@ class AnswerDecoder:
         delta = Delta()
         content: list[str] = []
         reasoning: list[str] = []
-        for index, chunk in enumerate(chunks):
-            if (chunk.choices is None or chunk.error is not ABSENT) and chunk.is_error:
-                self.error, self.done = parse_error_event(events[index]), True
+        absent = ABSENT
+        # Whether nothing has to be known about a piece but its text. Each look at an attribute costs.
+        plain = self._splitter is None and self._characters is None and self.finish_reason is None
+        for chunk in chunks:
+            choices = chunk.choices
+            if (choices is None or chunk.error is not absent) and chunk.is_error:
+                count = next(index for index, each in enumerate(chunks) if each is chunk)
+                self.error, self.done = parse_error_event(events[count]), True
+                del chunks[count:]
                 break
-            if chunk.model:
-                delta.model = chunk.model
             if chunk.usage is not None and (usage := _usage(chunk.usage)) is not None:
                 delta.usage = usage
-            for choice in chunk.choices or ():
-                self.begun = True
+            if not choices:
+                continue
+            self.begun = True
+            for choice in choices:
                 if choice.index:  # only one answer is requested
                     continue
                 if text := choice.delta or choice.message:
                     answer, thoughts = text.content or text.refusal, text.reasoning_content or text.reasoning
-                    if self.finish_reason is not None and (answer or thoughts):
-                        self.text_after_finish = True
-                    if self._splitter is not None or self._characters is not None:
+                    if not plain:
                         answer, thoughts = self._sort(answer or "", thoughts or "")
+                        plain = self._splitter is None and self._characters is None and self.finish_reason is None
                     if answer:
                         content.append(answer)
                     if thoughts:
                         reasoning.append(thoughts)
-                    if text.tool_calls is not ABSENT or text.function_call is not ABSENT:
-                        self._calls_tool = self._calls_tool or text.calls_tool
+                    if text.tool_calls is not absent and not is_empty(text.tool_calls):
+                        self._calls_tool = True
                 if choice.finish_reason and (reason := finish_reason(choice.finish_reason)):
                     delta.finish_reason = self.finish_reason = reason[: limits.SHOWN_NAME]
-        if delta.model is not None:
-            delta.model = delta.model[: limits.SHOWN_NAME]
-        delta.content, delta.reasoning = self._limited("".join(content), 0), self._limited("".join(reasoning), 1)
+                    plain = False
+        for chunk in reversed(chunks):
+            if chunk.model:
+                delta.model = chunk.model[: limits.SHOWN_NAME]
+                break
+        if content:
+            delta.content = self._limited("".join(content), 0)
+        if reasoning:
+            delta.reasoning = self._limited("".join(reasoning), 1)
         return delta
 
     def _sort(self, answer: str, reasoning: str) -> tuple[str, str]:
         """Return the answer's part and the reasoning of one piece."""
+        if self.finish_reason is not None and (answer or reasoning):
+            self.text_after_finish = True
         if self._characters is not None:
             answer, reasoning = self._characters[0].feed(answer), self._characters[1].feed(reasoning)
         thoughts, answer = self._split(answer)

@@ -51,7 +51,9 @@ def parse_error_body(body: bytes, content_type: str = "") -> ErrorBody:
     if value is None:
         if is_page(content_type, text):
             return ErrorBody(message=page_title(text) or "a web page")
-        return ErrorBody(message=f"JSON, but {reason}" if "deep" in reason else _shortened(text))
+        # Cut or malformed JSON is still an API's, not a proxy's page.
+        message = f"JSON, but {reason}" if "deep" in reason else _shortened(text)
+        return ErrorBody(message=message, structured=text.lstrip()[:1] in ("{", "["))
     fields = _innermost(value)
     return ErrorBody(
         message=error_message(value) or ("" if isinstance(value, Mapping | list) else _shortened(text)),

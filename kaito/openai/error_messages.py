@@ -45,7 +45,8 @@ def error_for(response: ErrorResponse, endpoint: str, model: str | None) -> Kait
             return ForbiddenError(f"The model's server denied access: {quoted}")
         case ErrorKind.UNKNOWN_MODEL:
             hint = "Omit --model to use the first model that the server lists; /model lists all"
-            return NotFoundError(f"The server has no model '{model or ''}': {response.message}", hint)
+            name = f"model '{model}'" if model else "such model"
+            return NotFoundError(f"The server has no {name}: {response.message}", hint)
         case ErrorKind.REDIRECT:
             reason = f"The server redirects to {response.message} (HTTP {response.status}); redirects are not followed"
             if response.base:

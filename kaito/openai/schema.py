@@ -31,13 +31,6 @@ class Text(msgspec.Struct, gc=False):
     #: The model's reason for not answering, which OpenAI sends in place of the content.
     refusal: str | None = None
     tool_calls: msgspec.Raw = ABSENT
-    #: `tool_calls` in the earlier API.
-    function_call: msgspec.Raw = ABSENT
-
-    @property
-    def calls_tool(self) -> bool:
-        """Whether the model calls a tool."""
-        return not (is_empty(self.tool_calls) and is_empty(self.function_call))
 
 
 class Choice(msgspec.Struct, gc=False):
@@ -157,7 +150,6 @@ def _text(value: Any) -> Text | None:
         reasoning=_string(value.get("reasoning")),
         refusal=_string(value.get("refusal")),
         tool_calls=_raw(value.get("tool_calls")),
-        function_call=_raw(value.get("function_call")),
     )
 
 
@@ -189,6 +181,6 @@ def _number(value: Any) -> int | None:
         return None
 
 
-def _bounded(digits: str) -> int | float:
-    """Return a number of JSON; Python refuses to convert thousands of digits."""
-    return int(digits) if len(digits) < 400 else float("inf")
+def _bounded(digits: str) -> int:
+    """Return a number of JSON; Python refuses to convert thousands of digits, and none of them counts anything."""
+    return int(digits) if len(digits) < 20 else 2**64

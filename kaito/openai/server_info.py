@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -34,6 +35,14 @@ class _Model(msgspec.Struct):
         return next((size for size in sizes if _is_count(size)), None)
 
 
+class _Name(msgspec.Struct):
+    """What is left of a model whose other fields cannot be decoded."""
+
+    id: str
+    parent: None = None
+    window: None = None
+
+
 class _ModelList(msgspec.Struct):
     data: list[msgspec.Raw]
 
@@ -47,13 +56,10 @@ def parse_models(body: bytes) -> list[ModelInfo] | None:
         listed = decode_json(body, _ModelList).data
     except DecodeError:
         return None
-    entries: dict[str | None, _Model] = {}
+    entries: dict[str | None, _Model | _Name] = {}
     for raw in listed:
-        try:
-            entry = decode_json(bytes(raw), _Model)
-        except DecodeError:
-            continue
-        if name := _name(entry.id):
+        entry = _entry(bytes(raw))
+        if entry is not None and (name := _name(entry.id)):
             entries.setdefault(name, entry)
     models = []
     for entry in entries.values():
@@ -63,6 +69,14 @@ def parse_models(body: bytes) -> list[ModelInfo] | None:
         window = entry.window or (entries[parent].window if parent in entries else None)
         models.append(ModelInfo(name=name, window=window, parent=parent))
     return models
+
+
+def _entry(raw: bytes) -> _Model | _Name | None:
+    with suppress(DecodeError):
+        return decode_json(raw, _Model)
+    with suppress(DecodeError):
+        return decode_json(raw, _Name)
+    return None
 
 
 class _TokenizerAnswer(msgspec.Struct):

@@ -127,6 +127,12 @@ def test_fields_an_answer_does_not_need_may_have_any_type(chunk, content):
     assert decoder.error is None
 
 
+def test_a_count_of_many_digits_is_none():
+    usage = b'{"choices":[{"delta":{"content":"x"}}],"usage":{"prompt_tokens":%b}}' % (b"9" * 5000)
+    delta = AnswerDecoder().decode([usage])
+    assert (delta.content, delta.usage) == ("x", None)
+
+
 def test_numbers_in_any_form_are_counted():
     usage = {"prompt_tokens": "5", "completion_tokens": 1.0, "prompt_tokens_details": {"cached_tokens": "x"}}
     delta = AnswerDecoder().decode([json.dumps({"usage": usage}).encode()])

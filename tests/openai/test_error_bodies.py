@@ -58,7 +58,7 @@ def test_hostile_bodies_are_only_text(body):
 
 
 def test_deep_json_says_so():
-    assert parse_error_body(b"[" * 60_000) == ErrorBody(message="JSON, but it is nested too deeply")
+    assert parse_error_body(b"[" * 60_000) == ErrorBody(message="JSON, but it is nested too deeply", structured=True)
 
 
 def test_the_fields_of_an_error():

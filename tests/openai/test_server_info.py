@@ -36,6 +36,11 @@ def test_the_window_of_a_model(entry, window):
     assert models({"id": "m", **entry}) == [ModelInfo(name="m", window=window)]
 
 
+def test_a_model_with_a_number_of_many_digits_has_no_window():
+    body = b'{"data":[{"id":"m","max_model_len":' + b"9" * 5000 + b"}]}"
+    assert parse_models(body) == [ModelInfo(name="m")]
+
+
 def test_an_adapter_has_the_window_of_its_model():
     listed = models(
         {"id": "a", "parent": "m"}, {"id": "m", "max_model_len": 5, "parent": "m"}, {"id": "b", "parent": 7}

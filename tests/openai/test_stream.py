@@ -132,13 +132,13 @@ def test_a_refusal_is_the_answer():
     "delta",
     [
         {"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "{}"}}]},
-        {"function_call": {"name": "f"}},
+        {"tool_calls": {"name": "f"}, "refusal": "I ask f"},
     ],
 )
 def test_a_tool_call_is_the_finish_reason(delta):
     assert received(event(**delta) + event(None, "stop") + DONE)[0].finish_reason == "tool_calls"
     assert received(event(None, "stop", **delta) + event(" "))[0].finish_reason == "tool_calls"
-    assert received(event("Hi", "stop", tool_calls=[], function_call=None) + DONE)[0].finish_reason == "stop"
+    assert received(event("Hi", "stop", tool_calls=[]) + DONE)[0].finish_reason == "stop"
 
 
 def test_an_emoji_whose_halves_come_in_two_events_is_whole():
