@@ -32,7 +32,6 @@ _HEAD = 1024
 
 _NOT_A_COMPLETION = "The stream ended early: the server sent something that is not a chat completion"
 _CONTINUE = "/continue continues what arrived; /retry sends the message again"
-_RETRY = "/retry sends the message again"
 
 
 class ServerFailedError(Exception):
@@ -153,16 +152,15 @@ class AnswerStream:
             raise StreamError(_NOT_A_COMPLETION, NOT_KEPT)
         if decoder.too_long:
             raise StreamError(f"The answer is longer than {limits.shown_size(limits.ANSWER)}", NOT_KEPT)
-        hint = _CONTINUE if decoder.answered else _RETRY
         # Once an answer is complete, its connection need not end properly.
         if self._failure and (reason is None or decoder.text_after_finish):
-            raise StreamError(f"The stream ended early: {self._failure}", hint)
+            raise StreamError(f"The stream ended early: {self._failure}", NOT_KEPT)
         if not decoder.begun:
             raise self._no_answer(self._head)
         if reason is None:
-            raise StreamError("The stream ended early: no finish reason was sent", hint)
+            raise StreamError("The stream ended early: no finish reason was sent", NOT_KEPT)
         if ending_of(reason) is Ending.BROKEN:
-            shown = self._redact(reason)
+            shown, hint = self._redact(reason), _CONTINUE if decoder.answered else NOT_KEPT
             raise StreamError(f"The server broke the answer off: its finish reason is '{shown}'", hint)
 
     def _no_answer(self, body: bytes) -> StreamError:

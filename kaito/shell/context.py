@@ -206,9 +206,11 @@ class ShellContext:
         if known and name not in known:
             near = near_names(name, known)
             more = ", …" if len(known) > _MAX_NAMED else ""
-            hint = f"Did you mean {' or '.join(near)}?" if near else f"It lists {', '.join(known[:_MAX_NAMED])}{more}"
             # Gateways route to models that they do not list.
-            self._terminal.note(f"The server does not list '{name}'; it is asked for it anyway. {hint}")
+            self._terminal.note(f"The server does not list '{name}'; it is requested anyway")
+            self._terminal.note(
+                f"Did you mean {' or '.join(near)}?" if near else f"It lists {', '.join(known[:_MAX_NAMED])}{more}"
+            )
         self._session.use_model(name)
 
     def refresh_models(self) -> None:
