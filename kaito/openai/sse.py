@@ -5,7 +5,7 @@ Rules: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an
 
 _BOM = b"\xef\xbb\xbf"
 
-#: Bytes that one event may have. A chunk of an answer has a few hundred.
+#: The largest event, in bytes. A chunk of an answer has a few hundred.
 MAX_EVENT = 16 * 1024 * 1024
 
 

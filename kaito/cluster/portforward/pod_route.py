@@ -152,8 +152,8 @@ class PodRoute:
         while self._lost:
             try:
                 # Another replica of an InferenceSet may be ready already.
-                self.serving = await find_serving_workspace(self._cluster, self._target, self._reporter)
-                pod = await find_pod(self._cluster, self.serving.namespace, self.serving.name)
+                serving = await find_serving_workspace(self._cluster, self._target, self._reporter)
+                pod = await find_pod(self._cluster, serving.namespace, serving.name)
             except (NotFoundError, ClusterError):
                 # For a spare, it is not worth waiting.
                 if not self._waiting or loop.time() > deadline:
@@ -161,12 +161,12 @@ class PodRoute:
                 self._reporter.status(f"waiting for a pod of {self.serving.name}")
                 await asyncio.sleep(_INTERVAL)
             else:
-                self._use(pod)
+                self._use(serving, pod)
         return self._address()
 
-    def _use(self, pod: Pod) -> None:
+    def _use(self, serving: ServingWorkspace, pod: Pod) -> None:
         renamed = pod.name != self._pod.name
-        self._pod = pod
+        self.serving, self._pod = serving, pod
         self._lost = False
         if renamed:
             self._start_watch()

@@ -137,7 +137,7 @@ class _ReadinessWait:
         self._show_status()
 
     def _show_status(self) -> None:
-        """Show what is known, that which changes most often first."""
+        """Show what is known; what changes most often comes first."""
         download = download_progress(self._engine) if self._engine is not None else ""
         parts = [f"downloading the model, {download}"] if download else []
         parts += [str(self._event)] if self._event is not None else []

@@ -44,7 +44,7 @@ class IngressBackend(ClusterBackend):
         candidates = [one for one in results if isinstance(one, Candidate)]
         reasons = [*map(str, routes.unusable), *(one for one in results if isinstance(one, str))]
         for reason in reasons:
-            self.explain(reporter, reason)
+            self.report_step(reporter, reason)
         if candidates:
             return candidates
         if reasons:
@@ -79,7 +79,7 @@ class IngressBackend(ClusterBackend):
                 reasons.append(f"{endpoint.url}{at_addresses}: {detail}")
                 continue
             if status is not None:
-                self.explain(reporter, f"{endpoint.url}/v1/models is not a list of models (HTTP {status})")
+                self.report_step(reporter, f"{endpoint.url}/v1/models is not a list of models (HTTP {status})")
             return Candidate(
                 backend=self.name,
                 url=endpoint.url,
