@@ -136,9 +136,7 @@ SAMPLING = (
     _extra("--seed", "NUMBER", parsers.seed, "Seed of the random numbers"),
     _extra("--stop", "TEXT|JSON", parsers.stops, "End the answer at this text, or at one of up to four in a JSON list"),
     _extra("--presence-penalty", "NUMBER", parsers.penalty, "Penalty for tokens that were used already, -2.0 to 2.0"),
-    _extra(
-        "--frequency-penalty", "NUMBER", parsers.penalty, "Penalty for tokens by their frequency, -2.0 to 2.0"
-    ),
+    _extra("--frequency-penalty", "NUMBER", parsers.penalty, "Penalty for tokens by their frequency, -2.0 to 2.0"),
     _extra("--top-k", "COUNT", parsers.top_k, "Choose from this many tokens; 0 or -1 for all"),
     _extra("--min-p", "NUMBER", parsers.share, "Least probability of a token relative to the likeliest, 0.0 to 1.0"),
 )

@@ -41,7 +41,7 @@ async def api_server(
     path = kubeconfig(server=f"http://127.0.0.1:{runner.addresses[0][1]}", user=user)
     try:
         async with ApiClient(
-            find_cluster_config(Target(kubeconfig=str(path)), {}, reporter), request_timeout=timeout
+            find_cluster_config(Target(kubeconfig=str(path)), {}, reporter), reporter, request_timeout=timeout
         ) as cluster:
             yield cluster
     finally:

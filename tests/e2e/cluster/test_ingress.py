@@ -11,6 +11,7 @@ from kaito.cluster.workspaces.readiness import ServingWorkspace
 from kaito.endpoints.backends.ingress import IngressBackend
 from kaito.errors import ConnectError, ForbiddenError
 from kaito.testing import HtmlPage, ModelServer, RecordingReporter, Redirect, Status, refused_url, run_kaito
+from kaito.util.decoding import convert
 from tests.controlplane import Namespace
 from tests.controlplane.certificates import Authority
 from tests.e2e.cluster.asking import chat, discover, settings_for
@@ -306,26 +307,27 @@ def test_some_permissions_are_missing(control_plane, namespace, workspace, serve
 class OlderCluster:
     """Serves only the beta version of the Gateway API."""
 
-    async def get(self, path):
+    async def get(self, path, kind):
         if path.endswith("/services/my-llama"):
-            return {"spec": {"type": "ClusterIP", "ports": [{"port": 80, "name": "http"}]}}
+            spec = {"type": "ClusterIP", "ports": [{"port": 80, "name": "http"}]}
+            return convert({"metadata": {"name": "my-llama", "namespace": "ns"}, "spec": spec}, kind)
         assert path == "/apis/gateway.networking.k8s.io/v1beta1/namespaces/ns/gateways/gw"
-        return {
-            "metadata": {"name": "gw"},
+        gateway = {
+            "metadata": {"name": "gw", "namespace": "ns"},
             "spec": {"listeners": [{"name": "web", "port": 80, "protocol": "HTTP"}]},
             "status": {"addresses": [{"value": "192.0.2.1"}]},
         }
+        return convert(gateway, kind)
 
-    async def items(self, path):
+    async def items(self, path, kind):
         if "/v1beta1/" not in path:
             raise KindNotServedError("404 page not found")
         rule = {"backendRefs": [{"name": "my-llama", "port": 80}]}
-        return [
-            {
-                "metadata": {"name": "r", "namespace": "ns"},
-                "spec": {"parentRefs": [{"name": "gw"}], "rules": [rule]},
-            }
-        ]
+        route = {
+            "metadata": {"name": "r", "namespace": "ns"},
+            "spec": {"parentRefs": [{"name": "gw"}], "rules": [rule]},
+        }
+        return [convert(route, kind)]
 
 
 def test_gateway_api_v1beta1():
