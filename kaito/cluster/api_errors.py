@@ -11,6 +11,7 @@ from msgspec import Struct
 from kaito.errors import ClusterError, ForbiddenError, KaitoError, NotFoundError
 from kaito.net.retry_after import parse_retry_after
 from kaito.util.decoding import DecodeError, decode_json
+from kaito.util.sanitize import one_line
 
 # For example: User "jo" cannot get resource "pods/portforward" in API group "" in the namespace "team"
 _FORBIDDEN = (
@@ -103,7 +104,7 @@ def api_error(code: int, headers: Mapping[str, str], body: bytes, *, expires: da
         expires: when the client certificate that was presented expires.
     """
     status = Status.parse(body) or Status(message=body[:_MAX_MESSAGE].decode(errors="replace").strip())
-    message = status.message[:_MAX_MESSAGE] or status.reason or "no reason given"
+    message = one_line(status.message or status.reason)[:_MAX_MESSAGE] or "no reason given"
     if code == 101:
         # The repeated handshake of a WebSocket succeeded.
         return ApiUnavailableError("The API server closed the connection", "Try again in a moment")

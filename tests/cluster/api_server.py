@@ -34,7 +34,7 @@ async def api_server(
 ) -> AsyncIterator[ApiClient]:
     """Yield a client of a server that responds to every request with `handler`."""
     app = web.Application()
-    app.router.add_get("/{path:.*}", handler)
+    app.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 import aiohttp
 
 from kaito.cluster.portforward.protocol import SUBPROTOCOL, FrameDecoder, FrameError, PodPort, TunnelError
-from kaito.cluster.portforward.transport import TunnelTransport, close_websocket
+from kaito.cluster.portforward.transport import TunnelTransport, close_websocket, websocket_error
 
 #: Seconds that opening a tunnel may take, without waits for a busy API server.
 DIAL_TIMEOUT: Final = 10.0
@@ -70,5 +70,7 @@ async def _read_opening(websocket: aiohttp.ClientWebSocketResponse, decoder: Fra
             raise FrameError("The API server sent data before the port-forward was open")
     elif message.type is aiohttp.WSMsgType.PING:
         await websocket.pong(message.data)
+    elif message.type is aiohttp.WSMsgType.ERROR:
+        raise websocket_error(message.data)
     elif message.type is not aiohttp.WSMsgType.PONG:
         raise TunnelError("The API server closed the port-forward before it was open")

@@ -82,8 +82,10 @@ class PodRoute:
             await stack.enter_async_context(self._pool)
             try:
                 await self._pool.prepare()
-            except (OSError, ClusterError) as exc:
-                hints = exc.hints if isinstance(exc, ClusterError) else ()
+            except (ForbiddenError, NotFoundError):
+                raise
+            except (OSError, KaitoError) as exc:
+                hints = exc.hints if isinstance(exc, KaitoError) else ()
                 raise ConnectError(self.serving.shown_url, _message(exc), *hints) from None
             self._start_watch()
             stack.push_async_callback(self._end_watch)
@@ -223,8 +225,8 @@ class PodRoute:
         self._lost = True
 
 
-def _message(exc: OSError | ClusterError) -> str:
-    if isinstance(exc, ClusterError | TunnelError):
+def _message(exc: OSError | KaitoError) -> str:
+    if isinstance(exc, KaitoError | TunnelError):
         return exc.message
     return exc.strerror or "The port-forward failed"
 
