@@ -154,7 +154,7 @@ INTERNAL = (
 )
 
 
-def use(kubeconfig: Any, handshake: Handshake, backend: str | None) -> tuple[str, RecordingReporter]:
+def use(kubeconfig: Any, handshake: Handshake, backend: str) -> tuple[str, RecordingReporter]:
     """Open an endpoint; return its backend."""
     reporter = RecordingReporter()
 
@@ -196,4 +196,4 @@ def test_the_error_is_the_contracts(kubeconfig: Any, name: str):
 
 @pytest.mark.parametrize("name", HANDSHAKES)
 def test_auto_uses_the_next_backend(kubeconfig: Any, name: str):
-    assert use(kubeconfig, HANDSHAKES[name], None)[0] == "api-proxy"
+    assert use(kubeconfig, HANDSHAKES[name], "auto")[0] == "api-proxy"

@@ -233,6 +233,30 @@ def test_a_gateway_of_another_namespace(control_plane, namespace, workspace, ser
         assert chat(IngressBackend, wanted, "hello") == ["hello"]
 
 
+def test_an_http_route_of_another_namespace(control_plane, namespace, workspace, plain):
+    with Namespace(control_plane) as web:
+        add_gateway(web, plain.port)
+        add_http_route(web, {"name": "my-llama", "namespace": namespace.name, "port": 80})
+        source = f"HTTPRoute 'chat' in namespace '{web.name}'"
+        [reason] = discovery_error(settings(namespace)).details
+        assert reason == (f"{source}: no ReferenceGrant in namespace '{namespace.name}' allows it to use the Service")
+        source = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": web.name}
+        grant = {"from": [source], "to": [{"group": "", "kind": "Service"}]}
+        namespace.create("gateway.networking.k8s.io/v1beta1", "ReferenceGrant", "web", spec=grant)
+        wanted = settings(namespace)
+        [candidate] = discover(IngressBackend, wanted)
+        assert candidate.url == f"http://127.0.0.1:{plain.port}"
+        assert chat(IngressBackend, wanted, "hello") == ["hello"]
+
+
+def test_a_gateway_that_accepts_its_own_namespace_only(control_plane, namespace, workspace, plain):
+    with Namespace(control_plane) as infra:
+        add_gateway(infra, plain.port)
+        add_http_route(namespace, {"name": "my-llama", "port": 80}, gateway=infra)
+        [reason] = discovery_error(settings(namespace)).details
+        assert reason.endswith(f"the Gateway accepts no HTTPRoutes of namespace '{namespace.name}'")
+
+
 def test_an_inference_pool(namespace):
     with ModelServer() as server:
         namespace.inference_set("phi-set", {"phi-set-abcde": None})
