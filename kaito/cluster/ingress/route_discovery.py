@@ -22,7 +22,7 @@ from kaito.errors import KaitoError
 T = TypeVar("T")
 
 _GATEWAY_VERSIONS = ("v1", "v1beta1")
-_GRANT_VERSIONS = ("v1", "v1beta1")
+_GRANT_VERSIONS = ("v1", "v1beta1", "v1alpha2")
 
 
 class DiscoveredRoutes(Struct, frozen=True, kw_only=True):
@@ -140,8 +140,8 @@ class _Reader:
             except KindNotServedError:
                 continue
             except KaitoError:
-                break
-        return None
+                return None
+        return []
 
 
 async def _nothing() -> None:
