@@ -132,14 +132,14 @@ async def _addresses_by_selector(cluster: ApiClient, service: Service, port: Ser
 
 
 def _selected_addresses(pods: Sequence[Pod], port: ServicePort) -> list[PodAddress]:
-    addresses = ((pod, _target_port(pod, port)) for pod in sorted(pods, key=lambda pod: (not pod.ready, pod.name)))
-    return [PodAddress(name=pod.name, uid=pod.metadata.uid, port=number) for pod, number in addresses if number]
+    ordered = sorted(pods, key=lambda pod: (not pod.ready, pod.name))
+    return [PodAddress(name=pod.name, uid=pod.metadata.uid, port=_target_port(pod, port)) for pod in ordered]
 
 
-def _target_port(pod: Pod, port: ServicePort) -> int | None:
-    """Return the number of the port in a pod that a Service's port leads to; `None` when the pod has none."""
+def _target_port(pod: Pod, port: ServicePort) -> int:
+    """Return the number of the port in a pod that a Service's port leads to; KAITO's when the pod does not name it."""
     target = port.target_port
     if isinstance(target, str):
         declared = (one for container in pod.spec.containers for one in container.ports)
-        return next((one.container_port for one in declared if one.name == target), None)
+        return next((one.container_port for one in declared if one.name == target), POD_PORT)
     return target or port.port

@@ -240,8 +240,8 @@ def test_an_http_route_of_another_namespace(control_plane, namespace, workspace,
         source = f"HTTPRoute 'chat' in namespace '{web.name}'"
         [reason] = discovery_error(settings(namespace)).details
         assert reason == (f"{source}: no ReferenceGrant in namespace '{namespace.name}' allows it to use the Service")
-        source = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": web.name}
-        grant = {"from": [source], "to": [{"group": "", "kind": "Service"}]}
+        origin = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": web.name}
+        grant = {"from": [origin], "to": [{"group": "", "kind": "Service"}]}
         namespace.create("gateway.networking.k8s.io/v1beta1", "ReferenceGrant", "web", spec=grant)
         wanted = settings(namespace)
         [candidate] = discover(IngressBackend, wanted)

@@ -362,3 +362,34 @@ def test_a_watch_without_permission_for_pods_or_services(user_of, workspaces, om
         process.wait_for("my-llama")
         assert process.interrupt() == 130
         assert process.err == []
+
+
+# A port-forward with less than its Role
+
+
+TUNNEL = {"apiGroups": [""], "resources": ["pods/portforward"], "verbs": ["get", "create"]}
+
+
+def core(resource, *verbs):
+    return {"apiGroups": [""], "resources": [resource], "verbs": list(verbs)}
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [TUNNEL],
+        [TUNNEL, core("pods", "get")],
+        [TUNNEL, core("pods", "get", "list")],
+        # What `kubectl port-forward service/NAME` needs.
+        [TUNNEL, core("pods", "get", "list"), core("services", "get")],
+        [TUNNEL, core("services", "get")],
+    ],
+)
+def test_a_port_forward_needs_no_more_than_kubectl(control_plane, namespace, server, rules):
+    namespace.workspace(port=server.port)
+    user = f"tunnel-{namespace.name}"
+    kubeconfig = control_plane.user(user, namespace=namespace.name)
+    namespace.grant(user, *rules)
+    client = ApiClient(kubeconfig)
+    until(lambda: all(may(client, namespace.name, rule) for rule in rules), "the Role is effective")
+    assert_answered(chat(kubeconfig, "port-forward"))
