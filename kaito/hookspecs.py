@@ -50,6 +50,10 @@ class Backend(Protocol):
 
     A backend that holds resources, such as a connection, may also be an asynchronous context manager: it is entered in
     the event loop before `discover`, and left after its endpoint was closed.
+
+    One that reports nothing for 35 seconds while it discovers or opens an endpoint is given up, as is one that needs
+    more than five seconds to close it. Long work, such as a download, reports its progress with
+    :meth:`~kaito.types.Reporter.status`.
     """
 
     #: The value of `--backend`.
