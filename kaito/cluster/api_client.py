@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import math
 import os
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from http import HTTPStatus
@@ -15,8 +17,8 @@ import aiohttp
 from yarl import URL
 
 from kaito import __version__
-from kaito.cluster.api_connector import ApiConnector
-from kaito.cluster.api_errors import ApiUnavailableError, VersionExpiredError, api_error, watch_error
+from kaito.cluster.api_connector import ApiConnector, reject_redirects
+from kaito.cluster.api_errors import ApiRefusedError, ApiUnavailableError, VersionExpiredError, api_error, watch_error
 from kaito.cluster.api_retry import RetrySchedule
 from kaito.cluster.auth.cluster_config import ClusterConfig
 from kaito.cluster.auth.credentials import Credentials
@@ -57,6 +59,8 @@ class ApiClient:
         self.namespace = config.namespace
         self._reporter = reporter
         self._left_out: set[str] = set()
+        #: When the API server was last unavailable, by the monotonic clock.
+        self.last_unavailable = -math.inf
         self._timeout = aiohttp.ClientTimeout(
             total=request_timeout, sock_connect=CONNECT_TIMEOUT, sock_read=None if request_timeout else _READ_TIMEOUT
         )
@@ -296,7 +300,8 @@ class ApiClient:
         while True:
             try:
                 return await request()
-            except ApiUnavailableError as exc:
+            except (ApiUnavailableError, ApiRefusedError) as exc:
+                self.last_unavailable = time.monotonic()
                 delay = schedule.delay_after(exc, clock())
                 if delay is None:
                     raise
@@ -355,7 +360,7 @@ class ApiClient:
                         connector_owner=False,
                         headers={"User-Agent": f"kaito/{__version__}"},
                         cookie_jar=aiohttp.DummyCookieJar(),
-                        middlewares=(_reject_redirects,),
+                        middlewares=(reject_redirects,),
                     )
                 )
                 self._certificate = certificate
@@ -378,20 +383,3 @@ def _phrase(status: int) -> str:
 
 
 _CHECK_SERVER = "Check the server's address in the kubeconfig: kubectl config view --minify"
-
-
-async def _reject_redirects(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    """Fail a WebSocket that is redirected: aiohttp would send the credentials to the other server."""
-    response = await handler(request)
-    if 300 <= response.status < 400 and request.headers.get("Upgrade") == "websocket":
-        response.close()
-        raise aiohttp.WSServerHandshakeError(
-            response.request_info,
-            response.history,
-            status=response.status,
-            message="a redirect",
-            headers=response.headers,
-        )
-    return response

@@ -47,12 +47,18 @@ class ApiUnavailableError(ClusterError):
     """The API server, or the server that it proxies to, is temporarily unavailable.
 
     Args:
+        status: the HTTP status, if it responded.
         retry_after: seconds that it asks to wait.
     """
 
-    def __init__(self, message: str, *hints: str, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, *hints: str, status: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(message, *hints)
+        self.status = status
         self.retry_after = retry_after
+
+
+class ApiRefusedError(ClusterError):
+    """The API server refuses connections: it may be starting."""
 
 
 class MissingPermissionError(ForbiddenError):
@@ -120,6 +126,7 @@ def api_error(code: int, headers: Mapping[str, str], body: bytes, *, expires: da
         return ApiUnavailableError(
             f"The API server is unavailable: {message} (HTTP {code})",
             "Try again in a moment",
+            status=code,
             retry_after=parse_retry_after(headers),
         )
     if 300 <= code < 400:

@@ -69,7 +69,7 @@ async def watch(
             await asyncio.sleep(max(delay * random.uniform(0.5, 1), min(requested or 0.0, _MAX_REQUESTED_DELAY)))
             delay = min(delay * 2, _MAX_DELAY)
         except (ForbiddenError, NotFoundError):
-            if time.monotonic() - outage > _STARTUP:
+            if time.monotonic() - max(outage, cluster.last_unavailable) > _STARTUP:
                 raise
             await asyncio.sleep(_DELAY)
 

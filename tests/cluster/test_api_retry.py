@@ -10,21 +10,21 @@ import pytest
 from aiohttp import web
 
 from kaito.cluster.api_client import ApiClient
-from kaito.cluster.api_errors import ApiUnavailableError
+from kaito.cluster.api_errors import ApiRefusedError, ApiUnavailableError
 from kaito.cluster.api_retry import RetrySchedule
 from kaito.cluster.kinds import AccessReview, Pod
 from kaito.errors import ClusterError, KaitoError
 from tests.cluster.api_server import PODS, api_server, pod, status
 
 
-def delays(retry_after: float | None, *, duration: float = 0.0) -> list[float]:
+def delays(error: ClusterError, *, duration: float = 0.0) -> list[float]:
     """Return the delays after failures, each of which takes so many seconds to arrive."""
     now = 0.0
     schedule = RetrySchedule(now, jitter=lambda: 1.0)
     found: list[float] = []
     while len(found) < 100:
         now += duration
-        delay = schedule.delay_after(ApiUnavailableError("busy", retry_after=retry_after), now)
+        delay = schedule.delay_after(error, now)
         if delay is None:
             return found
         found.append(delay)
@@ -32,16 +32,29 @@ def delays(retry_after: float | None, *, duration: float = 0.0) -> list[float]:
     raise AssertionError("it never gives up")
 
 
-def test_without_a_request_to_wait_it_gives_up_soon():
-    assert delays(None) == [0.5, 1.0, 2.0]
+@pytest.mark.parametrize("code", [429, 502, 503])
+def test_a_busy_server_is_given_up_within_a_minute(code: int):
+    assert delays(ApiUnavailableError("busy", status=code)) == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0]
+
+
+@pytest.mark.parametrize("code", [500, 504])
+def test_a_failing_server_is_given_up_soon(code: int):
+    assert delays(ApiUnavailableError("failed", status=code)) == [0.5, 1.0, 2.0]
+
+
+def test_a_server_that_refuses_connections_is_given_up_within_three_seconds():
+    assert delays(ApiRefusedError("refused")) == [0.5, 0.75, 0.75, 0.75]
 
 
 def test_a_requested_delay_is_kept_as_kubectl_does():
-    assert delays(2.0) == [2.0] * 10
-    assert delays(0.0) == [0.25] * 10
-    assert delays(20.0) == [20.0] * 3
-    assert delays(61.0) == []
-    assert delays(2.0, duration=20.0) == [2.0, 2.0]
+    def after(seconds: float, **more: float) -> list[float]:
+        return delays(ApiUnavailableError("busy", status=429, retry_after=seconds), **more)
+
+    assert after(2.0) == [2.0] * 10
+    assert after(0.0) == [0.25] * 10
+    assert after(20.0) == [20.0] * 3
+    assert after(61.0) == []
+    assert after(2.0, duration=20.0) == [2.0, 2.0]
 
 
 @pytest.fixture
@@ -129,7 +142,7 @@ def test_every_kind_of_request_gives_up(
     kubeconfig: Any, reporter: Any, sleeps: list[float], send: Callable[[ApiClient], Awaitable[None]]
 ):
     async def handler(request: web.Request) -> web.Response:
-        return web.Response(status=503, text="starting")
+        return web.Response(status=500, text="failed")
 
     async def run() -> KaitoError:
         async with api_server(kubeconfig, reporter, handler) as cluster:
