@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import math
 import os
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from http import HTTPStatus
@@ -59,8 +57,6 @@ class ApiClient:
         self.namespace = config.namespace
         self._reporter = reporter
         self._left_out: set[str] = set()
-        #: When the API server was last unavailable, by the monotonic clock.
-        self.last_unavailable = -math.inf
         self._timeout = aiohttp.ClientTimeout(
             total=request_timeout, sock_connect=CONNECT_TIMEOUT, sock_read=None if request_timeout else _READ_TIMEOUT
         )
@@ -147,7 +143,7 @@ class ApiClient:
         return await self._body(await (self._retrying(request) if retries else request()))
 
     async def events(
-        self, path: str, kind: type[Kind], params: Mapping[str, str]
+        self, path: str, kind: type[Kind], params: Mapping[str, str], *, retries: bool = True
     ) -> AsyncGenerator[WatchEvent[Kind], None]:
         """Yield the events of one watch, until the API server ends it.
 
@@ -157,7 +153,11 @@ class ApiClient:
             VersionExpiredError: the API server no longer has the query's `resourceVersion`.
         """
         query = {**params, "watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(_WATCH_TIMEOUT)}
-        response = await self._retrying(lambda: self._request(path, query, self._watch_timeout))
+
+        def request() -> Awaitable[aiohttp.ClientResponse]:
+            return self._request(path, query, self._watch_timeout)
+
+        response = await (self._retrying(request) if retries else request())
         async with response, aclosing(self._lines(response)) as lines:
             async for line in lines:
                 try:
@@ -301,7 +301,6 @@ class ApiClient:
             try:
                 return await request()
             except (ApiUnavailableError, ApiRefusedError) as exc:
-                self.last_unavailable = time.monotonic()
                 delay = schedule.delay_after(exc, clock())
                 if delay is None:
                     raise

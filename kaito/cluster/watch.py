@@ -17,6 +17,8 @@ from kaito.errors import ClusterError, ForbiddenError, KaitoError, NotFoundError
 #: Seconds before a watch is opened again, and the longest delay while the API server is unreachable.
 _DELAY = 0.25
 _MAX_DELAY = 5.0
+#: The failure in a row that is reported: a connection that is lost and restored at once is nobody's concern.
+_REPORTED_FAILURE = 2
 #: The longest delay that the API server may ask for.
 _MAX_REQUESTED_DELAY = 60.0
 #: Seconds after an outage in which errors are retried: a starting API server lacks some roles and definitions.
@@ -36,22 +38,23 @@ async def watch(
     It never ends by itself: a watch that ends or expires is opened again. An object that is not valid is left out.
 
     Args:
-        on_disconnect: called once per outage, during which the watch is retried. Without it, an outage is an error.
+        on_disconnect: called once per outage that one retry does not end. Without it, an outage is an error.
         **params: the query, such as `fieldSelector`.
 
     Raises:
         KaitoError: the first list fails, or a later one fails permanently.
     """
-    delay, listed, outage = _DELAY, False, -math.inf
+    delay, listed, failures, outage = _DELAY, False, 0, -math.inf
     while True:
         try:
-            # During an outage, its retries are those below.
-            items, version = await cluster.snapshot(path, kind, params, retries=outage == -math.inf)
+            # Once it has been listed, the retries are those below.
+            items, version = await cluster.snapshot(path, kind, params, retries=not listed or on_disconnect is None)
             objects = {item.key: item for item in items}
-            delay, listed, outage = _DELAY, True, -math.inf
+            delay, listed, failures, outage = _DELAY, True, 0, -math.inf
             yield objects
             while True:
-                async for event in cluster.events(path, kind, {**params, "resourceVersion": version}):
+                query = {**params, "resourceVersion": version}
+                async for event in cluster.events(path, kind, query, retries=on_disconnect is None):
                     version = event.version or version
                     if event.type != "BOOKMARK":
                         _apply(event, objects)
@@ -62,14 +65,15 @@ async def watch(
         except ClusterError as exc:
             if not listed or on_disconnect is None:
                 raise
-            if delay == _DELAY:
+            failures += 1
+            if failures == _REPORTED_FAILURE:
                 on_disconnect(exc)
             outage = time.monotonic()
             requested = exc.retry_after if isinstance(exc, ApiUnavailableError) else None
             await asyncio.sleep(max(delay * random.uniform(0.5, 1), min(requested or 0.0, _MAX_REQUESTED_DELAY)))
             delay = min(delay * 2, _MAX_DELAY)
         except (ForbiddenError, NotFoundError):
-            if time.monotonic() - max(outage, cluster.last_unavailable) > _STARTUP:
+            if time.monotonic() - outage > _STARTUP:
                 raise
             await asyncio.sleep(_DELAY)
 
