@@ -9,6 +9,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from kaito.util.texts import encoding_of
+
 
 class UnreadableError(Exception):
     """A file cannot be read as text. The message is the reason, without the file's name."""
@@ -37,13 +39,13 @@ def open_regular(path: Path, flags: int) -> int | None:
 
 
 def read_text(path: Path, limit: int) -> str:
-    """Return the text of a regular file in UTF-8, without a byte order mark.
+    """Return the text of a regular file in UTF-8, or in the encoding of its byte order mark, without the mark.
 
     Args:
         limit: the most bytes that it may have.
 
     Raises:
-        UnreadableError: it is not a regular file, is too large, or is not UTF-8.
+        UnreadableError: it is not a regular file, is too large, or is not text in its encoding.
     """
     try:
         descriptor = open_regular(path, os.O_RDONLY)
@@ -55,10 +57,13 @@ def read_text(path: Path, limit: int) -> str:
         raise UnreadableError(getattr(exc, "strerror", None) or str(exc)) from None
     if len(content) > limit:
         raise UnreadableError(f"it is larger than {limit // 1024} KiB")
+    encoding, start = encoding_of(content)
     try:
-        return content.removeprefix(b"\xef\xbb\xbf").decode()
+        return content[start:].decode(encoding)
     except UnicodeDecodeError as exc:
-        raise UnreadableError(f"it is not UTF-8: byte {exc.start + 1} is 0x{exc.object[exc.start]:02x}") from None
+        place = start + exc.start
+        name = encoding[:6].rstrip("-").upper()
+        raise UnreadableError(f"it is not {name}: byte {place + 1} is 0x{content[place]:02x}") from None
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -15,7 +15,7 @@ TEXTS = [
     "🤖👩‍👩‍👧 ok 🇩🇪",
     "e\u0301 ﬁ Å \U0001f9d1\U0001f3fd",
 ]
-LOCALES = {
+LOCALES: dict[str, dict[str, str | None]] = {
     "C": {"LC_ALL": "C"},
     "POSIX": {"LC_ALL": "POSIX"},
     "ungenerated": {"LC_ALL": "xx_YY.UTF-8"},
@@ -27,7 +27,7 @@ LOCALES = {
 }
 
 
-@pytest.fixture(params=LOCALES.values(), ids=LOCALES)
+@pytest.fixture(params=list(LOCALES.values()), ids=list(LOCALES))
 def environment(request):
     """Return the variables of a locale."""
     return {"LC_ALL": None, "LC_CTYPE": None, "LANG": None, "PYTHONUTF8": None, **request.param}
