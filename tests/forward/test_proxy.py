@@ -344,3 +344,33 @@ def test_a_page_of_this_machine_can_read_responses():
             assert (await response_of(reader))[1]["Access-Control-Allow-Origin"] == "*"
 
     run(test())
+
+
+@pytest.mark.parametrize(
+    ("method", "head", "body"),
+    [
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n", b""),
+        ("GET", b"HTTP/1.1 204 No Content\r\n\r\n", b""),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\n", b""),
+        ("GET", b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK, b"ok"),
+        ("GET", b"HTTP/1.1 200 OK\r\nX-Odd: \xc3\xa9 \xf0\x9f\xa4\x96\r\nContent-Length: 2\r\n\r\nok", b"ok"),
+    ],
+)
+def test_responses_that_are_passed_on(method, head, body):
+    async def serve(reader, writer):
+        for _ in range(2):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(head)
+
+    async def test():
+        async with proxied(serve) as (connect, _):
+            reader, writer = await connect()
+            for _ in range(2):
+                writer.write(HEAD.format(method, "").encode())
+                received = await reader.readuntil(b"\r\n\r\n")
+                assert received.split()[1] in head
+                for name in (b"Content-Length: 1234", b"\xc3\xa9 \xf0\x9f\xa4\x96"):
+                    assert (name in received) == (name in head)
+                assert await reader.readexactly(len(body)) == body
+
+    run(test())

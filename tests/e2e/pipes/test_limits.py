@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,17 +15,26 @@ from kaito.util import limits
 BASE = 90 * 1024 * 1024
 
 
+# A process begins with the peak of the one that started it, and pytest's may be large.
+_LAUNCHER = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+"""
+
+
 def run(arguments, stdin):
     """Run kaito; return its exit code, stderr, and the most memory that it had, in bytes."""
-    with open(stdin, "rb") as source, tempfile.TemporaryFile() as err:
-        process = subprocess.Popen(
-            kaito_command(*arguments), stdin=source, stdout=subprocess.DEVNULL, stderr=err, env=child_environment()
+    with open(stdin, "rb") as source:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _LAUNCHER, *kaito_command(*arguments)],
+            stdin=source,
+            capture_output=True,
+            env=child_environment(),
+            check=True,
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        err.seek(0)
-        peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        return process.returncode, err.read().decode(), peak
+    code, peak = map(int, done.stdout.split())
+    return code, done.stderr.decode(), peak
 
 
 @pytest.mark.parametrize(

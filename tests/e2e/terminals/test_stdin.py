@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 
 from kaito.testing import kaito_command
@@ -38,6 +41,15 @@ def test_ctrl_c_ends_the_wait(piped, arguments):
     session.wait_for("stdin …")
     session.press("ctrl-c")
     assert session.wait_exit(10) == 130
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize("arguments", [("-m", "-"), ()])
+def test_signals_end_the_wait(piped, arguments, number, code):
+    session = piped(*arguments)
+    session.wait_for("stdin …")
+    os.kill(session.pid, number)
+    assert session.wait_exit(3) == code
 
 
 def test_a_message_that_is_typed(piped, server):
