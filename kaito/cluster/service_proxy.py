@@ -79,7 +79,7 @@ class ServiceProxy:
 
     def connector(self) -> aiohttp.BaseConnector:
         """Return a connector that uses the cluster's TLS settings, not the user's for model servers."""
-        return aiohttp.TCPConnector(ssl=self._tls or False)
+        return aiohttp.TCPConnector(limit=0, ssl=self._tls or False)
 
     async def authorize(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType

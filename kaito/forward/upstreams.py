@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Self
 
+import aiohttp
 from msgspec.structs import replace
 from yarl import URL
 
@@ -39,6 +40,10 @@ class Upstream:
         self.endpoint = endpoint
         self.settings = settings
         self.session = EndpointSession(endpoint, settings, bare=True)
+        # A client has a time limit of its own. A tunnel limits its dialling itself.
+        self.timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=None if endpoint.tunnelled else settings.connect_timeout
+        )
         # yarl encodes the host and the path.
         self._base = str(URL(endpoint.base)).rstrip("/")
         self._query = URL(endpoint.url).query

@@ -67,6 +67,10 @@ class NoResponseError(Exception):
         self.reused = reused
 
 
+class MalformedResponseError(ConnectError):
+    """What the server sent is not HTTP, or is more than is read of a response's head."""
+
+
 class BodyError(Exception):
     """The connection failed while a body was read."""
 
@@ -146,7 +150,8 @@ def endpoint_error(failure: Failure, endpoint: Endpoint, settings: Settings, *, 
             message = "The server closed the connection without a response"
             return NoResponseError(f"{message}: {reason}" if reason else message, refused=False, reused=reused)
         case Cause.NOT_HTTP:
-            return no_connection(f"The server at this address does not use HTTP: {reason}")
+            message = f"The server at this address does not use HTTP: {reason}"
+            return MalformedResponseError(endpoint.shown_url, message)
 
 
 class translate_body_errors:

@@ -76,7 +76,7 @@ WAIT = _value(
     "--wait",
     "DURATION",
     flag_values.duration_or_zero,
-    "Wait until the workspace is ready, such as --wait=10m; 30m without a value",
+    "Wait until the workspace, or the server of --endpoint, is ready, such as --wait=10m; 30m without a value",
     action="optional",
     const=_WAIT,
 )
