@@ -11,6 +11,10 @@ KaitoError              1  anything else
 └── ModelError          1  the model's server refused the request or failed
     ├── WindowError     1  prompt and answer do not fit the context window
     └── StreamError     1  the stream ended early
+
+Interrupted           130  Ctrl-C during a turn; not an error, and never handled as one
+└── Ended        128 + n  SIGTERM or SIGHUP
+Suspended, Abandoned       signals at the prompt: Ctrl-Z, and a second Ctrl-C
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from kaito.chat.conversation import SavedConversation
 from kaito.errors import KaitoError, NotFoundError, UsageError
 from kaito.types import Message
 from kaito.util.decoding import DecodeError, decode_json
-from kaito.util.safe_files import UnreadableError, read_text, replace_file
+from kaito.util.safe_files import UnreadableError, check_private, private_folder, read_text, replace_private
 
 #: The most bytes of a saved conversation; its oldest turns are left out.
 LARGEST = 1024 * 1024
@@ -41,7 +41,7 @@ class LastConversation:
             KaitoError: it cannot be read.
         """
         try:
-            self._file.stat()
+            check_private(self._file.parent.parent, self._file.parent, self._file)
             text = read_text(self._file, _READABLE)
         except FileNotFoundError:
             raise _nothing_saved() from None
@@ -80,8 +80,8 @@ class LastConversation:
             if not turns:
                 raise KaitoError("The last turn is too long to be saved for --continue")
         try:
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            replace_file(self._file, encoded)
+            private_folder(self._file.parent.parent, self._file.parent)
+            replace_private(self._file, encoded)
         except OSError as exc:
             raise KaitoError(
                 f"Cannot save the conversation in {self._file.parent}: {exc.strerror}",

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import aiohttp
 
+from kaito.cluster.api_errors import ApiRefusedError
 from kaito.cluster.auth.cluster_config import ClusterConfig
 from kaito.errors import ClusterError
 from kaito.net.failures import HTTP_ERRORS, Cause, Failure, classify
@@ -44,7 +45,9 @@ def _error(failure: Failure, config: ClusterConfig) -> ClusterError:
             return ClusterError(f"The proxy to the API server {server} failed: {reason}")
         case Cause.UNKNOWN_HOST:
             return ClusterError(f"Host '{config.server.host}' of the API server not found", _CHECK_CONTEXT)
-        case Cause.REFUSED | Cause.UNREACHABLE:
+        case Cause.REFUSED:
+            return ApiRefusedError(f"The API server {server} cannot be reached: {reason}", _CHECK_CONTEXT)
+        case Cause.UNREACHABLE:
             return ClusterError(f"The API server {server} cannot be reached: {reason}", _CHECK_CONTEXT)
         case Cause.CONNECT_TIMEOUT:
             return ClusterError(

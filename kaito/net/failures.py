@@ -74,6 +74,10 @@ class NoResponseError(Exception):
         self.reused = reused
 
 
+class MalformedResponseError(ConnectError):
+    """What the server sent is not HTTP, or is more than is read of a response's head."""
+
+
 class BodyError(Exception):
     """The connection failed while a body was read."""
 
@@ -166,7 +170,8 @@ def endpoint_error(failure: Failure, endpoint: Endpoint, settings: Settings, *, 
         case Cause.ENCODING:
             return no_connection(f"The server's answer has a content encoding that cannot be decoded: {reason}")
         case Cause.NOT_HTTP:
-            return no_connection(f"The server at this address does not use HTTP: {reason}")
+            message = f"The server at this address does not use HTTP: {reason}"
+            return MalformedResponseError(endpoint.shown_url, message)
 
 
 class translate_body_errors:

@@ -24,8 +24,6 @@ MAX_MESSAGE = 4096
 _MAX_DEPTH = 8
 #: Messages of a list that are joined.
 _MAX_ITEMS = 8
-#: Characters of an answer that is described.
-_MAX_SHOWN = 200
 
 
 class ErrorBody(Struct, frozen=True, kw_only=True):
@@ -81,7 +79,7 @@ def error_message(value: Any, depth: int = 0) -> str:
 
 
 def describe(body: bytes, content_type: str) -> str:
-    """Return what a body is that should have been an answer, for a message."""
+    """Return what a body is that should have been an answer, for a message. It may be long."""
     text = body.decode("utf-8", "replace").removeprefix("\ufeff")
     if not text.strip():
         return "nothing"
@@ -89,9 +87,8 @@ def describe(body: bytes, content_type: str) -> str:
         title = page_title(text)
         return f"the web page '{title}'" if title else "a web page"
     if text.count("\ufffd") > len(text) // 20 or "\0" in text:
-        return f"binary data ({one_line(content_type)[:_MAX_SHOWN] or 'of no content type'})"
-    message = error_message(_json(text)[0]) or one_line(text)
-    return f"'{message[:_MAX_SHOWN]}…'" if len(message) > _MAX_SHOWN else f"'{message}'"
+        return f"binary data ({one_line(content_type) or 'of no content type'})"
+    return f"'{error_message(_json(text)[0]) or _shortened(text)}'"
 
 
 def _of_object(value: Mapping[str, Any], depth: int) -> str:

@@ -9,8 +9,8 @@ from kaito.util.sanitize import one_line
 
 #: Characters of a page that are read.
 _MAX_PAGE = 64 * 1024
-#: Characters of a title that are kept.
-_MAX_TITLE = 300
+#: Characters of a title that are kept: as many as of any message, which is shortened when its secrets are removed.
+_MAX_TITLE = 4096
 
 #: A `<` that does not begin a short, complete tag. Without them, `html.parser` takes linear time; an unfinished tag it
 #: parses again from each later `<`.

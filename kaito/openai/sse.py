@@ -7,7 +7,7 @@ from kaito.util import limits
 
 _BOM = b"\xef\xbb\xbf"
 
-#: Bytes that one event may have. A chunk of an answer has a few hundred.
+#: The largest event, in bytes. A chunk of an answer has a few hundred.
 MAX_EVENT = limits.STREAM_EVENT
 #: Names of the events that are chunks of an answer.
 _CHUNKS = (b"", b"message")

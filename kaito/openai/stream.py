@@ -27,8 +27,9 @@ from kaito.util import limits
 _SILENCE = 2.0
 #: Seconds that a body may take to end after `[DONE]`, so that its connection can be reused.
 _DRAIN_DELAY = 0.01
-#: Bytes of an answer that are kept to describe it.
-_HEAD = 1024
+#: Bytes of an answer that are kept to describe it, and characters of it that are shown.
+_HEAD = 8 * 1024
+_MAX_SHOWN = 200
 
 _NOT_A_COMPLETION = "The stream ended early: the server sent something that is not a chat completion"
 _CONTINUE = "/continue continues what arrived; /retry sends the message again"
@@ -166,6 +167,8 @@ class AnswerStream:
     def _no_answer(self, body: bytes) -> StreamError:
         """Return the error for something that is not an answer, with what it is."""
         sent = self._redact(describe(body, self._response.headers.get("Content-Type", "")))
+        if len(sent) > _MAX_SHOWN + 2:  # with the quotes
+            sent = sent[: _MAX_SHOWN + 1] + "…'"
         return StreamError(
             f"The server's answer is not a chat completion: it sent {sent}",
             "Check the address; a proxy or another program may answer there",

@@ -1,4 +1,4 @@
-"""What is said: messages, requests, and the replies to them."""
+"""Messages, requests and replies."""
 
 from __future__ import annotations
 

@@ -9,8 +9,9 @@ _KIB, _MIB = 1024, 1024 * 1024
 
 #: One response of the API server: an object, or one page of a list.
 API_RESPONSE = 64 * _MIB
-#: Objects of one list.
+#: Objects of one list, and the pages that it comes in.
 API_LIST_ITEMS = 100_000
+API_LIST_PAGES = 1_000
 #: One event of a watch.
 WATCH_EVENT = 16 * _MIB
 #: The body of an error response.

@@ -213,6 +213,18 @@ def test_a_repeated_key_is_removed_in_any_form(model_server, message):
         assert len(shown) < 900
 
 
+@pytest.mark.parametrize("before", [0, 190, 290, 595, 1000, 4085])
+@pytest.mark.parametrize("page", [True, False])
+def test_a_key_in_what_is_no_answer_is_removed(model_server, before, page):
+    text = "x" * before + " sk-verysecret1234567890"
+    body = f"<html><title>{text}</title>" if page else text
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
+    model_server.enqueue(Raw(head % len(body) + body.encode()))
+    error = failure(Chat(model_server.url, Settings(api_key="sk-verysecret1234567890")), StreamError)
+    assert "sk-very" not in error.message
+    assert len(error.message) < 300
+
+
 def test_a_key_in_the_url_s_query_is_removed(model_server):
     message = "Bad key query+secret/1 (query%2Bsecret%2F1) for 2024-10-21"
     model_server.enqueue(Status(401, {"error": {"message": message}}))

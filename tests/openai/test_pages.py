@@ -22,7 +22,7 @@ from kaito.openai.pages import page_title
         ("<h1>a < b</h1>", "a b"),
         ("<p>none", ""),
         ("", ""),
-        ("<title>" + "x" * 5000, "x" * 300),
+        ("<title>" + "x" * 5000, "x" * 4096),
     ],
 )
 def test_the_title_of_a_page(page, title):
@@ -59,4 +59,4 @@ def test_a_hostile_page_takes_linear_work(unit):
 
 @given(st.text(st.sampled_from("<>/!-='\"&#;ah1 title"), max_size=200))
 def test_no_page_breaks_it(page):
-    assert len(page_title("<html>" + page)) <= 300
+    assert len(page_title("<html>" + page)) <= 200

@@ -63,7 +63,7 @@ class AnswerWriter:
 
         Raises:
             KaitoError: the turn failed; what arrived is shown.
-            Interrupted: Ctrl-C stopped it; likewise.
+            Interrupted: Ctrl-C stopped it; what arrived is shown.
         """
         terminal, settings = self._terminal, self._settings.current
         drawing = _Drawing(terminal, self._screen, self._plugins, self._offered, session, reasoning=settings.reasoning)

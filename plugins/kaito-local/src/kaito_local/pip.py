@@ -75,6 +75,7 @@ async def download(requirement: str, folder: Path) -> None:
             },
             # Not in the terminal's foreground group: Ctrl-C reaches this process only, which ends pip silently.
             start_new_session=True,
+            umask=0o077,
         )
     except OSError as error:
         raise PipError([f"{sys.executable}: {error.strerror}"]) from error
