@@ -166,9 +166,12 @@ def endpoint_error(failure: Failure, endpoint: Endpoint, settings: Settings, *, 
             return NoResponseError(f"{message}: {reason}" if reason else message, refused=False, reused=reused)
         case Cause.HTTP_2:
             hint = "Use a port of the server, or a proxy before it, that takes HTTP/1.1"
-            return no_connection("The server takes HTTP/2 only, which kaito does not use", hint)
+            return MalformedResponseError(
+                endpoint.shown_url, "The server takes HTTP/2 only, which kaito does not use", hint
+            )
         case Cause.ENCODING:
-            return no_connection(f"The server's answer has a content encoding that cannot be decoded: {reason}")
+            message = f"The server's answer has a content encoding that cannot be decoded: {reason}"
+            return MalformedResponseError(endpoint.shown_url, message)
         case Cause.NOT_HTTP:
             message = f"The server at this address does not use HTTP: {reason}"
             return MalformedResponseError(endpoint.shown_url, message)
