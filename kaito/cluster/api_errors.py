@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 from kaito.errors import ClusterError, ForbiddenError, KaitoError, NotFoundError
-from kaito.net.retry_after import parse_retry_after
+from kaito.net.retries import parse_retry_after
 from kaito.util.decoding import DecodeError, decode_json
 from kaito.util.sanitize import one_line
 

@@ -10,18 +10,15 @@ from collections.abc import Callable
 
 from kaito.cluster.api_errors import ApiRefusedError, ApiUnavailableError
 from kaito.errors import ClusterError
+from kaito.net.retries import BUSY_BUDGET, MAX_DELAY, REFUSED_BUDGET
 
-#: Seconds after which an API server is given up that refuses connections, and one that is busy.
-_REFUSED_BUDGET = 3.0
-_BUSY_BUDGET = 60.0
 #: Statuses of a server that is busy or starting. Another failure may be permanent, and is tried a few times only.
 _BUSY = (429, 502, 503)
 _ATTEMPTS = 4
 #: Attempts while the API server says when to try again: as many as kubectl makes.
 _REQUESTED_ATTEMPTS = 11
-#: Seconds: the base of the backoff, and the longest delay.
+#: Seconds: the base of the backoff.
 _BACKOFF = 0.25
-_MAX_DELAY = 8.0
 
 
 class RetrySchedule:
@@ -40,12 +37,12 @@ class RetrySchedule:
     def delay_after(self, error: ClusterError, now: float) -> float | None:
         """Return the seconds until the next attempt; `None` when there is none."""
         self._failures += 1
-        delay: float = min(_BACKOFF * 2**self._failures, _MAX_DELAY) * self._jitter()
-        attempts, budget = _ATTEMPTS, _BUSY_BUDGET
+        delay: float = min(_BACKOFF * 2**self._failures, MAX_DELAY) * self._jitter()
+        attempts, budget = _ATTEMPTS, BUSY_BUDGET
         match error:
             case ApiRefusedError():
-                attempts, budget = _REQUESTED_ATTEMPTS, _REFUSED_BUDGET
-                delay = min(delay, _REFUSED_BUDGET / 4)
+                attempts, budget = _REQUESTED_ATTEMPTS, REFUSED_BUDGET
+                delay = min(delay, REFUSED_BUDGET / 4)
             case ApiUnavailableError(retry_after=float() as requested):
                 # Never sooner than the API server asks; and "0" must not cause a flood of requests.
                 attempts, delay = _REQUESTED_ATTEMPTS, max(requested, _BACKOFF)

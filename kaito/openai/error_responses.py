@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from msgspec import Struct
 
+from kaito.net.retries import parse_retry_after
 from kaito.openai.context_errors import window_numbers
 from kaito.openai.error_bodies import ErrorBody, parse_error_body
 from kaito.util.sanitize import one_line
@@ -81,7 +82,7 @@ def parse_error_response(status: int, headers: Mapping[str, str], body: bytes, u
         status=status,
         kind=kind,
         message=parsed.message or _NO_MESSAGE,
-        retry_after=_retry_after(headers),
+        retry_after=parse_retry_after(headers),
         param=parsed.param,
         basic=kind is ErrorKind.UNAUTHORIZED and "basic" in headers.get("WWW-Authenticate", "").lower(),
     )
@@ -171,21 +172,3 @@ def _redirect(location: str, url: str) -> tuple[str, str]:
         if shown.rstrip("/").endswith(path) and parts.scheme in ("http", "https") and address:
             return shown, shown.rstrip("/").removesuffix(path).removesuffix("/v1")
     return shown or "nowhere", ""
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return `Retry-After` (RFC 9110, 10.2.3) in seconds. A date is compared with the server's own `Date`."""
-    value = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value):
-        return float(value)
-    from email.utils import parsedate_to_datetime
-
-    try:
-        until = parsedate_to_datetime(value[:_MAX_DATE]) - parsedate_to_datetime(headers.get("Date", "")[:_MAX_DATE])
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
-    return max(0.0, until.total_seconds())
-
-
-#: Characters that a date may have.
-_MAX_DATE = 64

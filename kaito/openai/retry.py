@@ -12,16 +12,10 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from kaito.errors import ConnectError, KaitoError, WindowError
+from kaito.net.retries import BUSY_BUDGET, MAX_DELAY, REFUSED_BUDGET
 from kaito.openai.error_messages import error_for, quote
 from kaito.openai.error_responses import REFUSED, ErrorKind, ErrorResponse
 from kaito.types import ModelInfo, Waiting
-
-#: Seconds after which a server that has never answered is given up.
-REFUSED_BUDGET = 3.0
-#: Seconds after which a busy server, or one that became unreachable during the session, is given up.
-BUSY_BUDGET = 60.0
-
-_MAX_DELAY = 8.0
 
 #: The names of the limit of an answer's tokens in error responses.
 _MAX_TOKENS = ("max_tokens", "max_completion_tokens", "max_new_tokens")
@@ -167,7 +161,7 @@ class Recovery:
         base: float,
         budget: float,
         now: float,
-        max_delay: float = _MAX_DELAY,
+        max_delay: float = MAX_DELAY,
     ) -> Waiting:
         if retry_after is None:
             delay = min(base * 2**self._tries, max_delay) * self._jitter()

@@ -3,8 +3,9 @@
 import pytest
 
 from kaito.errors import ConnectError, ForbiddenError, ModelError, NotFoundError, WindowError
+from kaito.net.retries import BUSY_BUDGET, REFUSED_BUDGET
 from kaito.openai.error_responses import ErrorKind, ErrorResponse
-from kaito.openai.retry import BUSY_BUDGET, REFUSED_BUDGET, Recovery, ServerCapabilities
+from kaito.openai.retry import Recovery, ServerCapabilities
 from kaito.types import ModelInfo
 
 
