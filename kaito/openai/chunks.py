@@ -105,11 +105,16 @@ class AnswerDecoder:
         content = reasoning = ""
         if self._characters is not None:
             content, reasoning = (joiner.finish() for joiner in self._characters)
-        thoughts, content = self._split(content)
         if self._splitter is not None:
-            more, rest = self._splitter.finish()
-            thoughts, content = thoughts + more, content + rest
-        delta.content, delta.reasoning = self._limited(content, 0), self._limited(reasoning + thoughts, 1)
+            thoughts, content = self._split(content)
+            if self._splitter is not None:
+                more, rest = self._splitter.finish()
+                thoughts, content = thoughts + more, content + rest
+            reasoning += thoughts
+        if content:
+            delta.content = self._limited(content, 0)
+        if reasoning:
+            delta.reasoning = self._limited(reasoning, 1)
         if self._marked_end and self.finish_reason is None and self.error is None and self.begun:
             # The mark is as good as a reason.
             delta.finish_reason = self.finish_reason = "stop"
@@ -156,7 +161,7 @@ class AnswerDecoder:
                     continue
                 if text := choice.delta or choice.message:
                     answer, thoughts = text.content or text.refusal, text.reasoning_content or text.reasoning
-                    if not plain:
+                    if not plain and (answer or thoughts):
                         answer, thoughts = self._sort(answer or "", thoughts or "")
                         plain = self._splitter is None and self._characters is None and self.finish_reason is None
                     if answer:

@@ -12,7 +12,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from kaito.openai.pages import is_page, page_title
 from kaito.util import limits
 from kaito.util.decoding import DecodeError, decode_json
 from kaito.util.sanitize import one_line
@@ -47,6 +46,9 @@ def parse_error_body(body: bytes, content_type: str = "") -> ErrorBody:
     text = body[: limits.ERROR_BODY].decode("utf-8", "replace").removeprefix("\ufeff")
     value, reason = _json(text)
     if value is None:
+        # Its parser takes time to import, and most runs meet no page.
+        from kaito.openai.pages import is_page, page_title
+
         if is_page(content_type, text):
             return ErrorBody(message=page_title(text) or "a web page")
         # Cut or malformed JSON is still an API's, not a proxy's page.
@@ -83,6 +85,8 @@ def describe(body: bytes, content_type: str) -> str:
     text = body.decode("utf-8", "replace").removeprefix("\ufeff")
     if not text.strip():
         return "nothing"
+    from kaito.openai.pages import is_page, page_title
+
     if is_page(content_type, text):
         title = page_title(text)
         return f"the web page '{title}'" if title else "a web page"

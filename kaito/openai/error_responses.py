@@ -10,7 +10,6 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 from msgspec import Struct
 
 from kaito.net.retries import parse_retry_after
-from kaito.openai.context_errors import window_numbers
 from kaito.openai.error_bodies import ErrorBody, parse_error_body
 from kaito.util.sanitize import one_line
 
@@ -98,6 +97,9 @@ def parse_error_event(data: bytes) -> ErrorResponse:
 
 
 def _window_error(status: int, body: ErrorBody) -> ErrorResponse | None:
+    # Its patterns take time to compile, and most runs meet no error.
+    from kaito.openai.context_errors import window_numbers
+
     numbers = window_numbers(body)
     if numbers is None:
         return None

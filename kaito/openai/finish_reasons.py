@@ -54,6 +54,8 @@ _NONE = ("", "null", "none")
 
 def ending_of(reason: str) -> Ending:
     """Return what a finish reason means."""
+    if reason == "stop":  # nearly every answer
+        return Ending.COMPLETE
     return _ENDINGS.get(reason.strip().lower().replace("-", "_"), Ending.BROKEN)
 
 
@@ -62,6 +64,8 @@ def finish_reason(value: Any) -> str | None:
 
     The string "null" is null.
     """
+    if value == "stop":
+        return "stop"
     if isinstance(value, dict):
         value = value.get("type")
     if not isinstance(value, str) or value.strip().lower() in _NONE:

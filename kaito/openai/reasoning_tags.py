@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import re
 from enum import Enum, auto
+from string import ascii_letters
 
 #: The tag that closes each opening one. Tags are compared without regard to case.
 _CLOSING = {"<think>": "</think>", "<thinking>": "</thinking>", "[think]": "[/think]"}
 _LONGEST = max(map(len, _CLOSING.values()))
+#: What no tag begins with.
+_LETTERS = frozenset(ascii_letters)
 #: Characters of blank space before an opening tag.
 _MAX_BLANKS = 64
 
@@ -42,6 +45,8 @@ class ReasoningSplitter:
 
     def feed(self, text: str) -> tuple[str, str]:
         """Return the next piece's reasoning and its part of the answer. The beginning of a tag is held."""
+        if not text:
+            return "", ""
         reasoning = ""
         text = self._held + text
         self._held = ""
@@ -62,7 +67,8 @@ class ReasoningSplitter:
 
     def _start(self, text: str) -> str:
         visible = text.lstrip()
-        if len(text) - len(visible) > _MAX_BLANKS:
+        # Nearly every answer begins with a letter.
+        if visible[:1] in _LETTERS or len(text) - len(visible) > _MAX_BLANKS:
             self._answer()
             return text
         beginning = visible[:_LONGEST].lower()

@@ -188,6 +188,8 @@ _DECODED = {"", "identity", "gzip", "deflate"}
 
 def _unknown_encoding(header: str) -> str:
     """Return a content encoding that aiohttp does not decode, `""` for one that it does."""
+    if not header:
+        return ""
     known = _DECODED | ({"br"} if compression_utils.HAS_BROTLI else set())
     known |= {"zstd"} if getattr(compression_utils, "HAS_ZSTD", False) else set()
     encoding = header.strip().lower()
