@@ -1,0 +1,126 @@
+"""Starts other programs: without this program's secrets in their environment, and so that they can be ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+#: Variables that are for this program alone.
+_SECRETS = frozenset({"KAITO_API_KEY"})
+#: Seconds that a program gets to exit after a signal: this process reacts to its own within a second.
+_EXIT_TIMEOUT = 0.3
+_READ_SIZE = 65536
+#: Seconds between two looks at a program that has closed its output; the first and the longest.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.05
+
+
+def child_environment(environ: Mapping[str, str], added: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment for another program: ours without our secrets, and with what is added."""
+    return {name: value for name, value in environ.items() if name not in _SECRETS} | dict(added or {})
+
+
+async def read_output(
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    receive: Callable[[bytes], object],
+    *,
+    interactive: bool = False,
+    stderr: int | None = subprocess.STDOUT,
+) -> int:
+    """Run a program, and return its exit code, negative for a signal.
+
+    The program is started and read on another thread. asyncio's own subprocesses can wait for ever when they are
+    cancelled while they start (Python 3.11), and log what is no failure. When this is cancelled or `receive` raises,
+    the program and all programs that it started are ended.
+
+    Args:
+        environ: its whole environment; see :func:`child_environment`.
+        receive: called with each piece of its stdout, on that thread.
+        interactive: whether it may use the terminal: it reads this process's stdin, and Ctrl-C reaches it.
+        stderr: as for `subprocess.Popen`; by default the same as stdout.
+
+    Raises:
+        OSError: it cannot be started.
+        ValueError: an argument or a variable is not valid, such as one with a NUL.
+    """
+    child = _Child(whole_group=not interactive)
+    options: dict[str, Any] = {
+        "env": dict(environ),
+        "stdin": None if interactive else subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": stderr,
+        # Outside the terminal's foreground group: Ctrl-C reaches this process only, which ends the program.
+        "start_new_session": not interactive,
+    }
+    work = asyncio.get_running_loop().run_in_executor(None, child.run, command, receive, options)
+    try:
+        return await asyncio.shield(work)
+    finally:
+        if not work.done():
+            # Its failure no longer matters.
+            work.add_done_callback(lambda done: done.cancelled() or done.exception())
+            for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
+                child.stop(number)
+                if (await asyncio.wait([work], timeout=_EXIT_TIMEOUT))[0]:
+                    break
+
+
+class _Child:
+    """A program that one thread runs, and another may end.
+
+    Args:
+        whole_group: whether it leads a process group of its own.
+    """
+
+    def __init__(self, *, whole_group: bool) -> None:
+        self._whole_group = whole_group
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._signal: int | None = None
+
+    def run(self, command: Sequence[str], receive: Callable[[bytes], object], options: Mapping[str, Any]) -> int:
+        """Run it and return its exit code."""
+        process = subprocess.Popen(command, bufsize=0, **options)
+        with self._lock:
+            self._process = process
+        try:
+            if self._signal is not None:
+                self.stop(self._signal)
+            assert process.stdout is not None
+            with process.stdout as output:
+                while data := os.read(output.fileno(), _READ_SIZE):
+                    receive(data)
+            return self._exit_code(process)
+        except BaseException:
+            self.stop(getattr(signal, "SIGKILL", signal.SIGTERM))
+            self._exit_code(process)
+            raise
+
+    def stop(self, number: int) -> None:
+        """Send a signal to the program and to those that it started."""
+        with self._lock:
+            self._signal = number
+            # Until its exit code is read, no other process gets its number.
+            if self._process is None or self._process.returncode is not None:
+                return
+            with suppress(ProcessLookupError, PermissionError):
+                if self._whole_group and hasattr(os, "killpg"):
+                    os.killpg(self._process.pid, number)
+                else:
+                    self._process.send_signal(number)
+
+    def _exit_code(self, process: subprocess.Popen[bytes]) -> int:
+        pause = _FIRST_PAUSE
+        while True:
+            with self._lock:
+                if (code := process.poll()) is not None:
+                    return code
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
