@@ -44,8 +44,10 @@ def _fetch(target: Target, environ: Mapping[str, str], fetch: Callable[[ApiClien
     """Return what `fetch` returns; nothing when it takes too long."""
 
     async def bounded() -> Names:
-        async with asyncio.timeout(_TIMEOUT), ApiClient(find_cluster_config(target, environ, _Silent())) as cluster:
-            return await fetch(cluster)
+        async with asyncio.timeout(_TIMEOUT):
+            config = await asyncio.to_thread(find_cluster_config, target, environ, _Silent())
+            async with ApiClient(config) as cluster:
+                return await fetch(cluster)
 
     with ThreadedLoop() as loop:
         try:
