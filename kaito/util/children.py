@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import subprocess
 import threading
@@ -17,6 +18,8 @@ _SECRETS = frozenset({"KAITO_API_KEY"})
 #: Seconds that a program gets to exit after a signal: this process reacts to its own within a second.
 _EXIT_TIMEOUT = 0.3
 _READ_SIZE = 65536
+#: Seconds between two looks at whether a silent program was ended.
+_TICK = 0.1
 #: Seconds between two looks at a program that has closed its output; the first and the longest.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.05
 
@@ -59,17 +62,43 @@ async def read_output(
         # Outside the terminal's foreground group: Ctrl-C reaches this process only, which ends the program.
         "start_new_session": not interactive,
     }
-    work = asyncio.get_running_loop().run_in_executor(None, child.run, command, receive, options)
+    work = _on_a_thread(lambda: child.run(command, receive, options))
     try:
         return await asyncio.shield(work)
     finally:
         if not work.done():
-            # Its failure no longer matters.
-            work.add_done_callback(lambda done: done.cancelled() or done.exception())
             for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
                 child.stop(number)
                 if (await asyncio.wait([work], timeout=_EXIT_TIMEOUT))[0]:
                     break
+
+
+def _on_a_thread(work: Callable[[], int]) -> asyncio.Future[int]:
+    """Start work on a thread that nobody has to wait for: a program's children may keep its output open for ever."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[int] = loop.create_future()
+    # Once nobody waits, a failure does not matter.
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def finish(result: int, error: BaseException | None) -> None:
+        if future.cancelled():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    def run() -> None:
+        result, error = 0, None
+        try:
+            result = work()
+        except BaseException as exc:
+            error = exc
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(finish, result, error)
+
+    threading.Thread(target=run, name="kaito-child", daemon=True).start()
+    return future
 
 
 class _Child:
@@ -95,7 +124,7 @@ class _Child:
                 self.stop(self._signal)
             assert process.stdout is not None
             with process.stdout as output:
-                while data := os.read(output.fileno(), _READ_SIZE):
+                while self._wait_for_output(output.fileno()) and (data := os.read(output.fileno(), _READ_SIZE)):
                     receive(data)
             return self._exit_code(process)
         except BaseException:
@@ -115,6 +144,18 @@ class _Child:
                     os.killpg(self._process.pid, number)
                 else:
                     self._process.send_signal(number)
+
+    def _wait_for_output(self, descriptor: int) -> bool:
+        """Wait until there is output, or its end; return `False` if the program was ended and others keep it open."""
+        if not hasattr(select, "poll"):
+            return True
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        while not poll.poll(_TICK * 1000):
+            with self._lock:
+                if self._signal is not None and self._process is not None and self._process.poll() is not None:
+                    return False
+        return True
 
     def _exit_code(self, process: subprocess.Popen[bytes]) -> int:
         pause = _FIRST_PAUSE

@@ -44,7 +44,7 @@ class Moments:
     """
 
     def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
-        self._folder = folder
+        self.folder = self._folder = folder
         self._stack = stack
         self.pids: list[int] = []
 
@@ -186,3 +186,15 @@ def _reads(pid: int, path: Path) -> bool:
     with contextlib.suppress(OSError):
         return any(os.path.realpath(file) == str(path) for file in folder.iterdir())
     return False
+
+
+@pytest.mark.parametrize("body", ["print('garbage')", "sys.exit(3)", "print('{\"kind\": ' * 100_000)"])
+def test_a_plugin_that_fails_answers_all_requests(moments, body):
+    count = moments.folder / "count"
+    process = moments.plugin(f"open({str(count)!r}, 'a').write('x'); time.sleep(0.3); {body}", *SILENT)
+    assert process.wait(60) == ExitCode.FORBIDDEN
+    err = process.stderr.read().decode()
+    assert err.count("❌ Error: The credential plugin './plugin'") == 1
+    assert "child" not in err
+    # All requests that failed at once had waited for one run.
+    assert count.read_text() == "x"
