@@ -51,6 +51,7 @@ class Moments:
     def start(self, *arguments: str, stdin: int = subprocess.DEVNULL, **environ: str) -> subprocess.Popen[bytes]:
         """Start a command with variables."""
         streams = {"stdin": stdin, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        process: subprocess.Popen[bytes]
         process = subprocess.Popen(kaito_command(*arguments), env=child_environment(environ), **streams)  # type: ignore[call-overload]
         self._stack.callback(_end, process)
         return process
