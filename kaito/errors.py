@@ -11,6 +11,10 @@ KaitoError              1  anything else
 └── ModelError          1  the model's server refused the request or failed
     ├── WindowError     1  prompt and answer do not fit the context window
     └── StreamError     1  the stream ended early
+
+Interrupted           130  Ctrl-C during a turn; not an error, and never handled as one
+└── Ended        128 + n  SIGTERM or SIGHUP
+Suspended, Abandoned       signals at the prompt: Ctrl-Z, and a second Ctrl-C
 """
 
 from __future__ import annotations
@@ -137,12 +141,15 @@ class WindowError(ModelError):
     """
 
     def __init__(self, prompt_tokens: int | None, window: int | None, *, alone: bool = False) -> None:
+        holds = "Prompt and answer must fit the model's context window"
+        if window is not None:
+            holds = f"The window holds {window} tokens, prompt and answer"
         frees = "'clear' would not help" if alone else "'clear' or '/set trim on' frees it"
         counts = f"{_count(prompt_tokens)} tokens > {_count(window)} max"
         super().__init__(
             f"Input too long ({counts})",
             "Try reducing your message length or increasing --max-tokens",
-            f"The window holds {_count(window)} tokens, prompt and answer; {frees}",
+            f"{holds}; {frees}",
         )
         self.prompt_tokens = prompt_tokens
         self.window = window

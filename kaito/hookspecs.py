@@ -9,9 +9,9 @@ Rules for all hooks:
 - Hooks run on the main thread and should be quick. Only `kaito_request` and `kaito_reply` may do I/O; the objects that
   the other hooks return do the work later.
 - Every plugin's hook is called: the built-in plugins first, then the others by name. There are no first-result hooks.
-- A plugin that cannot be imported, or that implements an unknown hook, is skipped with a message on stderr that names
-  its distribution. If a hook raises, or returns something other than documented, that hook of the plugin is skipped
-  with such a message. The shell continues.
+- A plugin that cannot be imported, or that implements an unknown hook, is not loaded, with a message on stderr that
+  names its distribution. A hook that raises is not called again, and a value that is not as documented is ignored; a
+  message says so, and the rest of the plugin works. `kaito_request` is the exception: when it fails, nothing is sent.
 - When two plugins offer the same name (of a backend, a formatter or a slash command), the first one keeps it and the
   other is reported on stderr.
 """
@@ -50,6 +50,10 @@ class Backend(Protocol):
 
     A backend that holds resources, such as a connection, may also be an asynchronous context manager: it is entered in
     the event loop before `discover`, and left after its endpoint was closed.
+
+    One that reports nothing for 35 seconds while it discovers or opens an endpoint is given up, as is one that needs
+    more than five seconds to close it. Long work, such as a download, reports its progress with
+    :meth:`~kaito.types.Reporter.status`.
     """
 
     #: The value of `--backend`.
@@ -159,15 +163,15 @@ def kaito_slash_commands(settings: Settings) -> Iterable[SlashCommand]:
 
 @hookspec
 def kaito_request(request: ChatRequest, settings: Settings) -> ChatRequest | None:
-    """See, and change, a request before it is sent.
+    """Inspect a request before it is sent, and change it or refuse it.
 
-    Called once per turn, and again when `--trim` makes the request shorter. Each plugin receives the request as the
-    plugins before it returned it. The conversation keeps the user's own text, so a redaction must look at all of
-    `request.messages` in every turn.
+    Called once per turn, and again when the turn needs another request: `--trim` makes it shorter, or the server
+    refuses `/continue` in its first form. Each plugin receives the request as the plugins before it returned it. The
+    conversation keeps the user's own text, so a redaction must look at all of `request.messages` in every turn.
 
     Args:
         request: the request so far.
-        settings: the present settings.
+        settings: the current settings.
 
     Returns:
         The request to send instead, made with :meth:`~kaito.types.ChatRequest.replace`; `None` leaves it unchanged.
@@ -180,12 +184,12 @@ def kaito_request(request: ChatRequest, settings: Settings) -> ChatRequest | Non
 
 @hookspec
 def kaito_reply(request: ChatRequest, reply: Reply, settings: Settings) -> None:
-    """See a complete reply.
+    """Receive a complete reply.
 
-    Called once per turn, after the answer was shown, for complete answers.
+    Called after each complete answer has been shown.
 
     Args:
         request: the request that was sent.
         reply: the answer, with the server's token count and the timings.
-        settings: the present settings.
+        settings: the current settings.
     """

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from kaito.openai.finish_reasons import Ending, ending_of
 from kaito.types import Message, Reply
 
 #: Bytes that a chat template adds to each message, roughly.
@@ -89,7 +90,7 @@ class Conversation:
     def record(self, text: str, reply: Reply, *, replacing: bool = False) -> None:
         """Add a turn, or replace the last one."""
         del self._turns[len(self._turns) - replacing :]
-        cut = reply.finish_reason in (None, "length")
+        cut = reply.finish_reason is None or ending_of(reply.finish_reason) is Ending.LENGTH
         self._turns.append(Turn(Message("user", text), Message("assistant", reply.content), reply, cut))
 
     def extend(self, reply: Reply, *, separator: str = "") -> None:

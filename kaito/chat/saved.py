@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from kaito.chat.conversation import SavedConversation
 from kaito.errors import KaitoError, NotFoundError, UsageError
 from kaito.types import Message
-from kaito.util.safe_files import UnreadableError, read_text, replace_file
+from kaito.util.decoding import DecodeError, decode_json
+from kaito.util.safe_files import UnreadableError, check_private, private_folder, read_text, replace_private
 
 #: The most bytes of a saved conversation; its oldest turns are left out.
 LARGEST = 1024 * 1024
@@ -40,7 +41,7 @@ class LastConversation:
             KaitoError: it cannot be read.
         """
         try:
-            self._file.stat()
+            check_private(self._file.parent.parent, self._file.parent, self._file)
             text = read_text(self._file, _READABLE)
         except FileNotFoundError:
             raise _nothing_saved() from None
@@ -49,10 +50,13 @@ class LastConversation:
             raise KaitoError(f"Cannot read the last conversation: {self._file}: {reason}") from None
         try:
             # Earlier versions wrote the list of messages alone.
-            decoded = msgspec.json.decode(text, type=SavedConversation | list[Message])
-        except msgspec.MsgspecError:
-            raise KaitoError(f"The last conversation is damaged: {self._file}", "Remove the file") from None
-        saved = SavedConversation(messages=tuple(decoded)) if isinstance(decoded, list) else decoded
+            if text.lstrip().startswith("["):
+                saved = SavedConversation(messages=tuple(decode_json(text, list[Message])))
+            else:
+                saved = decode_json(text, SavedConversation)
+        except DecodeError as exc:
+            reason = f"The last conversation is damaged: {self._file}: {exc}"
+            raise KaitoError(reason, "Remove the file") from None
         if not saved.turns:
             raise _nothing_saved()
         self._ours = True
@@ -76,8 +80,8 @@ class LastConversation:
             if not turns:
                 raise KaitoError("The last turn is too long to be saved for --continue")
         try:
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            replace_file(self._file, encoded)
+            private_folder(self._file.parent.parent, self._file.parent)
+            replace_private(self._file, encoded)
         except OSError as exc:
             raise KaitoError(
                 f"Cannot save the conversation in {self._file.parent}: {exc.strerror}",

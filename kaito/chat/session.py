@@ -8,11 +8,13 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from msgspec.structs import replace
+
 from kaito.chat.connection import Connection
 from kaito.chat.conversation import Conversation, SavedConversation
 from kaito.chat.reply_builder import ReplyBuilder
 from kaito.chat.session_settings import SessionSettings
-from kaito.errors import Interrupted, ModelError, UsageError, WindowError
+from kaito.errors import Interrupted, KaitoError, ModelError, UsageError, WindowError
 from kaito.eventloop.base import Loop
 from kaito.plugin.manager import Plugins
 from kaito.types import ChatRequest, Delta, Message, ModelInfo, Reply, Reporter, Waiting
@@ -64,6 +66,8 @@ class Session:
         self.conversation = Conversation(settings.current.system_prompt, resumed)
         #: The message of a failed turn, and whether its answer would have replaced the last one.
         self._failed: tuple[str, bool] | None = None
+        #: The part of that turn's answer that arrived.
+        self._partial = ""
         self._unreported: tuple[ChatRequest, Reply, int] | None = None
         self._reported_trimming = False
         self._continues_final = True
@@ -78,8 +82,9 @@ class Session:
 
     @property
     def window(self) -> int | None:
-        """The model's context window in tokens; `None` when the server does not report it."""
-        return next((info.window for info in self.models if info.name == self.model), None)
+        """The model's context window in tokens, as listed or as an error reported it; `None` when it is not known."""
+        listed = next((info.window for info in self.models if info.name == self.model), None)
+        return listed or self.connection.client.window(self._requested_model)
 
     @property
     def saved(self) -> SavedConversation:
@@ -121,8 +126,12 @@ class Session:
             self._failed = None
             return True
 
-        self._failed = (text, replacing)
-        yield from self._turn(messages, keep, droppable=conversation.turns - replacing)
+        self._failed, self._partial = (text, replacing), ""
+        try:
+            yield from self._turn(messages, keep, droppable=conversation.turns - replacing)
+        except KaitoError:
+            self._partial = self.reply.content if self.reply is not None else ""
+            raise
 
     @property
     def last_message(self) -> str | None:
@@ -142,15 +151,23 @@ class Session:
         return self.ask(self.last_message, replacing=self._failed is None or self._failed[1])
 
     def continue_answer(self) -> Pieces:
-        """Continue the last answer, which was cut; otherwise as :meth:`ask`.
+        """Continue the last answer, which was cut or whose turn failed; otherwise as :meth:`ask`.
 
         Raises:
             UsageError: there is no answer, or it is complete.
         """
+        if self._failed is not None and self._partial.strip():
+            return self._continue_failed(*self._failed)
         last = self.conversation.last
         if last is None or not last.cut:
             raise UsageError("No answer was cut", "/continue continues an answer that met the token limit or Ctrl-C")
-        return self._continuation(last.answer.content)
+        conversation = self.conversation
+
+        def join(reply: Reply, separator: str) -> bool:
+            conversation.extend(reply, separator=separator)
+            return True
+
+        return self._continuation(conversation.messages, join)
 
     def undo(self) -> str:
         """Remove the failed message, or else the last turn; return the message.
@@ -167,27 +184,44 @@ class Session:
         self.conversation.drop_last()
         return last.question.content
 
-    def _continuation(self, before: str) -> Pieces:
-        conversation = self.conversation
+    def _continue_failed(self, text: str, replacing: bool) -> Pieces:
+        """Continue what arrived of a failed turn's answer; with the rest, the turn is added to the conversation."""
+        conversation, before = self.conversation, self._partial
 
-        def join(reply: Reply) -> bool:
-            conversation.extend(reply)
+        def join(reply: Reply, separator: str) -> bool:
+            joined = replace(reply, content=before + separator + reply.content)
+            conversation.record(text, joined, replacing=replacing)
+            self._failed = None
             return True
+
+        messages = (*conversation.messages_with(text, replacing=replacing), Message("assistant", before))
+        try:
+            yield from self._continuation(messages, join)
+        except KaitoError:
+            self._partial = before + (self.reply.content if self.reply is not None else "")
+            raise
+
+    def _continuation(self, messages: tuple[Message, ...], join: Callable[[Reply, str], bool]) -> Pieces:
+        """Continue the answer that is the last of the messages.
+
+        Args:
+            join: adds a reply to that answer, after a separator; returns whether it did.
+        """
+        before = messages[-1].content
 
         def join_words(reply: Reply) -> bool:
             # Asked by a message, the model starts with a word and omits the blank before it.
             glued = before[-1:].isalnum() and reply.content[:1].isalnum()
-            conversation.extend(reply, separator=" " if glued else "")
-            return True
+            return join(reply, " " if glued else "")
 
         if self._continues_final:
             try:
-                yield from self._turn(lambda skipping: conversation.messages, join, extra=_CONTINUE_FINAL)
+                yield from self._turn(lambda skipping: messages, lambda reply: join(reply, ""), extra=_CONTINUE_FINAL)
                 return
             except ModelError as exc:
                 if exc.status not in _REFUSED:
                     raise
-        yield from self._turn(lambda skipping: conversation.messages_with(_PLEASE_CONTINUE), join_words)
+        yield from self._turn(lambda skipping: (*messages, Message("user", _PLEASE_CONTINUE)), join_words)
         self._continues_final = False
 
     def _turn(

@@ -9,6 +9,8 @@ import msgspec
 
 from kaito.errors import KaitoError
 from kaito.types import Message
+from kaito.util import limits
+from kaito.util.decoding import DecodeError, decode_json
 from kaito.util.safe_files import UnreadableError, read_text, replace_file
 
 #: The most bytes of a file.
@@ -46,10 +48,10 @@ def read_conversation(path: Path) -> list[Message]:
         raise KaitoError(f"Cannot read '{path}': {exc}") from None
     try:
         if text.lstrip().startswith("{"):
-            entries = msgspec.json.decode(text, type=_Wrapped).messages
+            entries = decode_json(text, _Wrapped).messages
         else:
-            entries = msgspec.json.decode(text, type=list[_Entry])
-    except (msgspec.MsgspecError, RecursionError) as exc:
+            entries = decode_json(text, list[_Entry])
+    except DecodeError as exc:
         raise KaitoError(f"'{path}' is not a conversation: {exc}", _WANTED) from None
     messages = [_message(entry, path) for entry in entries]
     turns = messages[1:] if messages and messages[0].role == "system" else messages
@@ -73,7 +75,7 @@ def _message(entry: _Entry, path: Path) -> Message:
     for known in ("system", "user", "assistant"):
         if role == known:
             return Message(known, content)
-    raise KaitoError(f"'{path}': a message has the role '{role}'", _WANTED)
+    raise KaitoError(f"'{path}': a message has the role '{role[: limits.SHOWN_NAME]}'", _WANTED)
 
 
 def write_conversation(path: Path, messages: Sequence[Message], *, force: bool = False) -> None:

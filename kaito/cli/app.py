@@ -72,7 +72,7 @@ def command_position(arguments: Sequence[str]) -> int:
 
 
 def _color_choice(arguments: Sequence[str]) -> ColorChoice:
-    """Return the value of `--color`, which errors in the command line respect, too."""
+    """Return the value of `--color`, before the arguments are parsed: usage errors are coloured too."""
     choice: ColorChoice = "auto"
     for place, argument in enumerate(arguments):
         if argument == "--":

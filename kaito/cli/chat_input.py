@@ -14,8 +14,9 @@ from typing import TextIO
 from msgspec import Struct
 
 from kaito.console.terminal import Terminal
-from kaito.errors import KaitoError, UsageError
+from kaito.errors import UsageError
 from kaito.shell.input.filenames import path_of
+from kaito.shell.input.stdin_reader import read_stdin
 
 
 class ScriptFile(Struct, frozen=True):
@@ -31,7 +32,7 @@ def one_message(given: argparse.Namespace, terminal: Terminal) -> str | None:
     """Return the message of `--message`, with piped material before it; `None` without the flag.
 
     Raises:
-        UsageError: flags contradict each other, or the message is empty.
+        UsageError: flags contradict each other, or the message is empty or too long.
         KaitoError: stdin cannot be read.
     """
     if given.message is None:
@@ -44,9 +45,9 @@ def one_message(given: argparse.Namespace, terminal: Terminal) -> str | None:
     if text == "-":
         if given.no_stdin:
             raise UsageError("--message: '-' cannot be used with --no-stdin")
-        text = _read_all(terminal.stdin)
+        text = read_stdin(terminal, "--message -")
     elif not given.no_stdin and _is_material(terminal.stdin):
-        material = _read_all(terminal.stdin).removesuffix("\n")
+        material = read_stdin(terminal, "--message").removesuffix("\n")
         text = f"{material}\n\n{text}" if material else text
     if not text.strip():
         raise UsageError("--message: is empty")
@@ -60,15 +61,6 @@ def _is_material(stdin: TextIO | None) -> bool:
     except (OSError, ValueError):
         return False
     return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
-
-
-def _read_all(stdin: TextIO | None) -> str:
-    try:
-        return stdin.buffer.read().decode().removeprefix("\ufeff") if stdin else ""
-    except UnicodeDecodeError as exc:
-        raise KaitoError(f"stdin is not UTF-8: byte {exc.start + 1} is 0x{exc.object[exc.start]:02x}") from None
-    except OSError as exc:
-        raise KaitoError(f"Cannot read stdin: {exc.strerror}") from exc
 
 
 @contextmanager

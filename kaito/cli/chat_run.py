@@ -6,7 +6,7 @@ Imported only then: from here on, servers are contacted and aiohttp is needed.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -111,11 +111,24 @@ def run_script(plan: ChatPlan, script: ScriptFile) -> int:
     """
     # Windows cannot wait for a pipe and for connections at once.
     with _session(plan, ThreadedLoop if sys.platform == "win32" else MainThreadLoop) as (session, loop):
-        wait = loop.wait_for_input if isinstance(loop, MainThreadLoop) else None
+        wait = _shown_wait(loop, plan.terminal, script.name) if isinstance(loop, MainThreadLoop) else None
         source = Script(script.file, script.name, wait=wait, trusted=script.trusted)
         answers = _answers(plan, suggests_commands=True)
         context = ShellContext(session, plan.terminal, answers, last=plan.last)
         return _run(plan, session, context, source, interactive=False)
+
+
+def _shown_wait(loop: MainThreadLoop, terminal: Terminal, name: str) -> Callable[[int], None]:
+    """Return a function that waits for a script's next line, and shows that."""
+
+    def wait(fd: int) -> None:
+        terminal.status(f"waiting for {name}")
+        try:
+            loop.wait_for_input(fd)
+        finally:
+            terminal.clear_status()
+
+    return wait
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from kaito.cli.args.shared_flags import (
 from kaito.cli.invocation import Invocation
 from kaito.endpoints.backend_choice import choose_backends
 from kaito.errors import ExitCode
+from kaito.forward.origins import allowed_origin
 from kaito.options import flag_values
 
 _SUMMARY = (
@@ -31,6 +32,9 @@ _EXAMPLES = """
 
     # Forward to all replicas of an InferenceSet; each connection uses the least busy one
     kaito forward --workspace-name inferenceset/my-set
+
+    # Allow a desktop app that is built like a browser
+    kaito forward --workspace-name my-llama --allow-origin app://obsidian.md
 
     # Allow connections from other machines
     kaito forward --workspace-name my-llama --address 0.0.0.0
@@ -57,13 +61,21 @@ def run(call: Invocation) -> int:
     from kaito.eventloop.thread import ThreadedLoop
     from kaito.forward.server import serve
 
-    def ready(urls: list[str], name: str, backend: str) -> None:
+    def ready(url: str, name: str, backend: str) -> None:
         terminal.clear_status()
-        for url in urls:
-            terminal.write(f"Forwarding {url} -> {name} via {backend}\n")
+        terminal.write(f"Forwarding {url} -> {name} via {backend}\n")
 
     with ThreadedLoop(terminal.tick if terminal.shows_status else None) as loop:
-        loop.run(serve(plugins, settings, terminal, address=given.address, port=given.port, ready=ready))
+        serving = serve(
+            plugins,
+            settings,
+            terminal,
+            address=given.address,
+            port=given.port,
+            origins=given.allow_origin,
+            ready=ready,
+        )
+        loop.run(serving)
     return ExitCode.OK
 
 
@@ -84,6 +96,15 @@ def make_parser(call: Invocation) -> Parser:
         metavar="ADDRESS",
         type=flag_values.address("--address"),
         help="IP address to listen on; other machines can connect unless it is a loopback address",
+    )
+    group.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        type=allowed_origin("--allow-origin"),
+        help="Allow requests of this desktop app or web page, such as app://obsidian.md, or vscode-webview:// for all "
+        "of a scheme; may be repeated",
     )
     add_cluster_flags(parser, waits=True)
     add_endpoint_flags(parser)

@@ -94,34 +94,46 @@ class EndpointList:
     def __init__(
         self, candidates: Sequence[Candidate], errors: Sequence[tuple[str, KaitoError]], service_url: str | None
     ) -> None:
-        self._candidates = candidates
+        self._candidates = sorted(candidates, key=lambda candidate: bool(candidate.problem))
         self._errors = errors
         self._service_url = service_url
 
     def best(self, *, external: bool) -> str:
-        """Return the best base URL for another process.
+        """Return the best base URL for another process: one that was seen to fail only when there is no other.
 
         Raises:
             NotFoundError: none can be reached, or none from outside the cluster with `external`.
         """
-        for candidate in self._candidates:
-            if candidate.shared and (candidate.external or not external):
+        usable = [one for one in self._candidates if one.shared and (one.external or not external)]
+        for candidate in usable:
+            if not candidate.problem:
                 return candidate.base
-        if not external and self._service_url is not None:
-            return self._service_url
+        if not external:
+            if self._service_url is not None:
+                return self._service_url
+            if usable:
+                return usable[0].base
+        failed = [f"{one.backend}: {one.problem}" for one in usable]
         unshared = [
             f"{candidate.backend}: {candidate.url} works for kaito, but not for other programs"
             for candidate in self._candidates
-            if candidate.external
+            if candidate.external and not candidate.shared
         ]
         errors = dict.fromkeys(f"{name}: {_reason(exc)}" for name, exc in self._errors)
-        raise NotFoundError("No endpoint is reachable from outside the cluster", *unshared, *errors, _FORWARD_HINT)
+        raise NotFoundError(
+            "No endpoint is reachable from outside the cluster", *unshared, *failed, *errors, _FORWARD_HINT
+        )
 
     def warnings(self, best: str) -> list[str]:
         """Return the warnings about the best URL."""
         candidate = next((one for one in self._candidates if one.shared and one.base == best), None)
         if candidate is None:
-            return ["Warning: this URL works inside the cluster only", f"   {_FORWARD_HINT}"]
+            # What was tried, and failed, may be this very URL.
+            failed = [f"   {one.backend}: {one.problem}" for one in self._candidates if one.problem]
+            failed += [f"   {name}: {_reason(exc)}" for name, exc in self._errors]
+            return ["Warning: this URL works inside the cluster only", *failed, f"   {_FORWARD_HINT}"]
+        if candidate.problem:
+            return [f"Warning: this URL was tried, and failed: {candidate.problem}"]
         if candidate.external and best.startswith("http://"):
             return ["Warning: the connection is not encrypted"]
         if candidate.rank is None:
@@ -141,6 +153,7 @@ class EndpointList:
                     "shared": candidate.shared,
                     "external": candidate.external,
                     "tls": candidate.url.startswith("https://"),
+                    "problem": candidate.problem or None,
                 }
                 for candidate in self._candidates
                 if candidate.external or not external

@@ -1,59 +1,62 @@
-"""A JSON client for the API server: gets, lists and watches objects, and opens WebSockets."""
+"""A client for the API server: gets, lists and watches objects, and opens WebSockets."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import os
-import random
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
+from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiohttp
-import msgspec
 from yarl import URL
 
 from kaito import __version__
-from kaito.cluster.api_connector import ApiConnector
-from kaito.cluster.api_errors import ApiUnavailableError, api_error
+from kaito.cluster.api_connector import ApiConnector, reject_redirects
+from kaito.cluster.api_errors import ApiRefusedError, ApiUnavailableError, VersionExpiredError, api_error, watch_error
+from kaito.cluster.api_retry import RetrySchedule
 from kaito.cluster.auth.cluster_config import ClusterConfig
 from kaito.cluster.auth.credentials import Credentials
 from kaito.cluster.connection_errors import CONNECT_TIMEOUT, translate_api_errors
+from kaito.cluster.kinds import Kind
+from kaito.cluster.object_decoder import MalformedObject, Page, WatchEvent, decode_event, decode_page
 from kaito.errors import ClusterError, KaitoError
-from kaito.net.responses import read_up_to
+from kaito.net.responses import BodyTooLargeError, read_up_to, read_whole
+from kaito.types import Reporter
+from kaito.util import limits
+from kaito.util.decoding import DecodeError, decode_json
 
-#: A Kubernetes object as JSON.
-Object = dict[str, Any]
+T = TypeVar("T")
 
 #: Seconds that the API server may be silent when the user has set no `--request-timeout`.
 _READ_TIMEOUT = 30.0
-#: Attempts of a request while the API server is unavailable, and the base of the backoff in seconds.
-_ATTEMPTS = 4
-_BACKOFF = 0.25
 #: Seconds after which the API server ends a watch.
 _WATCH_TIMEOUT = 290
-#: Bytes that are read of an error response.
-_MAX_ERROR_BODY = 64 * 1024
 _PAGE_SIZE = "500"
+#: How often a list is started again because the API server has dropped the version of its first page.
+_RESTARTS = 3
 _JSON: Mapping[str, str] = {"Accept": "application/json"}
-
-_decode = msgspec.json.decode
 
 
 class ApiClient:
     """A client for the API server. Use it as an asynchronous context manager, in one event loop.
 
-    All methods raise a `KaitoError` when the API server cannot be reached or rejects a request; see :meth:`get`.
+    All methods raise a `KaitoError` when the API server cannot be reached or rejects a request; see :meth:`get`. A
+    request that it does not serve for the moment is repeated, as :mod:`~kaito.cluster.api_retry` decides.
 
     Args:
+        reporter: receives each wait for a retry, and each object of a list that is left out.
         request_timeout: seconds for one request; `None` for no limit. It does not apply to watches and WebSockets.
     """
 
-    def __init__(self, config: ClusterConfig, request_timeout: float | None = None) -> None:
+    def __init__(self, config: ClusterConfig, reporter: Reporter, request_timeout: float | None = None) -> None:
         self.config = config
         self.namespace = config.namespace
+        self._reporter = reporter
+        self._left_out: set[str] = set()
         self._timeout = aiohttp.ClientTimeout(
             total=request_timeout, sock_connect=CONNECT_TIMEOUT, sock_read=None if request_timeout else _READ_TIMEOUT
         )
@@ -75,7 +78,7 @@ class ApiClient:
         self._session = None
         await self._stack.aclose()
 
-    async def get(self, path: str, **params: str) -> Object:
+    async def get(self, path: str, kind: type[Kind]) -> Kind:
         """Return the object at a path, such as `/api/v1/namespaces/default/services/my-llama`.
 
         Raises:
@@ -84,38 +87,64 @@ class ApiClient:
             MissingPermissionError: the user may not read it.
             KaitoError: any other failure.
         """
-        return self._object(await self.read(path, params))
+        name = path.rpartition("/")[2]
+        return self._decode(await self.read(path), kind, f"{kind.kind} '{name}'")
 
-    async def post(self, path: str, body: Object) -> Object:
+    async def post(self, path: str, body: Mapping[str, Any], answer: type[T]) -> T:
         """Send an object, such as a review, and return the response."""
-        async with self._request(path, {}, self._timeout, body=body) as response:
-            with translate_api_errors(self.config):
-                return self._object(await response.read())
+        response = await self._retrying(lambda: self._request(path, {}, self._timeout, body=body))
+        return self._decode(await self._body(response), answer, "response")
 
-    async def items(self, path: str, **params: str) -> list[Object]:
-        """Return all objects of a list."""
-        items, _ = await self.snapshot(path, params)
+    async def items(self, path: str, kind: type[Kind], **params: str) -> list[Kind]:
+        """Return all objects of a list, but for those that are not valid, which are reported."""
+        items, _ = await self.snapshot(path, kind, params)
         return items
 
-    async def snapshot(self, path: str, params: Mapping[str, str]) -> tuple[list[Object], str]:
+    async def snapshot(
+        self, path: str, kind: type[Kind], params: Mapping[str, str], *, retries: bool = True
+    ) -> tuple[list[Kind], str]:
         """Return all objects of a list, and the resource version at which a watch can continue."""
-        items: list[Object] = []
+        for _ in range(_RESTARTS):
+            try:
+                return await self._list(path, kind, params, retries)
+            except VersionExpiredError as exc:
+                expired = exc
+        raise expired
+
+    async def _list(
+        self, path: str, kind: type[Kind], params: Mapping[str, str], retries: bool
+    ) -> tuple[list[Kind], str]:
+        items: list[Kind] = []
         query = {**params, "limit": _PAGE_SIZE}
-        while True:
-            page = await self.get(path, **query)
-            metadata = page.get("metadata") or {}
-            items += page.get("items") or ()
-            if not metadata.get("continue"):
-                return items, metadata.get("resourceVersion", "")
-            query["continue"] = metadata["continue"]
+        for _ in range(limits.API_LIST_PAGES):
+            data = await self.read(path, query, retries=retries)
+            try:
+                page: Page[Kind] = decode_page(data, kind)
+            except DecodeError as exc:
+                raise self._not_an_api_server(exc, f"list of {kind.kind}s") from None
+            self._report_left_out(page.malformed)
+            items += page.items
+            if not page.next:
+                return items, page.version
+            if len(items) > limits.API_LIST_ITEMS:
+                break
+            query["continue"] = page.next
+        raise ClusterError(
+            f"The API server's list of {kind.kind}s does not end: {len(items)} objects so far",
+            "Select fewer with -n; if it is a proxy that answers, check the server's address in the kubeconfig",
+        )
 
-    async def read(self, path: str, params: Mapping[str, str] | None = None, *, attempts: int = _ATTEMPTS) -> bytes:
-        """Return the body of a response. The request is repeated while the API server is unavailable."""
-        async with self._retrying(path, params or {}, self._timeout, attempts) as response:
-            with translate_api_errors(self.config):
-                return await response.read()
+    async def read(self, path: str, params: Mapping[str, str] | None = None, *, retries: bool = True) -> bytes:
+        """Return the body of a response."""
 
-    async def events(self, path: str, params: Mapping[str, str]) -> AsyncIterator[Object]:
+        def request() -> Awaitable[aiohttp.ClientResponse]:
+            return self._request(path, params or {}, self._timeout)
+
+        return await self._body(await (self._retrying(request) if retries else request()))
+
+    async def events(
+        self, path: str, kind: type[Kind], params: Mapping[str, str], *, retries: bool = True
+    ) -> AsyncGenerator[WatchEvent[Kind], None]:
         """Yield the events of one watch, until the API server ends it.
 
         https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
@@ -124,30 +153,48 @@ class ApiClient:
             VersionExpiredError: the API server no longer has the query's `resourceVersion`.
         """
         query = {**params, "watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(_WATCH_TIMEOUT)}
-        async with self._retrying(path, query, self._watch_timeout) as response:
-            buffer = b""
-            while True:
-                with translate_api_errors(self.config):
-                    data = await response.content.readany()
-                if not data:
-                    return
-                *lines, buffer = (buffer + data).split(b"\n")
-                for line in lines:
-                    event = self._object(line)
-                    if event["type"] == "ERROR":
-                        status = event["object"]
-                        raise api_error(int(status.get("code") or 500), {}, msgspec.json.encode(status))
-                    yield event
+
+        def request() -> Awaitable[aiohttp.ClientResponse]:
+            return self._request(path, query, self._watch_timeout)
+
+        response = await (self._retrying(request) if retries else request())
+        async with response, aclosing(self._lines(response)) as lines:
+            async for line in lines:
+                try:
+                    event: WatchEvent[Kind] = decode_event(line, kind)
+                except DecodeError as exc:
+                    raise self._not_an_api_server(exc, f"watch of {kind.kind}s") from None
+                if event.type == "ERROR":
+                    raise watch_error(event.status)
+                if event.malformed is not None:
+                    self._report_left_out([event.malformed])
+                yield event
 
     async def websocket(
-        self, path: str, params: Mapping[str, str], protocols: Sequence[str], **options: Any
+        self, path: str, params: Mapping[str, str], protocols: Sequence[str], *, timeout: float, **options: Any
     ) -> aiohttp.ClientWebSocketResponse:
         """Open a WebSocket, which the caller closes before this client is closed.
 
         Args:
             path: such as for :meth:`get`.
+            timeout: seconds for one attempt.
             **options: of `aiohttp.ClientSession.ws_connect`.
         """
+
+        async def connect() -> aiohttp.ClientWebSocketResponse:
+            try:
+                async with asyncio.timeout(timeout) as limit:
+                    return await self._handshake(path, params, protocols, options)
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+                raise ClusterError(f"The API server did not open a WebSocket within {timeout:g} s") from None
+
+        return await self._retrying(connect)
+
+    async def _handshake(
+        self, path: str, params: Mapping[str, str], protocols: Sequence[str], options: Mapping[str, Any]
+    ) -> aiohttp.ClientWebSocketResponse:
         rejected: Credentials | None = None
         while True:
             credentials = await self.config.credentials.get(rejected)
@@ -161,7 +208,7 @@ class ApiClient:
                         proxy=self.config.proxy,
                         server_hostname=self.config.server_name,
                         timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
-                        max_msg_size=0,
+                        max_msg_size=limits.WEBSOCKET_MESSAGE,
                         **options,
                     )
                 return websocket
@@ -174,9 +221,12 @@ class ApiClient:
     async def _handshake_error(
         self, path: str, params: Mapping[str, str], protocols: Sequence[str], exc: aiohttp.WSServerHandshakeError
     ) -> KaitoError:
-        """Repeat a failed handshake as a plain request: aiohttp drops the body, which has the reason."""
+        """Repeat a rejected handshake as a plain request: aiohttp drops the body, which has the reason."""
         if 300 <= exc.status < 400:
             return api_error(exc.status, exc.headers or {}, b"")
+        if exc.status == 429 or exc.status >= 500:
+            # Another request would only add to the load.
+            return api_error(exc.status, exc.headers or {}, _phrase(exc.status).encode())
         headers = {
             "Connection": "Upgrade",
             "Upgrade": "websocket",
@@ -185,47 +235,90 @@ class ApiClient:
             "Sec-WebSocket-Protocol": ", ".join(protocols),
         }
         try:
-            async with self._request(path, params, self._timeout, headers):
-                pass
+            (await self._request(path, params, self._timeout, headers)).close()
         except KaitoError as error:
             return error
         return ClusterError(f"The API server did not open a WebSocket: {exc.message} (HTTP {exc.status})")
 
-    def _object(self, data: bytes) -> Object:
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        async with response:
+            try:
+                with translate_api_errors(self.config):
+                    return await read_whole(response, limits.API_RESPONSE)
+            except BodyTooLargeError as exc:
+                raise ClusterError(f"The API server's response is too large: {exc}", _CHECK_SERVER) from None
+
+    async def _lines(self, response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
+        """Yield the lines of a body as they arrive."""
+        buffer = bytearray()
+        while True:
+            with translate_api_errors(self.config):
+                data = await response.content.readany()
+            if not data:
+                return
+            searched = len(buffer)
+            buffer += data
+            start = 0
+            while (end := buffer.find(b"\n", max(start, searched))) >= 0:
+                if line := bytes(buffer[start:end]).strip():
+                    yield line
+                start = end + 1
+            del buffer[:start]
+            if len(buffer) > limits.WATCH_EVENT:
+                size = limits.shown_size(limits.WATCH_EVENT)
+                raise ClusterError(f"The API server sent an event of more than {size}", _CHECK_SERVER)
+
+    def _decode(self, data: bytes, kind: type[T], what: str) -> T:
         try:
-            return _decode(data, type=Object)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise ClusterError(
-                f"The server at {self.config.server.origin()} is not an API server: its response is not JSON"
+            return decode_json(data, kind)
+        except DecodeError as exc:
+            if not exc.field:
+                raise self._not_an_api_server(exc, what) from None
+            raise KaitoError(
+                f"The {what} of the API server is not valid: {exc}",
+                "The object may be damaged, or of a version that kaito does not know",
             ) from None
 
-    @asynccontextmanager
-    async def _retrying(
-        self, path: str, params: Mapping[str, str], timeout: aiohttp.ClientTimeout, attempts: int = _ATTEMPTS
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send a GET, and repeat it while the API server is unavailable."""
-        for attempt in range(1, attempts + 1):
-            async with AsyncExitStack() as stack:
-                try:
-                    response = await stack.enter_async_context(self._request(path, params, timeout))
-                except ApiUnavailableError:
-                    if attempt == attempts:
-                        raise
-                else:
-                    yield response
-                    return
-            await asyncio.sleep(_BACKOFF * 2**attempt * random.uniform(0.5, 1))
+    def _not_an_api_server(self, exc: DecodeError, what: str) -> ClusterError:
+        reason = str(exc) if exc.reason.startswith("it is ") and not exc.field else f"it is not valid: {exc}"
+        return ClusterError(
+            f"The server at {self.config.server.origin()} is not an API server: its {what}{reason.removeprefix('it')}",
+            _CHECK_SERVER,
+        )
 
-    @asynccontextmanager
+    def _report_left_out(self, objects: Iterable[MalformedObject]) -> None:
+        """Name each object once: a watch lists it again."""
+        for item in objects:
+            if (remark := str(item)) not in self._left_out:
+                self._left_out.add(remark)
+                self._reporter.notice(remark)
+
+    async def _retrying(self, request: Callable[[], Awaitable[T]]) -> T:
+        """Send a request, and repeat it while the API server is unavailable."""
+        clock = asyncio.get_running_loop().time
+        schedule = RetrySchedule(clock())
+        while True:
+            try:
+                return await request()
+            except (ApiUnavailableError, ApiRefusedError) as exc:
+                delay = schedule.delay_after(exc, clock())
+                if delay is None:
+                    raise
+                self._reporter.retrying(exc.message, delay)
+            await asyncio.sleep(delay)
+
     async def _request(
         self,
         path: str,
         params: Mapping[str, str],
         timeout: aiohttp.ClientTimeout,
         headers: Mapping[str, str] = _JSON,
-        body: Object | None = None,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send a GET, or a POST with a body. If the credentials are rejected, renew them once."""
+        body: Mapping[str, Any] | None = None,
+    ) -> aiohttp.ClientResponse:
+        """Send a GET, or a POST with a body; return the response, which the caller closes.
+
+        If the credentials are rejected, they are renewed once.
+        """
         rejected: Credentials | None = None
         while True:
             credentials = await self.config.credentials.get(rejected)
@@ -241,12 +334,11 @@ class ApiClient:
                     proxy=self.config.proxy,
                     server_hostname=self.config.server_name,
                 )
+            if response.status in (200, 201):
+                return response
             async with response:
-                if response.status in (200, 201):
-                    yield response
-                    return
                 with translate_api_errors(self.config):
-                    error = await read_up_to(response, _MAX_ERROR_BODY)
+                    error = await read_up_to(response, limits.ERROR_BODY)
             if response.status == 401 and rejected is None and credentials != Credentials():
                 rejected = credentials
                 continue
@@ -267,7 +359,7 @@ class ApiClient:
                         connector_owner=False,
                         headers={"User-Agent": f"kaito/{__version__}"},
                         cookie_jar=aiohttp.DummyCookieJar(),
-                        middlewares=(_reject_redirects,),
+                        middlewares=(reject_redirects,),
                     )
                 )
                 self._certificate = certificate
@@ -282,18 +374,11 @@ class ApiClient:
         return [*headers, ("Authorization", credentials.authorization)] if credentials.authorization else headers
 
 
-async def _reject_redirects(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    """Fail a WebSocket that is redirected: aiohttp would send the credentials to the other server."""
-    response = await handler(request)
-    if 300 <= response.status < 400 and request.headers.get("Upgrade") == "websocket":
-        response.close()
-        raise aiohttp.WSServerHandshakeError(
-            response.request_info,
-            response.history,
-            status=response.status,
-            message="a redirect",
-            headers=response.headers,
-        )
-    return response
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "no reason given"
+
+
+_CHECK_SERVER = "Check the server's address in the kubeconfig: kubectl config view --minify"

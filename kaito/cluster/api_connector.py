@@ -1,4 +1,4 @@
-"""An aiohttp connector that leaves no connection open when it is closed."""
+"""aiohttp's connections to the API server: closed completely, and never redirected."""
 
 from __future__ import annotations
 
@@ -51,3 +51,20 @@ class ApiConnector(SocksConnector):
                     transport.abort()
         if closing:
             await asyncio.wait(closing)
+
+
+async def reject_redirects(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Fail a WebSocket that is redirected: aiohttp would send the credentials to the other server."""
+    response = await handler(request)
+    if 300 <= response.status < 400 and request.headers.get("Upgrade") == "websocket":
+        response.close()
+        raise aiohttp.WSServerHandshakeError(
+            response.request_info,
+            response.history,
+            status=response.status,
+            message="a redirect",
+            headers=response.headers,
+        )
+    return response

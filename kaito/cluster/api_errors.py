@@ -6,9 +6,12 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-import msgspec
+from msgspec import Struct
 
 from kaito.errors import ClusterError, ForbiddenError, KaitoError, NotFoundError
+from kaito.net.retries import parse_retry_after
+from kaito.util.decoding import DecodeError, decode_json
+from kaito.util.sanitize import one_line
 
 # For example: User "jo" cannot get resource "pods/portforward" in API group "" in the namespace "team"
 _FORBIDDEN = (
@@ -21,7 +24,15 @@ _MAX_MESSAGE = 300
 
 
 class ObjectNotFoundError(NotFoundError):
-    """The object does not exist."""
+    """The object does not exist.
+
+    Args:
+        resource: the plural of its kind, such as `services`; `""` when the API server does not say.
+    """
+
+    def __init__(self, message: str, *hints: str, resource: str = "") -> None:
+        super().__init__(message, *hints)
+        self.resource = resource
 
 
 class KindNotServedError(NotFoundError):
@@ -33,7 +44,21 @@ class VersionExpiredError(KaitoError):
 
 
 class ApiUnavailableError(ClusterError):
-    """The API server, or the server that it proxies to, is temporarily unavailable."""
+    """The API server, or the server that it proxies to, is temporarily unavailable.
+
+    Args:
+        status: the HTTP status, if it responded.
+        retry_after: seconds that it asks to wait.
+    """
+
+    def __init__(self, message: str, *hints: str, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message, *hints)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class ApiRefusedError(ClusterError):
+    """The API server refuses connections: it may be starting."""
 
 
 class MissingPermissionError(ForbiddenError):
@@ -45,7 +70,15 @@ class MissingPermissionError(ForbiddenError):
         self.needed = needed
 
 
-class Status(msgspec.Struct):
+class StatusDetails(Struct, frozen=True):
+    """What an error is about."""
+
+    #: The plural of the kind, such as `services`.
+    kind: str = ""
+    name: str = ""
+
+
+class Status(Struct, frozen=True):
     """The body of an error response.
 
     https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
@@ -54,13 +87,16 @@ class Status(msgspec.Struct):
     kind: str = ""
     message: str = ""
     reason: str = ""
+    details: StatusDetails = StatusDetails()
+    #: An integer, from an API server that is in order.
+    code: object = None
 
     @classmethod
     def parse(cls, body: bytes) -> Status | None:
         """Return the decoded body; `None` when it is not a JSON object of this form."""
         try:
-            return msgspec.json.decode(body, type=cls)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return decode_json(body, cls)
+        except DecodeError:
             return None
 
 
@@ -74,7 +110,7 @@ def api_error(code: int, headers: Mapping[str, str], body: bytes, *, expires: da
         expires: when the client certificate that was presented expires.
     """
     status = Status.parse(body) or Status(message=body[:_MAX_MESSAGE].decode(errors="replace").strip())
-    message = status.message[:_MAX_MESSAGE] or status.reason or "no reason given"
+    message = one_line(status.message or status.reason)[:_MAX_MESSAGE] or "no reason given"
     if code == 101:
         # The repeated handshake of a WebSocket succeeded.
         return ApiUnavailableError("The API server closed the connection", "Try again in a moment")
@@ -83,18 +119,36 @@ def api_error(code: int, headers: Mapping[str, str], body: bytes, *, expires: da
     if code == 403:
         return _forbidden(message)
     if code == 404:
-        return ObjectNotFoundError(message) if status.reason else KindNotServedError(message)
+        return _not_found(message, status)
     if code == 410 or status.reason == "Expired":
         return VersionExpiredError(message)
     if code in (429, 500, 502, 503, 504):
-        return ApiUnavailableError(f"The API server is unavailable: {message} (HTTP {code})", "Try again in a moment")
+        return ApiUnavailableError(
+            f"The API server is unavailable: {message} (HTTP {code})",
+            "Try again in a moment",
+            status=code,
+            retry_after=parse_retry_after(headers),
+        )
     if 300 <= code < 400:
         location = headers.get("Location", "").partition("?")[0][:_MAX_MESSAGE]
         return ClusterError(f"The API server's address redirects to {location}", _CHECK_SERVER)
     return KaitoError(f"The API server rejected the request: {message} (HTTP {code})")
 
 
+def watch_error(status: bytes) -> KaitoError:
+    """Return the exception for the `Status` that a watch ends with."""
+    parsed = Status.parse(status)
+    code = parsed.code if parsed is not None else None
+    return api_error(code if isinstance(code, int) and 400 <= code < 600 else 500, {}, status)
+
+
 _CHECK_SERVER = "Check the server's address in the kubeconfig: kubectl config view --minify"
+
+
+def _not_found(message: str, status: Status) -> NotFoundError:
+    if not status.reason:
+        return KindNotServedError(message)
+    return ObjectNotFoundError(message, resource=status.details.kind)
 
 
 def _unauthorized(expires: datetime | None) -> ForbiddenError:

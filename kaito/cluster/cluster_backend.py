@@ -44,7 +44,7 @@ class ClusterBackend:
         """Whether the user chose this backend, so that the reason of its failure matters."""
         return self.settings.named_backend == self.name
 
-    def explain(self, reporter: Reporter, text: str) -> None:
+    def report_step(self, reporter: Reporter, text: str) -> None:
         """Report a step, with `--verbose`."""
         if self.settings.verbose:
             reporter.notice(f"{self.name}: {text}")

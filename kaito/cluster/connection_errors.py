@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import aiohttp
 
+from kaito.cluster.api_errors import ApiRefusedError
 from kaito.cluster.auth.cluster_config import ClusterConfig
 from kaito.errors import ClusterError
 from kaito.net.failures import HTTP_ERRORS, Cause, Failure, classify
@@ -35,7 +36,7 @@ def translate_api_errors(config: ClusterConfig) -> Iterator[None]:
 def _error(failure: Failure, config: ClusterConfig) -> ClusterError:
     server, reason = config.server.origin(), failure.reason
     match failure.cause:
-        case Cause.CERTIFICATE:
+        case Cause.CERTIFICATE | Cause.CERTIFICATE_NAME:
             hint = f"Check the certificate-authority of {server} in the kubeconfig"
             return ClusterError(f"The API server's certificate is not trusted: {reason}", hint)
         case Cause.TLS:
@@ -44,7 +45,9 @@ def _error(failure: Failure, config: ClusterConfig) -> ClusterError:
             return ClusterError(f"The proxy to the API server {server} failed: {reason}")
         case Cause.UNKNOWN_HOST:
             return ClusterError(f"Host '{config.server.host}' of the API server not found", _CHECK_CONTEXT)
-        case Cause.REFUSED | Cause.UNREACHABLE:
+        case Cause.REFUSED:
+            return ApiRefusedError(f"The API server {server} cannot be reached: {reason}", _CHECK_CONTEXT)
+        case Cause.UNREACHABLE:
             return ClusterError(f"The API server {server} cannot be reached: {reason}", _CHECK_CONTEXT)
         case Cause.CONNECT_TIMEOUT:
             return ClusterError(
@@ -52,6 +55,6 @@ def _error(failure: Failure, config: ClusterConfig) -> ClusterError:
             )
         case Cause.READ_TIMEOUT:
             return ClusterError(f"The API server {server} did not respond in time (--request-timeout)")
-        case Cause.CLOSED | Cause.NOT_HTTP:
+        case Cause.CLOSED | Cause.NOT_HTTP | Cause.HTTP_2 | Cause.ENCODING:
             details = f": {reason}" if reason else ""
             return ClusterError(f"The connection to the API server {server} was lost{details}")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kaito.cluster.api_client import ApiClient
 from kaito.cluster.api_errors import MissingPermissionError, can_i_hint
+from kaito.cluster.kinds import AccessReview
 from kaito.errors import KaitoError
 
 # https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/self-subject-access-review-v1/
@@ -29,11 +28,10 @@ async def is_allowed(cluster: ApiClient, namespace: str, verb: str, resource: st
         "name": name,
     }
     try:
-        review = await cluster.post(_REVIEWS, {**_REVIEW, "spec": {"resourceAttributes": attributes}})
+        review = await cluster.post(_REVIEWS, {**_REVIEW, "spec": {"resourceAttributes": attributes}}, AccessReview)
     except KaitoError:
         return True
-    status: dict[str, Any] = review.get("status") or {}
-    return status.get("allowed") is not False
+    return review.status.allowed is not False
 
 
 def missing_permission(namespace: str, verb: str, resource: str, required: str) -> MissingPermissionError:

@@ -80,7 +80,7 @@ class ServiceProxy:
 
     def connector(self) -> aiohttp.BaseConnector:
         """Return a connector that uses the cluster's TLS settings, not the user's for model servers."""
-        return SocksConnector(self._config.socks, ssl=self._tls or False)
+        return SocksConnector(self._config.socks, limit=0, ssl=self._tls or False)
 
     async def authorize(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -114,7 +114,7 @@ class ServiceProxy:
         if isinstance(error, MissingPermissionError):
             return MissingPermissionError(error.needed, error.message, _REQUIRED, *error.hints)
         if isinstance(error, ObjectNotFoundError):
-            return NotFoundError(f"Service '{self._service}' no longer exists in namespace '{self._namespace}'")
+            return self._missing(error)
         if isinstance(error, ApiUnavailableError) and "no endpoints available" in answer.message:
             return ApiUnavailableError(f"Service '{self._service}' has no pod at the moment")
         if isinstance(error, ApiUnavailableError) and "error trying to reach service" in answer.message:
@@ -122,6 +122,15 @@ class ServiceProxy:
                 f"the API server cannot reach the pod of Service '{self._service}': {answer.message}"
             )
         return error
+
+    def _missing(self, error: ObjectNotFoundError) -> NotFoundError:
+        service, namespace = self._service, self._namespace
+        if error.resource in ("", "services"):
+            return NotFoundError(f"Service '{service}' no longer exists in namespace '{namespace}'")
+        return NotFoundError(
+            f"Service '{service}' in namespace '{namespace}' cannot be used: {error.message}",
+            f"To see what it selects: kubectl describe service {service} -n {namespace}",
+        )
 
     async def _renew(self) -> bool:
         """Return whether a 401 was about the credentials, and they were renewed; otherwise it is the model server's.
@@ -156,17 +165,15 @@ class ServiceProxy:
 
 async def _port(cluster: ApiClient, namespace: str, service: str) -> int:
     try:
-        item = await get_service(cluster, namespace, service)
+        return http_port(await get_service(cluster, namespace, service)).port
     except MissingPermissionError:
         # The user may be allowed to use the proxy of a Service that they cannot read. KAITO's have the default port.
-        item = {}
-    port, _ = http_port(item)
-    return port
+        return HTTP_PORT.port
 
 
 async def _allowed_verbs(cluster: ApiClient, namespace: str, service: str) -> list[str]:
     # The API server checks the permission for the name as it is in the path.
-    name = f"{service}:{HTTP_PORT}"
+    name = f"{service}:{HTTP_PORT.port}"
     allowed = await asyncio.gather(*(is_allowed(cluster, namespace, verb, _RESOURCE, name=name) for verb in _VERBS))
     return [verb for verb, is_verb_allowed in zip(_VERBS, allowed, strict=True) if is_verb_allowed]
 

@@ -70,7 +70,7 @@ class SharedClient:
         with self._as_connect_error(self._target.namespace):
             # A kubeconfig may be a pipe, and a pipe may be slow.
             config = await asyncio.to_thread(find_cluster_config, self._target, os.environ, reporter)
-        return await self._stack.enter_async_context(ApiClient(config, self._target.request_timeout))
+        return await self._stack.enter_async_context(ApiClient(config, reporter, self._target.request_timeout))
 
     async def _find(self, reporter: Reporter) -> ServingWorkspace:
         client = await self.client(reporter)

@@ -8,58 +8,69 @@ import random
 import time
 from collections.abc import AsyncGenerator, Callable
 
-from kaito.cluster.api_client import ApiClient, Object
-from kaito.cluster.api_errors import VersionExpiredError
+from kaito.cluster.api_client import ApiClient
+from kaito.cluster.api_errors import ApiUnavailableError, VersionExpiredError
+from kaito.cluster.kinds import Kind
+from kaito.cluster.object_decoder import WatchEvent
 from kaito.errors import ClusterError, ForbiddenError, KaitoError, NotFoundError
 
 #: Seconds before a watch is opened again, and the longest delay while the API server is unreachable.
 _DELAY = 0.25
 _MAX_DELAY = 5.0
+#: The failure in a row that is reported: a connection that is lost and restored at once is nobody's concern.
+_REPORTED_FAILURE = 2
+#: The longest delay that the API server may ask for.
+_MAX_REQUESTED_DELAY = 60.0
 #: Seconds after an outage in which errors are retried: a starting API server lacks some roles and definitions.
 _STARTUP = 20.0
 
 
 async def watch(
-    cluster: ApiClient, path: str, *, on_disconnect: Callable[[KaitoError], None] | None = None, **params: str
-) -> AsyncGenerator[dict[str, Object], None]:
+    cluster: ApiClient,
+    path: str,
+    kind: type[Kind],
+    *,
+    on_disconnect: Callable[[KaitoError], None] | None = None,
+    **params: str,
+) -> AsyncGenerator[dict[str, Kind], None]:
     """Yield the objects of a list by `namespace/name`: all at first, and all again after each change.
 
-    It never ends by itself: a watch that ends or expires is opened again.
+    It never ends by itself: a watch that ends or expires is opened again. An object that is not valid is left out.
 
     Args:
-        on_disconnect: called once per outage, during which the watch is retried. Without it, an outage is an error.
+        on_disconnect: called once per outage that one retry does not end. Without it, an outage is an error.
         **params: the query, such as `fieldSelector`.
 
     Raises:
         KaitoError: the first list fails, or a later one fails permanently.
     """
-    delay, listed, outage = _DELAY, False, -math.inf
+    delay, listed, failures, outage = _DELAY, False, 0, -math.inf
     while True:
         try:
-            items, version = await cluster.snapshot(path, params)
-            objects = {_key(item): item for item in items}
-            delay, listed, outage = _DELAY, True, -math.inf
+            # Once it has been listed, the retries are those below.
+            items, version = await cluster.snapshot(path, kind, params, retries=not listed or on_disconnect is None)
+            objects = {item.key: item for item in items}
+            delay, listed, failures, outage = _DELAY, True, 0, -math.inf
             yield objects
             while True:
-                async for event in cluster.events(path, {**params, "resourceVersion": version}):
-                    version = event["object"]["metadata"]["resourceVersion"]
-                    if event["type"] == "BOOKMARK":
-                        continue
-                    if event["type"] == "DELETED":
-                        objects.pop(_key(event["object"]), None)
-                    else:
-                        objects[_key(event["object"])] = event["object"]
-                    yield objects
+                query = {**params, "resourceVersion": version}
+                async for event in cluster.events(path, kind, query, retries=on_disconnect is None):
+                    version = event.version or version
+                    if event.type != "BOOKMARK":
+                        _apply(event, objects)
+                        yield objects
                 await asyncio.sleep(_DELAY)
         except VersionExpiredError:
             await asyncio.sleep(_DELAY)
         except ClusterError as exc:
             if not listed or on_disconnect is None:
                 raise
-            if delay == _DELAY:
+            failures += 1
+            if failures == _REPORTED_FAILURE:
                 on_disconnect(exc)
             outage = time.monotonic()
-            await asyncio.sleep(delay * random.uniform(0.5, 1))
+            requested = exc.retry_after if isinstance(exc, ApiUnavailableError) else None
+            await asyncio.sleep(max(delay * random.uniform(0.5, 1), min(requested or 0.0, _MAX_REQUESTED_DELAY)))
             delay = min(delay * 2, _MAX_DELAY)
         except (ForbiddenError, NotFoundError):
             if time.monotonic() - outage > _STARTUP:
@@ -67,9 +78,12 @@ async def watch(
             await asyncio.sleep(_DELAY)
 
 
-def _key(item: Object) -> str:
-    metadata = item["metadata"]
-    return f"{metadata.get('namespace', '')}/{metadata['name']}"
+def _apply(event: WatchEvent[Kind], objects: dict[str, Kind]) -> None:
+    """Change the objects as an event says; one that is no longer valid is removed."""
+    if event.item is not None and event.type != "DELETED":
+        objects[event.item.key] = event.item
+    elif (item := event.item or event.malformed) is not None:
+        objects.pop(item.key, None)
 
 
 class ConnectionMonitor:

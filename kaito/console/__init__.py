@@ -1,1 +1,1 @@
-"""The terminal: what is written to it, how wide text is, and how untrusted text is made safe."""
+"""The terminal: what is written to it, in which colours, how wide text is and where lines break."""

@@ -8,9 +8,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, M
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from typing import TypeVar
 
+from kaito.endpoints.backend_calls import BackendCalls
 from kaito.errors import ConnectError, ForbiddenError, KaitoError, NotFoundError, UsageError
 from kaito.hookspecs import Backend
-from kaito.plugin.discovery import Plugin
 from kaito.plugin.manager import Offered, Plugins
 from kaito.settings import Settings
 from kaito.types import Candidate, Endpoint, Reporter
@@ -76,7 +76,7 @@ class _EndpointSearch:
     """Asks backends for candidates and opens them; records what failed."""
 
     def __init__(self, plugins: Plugins, settings: Settings, reporter: Reporter) -> None:
-        self._plugins = plugins
+        self._calls = BackendCalls(plugins, settings, reporter)
         self._settings = settings
         self._reporter = reporter
         #: Why backends discovered nothing, or why their candidates could not be used, by the backends' names.
@@ -93,8 +93,7 @@ class _EndpointSearch:
         for offered in backends.values():
             if isinstance(offered.value, AbstractAsyncContextManager):
                 try:
-                    with self._plugins.guarding(offered.plugin, "being entered"):
-                        await stack.enter_async_context(_guarded(offered.value, offered.plugin, self._plugins))
+                    await stack.enter_async_context(self._calls.entered(offered, offered.value))
                 except KaitoError as exc:
                     self.errors.append((offered.value.name, exc))
                     continue
@@ -134,9 +133,7 @@ class _EndpointSearch:
         started = time.monotonic()
         name = offered.value.name
         try:
-            with self._plugins.guarding(offered.plugin, "discover"):
-                candidates = list(await offered.value.discover(self._settings.target, self._reporter))
-                _validate(candidates, name)
+            candidates = await self._calls.discover(offered)
         except KaitoError as exc:
             self.errors.append((name, exc))
             self._report(name, f"failed: {_details(exc)[0]}", started)
@@ -152,11 +149,7 @@ class _EndpointSearch:
         """Return the open endpoint of a candidate; `None`, and an entry in :attr:`errors`, when that fails."""
         started = time.monotonic()
         try:
-            with self._plugins.guarding(offered.plugin, "open"):
-                opening = offered.value.open(candidate, self._reporter)
-                endpoint = await stack.enter_async_context(_guarded(opening, offered.plugin, self._plugins))
-                if not isinstance(endpoint, Endpoint):
-                    raise TypeError(f"{endpoint!r} is not an Endpoint")
+            endpoint = await stack.enter_async_context(self._calls.opened(offered, candidate))
         except KaitoError as exc:
             self.errors.append((candidate.backend, exc))
             self._report(candidate.backend, f"cannot be opened: {_details(exc)[0]}", started)
@@ -215,27 +208,3 @@ def _without_query(url: str) -> str:
 def _details(exc: KaitoError) -> tuple[str, ...]:
     """Return the lines that set an error apart: the first lines of all :class:`ConnectError`s are the same."""
     return (isinstance(exc, ConnectError) and exc.details) or (exc.message, *exc.hints)
-
-
-def _validate(candidates: list[Candidate], name: str) -> None:
-    for candidate in candidates:
-        if not isinstance(candidate, Candidate) or candidate.backend != name:
-            raise TypeError(f"{candidate!r} is not a Candidate of backend {name}")
-        if not isinstance(candidate.rank, int | None):
-            raise TypeError(f"{candidate.rank!r} is not a rank")
-
-
-@asynccontextmanager
-async def _guarded(
-    context: AbstractAsyncContextManager[Endpoint], plugin: Plugin, plugins: Plugins
-) -> AsyncIterator[Endpoint]:
-    """Enter a backend's context, and blame its plugin for what it raises on a regular exit."""
-    endpoint = await context.__aenter__()
-    try:
-        yield endpoint
-    except BaseException as exc:
-        if not await context.__aexit__(type(exc), exc, exc.__traceback__):
-            raise
-    else:
-        with plugins.guarding(plugin, "closing its endpoint"):
-            await context.__aexit__(None, None, None)

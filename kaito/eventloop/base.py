@@ -100,7 +100,7 @@ class Loop(ABC):
         """Have the main thread no longer wait at a queue.
 
         Raises:
-            Abandoned: if that is possible at once.
+            Abandoned: the wait can end at once.
         """
 
     # For the main thread

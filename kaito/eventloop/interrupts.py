@@ -1,11 +1,12 @@
 """Ctrl-C, SIGTERM and SIGHUP while an event loop is in use: they cancel what the main thread waits for.
 
-While a key is waited for, signals are raised there. Between such waits a signal stays pending: an exception raised just
-anywhere would leave a terminal without its echo, or an answer without its end. Only a second Ctrl-C is raised at once.
+At a prompt, a signal raises an exception immediately. Elsewhere it is remembered until the next safe point: an
+exception in the middle of a write could leave the terminal's echo off or an answer unfinished. Only a second Ctrl-C is
+raised at once.
 
 A signal that arrives in the instant before the main thread begins to wait, for a key or for a lock, does not end that
-wait: CPython has checked for signals already. The event loop is told of each signal, too (`signal.set_wakeup_fd`). It
-sends the main thread another signal, one without a meaning, which ends the wait.
+wait: CPython has checked for signals already. The event loop receives each signal, too (`signal.set_wakeup_fd`). It
+sends the main thread a harmless one, which ends the wait.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class Interrupts:
         return pending
 
     def postpone(self, reason: Interrupted | None) -> None:
-        """Make a signal pending that a wait got and does not need."""
+        """Remember a signal that arrived during a wait but was not needed by it."""
         self._keyboard.pending = reason or self._keyboard.pending
 
     def wait(self, cancel: Callable[[], None], abandon: Callable[[], None]) -> Wait:
@@ -88,14 +89,14 @@ class Interrupts:
         return Wait(self, cancel, abandon)
 
     def enter(self, wait: Wait) -> Wait | None:
-        """Let signals reach a wait; return the one that they reached before. On other threads do nothing."""
+        """Let signals reach a wait; return the previously active one. On other threads do nothing."""
         before = self._wait
         if threading.get_ident() == self._main.ident:
             self._wait = wait
         return before
 
     def leave(self, wait: Wait, before: Wait | None) -> None:
-        """Let signals reach the wait before this one again."""
+        """Let signals reach the previously active wait again."""
         if self._wait is wait:
             self._wait = before
 

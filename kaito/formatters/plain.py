@@ -62,10 +62,10 @@ class Plain:
         return text
 
     def finish(self, reply: Reply) -> str:
-        """Return the newline that ends the answer; an empty answer gets a line too."""
+        """Return the newline that ends the answer; an empty answer gets a line on a terminal, where it is no error."""
         if self._answer.begun:
             return "\n"
-        if reply.finish_reason is not None:
+        if reply.finish_reason is not None and self._screen.terminal:
             return self._end_of_reasoning() + _PROMPT + "\n"
         return self._end_of_reasoning()
 

@@ -1,1 +1,1 @@
-"""`kaito forward`: a local OpenAI-compatible port in front of a workspace."""
+"""The reverse proxy of `kaito forward`: it passes HTTP requests on a local port to open endpoints."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import msgspec
@@ -12,10 +13,13 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from kaito.errors import KaitoError
+from kaito.forward.browser_policy import BrowserPolicy, origin_headers, preflight_headers
+from kaito.forward.request_body import ForwardedBody
+from kaito.forward.request_targets import safe_target
 from kaito.forward.upstreams import Upstream
-from kaito.net.failures import HTTP_ERRORS, NoResponseError
-from kaito.net.proxies import is_loopback
-from kaito.net.responses import read_up_to
+from kaito.net.failures import HTTP_ERRORS, MalformedResponseError, NoResponseError
+from kaito.net.responses import OpenResponse, read_up_to
+from kaito.util.sanitize import one_line
 
 #: Headers of a single connection (RFC 9110, 7.6.1).
 _HOP_BY_HOP_HEADERS = {
@@ -37,77 +41,130 @@ _SKIPPED_AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Typ
 _MAX_ERROR_BODY = 1024 * 1024
 #: Seconds after which a client may retry.
 _RETRY_AFTER = "2"
+#: Methods for this server, not for one behind it; a response to TRACE repeats credentials.
+_REFUSED_METHODS = ("TRACE", "CONNECT")
+_ALLOWED_METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+
+# What aiohttp refuses to write into a header, or leaves out of it.
+_UNSENDABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+
+_Headers = Mapping[str, str]
+_NONE: _Headers = MappingProxyType({})
 
 
 class ReverseProxy:
     """Answers requests with the responses of the upstreams that `choose` returns.
 
-    With `local_only`, requests are rejected that a web page makes in a browser of this machine.
+    Args:
+        choose: raises a `KaitoError` when no upstream is open.
+        policy: decides which requests of browsers are refused.
     """
 
-    def __init__(self, choose: Callable[[web.BaseRequest], Upstream], *, local_only: bool) -> None:
+    def __init__(self, choose: Callable[[web.BaseRequest], Upstream], policy: BrowserPolicy) -> None:
         self._choose = choose
-        self._local_only = local_only
+        self._policy = policy
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
-        if self._local_only and (reason := _foreign_origin(request)):
-            return _error_response(403, reason, "forbidden")
-        if (path := _safe_path(request.raw_path)) is None:
-            return _error_response(400, "The request's path is not valid", "bad_request")
+        target = safe_target(request.raw_path)
+        if reason := self._policy.refusal(request.headers, target.authority if target else None):
+            return _refused(request, 403, reason, "forbidden")
+        # What passed the policy may be read by the page or the app that sent it.
+        shared = origin_headers(request.headers)
+        if request.method in _REFUSED_METHODS:
+            message = f"{request.method} requests are not forwarded"
+            return _refused(request, 405, message, "method_not_allowed", {**shared, "Allow": _ALLOWED_METHODS})
+        if target is None:
+            return _refused(request, 400, "The request's path is not valid", "bad_request", shared)
+        if "websocket" in request.headers.get("Upgrade", "").lower():
+            return _refused(request, 501, "WebSockets are not forwarded", "not_implemented", shared)
+        if request.headers.get("Expect", "100-continue").lower() != "100-continue":
+            return _refused(request, 417, "The header Expect can be '100-continue' only", "bad_request", shared)
+        if request.method == "OPTIONS" and (answer := preflight_headers(request.headers)):
+            return web.Response(status=204, headers=answer)
         try:
             upstream = self._choose(request)
         except KaitoError as exc:
-            return _unavailable(exc)
-        return await self._forward(request, upstream, path)
-
-    async def _forward(self, request: web.BaseRequest, upstream: Upstream, path: str) -> web.StreamResponse:
-        endpoint = upstream.endpoint
-        try:
-            data = await _whole_body(request) if endpoint.middlewares else _body(request)
-        except HTTP_ERRORS:
-            return _error_response(400, "The request's body is not complete", "bad_request")
-        try:
-            opened = await upstream.session.request(
-                request.method,
-                upstream.url(path),
-                headers=_forwarded_headers(request.headers, _OWN_REQUEST_HEADERS, upstream.own_headers),
-                skip_auto_headers=_SKIPPED_AUTO_HEADERS,
-                data=data,
-                auto_decompress=False,
-                timeout=_NO_TIMEOUT,
-            )
-        except KaitoError as exc:
-            return _unavailable(exc)
-        except NoResponseError as exc:
-            return _error_response(503, f"The model's server cannot be reached: {exc.message}", "unavailable")
-        with opened as response:
-            if endpoint.explain is not None and response.status >= 400:
-                return await _explained(response, endpoint.explain)
-            return await _streamed(request, response)
+            return _unavailable(exc, shared)
+        return await _forward(request, upstream, target.path, shared)
 
 
-_NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
+async def _forward(request: web.BaseRequest, upstream: Upstream, path: str, shared: _Headers) -> web.StreamResponse:
+    body = ForwardedBody(request) if request.can_read_body else None
+    if (name := _unsendable_header(request.headers)) is not None:
+        return _refused(request, 400, f"The header {name} cannot be sent on", "bad_request", shared)
+    try:
+        opened = await _open(request, upstream, path, body)
+    except MalformedResponseError as exc:
+        return _error_response(502, _sentences(exc), "bad_gateway", shared)
+    except KaitoError as exc:
+        return _unavailable(exc, shared)
+    except NoResponseError as exc:
+        if body is not None and body.incomplete:
+            return _refused(request, 400, "The request's body is not complete", "bad_request", shared)
+        reason = "the request must be sent again" if body is not None and body.spent else exc.message
+        return _unreachable(reason, shared)
+    except OSError as exc:
+        return _unreachable(exc.strerror or str(exc), shared)
+    with opened as response:
+        if (unsendable := _unsendable(response)) is not None:
+            return _error_response(502, f"The model's server sent {unsendable}", "bad_gateway", shared)
+        explain = upstream.endpoint.explain
+        if explain is not None and response.status >= 400:
+            return await _explained(response, explain, shared)
+        return await _streamed(request, response, shared)
+
+
+async def _open(request: web.BaseRequest, upstream: Upstream, path: str, body: ForwardedBody | None) -> OpenResponse:
+    """Send a request on; once more when the connection had been kept and was dead.
+
+    Raises:
+        NoResponseError: there is no response.
+        KaitoError: likewise.
+        OSError: no connection can be made, as when too many files are open.
+    """
+
+    def send() -> Awaitable[OpenResponse]:
+        return upstream.session.request(
+            request.method,
+            upstream.url(path),
+            headers=_forwarded_headers(request.headers, _OWN_REQUEST_HEADERS, upstream.own_headers),
+            skip_auto_headers=_SKIPPED_AUTO_HEADERS,
+            data=body,
+            auto_decompress=False,
+            timeout=upstream.timeout,
+        )
+
+    try:
+        return await send()
+    except NoResponseError as exc:
+        if not exc.reused or (body is not None and (body.incomplete or not body.repeatable)):
+            raise
+        return await send()
+
+
 #: :attr:`Endpoint.explain`.
 _Explain = Callable[[int, Mapping[str, str], bytes], KaitoError | None]
 
 
-async def _explained(response: aiohttp.ClientResponse, explain: _Explain) -> web.StreamResponse:
+async def _explained(response: aiohttp.ClientResponse, explain: _Explain, shared: _Headers) -> web.StreamResponse:
     """Return an error response of the model's server unchanged, and one of the API server as ours."""
     try:
         body = await read_up_to(response, _MAX_ERROR_BODY)
     except HTTP_ERRORS:
-        return _error_response(502, "The connection to the model's server was lost", "unavailable")
+        return _error_response(502, "The connection to the model's server was lost", "unavailable", shared)
     if (error := explain(response.status, response.headers, body)) is not None:
-        return _error_response(response.status, _sentences(error), "unavailable")
+        return _error_response(response.status, _sentences(error), "unavailable", shared)
     headers = _forwarded_headers(response.headers, _HOP_BY_HOP_HEADERS | {"content-length"}, frozenset())
-    return web.Response(status=response.status, reason=response.reason, body=body, headers=headers)
+    _share(headers, shared)
+    return web.Response(status=response.status, reason=_reason(response), body=body, headers=headers)
 
 
-async def _streamed(request: web.BaseRequest, response: aiohttp.ClientResponse) -> web.StreamResponse:
+async def _streamed(request: web.BaseRequest, response: aiohttp.ClientResponse, shared: _Headers) -> web.StreamResponse:
     """Send a response on as it arrives."""
-    forwarded = web.StreamResponse(status=response.status, reason=response.reason)
+    forwarded = web.StreamResponse(status=response.status, reason=_reason(response))
     forwarded.headers.extend(_forwarded_headers(response.headers, _HOP_BY_HOP_HEADERS, frozenset()))
+    _share(forwarded.headers, shared)
     await forwarded.prepare(request)
     try:
         async for data in response.content.iter_any():
@@ -121,20 +178,27 @@ async def _streamed(request: web.BaseRequest, response: aiohttp.ClientResponse) 
     return forwarded
 
 
-def _safe_path(target: str) -> str | None:
-    """Return the path and query of a request's target; `None` when it must not be forwarded.
+def _unsendable(response: aiohttp.ClientResponse) -> str | None:
+    """Return what of a response's head cannot be sent on; `None` when all of it can."""
+    if response.status < 200:
+        return f"the status {response.status}, which was not asked for"
+    if (name := _unsendable_header(response.headers)) is not None:
+        return f"the header {name}, which cannot be sent on"
+    return None
 
-    A dot segment could leave the endpoint's path for another one of the same server, which may be the API server.
-    """
-    if not target.startswith("/"):
-        parts = urlsplit(target)
-        if parts.scheme not in ("http", "https"):
-            return None
-        target = parts._replace(scheme="", netloc="").geturl() or "/"
-    path = unquote(unquote(target.partition("?")[0]))
-    if not target.startswith("/") or target.startswith("//") or "\\" in path or {".", ".."} & set(path.split("/")):
-        return None
-    return target
+
+def _unsendable_header(headers: Mapping[str, str]) -> str | None:
+    """Return the name of a header that cannot be sent on, for a message; `None` when all can."""
+    for name, value in headers.items():
+        # Bytes that are not UTF-8 are surrogates here.
+        if _UNSENDABLE.search(name) or _UNSENDABLE.search(value):
+            return one_line(name).encode("ascii", "replace").decode()
+    return None
+
+
+def _reason(response: aiohttp.ClientResponse) -> str | None:
+    """Return the words after the status; `None`, which stands for the usual ones, when they cannot be sent on."""
+    return None if response.reason is None or _UNSENDABLE.search(response.reason) else response.reason
 
 
 def _forwarded_headers(headers: Any, excluded: set[str], replaced: frozenset[str]) -> CIMultiDict[str]:
@@ -144,46 +208,37 @@ def _forwarded_headers(headers: Any, excluded: set[str], replaced: frozenset[str
     return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in left_out)
 
 
-async def _whole_body(request: web.BaseRequest) -> bytes | None:
-    """Return the body at once, for middlewares that may send it twice."""
-    return b"".join([data async for data in request.content.iter_any()]) if request.can_read_body else None
+def _share(headers: CIMultiDict[str], shared: _Headers) -> None:
+    """Add the headers that let a page read a response, in place of the server's own."""
+    for name, value in shared.items():
+        if name == "Vary":
+            headers.add(name, value)
+        else:
+            headers[name] = value
 
 
-def _body(request: web.BaseRequest) -> AsyncIterator[bytes] | bytes | None:
-    return request.content.iter_any() if request.can_read_body else None
+def _unavailable(exc: KaitoError, shared: _Headers) -> web.Response:
+    return _error_response(503, _sentences(exc), "unavailable", shared)
 
 
-def _foreign_origin(request: web.BaseRequest) -> str:
-    """Return why a request may come from a web page; `""` when it does not.
-
-    A page of any site can make its reader's browser send requests to this machine, under a host name of that site.
-    """
-    host = _host(f"//{request.headers.get('Host', '')}")
-    if host is None or not is_loopback(host):
-        return "Only requests from this machine are allowed: the Host header names another one"
-    origin = request.headers.get("Origin")
-    if origin is not None and not is_loopback(_host(origin) or ""):
-        return "Only requests from this machine are allowed: the Origin header names another one"
-    return ""
-
-
-def _host(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
-
-
-def _unavailable(exc: KaitoError) -> web.Response:
-    return _error_response(503, _sentences(exc), "unavailable")
+def _unreachable(reason: str, shared: _Headers) -> web.Response:
+    return _error_response(503, f"The model's server cannot be reached: {reason}", "unavailable", shared)
 
 
 def _sentences(exc: KaitoError) -> str:
     return ". ".join((exc.message, *exc.hints))
 
 
-def _error_response(status: int, message: str, code: str) -> web.Response:
+def _refused(request: web.BaseRequest, status: int, message: str, code: str, shared: _Headers = _NONE) -> web.Response:
+    """Return an error for a request that is not read to its end."""
+    response = _error_response(status, message, code, shared)
+    if request.can_read_body:
+        response.force_close()
+    return response
+
+
+def _error_response(status: int, message: str, code: str, shared: _Headers) -> web.Response:
     """Return an error in OpenAI's format."""
     body = {"error": {"message": f"kaito forward: {message}", "type": "kaito_forward", "code": code, "param": None}}
-    headers = {"Retry-After": _RETRY_AFTER} if status == 503 else {}
+    headers = {**shared, **({"Retry-After": _RETRY_AFTER} if status == 503 else {})}
     return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json", headers=headers)

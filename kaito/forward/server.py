@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import errno
+import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 
 from aiohttp import web
 
-from kaito.errors import KaitoError, UsageError
+from kaito.forward.browser_policy import BrowserPolicy
+from kaito.forward.listener import Listener
+from kaito.forward.origins import AllowedOrigin
 from kaito.forward.proxy import ReverseProxy
 from kaito.forward.upstreams import Upstream, Upstreams
 from kaito.plugin.manager import Plugins
 from kaito.settings import Settings
 from kaito.types import Reporter
+from kaito.util.tasks import cancel_and_wait
 
 #: Malformed requests are answered, and not logged to the user's terminal.
 _SILENT = logging.getLogger("kaito.forward")
@@ -33,11 +36,15 @@ async def serve(
     *,
     address: str,
     port: int,
-    ready: Callable[[list[str], str, str], None],
+    origins: Sequence[AllowedOrigin],
+    ready: Callable[[str, str, str], None],
 ) -> None:
     """Serve a local port until this is cancelled; 0 is any free port.
 
-    When it listens, `ready` is called with its URLs, the name of what it forwards to, and the backend's name.
+    When it listens, `ready` is called with its URL, the name of what it forwards to, and the backend's name.
+
+    Args:
+        origins: whose requests a browser may send, beside those of this machine's own pages.
 
     Raises:
         UsageError: the port cannot be opened.
@@ -45,23 +52,22 @@ async def serve(
     """
     async with Upstreams(plugins, settings, reporter) as upstreams:
         balancer = _ConnectionBalancer(upstreams)
-        proxy = ReverseProxy(balancer.upstream_for, local_only=ip_address(address).is_loopback)
-        server = web.Server(proxy.handle, handler_cancellation=True, access_log=None, logger=_SILENT)
-        runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_TIMEOUT)
-        await runner.setup()
-        try:
-            site = web.TCPSite(runner, address, port)
+        policy = BrowserPolicy(local_only=ip_address(address).is_loopback, allowed=origins)
+        proxy = ReverseProxy(balancer.upstream_for, policy)
+        server = web.Server(
+            proxy.handle, handler_cancellation=True, access_log=None, logger=_SILENT, auto_decompress=False
+        )
+        with Listener(address, port) as listener:
+            accepting = asyncio.create_task(listener.accept(server, reporter))
             try:
-                await site.start()
-            except OSError as exc:
-                raise _listen_error(exc, address, port) from None
-            urls = [f"http://{_bracketed(bound[0])}:{bound[1]}" for bound in runner.addresses]
-            target = settings.target
-            name = f"{target.kind} {target.workspace}" if target.workspace else "the endpoint"
-            ready(urls, name, upstreams.backend)
-            await upstreams.run()
-        finally:
-            await runner.cleanup()
+                target = settings.target
+                name = f"{target.kind} {target.workspace}" if target.workspace else "the endpoint"
+                ready(listener.url, name, upstreams.backend)
+                await upstreams.run()
+            finally:
+                await cancel_and_wait(accepting)
+                server.pre_shutdown()
+                await server.shutdown(_SHUTDOWN_TIMEOUT)
 
 
 class _ConnectionBalancer:
@@ -83,15 +89,3 @@ class _ConnectionBalancer:
             upstream = self._upstreams.least_busy(Counter(assigned.name for assigned in self._assigned.values()))
             self._assigned[request.protocol] = upstream
         return upstream
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _listen_error(exc: OSError, address: str, port: int) -> KaitoError:
-    if exc.errno == errno.EADDRINUSE:
-        return UsageError(f"--port: {port} is in use on {address}", "Use another port, or 0 for any free one")
-    if exc.errno in (errno.EACCES, errno.EPERM):
-        return UsageError(f"--port: {port} requires more privileges", "Use a port from 1024 up")
-    return UsageError(f"--address: cannot listen on {address}: {exc.strerror}")

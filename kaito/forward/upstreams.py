@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Self
 
+import aiohttp
 from msgspec.structs import replace
 from yarl import URL
 
@@ -14,7 +15,7 @@ from kaito.cluster.api_client import ApiClient
 from kaito.cluster.shared_client import shared_client
 from kaito.cluster.watch import ConnectionMonitor, watch
 from kaito.cluster.workspaces.lookup import get_inference_set, served_list_path
-from kaito.cluster.workspaces.objects import INFERENCE_SET_LABEL, parse_workspace
+from kaito.cluster.workspaces.objects import INFERENCE_SET_LABEL, WorkspaceObject, parse_workspace
 from kaito.cluster.workspaces.readiness import find_serving_workspace
 from kaito.cluster.workspaces.waiting import wait_until_ready
 from kaito.endpoints.backend_choice import choose_backends
@@ -39,6 +40,10 @@ class Upstream:
         self.endpoint = endpoint
         self.settings = settings
         self.session = EndpointSession(endpoint, settings, bare=True)
+        # A client has a time limit of its own. A tunnel limits its dialling itself.
+        self.timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=None if endpoint.tunnelled else settings.connect_timeout
+        )
         # yarl encodes the host and the path.
         self._base = str(URL(endpoint.base)).rstrip("/")
         self._query = URL(endpoint.url).query
@@ -152,10 +157,11 @@ class Upstreams:
         `first` gets a result when the first upstream is open, or the error when none can be opened.
         """
         await get_inference_set(cluster, name)
-        path = await served_list_path(cluster, "workspaces")
+        path = await served_list_path(cluster, WorkspaceObject)
         monitor = ConnectionMonitor(self._reporter.notice)
         selector = f"{INFERENCE_SET_LABEL}={name}"
-        async for items in watch(cluster, path, on_disconnect=monitor.disconnected, labelSelector=selector):
+        watched = watch(cluster, path, WorkspaceObject, on_disconnect=monitor.disconnected, labelSelector=selector)
+        async for items in watched:
             monitor.connected()
             ready = {workspace.name for workspace in map(parse_workspace, items.values()) if workspace.ready}
             if not ready and not first.done():

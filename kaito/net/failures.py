@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import ssl
 from enum import Enum, auto
 from types import TracebackType
@@ -28,6 +29,8 @@ class Cause(Enum):
     """Why a request failed."""
 
     CERTIFICATE = auto()
+    #: The certificate is for another host.
+    CERTIFICATE_NAME = auto()
     TLS = auto()
     PROXY_CREDENTIALS = auto()
     PROXY_ERROR = auto()
@@ -39,6 +42,10 @@ class Cause(Enum):
     READ_TIMEOUT = auto()
     CLOSED = auto()
     NOT_HTTP = auto()
+    #: The peer takes HTTP/2 only.
+    HTTP_2 = auto()
+    #: The body has a content encoding that needs a library which is not installed.
+    ENCODING = auto()
 
 
 class Failure(Struct, frozen=True):
@@ -67,6 +74,10 @@ class NoResponseError(Exception):
         self.reused = reused
 
 
+class MalformedResponseError(ConnectError):
+    """What the server sent is not HTTP, or is more than is read of a response's head."""
+
+
 class BodyError(Exception):
     """The connection failed while a body was read."""
 
@@ -76,7 +87,9 @@ def classify(exc: Exception) -> Failure:
     # aiohttp's errors inherit from each other and from OSError: the most specific comes first.
     match exc:
         case aiohttp.ClientConnectorCertificateError():
-            return Failure(Cause.CERTIFICATE, _reason(exc.certificate_error), _address(exc))
+            return Failure(_certificate_cause(exc.certificate_error), _reason(exc.certificate_error), _address(exc))
+        case aiohttp.ClientSSLError() if _wants_http_2(str(exc.os_error)):
+            return Failure(Cause.HTTP_2, address=_address(exc))
         case aiohttp.ClientSSLError():
             return Failure(Cause.TLS, _reason(exc), _address(exc))
         case aiohttp.ClientHttpProxyError():
@@ -88,7 +101,7 @@ def classify(exc: Exception) -> Failure:
             return Failure(Cause.UNKNOWN_HOST, _reason(exc.os_error), exc.host)
         case aiohttp.ClientConnectorError():
             if isinstance(exc.os_error, ssl.SSLCertVerificationError):
-                return Failure(Cause.CERTIFICATE, _reason(exc.os_error), _address(exc))
+                return Failure(_certificate_cause(exc.os_error), _reason(exc.os_error), _address(exc))
             # An error without a number is a tunnel's, which may be dialled a moment later.
             refused = _is_refusal(exc.os_error) or exc.os_error.errno is None
             return Failure(Cause.REFUSED if refused else Cause.UNREACHABLE, _reason(exc.os_error), _address(exc))
@@ -102,7 +115,10 @@ def classify(exc: Exception) -> Failure:
                 return Failure(Cause.REFUSED, exc.strerror or "")
             return Failure(Cause.CLOSED, _transport_reason(exc))
         case aiohttp.ClientResponseError() | aiohttp.InvalidURL() | HttpProcessingError():
-            return Failure(Cause.NOT_HTTP, _reason(exc))
+            if _wants_http_2(exc.message if isinstance(exc, aiohttp.ClientResponseError) else str(exc)):
+                return Failure(Cause.HTTP_2)
+            reason = _reason(exc)
+            return Failure(Cause.ENCODING if "content-encoding" in reason else Cause.NOT_HTTP, reason)
     return Failure(Cause.CLOSED, _transport_reason(exc.__cause__ or exc))
 
 
@@ -121,6 +137,9 @@ def endpoint_error(failure: Failure, endpoint: Endpoint, settings: Settings, *, 
         case Cause.CERTIFICATE:
             hint = "Pass its authority with --certificate-authority, or use --insecure-skip-tls-verify"
             return no_connection(f"The server's certificate is not trusted: {reason}", hint)
+        case Cause.CERTIFICATE_NAME:
+            hint = "Use the host name that the certificate is for, or --insecure-skip-tls-verify"
+            return no_connection(f"The server's certificate is for another host: {reason}", hint)
         case Cause.TLS:
             return no_connection(f"TLS with {failure.address} failed: {reason}", "Check that the server uses https")
         case Cause.PROXY_CREDENTIALS:
@@ -145,8 +164,17 @@ def endpoint_error(failure: Failure, endpoint: Endpoint, settings: Settings, *, 
         case Cause.CLOSED:
             message = "The server closed the connection without a response"
             return NoResponseError(f"{message}: {reason}" if reason else message, refused=False, reused=reused)
+        case Cause.HTTP_2:
+            hint = "Use a port of the server, or a proxy before it, that takes HTTP/1.1"
+            return MalformedResponseError(
+                endpoint.shown_url, "The server takes HTTP/2 only, which kaito does not use", hint
+            )
+        case Cause.ENCODING:
+            message = f"The server's answer has a content encoding that cannot be decoded: {reason}"
+            return MalformedResponseError(endpoint.shown_url, message)
         case Cause.NOT_HTTP:
-            return no_connection(f"The server at this address does not use HTTP: {reason}")
+            message = f"The server at this address does not use HTTP: {reason}"
+            return MalformedResponseError(endpoint.shown_url, message)
 
 
 class translate_body_errors:
@@ -170,6 +198,20 @@ class translate_body_errors:
             raise BodyError(f"nothing arrived for {self._settings.idle_timeout:g} s (--idle-timeout)") from None
         reason = _transport_reason(exc.__cause__ or exc)
         raise BodyError(f"the connection was lost: {reason}" if reason else "the connection was lost") from None
+
+
+def _certificate_cause(exc: BaseException) -> Cause:
+    # X509_V_ERR_HOSTNAME_MISMATCH, …_EMAIL_MISMATCH, …_IP_ADDRESS_MISMATCH
+    return Cause.CERTIFICATE_NAME if getattr(exc, "verify_code", 0) in (62, 63, 64) else Cause.CERTIFICATE
+
+
+# What aiohttp quotes of a server's first HTTP/2 frame: three bytes of length, then SETTINGS, PING or GOAWAY.
+_HTTP_2_FRAME = re.compile(r"\\x00\\x00(?:\\x[0-9a-f]{2}|\\[tnr]|[ -~])\\x0[467]")
+
+
+def _wants_http_2(text: str) -> bool:
+    text = text[:2000]
+    return bool(_HTTP_2_FRAME.search(text)) or "NO_APPLICATION_PROTOCOL" in text.upper().replace(" ", "_")
 
 
 def _is_refusal(exc: OSError) -> bool:

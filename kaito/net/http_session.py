@@ -170,7 +170,8 @@ def _headers(endpoint: Endpoint, settings: Settings, *, bare: bool) -> CIMultiDi
 
 def _connector(endpoint: Endpoint, settings: Settings) -> aiohttp.BaseConnector:
     resolver = _FixedResolver(endpoint.addresses) if endpoint.addresses else None
-    return aiohttp.TCPConnector(ssl=_tls(endpoint, settings), resolver=resolver, socket_factory=_new_socket)
+    # `kaito forward` has as many requests as its clients.
+    return aiohttp.TCPConnector(limit=0, ssl=_tls(endpoint, settings), resolver=resolver, socket_factory=_new_socket)
 
 
 class _FixedResolver(AbstractResolver):

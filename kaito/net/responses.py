@@ -7,6 +7,8 @@ from types import TracebackType
 
 import aiohttp
 
+from kaito.util.limits import shown_size
+
 
 class OpenResponse:
     """A response in a `with` block: released at its end, and its body fails when its connection is closed.
@@ -59,6 +61,25 @@ async def read_up_to(response: aiohttp.ClientResponse, limit: int) -> bytes:
     while len(body) < limit and (data := await response.content.readany()):
         body += data
     return bytes(body)
+
+
+class BodyTooLargeError(Exception):
+    """A body exceeds the limit; the message says which."""
+
+
+async def read_whole(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """Return a response's body.
+
+    Args:
+        limit: the most bytes that it may have.
+
+    Raises:
+        BodyTooLargeError: it has more. What was read is dropped.
+    """
+    body = await read_up_to(response, limit + 1)
+    if len(body) > limit:
+        raise BodyTooLargeError(f"it has more than {shown_size(limit)}")
+    return body
 
 
 def _retrieve(closed: asyncio.Future[None]) -> None:

@@ -8,48 +8,78 @@ from __future__ import annotations
 
 import msgspec
 
-from kaito.openai.error_responses import error_message
-from kaito.openai.schema import Chunk, MalformedError, TokenCount, parse_chunk
+from kaito.openai.broken_characters import CharacterJoiner
+from kaito.openai.error_responses import ErrorResponse, parse_error_event
+from kaito.openai.finish_reasons import Ending, ending_of, finish_reason
+from kaito.openai.reasoning_tags import ReasoningSplitter
+from kaito.openai.schema import ABSENT, Chunk, MalformedError, TokenCount, is_empty, parse_chunk
 from kaito.types import Delta, Usage
+from kaito.util import limits
 
 _chunks = msgspec.json.Decoder(list[Chunk])
 
 _END = b"[DONE]"
-_NO_ERROR = (None, "", False)
-# Tokens. A server cannot have counted more.
-_MAX_COUNT = 2**63 - 1
 
 
 class AnswerDecoder:
-    """Merges the events of one answer.
+    """Merges the events of one answer. However the events are cut into reads, the deltas add up to the same.
 
     Attributes:
-        done: whether the stream has announced its end.
-        error: the server's message when it failed in mid-stream; no delta follows.
-        malformed: whether an event was not a chunk of a chat completion; no delta follows.
+        done: whether the stream has announced its end, or is not read further.
+        begun: whether a choice has arrived.
+        finish_reason: the last one that arrived.
+        text_after_finish: whether text arrived after a finish reason, which then says nothing about the end.
+        error: the failure that the server reported in mid-stream; no delta follows.
+        malformed: the event that is not a chunk of a chat completion, or `None`; no delta follows.
+        too_long: whether the answer exceeds its limit; no delta follows.
     """
 
     def __init__(self) -> None:
         self.done = False
-        self.error: str | None = None
-        self.malformed = False
+        self.begun = False
+        self.finish_reason: str | None = None
+        self.text_after_finish = False
+        self.error: ErrorResponse | None = None
+        self.malformed: bytes | None = None
+        self.too_long = False
+        self._marked_end = False
+        self._calls_tool = False
+        # Used from the first piece, or up to the last one, that needs them: they cost more than all else.
+        self._characters: tuple[CharacterJoiner, CharacterJoiner] | None = None
+        self._splitter: ReasoningSplitter | None = ReasoningSplitter()
+        self._sizes = [0, 0]
+
+    @property
+    def answered(self) -> bool:
+        """Whether a part of the answer itself has arrived."""
+        return self._sizes[0] > 0
 
     def decode(self, events: list[bytes]) -> Delta:
         """Merge the events of one read into one delta, which is shown at once."""
         if not events:
             return Delta()
         if events[-1] == _END:
-            self.done = True
+            self.done = self._marked_end = True
             events = events[:-1]
         try:
             # One array is decoded more than twice as fast as its events one by one.
             chunks = _chunks.decode(b"[%b]" % b",".join(events))
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             chunks = self._decode_each(events)
         else:
             if len(chunks) != len(events):  # an event with a comma between two values
                 chunks = self._decode_each(events)
-        return self._merge(chunks)
+        return self._merge(chunks, events)
+
+    def decode_last(self, events: list[bytes]) -> Delta:
+        """Merge an event that the end of the body may have cut: what is not a chunk is ignored."""
+        for event in events:
+            if event.strip() != _END:
+                try:
+                    parse_chunk(event)
+                except MalformedError:
+                    return Delta()
+        return self.decode(events)
 
     def decode_whole(self, body: bytes) -> Delta:
         """Parse the answer of a server that does not stream.
@@ -58,47 +88,121 @@ class AnswerDecoder:
             MalformedError: the body is not a chat completion.
         """
         self.done = True
-        return self._merge([parse_chunk(body)])
+        body = body.removeprefix(b"\xef\xbb\xbf")
+        if not body.strip():
+            return Delta()
+        self._characters = CharacterJoiner(), CharacterJoiner()
+        return self._merge([parse_chunk(body)], [body])
+
+    def fail(self, error: bytes) -> None:
+        """Take the data of an event named `error`."""
+        if not self.done:
+            self.error, self.done = parse_error_event(error), True
+
+    def finish(self) -> Delta:
+        """Return what the end of the body completes."""
+        delta = Delta()
+        content = reasoning = ""
+        if self._characters is not None:
+            content, reasoning = (joiner.finish() for joiner in self._characters)
+        thoughts, content = self._split(content)
+        if self._splitter is not None:
+            more, rest = self._splitter.finish()
+            thoughts, content = thoughts + more, content + rest
+        delta.content, delta.reasoning = self._limited(content, 0), self._limited(reasoning + thoughts, 1)
+        if self._marked_end and self.finish_reason is None and self.error is None and self.begun:
+            # The mark is as good as a reason.
+            delta.finish_reason = self.finish_reason = "stop"
+        if self._calls_tool and self.finish_reason and ending_of(self.finish_reason) is Ending.COMPLETE:
+            delta.finish_reason = self.finish_reason = "tool_calls"
+        return delta
 
     def _decode_each(self, events: list[bytes]) -> list[Chunk]:
+        # What the strict types refuse may be half a character.
+        self._characters = self._characters or (CharacterJoiner(), CharacterJoiner())
         chunks = []
         for event in events:
             if event.strip() == _END:
-                self.done = True
+                self.done = self._marked_end = True
                 break
             try:
                 chunks.append(parse_chunk(event))
             except MalformedError:
-                self.malformed = self.done = True
+                self.malformed, self.done, self._marked_end = event, True, False
                 break
         return chunks
 
-    def _merge(self, chunks: list[Chunk]) -> Delta:
+    def _merge(self, chunks: list[Chunk], events: list[bytes]) -> Delta:
         delta = Delta()
         content: list[str] = []
         reasoning: list[str] = []
+        absent = ABSENT
+        # Whether nothing has to be known about a piece but its text. Each look at an attribute costs.
+        plain = self._splitter is None and self._characters is None and self.finish_reason is None
         for chunk in chunks:
-            if chunk.error not in _NO_ERROR or chunk.object == "error":
-                self.error = error_message(chunk.error) or error_message(chunk.message) or "no reason given"
-                self.done = True
+            choices = chunk.choices
+            if (choices is None or chunk.error is not absent) and chunk.is_error:
+                count = next(index for index, each in enumerate(chunks) if each is chunk)
+                self.error, self.done = parse_error_event(events[count]), True
+                del chunks[count:]
                 break
-            if chunk.usage is not None:
-                delta.usage = _usage(chunk.usage)
-            for choice in chunk.choices or ():
+            if chunk.usage is not None and (usage := _usage(chunk.usage)) is not None:
+                delta.usage = usage
+            if not choices:
+                continue
+            self.begun = True
+            for choice in choices:
                 if choice.index:  # only one answer is requested
                     continue
                 if text := choice.delta or choice.message:
-                    if text.content:
-                        content.append(text.content)
-                    if thoughts := text.reasoning_content or text.reasoning:
+                    answer, thoughts = text.content or text.refusal, text.reasoning_content or text.reasoning
+                    if not plain:
+                        answer, thoughts = self._sort(answer or "", thoughts or "")
+                        plain = self._splitter is None and self._characters is None and self.finish_reason is None
+                    if answer:
+                        content.append(answer)
+                    if thoughts:
                         reasoning.append(thoughts)
-                if choice.finish_reason:
-                    delta.finish_reason = choice.finish_reason
-        if chunks:
-            delta.model = chunks[-1].model
-        delta.content = "".join(content)
-        delta.reasoning = "".join(reasoning)
+                    if text.tool_calls is not absent and not is_empty(text.tool_calls):
+                        self._calls_tool = True
+                if choice.finish_reason and (reason := finish_reason(choice.finish_reason)):
+                    delta.finish_reason = self.finish_reason = reason[: limits.SHOWN_NAME]
+                    plain = False
+        for chunk in reversed(chunks):
+            if chunk.model:
+                delta.model = chunk.model[: limits.SHOWN_NAME]
+                break
+        if content:
+            delta.content = self._limited("".join(content), 0)
+        if reasoning:
+            delta.reasoning = self._limited("".join(reasoning), 1)
         return delta
+
+    def _sort(self, answer: str, reasoning: str) -> tuple[str, str]:
+        """Return the answer's part and the reasoning of one piece."""
+        if self.finish_reason is not None and (answer or reasoning):
+            self.text_after_finish = True
+        if self._characters is not None:
+            answer, reasoning = self._characters[0].feed(answer), self._characters[1].feed(reasoning)
+        thoughts, answer = self._split(answer)
+        return answer, reasoning + thoughts
+
+    def _split(self, content: str) -> tuple[str, str]:
+        if self._splitter is None:
+            return "", content
+        reasoning, content = self._splitter.feed(content)
+        if self._splitter.done:
+            self._splitter = None
+        return reasoning, content
+
+    def _limited(self, text: str, kind: int) -> str:
+        """Return as much of a text as the answer, or its reasoning, may still have."""
+        self._sizes[kind] += len(text)
+        surplus = self._sizes[kind] - limits.ANSWER
+        if surplus <= 0:
+            return text
+        self.too_long = self.done = True
+        return text[: max(len(text) - surplus, 0)]
 
 
 def _usage(usage: TokenCount) -> Usage | None:
@@ -106,6 +210,6 @@ def _usage(usage: TokenCount) -> Usage | None:
     details = usage.prompt_tokens_details
     cached = details.cached_tokens if details else None
     prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
-    if not all(0 <= count <= _MAX_COUNT for count in (prompt, completion, cached or 0)):
+    if not all(0 <= count <= limits.TOKEN_COUNT for count in (prompt, completion, cached or 0)):
         return None
     return Usage(prompt_tokens=prompt, completion_tokens=completion, cached_tokens=cached)

@@ -15,20 +15,20 @@ import msgspec
 from msgspec.structs import replace
 from yarl import URL
 
-from kaito.errors import KaitoError
+from kaito.errors import KaitoError, ModelError
 from kaito.net.failures import BodyError, NoResponseError, translate_body_errors
 from kaito.net.http_session import EndpointSession
 from kaito.net.responses import OpenResponse
-from kaito.openai.error_responses import MAX_BODY, ErrorKind, ErrorResponse, parse_error_response
+from kaito.openai.error_messages import NOT_KEPT
+from kaito.openai.error_responses import ErrorKind, ErrorResponse, parse_error_response
 from kaito.openai.redaction import Redactor
 from kaito.openai.retry import Recovery, ServerCapabilities
-from kaito.openai.schema import parse_models, parse_token_count
-from kaito.openai.stream import AnswerStream
+from kaito.openai.server_info import parse_models, parse_template, parse_token_count
+from kaito.openai.stream import AnswerStream, ServerFailedError
 from kaito.settings import Settings
 from kaito.types import ChatRequest, Delta, Endpoint, ModelInfo, Waiting
+from kaito.util import limits
 
-#: Bytes that a list of models may have: some gateways list thousands.
-_MAX_MODEL_LIST = 8 * 1024 * 1024
 #: Bytes from which on a request's body is passed to aiohttp as a file.
 _LARGE_BODY = 256 * 1024
 #: Characters of an answer that are yielded at once.
@@ -85,9 +85,10 @@ class ChatClient:
             prefix = recovery.prefix
             try:
                 with await self._request("GET", prefix + "/models") as response:
-                    body = await self._read_body(response, _MAX_MODEL_LIST)
+                    body = await self._read_body(response, limits.MODEL_LIST)
                     if response.status == 200 and (models := parse_models(body)) is not None:
                         self._server.prefer(prefix)
+                        self._server.note_models(models)
                         return models
                     error = self._parse_error(response, body)
                 try_other_path = error.kind is ErrorKind.NO_ROUTE and recovery.has_alternative
@@ -116,39 +117,64 @@ class ChatClient:
                 except that of a server that fails in mid-stream (:class:`ModelError`).
         """
         recovery = self._recovery(model=request.model, max_tokens=request.max_tokens, can_trim=can_trim)
+        counted = None
         while True:
             prefix = recovery.prefix
             body = self._encode(request, recovery.max_tokens)
+            begun = False
             try:
                 with await self._request("POST", prefix + "/chat/completions", body) as response:
                     if response.status == 200 and response.content_type != "text/html":
                         self._server.settle(prefix)
                         answer = AnswerStream(response, self._settings, self._redact)
                         while (delta := await answer.read()) is not None:
+                            begun = begun or bool(delta.content or delta.reasoning)
                             for piece in _pieces(delta):
                                 yield piece
                         return
                     error = self._parse_error(response, await self._read_body(response))
-                counted = None
-                if error.kind is ErrorKind.CONTEXT_WINDOW and not error.exact:
-                    counted = await self.count_tokens(request)
-                wait = recovery.after_error_response(error, self._clock(), counted)
+            except ServerFailedError as exc:
+                error = replace(exc.error, message=self._redact(exc.error.message))
+                if error.kind is not ErrorKind.CONTEXT_WINDOW:
+                    raise ModelError(error.message, NOT_KEPT, status=None if begun else error.status or None) from None
+                if begun:
+                    raise recovery.error(error) from None
             except NoResponseError as exc:
                 wait = self._after_no_response(recovery, exc)
+                yield wait
+                await asyncio.sleep(wait.delay)
+                continue
+            if counted is None and recovery.needs_count(error):
+                counted = await self.count_tokens(request)
+            wait = recovery.after_error_response(error, self._clock(), counted)
             if wait.delay:
                 yield wait
                 await asyncio.sleep(wait.delay)
 
+    def window(self, model: str | None) -> int | None:
+        """Return a model's context window in tokens, as the server has listed it or reported it in an error."""
+        return self._server.listed.get(model) or self._server.windows.get(model)
+
     async def count_tokens(self, request: ChatRequest) -> int | None:
         """Return the tokens of a request's messages by the server's tokenizer; `None` if the server does not count.
 
-        `POST /tokenize` is vLLM's.
+        `POST /tokenize` is vLLM's. llama.cpp's takes a text, which its `POST /apply-template` makes of messages.
         """
         model = {"model": request.model} if request.model else {}
-        body = _encode({**model, "messages": request.messages})
-        with suppress(NoResponseError, KaitoError), await self._request("POST", "/tokenize", body) as response:
+        answer = await self._post("/tokenize", {**model, "messages": request.messages})
+        if answer is None or (count := parse_token_count(answer)) is not None:
+            return None if answer is None else count
+        answer = await self._post("/apply-template", {"messages": request.messages})
+        if answer is None or (prompt := parse_template(answer)) is None:
+            return None
+        answer = await self._post("/tokenize", {"content": prompt, "add_special": True})
+        return None if answer is None else parse_token_count(answer)
+
+    async def _post(self, path: str, body: dict[str, Any]) -> bytes | None:
+        """Return the answer to a request that is only for information; `None` without one."""
+        with suppress(NoResponseError, KaitoError), await self._request("POST", path, _encode(body)) as response:
             if response.status == 200:
-                return parse_token_count(await self._read_body(response))
+                return await self._read_body(response, limits.TOKEN_LIST)
         return None
 
     async def _request(self, method: str, path: str, body: bytes | None = None) -> OpenResponse:
@@ -158,7 +184,7 @@ class ChatClient:
             url = self._urls[path] = self._base.with_path(self._base.path.rstrip("/") + path).with_query(self._query)
         return await self._session.request(method, url, data=None if body is None else _payload(body))
 
-    async def _read_body(self, response: aiohttp.ClientResponse, limit: int = MAX_BODY) -> bytes:
+    async def _read_body(self, response: aiohttp.ClientResponse, limit: int = limits.ERROR_BODY) -> bytes:
         """Return a body that is not a stream, or what could be read of it, up to a limit."""
         body = bytearray()
         with suppress(BodyError), translate_body_errors(self._settings):
@@ -175,7 +201,7 @@ class ChatClient:
             NoResponseError: something on the route sent it, and does not reach the server.
             KaitoError: something on the route sent it, and another try is useless.
         """
-        error = parse_error_response(response.status, response.headers, body)
+        error = parse_error_response(response.status, response.headers, body, str(response.url))
         explain = self.endpoint.explain
         if explain is not None and (explained := explain(response.status, response.headers, body)) is not None:
             if error.kind is not ErrorKind.BUSY:
@@ -238,7 +264,10 @@ def _pieces(delta: Delta) -> Sequence[Delta]:
     if len(content) <= _MAX_PIECE and len(reasoning) <= _MAX_PIECE:
         return (delta,)
     first = [Delta(reasoning=part) for part in _split(reasoning)]
-    return (*first, *(Delta(content=part) for part in _split(content)), replace(delta, content="", reasoning=""))
+    pieces = (*first, *(Delta(content=part) for part in _split(content)), replace(delta, content="", reasoning=""))
+    for piece in pieces[1:]:
+        piece.same_read = True
+    return pieces
 
 
 def _split(text: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote_plus
 
-from kaito.openai.error_responses import MAX_MESSAGE
+from kaito.openai.error_bodies import MAX_MESSAGE
 from kaito.settings import Settings
 from kaito.types import Endpoint
 

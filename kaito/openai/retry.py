@@ -6,21 +6,19 @@ Nothing here waits or sends: the caller passes the time in and acts on the resul
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
-from kaito.errors import ConnectError, ForbiddenError, KaitoError, ModelError, NotFoundError, WindowError
-from kaito.net.proxies import proxy_credentials_required
-from kaito.openai.error_responses import ErrorKind, ErrorResponse
-from kaito.types import Waiting
+from kaito.errors import ConnectError, KaitoError, WindowError
+from kaito.net.retries import BUSY_BUDGET, MAX_DELAY, REFUSED_BUDGET
+from kaito.openai.error_messages import error_for, quote
+from kaito.openai.error_responses import REFUSED, ErrorKind, ErrorResponse
+from kaito.types import ModelInfo, Waiting
 
-#: Seconds after which a server that has never answered is given up.
-REFUSED_BUDGET = 3.0
-#: Seconds after which a busy server, or one that became unreachable during the session, is given up.
-BUSY_BUDGET = 60.0
-
-_MAX_DELAY = 8.0
+#: The names of the limit of an answer's tokens in error responses.
+_MAX_TOKENS = ("max_tokens", "max_completion_tokens", "max_new_tokens")
 
 
 class ServerCapabilities(Struct):
@@ -34,6 +32,16 @@ class ServerCapabilities(Struct):
     answered: bool = False
     #: Tokens of the context window by the model that was requested, as reported in error responses.
     windows: dict[str | None, int] = field(default_factory=dict)
+    #: The same, as the server lists it.
+    listed: dict[str | None, int] = field(default_factory=dict)
+
+    def note_models(self, models: Iterable[ModelInfo]) -> None:
+        """Take the windows of the models that the server lists."""
+        self.listed = {}
+        for info in models:
+            if info.window is not None:
+                self.listed[info.name] = info.window
+                self.listed.setdefault(None, info.window)  # a request without a name is for the first
 
     def prefer(self, prefix: str) -> None:
         """Try this prefix first: the server answers there."""
@@ -125,11 +133,12 @@ class Recovery:
         """Decide about an error response.
 
         Args:
-            counted: tokens of the prompt by the server's tokenizer, where the response has only a lower bound.
+            counted: tokens of the prompt by the server's tokenizer, if :meth:`needs_count` asked for them.
 
         Raises:
             KaitoError: the turn failed.
         """
+        response = self._by_numbers(response, counted)
         match response.kind:
             case ErrorKind.NO_ROUTE if self.has_alternative:
                 self._prefixes.pop(0)
@@ -138,12 +147,12 @@ class Recovery:
                 self._server.stream_options = False
                 return Waiting(reason=response.message, delay=0.0)
             case ErrorKind.BUSY:
-                reason = f"the server is busy: {_quoted(response)}"
+                reason = f"the server is busy: {quote(response)}"
                 return self._wait(reason, response.retry_after, 1.0, BUSY_BUDGET, now)
             case ErrorKind.CONTEXT_WINDOW:
                 self._reduce_tokens(response, counted)
                 return Waiting(reason=response.message, delay=0.0)
-        raise self._error(response)
+        raise self.error(response)
 
     def _wait(
         self,
@@ -152,7 +161,7 @@ class Recovery:
         base: float,
         budget: float,
         now: float,
-        max_delay: float = _MAX_DELAY,
+        max_delay: float = MAX_DELAY,
     ) -> Waiting:
         if retry_after is None:
             delay = min(base * 2**self._tries, max_delay) * self._jitter()
@@ -170,6 +179,60 @@ class Recovery:
         self._tries += 1
         return Waiting(reason=reason, delay=delay)
 
+    def needs_count(self, response: ErrorResponse) -> bool:
+        """Return whether the tokens of the prompt, which only the server's tokenizer knows, would decide what to do."""
+        if response.kind is ErrorKind.CONTEXT_WINDOW:
+            return response.window is not None and not self._is_exact(response)
+        return self._may_be_too_long(response)
+
+    def error(self, response: ErrorResponse) -> KaitoError:
+        """Return the error for a response that is final."""
+        if response.kind is ErrorKind.CONTEXT_WINDOW:
+            return WindowError(response.prompt_tokens, self._window(response))
+        return error_for(response, self._endpoint, self._model)
+
+    def _may_be_too_long(self, response: ErrorResponse) -> bool:
+        """Return whether a refusal whose wording says nothing may be about the window, which the server lists."""
+        kinds = (ErrorKind.OTHER, ErrorKind.NOT_JSON, ErrorKind.TOO_LARGE)
+        return response.kind in kinds and response.status in REFUSED and self._listed is not None
+
+    def _by_numbers(self, response: ErrorResponse, counted: int | None) -> ErrorResponse:
+        """Decide by the window that the server lists whether a refused request was too long, whatever the message."""
+        window = self._listed
+        if window is None or not self._may_be_too_long(response):
+            return response
+        requested = self.max_tokens or 1
+        about_answer = response.param in _MAX_TOKENS or requested >= window
+        if counted is None:
+            about_window = about_answer and self._reduced_tokens is None
+        else:
+            about_window = counted + requested > window
+        if not about_window:
+            return response
+        return replace(response, kind=ErrorKind.CONTEXT_WINDOW, prompt_tokens=counted, window=window)
+
+    @property
+    def _listed(self) -> int | None:
+        return self._server.listed.get(self._model)
+
+    def _window(self, response: ErrorResponse) -> int | None:
+        """Return the window by a response, checked against the one that the server lists."""
+        stated, listed = response.window, self._listed
+        if stated is None or listed is None:
+            return stated or listed
+        # vLLM 0.15 states the window less what the answer may have.
+        return listed if stated + (self.max_tokens or 0) == listed else stated
+
+    def _is_exact(self, response: ErrorResponse) -> bool:
+        """Return whether the number of the prompt's tokens is a count.
+
+        vLLM since 0.16 stops counting at the first token that does not fit.
+        """
+        prompt, window = response.prompt_tokens, self._window(response)
+        if prompt is None or window is None or not response.exact:
+            return False
+        return prompt != max(window - (self.max_tokens or self._wanted_tokens or 0), 0) + 1
+
     def _reduce_tokens(self, response: ErrorResponse, counted: int | None) -> None:
         """Request what the window leaves, once.
 
@@ -177,7 +240,8 @@ class Recovery:
             WindowError: the prompt alone fills the window, or leaves less than the answer may have, or the smaller
                 request was refused as well.
         """
-        prompt, window = response.prompt_tokens if response.exact else counted, response.window
+        window = self._window(response)
+        prompt = counted if counted is not None or not self._is_exact(response) else response.prompt_tokens
         # What is left to the server is no more than what is wanted.
         requested = self.max_tokens or self._wanted_tokens
         left, least = None, 1
@@ -186,8 +250,10 @@ class Recovery:
             least = _half(window) if self._can_trim else 1
             if prompt is not None:
                 left = window - prompt
-            elif self._can_trim or (requested is not None and requested >= window):
+            elif self._can_trim:
                 left = _half(window)
+            elif requested is not None and (requested >= window or response.param in _MAX_TOKENS):
+                left = min(_half(window), _half(requested))
             elif response.prompt_tokens is not None:
                 # With a lower bound only: half of what it would leave is a fair second try.
                 left = (window - response.prompt_tokens) // 2
@@ -195,34 +261,6 @@ class Recovery:
             raise WindowError(prompt if prompt is not None else response.prompt_tokens, window)
         self._reduced_tokens = left
 
-    def _error(self, response: ErrorResponse) -> KaitoError:
-        message = response.message
-        match response.kind:
-            case ErrorKind.UNAUTHORIZED:
-                hint = "Set KAITO_API_KEY, or pass a file that holds the key with --api-key-file"
-                return ForbiddenError(f"The model's server requires an API key: {_quoted(response)}", hint)
-            case ErrorKind.PROXY_UNAUTHORIZED:
-                return proxy_credentials_required(_quoted(response))
-            case ErrorKind.FORBIDDEN:
-                return ForbiddenError(f"The model's server denied access: {_quoted(response)}")
-            case ErrorKind.UNKNOWN_MODEL:
-                hint = "Omit --model to use the first model that the server lists; /model lists all"
-                return NotFoundError(f"The server has no model '{self._model}': {message}", hint)
-            case ErrorKind.REDIRECT:
-                reason = f"The server redirects to {message} (HTTP {response.status}); redirects are not followed"
-                return ConnectError(self._endpoint, reason, "If that is the right address, pass it with --endpoint")
-            case ErrorKind.NO_ROUTE | ErrorKind.NOT_JSON:
-                reason = f"The server at this address does not serve chat completions: {_quoted(response)}"
-                return ConnectError(self._endpoint, reason, _CHECK_ADDRESS)
-        return ModelError(_quoted(response), status=response.status)
-
-
-_CHECK_ADDRESS = "Check the address; a proxy or a login page may answer there"
-
 
 def _half(window: int) -> int:
     return max(window // 2, 1)
-
-
-def _quoted(response: ErrorResponse) -> str:
-    return f"{response.message} (HTTP {response.status})"

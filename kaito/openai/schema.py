@@ -1,21 +1,25 @@
-"""The server's JSON: strict types for speed, and tolerant parsing of what does not match them."""
+"""The JSON of a chat completion: strict types for speed, and tolerant parsing of what does not match them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from kaito.types import ModelInfo
+from kaito.openai.finish_reasons import finish_reason
+from kaito.util import limits
 
 
 class MalformedError(ValueError):
     """The data is not a chat completion."""
 
 
-# JSON has no cycles: the garbage collector need not look at any of these (`gc=False`).
+# JSON has no cycles: the garbage collector need not look at any of these (`gc=False`). Fields whose form servers do not
+# agree on stay JSON (`Raw`) until they are needed: a hostile value then costs no more than its bytes.
+
+#: What a field is that the server did not send.
+ABSENT = msgspec.Raw()
 
 
 class Text(msgspec.Struct, gc=False):
@@ -24,6 +28,9 @@ class Text(msgspec.Struct, gc=False):
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
+    #: The model's reason for not answering, which OpenAI sends in place of the content.
+    refusal: str | None = None
+    tool_calls: msgspec.Raw = ABSENT
 
 
 class Choice(msgspec.Struct, gc=False):
@@ -56,17 +63,35 @@ class Chunk(msgspec.Struct, gc=False):
     choices: tuple[Choice, ...] | None = None
     usage: TokenCount | None = None
     model: str | None = None
-    error: Any = None
+    error: msgspec.Raw = ABSENT
     #: `error` in an error of older vLLM.
     object: str | None = None
-    message: Any = None
+    message: msgspec.Raw = ABSENT
+    #: The message in FastAPI's errors.
+    detail: msgspec.Raw = ABSENT
 
+    @property
+    def is_error(self) -> bool:
+        """Whether the server reports a failure in place of an answer."""
+        if not is_empty(self.error) or self.object == "error":
+            return True
+        return self.choices is None and not (is_empty(self.message) and is_empty(self.detail))
+
+
+def is_empty(value: msgspec.Raw) -> bool:
+    """Return whether a field is absent, or says as much as an absent one."""
+    return bytes(value) in _EMPTY
+
+
+_EMPTY = (b"", b"null", b'""', b"false", b"[]")
 
 _decoder = msgspec.json.Decoder(Chunk)
 
 
 def parse_chunk(event: bytes) -> Chunk:
     """Parse one event. Fields that an answer does not need may have any type; an empty event is an empty chunk.
+
+    A character that is split over two events stays a lone surrogate.
 
     Raises:
         MalformedError: it is not a chunk of a chat completion.
@@ -75,11 +100,13 @@ def parse_chunk(event: bytes) -> Chunk:
         return Chunk()
     try:
         return _decoder.decode(event)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
-    # Half a surrogate pair, or a byte that is not UTF-8, spoils one character and not the answer.
+    if len(event) > limits.UNUSUAL_EVENT:
+        raise MalformedError("too large")
+    # Half a character spoils at most that character, and not the answer; msgspec takes whole ones only.
     try:
-        value = json.loads(event.decode("utf-8", "replace"))
+        value = json.loads(event.decode("utf-8", "surrogateescape"), parse_int=_bounded)
     except (ValueError, RecursionError) as exc:
         raise MalformedError(str(exc)) from exc
     if value is None:
@@ -88,12 +115,13 @@ def parse_chunk(event: bytes) -> Chunk:
     if not isinstance(value, dict) or not (choices is None or isinstance(choices, list)):
         raise MalformedError("neither choices nor an error")
     return Chunk(
-        choices=tuple(_choice(choice) for choice in choices or ()),
+        choices=None if choices is None else tuple(_choice(choice) for choice in choices),
         usage=_usage(value.get("usage")),
         model=_string(value.get("model")),
-        error=value.get("error"),
+        error=_raw(value.get("error")),
         object=_string(value.get("object")),
-        message=value.get("message"),
+        message=_raw(value.get("message")),
+        detail=_raw(value.get("detail")),
     )
 
 
@@ -103,7 +131,7 @@ def _choice(value: Any) -> Choice:
     return Choice(
         delta=_text(value.get("delta")),
         message=_text(value.get("message")),
-        finish_reason=_string(value.get("finish_reason")),
+        finish_reason=finish_reason(value.get("finish_reason")),
         index=_number(value.get("index")),
     )
 
@@ -117,9 +145,11 @@ def _text(value: Any) -> Text | None:
     if not (content is None or isinstance(content, str)):
         raise MalformedError("the content is not text")
     return Text(
-        content=_string(content),
+        content=content,
         reasoning_content=_string(value.get("reasoning_content")),
         reasoning=_string(value.get("reasoning")),
+        refusal=_string(value.get("refusal")),
+        tool_calls=_raw(value.get("tool_calls")),
     )
 
 
@@ -136,10 +166,12 @@ def _usage(value: Any) -> TokenCount | None:
     )
 
 
+def _raw(value: Any) -> msgspec.Raw:
+    return ABSENT if value is None else msgspec.Raw(json.dumps(value).encode())
+
+
 def _string(value: Any) -> str | None:
-    if not isinstance(value, str):
-        return None
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value if isinstance(value, str) else None
 
 
 def _number(value: Any) -> int | None:
@@ -149,42 +181,6 @@ def _number(value: Any) -> int | None:
         return None
 
 
-class _ModelList(msgspec.Struct):
-    data: list[dict[str, Any]]
-
-
-class _Tokenized(msgspec.Struct):
-    count: int
-
-
-def parse_models(body: bytes) -> list[ModelInfo] | None:
-    """Parse the answer of `GET /models`; return `None` if it is not a list of models."""
-    try:
-        listed = msgspec.json.decode(body, type=_ModelList).data
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
-    models = []
-    windows = {str(model.get("id")): _window(model) for model in listed}
-    for model in listed:
-        name, parent = model.get("id"), model.get("parent")
-        if isinstance(name, str) and name:
-            parent = parent if isinstance(parent, str) and parent != name else None
-            # An adapter has the window of its model.
-            window = windows[name] or (windows.get(parent) if parent else None)
-            models.append(ModelInfo(name=name, window=window, parent=parent))
-    return models
-
-
-def parse_token_count(body: bytes) -> int | None:
-    """Parse the answer of vLLM's `POST /tokenize`; return `None` if it has no count."""
-    try:
-        return msgspec.json.decode(body, type=_Tokenized).count
-    except msgspec.MsgspecError:
-        return None
-
-
-def _window(model: Mapping[str, Any]) -> int | None:
-    window, meta = model.get("max_model_len"), model.get("meta")
-    if window is None and isinstance(meta, dict):
-        window = meta.get("n_ctx")  # llama.cpp
-    return window if isinstance(window, int) else None
+def _bounded(digits: str) -> int:
+    """Return a number of JSON; Python refuses to convert thousands of digits, and none of them counts anything."""
+    return int(digits) if len(digits) < 20 else 2**64

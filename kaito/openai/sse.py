@@ -3,10 +3,14 @@
 Rules: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 """
 
+from kaito.util import limits
+
 _BOM = b"\xef\xbb\xbf"
 
-#: Bytes that one event may have. A chunk of an answer has a few hundred.
-MAX_EVENT = 16 * 1024 * 1024
+#: The largest event, in bytes. A chunk of an answer has a few hundred.
+MAX_EVENT = limits.STREAM_EVENT
+#: Names of the events that are chunks of an answer.
+_CHUNKS = (b"", b"message")
 
 
 class EventTooLargeError(ValueError):
@@ -16,11 +20,15 @@ class EventTooLargeError(ValueError):
 class EventDecoder:
     """Splits a byte stream into events.
 
-    Only the data of events is kept: names, ids and comments are dropped. An event that the stream does not end with a
-    blank line is discarded, as the rules require.
+    Only unnamed events and those named `message` are chunks of an answer. An event named `error` reports a failure;
+    any other, such as `ping`, is skipped. Ids and comments are dropped.
+
+    Attributes:
+        error: the data of an event named `error`; no event follows.
     """
 
     def __init__(self) -> None:
+        self.error: bytes | None = None
         self._buffer = bytearray()
         self._first = True
         self._after_cr = False
@@ -56,16 +64,37 @@ class EventDecoder:
         # Nearly always all events have one line `data: …`, so that all newlines are between events. One split is
         # faster than a look at each, and one search of the joined events faster than counting newlines.
         events = complete.split(b"\n\ndata: ")
-        if complete.startswith(b"data: ") and b"\n" not in b"".join(events):
+        if complete.startswith(b"data: ") and b"\n" not in b"".join(events) and self.error is None:
             events[0] = events[0].removeprefix(b"data: ")
             return events
-        return [event for block in complete.split(b"\n\n") if (event := _data(block)) is not None]
+        return self._select(complete)
+
+    def end(self) -> list[bytes]:
+        """Return the data of a last event that the end of the stream completes: some servers omit its blank line."""
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        return self._select(rest.removeprefix(_BOM) if self._first else rest)
+
+    def _select(self, complete: bytes) -> list[bytes]:
+        events = []
+        for block in complete.split(b"\n\n"):
+            if self.error is not None:
+                break
+            name, data = _parse(block)
+            if name == b"error":
+                self.error = data or b""
+            elif data is not None and name in _CHUNKS:
+                events.append(data)
+        return events
 
 
-def _data(block: bytes) -> bytes | None:
-    lines = []
+def _parse(block: bytes) -> tuple[bytes, bytes | None]:
+    """Return an event's name, empty if it has none, and its data."""
+    event, lines = b"", []
     for line in block.split(b"\n"):
         name, _, value = line.partition(b":")
         if name == b"data":
             lines.append(value.removeprefix(b" "))
-    return b"\n".join(lines) if lines else None
+        elif name == b"event":
+            event = value.removeprefix(b" ")
+    return event, b"\n".join(lines) if lines else None

@@ -7,24 +7,40 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import aiohttp
+from aiohttp import compression_utils
 
-from kaito.errors import ModelError, StreamError
+from kaito.errors import StreamError
 from kaito.net.failures import BodyError, translate_body_errors
 from kaito.openai.chunks import AnswerDecoder
+from kaito.openai.error_bodies import describe
+from kaito.openai.error_messages import NOT_KEPT
+from kaito.openai.error_responses import ErrorResponse
+from kaito.openai.finish_reasons import Ending, ending_of
 from kaito.openai.schema import MalformedError
 from kaito.openai.sse import EventDecoder, EventTooLargeError
 from kaito.settings import Settings
 from kaito.types import Delta
+from kaito.util import limits
 
-#: Seconds in which a stream must send its usage and end once the answer is complete.
-_CLOSE_DELAY = 2.0
+#: Seconds without an event after which an answer that has a finish reason is complete. Some servers send neither
+#: `[DONE]` nor the end of the body, and some send a reason with each event.
+_SILENCE = 2.0
 #: Seconds that a body may take to end after `[DONE]`, so that its connection can be reused.
 _DRAIN_DELAY = 0.01
-#: Bytes that an answer may have which is not streamed.
-_MAX_BODY = 64 * 1024 * 1024
+#: Bytes of an answer that are kept to describe it, and characters of it that are shown.
+_HEAD = 8 * 1024
+_MAX_SHOWN = 200
 
 _NOT_A_COMPLETION = "The stream ended early: the server sent something that is not a chat completion"
-_NOT_KEPT = "What arrived is not part of the conversation; send the message again (/retry)"
+_CONTINUE = "/continue continues what arrived; /retry sends the message again"
+
+
+class ServerFailedError(Exception):
+    """The server reported a failure within an answer."""
+
+    def __init__(self, error: ErrorResponse) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 class AnswerStream:
@@ -34,9 +50,15 @@ class AnswerStream:
         response: its headers have been read, its status is 200.
         settings: how long the server may be silent.
         redact: returns the part of a server's message that may be shown.
+
+    Raises:
+        StreamError: the answer is encoded in a way that cannot be decoded.
     """
 
     def __init__(self, response: aiohttp.ClientResponse, settings: Settings, redact: Callable[[str], str]) -> None:
+        if encoding := _unknown_encoding(response.headers.get("Content-Encoding", "")):
+            reason = f"The server's answer has the content encoding '{redact(encoding)}', which cannot be decoded"
+            raise StreamError(reason, "Ask its operator, or the operator of a proxy before it, to send answers without")
         self._response = response
         self._settings = settings
         self._redact = redact
@@ -44,7 +66,10 @@ class AnswerStream:
         self._events = EventDecoder()
         # The body so far, until it is known to be a stream.
         self._whole: bytearray | None = None if response.content_type == "text/event-stream" else bytearray()
-        self._complete = False
+        self._head = b""
+        #: Why the body ended early.
+        self._failure = ""
+        self._ended = False
         self._deadline: float | None = None
 
     async def read(self) -> Delta | None:
@@ -52,69 +77,126 @@ class AnswerStream:
 
         Raises:
             StreamError: the stream ended early, or is not a chat completion. What arrived was returned before.
-            ModelError: the server failed in mid-stream.
+            ServerFailedError: the server failed in mid-stream; likewise.
         """
-        try:
+        if not self._ended:
             delta = await self._next_delta()
-        except (BodyError, TimeoutError) as exc:
-            # A complete answer needs no proper end.
-            if not self._complete:
-                raise StreamError(f"The stream ended early: {exc}", _NOT_KEPT) from None
-            delta = None
-        except (MalformedError, EventTooLargeError):
-            raise StreamError(_NOT_A_COMPLETION, _NOT_KEPT) from None
-        if delta is None:
-            self._check_end()
-            await self._drain()
-        elif delta.finish_reason is not None:
-            self._complete = True
-            self._deadline = self._deadline or asyncio.get_running_loop().time() + _CLOSE_DELAY
-        return delta
+            if delta is not None:
+                return delta
+            self._ended = True
+            rest = self._decoder.finish()
+            if rest != Delta():
+                return rest
+        self._check_end()
+        await self._drain()
+        return None
 
     async def _next_delta(self) -> Delta | None:
-        while not self._decoder.done:
-            data = await self._read()
-            if not data:
-                break
-            if self._whole is not None:
-                self._whole += data
-                if len(self._whole) > _MAX_BODY:
-                    raise MalformedError("it does not end")
-                if not _is_stream(self._response.content_type, bytes(self._whole[:64])):
-                    continue
-                data, self._whole = bytes(self._whole), None
-            return self._decoder.decode(self._events.feed(data))
-        if self._whole is None:
-            return None
-        whole, self._whole = bytes(self._whole), None
-        return self._decoder.decode_whole(whole)
+        decoder = self._decoder
+        try:
+            while not decoder.done:
+                data = await self._read()
+                if not data:
+                    return self._last()
+                if not decoder.begun and len(self._head) < _HEAD:
+                    self._head += data[: _HEAD - len(self._head)]
+                if self._whole is not None:
+                    self._whole += data
+                    if len(self._whole) > limits.WHOLE_ANSWER:
+                        raise MalformedError("it does not end")
+                    if not _is_stream(self._response.content_type, bytes(self._whole[:64])):
+                        continue
+                    data, self._whole = bytes(self._whole), None
+                events = self._events.feed(data)
+                delta = decoder.decode(events)
+                if self._events.error is not None:
+                    decoder.fail(self._events.error)
+                if events and decoder.finish_reason is not None:
+                    self._deadline = asyncio.get_running_loop().time() + _SILENCE
+                return delta
+        except BodyError as exc:
+            self._failure = str(exc)
+        except TimeoutError:
+            pass  # the silence after a finish reason
+        except (MalformedError, EventTooLargeError):
+            decoder.malformed = b""
+        return None
+
+    def _last(self) -> Delta | None:
+        """Return what the end of the body completes."""
+        if self._whole is not None:
+            whole, self._whole = bytes(self._whole), None
+            self._head = whole[:_HEAD]
+            return self._decoder.decode_whole(whole)
+        delta = self._decoder.decode_last(self._events.end())
+        if self._events.error is not None:
+            self._decoder.fail(self._events.error)
+        self._decoder.done = True
+        return delta
 
     async def _read(self) -> bytes:
-        with translate_body_errors(self._settings):
-            if self._deadline is None:
+        if self._deadline is None:
+            with translate_body_errors(self._settings):
                 return await self._response.content.readany()
-            async with asyncio.timeout_at(self._deadline):
+        async with asyncio.timeout_at(self._deadline):
+            with translate_body_errors(self._settings):
                 return await self._response.content.readany()
 
     def _check_end(self) -> None:
         """Raise an error if the answer that has ended is not complete."""
-        if self._decoder.error is not None:
-            raise ModelError(self._redact(self._decoder.error), _NOT_KEPT)
-        if self._decoder.malformed:
-            raise StreamError(_NOT_A_COMPLETION, _NOT_KEPT)
-        if not self._complete:
-            raise StreamError("The stream ended early: no finish reason was sent", _NOT_KEPT)
+        decoder, reason = self._decoder, self._decoder.finish_reason
+        if decoder.error is not None:
+            raise ServerFailedError(decoder.error)
+        if decoder.malformed is not None:
+            if not decoder.begun:
+                raise self._no_answer(decoder.malformed or self._head)
+            raise StreamError(_NOT_A_COMPLETION, NOT_KEPT)
+        if decoder.too_long:
+            raise StreamError(f"The answer is longer than {limits.shown_size(limits.ANSWER)}", NOT_KEPT)
+        # Once an answer is complete, its connection need not end properly.
+        if self._failure and (reason is None or decoder.text_after_finish):
+            raise StreamError(f"The stream ended early: {self._failure}", NOT_KEPT)
+        if not decoder.begun:
+            raise self._no_answer(self._head)
+        if reason is None:
+            raise StreamError("The stream ended early: no finish reason was sent", NOT_KEPT)
+        if ending_of(reason) is Ending.BROKEN:
+            shown, hint = self._redact(reason), _CONTINUE if decoder.answered else NOT_KEPT
+            raise StreamError(f"The server broke the answer off: its finish reason is '{shown}'", hint)
+
+    def _no_answer(self, body: bytes) -> StreamError:
+        """Return the error for something that is not an answer, with what it is."""
+        sent = self._redact(describe(body, self._response.headers.get("Content-Type", "")))
+        if len(sent) > _MAX_SHOWN + 2:  # with the quotes
+            sent = sent[: _MAX_SHOWN + 1] + "…'"
+        return StreamError(
+            f"The server's answer is not a chat completion: it sent {sent}",
+            "Check the address; a proxy or another program may answer there",
+        )
 
     async def _drain(self) -> None:
         if not self._response.content.at_eof():
+            self._deadline = None
             with suppress(BodyError, TimeoutError):
                 async with asyncio.timeout(_DRAIN_DELAY):
                     await self._read()
 
 
+_BOM = b"\xef\xbb\xbf"
+_DECODED = {"", "identity", "gzip", "deflate"}
+
+
+def _unknown_encoding(header: str) -> str:
+    """Return a content encoding that aiohttp does not decode, `""` for one that it does."""
+    known = _DECODED | ({"br"} if compression_utils.HAS_BROTLI else set())
+    known |= {"zstd"} if getattr(compression_utils, "HAS_ZSTD", False) else set()
+    encoding = header.strip().lower()
+    return "" if encoding in known else encoding
+
+
 def _is_stream(content_type: str, head: bytes) -> bool:
     """Return whether an answer is streamed, by its first bytes: a proxy may hide the content type."""
-    head = head.lstrip()
-    if not head or head[:1] in (b"{", b"[", b"<"):
+    head = head.removeprefix(_BOM).lstrip()
+    if not head or _BOM.startswith(head) or head[:1] in (b"{", b"[", b"<"):
         return False
     return not content_type.endswith("json") or head.startswith((b"data", b"event", b"id", b"retry", b":"))

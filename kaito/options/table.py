@@ -76,7 +76,7 @@ WAIT = _value(
     "--wait",
     "DURATION",
     flag_values.duration_or_zero,
-    "Wait until the workspace is ready, such as --wait=10m; 30m without a value",
+    "Wait until the workspace, or the server of --endpoint, is ready, such as --wait=10m; 30m without a value",
     action="optional",
     const=_WAIT,
 )
@@ -135,8 +135,8 @@ CONVERSATION = (
 SAMPLING = (
     _extra("--seed", "NUMBER", parsers.seed, "Seed of the random numbers"),
     _extra("--stop", "TEXT|JSON", parsers.stops, "End the answer at this text, or at one of up to four in a JSON list"),
-    _extra("--presence-penalty", "NUMBER", parsers.penalty, "Penalty for words that occurred, -2.0 to 2.0"),
-    _extra("--frequency-penalty", "NUMBER", parsers.penalty, "Penalty for words by their frequency, -2.0 to 2.0"),
+    _extra("--presence-penalty", "NUMBER", parsers.penalty, "Penalty for tokens that were used already, -2.0 to 2.0"),
+    _extra("--frequency-penalty", "NUMBER", parsers.penalty, "Penalty for tokens by their frequency, -2.0 to 2.0"),
     _extra("--top-k", "COUNT", parsers.top_k, "Choose from this many tokens; 0 or -1 for all"),
     _extra("--min-p", "NUMBER", parsers.share, "Least probability of a token relative to the likeliest, 0.0 to 1.0"),
 )

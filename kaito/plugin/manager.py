@@ -1,6 +1,6 @@
 """The plugin manager: loads each plugin separately and has a typed method for every hook.
 
-A failing plugin is skipped and named; its exceptions end here.
+What fails is left out and named; its exceptions end here.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Plugins:
     """Loads plugins, calls their hooks one by one, and isolates their failures.
 
     Args:
-        warn: called with one line for each plugin, or hook of one, that is skipped.
+        warn: called with one line for each plugin that is not loaded, and each part of one that is ignored.
     """
 
     def __init__(self, warn: Callable[[str], None]) -> None:
@@ -113,7 +113,7 @@ class Plugins:
         except MissingPluginError:
             raise
         except (Exception, SystemExit) as exc:
-            self._fault(plugin, _message(exc))
+            self._not_loaded(plugin, exc)
             return
         try:
             self._manager.register(module, plugin.name)
@@ -123,7 +123,7 @@ class Plugins:
         except (Exception, SystemExit) as exc:
             if self._manager.is_registered(module):
                 self._manager.unregister(module)
-            self._fault(plugin, _message(exc))
+            self._not_loaded(plugin, exc)
             return
         self._by_module[id(module)] = plugin
         # The other hooks appear as what they provide.
@@ -131,9 +131,15 @@ class Plugins:
             if caller.name in ("kaito_request", "kaito_reply"):
                 self.note_provided(plugin, f"hook {caller.name}")
 
-    def _fault(self, plugin: Plugin, message: str) -> None:
+    def _not_loaded(self, plugin: Plugin, exc: BaseException) -> None:
+        message = _message(exc)
         self._faults[plugin].append(message)
-        self._warn(f"Plugin {plugin} is skipped: {message}")
+        self._warn(f"Plugin {plugin} was not loaded: {message}")
+
+    def _fault(self, plugin: Plugin, message: str) -> None:
+        """Report a part of a plugin that is ignored; the rest of the plugin works."""
+        self._faults[plugin].append(message)
+        self._warn(f"Plugin {plugin}: {message}; this is ignored")
 
     def guarding(self, plugin: Plugin, action: str) -> AbstractContextManager[None]:
         """Return a context for a plugin's code: its exceptions become a :class:`PluginError` that names the plugin.
@@ -286,7 +292,7 @@ def create_plugins(*, warn: Callable[[str], None], allowed: str | None = None) -
     """Return a new manager with the built-in plugins, then the installed ones.
 
     Args:
-        warn: called with one line for each plugin that is skipped.
+        warn: called with one line for each plugin that is not loaded, and each part of one that is ignored.
         allowed: the value of `KAITO_PLUGINS`.
     """
     plugins = Plugins(warn)

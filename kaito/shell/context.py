@@ -9,11 +9,15 @@ from contextlib import AbstractContextManager, nullcontext
 from kaito.chat.saved import LastConversation
 from kaito.chat.session import Pieces, Session
 from kaito.console.terminal import Terminal
-from kaito.errors import Ended, Interrupted, KaitoError, NotFoundError, UsageError
+from kaito.errors import Ended, Interrupted, KaitoError, UsageError
 from kaito.shell.render.answer_writer import AnswerWriter
+from kaito.shell.render.endings import empty_answer
 from kaito.types import Message, ModelInfo, Reply
 from kaito.util.sanitize import sanitize
 from kaito.util.suggest import near_names
+
+#: Models that a message names.
+_MAX_NAMED = 10
 
 
 class ShellContext:
@@ -190,10 +194,10 @@ class ShellContext:
         self._session.settings.set(setting, value)
 
     def use_model(self, name: str) -> None:
-        """Request another model or adapter from the next turn on.
+        """Request another model or adapter from the next turn on, with a warning if the server does not list it.
 
         Raises:
-            KaitoError: the server does not list it, or cannot be asked.
+            KaitoError: the server cannot be reached.
         """
         if name not in (known := self._model_names()):
             # It may have been loaded since.
@@ -201,8 +205,12 @@ class ShellContext:
             known = self._model_names()
         if known and name not in known:
             near = near_names(name, known)
-            hint = f"Did you mean {' or '.join(near)}?" if near else f"It has {', '.join(known)}"
-            raise NotFoundError(f"The server has no model '{name}'", hint)
+            more = ", …" if len(known) > _MAX_NAMED else ""
+            # Gateways route to models that they do not list.
+            self._terminal.note(f"The server does not list '{name}'; it is requested anyway")
+            self._terminal.note(
+                f"Did you mean {' or '.join(near)}?" if near else f"It lists {', '.join(known[:_MAX_NAMED])}{more}"
+            )
         self._session.use_model(name)
 
     def refresh_models(self) -> None:
@@ -232,6 +240,10 @@ class ShellContext:
                 self._save()
                 raise
             self._save()
+        if not self._session.kept:
+            if not self._interactive:
+                raise empty_answer(self._session)
+            self._terminal.note("(empty answer; the conversation is unchanged)", dim=True)
 
     def _save(self) -> None:
         """Save the conversation for `--continue`; report once when that fails."""

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from kaito.types import Usage
 
 #: The server whose error a prompt that does not fit the window gets; see :func:`window_error`.
-Dialect = Literal["vllm", "vllm-at-least", "vllm-old", "llama.cpp"]
+Dialect = Literal["vllm", "vllm-at-least", "vllm-old", "vllm-0.15", "vllm-0.16", "vllm-0.32", "llama.cpp", "silent"]
 
 ANSWER_ID = "chatcmpl-test"
 #: Seconds since the epoch. Constant, so that the same reply has the same bytes.
@@ -138,6 +138,10 @@ def window_error(dialect: Dialect, window: int, prompt: int, answer: int | None)
             - `vllm-at-least`: later versions, which stop counting once the prompt is too long. The number that they
               report is always `window - answer + 1`.
             - `vllm-old`: one message with the sum, in a body without `error`.
+            - `vllm-0.15`: states the window less `answer` as the maximum.
+            - `vllm-0.16`: counts the prompt up to the first token that does not fit.
+            - `vllm-0.32`: a message of its own if `answer` alone exceeds the window; otherwise as `vllm-at-least`.
+            - `silent`: says nothing about the window.
             - `llama.cpp`: rejects only a prompt that is too long.
         window: the window's tokens.
         prompt: the prompt's tokens.
@@ -153,6 +157,30 @@ def window_error(dialect: Dialect, window: int, prompt: int, answer: int | None)
         return {"error": {**error, "n_prompt_tokens": prompt, "n_ctx": window}}
     if prompt < window and prompt + wanted <= window:
         return None
+    if dialect == "silent":
+        return error_object("Bad request")
+    if dialect == "vllm-0.15":
+        return error_object(
+            f"This model's maximum context length is {window - wanted} tokens. However, your request has {prompt} "
+            "input tokens. Please reduce the length of the input messages.",
+            param="input_tokens",
+        )
+    if dialect == "vllm-0.16":
+        counted = min(prompt, max(window - wanted, 0) + 1)
+        return error_object(
+            f"You passed {counted} input tokens and requested {wanted} output tokens. However, the model's context "
+            f"length is only {window} tokens, resulting in a maximum input length of {max(window - wanted, 0)} tokens. "
+            "Please reduce the length of the input prompt.",
+            param="input_tokens",
+        )
+    if dialect == "vllm-0.32":
+        if wanted > window:
+            return error_object(
+                f"max_tokens={wanted} cannot be greater than max_model_len={window}. Please request fewer output "
+                "tokens.",
+                param="max_tokens",
+            )
+        dialect = "vllm-at-least"
     if dialect == "vllm-at-least":
         least = max(window - wanted + 1, 1)
         return error_object(

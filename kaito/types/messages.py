@@ -1,4 +1,4 @@
-"""What is said: messages, requests, and the replies to them."""
+"""Messages, requests and replies."""
 
 from __future__ import annotations
 
@@ -60,6 +60,8 @@ class Delta(Struct, kw_only=True):
     usage: Usage | None = None
     #: The model's name as the server reports it in the answer.
     model: str | None = None
+    #: Whether it arrived together with the piece before.
+    same_read: bool = False
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
@@ -84,6 +86,10 @@ class Reply(Struct, frozen=True, kw_only=True):
     first_token_s: float | None = None
     #: Seconds from sending the request to the end of the answer.
     total_s: float = 0.0
+    #: The share of the text that came after the first pieces, and the seconds that it took; `None` if not measured.
+    #: A server or a proxy may hold much of an answer back and then send it at once.
+    later_share: float | None = None
+    later_s: float | None = None
 
 
 class ModelInfo(Struct, frozen=True, kw_only=True):

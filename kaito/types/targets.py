@@ -62,6 +62,8 @@ class Candidate(Struct, frozen=True, kw_only=True):
     shared: bool = False
     #: Whether the URL works from outside the cluster.
     external: bool = False
+    #: What went wrong when the backend tried the URL; `""` when nothing did. Such a URL is the last choice.
+    problem: str = ""
     #: The backend's own data for `open`.
     detail: Any = None
 

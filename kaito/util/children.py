@@ -36,6 +36,7 @@ async def read_output(
     *,
     interactive: bool = False,
     stderr: int | None = subprocess.STDOUT,
+    umask: int = -1,
 ) -> int:
     """Run a program, and return its exit code, negative for a signal.
 
@@ -48,6 +49,7 @@ async def read_output(
         receive: called with each piece of its stdout, on that thread.
         interactive: whether it may use the terminal: it reads this process's stdin, and Ctrl-C reaches it.
         stderr: as for `subprocess.Popen`; by default the same as stdout.
+        umask: of the program, if it is not that of this process.
 
     Raises:
         OSError: it cannot be started.
@@ -59,6 +61,7 @@ async def read_output(
         "stdin": None if interactive else subprocess.DEVNULL,
         "stdout": subprocess.PIPE,
         "stderr": stderr,
+        "umask": umask,
         # Outside the terminal's foreground group: Ctrl-C reaches this process only, which ends the program.
         "start_new_session": not interactive,
     }

@@ -82,9 +82,12 @@ def decode_error(exc: Exception, format: str = "data") -> DecodeError:
     if not isinstance(exc, msgspec.ValidationError):
         return DecodeError(f"it is not {format}")
     reason, _, path = str(exc).partition(" - at ")
+    path = path.strip("`").removeprefix("$").removeprefix(".")
+    if missing := re.match("Object missing required field `(.*)`", reason):
+        return DecodeError("it is missing", f"{path}.{missing[1]}" if path else missing[1])
     # msgspec quotes values that are not in an enumeration.
     reason = re.sub(r"^Invalid (?:enum )?value .*", "unknown value", reason.replace("`", ""))
-    return DecodeError(reason[:1].lower() + reason[1:], path.strip("`").removeprefix("$").removeprefix("."))
+    return DecodeError(reason[:1].lower() + reason[1:], path)
 
 
 def _without_nulls(value: Any) -> Any:

@@ -9,8 +9,9 @@ _KIB, _MIB = 1024, 1024 * 1024
 
 #: One response of the API server: an object, or one page of a list.
 API_RESPONSE = 64 * _MIB
-#: Objects of one list.
+#: Objects of one list, and the pages that it comes in.
 API_LIST_ITEMS = 100_000
+API_LIST_PAGES = 1_000
 #: One event of a watch.
 WATCH_EVENT = 16 * _MIB
 #: The body of an error response.
@@ -19,9 +20,19 @@ ERROR_BODY = 64 * _KIB
 WEBSOCKET_MESSAGE = 4 * _MIB
 
 #: One event of a model's stream.
-STREAM_EVENT = 16 * _MIB
-#: The text of one answer, and as much again for its reasoning.
-ANSWER = 64 * _MIB
+STREAM_EVENT = 8 * _MIB
+#: An answer that is not streamed, with everything around its text.
+WHOLE_ANSWER = 32 * _MIB
+#: An event, or a whole answer, whose fields do not have the usual types. Parsing it takes up to 25 times its size.
+UNUSUAL_EVENT = 2 * _MIB
+#: The text of one answer, and as much again for its reasoning. In characters.
+ANSWER = 16 * _MIB
+#: A list of models: some gateways list thousands.
+MODEL_LIST = 8 * _MIB
+#: The tokens of a prompt, as a server's tokenizer lists them.
+TOKEN_LIST = 16 * _MIB
+#: A number of tokens. Not in bytes; no server has counted more.
+TOKEN_COUNT = 2**63 - 1
 
 #: One line of a script.
 SCRIPT_LINE = 16 * _MIB

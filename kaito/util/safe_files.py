@@ -1,13 +1,18 @@
-"""Reads regular files up to a limit, and replaces files as a whole or not at all."""
+"""Reads regular files up to a limit, replaces files as a whole or not at all, and keeps what is private private."""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import tempfile
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from kaito.util.texts import encoding_of
 
 
 class UnreadableError(Exception):
@@ -21,7 +26,7 @@ _FLAGS = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 def open_regular(path: Path, flags: int) -> int | None:
     """Open a file with `os.open`'s flags; return its descriptor, or `None` for a device, a pipe or similar.
 
-    A file that is created is accessible to its owner only.
+    A file that is created is accessible to its owner at most.
 
     Raises:
         OSError: it cannot be opened, or is a directory.
@@ -37,13 +42,13 @@ def open_regular(path: Path, flags: int) -> int | None:
 
 
 def read_text(path: Path, limit: int) -> str:
-    """Return the text of a regular file in UTF-8, without a byte order mark.
+    """Return the text of a regular file in UTF-8, or in the encoding of its byte order mark, without the mark.
 
     Args:
         limit: the most bytes that it may have.
 
     Raises:
-        UnreadableError: it is not a regular file, is too large, or is not UTF-8.
+        UnreadableError: it is not a regular file, is too large, or is not text in its encoding.
     """
     try:
         descriptor = open_regular(path, os.O_RDONLY)
@@ -55,30 +60,206 @@ def read_text(path: Path, limit: int) -> str:
         raise UnreadableError(getattr(exc, "strerror", None) or str(exc)) from None
     if len(content) > limit:
         raise UnreadableError(f"it is larger than {limit // 1024} KiB")
+    encoding, start = encoding_of(content)
     try:
-        return content.removeprefix(b"\xef\xbb\xbf").decode()
+        return content[start:].decode(encoding)
     except UnicodeDecodeError as exc:
-        raise UnreadableError(f"it is not UTF-8: byte {exc.start + 1} is 0x{exc.object[exc.start]:02x}") from None
+        place = start + exc.start
+        name = encoding[:6].rstrip("-").upper()
+        raise UnreadableError(f"it is not {name}: byte {place + 1} is 0x{content[place]:02x}") from None
 
 
 def replace_file(path: Path, content: bytes) -> None:
     """Replace a file, or create it, as a whole or not at all; only its owner can read it.
 
-    A symbolic link is kept, and its target replaced.
+    A symbolic link is kept, and its target replaced. What earlier attempts left behind, ended by a kill, is removed.
 
     Raises:
         OSError: it cannot be written.
     """
     target = Path(os.path.realpath(path))
-    # mkstemp's file is accessible to its owner only.
-    handle, name = tempfile.mkstemp(dir=target.parent)
+    _sweep(target.parent, f".{target.name}.")
+    _replace(target, content)
+
+
+def private_folder(*folders: Path) -> None:
+    """Create folders that only their owner can use, whatever the umask is, and remove what a kill left in the last one.
+
+    Args:
+        folders: each contains the next. The first may be a symbolic link, which the user has placed.
+
+    Raises:
+        OSError: one cannot be created, can be written by others, or is a symbolic link. The reason names it.
+    """
+    for number, folder in enumerate(folders):
+        _make_folders(folder)
+        _check_private(folder, folder.stat() if number == 0 else folder.lstat())
+    _sweep(folders[-1], ".", "tmp")
+
+
+def open_private(path: Path, flags: int) -> int | None:
+    """Open a file of a private folder as :func:`open_regular` does, and no other file through a symbolic link.
+
+    Raises:
+        OSError: it cannot be opened, can be written by others, or is a symbolic link. The reason names it.
+    """
+    try:
+        with owner_only():
+            file = open_regular(path, flags | getattr(os, "O_NOFOLLOW", 0))
+    except OSError as exc:
+        if exc.errno != errno.ELOOP:
+            raise
+        # A link to a device, such as /dev/null, discards what is written.
+        file = open_regular(path, os.O_RDONLY)
+        if file is None:
+            return None
+        os.close(file)
+        raise _unsafe(path, "is a symbolic link") from None
+    if file is not None:
+        try:
+            status = os.fstat(file)
+            _check_private(path, status)
+            if os.name == "posix" and status.st_uid == os.geteuid():
+                os.fchmod(file, 0o600)
+        except BaseException:
+            os.close(file)
+            raise
+    return file
+
+
+def replace_private(path: Path, content: bytes) -> None:
+    """Replace a file of a private folder, or create it, as a whole or not at all.
+
+    Raises:
+        OSError: it cannot be written, can be written by others, or is a symbolic link. The reason names it.
+    """
+    with suppress(FileNotFoundError):
+        _check_private(path, path.lstat())
+    _replace(path, content)
+
+
+def check_private(*paths: Path) -> None:
+    """Check that only their owner can write the folders of a file that is to be read, and the file.
+
+    Raises:
+        OSError: others can write one, or it does not exist. The reason names it.
+    """
+    for path in paths:
+        _check_private(path, path.stat())
+
+
+@contextmanager
+def owner_only() -> Iterator[None]:
+    """Create files and folders that only their owner can use, whatever the umask is. The block must be short."""
+    # The umask belongs to the process.
+    with _umask:
+        before = os.umask(0o077)
+        try:
+            yield
+        finally:
+            os.umask(before)
+
+
+def try_lock(file: int) -> bool:
+    """Lock a file until it is closed; return `False` if another process holds the lock."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, which removes no open file
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks: nothing is known
+        return False
+    return True
+
+
+_umask = threading.Lock()
+
+#: The end of a temporary file's name.
+_SUFFIX = ".kaito-tmp"
+
+
+def _make_folders(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _make_folders(folder.parent)
+    with owner_only(), suppress(FileExistsError):
+        folder.mkdir(0o700)
+
+
+def _check_private(path: Path, status: os.stat_result) -> None:
+    if stat.S_ISLNK(status.st_mode):
+        raise _unsafe(path, "is a symbolic link")
+    if os.name != "posix":
+        return
+    if status.st_uid not in (os.geteuid(), 0):
+        raise _unsafe(path, "belongs to another user")
+    if status.st_mode & 0o022:
+        raise _unsafe(path, "can be written by other users; 'chmod go-w' changes that")
+
+
+def _unsafe(path: Path, reason: str) -> OSError:
+    return OSError(errno.EPERM, f"{path} {reason}", str(path))
+
+
+def _replace(target: Path, content: bytes) -> None:
+    tries = 3
+    while True:
+        tries -= 1
+        try:
+            _replace_once(target, content)
+        except FileNotFoundError:
+            # Another process took the file for a forgotten one, before it was locked.
+            if not tries or not target.parent.is_dir():
+                raise
+        else:
+            return
+
+
+def _replace_once(target: Path, content: bytes) -> None:
+    with owner_only():
+        handle, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=_SUFFIX, dir=target.parent)
     try:
         with open(handle, "wb") as file:
+            # Held until the file has its name: it is in use.
+            try_lock(handle)
             file.write(content)
             file.flush()
             # Otherwise a power failure may leave an empty file.
             os.fsync(handle)
-        os.replace(name, target)
+            if os.name == "posix":
+                os.replace(name, target)
+        if os.name != "posix":  # Windows renames no open file
+            os.replace(name, target)
     finally:
         with suppress(FileNotFoundError):  # it was renamed
             os.unlink(name)
+
+
+def _sweep(folder: Path, *prefixes: str) -> None:
+    """Remove the temporary files that processes left when they were killed. Those in use are locked."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.name.startswith(prefixes)]
+    except OSError:
+        return
+    for name in names:
+        if name.endswith(_SUFFIX) or _OLD_TEMPORARY.fullmatch(name):
+            with suppress(OSError):
+                _remove_unused(folder / name)
+
+
+def _remove_unused(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY | _FLAGS | getattr(os, "O_NOFOLLOW", 0))
+    try:
+        is_ours = stat.S_ISREG(os.fstat(file).st_mode) and try_lock(file)
+    finally:
+        os.close(file)
+    if is_ours:
+        path.unlink()
+
+
+# The names of `tempfile`, which earlier versions used.
+_OLD_TEMPORARY = re.compile("tmp[a-z0-9_]{8}")

@@ -134,6 +134,27 @@ def test_a_stream_without_a_done_mark_that_is_not_closed(model_server, chat):
     assert time.monotonic() - started < 20
 
 
+def test_silence_after_a_finish_reason_ends_an_answer(model_server, monkeypatch):
+    monkeypatch.setattr("kaito.openai.stream._SILENCE", 0.05)
+    assert outcome(model_server, GOOD + STOP, Gate()) == ("Hello", "")
+
+
+def test_each_event_after_a_finish_reason_restarts_the_silence(model_server, monkeypatch):
+    monkeypatch.setattr("kaito.openai.stream._SILENCE", 1.0)
+    both = b'data: {"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}\n\n'
+    model_server.enqueue(Raw([HEAD, *[both] * 6], delay=0.3))
+    assert Chat(model_server.url).ask().content == "aaaaaa"
+
+
+def test_a_connection_that_is_lost_after_a_reason_that_said_nothing_is_an_error(model_server):
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 5000\r\n\r\n"
+    both = b'data: {"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}\n\n'
+    model_server.enqueue(Raw(head + both + both), Raw(head + GOOD + STOP))
+    chat = Chat(model_server.url)
+    assert "the connection was lost" in failure(chat, StreamError).message
+    assert chat.ask().content == "Hello"
+
+
 # Answers that fail
 
 
@@ -153,8 +174,8 @@ def test_a_cut_answer(model_server, how):
     assert len(model_server.chats) == 1
 
 
-def test_an_answer_without_a_finish_reason(model_server, chat):
-    model_server.enqueue(Say("Hello", finish_reason=None))
+def test_a_body_without_a_finish_reason_and_a_done_mark_is_broken(model_server, chat):
+    model_server.enqueue(Say("Hello", finish_reason=None, done=False))
     assert "no finish reason was sent" in failure(chat, StreamError).message
 
 
@@ -216,10 +237,12 @@ def test_an_error_is_reported_though_the_body_does_not_end(model_server):
     assert outcome(model_server, GOOD, error, gate) == ("Hello", "CUDA out of memory")
 
 
-def test_a_done_mark_without_a_finish_reason_is_an_error_though_the_body_does_not_end(model_server):
-    gate = Gate()
-    text, message = outcome(model_server, GOOD, b"data: [DONE]\n\n", gate)
-    assert (text, "no finish reason was sent" in message) == ("Hello", True)
+def test_a_done_mark_ends_an_answer_without_a_finish_reason_though_the_body_does_not_end(model_server):
+    assert outcome(model_server, GOOD, b"data: [DONE]\n\n", Gate()) == ("Hello", "")
+
+
+def test_a_done_mark_ends_an_answer_without_its_blank_line(model_server):
+    assert outcome(model_server, GOOD, b"data: [DONE]") == ("Hello", "")
 
 
 def test_text_before_a_bad_event_is_yielded(model_server):
@@ -248,7 +271,7 @@ def test_a_whole_answer_that_begins_with_blanks(model_server, chat):
 
 
 def test_an_answer_in_one_piece_is_limited(model_server, chat, monkeypatch):
-    monkeypatch.setattr("kaito.openai.stream._MAX_BODY", 1000)
+    monkeypatch.setattr("kaito.util.limits.WHOLE_ANSWER", 1000)
     model_server.enqueue(Raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + b" " * 5000))
     assert "not a chat completion" in failure(chat, StreamError).message
 

@@ -48,6 +48,39 @@ def test_save_load_and_delete(last, file):
         last.load()
 
 
+@pytest.mark.parametrize("part", ["state", "state/conversations", "state/conversations/pts-1.json"])
+@pytest.mark.parametrize("mode", [0o020, 0o002])
+def test_what_others_can_write_is_refused_by_name(last, file, tmp_path, part, mode):
+    last.save(SAVED)
+    before = file.read_bytes()
+    path = tmp_path / part
+    path.chmod(path.stat().st_mode | mode)
+    with pytest.raises(KaitoError, match=f"{path} can be written by other users; 'chmod go-w' changes that"):
+        last.save(SAVED)
+    with pytest.raises(KaitoError, match=f"{path} can be written by other users"):
+        last.load()
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("part", ["state/conversations", "state/conversations/pts-1.json"])
+def test_symbolic_links_are_not_followed_for_writing(last, file, tmp_path, part):
+    last.save(SAVED)
+    path = tmp_path / part
+    path.rename(tmp_path / "theirs")
+    path.symlink_to(tmp_path / "theirs")
+    before = file.read_bytes()
+    with pytest.raises(KaitoError, match=f"{path} is a symbolic link"):
+        last.save(SavedConversation(messages=(QUESTION, ANSWER)))
+    assert file.read_bytes() == before
+
+
+def test_the_state_folder_itself_may_be_a_link(tmp_path):
+    (tmp_path / "real").mkdir(0o700)
+    (tmp_path / "state").symlink_to(tmp_path / "real")
+    LastConversation(tmp_path / "state" / "conversations" / "pts-1.json").save(SAVED)
+    assert (tmp_path / "real" / "conversations" / "pts-1.json").is_file()
+
+
 def test_load_reads_the_format_of_earlier_versions(last, file):
     write_file(file, '[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello 🤖"}]')
     assert last.load() == SavedConversation(messages=(QUESTION, ANSWER))
@@ -105,12 +138,27 @@ def test_a_turn_over_the_size_limit_is_not_saved(last, monkeypatch, file):
     assert file.stat().st_size < 2000
 
 
-@pytest.mark.parametrize("content", ["{", "[1]", "\ud800"])
-def test_a_damaged_file_is_reported(last, file, content):
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[1]",
+        "\ud800",
+        "[" * 100_000,
+        '{"messages":' + "[" * 100_000,
+        '{"messages":[],"z":' + "[" * 100_000 + "]" * 100_000 + "}",
+        '{"messages":[{"role":"user","content":"\\ud83d"}]}',
+        '{"messages":[{"role":5,"content":""}]}',
+        '{"cut":' + "9" * 5000 + "}",
+    ],
+    ids=range(9),
+)
+def test_a_damaged_file_is_reported_by_name(last, file, content):
     file.parent.mkdir(parents=True)
     file.write_bytes(content.encode("utf-8", "surrogatepass"))
-    with pytest.raises(KaitoError, match=r"is damaged|is not UTF-8"):
+    with pytest.raises(KaitoError, match=r"is damaged|is not UTF-8|no conversation") as caught:
         last.load()
+    assert str(file) in caught.value.message or caught.value.exit_code == 3
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs")

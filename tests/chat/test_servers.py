@@ -29,7 +29,7 @@ from kaito.testing import (
     Say,
     Status,
 )
-from kaito.types import ModelInfo
+from kaito.types import Delta, ModelInfo
 from tests.chat.talk import Chat, contents, endpoint, failure, request
 
 # Paths
@@ -213,6 +213,18 @@ def test_a_repeated_key_is_removed_in_any_form(model_server, message):
         assert len(shown) < 900
 
 
+@pytest.mark.parametrize("before", [0, 190, 290, 595, 1000, 4085])
+@pytest.mark.parametrize("page", [True, False])
+def test_a_key_in_what_is_no_answer_is_removed(model_server, before, page):
+    text = "x" * before + " sk-verysecret1234567890"
+    body = f"<html><title>{text}</title>" if page else text
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
+    model_server.enqueue(Raw(head % len(body) + body.encode()))
+    error = failure(Chat(model_server.url, Settings(api_key="sk-verysecret1234567890")), StreamError)
+    assert "sk-very" not in error.message
+    assert len(error.message) < 300
+
+
 def test_a_key_in_the_url_s_query_is_removed(model_server):
     message = "Bad key query+secret/1 (query%2Bsecret%2F1) for 2024-10-21"
     model_server.enqueue(Status(401, {"error": {"message": message}}))
@@ -304,6 +316,132 @@ def test_a_prompt_over_the_window_by_a_lower_bound():
     with ModelServer(window=100, dialect="vllm-at-least") as server:
         error = failure(Chat(server.url), WindowError, request("word " * 150, max_tokens=10))
         assert error.message == "Input too long (150 tokens > 100 max)"
+
+
+def after_listing(server, *requests, **options):
+    """Return the answers of a client that knows the server's list of models."""
+
+    async def talk():
+        async with ChatClient(endpoint(server.url), Settings()) as client:
+            await client.models(print)
+            answers = []
+            for one in requests:
+                items = client.stream(one, **options)
+                answers.append("".join([item.content async for item in items if isinstance(item, Delta)]))
+            return answers
+
+    return asyncio.run(talk())
+
+
+@pytest.mark.parametrize(
+    "dialect", ["vllm-0.15", "vllm-0.16", "vllm-0.32", "silent", "vllm", "vllm-old", "vllm-at-least"]
+)
+def test_default_flags_work_with_a_small_window_in_any_wording(dialect):
+    with ModelServer(window=512, dialect=dialect) as server:
+        one = request("word " * 15, model="test-model")
+        assert after_listing(server, one, one, one) == ["word " * 15] * 3
+        assert [chat.body.get("max_tokens") for chat in server.chats] == [1024, 497, None, None]
+        assert len([one for one in server.requests if one.path == "/tokenize"]) <= 1
+
+
+@pytest.mark.parametrize("dialect", ["vllm-0.15", "vllm-0.16", "vllm-0.32", "silent"])
+def test_what_the_window_leaves_is_requested_by_the_server_s_count(dialect):
+    with ModelServer(window=1100, dialect=dialect) as server:
+        after_listing(server, request("word " * 150, model="test-model"))
+        assert [one.body["max_tokens"] for one in server.chats] == [1024, 950]
+
+
+@pytest.mark.parametrize("dialect", ["vllm-0.15", "vllm-0.16", "vllm-0.32", "silent"])
+def test_a_prompt_over_the_listed_window_in_any_wording(dialect):
+    with ModelServer(window=100, dialect=dialect) as server, pytest.raises(WindowError) as caught:
+        after_listing(server, request("word " * 150, max_tokens=10, model="test-model"))
+    assert caught.value.message == "Input too long (150 tokens > 100 max)"
+
+
+@pytest.mark.parametrize("status", [400, 413, 422, 500])
+def test_a_refusal_that_the_numbers_do_not_explain_is_shown_as_it_is(status):
+    with ModelServer(window=4096) as server:
+        server.enqueue(Status(status, {"error": {"message": "the template failed"}}))
+        with pytest.raises(ModelError, match=rf"the template failed \(HTTP {status}\)"):
+            after_listing(server, request(model="test-model"))
+        assert len(server.chats) == 1
+
+
+def test_a_refused_max_tokens_is_halved_without_a_tokenizer():
+    with ModelServer(window=4096, tokenize=False) as server:
+        server.enqueue(Status(400, {"error": {"message": "no", "param": "max_tokens"}}), Say("Hi"))
+        assert after_listing(server, request(max_tokens=4000, model="test-model")) == ["Hi"]
+        assert [one.body["max_tokens"] for one in server.chats] == [4000, 2000]
+
+
+def test_llama_cpp_counts_a_text(model_server):
+    model_server.route(
+        "/tokenize", lambda one: Status(200, {"tokens": [1] * len(str(one.body.get("content", "")).split())})
+    )
+    model_server.route("/apply-template", lambda one: Status(200, {"prompt": "<user> a b c <end>"}))
+
+    async def count():
+        async with ChatClient(endpoint(model_server.url), Settings()) as client:
+            return await client.count_tokens(request("a b c"))
+
+    assert asyncio.run(count()) == 5
+
+
+def test_a_count_of_a_long_prompt_is_read(model_server):
+    model_server.route("/tokenize", Status(200, {"count": 50_000, "tokens": list(range(50_000))}))
+
+    async def count():
+        async with ChatClient(endpoint(model_server.url), Settings()) as client:
+            return await client.count_tokens(request())
+
+    assert asyncio.run(count()) == 50_000
+
+
+WINDOW_EVENT = {
+    "message": "This model's maximum context length is 100 tokens. However, your messages resulted in 150 tokens."
+}
+
+
+def test_a_full_window_reported_within_a_stream(model_server, chat):
+    model_server.enqueue(ErrorEvent("", WINDOW_EVENT), ErrorEvent("Hel", WINDOW_EVENT))
+    for _ in range(2):
+        assert failure(chat, WindowError).message == "Input too long (150 tokens > 100 max)"
+
+
+def test_a_max_tokens_refused_within_a_stream_is_reduced(model_server, chat):
+    too_large = {"message": "max_tokens=1024 cannot be greater than max_model_len=100"}
+    model_server.enqueue(ErrorEvent("", too_large), Say("Hi"))
+    assert chat.ask().content == "Hi"
+    assert [one.body["max_tokens"] for one in model_server.chats] == [1024, 99]
+
+
+# Errors with a message of their own
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "code", "text"),
+    [
+        (Status(413, "<html><title>413 Request Entity Too Large</title></html>"), ModelError, 1, "The request is too large: 413 Request Entity Too Large"),
+        (Status(401, headers={"WWW-Authenticate": 'Basic realm="x"'}), ForbiddenError, 5, "requires a user name and a password"),
+        (Status(400, {"error": {"message": "Invalid model name passed in model=nope"}}), NotFoundError, 3, "no model 'test-model'"),
+        (Status(400, {"error": {"message": "nope is not a valid model ID"}}), NotFoundError, 3, "no model 'test-model'"),
+        (Status(400, {"error": {"message": "System role not supported"}}), ModelError, 1, "'/system none' removes it"),
+        (Status(400, {"error": {"message": "Only user and assistant roles are supported!"}}), ModelError, 1, "/system none"),
+        (Status(422, {"detail": [{"loc": ["body", "top_k"], "msg": "Extra inputs"}]}), ModelError, 1, "top_k: Extra inputs (HTTP 422)"),
+        (Redirect("https://u:secret@h.example/x/v1/chat/completions?k=secret"), ConnectError, 4, "pass --endpoint https://h.example/x"),
+        (Redirect("/elsewhere/v1/chat/completions"), ConnectError, 4, "/elsewhere"),
+        (Redirect("http://[::1"), ConnectError, 4, "an address that is not valid"),
+        (Raw(b"\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03"), ConnectError, 4, "takes HTTP/2 only"),
+        (Raw(b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\nx"), ConnectError, 4, "content encoding that cannot be decoded"),
+    ],
+)  # fmt: skip
+def test_each_error_has_a_message_of_its_own(model_server, chat, reply, error, code, text):
+    model_server.enqueue(reply)
+    caught = failure(chat, error, request(model="test-model"))
+    shown = "\n".join(caught.lines())
+    assert text in shown
+    assert "secret" not in shown
+    assert caught.exit_code == code
 
 
 # Lost and slow connections

@@ -143,7 +143,7 @@ def test_model_lists_and_selects_models():
     )
     out, err = harness.run()
     assert out.startswith("* m\n  base  2048 tokens\n  a     2048 tokens, adapter of base\n")
-    assert "❌ Error: The server has no model 'bass'\n   Did you mean base?\n" in err
+    assert "The server does not list 'bass'; it is requested anyway\nDid you mean base?\nModel: bass\n" in err
     assert "\nModel: base\n" in err
     assert "  Model: base\n" in out
     assert "* base  2048 tokens\n" in out

@@ -12,6 +12,7 @@ SECURE = Candidate(backend="ingress", url="https://w.example/v1/", rank=20, shar
 TUNNEL = Candidate(backend="tunnel", url="pod w-0", rank=30)
 CLEAR = Candidate(backend="ingress", url="http://192.0.2.1", shared=True, external=True)
 UNSURE = Candidate(backend="ingress", url="https://u.example", shared=True, external=True)
+FAILED = Candidate(backend="ingress", url="https://f.example", shared=True, external=True, problem="HTTP 404")
 UNSHARED = Candidate(backend="ingress", url="https://h.example", rank=20, external=True)
 
 
@@ -24,6 +25,9 @@ UNSHARED = Candidate(backend="ingress", url="https://h.example", rank=20, extern
         ([TUNNEL, CLEAR], False, "http://192.0.2.1", "not encrypted"),
         ([UNSURE], True, "https://u.example", "is not known whether"),
         ([TUNNEL, UNSHARED], False, SERVICE, "inside the cluster only"),
+        ([FAILED, SECURE], False, "https://w.example", None),
+        ([FAILED, UNSURE], True, "https://u.example", "is not known whether"),
+        ([FAILED], False, SERVICE, "   ingress: HTTP 404"),
         ([], False, SERVICE, "inside the cluster only"),
     ],
 )
@@ -32,6 +36,22 @@ def test_best_and_warnings(candidates, external, best, warning):
     assert endpoints.best(external=external) == best
     warnings = "\n".join(endpoints.warnings(best))
     assert warning in warnings if warning else not warnings
+
+
+def test_a_url_that_failed_is_printed_with_a_warning_and_never_as_external():
+    endpoints = EndpointList([FAILED], [], None)
+    assert endpoints.best(external=False) == "https://f.example"
+    assert endpoints.warnings("https://f.example") == ["Warning: this URL was tried, and failed: HTTP 404"]
+    with pytest.raises(NotFoundError) as caught:
+        endpoints.best(external=True)
+    assert caught.value.hints[0] == "ingress: HTTP 404"
+    entries = EndpointList([FAILED, SECURE], [], SERVICE).as_data("x", external=False)["ways"]
+    assert [entry["problem"] for entry in entries] == [None, "HTTP 404"]
+
+
+def test_why_nothing_else_is_reachable_is_shown():
+    warnings = EndpointList([], [("cluster-dns", ConnectError("x", "no such host"))], SERVICE).warnings(SERVICE)
+    assert "   cluster-dns: no such host" in warnings
 
 
 @pytest.mark.parametrize("service_url", [SERVICE, None])

@@ -34,14 +34,14 @@ async def api_server(
 ) -> AsyncIterator[ApiClient]:
     """Yield a client of a server that responds to every request with `handler`."""
     app = web.Application()
-    app.router.add_get("/{path:.*}", handler)
+    app.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     path = kubeconfig(server=f"http://127.0.0.1:{runner.addresses[0][1]}", user=user)
     try:
         async with ApiClient(
-            find_cluster_config(Target(kubeconfig=str(path)), {}, reporter), request_timeout=timeout
+            find_cluster_config(Target(kubeconfig=str(path)), {}, reporter), reporter, request_timeout=timeout
         ) as cluster:
             yield cluster
     finally:

@@ -20,6 +20,7 @@ from kaito.cluster.api_errors import (
 )
 from kaito.cluster.auth.cluster_config import find_cluster_config
 from kaito.cluster.auth.credentials import Credentials
+from kaito.cluster.kinds import Pod
 from kaito.errors import ClusterError, ForbiddenError, KaitoError
 from kaito.types import Target
 from tests.cluster.api_server import PODS, api_server, hang_up, pod, status
@@ -28,7 +29,7 @@ from tests.controlplane.certificates import Authority
 
 async def failure(cluster: ApiClient) -> KaitoError:
     with pytest.raises(KaitoError) as caught:
-        await cluster.get(PODS)
+        await cluster.get(PODS, Pod)
     return caught.value
 
 
@@ -45,7 +46,7 @@ async def failure(cluster: ApiClient) -> KaitoError:
     ],
 )
 def test_error_responses(kubeconfig, reporter, monkeypatch, answer, kind, exit_code, message):
-    monkeypatch.setattr("kaito.cluster.api_client._BACKOFF", 0.001)
+    monkeypatch.setattr("kaito.cluster.api_retry._BACKOFF", 0.001)
 
     async def run() -> None:
         async def handler(request: web.Request) -> web.Response:
@@ -93,7 +94,7 @@ def test_forbidden_error_names_the_permission(kubeconfig, reporter, message, nee
 
 
 def test_busy_server_is_retried(kubeconfig, reporter, monkeypatch):
-    monkeypatch.setattr("kaito.cluster.api_client._BACKOFF", 0.001)
+    monkeypatch.setattr("kaito.cluster.api_retry._BACKOFF", 0.001)
     requests = 0
 
     async def run() -> None:
@@ -103,7 +104,7 @@ def test_busy_server_is_retried(kubeconfig, reporter, monkeypatch):
             return status(429, "too many", "TooManyRequests") if requests < 3 else web.json_response(pod("a"))
 
         async with api_server(kubeconfig, reporter, handler) as cluster:
-            assert (await cluster.get(PODS))["metadata"]["name"] == "a"
+            assert (await cluster.get(PODS, Pod)).name == "a"
 
     asyncio.run(run())
 
@@ -119,7 +120,7 @@ def test_rejected_token_is_read_again(kubeconfig, reporter, tmp_path):
             return status(401, "Unauthorized", "Unauthorized")
 
         async with api_server(kubeconfig, reporter, handler, tokenFile="token") as cluster:
-            assert await cluster.get(PODS)
+            assert await cluster.get(PODS, Pod)
 
     asyncio.run(run())
 
@@ -132,7 +133,7 @@ def test_list_with_several_pages(kubeconfig, reporter):
             return web.json_response({"metadata": {"continue": "more"}, "items": [pod("a")]})
 
         async with api_server(kubeconfig, reporter, handler) as cluster:
-            assert [item["metadata"]["name"] for item in await cluster.items(PODS)] == ["a", "b"]
+            assert [item.name for item in await cluster.items(PODS, Pod)] == ["a", "b"]
 
     asyncio.run(run())
 
@@ -160,7 +161,7 @@ def test_redirected_websocket_is_rejected(kubeconfig, reporter):
 
         async with api_server(kubeconfig, reporter, handler, token="sesame") as cluster:
             with pytest.raises(ClusterError) as caught:
-                await cluster.websocket("/tunnel", {}, ["v4.channel.k8s.io"])
+                await cluster.websocket("/tunnel", {}, ["v4.channel.k8s.io"], timeout=5)
             assert "redirects to /elsewhere" in caught.value.message
             assert "secret" not in caught.value.message
 
@@ -180,14 +181,14 @@ def test_renewed_certificate_does_not_close_open_websockets(kubeconfig, reporter
         async def handler(request: web.Request) -> web.StreamResponse:
             if request.path != "/tunnel":
                 return web.json_response(pod("a"))
-            websocket = web.WebSocketResponse(protocols=["v4.channel.k8s.io"])
+            websocket = web.WebSocketResponse(protocols=["v4.channel.k8s.io"], timeout=5)
             await websocket.prepare(request)
             async for message in websocket:
                 await websocket.send_bytes(message.data)
             return websocket
 
         async with api_server(kubeconfig, reporter, handler) as cluster:
-            tunnel = await cluster.websocket("/tunnel", {}, ["v4.channel.k8s.io"])
+            tunnel = await cluster.websocket("/tunnel", {}, ["v4.channel.k8s.io"], timeout=5)
             source = cluster.config.credentials
             before = await source.get()
 
@@ -195,7 +196,7 @@ def test_renewed_certificate_does_not_close_open_websockets(kubeconfig, reporter
                 return Credentials(authorization=before.authorization, certificate=b"new", key=b"new")
 
             monkeypatch.setattr(source, "get", renewed)
-            assert await cluster.get(PODS)
+            assert await cluster.get(PODS, Pod)
             await tunnel.send_bytes(b"still here")
             assert (await tunnel.receive()).data == b"still here"
             await tunnel.close()
@@ -236,8 +237,8 @@ def test_client_leaves_no_connection_open(kubeconfig, reporter, tmp_path):
         path = kubeconfig(server=f"https://127.0.0.1:{port}", cluster={"insecure-skip-tls-verify": True})
         selector = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
         before = set(selector.get_map())
-        async with ApiClient(find_cluster_config(Target(kubeconfig=str(path)), {}, reporter)) as cluster:
-            assert await cluster.get(PODS) == {}
+        async with ApiClient(find_cluster_config(Target(kubeconfig=str(path)), {}, reporter), reporter) as cluster:
+            assert await cluster.read(PODS) == b"{}"
         return [*set(selector.get_map()) - before]
 
     with socket.create_server(("127.0.0.1", 0)) as listener:

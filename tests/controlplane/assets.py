@@ -18,6 +18,7 @@ DEFINITIONS = (
     "kwok.x-k8s.io_portforwards.yaml",
     "gateway.networking.k8s.io_gateways.yaml",
     "gateway.networking.k8s.io_httproutes.yaml",
+    "gateway.networking.k8s.io_referencegrants.yaml",
 )
 
 

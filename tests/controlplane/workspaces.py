@@ -75,15 +75,16 @@ class Workspace:
         self._ready = ready
         if state is None:
             state = "Ready" if ready else "NotReady"
+        # As in a cluster, the pod comes first.
+        if self.pod is not None:
+            status = manifests.pod_status(self.pod["status"]["podIP"], self.name, ready=ready)
+            self.pod = self._client.patch_status(self.pod, status)
+            self._publish()
         self.patch_status(
             state=state or None,
             conditions=manifests.conditions(ready) if conditions is None else list(conditions),
             workerNodes=[NODE],
         )
-        if self.pod is not None:
-            status = manifests.pod_status(self.pod["status"]["podIP"], self.name, ready=ready)
-            self.pod = self._client.patch_status(self.pod, status)
-            self._publish()
 
     # -- its pod
 
@@ -118,6 +119,16 @@ class Workspace:
         if self._ready:
             until(lambda: is_known(api_server, self._client.tls, path), f"kwok forwards to {self.pod_name}")
         self._publish()
+
+    def set_pod_status(self, **status: Any) -> None:
+        """Merge fields into the pod's status, which is then not ready; the workspace's own status stays as it is."""
+        assert self.pod is not None
+        merged = {**manifests.pod_status(self.pod["status"]["podIP"], self.name, ready=False), **status}
+        self.pod = self._client.patch_status(self.pod, merged)
+
+    def delete_service(self) -> None:
+        """Delete the Service; the workspace's own status stays as it is."""
+        self._client.delete("v1", "Service", self.name, self.namespace)
 
     def delete_pod(self) -> None:
         """Delete the pod and the routes to it at once.

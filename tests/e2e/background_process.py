@@ -21,16 +21,19 @@ class BackgroundProcess(contextlib.AbstractContextManager[Any]):
     Args:
         arguments: the command line.
         ignore_sigint: whether the process starts with SIGINT ignored, as a shell script starts a command with `&`.
+        open_files: the most files that it may have open; `None` leaves the limit as it is.
 
     Attributes:
         out: the lines of stdout so far, without newlines.
         err: the lines of stderr so far.
     """
 
-    def __init__(self, *arguments: str, ignore_sigint: bool = False) -> None:
+    def __init__(self, *arguments: str, ignore_sigint: bool = False, open_files: int | None = None) -> None:
         command = kaito_command(*arguments)
-        if ignore_sigint:
-            command = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command]
+        if ignore_sigint or open_files is not None:
+            before = "trap '' INT; " if ignore_sigint else ""
+            before += f"ulimit -n {open_files}; " if open_files is not None else ""
+            command = ["sh", "-c", f'{before}exec "$@"', "sh", *command]
         self.out: list[str] = []
         self.err: list[str] = []
         self._changed = threading.Condition()
@@ -117,11 +120,11 @@ class Forward(BackgroundProcess):
 
     Args:
         arguments: the command line after `--port`.
-        ignore_sigint: see :class:`BackgroundProcess`.
+        options: see :class:`BackgroundProcess`.
     """
 
-    def __init__(self, *arguments: str, ignore_sigint: bool = False) -> None:
-        super().__init__("forward", "--port", "0", *arguments, ignore_sigint=ignore_sigint)
+    def __init__(self, *arguments: str, **options: Any) -> None:
+        super().__init__("forward", "--port", "0", *arguments, **options)
 
     @property
     def url(self) -> str:

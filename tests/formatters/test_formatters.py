@@ -29,12 +29,16 @@ def render(formatter, *pieces, finish_reason="stop"):
         (["\n\n  ", " Hello"], "Assistant: Hello\n"),
         (["a\n", "\n", "b\n\n"], "Assistant: a\n\nb\n"),
         (["a  "], "Assistant: a  \n"),
-        ([" \n"], "Assistant: \n"),
-        ([], "Assistant: \n"),
+        ([" \n"], ""),
+        ([], ""),
     ],
 )
 def test_plain(pieces, output):
     assert render(Plain(Screen()), *pieces) == output
+
+
+def test_plain_shows_an_empty_answer_on_a_terminal():
+    assert render(Plain(Screen(terminal=True)), " \n") == "Assistant: \n"
 
 
 @pytest.mark.parametrize(("pieces", "output"), [(["Hel"], "Assistant: Hel\n"), ([], ""), (["\n"], "")])
@@ -69,7 +73,7 @@ def test_plain_ends_the_line_of_interrupted_reasoning():
 @given(st.lists(st.text(st.sampled_from("ab \n\t")), max_size=12))
 def test_plain_strips_leading_blanks_and_trailing_newlines(pieces):
     body = "".join(pieces).lstrip().rstrip("\n")
-    assert render(Plain(Screen()), *pieces) == f"Assistant: {body}\n"
+    assert render(Plain(Screen()), *pieces) == (f"Assistant: {body}\n" if body else "")
 
 
 def reply(**fields):

@@ -43,6 +43,21 @@ def untrusted():
     return exc
 
 
+def for_another_host():
+    exc = ssl.SSLCertVerificationError("certificate verify failed")
+    exc.verify_code, exc.verify_message = 62, "Hostname mismatch"
+    return exc
+
+
+#: What aiohttp says about an HTTP/2 server's first frame.
+SETTINGS = r"""Bad status line:
+  Expected HTTP/, RTSP/ or ICE/:
+
+  b'\x00\x00\x12\x04\x00\x00\x00\x00\x00'
+    ^"""
+BROTLI = "Can not decode content-encoding: brotli (br). Please install `Brotli`"
+
+
 def of_response(kind, status, message):
     info = SimpleNamespace(real_url=URL("http://proxy"))
     return kind(info, (), status=status, message=message)
@@ -60,6 +75,10 @@ class Unnumbered(OSError):
     [
         (aiohttp.ClientConnectorCertificateError(KEY, untrusted()), Cause.CERTIFICATE, "self-signed certificate", "h:8080"),
         (aiohttp.ClientConnectorError(KEY, untrusted()), Cause.CERTIFICATE, "self-signed certificate", "h:8080"),
+        (aiohttp.ClientConnectorCertificateError(KEY, for_another_host()), Cause.CERTIFICATE_NAME, "Hostname mismatch", "h:8080"),
+        (aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError(1, "tlsv1 alert no application protocol")), Cause.HTTP_2, "", "h:8080"),
+        (of_response(aiohttp.ClientResponseError, 400, SETTINGS), Cause.HTTP_2, "", ""),
+        (of_response(aiohttp.ClientResponseError, 400, BROTLI), Cause.ENCODING, BROTLI, ""),
         (aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError(1, "wrong version")), Cause.TLS, "wrong version", "h:8080"),
         (of_response(aiohttp.ClientHttpProxyError, 407, "Auth"), Cause.PROXY_CREDENTIALS, "Auth (HTTP 407)", ""),
         (of_response(aiohttp.ClientHttpProxyError, 403, "No"), Cause.PROXY_ERROR, "No (HTTP 403)", ""),
@@ -102,6 +121,9 @@ def every_cause():
         aiohttp.ServerTimeoutError(),
         aiohttp.ServerDisconnectedError(),
         of_response(aiohttp.ClientResponseError, 400, "Bad status line"),
+        aiohttp.ClientConnectorCertificateError(KEY, for_another_host()),
+        of_response(aiohttp.ClientResponseError, 400, SETTINGS),
+        of_response(aiohttp.ClientResponseError, 400, BROTLI),
     ]
 
 
@@ -122,6 +144,9 @@ def test_each_cause_has_a_message_for_an_endpoint():
         "The server accepted the request and sent nothing for 5 s (--idle-timeout)",
         "The server closed the connection without a response",
         "The server at this address does not use HTTP: Bad status line",
+        "The server's certificate is for another host: Hostname mismatch",
+        "The server takes HTTP/2 only, which kaito does not use",
+        f"The server's answer has a content encoding that cannot be decoded: {BROTLI}",
     ]
     assert isinstance(errors[2], ForbiddenError)
     assert [(error.refused, error.reused) for error in errors if isinstance(error, NoResponseError)] == [
@@ -150,6 +175,9 @@ def test_each_cause_has_a_message_for_the_api_server():
         "The API server https://api:6443 did not respond in time (--request-timeout)",
         "The connection to the API server https://api:6443 was lost",
         "The connection to the API server https://api:6443 was lost: Bad status line",
+        "The API server's certificate is not trusted: Hostname mismatch",
+        "The connection to the API server https://api:6443 was lost",
+        f"The connection to the API server https://api:6443 was lost: {BROTLI}",
     ]
 
 

@@ -79,7 +79,8 @@ def test_reasoning_under_both_names_is_read_once():
 def test_an_error_in_mid_stream_ends_the_answer(error, message):
     decoder = AnswerDecoder()
     delta = decoder.decode([event("Hel"), json.dumps(error).encode(), event("lo"), b"[DONE]"])
-    assert (delta.content, decoder.error, decoder.done) == ("Hel", message, True)
+    assert decoder.error is not None
+    assert (delta.content, decoder.error.message, decoder.done) == ("Hel", message, True)
 
 
 def test_events_after_the_end_are_ignored():
@@ -124,6 +125,12 @@ def test_fields_an_answer_does_not_need_may_have_any_type(chunk, content):
     assert decoder.decode([json.dumps(chunk).encode()]).content == content
     assert not decoder.malformed
     assert decoder.error is None
+
+
+def test_a_count_of_many_digits_is_none():
+    usage = b'{"choices":[{"delta":{"content":"x"}}],"usage":{"prompt_tokens":%b}}' % (b"9" * 5000)
+    delta = AnswerDecoder().decode([usage])
+    assert (delta.content, delta.usage) == ("x", None)
 
 
 def test_numbers_in_any_form_are_counted():
@@ -178,8 +185,9 @@ def test_a_whole_answer_of_a_server_that_does_not_stream():
 
 @given(st.lists(st.text(), max_size=20))
 def test_text_comes_through_whatever_it_is(pieces):
-    delta = AnswerDecoder().decode([event(piece) for piece in pieces])
-    assert delta.content == "".join(pieces)
+    decoder = AnswerDecoder()
+    delta = decoder.decode([event(piece) for piece in pieces])
+    assert delta.content + decoder.finish().content == "".join(pieces)
 
 
 @given(st.lists(st.binary(max_size=60), max_size=5))

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaito.openai.error_responses import ErrorKind, error_message, parse_error_response
+from kaito.openai.error_bodies import error_message
+from kaito.openai.error_responses import ErrorKind, parse_error_response
 
 LIMIT = "This model's maximum context length is 2048 tokens"
 
@@ -198,11 +199,29 @@ def test_a_redirect_is_shown_without_its_query():
         ({"Retry_After": "Wed, 21 Oct 2015 07:27:00 GMT", "Date": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
         ({"Retry_After": "Wed, 21 Oct 2015 07:28:10 GMT"}, None),
         ({"Retry_After": "soon"}, None),
+        ({"Retry_After": "Wed, 21 Oct 2999999 07:28:10 GMT", "Date": "Wed, 21 Oct 2015 07:28:00 GMT"}, None),
+        ({"Retry_After": "Wed, 21 Oct 2015 07:28:10 +9999999", "Date": "Wed, 21 Oct 2015 07:28:00 GMT"}, None),
+        ({"Retry_After": "Wed, 21 Oct 2015 07:28:10 GMT", "Date": "Wed, 21 Oct 2999999 07:28:00 -9999999"}, None),
+        ({"Retry_After": "9" * 5000}, None),
+        ({"Retry_After": "\u0665"}, None),
+        ({"Retry_After": "1e9"}, None),
+        ({"Retry_After": "nan"}, None),
+        ({"Retry_After": "-1"}, None),
+        ({"Retry_After": ", " * 9000}, None),
         ({}, None),
     ],
 )
 def test_retry_after(headers, seconds):
     assert parse(503, b"", **headers).retry_after == seconds
+
+
+@given(
+    st.text(max_size=60)
+    | st.from_regex(r"[A-Z][a-z]{2}, -?[0-9]{1,9} [A-Z][a-z]{2} [0-9]{1,9} [0-9:]{1,9} [+-]?[0-9A-Z]{1,9}")
+)
+def test_no_date_breaks_it(value):
+    seconds = parse(503, b"", Retry_After=value, Date=value[::-1] if len(value) % 2 else value).retry_after
+    assert seconds is None or seconds >= 0
 
 
 def test_a_long_message_is_cut():

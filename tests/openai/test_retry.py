@@ -3,8 +3,10 @@
 import pytest
 
 from kaito.errors import ConnectError, ForbiddenError, ModelError, NotFoundError, WindowError
+from kaito.net.retries import BUSY_BUDGET, REFUSED_BUDGET
 from kaito.openai.error_responses import ErrorKind, ErrorResponse
-from kaito.openai.retry import BUSY_BUDGET, REFUSED_BUDGET, Recovery, ServerCapabilities
+from kaito.openai.retry import Recovery, ServerCapabilities
+from kaito.types import ModelInfo
 
 
 @pytest.fixture
@@ -192,8 +194,12 @@ def test_with_trimming_later_turns_request_half_of_the_window(server):
 
 
 def test_unknown_numbers_are_shown_as_question_marks(recovery):
-    with pytest.raises(WindowError, match=r"Input too long \(\? tokens > \? max\)"):
+    with pytest.raises(WindowError, match=r"Input too long \(\? tokens > \? max\)") as caught:
         recovery.after_error_response(window(None, None), 100.0)
+    assert caught.value.hints == (
+        "Try reducing your message length or increasing --max-tokens",
+        "Prompt and answer must fit the model's context window; 'clear' or '/set trim on' frees it",
+    )
 
 
 @pytest.mark.parametrize(
@@ -213,3 +219,63 @@ def test_other_responses_are_errors(recovery, kind, status, error, code, message
     assert caught.value.exit_code == code
     assert message in caught.value.message
     assert getattr(caught.value, "status", status) == status
+
+
+def listing(server, size, **options):
+    server.note_models([ModelInfo(name="m", window=size)])
+    return make(server, **options)
+
+
+@pytest.mark.parametrize("status", [400, 413, 422, 500])
+def test_numbers_decide_about_a_refusal_without_a_word_about_the_window(server, status):
+    recovery = listing(server, 2048)
+    refusal = response(ErrorKind.OTHER, status)
+    assert recovery.needs_count(refusal)
+    recovery.after_error_response(refusal, 100.0, counted=1500)
+    assert recovery.max_tokens == 548
+    with pytest.raises(ModelError, match="message"):
+        recovery.after_error_response(refusal, 100.0, counted=1500)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(400, ErrorKind.STREAM_OPTIONS), (401, ErrorKind.UNAUTHORIZED), (501, ErrorKind.OTHER)]
+)
+def test_other_refusals_need_no_count(server, status, kind):
+    assert not listing(server, 2048).needs_count(response(kind, status))
+
+
+def test_without_a_listed_window_nothing_is_counted(recovery):
+    assert not recovery.needs_count(response(ErrorKind.OTHER))
+
+
+def test_a_prompt_that_fits_is_not_the_reason(server):
+    with pytest.raises(ModelError, match="message"):
+        listing(server, 2048).after_error_response(response(ErrorKind.OTHER), 100.0, counted=1024)
+
+
+def test_a_prompt_over_the_listed_window(server):
+    with pytest.raises(WindowError, match=r"3000 tokens > 2048 max"):
+        listing(server, 2048).after_error_response(response(ErrorKind.OTHER), 100.0, counted=3000)
+
+
+@pytest.mark.parametrize(
+    ("max_tokens", "param", "left"), [(4096, "", 1024), (2000, "max_tokens", 1000), (2048, "", 1024)]
+)
+def test_without_a_tokenizer_a_refused_max_tokens_is_halved(server, max_tokens, param, left):
+    recovery = listing(server, 2048, max_tokens=max_tokens)
+    recovery.after_error_response(response(ErrorKind.OTHER, param=param), 100.0)
+    assert recovery.max_tokens == left
+
+
+def test_a_stated_maximum_that_is_the_window_less_the_answer(server):
+    recovery = listing(server, 2048)
+    recovery.after_error_response(window(1500, 1024), 100.0)
+    assert recovery.max_tokens == 548
+
+
+@pytest.mark.parametrize(("prompt", "max_tokens"), [(1025, 1024), (1, 4096)])
+def test_a_count_up_to_the_first_token_that_does_not_fit_is_a_bound(server, prompt, max_tokens):
+    recovery = make(server, max_tokens=max_tokens)
+    assert recovery.needs_count(window(prompt, 2048))
+    recovery.after_error_response(window(prompt, 2048), 100.0, counted=1500)
+    assert recovery.max_tokens == 548

@@ -14,19 +14,23 @@ def decode(*reads: bytes) -> list[bytes]:
 
 
 def by_the_rules(stream: bytes) -> list[bytes]:
-    """The rules as they stand: lines end by CR, LF or CRLF; a blank line ends an event."""
+    """The rules as they stand, for events without a name and `message`, up to the first `error`."""
     text = stream.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     *lines, _unended = text.split(b"\n")
-    events, data = [], None
+    events, data, kind = [], None, b""
     for line in lines:
         if line == b"":
-            if data is not None:
+            if kind == b"error":
+                break
+            if data is not None and kind in (b"", b"message"):
                 events.append(b"\n".join(data))
-            data = None
+            data, kind = None, b""
         else:
             name, _, value = line.partition(b":")
             if name == b"data":
                 data = [*(data or []), value.removeprefix(b" ")]
+            elif name == b"event":
+                kind = value.removeprefix(b" ")
     return events
 
 
@@ -41,7 +45,11 @@ def by_the_rules(stream: bytes) -> list[bytes]:
         (b"data\ndata\n\n", [b"\n"]),
         (b": ping\n\ndata: a\n\n", [b"a"]),
         (b": ping\ndata: a\n\n", [b"a"]),
-        (b"event: x\nid: 1\nretry: 5\ndata: a\n\n", [b"a"]),
+        (b"event: message\nid: 1\nretry: 5\ndata: a\n\n", [b"a"]),
+        (b"event\ndata: a\n\n", [b"a"]),
+        (b"event: ping\ndata: {}\n\ndata: a\n\n", [b"a"]),
+        (b"data: a\n\ndata: {}\nevent:usage\n\ndata: b\n\n", [b"a", b"b"]),
+        (b"data: a\n\nevent: error\ndata: b\n\ndata: c\n\n", [b"a"]),
         (b"id: 1\n\ndata: a\n\n", [b"a"]),
         (b"\xef\xbb\xbfdata: a\n\n", [b"a"]),
         (b"\n\n\ndata: a\n\n\n\ndata: b\n\n", [b"a", b"b"]),
@@ -63,6 +71,21 @@ def test_a_character_split_between_reads_is_whole():
     assert decode(*(bytes([byte]) for byte in stream)) == ["naïve 🤖".encode()]
 
 
+@pytest.mark.parametrize("stream", [b"event: error\ndata: boom\n\ndata: c\n\n", b"data: boom\r\nevent:error\r\n\r\n"])
+def test_an_error_event_is_kept_apart(stream):
+    decoder = EventDecoder()
+    assert decoder.feed(b"data: a\n\n" + stream) == [b"a"]
+    assert decoder.error == b"boom"
+    assert decoder.feed(b"data: d\n\n") == []
+
+
+@pytest.mark.parametrize(("rest", "events"), [(b"data: [DONE]", [b"[DONE]"]), (b"data: a\n", [b"a"]), (b": c", [])])
+def test_the_end_of_the_stream_completes_an_event(rest, events):
+    decoder = EventDecoder()
+    assert decoder.feed(b"data: x\n\n" + rest) == [b"x"]
+    assert decoder.end() == events
+
+
 def test_an_event_without_end_is_refused(monkeypatch):
     monkeypatch.setattr(sse, "MAX_EVENT", 1000)
     decoder = EventDecoder()
@@ -78,7 +101,10 @@ _pieces = st.lists(
             b"data:",
             b"data",
             b": c",
-            b"event: e",
+            b"event: ping",
+            b"event: message",
+            b"event: error",
+            b"event:",
             b"id",
             b"\n",
             b"\r",

@@ -153,10 +153,12 @@ def test_a_faulty_plugin_is_named_and_skipped(load, write, source, message):
     assert "nowhere" in plugins.backends(SETTINGS)
     assert "greet" in plugins.slash_commands(SETTINGS)
     [warning] = warnings
-    assert warning.startswith(f"Plugin 'bad' ({name}) is skipped: ")
-    assert message in warning
-    assert "\n" not in warning
-    assert plugins.reports()[-2].faults == (warning.partition("skipped: ")[2],)
+    [fault] = plugins.reports()[-2].faults
+    assert message in fault
+    assert "\n" not in fault
+    plugin = f"Plugin 'bad' ({name})"
+    assert warning in (f"{plugin} was not loaded: {fault}", f"{plugin}: {fault}; this is ignored")
+    assert ("this is ignored" in warning) == plugins.reports()[-2].loaded
 
 
 def test_a_plugin_with_an_unknown_hook_is_removed_completely(load, write):
@@ -250,7 +252,7 @@ def test_a_failing_reply_hook_is_reported_once():
     plugins.reply(REQUEST, Reply(content="a"), SETTINGS)
     plugins.reply(REQUEST, Reply(content="b"), SETTINGS)
     assert seen == ["a"]
-    assert warnings == ["Plugin 'mine' (d 1) is skipped: kaito_reply: ValueError: disk full"]
+    assert warnings == ["Plugin 'mine' (d 1): kaito_reply: ValueError: disk full; this is ignored"]
 
 
 @pytest.fixture
@@ -277,7 +279,7 @@ def test_installed_plugins_are_loaded_by_their_entry_points(load, installed):
         (plugin.name, plugin.distribution, plugin.version) for plugin in plugins.reports() if "installed" in plugin.name
     ] == [("installed_bad", "installed_bad-dist", "2.5"), ("installed_good", "installed_good-dist", "2.5")]
     assert [warning for warning in warnings if "installed" in warning] == [
-        "Plugin 'installed_bad' (installed_bad-dist 2.5) is skipped: RuntimeError: no"
+        "Plugin 'installed_bad' (installed_bad-dist 2.5) was not loaded: RuntimeError: no"
     ]
 
 
@@ -324,9 +326,9 @@ def test_a_plugin_added_twice_is_loaded_once():
     plugins.add(redaction, "again", "d", "1")
     plugins.add(plugin_module(kaito_reply=lambda: None), "mine", "d", "1")
     assert warnings == [
-        "Plugin 'mine' (d 1) is skipped: it is loaded already",
-        "Plugin 'again' (d 1) is skipped: it is loaded already",
-        "Plugin 'mine' (d 1) is skipped: it is loaded already",
+        "Plugin 'mine' (d 1) was not loaded: it is loaded already",
+        "Plugin 'again' (d 1) was not loaded: it is loaded already",
+        "Plugin 'mine' (d 1) was not loaded: it is loaded already",
     ]
     assert plugins.request(REQUEST, SETTINGS).model == "redacted"
 
@@ -345,7 +347,7 @@ def test_broken_metadata_does_not_affect_other_distributions(load, installed, tm
     plugins, warnings = load(allowed=None)
     assert "loud" in plugins.formatters()
     [warning] = [warning for warning in warnings if "broken" in warning]
-    assert warning.startswith("Plugin 'entry_points.txt' (broken 1) is skipped: ")
+    assert warning.startswith("Plugin 'entry_points.txt' (broken 1) was not loaded: ")
 
 
 def test_the_shell_s_own_commands_cannot_be_replaced(write, load):

@@ -45,6 +45,7 @@ class Server:
         requests: the requests received.
         served: the models it lists.
         token_count: its count of a conversation's tokens, if it counts them.
+        windows: the windows that its errors have reported, by model.
     """
 
     def __init__(self):
@@ -52,6 +53,7 @@ class Server:
         self.requests = []
         self.served = []
         self.token_count = None
+        self.windows = {}
 
     @property
     def messages(self):
@@ -70,6 +72,9 @@ class Server:
             if isinstance(item, BaseException):
                 raise item
             yield item
+
+    def window(self, model):
+        return self.windows.get(model)
 
     async def models(self, waiting):
         return self.served

@@ -61,6 +61,11 @@ def test_text_parts_are_joined(tmp_path):
         ("{}", "is not a conversation"),
         ('[{"role": "user"}]', "is not a conversation"),
         ("[" * 100_000, "is not a conversation"),
+        (
+            '{"messages": [], "z": ' + "[" * 100_000 + "]" * 100_000 + "}",
+            "is not a conversation: it is nested too deeply",
+        ),
+        ('[{"role": "' + "x" * 9999 + '", "content": ""}]', f"a message has the role '{'x' * 300}'"),
         ('[{"role": "user", "content": [{"type": "image_url"}]}]', "is not a conversation"),
         ('[{"role": "tool", "content": "x"}]', "a message has the role 'tool'"),
         (json.dumps(TURN[:1]), "the last message has no answer"),

@@ -1,6 +1,7 @@
 """Commands for the conversation: retry, undo, continue, history, system, tokens; and trimming."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -292,7 +293,116 @@ def test_tokens_stops_waiting_for_a_count(monkeypatch):
     assert statuses[-2:] == ["counting tokens", ""]
 
 
+def test_tokens_knows_the_window_that_an_error_reported():
+    harness = ShellHarness("a", "/tokens")
+    harness.server.windows["m\x1b[2J"] = 20
+    harness.server.token_count = 5
+    out, _ = harness.run()
+    assert "  Conversation: 5 tokens, 25% of the window\n  Window: 20 tokens\n" in out
+
+
+# Failed turns
+
+BROKEN = [Delta(content="The answer "), StreamError("The stream ended early")]
+
+
+def test_continue_continues_the_answer_of_a_failed_turn():
+    harness = ShellHarness("a", "b", "/continue", "c", keep_going=True)
+    harness.server.answers = ["first", BROKEN, [Delta(content="is 4.", finish_reason="stop")]]
+    out, err = harness.run()
+    assert out == "Assistant: first\nAssistant: The answer \nAssistant: is 4.\nAssistant: c\n"
+    assert [message.content for message in harness.server.requests[2].messages[1:]] == [
+        "a",
+        "first",
+        "b",
+        "The answer ",
+    ]
+    assert harness.server.requests[2].extra["continue_final_message"] is True
+    assert harness.texts == ["a", "first", "b", "The answer is 4.", "c", "c"]
+    assert err == "❌ Model Error: The stream ended early\n"
+
+
+def test_continue_continues_a_failed_turn_that_fails_again():
+    harness = ShellHarness("b", "/continue", "/continue", keep_going=True)
+    again = [Delta(content="is "), StreamError("The stream ended early")]
+    harness.server.answers = [BROKEN, again, [Delta(content="4.", finish_reason="stop")]]
+    harness.run()
+    assert harness.texts == ["b", "The answer is 4."]
+
+
+def test_continue_asks_a_server_that_requires_a_user_message_last():
+    harness = ShellHarness("b", "/continue", keep_going=True)
+    refused = ModelError("the last message must be the user's", status=400)
+    harness.server.answers = [BROKEN, refused, [Delta(content="is 4.", finish_reason="stop")]]
+    harness.run()
+    assert [message.role for message in harness.server.requests[2].messages[1:]] == ["user", "assistant", "user"]
+    assert harness.texts == ["b", "The answer is 4."]
+
+
+def test_retry_after_a_failed_turn_sends_the_message_again():
+    harness = ShellHarness("b", "/retry", keep_going=True)
+    harness.server.answers = [BROKEN, "4"]
+    harness.run()
+    assert harness.texts == ["b", "4"]
+
+
+def test_continue_after_a_turn_that_failed_before_the_first_word():
+    harness = ShellHarness("b", "/continue", keep_going=True)
+    harness.server.answers = [StreamError("The stream ended early")]
+    _, err = harness.run()
+    assert "No answer was cut" in err
+
+
 # Interrupted and empty answers
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ([Delta(finish_reason="stop")], "The answer is empty\n"),
+        ([Delta(content=" \n", finish_reason="stop")], "The answer is empty\n"),
+        ([Delta(reasoning="hm", finish_reason="stop")], "The answer is empty: the model sent only its reasoning\n"),
+        ([Delta(finish_reason="length")], "The answer is empty: the token limit was met before it began\n"),
+        ([Delta(finish_reason="tool_calls")], "The answer is empty: the model called a tool, and kaito runs none\n"),
+        (
+            [Delta(finish_reason="content_filter")],
+            "The answer is empty: the server's content filter withheld the answer\n",
+        ),
+    ],
+)
+def test_an_answer_without_a_word_is_a_failure_in_a_script(answer, message):
+    harness = ShellHarness("a", "b")
+    harness.server.answers = [answer]
+    out, err = harness.run()
+    assert (out, harness.shell.exit_code) == ("", ExitCode.FAILED)
+    assert f"❌ Model Error: {message}" in err
+    assert harness.texts == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "usage", "remark"),
+    [
+        ("content_filter", (1, 2), "(the server's content filter cut the answer)\n"),
+        ("tool_calls", (1, 2), "(the model called a tool; kaito runs none)\n"),
+        ("length", (1, 2), "(cut by the token limit after 2 tokens; /continue continues, /set max-tokens raises the limit)\n"),
+        ("MAX_TOKENS", (1, 2), "(cut by the token limit after 2 tokens; /continue continues, /set max-tokens raises the limit)\n"),
+        ("length", (90, 10), "(cut by the context window of 100 tokens after 10 tokens; 'clear' or '/set trim on' frees it)\n"),
+        ("eos", (1, 2), ""),
+    ],
+)  # fmt: skip
+def test_the_end_of_an_answer_is_remarked_on(reason, usage, remark):
+    harness = ShellHarness("a", settings={"target": Target(model="m")}, models=[ModelInfo(name="m", window=100)])
+    tokens = Usage(prompt_tokens=usage[0], completion_tokens=usage[1])
+    harness.server.answers = [[Delta(content="Hi", finish_reason=reason, usage=tokens)]]
+    assert harness.run() == ("Assistant: Hi\n", remark)
+
+
+def test_a_closing_tag_without_an_opening_one_is_not_in_the_history_and_in_json():
+    harness = ShellHarness("a", settings={"output": "json"})
+    harness.server.answers = [[Delta(content="hm\n</thi"), Delta(content="nk>\n\nyes", finish_reason="stop")]]
+    out, _ = harness.run()
+    assert (json.loads(out)["text"], json.loads(out)["reasoning"]) == ("yes", "hm\n")
+    assert harness.texts == ["a", "yes"]
 
 
 def test_an_interrupted_answer_is_marked():

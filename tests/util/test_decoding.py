@@ -27,7 +27,8 @@ class Service(msgspec.Struct):
     [
         ('{"name": 1}', "name: expected str, got int"),
         ('{"name": "a", "ports": [{"port": 1}, {"port": "x"}]}', "ports[1].port: expected int, got str"),
-        ('{"name": "a", "ports": [{}]}', "ports[0]: object missing required field port"),
+        ('{"name": "a", "ports": [{}]}', "ports[0].port: it is missing"),
+        ("{}", "name: it is missing"),
         ("[]", "expected object, got array"),
         ("{", "it is not JSON"),
         ("", "it is not JSON"),

@@ -101,6 +101,12 @@ class Parser(argparse.ArgumentParser):
                 joined.append(argument)
         return joined
 
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """Return a flag's value. Before Python 3.13, argparse takes the value `--` for the end of the flags."""
+        if action.option_strings and arg_strings == ["--"]:
+            return self._get_value(action, "--")
+        return super()._get_values(action, arg_strings)
+
     def _unknown(self, argument: str) -> UsageError:
         if not argument.startswith("-") or argument == "-":
             word = argument.removeprefix("\0")

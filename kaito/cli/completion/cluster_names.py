@@ -5,11 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
-from kaito.cluster.api_client import ApiClient, Object
+from kaito.cluster.api_client import ApiClient
 from kaito.cluster.auth.cluster_config import find_cluster_config
 from kaito.cluster.auth.kubeconfig import context_namespaces
+from kaito.cluster.kinds import Kind, Namespace
 from kaito.cluster.workspaces.lookup import list_objects
-from kaito.cluster.workspaces.objects import Workspace, parse_inference_set, parse_workspace
+from kaito.cluster.workspaces.objects import (
+    InferenceSetObject,
+    Workspace,
+    WorkspaceObject,
+    parse_inference_set,
+    parse_workspace,
+)
 from kaito.errors import KaitoError
 from kaito.eventloop.thread import ThreadedLoop
 from kaito.types import Target
@@ -44,9 +51,10 @@ def _fetch(target: Target, environ: Mapping[str, str], fetch: Callable[[ApiClien
     """Return what `fetch` returns; nothing when it takes too long."""
 
     async def bounded() -> Names:
+        silent = _Silent()
         async with asyncio.timeout(_TIMEOUT):
-            config = await asyncio.to_thread(find_cluster_config, target, environ, _Silent())
-            async with ApiClient(config) as cluster:
+            config = await asyncio.to_thread(find_cluster_config, target, environ, silent)
+            async with ApiClient(config, silent) as cluster:
                 return await fetch(cluster)
 
     with ThreadedLoop() as loop:
@@ -57,12 +65,12 @@ def _fetch(target: Target, environ: Mapping[str, str], fetch: Callable[[ApiClien
 
 
 async def _namespaces(cluster: ApiClient) -> Names:
-    return [(item["metadata"]["name"], "") for item in await _or_nothing(cluster.items("/api/v1/namespaces"))]
+    return [(item.name, "") for item in await _or_nothing(cluster.items("/api/v1/namespaces", Namespace))]
 
 
 async def _workspaces(cluster: ApiClient) -> Names:
     workspaces, inference_sets = await asyncio.gather(
-        _or_nothing(list_objects(cluster, "workspaces")), _or_nothing(list_objects(cluster, "inferencesets"))
+        _or_nothing(list_objects(cluster, WorkspaceObject)), _or_nothing(list_objects(cluster, InferenceSetObject))
     )
     names = [(one.name, f"{_model(one.preset)}, {_state(one)}") for one in map(parse_workspace, workspaces)]
     for one in map(parse_inference_set, inference_sets):
@@ -71,7 +79,7 @@ async def _workspaces(cluster: ApiClient) -> Names:
     return names
 
 
-async def _or_nothing(request: Awaitable[list[Object]]) -> list[Object]:
+async def _or_nothing(request: Awaitable[list[Kind]]) -> list[Kind]:
     try:
         return await request
     except KaitoError:

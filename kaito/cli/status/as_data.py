@@ -7,7 +7,8 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from kaito.cluster.workspaces.objects import Condition, Metric
+from kaito.cluster.kinds import Condition
+from kaito.cluster.workspaces.objects import Metric
 from kaito.cluster.workspaces.overview import InferenceSetOverview, Overview, WorkspaceOverview
 
 
@@ -36,6 +37,7 @@ def _workspace_data(overview: WorkspaceOverview) -> dict[str, Any]:
         "namespace": workspace.namespace,
         "ready": overview.ready,
         "why": overview.why or None,
+        "problem": workspace.problem or None,
         "state": workspace.state,
         "tuning": workspace.tuning,
         "model": workspace.preset,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from kaito.cluster.kinds import Condition
 from kaito.cluster.workspaces.engine_metrics import EngineMetrics, download_progress
-from kaito.cluster.workspaces.objects import Condition, Metric
+from kaito.cluster.workspaces.objects import Metric
 from kaito.cluster.workspaces.overview import InferenceSetOverview, Overview, WorkspaceOverview
-from kaito.cluster.workspaces.probes import Node
+from kaito.cluster.workspaces.probes import NodeReadiness
 from kaito.console.width import pad, width
 from kaito.util.durations import age
 from kaito.util.sanitize import one_line
@@ -57,6 +58,7 @@ class Describer:
             ("Namespace", workspace.namespace),
             ("Ready", _ready(overview)),
             ("State", workspace.state or ""),
+            ("Problem", workspace.problem if workspace.problem != overview.why else ""),
             ("Last event", _event(overview)),
             ("Download", download_progress(overview.engine) if overview.engine is not None else ""),
             ("Purpose", "tuning" if workspace.tuning else ""),
@@ -91,7 +93,7 @@ class Describer:
         nodes = {node.name: node for replica in overview.replicas for node in replica.nodes}
         return text + self._tables(inference_set.conditions, nodes.values())
 
-    def _tables(self, conditions: Sequence[Condition], nodes: Iterable[Node]) -> str:
+    def _tables(self, conditions: Sequence[Condition], nodes: Iterable[NodeReadiness]) -> str:
         text = ""
         if self._nodes:
             rows = [[node.name, _yes_or_no(node.ready), node.why] for node in nodes]

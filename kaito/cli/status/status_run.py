@@ -47,7 +47,7 @@ def show_status(options: StatusOptions, terminal: Terminal, environ: Mapping[str
     config = find_cluster_config(target, environ, terminal)
     with (
         ThreadedLoop(terminal.tick if terminal.shows_status else None) as loop,
-        loop.hold(ApiClient(config, target.request_timeout)) as cluster,
+        loop.hold(ApiClient(config, terminal, target.request_timeout)) as cluster,
     ):
         terminal.status("asking the API server")
         view = _StatusView(options, terminal, loop, cluster)

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
+from msgspec import Struct
+
+from kaito.cluster.ingress.route_kinds import (
+    GATEWAY_GROUP,
+    BackendReference,
+    Gateway,
+    HttpRoute,
+    Listener,
+    ParentReference,
+    ReferenceGrant,
+    RouteMatch,
+    RouteRule,
+)
 from kaito.cluster.ingress.routes import (
     Destination,
     Route,
@@ -16,135 +28,157 @@ from kaito.cluster.ingress.routes import (
     unusable_wildcard,
 )
 
-_GATEWAY_GROUP = "gateway.networking.k8s.io"
 _POOL_GROUPS = ("inference.networking.k8s.io", "inference.networking.x-k8s.io")
 
 #: A Gateway's namespace and name.
 GatewayKey = tuple[str, str]
-#: Gateways; for one that cannot be read, the reason.
-Gateways = Mapping[GatewayKey, Mapping[str, Any] | str]
 
 
-def parent_gateways(item: Mapping[str, Any]) -> Iterator[tuple[GatewayKey, Mapping[str, Any]]]:
+class GatewayContext(Struct, frozen=True, kw_only=True):
+    """What decides, besides an HTTPRoute itself, where its requests go."""
+
+    #: For one that cannot be read, the reason.
+    gateways: Mapping[GatewayKey, Gateway | str] = {}
+    #: The labels of namespaces; those that cannot be read are absent.
+    namespace_labels: Mapping[str, Mapping[str, str]] = {}
+    #: The grants in the destination's namespace; `None` when they cannot be read.
+    grants: Sequence[ReferenceGrant] | None = None
+
+
+def parent_gateways(item: HttpRoute) -> Iterator[tuple[GatewayKey, ParentReference]]:
     """Yield the Gateways that an HTTPRoute is attached to, each with its `parentRefs` entry."""
-    for reference in (item.get("spec") or {}).get("parentRefs") or ():
-        if reference.get("kind", "Gateway") == "Gateway" and reference.get("group", _GATEWAY_GROUP) == _GATEWAY_GROUP:
-            yield (reference.get("namespace") or item["metadata"]["namespace"], reference["name"]), reference
+    for reference in item.spec.parent_refs:
+        if reference.kind == "Gateway" and reference.group == GATEWAY_GROUP and reference.name:
+            yield (reference.namespace or item.namespace, reference.name), reference
 
 
-def routes_to(item: Mapping[str, Any], destination: Destination) -> bool:
+def routes_to(item: HttpRoute, destination: Destination) -> bool:
     """Return whether any rule of an HTTPRoute sends requests to the destination."""
-    return any(_traffic_share(rule, item, destination) for rule in (item.get("spec") or {}).get("rules") or ())
+    return any(_traffic_share(rule, item, destination) for rule in item.spec.rules)
 
 
-def parse_http_route(item: Mapping[str, Any], gateways: Gateways, destination: Destination) -> Routes:
+def parse_http_route(item: HttpRoute, context: GatewayContext, destination: Destination) -> Routes:
     """Return the routes of an HTTPRoute to a Service or its InferencePool.
 
     Args:
-        gateways: at least those of :func:`parent_gateways`.
+        context: has at least the Gateways of :func:`parent_gateways`.
     """
-    source = f"HTTPRoute '{item['metadata']['name']}'"
-    paths, routes = _parse_rules(item, source, destination)
+    source = f"HTTPRoute '{item.name}'"
+    if item.namespace != destination.namespace:
+        source += f" in namespace '{item.namespace}'"
+    paths, routes = _parse_rules(item, source, destination, context.grants)
     for key, reference in parent_gateways(item) if paths else ():
         if rejection := _rejection(item, key, reference):
             routes.append(UnusableRoute(source, rejection))
             continue
-        gateway = gateways[key]
+        gateway = context.gateways[key]
         if isinstance(gateway, str):
             routes.append(UnusableRoute(source, gateway))
             continue
-        routes += _routes_through(gateway, reference, item, source, paths)
+        labels = context.namespace_labels.get(item.namespace)
+        routes += _routes_through(gateway, reference, item, source, paths, labels)
     return routes
 
 
 def _parse_rules(
-    item: Mapping[str, Any], source: str, destination: Destination
+    item: HttpRoute, source: str, destination: Destination, grants: Sequence[ReferenceGrant] | None
 ) -> tuple[list[tuple[str, dict[str, str]]], Routes]:
     """Return base paths for the destination, each with the headers that select it; and the rules that are unusable."""
     paths: list[tuple[str, dict[str, str]]] = []
     unusable: Routes = []
-    for rule in item["spec"].get("rules") or ():
+    for rule in item.spec.rules:
         share = _traffic_share(rule, item, destination)
         if not share:
             continue
         if share < 1:
             unusable.append(UnusableRoute(source, "it sends only a part of its requests to the workspace"))
-            continue
-        if any(each.get("type") == "RequestRedirect" for each in rule.get("filters") or ()):
+        elif not _is_granted(rule, item, destination, grants):
+            reason = f"no ReferenceGrant in namespace '{destination.namespace}' allows it to use the Service"
+            unusable.append(UnusableRoute(source, reason))
+        elif any(each.type == "RequestRedirect" for each in rule.filters):
             unusable.append(UnusableRoute(source, "it redirects requests"))
-            continue
-        matches: Iterable[Mapping[str, Any]] = rule.get("matches") or ({},)
-        parsed = [_parse_match(match, source) for match in matches]
-        paths += [one for one in parsed if not isinstance(one, UnusableRoute)]
-        unusable += [one for one in parsed if isinstance(one, UnusableRoute)]
+        else:
+            parsed = [_parse_match(match, source) for match in rule.matches or (RouteMatch(),)]
+            paths += [one for one in parsed if not isinstance(one, UnusableRoute)]
+            unusable += [one for one in parsed if isinstance(one, UnusableRoute)]
     return paths, unusable
 
 
-def _traffic_share(rule: Mapping[str, Any], item: Mapping[str, Any], destination: Destination) -> float:
+def _traffic_share(rule: RouteRule, item: HttpRoute, destination: Destination) -> float:
     """Return the share of a rule's requests that go to the destination, by the weights of its backends."""
-    references = rule.get("backendRefs") or ()
-    weights = [(_is_destination(reference, item, destination), reference.get("weight", 1)) for reference in references]
+    weights = [(_is_destination(one, item, destination), max(one.weight, 0)) for one in rule.backend_refs]
     total = sum(weight for _, weight in weights)
     return sum(weight for is_destination, weight in weights if is_destination) / total if total else 0.0
 
 
-def _is_destination(reference: Mapping[str, Any], item: Mapping[str, Any], destination: Destination) -> bool:
-    namespace = item["metadata"]["namespace"]
-    if (reference.get("namespace") or namespace) != namespace:
+def _is_destination(reference: BackendReference, item: HttpRoute, destination: Destination) -> bool:
+    if (reference.namespace or item.namespace) != destination.namespace:
         return False
-    group, kind, name = reference.get("group") or "", reference.get("kind", "Service"), reference["name"]
-    if kind == "InferencePool" and group in _POOL_GROUPS:
-        return name in destination.pools
-    return (group, kind, name, reference.get("port")) == ("", "Service", destination.service, destination.port)
+    if reference.kind == "InferencePool" and reference.group in _POOL_GROUPS:
+        return reference.name in destination.pools
+    wanted = ("", "Service", destination.service, destination.port)
+    return (reference.group, reference.kind, reference.name, reference.port) == wanted
 
 
-def _parse_match(match: Mapping[str, Any], source: str) -> tuple[str, dict[str, str]] | UnusableRoute:
-    path = match.get("path") or {}
-    value = path.get("value") or "/"
-    base = base_path(value, exact=path.get("type") == "Exact")
+def _is_granted(
+    rule: RouteRule, item: HttpRoute, destination: Destination, grants: Sequence[ReferenceGrant] | None
+) -> bool:
+    """Return whether an HTTPRoute may use the backends of a rule, also when the grants cannot be read."""
+    if item.namespace == destination.namespace or grants is None:
+        return True
+    return all(
+        any(grant.allows(item.namespace, one) for grant in grants)
+        for one in rule.backend_refs
+        if _is_destination(one, item, destination)
+    )
+
+
+def _parse_match(match: RouteMatch, source: str) -> tuple[str, dict[str, str]] | UnusableRoute:
+    base = base_path(match.path.value, exact=match.path.type == "Exact")
     if base is None:
-        return UnusableRoute(source, f"it matches only the path '{value}'")
-    headers = match.get("headers") or ()
-    if match.get("method") or match.get("queryParams") or any(one.get("type", "Exact") != "Exact" for one in headers):
+        return UnusableRoute(source, f"it matches only the path '{match.path.value}'")
+    if match.method or match.query_params or any(one.type != "Exact" for one in match.headers):
         return UnusableRoute(source, "it matches only certain methods, queries or headers")
-    return base, {one["name"]: one["value"] for one in headers}
+    return base, {one.name: one.value for one in match.headers}
 
 
-def _rejection(item: Mapping[str, Any], key: GatewayKey, reference: Mapping[str, Any]) -> str:
+def _rejection(item: HttpRoute, key: GatewayKey, reference: ParentReference) -> str:
     """Return why a Gateway rejects an HTTPRoute, by the HTTPRoute's status; `""` when it does not."""
-    for parent in (item.get("status") or {}).get("parents") or ():
-        parent_reference = parent.get("parentRef") or {}
-        parent_key = (parent_reference.get("namespace") or item["metadata"]["namespace"], parent_reference.get("name"))
-        if parent_key != key or any(
-            parent_reference.get(field) != reference.get(field) for field in ("sectionName", "port")
-        ):
+    for parent in item.status.parents:
+        other = parent.parent_ref
+        if (other.namespace or item.namespace, other.name) != key:
             continue
-        for condition in parent.get("conditions") or ():
-            if condition.get("type") == "Accepted" and condition.get("status") == "False":
-                return f"Gateway '{key[1]}' rejects it: {condition.get('message') or condition.get('reason')}"
+        if (other.section_name, other.port) != (reference.section_name, reference.port):
+            continue
+        for condition in parent.conditions:
+            if condition.type in ("Accepted", "ResolvedRefs") and condition.status == "False":
+                return f"Gateway '{key[1]}' rejects it: {condition.message or condition.reason}"
     return ""
 
 
 def _routes_through(
-    gateway: Mapping[str, Any],
-    reference: Mapping[str, Any],
-    item: Mapping[str, Any],
+    gateway: Gateway,
+    reference: ParentReference,
+    item: HttpRoute,
     source: str,
     paths: list[tuple[str, dict[str, str]]],
+    labels: Mapping[str, str] | None,
 ) -> Routes:
-    name = gateway["metadata"]["name"]
-    source = f"{source} through Gateway '{name}'"
-    addresses = tuple(one["value"] for one in (gateway.get("status") or {}).get("addresses") or () if one.get("value"))
-    listeners = [
+    source = f"{source} through Gateway '{gateway.name}'"
+    addresses = tuple(one.value for one in gateway.status.addresses if one.value)
+    attached = [
         listener
-        for listener in (gateway.get("spec") or {}).get("listeners") or ()
-        if listener.get("protocol") in ("HTTP", "HTTPS")
-        and reference.get("sectionName") in (None, listener["name"])
-        and reference.get("port") in (None, listener["port"])
+        for listener in gateway.spec.listeners
+        if listener.protocol in ("HTTP", "HTTPS")
+        and reference.section_name in (None, listener.name)
+        and reference.port in (None, listener.port)
     ]
+    listeners = [listener for listener in attached if _accepts(listener, gateway, item, labels)]
+    if attached and not listeners:
+        return [UnusableRoute(source, f"the Gateway accepts no HTTPRoutes of namespace '{item.namespace}'")]
     routes: Routes = []
     for listener in listeners:
-        for host in _common_hosts(item["spec"].get("hostnames") or (), listener.get("hostname")):
+        for host in _common_hosts(item.spec.hostnames, listener.hostname):
             if host is not None and is_wildcard(host):
                 routes.append(unusable_wildcard(source, host))
             elif host is None and not addresses:
@@ -153,9 +187,9 @@ def _routes_through(
                 routes += [
                     Route(
                         source=source,
-                        secure=listener["protocol"] == "HTTPS",
+                        secure=listener.protocol == "HTTPS",
                         host=host,
-                        port=listener["port"],
+                        port=listener.port,
                         path=path,
                         addresses=addresses,
                         headers=headers,
@@ -165,7 +199,22 @@ def _routes_through(
     return routes or [UnusableRoute(source, "the Gateway has no matching listener")]
 
 
-def _common_hosts(route_hosts: Any, listener_host: str | None) -> Iterator[str | None]:
+def _accepts(listener: Listener, gateway: Gateway, item: HttpRoute, labels: Mapping[str, str] | None) -> bool:
+    """Return whether a listener accepts an HTTPRoute, also when its namespace's labels cannot be read."""
+    allowed = listener.allowed_routes
+    if allowed.kinds and all(one.kind != "HTTPRoute" for one in allowed.kinds):
+        return False
+    match allowed.namespaces.source:
+        case "All":
+            return True
+        case "Selector":
+            return labels is None or allowed.namespaces.selector.matches(labels)
+        case "Same":
+            return item.namespace == gateway.namespace
+    return False
+
+
+def _common_hosts(route_hosts: Sequence[str], listener_host: str) -> Iterator[str | None]:
     """Yield the hosts that both an HTTPRoute and a listener accept; `None` for any host."""
     if not route_hosts or not listener_host:
         yield from route_hosts or (listener_host or None,)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Sequence
 
+from kaito.cluster.ingress.route_kinds import Ingress, IngressBackend, IngressPath, IngressSpec, IngressTls
 from kaito.cluster.ingress.routes import (
     Destination,
     Route,
@@ -17,20 +17,20 @@ from kaito.cluster.ingress.routes import (
     load_balancer_addresses,
     unusable_wildcard,
 )
+from kaito.cluster.kinds import Service
 
 
-def parse_ingress(item: Mapping[str, Any], destination: Destination) -> Routes:
+def parse_ingress(item: Ingress, destination: Destination) -> Routes:
     """Return the routes of an Ingress (networking.k8s.io/v1) to a Service."""
-    source = f"Ingress '{item['metadata']['name']}'"
-    spec = item.get("spec") or {}
-    addresses, open_ports = load_balancer_addresses(item.get("status") or {})
+    source = f"Ingress '{item.name}'"
+    addresses, open_ports = load_balancer_addresses(item.status.load_balancer)
     routes: Routes = []
-    for rule_host, path in _matching_paths(spec, destination):
-        base = base_path(path.get("path") or "/", exact=path.get("pathType") == "Exact")
+    for rule_host, path in _matching_paths(item.spec, destination):
+        base = base_path(path.path, exact=path.path_type == "Exact")
         if base is None:
-            routes.append(UnusableRoute(source, f"it matches only the path '{path['path']}'"))
+            routes.append(UnusableRoute(source, f"it matches only the path '{path.path}'"))
             continue
-        for host, secure in _hosts(rule_host, spec.get("tls") or ()):
+        for host, secure in _hosts(rule_host, item.spec.tls):
             if host is not None and is_wildcard(host):
                 routes.append(unusable_wildcard(source, host))
             elif host is None and not addresses:
@@ -41,46 +41,40 @@ def parse_ingress(item: Mapping[str, Any], destination: Destination) -> Routes:
     return routes
 
 
-def parse_load_balancer(item: Mapping[str, Any], destination: Destination) -> Routes:
+def parse_load_balancer(item: Service, destination: Destination) -> Routes:
     """Return the route of a Service itself; none when it is not of type LoadBalancer."""
-    spec = item.get("spec") or {}
-    if spec.get("type") != "LoadBalancer":
+    if item.spec.type != "LoadBalancer":
         return []
-    source = f"LoadBalancer '{item['metadata']['name']}'"
-    addresses, _ = load_balancer_addresses(item.get("status") or {})
+    source = f"LoadBalancer '{item.name}'"
+    addresses, _ = load_balancer_addresses(item.status.load_balancer)
     if not addresses:
         return [UnusableRoute(source, "it has no address yet")]
-    ports: Iterable[Mapping[str, Any]] = spec.get("ports") or ()
-    port = next((port for port in ports if port.get("port") == destination.port), {})
-    secure = str(port.get("appProtocol") or "").lower() == "https"
+    protocols = [port.app_protocol.lower() for port in item.spec.ports if port.port == destination.port]
+    secure = protocols[:1] == ["https"]
     return [Route(source=source, secure=secure, host=None, port=destination.port, addresses=addresses)]
 
 
-def _matching_paths(
-    spec: Mapping[str, Any], destination: Destination
-) -> Iterator[tuple[str | None, Mapping[str, Any]]]:
+def _matching_paths(spec: IngressSpec, destination: Destination) -> Iterator[tuple[str | None, IngressPath]]:
     """Yield host and path of each rule for the destination."""
-    for rule in spec.get("rules") or ():
-        for path in (rule.get("http") or {}).get("paths") or ():
-            if _is_destination(path.get("backend"), destination):
-                yield rule.get("host") or None, path
-    if _is_destination(spec.get("defaultBackend"), destination):
-        yield None, {}
+    for rule in spec.rules:
+        for path in rule.http.paths:
+            if _is_destination(path.backend, destination):
+                yield rule.host or None, path
+    if _is_destination(spec.default_backend, destination):
+        yield None, IngressPath()
 
 
-def _is_destination(backend: Mapping[str, Any] | None, destination: Destination) -> bool:
-    service = (backend or {}).get("service") or {}
-    port = service.get("port") or {}
-    return service.get("name") == destination.service and (
-        port.get("number") == destination.port or port.get("name") == destination.port_name
-    )
+def _is_destination(backend: IngressBackend, destination: Destination) -> bool:
+    port = backend.service.port
+    is_port = port.number == destination.port or (port.name != "" and port.name == destination.port_name)
+    return backend.service.name == destination.service and is_port
 
 
-def _hosts(rule_host: str | None, tls: Any) -> Iterator[tuple[str | None, bool]]:
+def _hosts(rule_host: str | None, tls: Sequence[IngressTls]) -> Iterator[tuple[str | None, bool]]:
     """Yield the hosts to request, each with whether it uses TLS; `None` for any host."""
-    tls_hosts = [host for entry in tls for host in entry.get("hosts") or ()]
+    tls_hosts = [host for entry in tls for host in entry.hosts]
     # An entry without hosts applies to all of them.
-    all_hosts = any(not entry.get("hosts") for entry in tls)
+    all_hosts = any(not entry.hosts for entry in tls)
     if rule_host is not None:
         yield rule_host, all_hosts or any(host_matches(pattern, rule_host) for pattern in tls_hosts)
     elif names := [host for host in tls_hosts if not is_wildcard(host)]:

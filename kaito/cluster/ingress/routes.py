@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from msgspec import Struct
 from yarl import URL
+
+from kaito.cluster.kinds import LoadBalancer
 
 # From the first character that only a pattern has; `/llama(/|$)(.*)` is how many Ingresses write `/llama`.
 _PATTERN = re.compile(r"(\.[*+?]|[(\[{*+?$^\\|]).*", re.DOTALL)
@@ -19,6 +20,7 @@ class Destination(Struct, frozen=True, kw_only=True):
     """The Service that a route must lead to."""
 
     service: str
+    namespace: str
     #: The number and the name of its HTTP port.
     port: int
     port_name: str
@@ -102,15 +104,15 @@ def unusable_wildcard(source: str, host: str) -> UnusableRoute:
     return UnusableRoute(source, f"its host '{host}' is a wildcard; use --endpoint with the URL of one host")
 
 
-def load_balancer_addresses(status: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Return the addresses and open ports in the `loadBalancer` status of an Ingress or a Service.
+def load_balancer_addresses(balancer: LoadBalancer) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Return the addresses and open ports of the load balancer of an Ingress or a Service.
 
     Most implementations list no ports; the default ones are then open.
     """
-    entries = (status.get("loadBalancer") or {}).get("ingress") or ()
-    addresses = tuple(entry.get("ip") or entry.get("hostname") for entry in entries)
-    ports = (port["port"] for entry in entries for port in entry.get("ports") or () if not port.get("error"))
-    return tuple(filter(None, addresses)), tuple(ports)
+    entries = balancer.ingress
+    addresses = tuple(entry.ip or entry.hostname for entry in entries)
+    ports = tuple(port.port for entry in entries for port in entry.ports if not port.error)
+    return tuple(filter(None, addresses)), ports
 
 
 def choose_port(default: int, open_ports: Iterable[int]) -> int:

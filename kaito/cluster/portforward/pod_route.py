@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import aiohttp
 
-from kaito.cluster.api_client import ApiClient, Object
+from kaito.cluster.api_client import ApiClient
 from kaito.cluster.api_errors import MissingPermissionError, ObjectNotFoundError
+from kaito.cluster.kinds import Pod
 from kaito.cluster.permissions import is_allowed, missing_permission
 from kaito.cluster.portforward.connector import TunnelConnector
 from kaito.cluster.portforward.dial import dial
 from kaito.cluster.portforward.pool import TunnelPool
-from kaito.cluster.portforward.protocol import PodPort
+from kaito.cluster.portforward.protocol import PodPort, TunnelError
 from kaito.cluster.portforward.transport import TunnelTransport
-from kaito.cluster.services import Pod, find_pod, is_ready
+from kaito.cluster.services import PodAddress, find_pod
 from kaito.cluster.watch import watch
 from kaito.cluster.workspaces.readiness import ServingWorkspace, find_serving_workspace
 from kaito.errors import ClusterError, ConnectError, ForbiddenError, KaitoError, NotFoundError
@@ -55,7 +56,7 @@ class PodRoute:
         cluster: ApiClient,
         target: Target,
         serving: ServingWorkspace,
-        pod: Pod,
+        pod: PodAddress,
         reporter: Reporter,
         dial_timeout: float,
     ) -> None:
@@ -66,7 +67,8 @@ class PodRoute:
         self._pod = self._reported_pod = pod
         self._lost = False
         self._waiting = 0
-        self._pool = TunnelPool(self._dial, self._locate, timeout=dial_timeout)
+        self._dial_timeout = dial_timeout
+        self._pool = TunnelPool(self._dial, self._locate)
         self._watch_task: asyncio.Task[None] | None = None
         self._stack = AsyncExitStack()
 
@@ -78,7 +80,13 @@ class PodRoute:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._pool)
-            await self._pool.prepare()
+            try:
+                await self._pool.prepare()
+            except (ForbiddenError, NotFoundError):
+                raise
+            except (OSError, KaitoError) as exc:
+                hints = exc.hints if isinstance(exc, KaitoError) else ()
+                raise ConnectError(self.serving.shown_url, _message(exc), *hints) from None
             self._start_watch()
             stack.push_async_callback(self._end_watch)
             self._stack = stack.pop_all()
@@ -128,7 +136,7 @@ class PodRoute:
 
     async def _dial(self, address: PodPort) -> TunnelTransport:
         try:
-            return await dial(self._cluster.websocket, address)
+            return await dial(self._cluster.websocket, address, timeout=self._dial_timeout)
         except ObjectNotFoundError:
             # The watch has not reported it yet.
             self._lose("The pod was deleted")
@@ -152,8 +160,8 @@ class PodRoute:
         while self._lost:
             try:
                 # Another replica of an InferenceSet may be ready already.
-                self.serving = await find_serving_workspace(self._cluster, self._target, self._reporter)
-                pod = await find_pod(self._cluster, self.serving.namespace, self.serving.name)
+                serving = await find_serving_workspace(self._cluster, self._target, self._reporter)
+                pod = await find_pod(self._cluster, serving.namespace, serving.name)
             except (NotFoundError, ClusterError):
                 # For a spare, it is not worth waiting.
                 if not self._waiting or loop.time() > deadline:
@@ -161,12 +169,12 @@ class PodRoute:
                 self._reporter.status(f"waiting for a pod of {self.serving.name}")
                 await asyncio.sleep(_INTERVAL)
             else:
-                self._use(pod)
+                self._use(serving, pod)
         return self._address()
 
-    def _use(self, pod: Pod) -> None:
+    def _use(self, serving: ServingWorkspace, pod: PodAddress) -> None:
         renamed = pod.name != self._pod.name
-        self._pod = pod
+        self.serving, self._pod = serving, pod
         self._lost = False
         if renamed:
             self._start_watch()
@@ -188,26 +196,26 @@ class PodRoute:
         path = f"/api/v1/namespaces/{self.serving.namespace}/pods"
         restarts: int | None = None
         with suppress(KaitoError):
-            pods = watch(self._cluster, path, on_disconnect=lambda _: None, fieldSelector=f"metadata.name={name}")
-            async for objects in pods:
+            selector = f"metadata.name={name}"
+            async for objects in watch(self._cluster, path, Pod, on_disconnect=lambda _: None, fieldSelector=selector):
                 pod = next(iter(objects.values()), None)
                 count = _restarts(pod, self._pod.port) if pod is not None else None
                 restarted = restarts is not None and count is not None and count > restarts
                 restarts = count
                 self._on_change(pod, restarted=restarted)
 
-    def _on_change(self, pod: Object | None, *, restarted: bool) -> None:
-        if pod is None or pod["metadata"]["uid"] != self._pod.uid:
+    def _on_change(self, pod: Pod | None, *, restarted: bool) -> None:
+        if pod is None or (self._pod.uid and pod.metadata.uid != self._pod.uid):
             self._lose("The pod was deleted")
-        elif (pod.get("status") or {}).get("phase") in ("Failed", "Succeeded"):
-            self._lose(f"The pod has ended ({pod['status'].get('reason') or pod['status']['phase']})")
+        elif pod.status.phase in ("Failed", "Succeeded"):
+            self._lose(f"The pod has ended ({pod.status.reason or pod.status.phase})")
         elif restarted:
             self._lose("The model's container was restarted")
-        elif pod["metadata"].get("deletionTimestamp"):
+        elif pod.metadata.deletion_timestamp:
             # It may finish the responses that it has started.
             self._lose("The pod is being deleted", cut=False)
-        if self._lost and pod is not None and is_ready(pod):
-            self._pod = Pod(name=self._pod.name, uid=pod["metadata"]["uid"], port=self._pod.port)
+        if self._lost and pod is not None and pod.ready:
+            self._pod = PodAddress(name=self._pod.name, uid=pod.metadata.uid, port=self._pod.port)
             self._lost = False
             self._pool.switch(self._address())
 
@@ -217,13 +225,17 @@ class PodRoute:
         self._lost = True
 
 
-def _restarts(pod: Mapping[str, Any], port: int) -> int:
+def _message(exc: OSError | KaitoError) -> str:
+    if isinstance(exc, KaitoError | TunnelError):
+        return exc.message
+    return exc.strerror or "The port-forward failed"
+
+
+def _restarts(pod: Pod, port: int) -> int:
     """Return the restarts of the container with the port; of all containers if none declares it."""
-    containers = (pod.get("spec") or {}).get("containers") or ()
     names = {
-        container.get("name")
-        for container in containers
-        if any(declared.get("containerPort") == port for declared in container.get("ports") or ())
+        container.name
+        for container in pod.spec.containers
+        if any(declared.container_port == port for declared in container.ports)
     }
-    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-    return sum(int(status.get("restartCount") or 0) for status in statuses if not names or status.get("name") in names)
+    return sum(one.restart_count for one in pod.status.container_statuses if not names or one.name in names)

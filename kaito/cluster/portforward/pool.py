@@ -14,8 +14,6 @@ from kaito.errors import KaitoError
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
-#: Seconds that opening a tunnel may take.
-DIAL_TIMEOUT: Final = 10.0
 #: Seconds after a connection at which the next spare is opened: its handshake must not delay the first response.
 SPARE_DELAY: Final = 0.05
 
@@ -31,7 +29,6 @@ class TunnelPool:
     Args:
         dial: opens a tunnel. A `KaitoError` of it or of `locate` is passed on to the caller of :meth:`connect`.
         locate: finds the pod when none is known: at first, after :meth:`drop`, and after a pod could not be reached.
-        timeout: seconds that opening a tunnel may take.
         spare_delay: seconds after a connection at which the next spare is opened.
     """
 
@@ -40,12 +37,10 @@ class TunnelPool:
         dial: Callable[[PodPort], Awaitable[TunnelTransport]],
         locate: Callable[[], Awaitable[PodPort]],
         *,
-        timeout: float = DIAL_TIMEOUT,
         spare_delay: float = SPARE_DELAY,
     ) -> None:
         self._dial = dial
         self._locate = locate
-        self._timeout = timeout
         self._spare_delay = spare_delay
         self._locating = asyncio.Lock()
         self._pod: PodPort | None = None
@@ -148,7 +143,7 @@ class TunnelPool:
         while not self._closed:
             pod = await self._located()
             generation = self._generation
-            task = asyncio.create_task(self._dial_in_time(pod, generation), name=f"dial {pod}")
+            task = asyncio.create_task(self._dial_once(pod, generation), name=f"dial {pod}")
             self._dials.add(task)
             task.add_done_callback(self._on_dialled)
             try:
@@ -174,14 +169,8 @@ class TunnelPool:
                     self._pod = pod
             return self._pod
 
-    async def _dial_in_time(self, pod: PodPort, generation: int) -> TunnelTransport:
-        try:
-            async with asyncio.timeout(self._timeout) as limit:
-                tunnel = await self._dial(pod)
-        except TimeoutError as exc:
-            if not limit.expired():
-                raise
-            raise TunnelError(f"The port-forward to {pod} was not open within {self._timeout:g} s") from exc
+    async def _dial_once(self, pod: PodPort, generation: int) -> TunnelTransport:
+        tunnel = await self._dial(pod)
         self._tunnels.add(tunnel)
         tunnel.closed.add_done_callback(lambda _: self._tunnels.discard(tunnel))
         if generation != self._generation:

@@ -326,6 +326,13 @@ async def close_websocket(websocket: aiohttp.ClientWebSocketResponse) -> None:
             await websocket.close()
 
 
+def websocket_error(exc: Any) -> TunnelError:
+    """Return the error for a message that violates the WebSocket protocol."""
+    if isinstance(exc, aiohttp.WebSocketError) and exc.code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG:
+        return TunnelError("The API server sent a message that is too large")
+    return TunnelError("The API server sent a message that is not valid")
+
+
 def _failure(message: aiohttp.WSMessage) -> TunnelError | None:
     """Return the error for a message that ends the tunnel; `None` for the pod's end of stream."""
     if message.type is WSMsgType.CLOSE:
@@ -336,4 +343,6 @@ def _failure(message: aiohttp.WSMessage) -> TunnelError | None:
         )
     if message.type in (WSMsgType.CLOSED, WSMsgType.CLOSING):
         return TunnelError(_DISCONNECTED)
+    if message.type is WSMsgType.ERROR:
+        return websocket_error(message.data)
     return TunnelError(f"The API server sent an unexpected WebSocket message ({message.type.name})")

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
-from kaito.cluster.api_client import ApiClient, Object
+from kaito.cluster.api_client import ApiClient
 from kaito.cluster.api_errors import KindNotServedError, ObjectNotFoundError
+from kaito.cluster.kinds import KubernetesObject, Namespace
 from kaito.cluster.workspaces.objects import (
     API_GROUP,
     API_VERSIONS,
     INFERENCE_SET_LABEL,
     InferenceSet,
+    InferenceSetObject,
     Workspace,
+    WorkspaceObject,
     parse_inference_set,
     parse_workspace,
 )
 from kaito.errors import KaitoError, NotFoundError
 from kaito.util.suggest import did_you_mean
+
+#: One of KAITO's kinds.
+KaitoObject = TypeVar("KaitoObject", WorkspaceObject, InferenceSetObject)
 
 #: The most names that an error message lists.
 _MAX_LISTED_NAMES = 5
@@ -32,9 +38,9 @@ async def get_workspace(cluster: ApiClient, name: str) -> Workspace:
         KaitoError: the API server returned an error or cannot be reached.
     """
     try:
-        return parse_workspace(await _get_object(cluster, "workspaces", name))
+        return parse_workspace(await _get_object(cluster, WorkspaceObject, name))
     except ObjectNotFoundError:
-        raise await _not_found_error(cluster, "workspaces", "Workspace", name) from None
+        raise await _not_found_error(cluster, WorkspaceObject, name) from None
 
 
 async def get_inference_set(cluster: ApiClient, name: str) -> InferenceSet:
@@ -44,9 +50,9 @@ async def get_inference_set(cluster: ApiClient, name: str) -> InferenceSet:
         KaitoError: as for :func:`get_workspace`.
     """
     try:
-        return parse_inference_set(await _get_object(cluster, "inferencesets", name))
+        return parse_inference_set(await _get_object(cluster, InferenceSetObject, name))
     except ObjectNotFoundError:
-        raise await _not_found_error(cluster, "inferencesets", "InferenceSet", name) from None
+        raise await _not_found_error(cluster, InferenceSetObject, name) from None
 
 
 async def get_replicas(cluster: ApiClient, inference_set: str) -> list[Workspace]:
@@ -55,7 +61,7 @@ async def get_replicas(cluster: ApiClient, inference_set: str) -> list[Workspace
     Raises:
         KaitoError: as for :func:`get_workspace`.
     """
-    items = await list_objects(cluster, "workspaces", labelSelector=f"{INFERENCE_SET_LABEL}={inference_set}")
+    items = await list_objects(cluster, WorkspaceObject, labelSelector=f"{INFERENCE_SET_LABEL}={inference_set}")
     return sort_replicas(map(parse_workspace, items))
 
 
@@ -64,22 +70,28 @@ def sort_replicas(replicas: Iterable[Workspace]) -> list[Workspace]:
     return sorted(replicas, key=lambda replica: (not replica.ready, replica.name))
 
 
-async def list_objects(cluster: ApiClient, plural: str, *, all_namespaces: bool = False, **params: str) -> list[Object]:
-    """Return all objects of one of KAITO's kinds, such as `workspaces`.
+async def list_objects(
+    cluster: ApiClient, kind: type[KaitoObject], *, all_namespaces: bool = False, **params: str
+) -> list[KaitoObject]:
+    """Return all objects of one of KAITO's kinds.
 
     Raises:
         KaitoError: as for :func:`get_workspace`.
     """
     for version in API_VERSIONS:
         try:
-            return await cluster.items(_list_path(cluster, version, plural, all_namespaces), **params)
+            return await cluster.items(_list_path(cluster, version, kind, all_namespaces), kind, **params)
         except KindNotServedError:
             continue
-    raise _not_served_error(cluster, plural)
+    raise _not_served_error(cluster, kind)
 
 
 async def served_list_path(
-    cluster: ApiClient, plural: str, *, all_namespaces: bool = False, selector: Mapping[str, str] | None = None
+    cluster: ApiClient,
+    kind: type[WorkspaceObject | InferenceSetObject],
+    *,
+    all_namespaces: bool = False,
+    selector: Mapping[str, str] | None = None,
 ) -> str:
     """Return the path to list and watch one of KAITO's kinds, in the newest version that the API server serves.
 
@@ -89,45 +101,47 @@ async def served_list_path(
         KaitoError: as for :func:`get_workspace`.
     """
     for version in API_VERSIONS:
-        path = _list_path(cluster, version, plural, all_namespaces)
+        path = _list_path(cluster, version, kind, all_namespaces)
         try:
-            await cluster.get(path, limit="1", **(selector or {}))
+            await cluster.read(path, {"limit": "1", **(selector or {})})
         except KindNotServedError:
             continue
         return path
-    raise _not_served_error(cluster, plural)
+    raise _not_served_error(cluster, kind)
 
 
-async def _get_object(cluster: ApiClient, plural: str, name: str) -> Object:
+async def _get_object(cluster: ApiClient, kind: type[KaitoObject], name: str) -> KaitoObject:
     for version in API_VERSIONS:
         try:
-            return await cluster.get(f"{_list_path(cluster, version, plural)}/{name}")
+            return await cluster.get(f"{_list_path(cluster, version, kind)}/{name}", kind)
         except KindNotServedError:
             continue
-    raise _not_served_error(cluster, plural)
+    raise _not_served_error(cluster, kind)
 
 
-def _list_path(cluster: ApiClient, version: str, plural: str, all_namespaces: bool = False) -> str:
+def _list_path(
+    cluster: ApiClient, version: str, kind: type[WorkspaceObject | InferenceSetObject], all_namespaces: bool = False
+) -> str:
     namespace = "" if all_namespaces else f"namespaces/{cluster.namespace}/"
-    return f"/apis/{API_GROUP}/{version}/{namespace}{plural}"
+    return f"/apis/{API_GROUP}/{version}/{namespace}{kind.plural}"
 
 
-def _not_served_error(cluster: ApiClient, plural: str) -> NotFoundError:
+def _not_served_error(cluster: ApiClient, kind: type[WorkspaceObject | InferenceSetObject]) -> NotFoundError:
     return NotFoundError(
         "KAITO is not installed in this cluster"
-        if plural == "workspaces"
+        if kind is WorkspaceObject
         else "This version of KAITO does not support InferenceSets",
-        f"{cluster.config.server.origin()} has no resource '{plural}.{API_GROUP}'",
+        f"{cluster.config.server.origin()} has no resource '{kind.plural}.{API_GROUP}'",
         "To check the context: kubectl config get-contexts",
     )
 
 
-async def _not_found_error(cluster: ApiClient, plural: str, kind: str, name: str) -> NotFoundError:
+async def _not_found_error(cluster: ApiClient, kind: type[KaitoObject], name: str) -> NotFoundError:
     """Return an error with the hints that the user's permissions allow."""
     in_namespace, in_cluster, namespaces = await asyncio.gather(
-        _namespaced_names(list_objects(cluster, plural)),
-        _namespaced_names(list_objects(cluster, plural, all_namespaces=True)),
-        _namespaced_names(cluster.items("/api/v1/namespaces")),
+        _namespaced_names(list_objects(cluster, kind)),
+        _namespaced_names(list_objects(cluster, kind, all_namespaces=True)),
+        _namespaced_names(cluster.items("/api/v1/namespaces", Namespace)),
     )
     namespace = cluster.namespace
     hints = []
@@ -145,7 +159,7 @@ async def _not_found_error(cluster: ApiClient, plural: str, kind: str, name: str
         hints.append(f"Available: {_join(names)}")
     elif not elsewhere:
         hints.append("To list all workspaces: kubectl kaito status -A")
-    return NotFoundError(f"{kind} '{name}' not found in namespace '{namespace}'", *hints)
+    return NotFoundError(f"{kind.kind} '{name}' not found in namespace '{namespace}'", *hints)
 
 
 def _join(names: list[str]) -> str:
@@ -153,10 +167,10 @@ def _join(names: list[str]) -> str:
     return ", ".join(names[:_MAX_LISTED_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-async def _namespaced_names(listing: Any) -> list[tuple[str, str]]:
+async def _namespaced_names(listing: Awaitable[Sequence[KubernetesObject]]) -> list[tuple[str, str]]:
     """Return namespace and name of the objects that are listed; nothing if the list fails."""
     try:
-        items: list[Mapping[str, Any]] = await listing
+        items = await listing
     except KaitoError:
         return []
-    return sorted((item["metadata"].get("namespace", ""), item["metadata"]["name"]) for item in items)
+    return sorted((item.namespace, item.name) for item in items)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import ClassVar
 
 from msgspec import Struct
+
+from kaito.cluster.kinds import Condition, Int32, KubernetesObject
 
 #: API group of KAITO's resources, and its versions, newest first.
 API_GROUP = "kaito.sh"
@@ -26,22 +28,6 @@ _CONDITION_ORDER = (
     "WorkspaceSucceeded",
     "InferenceSetReady",
 )
-
-
-class Condition(Struct, frozen=True, kw_only=True):
-    """A condition of an object's status."""
-
-    type: str
-    #: `True`, `False` or `Unknown`.
-    status: str
-    reason: str = ""
-    message: str = ""
-    #: `lastTransitionTime`, as the API server sent it.
-    since: str = ""
-
-    def __str__(self) -> str:
-        explanation = ": ".join(part for part in (self.reason, self.message) if part)
-        return f"{self.type} is {self.status}" + (f" ({explanation})" if explanation else "")
 
 
 class Metric(Struct, frozen=True, kw_only=True):
@@ -81,10 +67,17 @@ class Workspace(Struct, frozen=True, kw_only=True):
     tuning: bool
     #: The InferenceSet that this is a replica of.
     inference_set: str | None
+    #: What is wrong with its pod or its Service; `""` when nothing is known to be.
+    problem: str = ""
 
     @property
     def ready(self) -> bool:
-        """Whether it serves a model: by its state, or by its conditions when KAITO reports no state."""
+        """Whether it serves a model: KAITO says so, and nothing is known to be wrong with its pod and its Service."""
+        return self.reported_ready and not self.problem
+
+    @property
+    def reported_ready(self) -> bool:
+        """Whether KAITO says that it serves: by its state, or by its conditions when KAITO reports no state."""
         if self.tuning:
             return False
         if self.state is not None:
@@ -97,6 +90,14 @@ class Workspace(Struct, frozen=True, kw_only=True):
     def unmet_conditions(self) -> tuple[Condition, ...]:
         """The conditions that are not met; the one that blocks the others is first."""
         return _unmet(self.conditions)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is not ready: the condition that is not met, and what is wrong with its pod or its Service."""
+        if self.ready:
+            return ()
+        problem = (self.problem,) if self.problem else ()
+        return problem if self.reported_ready else (*_first_unmet(self.conditions, self.state), *problem)
 
 
 class InferenceSet(Struct, frozen=True, kw_only=True):
@@ -117,49 +118,51 @@ class InferenceSet(Struct, frozen=True, kw_only=True):
         return self.ready_replicas > 0
 
     @property
-    def unmet_conditions(self) -> tuple[Condition, ...]:
-        """As for :class:`Workspace`."""
-        return _unmet(self.conditions)
+    def reasons(self) -> tuple[str, ...]:
+        """Why no replica is ready, by the conditions."""
+        return () if self.ready else _first_unmet(self.conditions, None)
+
+    @property
+    def unmet_condition(self) -> str:
+        """The first condition that is not met; `""` without one."""
+        return next(map(str, _unmet(self.conditions)), "")
 
 
-def parse_workspace(item: Mapping[str, Any]) -> Workspace:
+def parse_workspace(item: WorkspaceObject) -> Workspace:
     """Return the Workspace of a v1beta1 or v1alpha1 object."""
-    metadata, status = _mapping(item, "metadata"), _mapping(item, "status")
-    inference, resource, tuning = (_mapping(item, name) for name in ("inference", "resource", "tuning"))
-    annotations, labels = _mapping(metadata, "annotations"), _mapping(metadata, "labels")
-    sources = (_mapping(adapter, "source") for adapter in inference.get("adapters") or ())
+    metadata, status = item.metadata, item.status
+    model = item.inference or item.tuning or _Model()
     return Workspace(
-        name=metadata["name"],
-        namespace=metadata.get("namespace") or "",
-        uid=metadata.get("uid") or "",
-        created=metadata.get("creationTimestamp") or "",
-        preset=_mapping(inference or tuning, "preset").get("name"),
-        adapters=tuple(str(source["name"]) for source in sources if source.get("name")),
-        runtime=str(annotations.get(_RUNTIME_ANNOTATION) or "vllm").lower(),
-        instance_type=resource.get("instanceType") or None,
-        target_nodes=status.get("targetNodeCount") or resource.get("count"),
-        nodes=tuple(status.get("workerNodes") or ()),
-        state=status.get("state") or None,
-        conditions=_conditions(status),
-        benchmark=_metrics(status),
-        tuning=bool(tuning) and not inference,
-        inference_set=labels.get(INFERENCE_SET_LABEL),
+        name=metadata.name,
+        namespace=metadata.namespace,
+        uid=metadata.uid,
+        created=metadata.creation_timestamp,
+        preset=model.preset.name,
+        adapters=tuple(adapter.source.name for adapter in model.adapters if adapter.source.name),
+        runtime=metadata.annotations.get(_RUNTIME_ANNOTATION, "vllm").lower(),
+        instance_type=item.resource.instance_type or None,
+        target_nodes=status.target_node_count or item.resource.count,
+        nodes=status.worker_nodes,
+        state=status.state or None,
+        conditions=_in_order(status.conditions),
+        benchmark=status.performance.benchmark,
+        tuning=item.tuning is not None and item.inference is None,
+        inference_set=metadata.labels.get(INFERENCE_SET_LABEL),
     )
 
 
-def parse_inference_set(item: Mapping[str, Any]) -> InferenceSet:
+def parse_inference_set(item: InferenceSetObject) -> InferenceSet:
     """Return the InferenceSet of an object."""
-    metadata, spec, status = _mapping(item, "metadata"), _mapping(item, "spec"), _mapping(item, "status")
-    preset = _mapping(_mapping(_mapping(spec, "template"), "inference"), "preset")
+    metadata, status = item.metadata, item.status
     return InferenceSet(
-        name=metadata["name"],
-        namespace=metadata.get("namespace") or "",
-        created=metadata.get("creationTimestamp") or "",
-        preset=preset.get("name"),
-        desired_replicas=spec.get("replicas", 1),
-        ready_replicas=status.get("readyReplicas") or 0,
-        conditions=_conditions(status),
-        benchmark=_metrics(status),
+        name=metadata.name,
+        namespace=metadata.namespace,
+        created=metadata.creation_timestamp,
+        preset=item.spec.template.inference.preset.name,
+        desired_replicas=item.spec.replicas,
+        ready_replicas=status.ready_replicas,
+        conditions=_in_order(status.conditions),
+        benchmark=status.performance.benchmark,
     )
 
 
@@ -167,22 +170,13 @@ def _unmet(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
     return tuple(condition for condition in conditions if condition.status != "True")
 
 
-def _mapping(item: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = item.get(name)
-    return value if isinstance(value, Mapping) else {}
+def _first_unmet(conditions: tuple[Condition, ...], state: str | None) -> tuple[str, ...]:
+    if unmet := _unmet(conditions):
+        return (str(unmet[0]),)
+    return (f"state is {state}" if state else "KAITO has not reported a status yet",)
 
 
-def _conditions(status: Mapping[str, Any]) -> tuple[Condition, ...]:
-    conditions = [
-        Condition(
-            type=str(condition.get("type") or ""),
-            status=str(condition.get("status") or ""),
-            reason=str(condition.get("reason") or ""),
-            message=str(condition.get("message") or ""),
-            since=str(condition.get("lastTransitionTime") or ""),
-        )
-        for condition in status.get("conditions") or ()
-    ]
+def _in_order(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
     return tuple(sorted(conditions, key=lambda condition: _condition_rank(condition.type)))
 
 
@@ -190,15 +184,90 @@ def _condition_rank(type_: str) -> int:
     return _CONDITION_ORDER.index(type_) if type_ in _CONDITION_ORDER else len(_CONDITION_ORDER)
 
 
-def _metrics(status: Mapping[str, Any]) -> tuple[Metric, ...]:
-    metrics = _mapping(_mapping(status, "performance"), "metrics")
-    return tuple(
-        Metric(
-            name=name,
-            value=str(_mapping(metrics, name).get("value") or ""),
-            unit=str(_mapping(metrics, name).get("unit") or ""),
-            description=str(_mapping(metrics, name).get("description") or ""),
-            config=dict(_mapping(_mapping(metrics, name), "config")),
+# The objects as the API server sends them
+
+
+class _Preset(Struct, frozen=True, kw_only=True):
+    name: str | None = None
+
+
+class _Source(Struct, frozen=True, kw_only=True):
+    name: str = ""
+
+
+class _Adapter(Struct, frozen=True, kw_only=True):
+    source: _Source = _Source()
+
+
+class _Model(Struct, frozen=True, kw_only=True):
+    preset: _Preset = _Preset()
+    adapters: tuple[_Adapter, ...] = ()
+
+
+class _Resource(Struct, frozen=True, kw_only=True, rename="camel"):
+    count: Int32 | None = None
+    instance_type: str = ""
+
+
+class _Measurement(Struct, frozen=True, kw_only=True):
+    value: str = ""
+    unit: str = ""
+    description: str = ""
+    config: dict[str, str] = {}
+
+
+class _Performance(Struct, frozen=True, kw_only=True):
+    metrics: dict[str, _Measurement] = {}
+
+    @property
+    def benchmark(self) -> tuple[Metric, ...]:
+        return tuple(
+            Metric(name=name, value=one.value, unit=one.unit, description=one.description, config=one.config)
+            for name, one in sorted(self.metrics.items())
         )
-        for name in sorted(metrics)
-    )
+
+
+class _WorkspaceStatus(Struct, frozen=True, kw_only=True, rename="camel"):
+    state: str = ""
+    target_node_count: Int32 | None = None
+    worker_nodes: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    performance: _Performance = _Performance()
+
+
+class WorkspaceObject(KubernetesObject, frozen=True, kw_only=True, rename="camel"):
+    """A Workspace as the API server sends it."""
+
+    kind: ClassVar[str] = "Workspace"
+    #: In paths.
+    plural: ClassVar[str] = "workspaces"
+
+    inference: _Model | None = None
+    tuning: _Model | None = None
+    resource: _Resource = _Resource()
+    status: _WorkspaceStatus = _WorkspaceStatus()
+
+
+class _Template(Struct, frozen=True, kw_only=True):
+    inference: _Model = _Model()
+
+
+class _InferenceSetSpec(Struct, frozen=True, kw_only=True):
+    replicas: Int32 = 1
+    template: _Template = _Template()
+
+
+class _InferenceSetStatus(Struct, frozen=True, kw_only=True, rename="camel"):
+    ready_replicas: Int32 = 0
+    conditions: tuple[Condition, ...] = ()
+    performance: _Performance = _Performance()
+
+
+class InferenceSetObject(KubernetesObject, frozen=True, kw_only=True, rename="camel"):
+    """An InferenceSet as the API server sends it."""
+
+    kind: ClassVar[str] = "InferenceSet"
+    plural: ClassVar[str] = "inferencesets"
+
+    spec: _InferenceSetSpec = _InferenceSetSpec()
+    status: _InferenceSetStatus = _InferenceSetStatus()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -10,9 +11,24 @@ from msgspec.structs import replace
 
 from kaito.cluster.api_client import ApiClient
 from kaito.cluster.workspaces.engine_metrics import EngineMetrics
+from kaito.cluster.workspaces.health import Backing
+from kaito.cluster.workspaces.health_checks import list_backing, with_health
 from kaito.cluster.workspaces.lookup import get_inference_set, get_replicas, get_workspace, list_objects
-from kaito.cluster.workspaces.objects import InferenceSet, Workspace, parse_inference_set, parse_workspace
-from kaito.cluster.workspaces.probes import Node, PodEvent, fetch_engine_metrics, fetch_newest_event, fetch_nodes
+from kaito.cluster.workspaces.objects import (
+    InferenceSet,
+    InferenceSetObject,
+    Workspace,
+    WorkspaceObject,
+    parse_inference_set,
+    parse_workspace,
+)
+from kaito.cluster.workspaces.probes import (
+    NodeReadiness,
+    PodEvent,
+    fetch_engine_metrics,
+    fetch_newest_event,
+    fetch_nodes,
+)
 from kaito.errors import ForbiddenError, NotFoundError
 from kaito.types import Target
 from kaito.types.targets import service_url
@@ -29,7 +45,7 @@ class WorkspaceOverview(Struct, frozen=True, kw_only=True):
     event: PodEvent | None = None
     engine: EngineMetrics | None = None
     #: Without their readiness when that was not requested.
-    nodes: tuple[Node, ...] = ()
+    nodes: tuple[NodeReadiness, ...] = ()
 
     @property
     def name(self) -> str:
@@ -56,9 +72,7 @@ class WorkspaceOverview(Struct, frozen=True, kw_only=True):
             return "deleted"
         if workspace.tuning:
             return "tuning workspaces do not serve a model"
-        if unmet := workspace.unmet_conditions:
-            return str(unmet[0])
-        return f"state is {workspace.state}" if workspace.state else "KAITO has not reported a status yet"
+        return workspace.reasons[0]
 
     @property
     def endpoint(self) -> str | None:
@@ -100,8 +114,7 @@ class InferenceSetOverview(Struct, frozen=True, kw_only=True):
         count = f"{inference_set.ready_replicas} of {inference_set.desired_replicas} replicas are ready"
         if self.ready:
             return count
-        unmet = inference_set.unmet_conditions
-        reason = next((replica.why for replica in self.replicas if not replica.ready), str(unmet[0]) if unmet else "")
+        reason = next((replica.why for replica in self.replicas if not replica.ready), inference_set.unmet_condition)
         return f"{count}: {reason}" if reason else count
 
 
@@ -130,11 +143,40 @@ async def list_overviews(cluster: ApiClient, *, all_namespaces: bool = False) ->
     Raises:
         KaitoError: the Workspaces cannot be listed.
     """
-    workspaces, inference_sets = await gather_both(
-        list_objects(cluster, "workspaces", all_namespaces=all_namespaces),
-        _list_inference_sets(cluster, all_namespaces),
+    (workspaces, inference_sets), backing = await gather_both(
+        gather_both(
+            list_objects(cluster, WorkspaceObject, all_namespaces=all_namespaces),
+            _list_inference_sets(cluster, all_namespaces),
+        ),
+        list_backing(cluster, all_namespaces=all_namespaces),
     )
-    return sort_overviews([unprobed_workspace(parse_workspace(item)) for item in workspaces] + inference_sets)
+    return build_overviews(workspaces, inference_sets, backing)
+
+
+def build_overviews(
+    workspaces: Iterable[WorkspaceObject], inference_sets: Iterable[InferenceSetObject], backing: Backing
+) -> list[Overview]:
+    """Return the overviews of objects, without probes.
+
+    KAITO's count of an InferenceSet's ready replicas does not include what is wrong with their pods and Services.
+    """
+    parsed = [_with_backing(parse_workspace(item), backing) for item in workspaces]
+    failing = Counter((one.namespace, one.inference_set) for one in parsed if one.reported_ready and one.problem)
+    sets = [parse_inference_set(item) for item in inference_sets]
+    overviews: list[Overview] = [unprobed_workspace(workspace) for workspace in parsed]
+    overviews += [
+        InferenceSetOverview(
+            inference_set=replace(one, ready_replicas=max(0, one.ready_replicas - failing[one.namespace, one.name]))
+        )
+        for one in sets
+    ]
+    return sort_overviews(overviews)
+
+
+def _with_backing(workspace: Workspace, backing: Backing) -> Workspace:
+    if workspace.tuning:
+        return workspace
+    return replace(workspace, problem=backing.problem(workspace.namespace, workspace.name))
 
 
 def sort_overviews(entries: Iterable[Overview]) -> list[Overview]:
@@ -144,14 +186,20 @@ def sort_overviews(entries: Iterable[Overview]) -> list[Overview]:
 
 async def probe_workspace(cluster: ApiClient, workspace: Workspace, *, nodes: bool = False) -> WorkspaceOverview:
     """Return a Workspace with the details that can be fetched."""
-    name, namespace = workspace.name, workspace.namespace
-    event, engine, probed_nodes = await asyncio.gather(
-        _nothing() if workspace.ready or workspace.tuning else fetch_newest_event(cluster, f"{name}-0", namespace),
-        _nothing() if workspace.tuning else fetch_engine_metrics(cluster, name, namespace),
+    (workspace, event), engine, probed_nodes = await asyncio.gather(
+        _with_health_and_event(cluster, workspace),
+        _nothing() if workspace.tuning else fetch_engine_metrics(cluster, workspace.name, workspace.namespace),
         fetch_nodes(cluster, workspace.nodes) if nodes else _nothing(),
     )
     overview = unprobed_workspace(workspace)
     return replace(overview, event=event, engine=engine, nodes=overview.nodes if probed_nodes is None else probed_nodes)
+
+
+async def _with_health_and_event(cluster: ApiClient, workspace: Workspace) -> tuple[Workspace, PodEvent | None]:
+    workspace = await with_health(cluster, workspace)
+    if workspace.ready or workspace.tuning:
+        return workspace, None
+    return workspace, await fetch_newest_event(cluster, f"{workspace.name}-0", workspace.namespace)
 
 
 async def probe_inference_set(
@@ -159,12 +207,15 @@ async def probe_inference_set(
 ) -> InferenceSetOverview:
     """Return an InferenceSet with the details of its replicas that can be fetched."""
     overviews = await asyncio.gather(*(probe_workspace(cluster, replica, nodes=nodes) for replica in replicas))
+    failing = sum(one.workspace.reported_ready and not one.ready for one in overviews)
+    if failing:
+        inference_set = replace(inference_set, ready_replicas=max(0, inference_set.ready_replicas - failing))
     return InferenceSetOverview(inference_set=inference_set, replicas=tuple(overviews))
 
 
 def unprobed_workspace(workspace: Workspace) -> WorkspaceOverview:
     """Return a Workspace without further details."""
-    return WorkspaceOverview(workspace=workspace, nodes=tuple(Node(name=name) for name in workspace.nodes))
+    return WorkspaceOverview(workspace=workspace, nodes=tuple(NodeReadiness(name=name) for name in workspace.nodes))
 
 
 def deleted_overview(entry: Overview) -> Overview:
@@ -174,12 +225,11 @@ def deleted_overview(entry: Overview) -> Overview:
     return WorkspaceOverview(workspace=replace(entry.workspace, state=_DELETED_STATE, conditions=()))
 
 
-async def _list_inference_sets(cluster: ApiClient, all_namespaces: bool) -> list[Overview]:
+async def _list_inference_sets(cluster: ApiClient, all_namespaces: bool) -> list[InferenceSetObject]:
     try:
-        items = await list_objects(cluster, "inferencesets", all_namespaces=all_namespaces)
+        return await list_objects(cluster, InferenceSetObject, all_namespaces=all_namespaces)
     except (NotFoundError, ForbiddenError):
         return []
-    return [InferenceSetOverview(inference_set=parse_inference_set(item)) for item in items]
 
 
 async def _nothing() -> None:

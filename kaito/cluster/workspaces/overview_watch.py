@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from typing import Any
 
 from msgspec import Struct
 
-from kaito.cluster.api_client import ApiClient, Object
+from kaito.cluster.api_client import ApiClient
+from kaito.cluster.kinds import KubernetesObject, Pod, Service
 from kaito.cluster.watch import ConnectionMonitor, watch
+from kaito.cluster.workspaces.health import WORKSPACE_LABEL, Backing
 from kaito.cluster.workspaces.lookup import get_inference_set, get_workspace, served_list_path, sort_replicas
 from kaito.cluster.workspaces.objects import (
     INFERENCE_SET_LABEL,
-    InferenceSet,
-    Workspace,
+    InferenceSetObject,
+    WorkspaceObject,
     parse_inference_set,
     parse_workspace,
 )
 from kaito.cluster.workspaces.overview import (
     InferenceSetOverview,
     Overview,
+    build_overviews,
     deleted_overview,
     probe_inference_set,
     probe_workspace,
@@ -35,11 +39,16 @@ from kaito.util.tasks import cancel_and_wait
 class _WatchedList(Struct, frozen=True, kw_only=True):
     """A list of objects to watch."""
 
-    #: Such as `workspaces`.
-    plural: str
+    kind: type[KubernetesObject]
     path: str
     #: The query, such as `fieldSelector`.
     params: Mapping[str, str] = {}
+    #: Whether the user need not be allowed to watch it.
+    optional: bool = False
+
+
+#: The objects of watched lists, by their kinds and keys; `None` for an optional list that may not be watched.
+_Known = dict[type[KubernetesObject], dict[str, Any] | None]
 
 
 async def watch_overview(
@@ -68,98 +77,132 @@ async def watch_overviews(
     Raises:
         KaitoError: as for :func:`watch_overview`.
     """
-    path = await served_list_path(cluster, "workspaces", all_namespaces=all_namespaces)
-    lists = [_WatchedList(plural="workspaces", path=path)]
+    path = await served_list_path(cluster, WorkspaceObject, all_namespaces=all_namespaces)
+    lists = [_WatchedList(kind=WorkspaceObject, path=path)]
     try:
-        path = await served_list_path(cluster, "inferencesets", all_namespaces=all_namespaces)
-        lists.append(_WatchedList(plural="inferencesets", path=path))
+        path = await served_list_path(cluster, InferenceSetObject, all_namespaces=all_namespaces)
+        lists.append(_WatchedList(kind=InferenceSetObject, path=path))
     except (NotFoundError, ForbiddenError):
         pass
-    known: dict[str, dict[str, Overview]] = {}
+    lists += _backing_lists(cluster, all_namespaces=all_namespaces)
+    before: dict[str, Overview] | None = None
     async with aclosing(_watch_lists(cluster, lists, notice)) as changes:
-        async for watched, objects in changes:
-            complete = len(known) == len(lists)
-            before = known.get(watched.plural, {})
-            now = {key: _unprobed(watched, item) for key, item in objects.items()}
-            known[watched.plural] = now
-            if complete:
+        async for known in changes:
+            if len(known) < len(lists):
+                continue
+            now = {f"{type(one)} {one.namespace}/{one.name}": one for one in _overviews(known)}
+            if before is None:
+                yield sort_overviews(now.values())
+            else:
                 changed = [entry for key, entry in now.items() if entry != before.get(key)]
                 changed += [deleted_overview(entry) for key, entry in before.items() if key not in now]
                 if changed:
                     yield sort_overviews(changed)
-            elif len(known) == len(lists):
-                yield sort_overviews(entry for entries in known.values() for entry in entries.values())
+            before = now
 
 
 async def _watch_workspace(
     cluster: ApiClient, name: str, notice: Callable[[str], None], nodes: bool
 ) -> AsyncGenerator[Overview, None]:
     await get_workspace(cluster, name)  # fails with hints when it does not exist
-    watched = await _by_name(cluster, "workspaces", name)
-    shown: Workspace | None = None
-    async with aclosing(_watch_lists(cluster, [watched], notice)) as changes:
-        async for _, objects in changes:
-            workspace = next((parse_workspace(item) for item in objects.values()), None)
-            if workspace is not None and workspace != shown:
+    watched = await _by_name(cluster, WorkspaceObject, name)
+    backing = _backing_lists(cluster, name=name)
+    seen: Any = None
+    lists = [watched, *backing]
+    async with aclosing(_watch_lists(cluster, lists, notice)) as changes:
+        async for known in changes:
+            if len(known) < len(lists):
+                continue
+            workspace = next(map(parse_workspace, (known[WorkspaceObject] or {}).values()), None)
+            state = (workspace, _backing(known).problem(cluster.namespace, name))
+            if workspace is not None and state != seen:
                 yield await probe_workspace(cluster, workspace, nodes=nodes)
-            elif workspace is None and shown is not None:
-                yield deleted_overview(unprobed_workspace(shown))
-            shown = workspace
+            elif workspace is None and seen is not None and seen[0] is not None:
+                yield deleted_overview(unprobed_workspace(seen[0]))
+            seen = state
 
 
 async def _watch_inference_set(
     cluster: ApiClient, name: str, notice: Callable[[str], None], nodes: bool
 ) -> AsyncGenerator[Overview, None]:
     await get_inference_set(cluster, name)
-    watched_set = await _by_name(cluster, "inferencesets", name)
+    watched_set = await _by_name(cluster, InferenceSetObject, name)
     watched_replicas = _WatchedList(
-        plural="workspaces",
-        path=await served_list_path(cluster, "workspaces"),
+        kind=WorkspaceObject,
+        path=await served_list_path(cluster, WorkspaceObject),
         params={"labelSelector": f"{INFERENCE_SET_LABEL}={name}"},
     )
-    known: dict[str, dict[str, Object]] = {}
-    shown: tuple[InferenceSet | None, list[Workspace]] = (None, [])
-    async with aclosing(_watch_lists(cluster, [watched_set, watched_replicas], notice)) as changes:
-        async for watched, objects in changes:
-            known[watched.plural] = objects
-            if len(known) < 2:
+    backing = _backing_lists(cluster)
+    seen: Any = None
+    lists = [watched_set, watched_replicas, *backing]
+    async with aclosing(_watch_lists(cluster, lists, notice)) as changes:
+        async for known in changes:
+            if len(known) < len(lists):
                 continue
-            inference_set = next((parse_inference_set(item) for item in known["inferencesets"].values()), None)
-            replicas = sort_replicas(map(parse_workspace, known["workspaces"].values()))
-            before, shown = shown, (inference_set, replicas)
-            if inference_set is not None and before != shown:
+            inference_set = next(map(parse_inference_set, (known[InferenceSetObject] or {}).values()), None)
+            replicas = sort_replicas(map(parse_workspace, (known[WorkspaceObject] or {}).values()))
+            problems = [_backing(known).problem(replica.namespace, replica.name) for replica in replicas]
+            state = (inference_set, replicas, problems)
+            if inference_set is not None and state != seen:
                 yield await probe_inference_set(cluster, inference_set, replicas, nodes=nodes)
-            elif inference_set is None and before[0] is not None:
-                yield deleted_overview(InferenceSetOverview(inference_set=before[0]))
+            elif inference_set is None and seen is not None and seen[0] is not None:
+                yield deleted_overview(InferenceSetOverview(inference_set=seen[0]))
+            seen = state
 
 
-async def _by_name(cluster: ApiClient, plural: str, name: str) -> _WatchedList:
+async def _by_name(cluster: ApiClient, kind: type[WorkspaceObject | InferenceSetObject], name: str) -> _WatchedList:
     selector = {"fieldSelector": f"metadata.name={name}"}
-    return _WatchedList(plural=plural, path=await served_list_path(cluster, plural, selector=selector), params=selector)
+    return _WatchedList(kind=kind, path=await served_list_path(cluster, kind, selector=selector), params=selector)
 
 
-def _unprobed(watched: _WatchedList, item: Object) -> Overview:
-    if watched.plural == "inferencesets":
-        return InferenceSetOverview(inference_set=parse_inference_set(item))
-    return unprobed_workspace(parse_workspace(item))
+def _backing_lists(cluster: ApiClient, *, name: str | None = None, all_namespaces: bool = False) -> list[_WatchedList]:
+    """Return the lists of the pods and Services behind one Workspace, or behind all."""
+    scope = "" if all_namespaces else f"namespaces/{cluster.namespace}/"
+    labels = {"labelSelector": WORKSPACE_LABEL if name is None else f"{WORKSPACE_LABEL}={name}"}
+    names = {} if name is None else {"fieldSelector": f"metadata.name={name}"}
+    return [
+        _WatchedList(kind=Pod, path=f"/api/v1/{scope}pods", params=labels, optional=True),
+        _WatchedList(kind=Service, path=f"/api/v1/{scope}services", params=names, optional=True),
+    ]
+
+
+def _overviews(known: _Known) -> list[Overview]:
+    workspaces: Iterable[WorkspaceObject] = (known[WorkspaceObject] or {}).values()
+    inference_sets: Iterable[InferenceSetObject] = (known.get(InferenceSetObject) or {}).values()
+    return build_overviews(workspaces, inference_sets, _backing(known))
+
+
+def _backing(known: _Known) -> Backing:
+    pods, services = known[Pod], known[Service]
+    return Backing(
+        pods=None if pods is None else [*pods.values()],
+        services=None if services is None else {(one.namespace, one.name): one for one in services.values()},
+    )
 
 
 async def _watch_lists(
     cluster: ApiClient, lists: Sequence[_WatchedList], notice: Callable[[str], None]
-) -> AsyncGenerator[tuple[_WatchedList, dict[str, Object]], None]:
-    """Yield a list and its objects after each change; changes that the consumer is too slow for are merged."""
+) -> AsyncGenerator[_Known, None]:
+    """Yield the objects of all lists after each change; changes that the consumer is too slow for are merged."""
     monitor = ConnectionMonitor(notice)
-    pending: dict[str, tuple[_WatchedList, dict[str, Object]]] = {}
+    known: _Known = {}
     changed = asyncio.Event()
 
     async def watch_list(watched: _WatchedList) -> None:
-        async with aclosing(
-            watch(cluster, watched.path, on_disconnect=monitor.disconnected, **watched.params)
-        ) as snapshots:
-            async for objects in snapshots:
-                monitor.connected()
-                pending[watched.plural] = (watched, objects)
-                changed.set()
+        try:
+            async with aclosing(
+                watch(cluster, watched.path, watched.kind, on_disconnect=monitor.disconnected, **watched.params)
+            ) as snapshots:
+                async for objects in snapshots:
+                    monitor.connected()
+                    # A copy: the watch updates its objects in place.
+                    known[watched.kind] = dict(objects)
+                    changed.set()
+        except (ForbiddenError, NotFoundError):
+            if not watched.optional:
+                raise
+            known[watched.kind] = None
+            changed.set()
 
     tasks = [asyncio.create_task(watch_list(watched)) for watched in lists]
     for task in tasks:
@@ -172,9 +215,6 @@ async def _watch_lists(
             for task in tasks:
                 if task.done():
                     task.result()
-            while pending:
-                watched, objects = pending.pop(next(iter(pending)))
-                # A copy: the watch updates its objects in place.
-                yield watched, dict(objects)
+            yield dict(known)
     finally:
         await cancel_and_wait(*tasks)

@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
 
 from msgspec import Struct
 
-from kaito.cluster.api_client import ApiClient, Object
+from kaito.cluster.api_client import ApiClient
 from kaito.cluster.api_errors import ObjectNotFoundError
+from kaito.cluster.kinds import Condition, Event, Node
+from kaito.cluster.services import HTTP_PORT, POD_PORT
 from kaito.cluster.workspaces.engine_metrics import EngineMetrics, parse_engine_metrics
 from kaito.errors import KaitoError
 from kaito.util.durations import parse_timestamp
 
 #: Seconds for all requests of one probe.
 _PROBE_TIMEOUT = 2.0
-#: The port of the inference server in its pod.
-_POD_PORT = 5000
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -36,7 +35,7 @@ class PodEvent(Struct, frozen=True, kw_only=True):
         return f"{self.reason}: {self.message}" if self.message else self.reason
 
 
-class Node(Struct, frozen=True, kw_only=True):
+class NodeReadiness(Struct, frozen=True, kw_only=True):
     """A node that a workspace runs on."""
 
     name: str
@@ -51,18 +50,13 @@ async def fetch_newest_event(cluster: ApiClient, pod: str, namespace: str) -> Po
     selector = f"involvedObject.kind=Pod,involvedObject.name={pod}"
     try:
         async with asyncio.timeout(_PROBE_TIMEOUT):
-            items = await cluster.items(f"/api/v1/namespaces/{namespace}/events", fieldSelector=selector)
+            events = await cluster.items(f"/api/v1/namespaces/{namespace}/events", Event, fieldSelector=selector)
     except (KaitoError, TimeoutError):
         return None
-    newest = max(items, key=_event_order, default=None)
+    newest = max(events, key=_event_order, default=None)
     if newest is None:
         return None
-    return PodEvent(
-        type=str(newest.get("type") or ""),
-        reason=str(newest.get("reason") or ""),
-        message=str(newest.get("message") or ""),
-        seen=_last_seen(newest),
-    )
+    return PodEvent(type=newest.type, reason=newest.reason, message=newest.message, seen=newest.last_seen)
 
 
 async def fetch_engine_metrics(cluster: ApiClient, workspace: str, namespace: str) -> EngineMetrics | None:
@@ -72,9 +66,9 @@ async def fetch_engine_metrics(cluster: ApiClient, workspace: str, namespace: st
     """
     try:
         async with asyncio.timeout(_PROBE_TIMEOUT):
-            for resource in (f"services/{workspace}:80", f"pods/{workspace}-0:{_POD_PORT}"):
+            for resource in (f"services/{workspace}:{HTTP_PORT.port}", f"pods/{workspace}-0:{POD_PORT}"):
                 try:
-                    body = await cluster.read(f"/api/v1/namespaces/{namespace}/{resource}/proxy/metrics", attempts=1)
+                    body = await cluster.read(f"/api/v1/namespaces/{namespace}/{resource}/proxy/metrics", retries=False)
                 except KaitoError:
                     continue
                 return parse_engine_metrics(body)
@@ -83,37 +77,26 @@ async def fetch_engine_metrics(cluster: ApiClient, workspace: str, namespace: st
     return None
 
 
-async def fetch_nodes(cluster: ApiClient, names: Iterable[str]) -> tuple[Node, ...]:
+async def fetch_nodes(cluster: ApiClient, names: Iterable[str]) -> tuple[NodeReadiness, ...]:
     """Return nodes with their readiness, where the user may read it."""
     return tuple(await asyncio.gather(*(_fetch_node(cluster, name) for name in names)))
 
 
-async def _fetch_node(cluster: ApiClient, name: str) -> Node:
+async def _fetch_node(cluster: ApiClient, name: str) -> NodeReadiness:
     try:
         async with asyncio.timeout(_PROBE_TIMEOUT):
-            item = await cluster.get(f"/api/v1/nodes/{name}")
+            node = await cluster.get(f"/api/v1/nodes/{name}", Node)
     except ObjectNotFoundError:
-        return Node(name=name, ready=False, why="node no longer exists")
+        return NodeReadiness(name=name, ready=False, why="node no longer exists")
     except (KaitoError, TimeoutError):
-        return Node(name=name)
-    conditions = (item.get("status") or {}).get("conditions") or ()
-    ready: dict[str, Any] = next((one for one in conditions if one.get("type") == "Ready"), {})
-    if ready.get("status") == "True":
-        return Node(name=name, ready=True)
-    return Node(
-        name=name, ready=False, why=": ".join(str(ready[key]) for key in ("reason", "message") if ready.get(key))
-    )
+        return NodeReadiness(name=name)
+    ready = next((one for one in node.status.conditions if one.type == "Ready"), Condition())
+    if ready.status == "True":
+        return NodeReadiness(name=name, ready=True)
+    return NodeReadiness(name=name, ready=False, why=": ".join(filter(None, (ready.reason, ready.message))))
 
 
-def _last_seen(event: Object) -> str:
-    """Return when an event was last seen; the field depends on the version of the events API."""
-    series = event.get("series") or {}
-    metadata = event.get("metadata") or {}
-    times = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
-    return str(next(filter(None, times), None) or metadata.get("creationTimestamp") or "")
-
-
-def _event_order(event: Object) -> tuple[datetime, int]:
+def _event_order(event: Event) -> tuple[datetime, int]:
     """Return the sort key of an event: timestamps have whole seconds, so the resource version decides within one."""
-    version = str((event.get("metadata") or {}).get("resourceVersion") or "")
-    return parse_timestamp(_last_seen(event)) or _LONG_AGO, int(version) if version.isdecimal() else 0
+    version = event.metadata.resource_version
+    return parse_timestamp(event.last_seen) or _LONG_AGO, int(version) if version.isdecimal() else 0

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
+from msgspec.structs import replace
 
 from kaito.cluster.api_client import ApiClient
 from kaito.cluster.api_errors import MissingPermissionError
-from kaito.cluster.workspaces.lookup import get_inference_set, get_replicas, get_workspace
-from kaito.cluster.workspaces.objects import Condition, Workspace
+from kaito.cluster.workspaces.health_checks import all_with_health, fetch_problem
+from kaito.cluster.workspaces.lookup import get_inference_set, get_replicas, get_workspace, sort_replicas
+from kaito.cluster.workspaces.objects import Workspace
+from kaito.cluster.workspaces.probes import PodEvent, fetch_newest_event
 from kaito.errors import NotFoundError
 from kaito.types import Reporter, Target
 from kaito.types.targets import shown_url
+from kaito.util.tasks import gather_both
 
 
 class ServingWorkspace(Struct, frozen=True, kw_only=True):
@@ -40,7 +46,8 @@ class NotReadyError(NotFoundError):
 async def find_serving_workspace(cluster: ApiClient, target: Target, reporter: Reporter) -> ServingWorkspace:
     """Return the target's Workspace, or a ready replica of its InferenceSet.
 
-    A Workspace that the user may not read is assumed to be ready: the user may still be allowed to use its Service.
+    It is ready when KAITO says so and nothing is known to be wrong with its pod and its Service. A Workspace that the
+    user may not read is assumed to be ready: the user may still be allowed to use its Service.
 
     Raises:
         NotReadyError: it is not ready.
@@ -49,34 +56,37 @@ async def find_serving_workspace(cluster: ApiClient, target: Target, reporter: R
     name = target.workspace or ""
     if target.kind == "inferenceset":
         return await _find_ready_replica(cluster, name)
-    try:
-        workspace = await get_workspace(cluster, name)
-    except MissingPermissionError as exc:
-        reporter.notice(f"Cannot check whether the workspace is ready: {exc.message}")
-        return ServingWorkspace(name=name, namespace=cluster.namespace, label=name, preset=None, known_ready=False)
-    require_ready(workspace)
-    return ServingWorkspace(name=name, namespace=cluster.namespace, label=name, preset=workspace.preset)
+    workspace, problem = await gather_both(
+        _workspace_if_permitted(cluster, name, reporter), fetch_problem(cluster, cluster.namespace, name)
+    )
+    if workspace is not None:
+        workspace = replace(workspace, problem=problem)
+        require_serving(workspace)
+        if not workspace.ready:
+            raise await _not_ready_error(cluster, "Workspace", name, workspace)
+        return ServingWorkspace(name=name, namespace=cluster.namespace, label=name, preset=workspace.preset)
+    if problem:
+        raise not_ready_error("Workspace", name, (problem,))
+    return ServingWorkspace(name=name, namespace=cluster.namespace, label=name, preset=None, known_ready=False)
 
 
-def require_ready(workspace: Workspace) -> None:
-    """Check that a Workspace is ready.
+def require_serving(workspace: Workspace) -> None:
+    """Check that a Workspace serves a model once it is ready.
 
     Raises:
-        NotReadyError: it is not; the message has the condition that is not met.
+        NotReadyError: it tunes one.
     """
     if workspace.tuning:
         raise NotReadyError(
             f"Workspace '{workspace.name}' is a tuning workspace, which does not serve a model",
             f"State: {workspace.state or 'unknown'}; see 'kubectl kaito status --workspace-name {workspace.name}'",
         )
-    if not workspace.ready:
-        raise not_ready_error("Workspace", workspace.name, workspace.unmet_conditions)
 
 
 def not_ready_error(
-    kind: str, name: str, unmet: tuple[Condition, ...], *details: str, waited: str | None = None
+    kind: str, name: str, reasons: Sequence[str], *details: str, waited: str | None = None
 ) -> NotReadyError:
-    """Return the contract's error for a `Workspace` or an `InferenceSet`, followed by what is known of the reason.
+    """Return the contract's error for a `Workspace` or an `InferenceSet`, followed by what is known of the reasons.
 
     `waited` says how long `--wait` has waited.
     """
@@ -84,7 +94,7 @@ def not_ready_error(
     return NotReadyError(
         f"{kind} '{name}' is not ready for inference",
         f"Use 'kubectl kaito status --workspace-name {argument}' to check status",
-        str(unmet[0]) if unmet else "KAITO has not reported a status yet",
+        *(reasons or ("KAITO has not reported a status yet",)),
         *details,
         f"Not ready after {waited}; to wait longer, use --wait=DURATION"
         if waited
@@ -92,11 +102,30 @@ def not_ready_error(
     )
 
 
+async def _workspace_if_permitted(cluster: ApiClient, name: str, reporter: Reporter) -> Workspace | None:
+    try:
+        return await get_workspace(cluster, name)
+    except MissingPermissionError as exc:
+        reporter.notice(f"Cannot check whether the workspace is ready: {exc.message}")
+        return None
+
+
+async def _not_ready_error(cluster: ApiClient, kind: str, name: str, workspace: Workspace) -> NotReadyError:
+    event = await fetch_newest_event(cluster, f"{workspace.name}-0", workspace.namespace)
+    return not_ready_error(kind, name, workspace.reasons, *event_details(event))
+
+
+def event_details(event: PodEvent | None) -> list[str]:
+    """Return the line of an error about the newest event of the pod."""
+    return [] if event is None else [f"Latest pod event: {event}"]
+
+
 async def _find_ready_replica(cluster: ApiClient, name: str) -> ServingWorkspace:
-    replicas = await get_replicas(cluster, name)
-    if not replicas or not replicas[0].ready:
-        inference_set = await get_inference_set(cluster, name)
-        raise not_ready_error("InferenceSet", name, (replicas[0] if replicas else inference_set).unmet_conditions)
+    replicas = sort_replicas(await all_with_health(cluster, await get_replicas(cluster, name)))
+    if not replicas:
+        raise not_ready_error("InferenceSet", name, (await get_inference_set(cluster, name)).reasons)
+    if not replicas[0].ready:
+        raise await _not_ready_error(cluster, "InferenceSet", name, replicas[0])
     return ServingWorkspace(
         name=replicas[0].name,
         namespace=cluster.namespace,

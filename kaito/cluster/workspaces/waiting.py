@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from kaito.cluster.api_client import ApiClient
 from kaito.cluster.watch import ConnectionMonitor, watch
 from kaito.cluster.workspaces.engine_metrics import EngineMetrics, download_progress
+from kaito.cluster.workspaces.health_checks import all_with_health
 from kaito.cluster.workspaces.lookup import get_inference_set, get_replicas, get_workspace, served_list_path
-from kaito.cluster.workspaces.objects import INFERENCE_SET_LABEL, Condition, Workspace, parse_workspace
+from kaito.cluster.workspaces.objects import INFERENCE_SET_LABEL, Workspace, WorkspaceObject, parse_workspace
 from kaito.cluster.workspaces.overview import unprobed_workspace
 from kaito.cluster.workspaces.probes import PodEvent, fetch_engine_metrics, fetch_newest_event
-from kaito.cluster.workspaces.readiness import NotReadyError, not_ready_error, require_ready
+from kaito.cluster.workspaces.readiness import NotReadyError, event_details, not_ready_error, require_serving
 from kaito.types import Reporter, Target
 from kaito.util.durations import human_duration
 from kaito.util.tasks import cancel_and_wait
 
-#: Seconds between two probes of the pod.
+#: Seconds between two probes of the pod, and between two checks of a pod that is all that is waited for.
 _PROBE_INTERVAL = 2.0
+_POD_INTERVAL = 1.0
 
 
 async def wait_until_ready(cluster: ApiClient, target: Target, timeout: float, reporter: Reporter) -> None:
@@ -58,7 +60,7 @@ class _ReadinessWait:
         self._last_notice: str | None = None
         #: The Workspace, or the replica that is closest to being ready.
         self._workspace: Workspace | None = None
-        self._unmet: tuple[Condition, ...] = ()
+        self._reasons: tuple[str, ...] = ()
         self._event: PodEvent | None = None
         self._engine: EngineMetrics | None = None
 
@@ -72,14 +74,31 @@ class _ReadinessWait:
         """Return when it is ready."""
         selector = f"{INFERENCE_SET_LABEL}={self._name}" if self._is_set else f"metadata.name={self._name}"
         params = {"labelSelector" if self._is_set else "fieldSelector": selector}
-        path = await served_list_path(self._cluster, "workspaces", selector=params)
+        path = await served_list_path(self._cluster, WorkspaceObject, selector=params)
         async with aclosing(
-            watch(self._cluster, path, on_disconnect=self._monitor.disconnected, **params)
+            watch(self._cluster, path, WorkspaceObject, on_disconnect=self._monitor.disconnected, **params)
         ) as snapshots:
-            async for objects in snapshots:
-                self._monitor.connected()
-                if await self._update([parse_workspace(item) for item in objects.values()]):
+            await self._watch(snapshots)
+
+    async def _watch(self, snapshots: AsyncGenerator[dict[str, WorkspaceObject], None]) -> None:
+        """Return when a snapshot is ready. A pod is checked again while it is all that is waited for."""
+        workspaces: list[Workspace] = []
+        change: asyncio.Task[dict[str, WorkspaceObject]] | None = None
+        try:
+            while True:
+                if change is None:
+                    change = asyncio.create_task(anext(snapshots))
+                waits_for_pod = any(workspace.reported_ready for workspace in workspaces)
+                await asyncio.wait({change}, timeout=_POD_INTERVAL if waits_for_pod else None)
+                if change.done():
+                    workspaces = [parse_workspace(item) for item in change.result().values()]
+                    change = None
+                    self._monitor.connected()
+                if await self._update(workspaces):
                     return
+        finally:
+            if change is not None:
+                await cancel_and_wait(change)
 
     async def probe_repeatedly(self) -> None:
         """Update the status line with the pod's events and the download's progress, until cancelled."""
@@ -96,53 +115,62 @@ class _ReadinessWait:
     def timeout_error(self, waited: str) -> NotReadyError:
         """Return the error for a wait that took too long."""
         kind = "InferenceSet" if self._is_set else "Workspace"
-        details = [f"Latest pod event: {self._event}"] if self._event is not None else []
-        return not_ready_error(kind, self._name, self._unmet, *details, waited=waited)
+        return not_ready_error(kind, self._name, self._reasons, *event_details(self._event), waited=waited)
 
     async def _update(self, workspaces: list[Workspace]) -> bool:
         """Record the current state; return whether it is ready."""
-        if any(workspace.ready for workspace in workspaces):
+        reported = [workspace for workspace in workspaces if workspace.reported_ready]
+        checked = await all_with_health(self._cluster, reported)
+        if any(workspace.ready for workspace in checked):
             return True
         if workspaces:
-            # The fewer conditions are unmet, the sooner it is ready; none at all means that it has no status yet.
-            nearest = min(workspaces, key=lambda workspace: (len(workspace.unmet_conditions) or 99, workspace.name))
-            if not self._is_set and nearest.tuning:
-                require_ready(nearest)
-            self._workspace, self._unmet = nearest, nearest.unmet_conditions
+            nearest = min(checked or workspaces, key=_distance)
+            if not self._is_set:
+                require_serving(nearest)
+            self._workspace, self._reasons = nearest, nearest.reasons
         else:
-            self._workspace, self._unmet = None, await self._conditions_without_workspace()
+            self._workspace, self._reasons = None, await self._reasons_without_workspace()
         self._report()
         return False
 
-    async def _conditions_without_workspace(self) -> tuple[Condition, ...]:
-        """Return the unmet conditions of an InferenceSet without replicas.
+    async def _reasons_without_workspace(self) -> tuple[str, ...]:
+        """Return why an InferenceSet without replicas is not ready.
 
         Raises:
             NotFoundError: it does not exist, or the Workspace was deleted.
         """
         if self._is_set:
-            return (await get_inference_set(self._cluster, self._name)).unmet_conditions
+            return ((await get_inference_set(self._cluster, self._name)).unmet_condition or "it has no replicas yet",)
         await get_workspace(self._cluster, self._name)
         return ()
 
     def _report(self) -> None:
-        """Write a notice when the condition that is waited for has changed."""
+        """Write a notice when what is waited for has changed."""
         if self._workspace is not None:
             notice = f"Waiting for '{self._workspace.name}': {unprobed_workspace(self._workspace).why}"
         else:
-            notice = f"Waiting for '{self._name}': {self._unmet[0] if self._unmet else 'it has no replicas yet'}"
+            notice = f"Waiting for '{self._name}': {self._reasons[0] if self._reasons else 'it was deleted'}"
         if notice != self._last_notice:
             self._last_notice = notice
             self._reporter.notice(notice)
         self._show_status()
 
     def _show_status(self) -> None:
-        """Show what is known, that which changes most often first."""
+        """Show what is known; what changes most often comes first."""
         download = download_progress(self._engine) if self._engine is not None else ""
         parts = [f"downloading the model, {download}"] if download else []
         parts += [str(self._event)] if self._event is not None else []
-        parts += [self._unmet[0].message or self._unmet[0].type] if self._unmet else []
+        if self._reasons:
+            unmet = self._workspace.unmet_conditions if self._workspace is not None else ()
+            is_problem = self._workspace is not None and self._workspace.reported_ready
+            parts.append(self._reasons[0] if is_problem or not unmet else unmet[0].message or unmet[0].type)
         self._reporter.status("waiting: " + "; ".join(parts) if parts else f"waiting for {self._name}")
+
+
+def _distance(workspace: Workspace) -> tuple[int, str]:
+    """Sort the Workspace that is nearest to being ready first."""
+    # The fewer conditions are unmet, the sooner it is ready; none at all means that it has no status yet.
+    return (0 if workspace.reported_ready else len(workspace.unmet_conditions) or 99, workspace.name)
 
 
 @asynccontextmanager

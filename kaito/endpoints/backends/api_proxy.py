@@ -44,7 +44,7 @@ class ApiProxyBackend(ClusterBackend):
             KaitoError: the credentials cannot be read.
         """
         serving, proxy = candidate.detail
-        self.explain(reporter, "the API server flushes responses every 200 ms, so text arrives in bursts")
+        self.report_step(reporter, "the API server flushes responses every 200 ms, so text arrives in bursts")
         if self.settings.api_key is not None:
             reporter.notice("The API key is not sent: the API server's proxy does not forward it")
         await proxy.prepare()

@@ -89,7 +89,7 @@ class ClusterDnsBackend(ClusterBackend):
             if name is None:
                 raise
             reason = exc.details[0] if isinstance(exc, ConnectError) and exc.details else exc.message
-        self.explain(reporter, f"cannot check whether the workspace is ready: {reason}")
+        self.report_step(reporter, f"cannot check whether the workspace is ready: {reason}")
         namespace = target.namespace or pod_namespace() or "default"
         return ServingWorkspace(name=name, namespace=namespace, label=name, preset=None)
 

@@ -44,7 +44,7 @@ class IngressBackend(ClusterBackend):
         candidates = [one for one in results if isinstance(one, Candidate)]
         reasons = [*map(str, routes.unusable), *(one for one in results if isinstance(one, str))]
         for reason in reasons:
-            self.explain(reporter, reason)
+            self.report_step(reporter, reason)
         if candidates:
             return candidates
         if reasons:
@@ -78,14 +78,17 @@ class IngressBackend(ClusterBackend):
                 at_addresses = f" at {', '.join(endpoint.addresses)}" if endpoint.addresses else ""
                 reasons.append(f"{endpoint.url}{at_addresses}: {detail}")
                 continue
-            if status is not None:
-                self.explain(reporter, f"{endpoint.url}/v1/models is not a list of models (HTTP {status})")
+            problem = "" if status is None else f"{endpoint.url}/v1/models is not a list of models (HTTP {status})"
+            if problem:
+                self.report_step(reporter, problem)
             return Candidate(
                 backend=self.name,
                 url=endpoint.url,
                 rank=_RANK if route.secure and self._is_model(status) else None,
                 shared=not endpoint.addresses and not endpoint.headers,
                 external=True,
+                # A server that requires a key may be the model's.
+                problem="" if status in (401, 403) else problem,
                 detail=endpoint,
             )
         if not route.addresses:

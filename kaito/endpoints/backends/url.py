@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from kaito import hookimpl
+from kaito.settings import Settings
 from kaito.types import Candidate, Endpoint, Reporter, Target
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ class UrlBackend:
     name = "url"
     needs_workspace = False
 
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
     async def discover(self, target: Target, reporter: Reporter) -> Sequence[Candidate]:
         """Return the URL, if one is given."""
         if target.endpoint is None:
@@ -28,19 +32,28 @@ class UrlBackend:
 
     @asynccontextmanager
     async def open(self, candidate: Candidate, reporter: Reporter) -> AsyncIterator[Endpoint]:
-        """Yield the URL as an endpoint."""
+        """Yield the URL as an endpoint; with `--wait`, when its server answers.
+
+        Raises:
+            KaitoError: it does not answer in time.
+        """
         parts = urlsplit(candidate.url)
         path = parts.path.rstrip("/").removesuffix("/chat/completions")
         # The query may contain a key: it is sent with each request and never shown.
         shown = parts._replace(path=path, query="").geturl()
-        yield Endpoint(
+        endpoint = Endpoint(
             url=parts._replace(path=path).geturl(),
             shown_url=f"{shown}/chat/completions",
             label=candidate.detail or parts.netloc,
         )
+        if (timeout := self._settings.target.wait) is not None:
+            from kaito.endpoints.server_wait import wait_until_answering
+
+            await wait_until_answering(endpoint, self._settings, timeout, reporter)
+        yield endpoint
 
 
 @hookimpl
-def kaito_backends() -> Iterable[Backend]:
+def kaito_backends(settings: Settings) -> Iterable[Backend]:
     """Offer `url`."""
-    return [UrlBackend()]
+    return [UrlBackend(settings)]

@@ -59,7 +59,7 @@ def _show(shell: ShellContext, names: Iterable[str]) -> None:
 def model(arguments: str, shell: ShellContext) -> None:
     """Show the models and adapters, or switch to one
 
-    The conversation continues with it.
+    The conversation continues with it. A model that the server does not list is requested too.
     """
     if arguments:
         shell.use_model(arguments)

@@ -39,7 +39,7 @@ def undo(arguments: str, shell: ShellContext) -> None:
 def continue_(arguments: str, shell: ShellContext) -> None:
     """Continue an answer that was cut
 
-    By the token limit (see /set max-tokens) or by Ctrl-C. The continuation is appended to the answer.
+    By the token limit (see /set max-tokens), by Ctrl-C, or by a failure. The continuation is appended to the answer.
     """
     shell.continue_answer()
 

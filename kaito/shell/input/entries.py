@@ -7,6 +7,8 @@ from enum import Enum, auto
 
 from msgspec import Struct
 
+from kaito.util import limits
+
 #: Commands when they are the whole line.
 WORDS = frozenset({"quit", "exit", "clear", "help", "status"})
 
@@ -70,6 +72,7 @@ class Block:
 
     def __init__(self, first: str) -> None:
         self._lines: list[str] = []
+        self._length = 0
         self.closed = False
         rest = first.lstrip().removeprefix(BLOCK_MARK)
         if rest.strip():
@@ -84,10 +87,18 @@ class Block:
         """Add the next line."""
         body = line.rstrip()
         self.closed = body.endswith(BLOCK_MARK)
-        if not self.closed:
+        self._length += len(line) + 1
+        if self.is_too_long:
+            self._lines.clear()
+        elif not self.closed:
             self._lines.append(line)
         elif rest := body.removesuffix(BLOCK_MARK):
             self._lines.append(rest)
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether it is longer than a message may be. It is then read to its end, and nothing of it is kept."""
+        return self._length > limits.STDIN
 
     @property
     def entry(self) -> Entry:

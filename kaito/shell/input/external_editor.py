@@ -7,7 +7,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -17,7 +16,8 @@ from typing import Any, TextIO
 from kaito.console.terminal import Terminal
 from kaito.errors import KaitoError
 from kaito.util.children import child_environment
-from kaito.util.safe_files import UnreadableError, read_text
+from kaito.util.safe_files import UnreadableError, owner_only, read_text
+from kaito.util.temporary_folders import temporary_folder
 
 #: The most bytes of the edited text.
 LARGEST = 16 * 1024 * 1024
@@ -56,9 +56,11 @@ def _file_with(text: str) -> Iterator[Path]:
     with ExitStack() as stack:
         try:
             # Editors leave backups beside a file: the whole folder is removed.
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="kaito-", ignore_cleanup_errors=True))
-            path = Path(folder, "message.md")
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            folder = stack.enter_context(temporary_folder("kaito-"))
+            path = folder / "message.md"
+            with owner_only():
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(descriptor, "w", encoding="utf-8") as file:
                 file.write(text)
         except OSError as exc:
             raise KaitoError(f"Cannot write a file for the editor: {exc.strerror}") from None

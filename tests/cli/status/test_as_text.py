@@ -7,9 +7,10 @@ import pytest
 from kaito.cli.status.as_data import overview_data, table_data
 from kaito.cli.status.as_text import Describer, Table
 from kaito.cluster.workspaces.engine_metrics import EngineMetrics, Gpu
-from kaito.cluster.workspaces.objects import parse_inference_set, parse_workspace
+from kaito.cluster.workspaces.objects import InferenceSetObject, WorkspaceObject, parse_inference_set, parse_workspace
 from kaito.cluster.workspaces.overview import InferenceSetOverview, deleted_overview, unprobed_workspace
-from kaito.cluster.workspaces.probes import Node, PodEvent
+from kaito.cluster.workspaces.probes import NodeReadiness, PodEvent
+from kaito.util.decoding import convert
 
 CONDITIONS = [
     {"type": "WorkspaceSucceeded", "status": "False", "reason": "workspaceFailed", "message": "not ready"},
@@ -21,13 +22,19 @@ CONDITIONS = [
 def workspace(name="w", *, labels=None, status=None, **parts):
     metadata = {"name": name, "namespace": "ns", "uid": "1", "creationTimestamp": "x", "labels": labels or {}}
     parts.setdefault("inference", {"preset": {"name": "phi-4"}})
-    return unprobed_workspace(parse_workspace({"metadata": metadata, "status": status or {}, **parts}))
+    return unprobed_workspace(
+        parse_workspace(convert({"metadata": metadata, "status": status or {}, **parts}, WorkspaceObject))
+    )
 
 
 def inference_set(**status):
     metadata = {"name": "s", "namespace": "ns", "creationTimestamp": "x"}
     template = {"inference": {"preset": {"name": "phi-4"}}}
-    return parse_inference_set({"metadata": metadata, "spec": {"replicas": 2, "template": template}, "status": status})
+    return parse_inference_set(
+        convert(
+            {"metadata": metadata, "spec": {"replicas": 2, "template": template}, "status": status}, InferenceSetObject
+        )
+    )
 
 
 def overview(**parts):
@@ -57,7 +64,7 @@ def test_all_fields_of_a_workspace():
             download_bytes_per_s=5e6,
             download_remaining_s=61,
         ),
-        nodes=(Node(name="n1", ready=False, why="gone"), Node(name="n2")),
+        nodes=(NodeReadiness(name="n1", ready=False, why="gone"), NodeReadiness(name="n2")),
     )
     assert Describer(nodes=True).describe(found) == (
         "Name:           w\n"
@@ -170,7 +177,8 @@ def test_a_growing_table():
 def test_control_characters_are_removed():
     evil = "a\x1b[31m\x07\u202e\nb"
     found = overview(
-        event=PodEvent(type="", reason="", message=evil, seen=""), nodes=(Node(name=evil, ready=False, why=evil),)
+        event=PodEvent(type="", reason="", message=evil, seen=""),
+        nodes=(NodeReadiness(name=evil, ready=False, why=evil),),
     )
     text = Describer(conditions=True, nodes=True).describe(found) + Table().add(
         [workspace(inference={"preset": {"name": evil}})]
@@ -183,7 +191,7 @@ def test_data_always_has_all_fields():
     full = overview(
         event=PodEvent(type="Warning", reason="r", message="m", seen="t"),
         engine=EngineMetrics(running=1, gpus=(Gpu(name="A100"),)),
-        nodes=(Node(name="n1", ready=True),),
+        nodes=(NodeReadiness(name="n1", ready=True),),
     )
     data, bare_data = json.loads(json.dumps(overview_data(full))), overview_data(workspace())
     assert data.keys() == bare_data.keys()

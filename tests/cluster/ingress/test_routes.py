@@ -2,12 +2,17 @@
 
 import pytest
 
-from kaito.cluster.ingress.gateways import parent_gateways, parse_http_route, routes_to
+from kaito.cluster.ingress.gateways import GatewayContext, parent_gateways, parse_http_route, routes_to
 from kaito.cluster.ingress.ingresses import parse_ingress, parse_load_balancer
+from kaito.cluster.ingress.route_kinds import Gateway, HttpRoute, Ingress, ReferenceGrant
 from kaito.cluster.ingress.routes import Destination, Route, UnusableRoute, base_path, choose_port, host_matches
+from kaito.cluster.kinds import Metadata, Service, ServicePort, ServiceSpec
 from kaito.cluster.services import http_port
+from kaito.util.decoding import convert
 
-DESTINATION = Destination(service="my-llama", port=80, port_name="http", pools=frozenset({"my-llama-inferencepool"}))
+DESTINATION = Destination(
+    service="my-llama", namespace="ns", port=80, port_name="http", pools=frozenset({"my-llama-inferencepool"})
+)
 BACKEND = {"service": {"name": "my-llama", "port": {"number": 80}}}
 ADDRESS = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}
 
@@ -74,9 +79,12 @@ def test_choose_port_and_http_port():
     assert choose_port(443, ()) == 443
     assert choose_port(443, (80, 443)) == 443
     assert choose_port(443, (8443,)) == 8443
-    assert http_port({}) == (80, "http")
-    assert http_port({"spec": {"ports": [{"port": 6379, "name": "ray"}, {"port": 80, "name": "web"}]}}) == (80, "web")
-    assert http_port({"spec": {"ports": [{"port": 8000}]}}) == (8000, "")
+    assert http_port(None) == ServicePort(port=80, name="http", target_port=5000)
+    ports = (ServicePort(port=6379, name="ray"), ServicePort(port=80, name="web"))
+    named = Service(metadata=Metadata(name="s"), spec=ServiceSpec(ports=ports))
+    assert http_port(named) == ports[1]
+    other = Service(metadata=Metadata(name="s"), spec=ServiceSpec(ports=(ServicePort(port=8000),)))
+    assert http_port(other).port == 8000
 
 
 def test_url_of_an_ipv6_address():
@@ -88,11 +96,8 @@ def test_url_of_an_ipv6_address():
 
 
 def ingress(*rules, tls=(), status=ADDRESS, **spec):
-    return {
-        "metadata": {"name": "i", "namespace": "ns"},
-        "spec": {"rules": list(rules), "tls": list(tls), **spec},
-        "status": status,
-    }
+    spec = {"rules": list(rules), "tls": list(tls), **spec}
+    return convert({"metadata": {"name": "i", "namespace": "ns"}, "spec": spec, "status": status}, Ingress)
 
 
 def rule(host=None, path="/", kind="Prefix", backend=BACKEND):
@@ -185,7 +190,7 @@ def test_open_ports_in_the_status_of_an_ingress():
 
 def service(kind="LoadBalancer", status=ADDRESS, **port):
     spec = {"type": kind, "ports": [{"port": 80, "name": "http", **port}]}
-    return {"metadata": {"name": "my-llama", "namespace": "ns"}, "spec": spec, "status": status}
+    return convert({"metadata": {"name": "my-llama", "namespace": "ns"}, "spec": spec, "status": status}, Service)
 
 
 def test_a_load_balancer():
@@ -198,12 +203,9 @@ def test_a_load_balancer():
 # Gateway API
 
 
-def http_route(*rules, hosts=(), parent=None, status=None):
-    return {
-        "metadata": {"name": "r", "namespace": "ns"},
-        "spec": {"parentRefs": [parent or {"name": "gw"}], "hostnames": list(hosts), "rules": list(rules)},
-        "status": status or {},
-    }
+def http_route(*rules, hosts=(), parents=({"name": "gw"},), namespace="ns", status=None):
+    spec = {"parentRefs": list(parents), "hostnames": list(hosts), "rules": list(rules)}
+    return convert({"metadata": {"name": "r", "namespace": namespace}, "spec": spec, "status": status or {}}, HttpRoute)
 
 
 def to(name="my-llama", port=80, **more):
@@ -211,11 +213,13 @@ def to(name="my-llama", port=80, **more):
 
 
 def gateway(*listeners, addresses=("192.0.2.7",)):
-    return {
-        "metadata": {"name": "gw", "namespace": "ns"},
-        "spec": {"listeners": list(listeners)},
-        "status": {"addresses": [{"type": "IPAddress", "value": address} for address in addresses]},
-    }
+    status = {"addresses": [{"type": "IPAddress", "value": address} for address in addresses]}
+    spec = {"listeners": list(listeners)}
+    return convert({"metadata": {"name": "gw", "namespace": "ns"}, "spec": spec, "status": status}, Gateway)
+
+
+def context(gateway, **more):
+    return GatewayContext(gateways={("ns", "gw"): gateway}, **more)
 
 
 HTTP = {"name": "web", "port": 80, "protocol": "HTTP"}
@@ -224,7 +228,7 @@ RULE = {"backendRefs": [to()]}
 
 
 def http_route_urls(item, *listeners, **more):
-    return urls(parse_http_route(item, {("ns", "gw"): gateway(*listeners or (HTTP,), **more)}, DESTINATION))
+    return urls(parse_http_route(item, context(gateway(*listeners or (HTTP,), **more)), DESTINATION))
 
 
 @pytest.mark.parametrize(
@@ -249,8 +253,8 @@ def test_backends_of_an_http_route(reference, expected):
 
 
 def test_parent_gateways():
-    item = http_route(RULE, parent={"name": "gw", "namespace": "infra", "sectionName": "web"})
-    item["spec"]["parentRefs"] += [{"name": "gw"}, {"kind": "Service", "group": "", "name": "mesh"}]
+    foreign = {"name": "gw", "namespace": "infra", "sectionName": "web"}
+    item = http_route(RULE, parents=[foreign, {"name": "gw"}, {"kind": "Service", "group": "", "name": "mesh"}])
     assert [key for key, _ in parent_gateways(item)] == [("infra", "gw"), ("ns", "gw")]
 
 
@@ -265,7 +269,7 @@ def test_parent_gateways():
 )
 def test_listeners_of_a_gateway(parent, expected):
     tcp = {"name": "raw", "port": 5000, "protocol": "TCP"}
-    assert http_route_urls(http_route(RULE, parent=parent), HTTP, HTTPS, tcp) == expected
+    assert http_route_urls(http_route(RULE, parents=[parent]), HTTP, HTTPS, tcp) == expected
 
 
 @pytest.mark.parametrize(
@@ -305,7 +309,7 @@ def test_matches_of_an_http_route(match, expected):
 
 def test_headers_that_select_an_http_route():
     item = http_route({**RULE, "matches": [{"headers": [{"name": "x-model", "value": "llama"}]}]})
-    route = only(parse_http_route(item, {("ns", "gw"): gateway(HTTP)}, DESTINATION))
+    route = only(parse_http_route(item, context(gateway(HTTP)), DESTINATION))
     assert route.headers == {"x-model": "llama"}
 
 
@@ -315,7 +319,7 @@ def test_http_routes_that_cannot_be_used():
     redirect = {**RULE, "filters": [{"type": "RequestRedirect"}]}
     assert http_route_urls(http_route(redirect)) == ["it redirects requests"]
     assert http_route_urls(http_route(RULE), addresses=()) == ["the Gateway has no address yet"]
-    unread = {("ns", "gw"): "its Gateway 'gw' cannot be read: no"}
+    unread = context("its Gateway 'gw' cannot be read: no")
     assert urls(parse_http_route(http_route(RULE), unread, DESTINATION)) == ["its Gateway 'gw' cannot be read: no"]
 
 
@@ -326,3 +330,82 @@ def test_an_http_route_that_the_gateway_rejects():
     # The status of another Gateway does not matter.
     status["parents"][0]["parentRef"] = {"name": "gw", "namespace": "other"}
     assert http_route_urls(http_route(RULE, status=status)) == ["http://192.0.2.7"]
+
+
+# Across namespaces
+
+
+def grant(namespace="web", kind="HTTPRoute", name=None):
+    source = {"group": "gateway.networking.k8s.io", "kind": kind, "namespace": namespace}
+    to = {"group": "", "kind": "Service", **({"name": name} if name else {})}
+    return convert(
+        {"metadata": {"name": "g", "namespace": "ns"}, "spec": {"from": [source], "to": [to]}}, ReferenceGrant
+    )
+
+
+FOREIGN = http_route(
+    {"backendRefs": [to(namespace="ns")]}, namespace="web", parents=[{"name": "gw", "namespace": "ns"}]
+)
+ALL = {"allowedRoutes": {"namespaces": {"from": "All"}}}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "labels", "expected"),
+    [
+        ({}, None, "the Gateway accepts no HTTPRoutes of namespace 'web'"),
+        ({"namespaces": {"from": "Same"}}, None, "the Gateway accepts no HTTPRoutes of namespace 'web'"),
+        ({"namespaces": {"from": "None"}}, None, "the Gateway accepts no HTTPRoutes of namespace 'web'"),
+        ({"namespaces": {"from": "All"}}, None, "http://192.0.2.7"),
+        ({"namespaces": {"from": "All"}, "kinds": [{"kind": "GRPCRoute"}]}, None, "the Gateway accepts no HTTPRoutes"),
+        ({"namespaces": {"from": "Selector", "selector": {"matchLabels": {"a": "b"}}}}, None, "http://192.0.2.7"),
+        ({"namespaces": {"from": "Selector", "selector": {"matchLabels": {"a": "b"}}}}, {"a": "b"}, "http://192.0.2.7"),
+        (
+            {"namespaces": {"from": "Selector", "selector": {"matchLabels": {"a": "b"}}}},
+            {"a": "c"},
+            "the Gateway accepts no HTTPRoutes of namespace 'web'",
+        ),
+        (
+            {
+                "namespaces": {
+                    "from": "Selector",
+                    "selector": {
+                        "matchExpressions": [
+                            {"key": "a", "operator": "In", "values": ["b", "c"]},
+                            {"key": "d", "operator": "Exists"},
+                            {"key": "e", "operator": "DoesNotExist"},
+                            {"key": "a", "operator": "NotIn", "values": ["x"]},
+                        ]
+                    },
+                }
+            },
+            {"a": "c", "d": ""},
+            "http://192.0.2.7",
+        ),
+    ],
+)
+def test_a_listener_accepts_the_namespaces_that_it_names(allowed, labels, expected):
+    listener = {**HTTP, "allowedRoutes": allowed}
+    given = context(gateway(listener), namespace_labels={} if labels is None else {"web": labels}, grants=[grant()])
+    [shown] = urls(parse_http_route(FOREIGN, given, DESTINATION))
+    assert shown.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("grants", "expected"),
+    [
+        ([grant()], "http://192.0.2.7"),
+        ([grant(name="other"), grant(name="my-llama")], "http://192.0.2.7"),
+        (None, "http://192.0.2.7"),
+        ([], "no ReferenceGrant in namespace 'ns' allows it to use the Service"),
+        ([grant("elsewhere")], "no ReferenceGrant in namespace 'ns' allows it to use the Service"),
+        ([grant(kind="GRPCRoute")], "no ReferenceGrant in namespace 'ns' allows it to use the Service"),
+        ([grant(name="other")], "no ReferenceGrant in namespace 'ns' allows it to use the Service"),
+    ],
+)
+def test_an_http_route_of_another_namespace_needs_a_grant(grants, expected):
+    given = context(gateway({**HTTP, **ALL}), grants=grants)
+    assert urls(parse_http_route(FOREIGN, given, DESTINATION)) == [expected]
+
+
+def test_an_http_route_of_another_namespace_without_a_namespace_in_its_backend_leads_elsewhere():
+    assert not routes_to(http_route(RULE, namespace="web"), DESTINATION)

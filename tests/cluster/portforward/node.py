@@ -105,11 +105,11 @@ class Node:
         await websocket.close()
         return websocket
 
-    async def connect(self, path, params, protocols, **options):
+    async def connect(self, path, params, protocols, *, timeout, **options):
         return await self.session.ws_connect(path, params=params, protocols=protocols, **options)
 
-    async def dial(self, address=POD, *, heartbeat=60.0):
-        return await dial(self.connect, address, heartbeat=heartbeat)
+    async def dial(self, address=POD, *, timeout=10.0, heartbeat=60.0):
+        return await dial(self.connect, address, timeout=timeout, heartbeat=heartbeat)
 
     @asynccontextmanager
     async def tunnel(self, **more):

@@ -98,7 +98,7 @@ async def test_server_is_down():
     with refused_url() as url:
         async with node(silent) as served:
             with pytest.raises(TunnelError, match=r"The port-forward to default/demo-0:5000 failed") as caught:
-                await dial(lambda path, params, protocols, **options: served.session.ws_connect(url), POD)
+                await dial(lambda path, params, protocols, *, timeout, **options: served.session.ws_connect(url), POD)
     # ECONNREFUSED would mean that nothing listens in the pod.
     assert caught.value.errno is None
 
@@ -110,6 +110,21 @@ async def test_kaito_error_is_passed_on():
 
     with pytest.raises(ForbiddenError):
         await dial(connect, POD)
+
+
+@in_loop
+async def test_channels_that_are_not_opened_in_time():
+    gone = asyncio.Event()
+
+    async def pod(side):
+        await side.rest()
+        gone.set()
+
+    async with node(pod) as served:
+        served.opening = []
+        with pytest.raises(TunnelError, match=r"The port-forward to default/demo-0:5000 was not open within 0\.05 s"):
+            await served.dial(timeout=0.05)
+        await gone.wait()
 
 
 @in_loop

@@ -175,14 +175,6 @@ async def test_port_that_refuses_connections():
 
 
 @in_loop
-async def test_dial_timeout():
-    async with pool(timeout=0.05) as tunnels:
-        tunnels.gate.clear()
-        with pytest.raises(TunnelError, match=r"The port-forward to default/demo-0:5000 was not open within 0\.05 s"):
-            await tunnels.connect(Notes)
-
-
-@in_loop
 async def test_timeout_of_the_network_is_passed_on():
     async with pool() as tunnels:
         tunnels.failure = TimeoutError(110, "Connection timed out")

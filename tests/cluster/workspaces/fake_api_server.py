@@ -15,6 +15,7 @@ from yarl import URL
 from kaito.cluster.api_client import ApiClient
 from kaito.cluster.auth.cluster_config import ClusterConfig
 from kaito.cluster.auth.credentials import Credentials, CredentialSource
+from kaito.testing import RecordingReporter
 
 INFERENCE_SETS = "/apis/kaito.sh/v1beta1/namespaces/default/inferencesets"
 WORKSPACES = "/apis/kaito.sh/v1beta1/namespaces/default/workspaces"
@@ -122,7 +123,7 @@ async def connected(server: FakeApiServer) -> AsyncIterator[ApiClient]:
         context=None,
     )
     try:
-        async with ApiClient(access, request_timeout=5) as cluster:
+        async with ApiClient(access, RecordingReporter(), request_timeout=5) as cluster:
             yield cluster
     finally:
         server.end_watches()

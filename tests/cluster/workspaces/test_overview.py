@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from kaito.cluster.workspaces.overview import fetch_overview, list_overviews
-from kaito.cluster.workspaces.probes import Node, fetch_engine_metrics, fetch_newest_event, fetch_nodes
+from kaito.cluster.workspaces.probes import NodeReadiness, fetch_engine_metrics, fetch_newest_event, fetch_nodes
 from kaito.errors import NotFoundError
 from kaito.types import Target
 from tests.cluster.workspaces.fake_api_server import (
@@ -69,37 +69,41 @@ def test_probes_time_out(monkeypatch):
         )
 
     server.answers["/api/v1/nodes/n"] = silent
-    assert run(server, work) == (None, None, (Node(name="n"),))
+    assert run(server, work) == (None, None, (NodeReadiness(name="n"),))
 
 
 def test_readiness_of_nodes():
     def node(status, **more):
-        return {"metadata": {}, "status": {"conditions": [{"type": "Ready", "status": status, **more}]}}
+        return {"metadata": {"name": "n"}, "status": {"conditions": [{"type": "Ready", "status": status, **more}]}}
 
     server = FakeApiServer(
         {"/api/v1/nodes": []},
         {
             "/api/v1/nodes/a": node("True"),
             "/api/v1/nodes/b": node("Unknown", reason="NodeStatusUnknown", message="Kubelet stopped"),
-            "/api/v1/nodes/c": {"metadata": {}},
+            "/api/v1/nodes/c": {"metadata": {"name": "c"}},
             "/api/v1/nodes/e": lambda request: error_response(403, "Forbidden"),
         },
     )
     assert run(server, lambda cluster: fetch_nodes(cluster, "abcde")) == (
-        Node(name="a", ready=True),
-        Node(name="b", ready=False, why="NodeStatusUnknown: Kubelet stopped"),
-        Node(name="c", ready=False),
-        Node(name="d", ready=False, why="node no longer exists"),
-        Node(name="e"),
+        NodeReadiness(name="a", ready=True),
+        NodeReadiness(name="b", ready=False, why="NodeStatusUnknown: Kubelet stopped"),
+        NodeReadiness(name="c", ready=False),
+        NodeReadiness(name="d", ready=False, why="node no longer exists"),
+        NodeReadiness(name="e"),
     )
 
 
 def test_events_of_the_same_second():
     items = [
-        {"metadata": {"resourceVersion": version}, "reason": version, "lastTimestamp": "2026-01-01T00:00:00Z"}
+        {
+            "metadata": {"name": "e", "resourceVersion": version},
+            "reason": version,
+            "lastTimestamp": "2026-01-01T00:00:00Z",
+        }
         for version in ("9", "11", "10")
     ]
-    items.append({"metadata": {}, "reason": "timeless"})
+    items.append({"metadata": {"name": "e"}, "reason": "timeless"})
     server = FakeApiServer(answers={"/api/v1/namespaces/default/events": {"metadata": {}, "items": items}})
     event = run(server, lambda cluster: fetch_newest_event(cluster, "w-0", "default"))
     assert event is not None

@@ -164,7 +164,7 @@ def test_a_table_without_inference_sets(answers):
 
 
 def test_the_api_server_becomes_unreachable_and_recovers(monkeypatch):
-    monkeypatch.setattr("kaito.cluster.api_client._BACKOFF", 0.01)
+    monkeypatch.setattr("kaito.cluster.api_retry._BACKOFF", 0.01)
     monkeypatch.setattr("kaito.cluster.watch._DELAY", 0.01)
     server = FakeApiServer({INFERENCE_SETS: [inference_set(2)], WORKSPACES: [workspace("a")]})
     notices = []
@@ -193,7 +193,7 @@ def test_the_api_server_becomes_unreachable_and_recovers(monkeypatch):
 
 
 def test_errors_of_a_starting_api_server(monkeypatch):
-    monkeypatch.setattr("kaito.cluster.api_client._BACKOFF", 0.01)
+    monkeypatch.setattr("kaito.cluster.api_retry._BACKOFF", 0.01)
     monkeypatch.setattr("kaito.cluster.watch._DELAY", 0.01)
     server = FakeApiServer({WORKSPACES: [workspace()]})
     refusals = iter([(503, "ServiceUnavailable")] * 4 + [(403, "Forbidden")] * 3)

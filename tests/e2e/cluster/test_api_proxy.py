@@ -166,12 +166,13 @@ def test_permission_is_revoked(control_plane, namespace, workspace, user):
     assert caught.value.hints[0] == "The API server's proxy requires the verbs 'get' and 'create' on 'services/proxy'"
 
 
-def first_wait(asked):
+def first_wait(asked, after_discovery=lambda: None):
     """Return why the first turn has to wait."""
 
     async def first_item():
         async with ApiProxyBackend(asked) as backend:
             [candidate] = await backend.discover(asked.target, RecordingReporter())
+            after_discovery()
             async with (
                 backend.open(candidate, RecordingReporter()) as endpoint,
                 ChatClient(endpoint, asked) as client,
@@ -187,8 +188,7 @@ def first_wait(asked):
 def test_service_without_a_pod(namespace, workspace):
     """The turn waits for a pod."""
     asked = settings(namespace.kubeconfig())
-    workspace.delete_pod()
-    assert first_wait(asked) == "Service 'my-llama' has no pod at the moment"
+    assert first_wait(asked, workspace.delete_pod) == "Service 'my-llama' has no pod at the moment"
     workspace.create_pod()
     assert chat(ApiProxyBackend, asked, "hello") == ["hello"]
 

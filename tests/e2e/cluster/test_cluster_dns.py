@@ -101,7 +101,7 @@ def test_unusable_api_server(control_plane, pod, dns, monkeypatch, trouble):
     else:
         (pod / "token").write_text("not-a-token")
     assert len(discover(ClusterDnsBackend, settings())) == 1
-    failure(settings(workspace="phi-set", kind="inferenceset"), ConnectError if trouble == "down" else ForbiddenError)
+    failure(settings(workspace="phi-set", kind="inferenceset"), ClusterError if trouble == "down" else ForbiddenError)
 
 
 def test_silent_api_server_is_not_waited_for(pod, dns, monkeypatch):

@@ -79,6 +79,7 @@ def test_an_ingress(namespace, get_endpoint, tls):
                 "shared": True,
                 "external": True,
                 "tls": True,
+                "problem": None,
             }
             assert {way["shared"] for way in data["ways"] if not way["external"]} == {False}
 

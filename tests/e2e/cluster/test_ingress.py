@@ -11,6 +11,7 @@ from kaito.cluster.workspaces.readiness import ServingWorkspace
 from kaito.endpoints.backends.ingress import IngressBackend
 from kaito.errors import ConnectError, ForbiddenError
 from kaito.testing import HtmlPage, ModelServer, RecordingReporter, Redirect, Status, refused_url, run_kaito
+from kaito.util.decoding import convert
 from tests.controlplane import Namespace
 from tests.controlplane.certificates import Authority
 from tests.e2e.cluster.asking import chat, discover, settings_for
@@ -232,6 +233,30 @@ def test_a_gateway_of_another_namespace(control_plane, namespace, workspace, ser
         assert chat(IngressBackend, wanted, "hello") == ["hello"]
 
 
+def test_an_http_route_of_another_namespace(control_plane, namespace, workspace, plain):
+    with Namespace(control_plane) as web:
+        add_gateway(web, plain.port)
+        add_http_route(web, {"name": "my-llama", "namespace": namespace.name, "port": 80})
+        source = f"HTTPRoute 'chat' in namespace '{web.name}'"
+        [reason] = discovery_error(settings(namespace)).details
+        assert reason == (f"{source}: no ReferenceGrant in namespace '{namespace.name}' allows it to use the Service")
+        origin = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": web.name}
+        grant = {"from": [origin], "to": [{"group": "", "kind": "Service"}]}
+        namespace.create("gateway.networking.k8s.io/v1beta1", "ReferenceGrant", "web", spec=grant)
+        wanted = settings(namespace)
+        [candidate] = discover(IngressBackend, wanted)
+        assert candidate.url == f"http://127.0.0.1:{plain.port}"
+        assert chat(IngressBackend, wanted, "hello") == ["hello"]
+
+
+def test_a_gateway_that_accepts_its_own_namespace_only(control_plane, namespace, workspace, plain):
+    with Namespace(control_plane) as infra:
+        add_gateway(infra, plain.port)
+        add_http_route(namespace, {"name": "my-llama", "port": 80}, gateway=infra)
+        [reason] = discovery_error(settings(namespace)).details
+        assert reason.endswith(f"the Gateway accepts no HTTPRoutes of namespace '{namespace.name}'")
+
+
 def test_an_inference_pool(namespace):
     with ModelServer() as server:
         namespace.inference_set("phi-set", {"phi-set-abcde": None})
@@ -306,26 +331,27 @@ def test_some_permissions_are_missing(control_plane, namespace, workspace, serve
 class OlderCluster:
     """Serves only the beta version of the Gateway API."""
 
-    async def get(self, path):
+    async def get(self, path, kind):
         if path.endswith("/services/my-llama"):
-            return {"spec": {"type": "ClusterIP", "ports": [{"port": 80, "name": "http"}]}}
+            spec = {"type": "ClusterIP", "ports": [{"port": 80, "name": "http"}]}
+            return convert({"metadata": {"name": "my-llama", "namespace": "ns"}, "spec": spec}, kind)
         assert path == "/apis/gateway.networking.k8s.io/v1beta1/namespaces/ns/gateways/gw"
-        return {
-            "metadata": {"name": "gw"},
+        gateway = {
+            "metadata": {"name": "gw", "namespace": "ns"},
             "spec": {"listeners": [{"name": "web", "port": 80, "protocol": "HTTP"}]},
             "status": {"addresses": [{"value": "192.0.2.1"}]},
         }
+        return convert(gateway, kind)
 
-    async def items(self, path):
+    async def items(self, path, kind):
         if "/v1beta1/" not in path:
             raise KindNotServedError("404 page not found")
         rule = {"backendRefs": [{"name": "my-llama", "port": 80}]}
-        return [
-            {
-                "metadata": {"name": "r", "namespace": "ns"},
-                "spec": {"parentRefs": [{"name": "gw"}], "rules": [rule]},
-            }
-        ]
+        route = {
+            "metadata": {"name": "r", "namespace": "ns"},
+            "spec": {"parentRefs": [{"name": "gw"}], "rules": [rule]},
+        }
+        return [convert(route, kind)]
 
 
 def test_gateway_api_v1beta1():

@@ -75,10 +75,11 @@ def _ours(environ: Mapping[str, str]) -> tuple[KaitoError | None, Any]:
     """Return the error when workspaces are listed as the kubeconfig's user, and who that is."""
 
     async def ask() -> Any:
-        config = find_cluster_config(Target(), environ, RecordingReporter())
-        async with ApiClient(config, 10) as client:
-            await client.get(f"/apis/kaito.sh/v1beta1/namespaces/{client.namespace}/workspaces")
-            return await client.post(_REVIEWS, {"kind": "SelfSubjectReview", "apiVersion": "authentication.k8s.io/v1"})
+        reporter = RecordingReporter()
+        async with ApiClient(find_cluster_config(Target(), environ, reporter), reporter, 10) as client:
+            await client.read(f"/apis/kaito.sh/v1beta1/namespaces/{client.namespace}/workspaces", retries=False)
+            review = {"kind": "SelfSubjectReview", "apiVersion": "authentication.k8s.io/v1"}
+            return await client.post(_REVIEWS, review, dict[str, Any])
 
     try:
         return None, _comparable(asyncio.run(ask()))

@@ -9,6 +9,7 @@ import pytest
 from kaito.testing import Status, run_kaito
 from tests.controlplane import ApiClient, ApiError, until
 from tests.controlplane.certificates import Authority
+from tests.e2e.background_process import BackgroundProcess
 from tests.e2e.cluster.in_pod import run_in_pod
 from tests.e2e.cluster.manifests import DEPLOY, apply, read
 
@@ -80,11 +81,12 @@ def may(client, namespace, rule):
 
 @pytest.fixture
 def workspaces(namespace, server):
-    """Create a workspace, an InferenceSet with a ready replica, and one without."""
+    """Create a workspace, and InferenceSets with a ready replica, with one that is not, and with none."""
     server.route("/metrics", Status(200, "vllm:num_requests_running 3.0\n", content_type="text/plain"))
     namespace.workspace(port=server.port)
     namespace.inference_set("some", {"some-a": server.port})
     namespace.inference_set("none", {"none-a": server.port})["none-a"].set_ready(False)
+    namespace.inference_set("empty", {})
 
 
 def chat(kubeconfig, backend, workspace="my-llama", *more):
@@ -104,10 +106,17 @@ def assert_forbidden(outcome, needed):
 
 
 #: Permissions that only InferenceSets need, and a name that needs them.
-FOR_SETS = {"list workspaces.kaito.sh": "inferenceset/some", "get inferencesets.kaito.sh": "inferenceset/none"}
+FOR_SETS = {"list workspaces.kaito.sh": "inferenceset/some", "get inferencesets.kaito.sh": "inferenceset/empty"}
 #: Permissions that are useful, but not necessary to chat.
 READINESS = "get workspaces.kaito.sh"
-OPTIONAL = {READINESS, "list pods", "watch pods"}
+OPTIONAL = {
+    READINESS,
+    "get services",
+    "list endpointslices.discovery.k8s.io",
+    "get pods",
+    "list pods",
+    "watch pods",
+}
 
 
 def test_all_roles_are_tested():
@@ -308,11 +317,32 @@ SILENT = {
     "list inferencesets.kaito.sh": ((), "inferenceset/some"),
     "list events": (("--workspace-name", "none-a"), "no such volume"),
     "get services/proxy": (("--workspace-name", "my-llama"), "3 running"),
+    "list pods": ((), "CrashLoopBackOff"),
+    "list services": ((), "Service 'alone' does not exist"),
+    "get services": (("--workspace-name", "alone"), "Service 'alone' does not exist"),
 }
+#: Permissions without which `--watch` shows only KAITO's conditions.
+WATCHED = {"watch pods", "watch services"}
+
+
+@pytest.fixture
+def broken(namespace, workspaces):
+    """Create workspaces that KAITO calls ready, one with a pod that crashes and one without a Service."""
+    waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 5m0s"}}
+    container = {"name": "crashing", "image": "", "imageID": "", "ready": False, "restartCount": 7, "state": waiting}
+    namespace.workspace("crashing").set_pod_status(containerStatuses=[container])
+    namespace.workspace("alone").delete_service()
 
 
 @pytest.mark.parametrize("omitted", sorted(SILENT))
-def test_output_without_permission_is_omitted(user_of, namespace, workspaces, server, omitted):
+def test_output_that_a_permission_allows(user_of, namespace, broken, omitted):
+    namespace.event("none-a-0", "FailedMount", "no such volume")
+    arguments, text = SILENT[omitted]
+    assert text in status(user_of("status"), *arguments).out
+
+
+@pytest.mark.parametrize("omitted", sorted(SILENT))
+def test_output_without_permission_is_omitted(user_of, namespace, broken, server, omitted):
     namespace.event("none-a-0", "FailedMount", "no such volume")
     arguments, text = SILENT[omitted]
     outcome = status(user_of("status", omitted), *arguments)
@@ -322,4 +352,44 @@ def test_output_without_permission_is_omitted(user_of, namespace, workspaces, se
 
 
 def test_all_permissions_for_status_are_tested():
-    assert set(grants("status")) == {*STATUS, *SILENT}
+    assert set(grants("status")) == {*STATUS, *SILENT, *WATCHED}
+
+
+@pytest.mark.parametrize("omitted", sorted(WATCHED))
+def test_a_watch_without_permission_for_pods_or_services(user_of, workspaces, omitted):
+    arguments = ("status", "--kubeconfig", str(user_of("status", omitted)), "--watch")
+    with BackgroundProcess(*arguments) as process:
+        process.wait_for("my-llama")
+        assert process.interrupt() == 130
+        assert process.err == []
+
+
+# A port-forward with less than its Role
+
+
+TUNNEL = {"apiGroups": [""], "resources": ["pods/portforward"], "verbs": ["get", "create"]}
+
+
+def core(resource, *verbs):
+    return {"apiGroups": [""], "resources": [resource], "verbs": list(verbs)}
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [TUNNEL],
+        [TUNNEL, core("pods", "get")],
+        [TUNNEL, core("pods", "get", "list")],
+        # What `kubectl port-forward service/NAME` needs.
+        [TUNNEL, core("pods", "get", "list"), core("services", "get")],
+        [TUNNEL, core("services", "get")],
+    ],
+)
+def test_a_port_forward_needs_no_more_than_kubectl(control_plane, namespace, server, rules):
+    namespace.workspace(port=server.port)
+    user = f"tunnel-{namespace.name}"
+    kubeconfig = control_plane.user(user, namespace=namespace.name)
+    namespace.grant(user, *rules)
+    client = ApiClient(kubeconfig)
+    until(lambda: all(may(client, namespace.name, rule) for rule in rules), "the Role is effective")
+    assert_answered(chat(kubeconfig, "port-forward"))

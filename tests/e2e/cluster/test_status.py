@@ -182,7 +182,7 @@ def test_json_and_yaml_are_equal(namespace, status):
 
 
 def test_wait_then_show(namespace, status):
-    namespace.workspace("a", pod=False)
+    namespace.workspace("a")
     outcome = status("--workspace-name", "a", "--wait", "-o", "json")
     assert (outcome.code, outcome.err, json.loads(outcome.out)["ready"]) == (0, "", True)
     namespace.pending_workspace("b")

@@ -277,3 +277,56 @@ def test_the_openai_client(forward):
         [sys.executable, "-c", _OPENAI, forward.url], capture_output=True, text=True, check=True, timeout=60
     )
     assert outcome.stdout.replace("None", "") == "test-model\nhello there\nhello there\n"
+
+
+@pytest.mark.parametrize("site", ["cross-site", "nonsense"])
+def test_pages_of_other_sites_without_an_origin_are_rejected(forward, server, site):
+    before = len(server.requests)
+    assert exchange(forward.url, "GET", "/v1/models", headers={"Sec-Fetch-Site": site})[0] == 403
+    assert len(server.requests) == before
+
+
+def test_an_allowed_app(server):
+    flags = ("--allow-origin", "app://obsidian.md", "--allow-origin=vscode-webview://")
+    with Forward("--endpoint", server.url, *flags) as forward:
+        for origin, status in (
+            ("app://obsidian.md", 200),
+            ("vscode-webview://0abc", 200),
+            ("app://other", 403),
+            ("https://evil.example", 403),
+        ):
+            headers = {"Origin": origin, "Sec-Fetch-Site": "cross-site"}
+            answer = exchange(forward.url, "POST", CHAT, BODY, headers)
+            assert (answer[0], answer[1].get("Access-Control-Allow-Origin") == origin) == (status, status == 200)
+
+
+def test_an_origin_that_cannot_be_allowed(server):
+    outcome = run_kaito("forward", "--endpoint", server.url, "--allow-origin", "*")
+    assert outcome.code == 2
+    assert outcome.err.startswith("❌ Error: --allow-origin: '*' is not an origin such as app://obsidian.md")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("TRACE", "/v1/models", {}, 405),
+        ("GET", "/v1/%00", {}, 400),
+        ("GET", "/v1/%25%32%65%25%32%65/x", {}, 400),
+        ("GET", "/v1/realtime", {"Connection": "Upgrade", "Upgrade": "websocket"}, 501),
+    ],
+)
+def test_requests_that_are_not_forwarded(forward, server, method, path, headers, status):
+    before = len(server.requests)
+    answer = exchange(forward.url, method, path, headers=headers)
+    assert (answer[0], json.loads(answer[2])["error"]["type"]) == (status, "kaito_forward")
+    assert len(server.requests) == before
+
+
+def test_an_upload_with_curl_does_not_wait(forward, server, tmp_path):
+    body = tmp_path / "body.json"
+    body.write_text(json.dumps({**BODY, "padding": "x" * 2_000_000}))
+    curl = shutil.which("curl")
+    assert curl is not None
+    command = [curl, "-sf", "-H", "Expect: 100-continue", "--expect100-timeout", "60"]
+    subprocess.run([*command, "--data-binary", f"@{body}", forward.url + CHAT], check=True, timeout=20)
+    assert server.chats[-1].last_message == "hello there"

@@ -72,9 +72,29 @@ def test_a_byte_order_mark_is_removed_from_piped_text(chat, model_server, messag
     assert model_server.chats[0].last_message == sent
 
 
-def test_piped_text_must_be_utf8(chat):
-    outcome = chat("-m", "why?", stdin=b"\xff")
-    assert (outcome.code, outcome.err) == (1, "❌ Error: stdin is not UTF-8: byte 1 is 0xff\n")
+@pytest.mark.parametrize(
+    ("stdin", "sent", "warning"),
+    [
+        (b"log caf\xc3\n", "log caf\ufffd", "1 character of stdin replaced: byte 8 is not UTF-8 (0xc3)"),
+        (b"\xa9 a \xff\xff\n", "\ufffd a \ufffd\ufffd", "3 characters of stdin replaced: byte 1 is not UTF-8 (0xa9)"),
+        (b"\xff\xfea\0\x00", "a\ufffd", "1 character of stdin replaced: byte 5 is not UTF-16 (0x00)"),
+    ],
+)
+@pytest.mark.parametrize("message", ["why?", "-"])
+def test_bytes_of_piped_text_that_are_no_letters_are_replaced(chat, model_server, message, stdin, sent, warning):
+    outcome = chat("-m", message, stdin=stdin)
+    assert (outcome.code, outcome.err) == (0, f"Warning: {warning}\n")
+    newline = "\n" if stdin.endswith(b"\n") else ""
+    assert model_server.chats[0].last_message == (f"{sent}\n\nwhy?" if message != "-" else sent + newline)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_piped_utf16(chat, model_server, encoding):
+    text = "日志: größer 🤖\r\nzwei\n"
+    data = text.encode(encoding) if encoding == "utf-16" else ("\ufeff" + text).encode(encoding)
+    assert chat("-m", "-", stdin=data).err == ""
+    assert chat(stdin=data).code == 0
+    assert [each.last_message for each in model_server.chats] == [text, "日志: größer 🤖", "zwei"]
 
 
 def test_json_output(chat, model_server):

@@ -127,8 +127,9 @@ def test_switching_the_model(chat, server):
         Assistant: Hi
 
         > «/model my-adaptor»‹enter›
-        ❌ Error: The server has no model 'my-adaptor'
-           Did you mean my-adapter?
+        The server does not list 'my-adaptor'; it is requested anyway
+        Did you mean my-adapter?
+        Model: my-adaptor
 
         > «quit»‹enter›
         👋 Goodbye!

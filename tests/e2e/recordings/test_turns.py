@@ -136,7 +136,7 @@ def test_save_and_load(shell, server, tmp_path):
 
         > «/save notes.txt»‹enter›
         ❌ Error: 'notes.txt' exists and is not replaced: not a conversation
-           'notes.txt' is not a conversation: JSON is malformed: invalid character (byte 0)
+           'notes.txt' is not a conversation: it is not JSON
            '/save --force FILE' replaces it
 
         > «/load talk.json»‹enter›

@@ -1,12 +1,14 @@
 """Lines of input as commands and messages, and scripts."""
 
 import io
+from typing import cast
 
 import pytest
 
 from kaito.errors import KaitoError, UsageError
 from kaito.shell.input.entries import Entry, Kind, classify
-from kaito.shell.input.sources import Script
+from kaito.shell.input.sources import LongLineError, Script
+from kaito.util import limits
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,10 @@ def test_classify(line, entry):
 
 
 def read_all(data: bytes, **options):
-    script = Script(io.BytesIO(data), "s", **options)
+    return entries_of(Script(io.BytesIO(data), "s", **options))
+
+
+def entries_of(script: Script):
     entries = []
     while True:
         try:
@@ -99,6 +104,83 @@ def test_the_interpreter_line_of_a_piped_script_is_skipped():
 
 def test_a_line_of_a_mebibyte():
     assert read_all(b"x" * 2**20 + b"\ny") == [("s:1", "x" * 2**20), ("s:2", "y")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "utf-8"])
+@pytest.mark.parametrize("size", [1, 3, 64])
+def test_a_byte_order_mark_names_the_encoding(encoding, size):
+    # U+0A0A and U+0A00 have the byte of a line feed.
+    data = "\ufeff#!x\né🤖\u0a0a\u0a00\r\n\nlast".encode(encoding)
+    script = Script(Slow(data, size), "s")
+    assert entries_of(script) == [("s:2", "é🤖\u0a0a\u0a00"), ("s:4", "last")]
+
+
+@pytest.mark.parametrize("bad", [b"\x00\xd8b\x00", b"b\x00\x00\xdc"])
+@pytest.mark.parametrize("end", [b"", b"\x00"])
+def test_a_bad_line_of_utf16(bad, end):
+    message = "the line is not valid in the encoding of the byte order mark"
+    entries = read_all(b"\xff\xfea\0\n\0" + bad + b"\n\0c\0" + end)
+    assert entries == [("s:1", "a"), ("s:2", message), ("s:3", message if end else "c")]
+
+
+class Slow(io.BytesIO):
+    """A file whose reads return a few bytes; it counts them."""
+
+    def __init__(self, data, size):
+        super().__init__(data)
+        self.size, self.reads, self.bytes = size, 0, 0
+
+    def read(self, size=-1):
+        data = super().read(min(size, self.size))
+        self.reads, self.bytes = self.reads + 1, self.bytes + len(data)
+        return data
+
+
+@pytest.fixture
+def small_limits(monkeypatch):
+    monkeypatch.setattr(limits, "SCRIPT_LINE", 1000)
+    monkeypatch.setattr(limits, "STDIN", 5000)
+
+
+@pytest.mark.usefixtures("small_limits")
+@pytest.mark.parametrize("size", [7, 1000, 10**6])
+def test_a_line_that_is_too_long_is_skipped(size):
+    long, most = b"x" * 50_000, b"y" * 999
+    entries = entries_of(Script(Slow(long + b"\n" + most + b"\n" + long + b"\r\nb\n" + long, size), "s"))
+    assert [(where, text[:25]) for where, text in entries] == [
+        ("s:1", "the line is longer than 1"),
+        ("s:2", "y" * 25),
+        ("s:3", "the line is longer than 1"),
+        ("s:4", "b"),
+        ("s:5", "the line is longer than 1"),
+    ]
+
+
+@pytest.mark.usefixtures("small_limits")
+def test_an_endless_line_is_read_no_further_than_the_limit():
+    endless = Slow(b"x" * 10**6, 64)
+    with pytest.raises(LongLineError) as caught:
+        Script(cast(io.BytesIO, Endless(endless)), "s").read()
+    assert caught.value.exit_code == 2
+    assert endless.bytes < 1200
+
+
+class Endless:
+    """A file that fails the test when its line is read to the end."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def read(self, size):
+        if self.file.bytes > 1064:
+            pytest.fail("reads on")
+        return self.file.read(size)
+
+
+@pytest.mark.usefixtures("small_limits")
+def test_a_block_that_is_too_long_is_read_to_its_end():
+    block = b'"""\n' + b"x" * 900 + b"\n" + b"quit\n" * 1000 + b'"""\nnext\n'
+    assert read_all(block) == [("s:1", "a block is longer than 64 MiB"), ("s:1004", "next")]
 
 
 def test_a_script_that_cannot_be_read():

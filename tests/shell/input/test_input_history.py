@@ -79,12 +79,8 @@ def test_a_very_long_entry_is_not_saved(file):
     assert not file.exists()
 
 
-def test_the_size_limit_keeps_the_newest_entries_complete(file, monkeypatch, tmp_path):
+def test_the_size_limit_keeps_the_newest_entries_complete(file, monkeypatch):
     monkeypatch.setattr(input_history, "LARGEST", 1000)
-    real = tmp_path / "real"
-    real.touch()
-    file.parent.mkdir()
-    file.symlink_to(real)
     entries = [f"entry\n{number:03}" for number in range(200)]
     for entry in entries:
         History(file).add(entry)
@@ -92,8 +88,37 @@ def test_the_size_limit_keeps_the_newest_entries_complete(file, monkeypatch, tmp
     loaded = History(file).load()
     assert 30 < len(loaded) < 100
     assert loaded == entries[-len(loaded) :]
-    assert file.is_symlink()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_symbolic_link_is_not_followed_for_writing(file, tmp_path):
+    real = tmp_path / "real"
+    real.write_text("theirs\n")
+    file.parent.mkdir()
+    file.symlink_to(real)
+    with pytest.raises(KaitoError, match="history is a symbolic link"):
+        History(file).add("one")
+    assert real.read_text() == "theirs\n"
+
+
+def test_a_dangling_link_creates_nothing(file, tmp_path):
+    file.parent.mkdir()
+    file.symlink_to(tmp_path / "new")
+    with pytest.raises(KaitoError):
+        History(file).add("one")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("part", ["folder", "file"])
+@pytest.mark.parametrize("mode", [0o020, 0o002])
+def test_what_others_can_write_is_refused_by_name(file, part, mode):
+    History(file).add("one")
+    path = file if part == "file" else file.parent
+    path.chmod(path.stat().st_mode | mode)
+    for use in (lambda: History(file).add("two"), History(file).load):
+        with pytest.raises(KaitoError, match=f"{path} can be written by other users; 'chmod go-w' changes that"):
+            use()
+    assert file.read_text() == "one\n"
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda file: file.symlink_to(os.devnull)], ids=["pipe", "device"])
@@ -106,10 +131,14 @@ def test_pipes_and_devices_are_not_used(file, make):
     assert (file.stat().st_mode, file.stat().st_ino) == (before.st_mode, before.st_ino)
 
 
-def test_a_file_of_another_user_keeps_its_mode(file, monkeypatch):
+def test_a_file_of_root_keeps_its_mode(file, monkeypatch):
     file.parent.mkdir()
     file.touch(0o640)
     monkeypatch.setattr(os, "geteuid", lambda: file.stat().st_uid + 1)
+    if file.stat().st_uid != 0:
+        with pytest.raises(KaitoError, match="belongs to another user"):
+            History(file).add("one")
+        return
     History(file).add("one")
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
     assert History(file).load() == ["one"]

@@ -60,16 +60,17 @@ def terminal():
     return Terminal(Keyboard(), Keyboard(), Keyboard(), {"TERM": "xterm"})
 
 
+BYTES = ["set input-meta on", "set output-meta on", "set convert-meta off"]
 PASTE_ON, PASTE_OFF = "set enable-bracketed-paste on", "set enable-bracketed-paste off"
 
 
 @pytest.mark.parametrize(
     ("options", "term", "bound"),
     [
-        ({}, "xterm", ["tab: complete", PASTE_ON]),
-        ({"version": 0x700}, "xterm", ["tab: complete", PASTE_ON]),
-        ({"version": 0x603}, "xterm", ["tab: complete"]),
-        ({}, "dumb", ["tab: complete"]),
+        ({}, "xterm", ["tab: complete", *BYTES, PASTE_ON]),
+        ({"version": 0x700}, "xterm", ["tab: complete", *BYTES, PASTE_ON]),
+        ({"version": 0x603}, "xterm", ["tab: complete", *BYTES]),
+        ({}, "dumb", ["tab: complete", *BYTES]),
         ({"libedit": True}, "xterm", ["bind ^I rl_complete"]),
     ],
 )

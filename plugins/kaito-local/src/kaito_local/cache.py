@@ -43,7 +43,7 @@ def exclusive(models: Path) -> Iterator[bool]:
 
     The system releases the lock when the process ends.
     """
-    with open(models / ".lock", "ab") as file:
+    with _open_private(models / ".lock", os.O_RDWR | os.O_CREAT, "r+b") as file:
         yield _lock(file)
 
 
@@ -56,10 +56,44 @@ def scratch(models: Path) -> Iterator[Path]:
     for leftover in models.glob(f"{_TEMPORARY}*"):
         shutil.rmtree(leftover, ignore_errors=True)
     path = tempfile.mkdtemp(prefix=_TEMPORARY, dir=models)
+    os.chmod(path, 0o700)
     try:
         yield Path(path)
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def make_private(path: Path) -> None:
+    """Create a folder, and those above it that are missing, for their owner alone, whatever the umask is."""
+    if path.is_dir():
+        return
+    make_private(path.parent)
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(0o700)
+        path.chmod(0o700)
+
+
+def is_private(file: Path) -> bool:
+    """Return whether only its owner, who is this user or the system's, can write a file and replace it."""
+    if sys.platform == "win32":
+        return True
+    for path in (file, file.parent, file.resolve().parent):
+        status = path.stat()
+        if status.st_uid not in (os.geteuid(), 0) or status.st_mode & 0o022:
+            return False
+    return True
+
+
+def create(path: Path) -> IO[bytes]:
+    """Create a file for its owner alone, whatever the umask is; open it for writing."""
+    return _open_private(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, "wb")
+
+
+def _open_private(path: Path, flags: int, mode: str) -> IO[bytes]:
+    descriptor = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0), 0o600)
+    if sys.platform != "win32" and os.fstat(descriptor).st_uid == os.geteuid():
+        os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, mode)
 
 
 if sys.platform == "win32":

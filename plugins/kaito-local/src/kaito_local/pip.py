@@ -75,7 +75,7 @@ async def download(requirement: str, folder: Path) -> None:
         "PYTHONIOENCODING": "utf-8:replace",
     }
     try:
-        code = await read_output(arguments, child_environment(os.environ, added), keep)
+        code = await read_output(arguments, child_environment(os.environ, added), keep, umask=0o077)
     except OSError as error:
         raise PipError([f"{sys.executable}: {error.strerror}"]) from error
     if code:

@@ -16,6 +16,9 @@ HOLD = 500
 _PLAIN = re.compile(r"[^\\`*_~\[\]!<&]+")
 _TICKS = re.compile("`+")
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+#: Characters before which a backslash stays: in practice it escapes nothing there, and belongs to LaTeX, as in `\(x\)`
+#: and `\[x\]`, or to a path.
+_KEPT = frozenset("()[]{},;:/?@^%='\"")
 _LONGEST_EMPHASIS = 3
 _LONGEST_TICKS = 32
 
@@ -166,12 +169,26 @@ class Inline:
         if raw[position] == "!":
             return self._open("![", "!") if following == "[" else self._literal("!")
         if _ESCAPED.match(raw, position):
-            self._literal(following)
-            return 2
+            return self._escaped(raw, position, final=final)
         if not following:
             self._broken = True
             return 1
         return self._literal("\\")
+
+    def _escaped(self, raw: str, position: int, *, final: bool) -> int:
+        character = raw[position + 1]
+        if character in "\\!":
+            # `\\server\share` is a path; `\!` escapes an image only.
+            if position + 2 == len(raw) and not final:
+                return 0
+            after = raw[position + 2 : position + 3]
+            kept = after.isalnum() if character == "\\" else after != "["
+        elif character == ".":
+            kept = not self._previous.isdigit()  # `1\.` is no item of a list
+        else:
+            kept = character in _KEPT
+        self._literal("\\" + character if kept else character)
+        return 2
 
     def _literal(self, text: str, marks: int = 0) -> int:
         self._nodes.append(_Node(text, marks))

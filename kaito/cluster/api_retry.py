@@ -1,0 +1,53 @@
+"""Decides whether a request that the API server did not serve is sent again, and when. The same for every request.
+
+The limits are those for a model's server; `Retry-After` is respected as kubectl does.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from kaito.cluster.api_errors import ApiRefusedError, ApiUnavailableError
+from kaito.errors import ClusterError
+from kaito.net.retries import BUSY_BUDGET, MAX_DELAY, REFUSED_BUDGET
+
+#: Statuses of a server that is busy or starting. Another failure may be permanent, and is tried a few times only.
+_BUSY = (429, 502, 503)
+_ATTEMPTS = 4
+#: Attempts while the API server says when to try again: as many as kubectl makes.
+_REQUESTED_ATTEMPTS = 11
+#: Seconds: the base of the backoff.
+_BACKOFF = 0.25
+
+
+class RetrySchedule:
+    """The attempts of one request.
+
+    Args:
+        now: the clock's time in seconds.
+        jitter: returns a factor up to 1 that spreads the retries of many clients.
+    """
+
+    def __init__(self, now: float, *, jitter: Callable[[], float] = lambda: random.uniform(0.5, 1.0)) -> None:
+        self._started = now
+        self._jitter = jitter
+        self._failures = 0
+
+    def delay_after(self, error: ClusterError, now: float) -> float | None:
+        """Return the seconds until the next attempt; `None` when there is none."""
+        self._failures += 1
+        delay: float = min(_BACKOFF * 2**self._failures, MAX_DELAY) * self._jitter()
+        attempts, budget = _ATTEMPTS, BUSY_BUDGET
+        match error:
+            case ApiRefusedError():
+                attempts, budget = _REQUESTED_ATTEMPTS, REFUSED_BUDGET
+                delay = min(delay, REFUSED_BUDGET / 4)
+            case ApiUnavailableError(retry_after=float() as requested):
+                # Never sooner than the API server asks; and "0" must not cause a flood of requests.
+                attempts, delay = _REQUESTED_ATTEMPTS, max(requested, _BACKOFF)
+            case ApiUnavailableError(status=status) if status in _BUSY:
+                attempts = _REQUESTED_ATTEMPTS
+        if self._failures >= attempts or now - self._started + delay > budget:
+            return None
+        return delay

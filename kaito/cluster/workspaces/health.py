@@ -1,0 +1,107 @@
+"""Whether the pod and the Service of a Workspace can serve, whatever the Workspace's conditions say. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from kaito.cluster.kinds import ContainerState, ContainerStatus, Pod, Service
+
+#: Label of a Workspace's pods: the Workspace's name.
+WORKSPACE_LABEL = "kaito.sh/workspace"
+#: Why a container waits while nothing is wrong.
+_STARTING = ("", "ContainerCreating", "PodInitializing")
+
+
+class Backing(Struct, frozen=True, kw_only=True):
+    """The pods and Services behind Workspaces; `None` for what the user may not read."""
+
+    pods: Sequence[Pod] | None = None
+    #: By namespace and name.
+    services: Mapping[tuple[str, str], Service] | None = None
+
+    def problem(self, namespace: str, name: str) -> str:
+        """Return why the pod or the Service of a Workspace cannot serve; `""` when nothing is known to be wrong."""
+        selector: Mapping[str, str] = {}
+        if self.services is not None:
+            service = self.services.get((namespace, name))
+            if service is None:
+                return f"Service '{name}' does not exist"
+            selector = service.spec.selector
+        if self.pods is None:
+            return ""
+        return pods_problem(name, self.matching_pods(namespace, selector or {WORKSPACE_LABEL: name}))
+
+    def matching_pods(self, namespace: str, selector: Mapping[str, str]) -> list[Pod]:
+        """Return the pods of a namespace with all of these labels."""
+        return [
+            pod
+            for pod in self.pods or ()
+            if pod.namespace == namespace and selector.items() <= pod.metadata.labels.items()
+        ]
+
+
+def pods_problem(workspace: str, pods: Iterable[Pod]) -> str:
+    """Return why none of a Workspace's pods is ready; `""` when one is."""
+    ordered = sorted(pods, key=lambda pod: pod.name)
+    if any(pod.ready for pod in ordered):
+        return ""
+    return pod_problem(ordered[0]) if ordered else f"Pod {workspace}-0 does not exist"
+
+
+def pod_problem(pod: Pod) -> str:
+    """Return why a pod is not ready, such as `Pod my-llama-0: container 'model' waits (CrashLoopBackOff), …`."""
+    return f"Pod {pod.name} {_reason(pod)}"
+
+
+def _reason(pod: Pod) -> str:
+    status = pod.status
+    if pod.metadata.deletion_timestamp:
+        return "is being deleted"
+    if status.phase in ("Failed", "Succeeded"):
+        return f"has ended: {_explained(status.reason or status.phase, status.message)}"
+    for container in (*status.init_container_statuses, *status.container_statuses):
+        if reason := _container_reason(container):
+            return f"does not run: container '{container.name}' {reason}"
+    for condition in status.conditions:
+        if condition.type == "PodScheduled" and condition.status == "False":
+            return f"cannot be scheduled: {_explained(condition.reason, condition.message)}"
+    restarts = sum(container.restart_count for container in status.container_statuses)
+    count = f", {_restarts(restarts)}" if restarts else ""
+    return f"is not ready yet ({status.phase or 'no status'}{count})"
+
+
+def _container_reason(container: ContainerStatus) -> str:
+    """Return what is wrong with a container; `""` when nothing is."""
+    if container.ready:
+        return ""
+    waiting, terminated = container.state.waiting, container.state.terminated
+    if waiting is not None and waiting.reason not in _STARTING:
+        return f"waits: {_explained(waiting.reason, waiting.message)}{_history(container)}"
+    if terminated is not None and (terminated.exit_code or container.restart_count):
+        return f"has ended: {_end(container.state)}{_history(container)}"
+    return ""
+
+
+def _history(container: ContainerStatus) -> str:
+    """Return how often a container was restarted, and how it ended last."""
+    if not container.restart_count:
+        return ""
+    end = _end(container.last_state)
+    return f" ({_restarts(container.restart_count)}{f', last end: {end}' if end else ''})"
+
+
+def _restarts(count: int) -> str:
+    return f"{count} restart{'' if count == 1 else 's'}"
+
+
+def _end(state: ContainerState) -> str:
+    if state.terminated is None:
+        return ""
+    terminated = state.terminated
+    return f"exit code {terminated.exit_code}" + (f", {terminated.reason}" if terminated.reason else "")
+
+
+def _explained(reason: str, message: str) -> str:
+    return ": ".join(part for part in (reason, message) if part) or "no reason given"

@@ -1,0 +1,89 @@
+"""Waits until the server of `--endpoint` answers (`--wait`)."""
+
+from __future__ import annotations
+
+import asyncio
+
+from yarl import URL
+
+from kaito.errors import ConnectError, ForbiddenError, KaitoError, UsageError
+from kaito.net.failures import NoResponseError
+from kaito.net.http_session import EndpointSession
+from kaito.settings import Settings
+from kaito.types import Endpoint, Reporter
+from kaito.util.durations import human_duration
+
+#: Requests that a server answers when its model is loaded: its list of models, its health, the list of a server without
+#: `/v1`. vLLM has all but the last; while its weights are downloaded, KAITO's server answers 404 to them.
+_PATHS = ("/v1/models", "/health", "/models")
+#: Statuses of a server that is there, and whose key or method is another matter.
+_ANSWERS = (401, 403, 405)
+#: Seconds for one request.
+_PROBE_TIMEOUT = 10.0
+#: Seconds between two attempts: the first, the factor, and the most.
+_DELAY, _GROWTH, _LONGEST = 0.2, 1.5, 2.0
+
+
+async def wait_until_answering(endpoint: Endpoint, settings: Settings, timeout: float, reporter: Reporter) -> None:
+    """Return when the endpoint's server answers. The reporter receives a notice for each reason why it does not.
+
+    Args:
+        timeout: seconds; 0 checks once.
+
+    Raises:
+        ConnectError: it does not answer in time.
+        UsageError: the proxy or the certificate authority cannot be used.
+        ForbiddenError: the proxy requires credentials.
+    """
+    reason = ""
+    try:
+        async with asyncio.timeout(timeout or None), EndpointSession(endpoint, settings) as session:
+            delay = _DELAY
+            while problem := await _problem(endpoint, session):
+                if problem != reason:
+                    reason = problem
+                    if timeout:
+                        reporter.notice(f"Waiting for {endpoint.label}: {reason}")
+                if not timeout:
+                    raise ConnectError(endpoint.shown_url, f"The server is not ready: {reason}")
+                reporter.status(f"waiting for {endpoint.label}: {reason}")
+                await asyncio.sleep(delay)
+                delay = min(delay * _GROWTH, _LONGEST)
+    except TimeoutError:
+        waited = human_duration(timeout) if timeout >= 1 else f"{timeout:g}s"
+        message = f"The server was not ready after {waited} (--wait)"
+        raise ConnectError(endpoint.shown_url, f"{message}: {reason}" if reason else message) from None
+    finally:
+        reporter.status("")
+
+
+async def _problem(endpoint: Endpoint, session: EndpointSession) -> str:
+    """Return why the server cannot be used yet; `""` when it can."""
+    first = ""
+    for path in _PATHS:
+        status = await _status(endpoint, session, path)
+        if status == 200 or status in _ANSWERS:
+            return ""
+        problem = f"HTTP {status} for {path}" if isinstance(status, int) else status
+        # Only a server that does not know a path is asked for another.
+        if status != 404:
+            return first or problem
+        first = first or problem
+    return first
+
+
+async def _status(endpoint: Endpoint, session: EndpointSession, path: str) -> int | str:
+    """Return the status of a request; the reason when there is no response."""
+    url = URL(endpoint.base + path).update_query(URL(endpoint.url).query)
+    try:
+        async with asyncio.timeout(_PROBE_TIMEOUT):
+            with await session.request("GET", url) as response:
+                return response.status
+    except TimeoutError:
+        return f"no response within {_PROBE_TIMEOUT:g} s"
+    except NoResponseError as exc:
+        return exc.message
+    except (UsageError, ForbiddenError):
+        raise
+    except KaitoError as exc:
+        return exc.details[0] if isinstance(exc, ConnectError) and exc.details else exc.message

@@ -1,0 +1,73 @@
+"""The messages for a turn that has failed: what the server's error means for the user, and what to do."""
+
+from __future__ import annotations
+
+import re
+
+from kaito.errors import ConnectError, ForbiddenError, KaitoError, ModelError, NotFoundError
+from kaito.net.proxies import proxy_credentials_required
+from kaito.openai.error_responses import ErrorKind, ErrorResponse
+
+#: The last line of an error after which a part of the answer may be on screen.
+NOT_KEPT = "What arrived is not part of the conversation; send the message again (/retry)"
+
+_CHECK_ADDRESS = "Check the address; a proxy or a login page may answer there"
+
+# Gemma's template: "System role not supported"; Mistral's: "Only user and assistant roles are supported!"
+_NO_SYSTEM_ROLE = re.compile(
+    r"system (?:role|prompt|message)s?\b.{0,60}(?:not (?:supported|allowed)|unsupported)"
+    r"|(?:not support|unsupported|does not allow).{0,60}\bsystem (?:role|prompt|message)"
+    r"|only user(?:,| and) assistant.{0,40}roles are supported",
+    re.IGNORECASE,
+)
+
+
+def error_for(response: ErrorResponse, endpoint: str, model: str | None) -> KaitoError:
+    """Return the error that ends a turn.
+
+    Args:
+        endpoint: the URL of the requests, as it is shown.
+        model: the model that was requested.
+    """
+    quoted = quote(response)
+    match response.kind:
+        case ErrorKind.UNAUTHORIZED if response.basic:
+            hint = "Pass --header @FILE, a file with 'Authorization: Basic …' (user:password in base64)"
+            return ForbiddenError(
+                f"The model's server, or a proxy, requires a user name and a password: {quoted}", hint
+            )
+        case ErrorKind.UNAUTHORIZED:
+            hint = "Set KAITO_API_KEY, or pass a file that holds the key with --api-key-file"
+            return ForbiddenError(f"The model's server requires an API key: {quoted}", hint)
+        case ErrorKind.PROXY_UNAUTHORIZED:
+            return proxy_credentials_required(quoted)
+        case ErrorKind.FORBIDDEN:
+            return ForbiddenError(f"The model's server denied access: {quoted}")
+        case ErrorKind.UNKNOWN_MODEL:
+            hint = "Omit --model to use the first model that the server lists; /model lists all"
+            name = f"model '{model}'" if model else "such model"
+            return NotFoundError(f"The server has no {name}: {response.message}", hint)
+        case ErrorKind.REDIRECT:
+            reason = f"The server redirects to {response.message} (HTTP {response.status}); redirects are not followed"
+            if response.base:
+                return ConnectError(endpoint, reason, f"If that is the right address, pass --endpoint {response.base}")
+            return ConnectError(endpoint, reason, _CHECK_ADDRESS)
+        case ErrorKind.TOO_LARGE:
+            return ModelError(
+                f"The request is too large: {quoted}",
+                "A proxy before the server, or the server, limits the size of requests",
+                "Send a shorter message, drop old turns ('clear' or '/set trim on'), or have the limit raised",
+                status=response.status,
+            )
+        case ErrorKind.NO_ROUTE | ErrorKind.NOT_JSON:
+            reason = f"The server at this address does not serve chat completions: {quoted}"
+            return ConnectError(endpoint, reason, _CHECK_ADDRESS)
+    hints = []
+    if _NO_SYSTEM_ROLE.search(response.message[:600]):
+        hints.append("This model takes no system prompt: '/system none' removes it")
+    return ModelError(quoted, *hints, status=response.status)
+
+
+def quote(response: ErrorResponse) -> str:
+    """Return a server's message with its status, for a message of ours."""
+    return f"{response.message} (HTTP {response.status})" if response.status else response.message
