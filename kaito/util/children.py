@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import select
 import signal
@@ -69,11 +70,19 @@ async def read_output(
     try:
         return await asyncio.shield(work)
     finally:
+        await _end(child, work)
+
+
+async def _end(child: _Child, work: asyncio.Future[int]) -> None:
+    """End a program: politely, and then at once, also when this is cancelled itself."""
+    try:
         if not work.done():
-            for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
-                child.stop(number)
-                if (await asyncio.wait([work], timeout=_EXIT_TIMEOUT))[0]:
-                    break
+            child.stop(signal.SIGTERM)
+            await asyncio.wait([work], timeout=_EXIT_TIMEOUT)
+    finally:
+        if not work.done():
+            child.kill()
+            await asyncio.wait([work], timeout=_EXIT_TIMEOUT)
 
 
 def _on_a_thread(work: Callable[[], int]) -> asyncio.Future[int]:
@@ -122,6 +131,8 @@ class _Child:
         process = subprocess.Popen(command, bufsize=0, **options)
         with self._lock:
             self._process = process
+        # Nobody waits for a cleanup that takes too long, and this process may end before it does.
+        atexit.register(self.kill)
         try:
             if self._signal is not None:
                 self.stop(self._signal)
@@ -131,9 +142,15 @@ class _Child:
                     receive(data)
             return self._exit_code(process)
         except BaseException:
-            self.stop(getattr(signal, "SIGKILL", signal.SIGTERM))
+            self.kill()
             self._exit_code(process)
             raise
+        finally:
+            atexit.unregister(self.kill)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.stop(getattr(signal, "SIGKILL", signal.SIGTERM))
 
     def stop(self, number: int) -> None:
         """Send a signal to the program and to those that it started."""

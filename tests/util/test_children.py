@@ -102,6 +102,22 @@ def test_cancelling_ends_the_program_soon(code, delay, tmp_path):
         until(lambda: not Path(f"/proc/{text}").exists(), "the program has ended")
 
 
+def test_cancelling_twice_ends_the_program(tmp_path):
+    pid = tmp_path / "pid"
+    code = f"import os; open({str(tmp_path / 'new')!r}, 'w').write(str(os.getpid())); {STUBBORN}os.rename({str(tmp_path / 'new')!r}, {str(pid)!r}); time.sleep(600)"
+
+    async def run():
+        task = asyncio.create_task(read_output([sys.executable, "-c", code], os.environ, bytes))
+        await asyncio.to_thread(until, pid.exists, "the program ignores signals")
+        for _ in range(2):
+            task.cancel()
+            await asyncio.sleep(0.05)
+        await asyncio.wait([task])
+
+    asyncio.run(run())
+    until(lambda: not Path(f"/proc/{pid.read_text()}").exists(), "the program has ended")
+
+
 def test_many_that_are_cancelled_while_they_start(capfd):
     async def run():
         for delay in range(40):
