@@ -350,7 +350,7 @@ class ApiClient:
             certificate = (credentials.certificate, credentials.key)
             if self._session is None or self._certificate != certificate:
                 secure = self.config.server.scheme == "https"
-                connector = ApiConnector(self.config.tls(credentials) if secure else None)
+                connector = ApiConnector(self.config.tls(credentials) if secure else None, self.config.socks)
                 self._stack.push_async_callback(connector.close_all)
                 # A former session stays open: its watches and WebSockets keep the certificate that they started with.
                 self._session = await self._stack.enter_async_context(

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import aiohttp
+from yarl import URL
+
+from kaito.net.socks import SocksConnector
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.tracing import Trace
 
 
-class ApiConnector(aiohttp.TCPConnector):
+class ApiConnector(SocksConnector):
     """A connector for the API server.
 
     aiohttp's own forgets a connection that it will not reuse, such as a WebSocket's, as soon as it starts to close. TLS
@@ -24,9 +27,9 @@ class ApiConnector(aiohttp.TCPConnector):
     As in :class:`~kaito.cluster.portforward.connector.TunnelConnector`, only `_create_connection` is overridden.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None, socks: URL | None = None) -> None:
         # Each watch and each WebSocket occupies a connection.
-        super().__init__(ssl=tls or False, limit=0)
+        super().__init__(socks, ssl=tls or False, limit=0)
         self._transports: WeakKeyDictionary[ResponseHandler, asyncio.BaseTransport] = WeakKeyDictionary()
 
     async def _create_connection(

@@ -21,6 +21,7 @@ from kaito.cluster.auth.credentials import Credentials
 from kaito.cluster.permissions import is_allowed, missing_permission
 from kaito.cluster.services import HTTP_PORT, get_service, http_port
 from kaito.errors import ForbiddenError, KaitoError, NotFoundError
+from kaito.net.socks import SocksConnector
 from kaito.util.tasks import gather_both
 
 _VERBS = ("get", "create")
@@ -79,7 +80,7 @@ class ServiceProxy:
 
     def connector(self) -> aiohttp.BaseConnector:
         """Return a connector that uses the cluster's TLS settings, not the user's for model servers."""
-        return aiohttp.TCPConnector(limit=0, ssl=self._tls or False)
+        return SocksConnector(self._config.socks, limit=0, ssl=self._tls or False)
 
     async def authorize(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType

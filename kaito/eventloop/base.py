@@ -17,6 +17,7 @@ from kaito.eventloop.background_exits import BackgroundExit
 from kaito.eventloop.call import DONE, Call, ResultQueue
 from kaito.eventloop.interrupts import Interrupts
 from kaito.eventloop.keyboard import Keyboard
+from kaito.eventloop.library_logs import silence_libraries
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,6 +43,7 @@ class Loop(ABC):
     _wakes_on_signals = True
 
     def __init__(self, tick: Callable[[], None] | None = None, keyboard: Keyboard | None = None) -> None:
+        silence_libraries()
         self._tick = tick
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(_DaemonThreads())

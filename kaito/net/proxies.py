@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
 import socket
 import urllib.request
@@ -11,12 +12,28 @@ from yarl import URL
 
 from kaito.errors import ForbiddenError, UsageError
 
+#: The port of a SOCKS proxy whose URL has none.
+SOCKS_PORT = 1080
 
-def proxy_for(url: URL, *, any_scheme: bool = True) -> URL | None:
+
+class ProxyError(ValueError):
+    """A proxy cannot be used. The message begins with `a proxy`, and never shows its URL, which may hold a password.
+
+    Args:
+        hints: what the user can do.
+    """
+
+    def __init__(self, message: str, *hints: str) -> None:
+        super().__init__(message)
+        self.hints = hints
+
+
+def proxy_for(url: URL, *, any_scheme: bool = True, socks: bool = False) -> URL | None:
     """Return the proxy that the environment names for a URL; never one for loopback.
 
     Args:
         any_scheme: whether `ALL_PROXY` counts, too.
+        socks: whether it may be a SOCKS proxy.
 
     Raises:
         UsageError: the proxy is of a kind that is not supported.
@@ -28,28 +45,40 @@ def proxy_for(url: URL, *, any_scheme: bool = True) -> URL | None:
     proxy = proxies.get(url.scheme) or (proxies.get("all") if any_scheme else None)
     if proxy is None or urllib.request.proxy_bypass(f"{host}:{url.port}") or _in_networks(host, proxies.get("no", "")):
         return None
-    return read_proxy(proxy, "The environment names")
+    try:
+        return parse_proxy(proxy if "://" in proxy else f"http://{proxy}", socks=socks)
+    except ProxyError as exc:
+        hints = exc.hints or ("Check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY",)
+        raise UsageError(f"The environment names {exc}", *hints) from None
 
 
-def read_proxy(proxy: str, source: str) -> URL:
-    """Return a proxy's URL. It may hold a password: no message shows it.
+def parse_proxy(proxy: str, *, socks: bool = True) -> URL:
+    """Return a proxy's URL.
 
     Args:
-        source: the beginning of an error message, such as `The environment names`.
+        socks: whether it may be a SOCKS proxy.
 
     Raises:
-        UsageError: the proxy is of a kind that is not supported.
+        ProxyError: the URL is not valid, its kind is not supported, or the library for it is not installed.
     """
     try:
-        parsed = URL(proxy if "://" in proxy else f"http://{proxy}")
-        usable = bool(parsed.host and parsed.port) or parsed.scheme.startswith("socks")
+        parsed = URL(proxy)
+        usable = bool(parsed.scheme and parsed.host and (parsed.port or "://" in proxy))
     except ValueError:
         usable = False
     if not usable:
-        raise UsageError(f"{source} a proxy whose URL is not valid", "Check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY")
-    if parsed.scheme not in ("http", "https"):
-        raise UsageError(f"{source} a proxy of the kind '{parsed.scheme}'; only http and https are supported")
+        raise ProxyError("a proxy whose URL is not valid")
+    if parsed.scheme not in ("http", "https", *(["socks5"] if socks else [])):
+        kinds = "http, https and socks5" if socks else "http and https"
+        raise ProxyError(f"a proxy of the kind '{parsed.scheme}'; only {kinds} are supported")
+    if is_socks(parsed) and importlib.util.find_spec("python_socks") is None:
+        raise ProxyError("a SOCKS proxy, which needs the extra 'socks'", "Install it: pip install 'kaito[socks]'")
     return parsed
+
+
+def is_socks(proxy: URL | None) -> bool:
+    """Return whether a proxy is a SOCKS proxy."""
+    return proxy is not None and proxy.scheme == "socks5"
 
 
 def proxy_credentials_required(reason: str) -> ForbiddenError:

@@ -7,6 +7,7 @@ value of another type is an error with the path of its field.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -50,14 +51,20 @@ def decode_json(data: bytes | str, type: type[T]) -> T:
         raise decode_error(exc, "JSON") from None
 
 
-def convert(value: Any, type: type[T]) -> T:
+def convert(
+    value: Any, type: type[T], *, custom: Callable[[type, Any], Any] | None = None, keep_nulls: bool = False
+) -> T:
     """Convert data of Python's own types, such as a YAML document.
+
+    Args:
+        custom: decodes the fields of other types than msgspec's: its `dec_hook`.
+        keep_nulls: whether `None` stays where it is.
 
     Raises:
         DecodeError: it has another type or is nested too deeply.
     """
     try:
-        return msgspec.convert(_without_nulls(value), type)
+        return msgspec.convert(value if keep_nulls else _without_nulls(value), type, dec_hook=custom)
     except _FAILURES as exc:
         raise decode_error(exc) from None
 
@@ -79,7 +86,7 @@ def decode_error(exc: Exception, format: str = "data") -> DecodeError:
     if missing := re.match("Object missing required field `(.*)`", reason):
         return DecodeError("it is missing", f"{path}.{missing[1]}" if path else missing[1])
     # msgspec quotes values that are not in an enumeration.
-    reason = re.sub(r"^Invalid .*", "unknown value", reason.replace("`", ""))
+    reason = re.sub(r"^Invalid (?:enum )?value .*", "unknown value", reason.replace("`", ""))
     return DecodeError(reason[:1].lower() + reason[1:], path)
 
 

@@ -52,9 +52,10 @@ def _fetch(target: Target, environ: Mapping[str, str], fetch: Callable[[ApiClien
 
     async def bounded() -> Names:
         silent = _Silent()
-        config = find_cluster_config(target, environ, silent)
-        async with asyncio.timeout(_TIMEOUT), ApiClient(config, silent) as cluster:
-            return await fetch(cluster)
+        async with asyncio.timeout(_TIMEOUT):
+            config = await asyncio.to_thread(find_cluster_config, target, environ, silent)
+            async with ApiClient(config, silent) as cluster:
+                return await fetch(cluster)
 
     with ThreadedLoop() as loop:
         try:

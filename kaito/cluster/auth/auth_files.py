@@ -1,0 +1,37 @@
+"""Reads the files that authentication needs, up to a limit."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from kaito.util.limits import CONFIG_FILE, shown_size
+
+# Opening a pipe that nobody writes into would block; Windows would translate line ends.
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def read_file(path: str | Path, limit: int = CONFIG_FILE) -> bytes:
+    """Return the content of a file. It may be a pipe, as a shell's `<(command)` is, or a device such as `/dev/null`.
+
+    Raises:
+        OSError: it cannot be read, or is larger than `limit`; `strerror` is the reason.
+    """
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except ValueError:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL)) from None
+    with open(descriptor, "rb", buffering=0) as file:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(mode) and hasattr(os, "set_blocking"):
+            os.set_blocking(descriptor, True)
+        content = bytearray()
+        while data := file.read(limit + 1 - len(content)):
+            content += data
+            if len(content) > limit:
+                raise OSError(errno.EFBIG, f"it is larger than {shown_size(limit)}")
+    return bytes(content)
