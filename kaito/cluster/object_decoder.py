@@ -103,6 +103,8 @@ def decode_page(data: bytes, kind: type[Kind]) -> Page[Kind]:
         raise DecodeError("it has too many objects", "items")
     # Nearly always, all objects are valid.
     if (listed := decode_expected(data, _List[kind])) is not None:  # type: ignore[valid-type]
+        if len(listed.items) > API_LIST_ITEMS:
+            raise DecodeError("it has too many objects", "items")
         metadata = listed.metadata
         return Page(items=listed.items, malformed=[], unnamed=0, version=metadata.resource_version, next=metadata.next)
     page = decode_json(data, _RawList)
