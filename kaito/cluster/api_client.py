@@ -35,7 +35,7 @@ T = TypeVar("T")
 _READ_TIMEOUT = 30.0
 #: Seconds after which the API server ends a watch.
 _WATCH_TIMEOUT = 290
-_PAGE_SIZE = "500"
+_PAGE_SIZE = "250"
 #: How often a list is started again because the API server has dropped the version of its first page.
 _RESTARTS = 3
 _JSON: Mapping[str, str] = {"Accept": "application/json"}
@@ -93,7 +93,7 @@ class ApiClient:
     async def post(self, path: str, body: Mapping[str, Any], answer: type[T]) -> T:
         """Send an object, such as a review, and return the response."""
         response = await self._retrying(lambda: self._request(path, {}, self._timeout, body=body))
-        return self._decode(await self._body(response), answer, "response")
+        return self._decode(await self._body(response, limits.API_OBJECT), answer, "response")
 
     async def items(self, path: str, kind: type[Kind], **params: str) -> list[Kind]:
         """Return all objects of a list, but for those that are not valid, which are reported."""
@@ -117,7 +117,7 @@ class ApiClient:
         items: list[Kind] = []
         query = {**params, "limit": _PAGE_SIZE}
         for _ in range(limits.API_LIST_PAGES):
-            data = await self.read(path, query, retries=retries)
+            data = await self.read(path, query, retries=retries, limit=limits.API_PAGE)
             try:
                 page: Page[Kind] = decode_page(data, kind)
             except DecodeError as exc:
@@ -136,13 +136,20 @@ class ApiClient:
             "Select fewer with -n; if it is a proxy that answers, check the server's address in the kubeconfig",
         )
 
-    async def read(self, path: str, params: Mapping[str, str] | None = None, *, retries: bool = True) -> bytes:
-        """Return the body of a response."""
+    async def read(
+        self, path: str, params: Mapping[str, str] | None = None, *, retries: bool = True, limit: int | None = None
+    ) -> bytes:
+        """Return the body of a response.
+
+        Args:
+            limit: the most bytes that it may have; by default those of a single object.
+        """
 
         def request() -> Awaitable[aiohttp.ClientResponse]:
             return self._request(path, params or {}, self._timeout)
 
-        return await self._body(await (self._retrying(request) if retries else request()))
+        response = await (self._retrying(request) if retries else request())
+        return await self._body(response, limit or limits.API_OBJECT)
 
     async def events(
         self, path: str, kind: type[Kind], params: Mapping[str, str], *, retries: bool = True
@@ -242,11 +249,11 @@ class ApiClient:
             return error
         return ClusterError(f"The API server did not open a WebSocket: {exc.message} (HTTP {exc.status})")
 
-    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _body(self, response: aiohttp.ClientResponse, limit: int) -> bytes:
         async with response:
             try:
                 with translate_api_errors(self.config):
-                    return await read_whole(response, limits.API_RESPONSE)
+                    return await read_whole(response, limit)
             except BodyTooLargeError as exc:
                 raise ClusterError(f"The API server's response is too large: {exc}", _CHECK_SERVER) from None
 

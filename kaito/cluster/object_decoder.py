@@ -69,14 +69,17 @@ class _ListMetadata(Struct, frozen=True, kw_only=True, rename="camel"):
     resource_version: str = ""
 
 
+_NULL = msgspec.Raw(b"null")
+
+
 class _List(Struct, Generic[Kind], frozen=True, kw_only=True):
     metadata: _ListMetadata = _ListMetadata()
-    items: list[Kind] = []
+    items: list[Kind]
 
 
 class _RawList(Struct, frozen=True, kw_only=True):
-    metadata: _ListMetadata = _ListMetadata()
-    items: msgspec.Raw = msgspec.Raw(b"[]")
+    metadata: msgspec.Raw = _NULL
+    items: msgspec.Raw
 
 
 class _RawEvent(Struct, frozen=True, kw_only=True):
@@ -108,10 +111,12 @@ def decode_page(data: bytes, kind: type[Kind]) -> Page[Kind]:
         metadata = listed.metadata
         return Page(items=listed.items, malformed=[], unnamed=0, version=metadata.resource_version, next=metadata.next)
     page = decode_json(data, _RawList)
+    metadata = _ListMetadata() if page.metadata == _NULL else decode_json(bytes(page.metadata), _ListMetadata)
+    elements = iter(()) if page.items == _NULL else array_elements(bytes(page.items))
     items: list[Kind] = []
     malformed: list[MalformedObject] = []
     unnamed = 0
-    for count, element in enumerate(array_elements(bytes(page.items))):
+    for count, element in enumerate(elements):
         if count >= API_LIST_ITEMS:
             raise DecodeError("it has too many objects", "items")
         item = None if element == b"null" else _decode_item(element, kind)
@@ -123,7 +128,6 @@ def decode_page(data: bytes, kind: type[Kind]) -> Page[Kind]:
             unnamed += 1
             if unnamed > _MOST_MALFORMED:
                 raise DecodeError("most of its objects are not valid", "items")
-    metadata = page.metadata
     return Page(
         items=items, malformed=malformed, unnamed=unnamed, version=metadata.resource_version, next=metadata.next
     )

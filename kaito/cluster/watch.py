@@ -14,6 +14,7 @@ from kaito.cluster.api_errors import ApiUnavailableError, VersionExpiredError
 from kaito.cluster.kinds import Kind
 from kaito.cluster.object_decoder import WatchEvent
 from kaito.errors import ClusterError, ForbiddenError, KaitoError, NotFoundError
+from kaito.util import limits
 
 #: Seconds before a watch is opened again, and the longest delay while the API server is unreachable.
 _DELAY = 0.25
@@ -53,7 +54,7 @@ async def watch(
             # Once it has been listed, the retries are those below.
             items, version = await cluster.snapshot(path, kind, params, retries=not listed or on_disconnect is None)
             objects = {item.key: item for item in items}
-            delay, listed, failures, expired, outage = _DELAY, True, 0, 0, -math.inf
+            listed, expired, outage = True, 0, -math.inf
             yield objects
             while True:
                 query = {**params, "resourceVersion": version}
@@ -61,9 +62,11 @@ async def watch(
                 async with aclosing(events):
                     async for event in events:
                         version = event.version or version
+                        delay, failures = _DELAY, 0
                         if event.type != "BOOKMARK":
                             _apply(event, objects)
                             yield objects
+                delay, failures = _DELAY, 0
                 await asyncio.sleep(_DELAY)
         except VersionExpiredError:
             # The list starts again, unless it has expired itself.
@@ -91,6 +94,10 @@ def _apply(event: WatchEvent[Kind], objects: dict[str, Kind]) -> None:
     """Change the objects as an event says; one that is no longer valid is removed."""
     if event.item is not None and event.type != "DELETED":
         objects[event.item.key] = event.item
+        if len(objects) > limits.API_LIST_ITEMS:
+            raise ClusterError(
+                f"The API server's watch of {event.item.kind}s does not end: {len(objects)} objects so far"
+            )
     elif (item := event.item or event.malformed) is not None:
         objects.pop(item.key, None)
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 _KIB, _MIB = 1024, 1024 * 1024
 
-#: One response of the API server: an object, or one page of a list.
-API_RESPONSE = 32 * _MIB
+#: One response of the API server with a page of a list, and one with a single object: etcd stores at most 1.5 MiB.
+API_PAGE = 16 * _MIB
+API_OBJECT = 4 * _MIB
 #: Objects of one list, and the pages that it comes in.
 API_LIST_ITEMS = 100_000
 API_LIST_PAGES = 1_000
 #: One event of a watch.
-WATCH_EVENT = 16 * _MIB
+WATCH_EVENT = 4 * _MIB
 #: The body of an error response.
 ERROR_BODY = 64 * _KIB
 #: One message of a port-forward's WebSocket, all fragments together.
@@ -37,7 +38,7 @@ TOKEN_COUNT = 2**63 - 1
 #: One line of a script.
 SCRIPT_LINE = 16 * _MIB
 #: What `-m -` and pasted material may have.
-STDIN = 64 * _MIB
+STDIN = 16 * _MIB
 
 #: A file with configuration, such as a kubeconfig.
 CONFIG_FILE = 16 * _MIB

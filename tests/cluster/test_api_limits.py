@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import tracemalloc
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -14,6 +15,7 @@ from kaito.cluster.api_client import ApiClient
 from kaito.cluster.kinds import Pod
 from kaito.cluster.portforward.dial import dial
 from kaito.cluster.portforward.protocol import PodPort, TunnelError
+from kaito.cluster.watch import watch as watch_objects
 from kaito.errors import ClusterError, KaitoError
 from kaito.util import limits
 from tests.cluster.api_server import PODS, api_server, pod
@@ -73,7 +75,7 @@ def failure(
 
 @pytest.mark.parametrize("use", [get, list_pods])
 def test_an_endless_response(kubeconfig: Any, reporter: Any, monkeypatch: pytest.MonkeyPatch, use: Any):
-    monkeypatch.setattr(limits, "API_RESPONSE", 4 * MIB)
+    monkeypatch.setattr(limits, "API_PAGE", 4 * MIB)
     error, peak = failure(kubeconfig, reporter, sending(b'{"x": "'), use)
     assert isinstance(error, ClusterError)
     assert error.message == "The API server's response is too large: it has more than 4 MiB"
@@ -166,3 +168,34 @@ def test_a_message_of_a_port_forward_that_is_too_large(
     error, peak = failure(kubeconfig, reporter, handler, tunnel)
     assert error.message == "The API server sent a message that is too large"
     assert peak < 64
+
+
+def test_a_watch_without_an_end(kubeconfig: Any, reporter: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(limits, "API_LIST_ITEMS", 50)
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if "watch" not in request.query:
+            return web.json_response({"metadata": {"resourceVersion": "1"}, "items": []})
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for number in range(1000):
+            item = {"metadata": {"name": f"p{number}", "resourceVersion": str(number)}}
+            await response.write(json.dumps({"type": "ADDED", "object": item}).encode() + b"\n")
+        return response
+
+    async def use(cluster: ApiClient) -> None:
+        async for _ in watch_objects(cluster, PODS, Pod):
+            pass
+
+    error, _ = failure(kubeconfig, reporter, handler, use)
+    assert error.message == "The API server's watch of Pods does not end: 51 objects so far"
+
+
+@pytest.mark.parametrize("body", ["{}", '{"message": "please log in"}', '{"kind": "Status", "code": 500}', "[]"])
+def test_a_response_that_is_not_a_list(kubeconfig: Any, reporter: Any, body: str):
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(text=body, content_type="application/json")
+
+    error, _ = failure(kubeconfig, reporter, handler, list_pods)
+    assert error.exit_code == 4
+    assert "is not an API server: its list of Pods" in error.message

@@ -33,6 +33,8 @@ P = TypeVar("P", bound=asyncio.Protocol)
 POD_TIMEOUT = 60.0
 #: Seconds between two attempts to find it.
 _INTERVAL = 0.5
+#: How often in a row the API server may not find a pod that it lists as ready.
+_MOST_MISSING = 3
 _RESOURCE = "pods/portforward"
 
 
@@ -67,6 +69,7 @@ class PodRoute:
         self._reporter = reporter
         self._pod = self._reported_pod = pod
         self._lost = False
+        self._missing = 0
         self._waiting = 0
         self._dial_timeout = dial_timeout
         self._pool = TunnelPool(self._dial, self._locate)
@@ -83,7 +86,7 @@ class PodRoute:
             await stack.enter_async_context(self._pool)
             try:
                 await self._pool.prepare()
-            except (ForbiddenError, NotFoundError):
+            except (ForbiddenError, NotFoundError, ConnectError):
                 raise
             except (OSError, KaitoError) as exc:
                 hints = exc.hints if isinstance(exc, KaitoError) else ()
@@ -137,13 +140,19 @@ class PodRoute:
 
     async def _dial(self, address: PodPort) -> TunnelTransport:
         try:
-            return await dial(self._cluster.websocket, address, timeout=self._dial_timeout)
-        except ObjectNotFoundError:
+            tunnel = await dial(self._cluster.websocket, address, timeout=self._dial_timeout)
+        except ObjectNotFoundError as exc:
+            self._missing += 1
+            if self._missing > _MOST_MISSING:
+                raise ConnectError(self.serving.shown_url, exc.message) from None
             # The watch has not reported it yet.
+            await asyncio.sleep(_INTERVAL)
             self._lose("The pod was deleted")
             raise
         except ForbiddenError as exc:
             raise await self._explained(exc, address) from None
+        self._missing = 0
+        return tunnel
 
     async def _explained(self, exc: ForbiddenError, address: PodPort) -> ForbiddenError:
         """Return the error with the missing permission: some API servers check `create` as well, and do not name it."""

@@ -47,7 +47,7 @@ class Backing:
 def pods_problem(workspace: str, pods: Iterable[Pod]) -> str:
     """Return why none of a Workspace's pods is ready; `""` when one is."""
     ordered = sorted(pods, key=lambda pod: pod.name)
-    if any(pod.ready for pod in ordered):
+    if any(pod.ready and not any(map(_container_reason, pod.status.container_statuses)) for pod in ordered):
         return ""
     return pod_problem(ordered[0]) if ordered else f"Pod {workspace}-0 does not exist"
 

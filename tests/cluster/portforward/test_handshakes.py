@@ -139,6 +139,7 @@ HANDSHAKES: dict[str, Handshake] = {
     "error before the port": sending(b"\1pod is not running"),
     "200": answering(200, "{}"),
     "400": answering(400, "bad request"),
+    "404": answering(404, '{"kind": "Status", "reason": "NotFound", "message": "pods \\"w-0\\" not found"}'),
     "418": answering(418, "\x1b[31mteapot"),
     "500": answering(500, "boom"),
 }
@@ -174,8 +175,23 @@ def use(kubeconfig: Any, handshake: Handshake, backend: str) -> tuple[str, Recor
     return asyncio.run(run()), reporter
 
 
+def test_a_pod_that_is_listed_and_not_found_is_not_asked_for_again_and_again(kubeconfig: Any):
+    requests = 0
+
+    async def missing(request: web.Request) -> web.StreamResponse:
+        nonlocal requests
+        requests += 1
+        return await HANDSHAKES["404"](request)
+
+    with pytest.raises(ConnectError) as caught:
+        use(kubeconfig, missing, "port-forward")
+    assert caught.value.details[0] == 'pods "w-0" not found'
+    assert requests < 20
+
+
 @pytest.fixture(autouse=True)
 def no_delays(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("kaito.cluster.portforward.pod_route._INTERVAL", 0.01)
     monkeypatch.setattr("kaito.cluster.api_retry._BACKOFF", 0.001)
 
 

@@ -40,7 +40,7 @@ def run(arguments, stdin):
 @pytest.mark.parametrize(
     ("arguments", "error", "most"),
     [
-        (("-m", "-"), "--message -: stdin is larger than 64 MiB", 2.2 * limits.STDIN),
+        (("-m", "-"), "--message -: stdin is larger than 16 MiB", 2.2 * limits.STDIN),
         ((), "the line is longer than 16 MiB\n   at stdin:1", 4 * limits.SCRIPT_LINE),
         (("--script", "/dev/zero"), "the line is longer than 16 MiB\n   at /dev/zero:1", 4 * limits.SCRIPT_LINE),
     ],
@@ -58,7 +58,7 @@ def test_huge_material(model_server, tmp_path: Path):
         file.truncate(limits.STDIN + 1)
     code, err, peak = run(("chat", "--endpoint", model_server.url, "-m", "why?"), huge)
     assert code == 2
-    assert err.startswith("❌ Error: --message: stdin is larger than 64 MiB\n   Send a part of it")
+    assert err.startswith("❌ Error: --message: stdin is larger than 16 MiB\n   Send a part of it")
     assert peak < BASE + 2.2 * limits.STDIN
 
 

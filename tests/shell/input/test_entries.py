@@ -180,7 +180,7 @@ class Endless:
 @pytest.mark.usefixtures("small_limits")
 def test_a_block_that_is_too_long_is_read_to_its_end():
     block = b'"""\n' + b"x" * 900 + b"\n" + b"quit\n" * 1000 + b'"""\nnext\n'
-    assert read_all(block) == [("s:1", "a block is longer than 64 MiB"), ("s:1004", "next")]
+    assert read_all(block) == [("s:1", "a block is longer than 16 MiB"), ("s:1004", "next")]
 
 
 def test_a_script_that_cannot_be_read():
