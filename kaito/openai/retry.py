@@ -242,7 +242,7 @@ class Recovery:
         """
         window = self._window(response)
         prompt = counted if counted is not None or not self._is_exact(response) else response.prompt_tokens
-        # What is left to the server is no more than what is wanted.
+        # What is left to the server is at most what is wanted.
         requested = self.max_tokens or self._wanted_tokens
         left, least = None, 1
         if window:

@@ -50,7 +50,7 @@ class _ModelList(msgspec.Struct):
 def parse_models(body: bytes) -> list[ModelInfo] | None:
     """Parse the answer of `GET /models`; return `None` if it is not a list of models.
 
-    Entries that are no models are left out.
+    Entries that are not models are left out.
     """
     try:
         listed = decode_json(body, _ModelList).data
