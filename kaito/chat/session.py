@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from msgspec.structs import replace
@@ -22,8 +20,8 @@ from kaito.types import ChatRequest, Delta, Message, ModelInfo, Reply, Reporter,
 #: The pieces of an answer. Closing it stops the answer.
 Pieces = Generator[Delta | Waiting, None, None]
 
-#: Seconds to wait for the server's token count, which is for information only.
-COUNT_TIMEOUT = 5.0
+#: What the status line shows while a turn waits for its answer, and while the server counts tokens.
+WAITING, _COUNTING = "waiting for the model", "counting tokens"
 #: Statuses with which servers refuse a request whose last message is the assistant's.
 _REFUSED = (400, 422)
 #: vLLM and llama.cpp's server then continue the last message, the assistant's.
@@ -252,7 +250,8 @@ class Session:
                 request = self._request(asked, extra)
                 can_trim = self.settings.current.trim and skipping < droppable
                 try:
-                    for item in self._loop.stream(self.connection.client.stream(request, can_trim=can_trim)):
+                    stream = self.connection.client.stream(request, can_trim=can_trim, counting=self._show_counting)
+                    for item in self._loop.stream(stream):
                         if isinstance(item, Delta):
                             builder.add(item)
                         yield item
@@ -282,6 +281,9 @@ class Session:
         if extra:
             request = request.replace(extra={**request.extra, **extra})
         return self._plugins.request(request, self.settings.current)
+
+    def _show_counting(self, active: bool) -> None:
+        self._reporter.status(_COUNTING if active else WAITING)
 
     def arrived(self) -> Reply:
         """Return the part of the present answer that has arrived."""
@@ -329,16 +331,9 @@ class Session:
             Interrupted: Ctrl-C.
         """
         request = self._request(self.conversation.messages)
-
-        async def count() -> int | None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(COUNT_TIMEOUT):
-                    return await self.connection.client.count_tokens(request)
-            return None
-
-        self._reporter.status("counting tokens")
+        self._reporter.status(_COUNTING)
         try:
-            return self._loop.run(count())
+            return self._loop.run(self.connection.client.count_tokens(request))
         finally:
             self._reporter.status("")
 
