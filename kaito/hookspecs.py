@@ -166,8 +166,9 @@ def kaito_request(request: ChatRequest, settings: Settings) -> ChatRequest | Non
     """Inspect a request before it is sent, and change it or refuse it.
 
     Called once per turn, and again when the turn needs another request: `--trim` makes it shorter, or the server
-    refuses `/continue` in its first form. Each plugin receives the request as the plugins before it returned it. The
-    conversation keeps the user's own text, so a redaction must look at all of `request.messages` in every turn.
+    refuses `/continue` in its first form. Also called when `/tokens` sends the conversation to be counted. Each plugin
+    receives the request as the plugins before it returned it. The conversation keeps the user's own text, so a
+    redaction must look at all of `request.messages` in every turn.
 
     Args:
         request: the request so far.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from msgspec.structs import replace
@@ -22,8 +20,8 @@ from kaito.types import ChatRequest, Delta, Message, ModelInfo, Reply, Reporter,
 #: The pieces of an answer. Closing it stops the answer.
 Pieces = Generator[Delta | Waiting, None, None]
 
-#: Seconds to wait for the server's token count, which is for information only.
-COUNT_TIMEOUT = 5.0
+#: What the status line shows while a turn waits for its answer, and while the server counts tokens.
+WAITING, _COUNTING = "waiting for the model", "counting tokens"
 #: Statuses with which servers refuse a request whose last message is the assistant's.
 _REFUSED = (400, 422)
 #: vLLM and llama.cpp's server then continue the last message, the assistant's.
@@ -71,6 +69,8 @@ class Session:
         self._unreported: tuple[ChatRequest, Reply, int] | None = None
         self._reported_trimming = False
         self._continues_final = True
+        #: Whether the last continuation was asked for by a message.
+        self._asked_by_message = False
         self._builder = ReplyBuilder(clock)
         self._loop = loop
         self._plugins = plugins
@@ -163,8 +163,8 @@ class Session:
             raise UsageError("No answer was cut", "/continue continues an answer that met the token limit or Ctrl-C")
         conversation = self.conversation
 
-        def join(reply: Reply, separator: str) -> bool:
-            conversation.extend(reply, separator=separator)
+        def join(reply: Reply) -> bool:
+            conversation.extend(reply, separator=self._separator(last.answer.content, reply))
             return True
 
         return self._continuation(conversation.messages, join)
@@ -188,8 +188,8 @@ class Session:
         """Continue what arrived of a failed turn's answer; with the rest, the turn is added to the conversation."""
         conversation, before = self.conversation, self._partial
 
-        def join(reply: Reply, separator: str) -> bool:
-            joined = replace(reply, content=before + separator + reply.content)
+        def join(reply: Reply) -> bool:
+            joined = replace(reply, content=before + self._separator(before, reply) + reply.content)
             conversation.record(text, joined, replacing=replacing)
             self._failed = None
             return True
@@ -198,30 +198,32 @@ class Session:
         try:
             yield from self._continuation(messages, join)
         except KaitoError:
-            self._partial = before + (self.reply.content if self.reply is not None else "")
+            if self.reply is not None:
+                self._partial = before + self._separator(before, self.reply) + self.reply.content
             raise
 
-    def _continuation(self, messages: tuple[Message, ...], join: Callable[[Reply, str], bool]) -> Pieces:
+    def _separator(self, before: str, reply: Reply) -> str:
+        """Return what to insert between an answer and its continuation, complete or not."""
+        # Asked by a message, the model starts with a word and omits the blank before it.
+        glued = self._asked_by_message and before[-1:].isalnum() and reply.content[:1].isalnum()
+        return " " if glued else ""
+
+    def _continuation(self, messages: tuple[Message, ...], join: Callable[[Reply], bool]) -> Pieces:
         """Continue the answer that is the last of the messages.
 
         Args:
-            join: adds a reply to that answer, after a separator; returns whether it did.
+            join: adds a reply to that answer, after :meth:`_separator`; returns whether it did.
         """
-        before = messages[-1].content
-
-        def join_words(reply: Reply) -> bool:
-            # Asked by a message, the model starts with a word and omits the blank before it.
-            glued = before[-1:].isalnum() and reply.content[:1].isalnum()
-            return join(reply, " " if glued else "")
-
+        self._asked_by_message = False
         if self._continues_final:
             try:
-                yield from self._turn(lambda skipping: messages, lambda reply: join(reply, ""), extra=_CONTINUE_FINAL)
+                yield from self._turn(lambda skipping: messages, join, extra=_CONTINUE_FINAL)
                 return
             except ModelError as exc:
                 if exc.status not in _REFUSED:
                     raise
-        yield from self._turn(lambda skipping: (*messages, Message("user", _PLEASE_CONTINUE)), join_words)
+        self._asked_by_message = True
+        yield from self._turn(lambda skipping: (*messages, Message("user", _PLEASE_CONTINUE)), join)
         self._continues_final = False
 
     def _turn(
@@ -248,7 +250,8 @@ class Session:
                 request = self._request(asked, extra)
                 can_trim = self.settings.current.trim and skipping < droppable
                 try:
-                    for item in self._loop.stream(self.connection.client.stream(request, can_trim=can_trim)):
+                    stream = self.connection.client.stream(request, can_trim=can_trim, counting=self._show_counting)
+                    for item in self._loop.stream(stream):
                         if isinstance(item, Delta):
                             builder.add(item)
                         yield item
@@ -278,6 +281,9 @@ class Session:
         if extra:
             request = request.replace(extra={**request.extra, **extra})
         return self._plugins.request(request, self.settings.current)
+
+    def _show_counting(self, active: bool) -> None:
+        self._reporter.status(_COUNTING if active else WAITING)
 
     def arrived(self) -> Reply:
         """Return the part of the present answer that has arrived."""
@@ -321,19 +327,13 @@ class Session:
         """Return the conversation's tokens by the server's tokenizer; `None` when it does not answer in time.
 
         Raises:
+            KaitoError: a plugin refuses the request.
             Interrupted: Ctrl-C.
         """
-        request = self.settings.request(self.conversation.messages, self._requested_model)
-
-        async def count() -> int | None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(COUNT_TIMEOUT):
-                    return await self.connection.client.count_tokens(request)
-            return None
-
-        self._reporter.status("counting tokens")
+        request = self._request(self.conversation.messages)
+        self._reporter.status(_COUNTING)
         try:
-            return self._loop.run(count())
+            return self._loop.run(self.connection.client.count_tokens(request))
         finally:
             self._reporter.status("")
 

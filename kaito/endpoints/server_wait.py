@@ -67,7 +67,8 @@ async def _problem(endpoint: Endpoint, session: EndpointSession) -> str:
         problem = f"HTTP {status} for {path}" if isinstance(status, int) else status
         # Only a server that does not know a path is asked for another.
         if status != 404:
-            return first or problem
+            # More is known from it than from a 404.
+            return problem
         first = first or problem
     return first
 

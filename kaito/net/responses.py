@@ -49,15 +49,16 @@ class OpenResponse:
             content.set_exception(aiohttp.ClientPayloadError("The body is not complete"))
 
 
-async def read_up_to(response: aiohttp.ClientResponse, limit: int) -> bytes:
+async def read_up_to(response: aiohttp.ClientResponse, limit: int, body: bytearray | None = None) -> bytes:
     """Return a response's body, or its beginning.
 
     Read to its end, its connection can be used again.
 
     Args:
         limit: bytes after which reading stops; the result may have more.
+        body: receives what is read, and keeps it when reading fails.
     """
-    body = bytearray()
+    body = bytearray() if body is None else body
     while len(body) < limit and (data := await response.content.readany()):
         body += data
     return bytes(body)

@@ -18,7 +18,7 @@ from yarl import URL
 from kaito.errors import KaitoError, ModelError
 from kaito.net.failures import BodyError, NoResponseError, translate_body_errors
 from kaito.net.http_session import EndpointSession
-from kaito.net.responses import OpenResponse
+from kaito.net.responses import OpenResponse, read_up_to
 from kaito.openai.error_messages import NOT_KEPT
 from kaito.openai.error_responses import ErrorKind, ErrorResponse, parse_error_response
 from kaito.openai.redaction import Redactor
@@ -35,6 +35,9 @@ _LARGE_BODY = 256 * 1024
 _MAX_PIECE = 4096
 #: Errors of the model list that a chat request would meet, too.
 _LASTING_ERRORS = (ErrorKind.UNAUTHORIZED, ErrorKind.BUSY, ErrorKind.REDIRECT)
+
+#: Seconds for all requests that count a prompt's tokens: the count is for information, or to explain an error.
+COUNT_TIMEOUT = 5.0
 
 _JSON = "application/json"
 
@@ -104,13 +107,16 @@ class ChatClient:
                 waiting(wait)
             await asyncio.sleep(wait.delay)
 
-    async def stream(self, request: ChatRequest, *, can_trim: bool = False) -> AsyncGenerator[Delta | Waiting, None]:
+    async def stream(
+        self, request: ChatRequest, *, can_trim: bool = False, counting: Callable[[bool], None] = lambda active: None
+    ) -> AsyncGenerator[Delta | Waiting, None]:
         """Send a request and yield its answer as it arrives, and before that each wait for another try.
 
         Close the generator to close the connection: the server then stops, too.
 
         Args:
             can_trim: see :class:`~kaito.openai.retry.Recovery`.
+            counting: called with `True` when the server is asked for the prompt's tokens, with `False` afterwards.
 
         Raises:
             KaitoError: the turn failed. A :class:`StreamError` may follow deltas, all others come before the first,
@@ -135,17 +141,22 @@ class ChatClient:
                     error = self._parse_error(response, await self._read_body(response))
             except ServerFailedError as exc:
                 error = replace(exc.error, message=self._redact(exc.error.message))
-                if error.kind is not ErrorKind.CONTEXT_WINDOW:
+                if error.kind is ErrorKind.CONTEXT_WINDOW:
+                    if begun:
+                        raise recovery.error(error) from None
+                elif begun or error.kind is not ErrorKind.BUSY:
                     raise ModelError(error.message, NOT_KEPT, status=None if begun else error.status or None) from None
-                if begun:
-                    raise recovery.error(error) from None
             except NoResponseError as exc:
                 wait = self._after_no_response(recovery, exc)
                 yield wait
                 await asyncio.sleep(wait.delay)
                 continue
             if counted is None and recovery.needs_count(error):
-                counted = await self.count_tokens(request)
+                counting(True)
+                try:
+                    counted = await self.count_tokens(request)
+                finally:
+                    counting(False)
             wait = recovery.after_error_response(error, self._clock(), counted)
             if wait.delay:
                 yield wait
@@ -156,10 +167,17 @@ class ChatClient:
         return self._server.listed.get(model) or self._server.windows.get(model)
 
     async def count_tokens(self, request: ChatRequest) -> int | None:
-        """Return the tokens of a request's messages by the server's tokenizer; `None` if the server does not count.
+        """Return the tokens of a request's messages by the server's tokenizer.
 
-        `POST /tokenize` is vLLM's. llama.cpp's takes a text, which its `POST /apply-template` makes of messages.
+        `None` if the server does not count, or not within :data:`COUNT_TIMEOUT`. `POST /tokenize` is vLLM's.
+        llama.cpp's takes a text, which its `POST /apply-template` makes of messages.
         """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(COUNT_TIMEOUT):
+                return await self._count_tokens(request)
+        return None
+
+    async def _count_tokens(self, request: ChatRequest) -> int | None:
         model = {"model": request.model} if request.model else {}
         answer = await self._post("/tokenize", {**model, "messages": request.messages})
         if answer is None or (count := parse_token_count(answer)) is not None:
@@ -188,10 +206,7 @@ class ChatClient:
         """Return a body that is not a stream, or what could be read of it, up to a limit."""
         body = bytearray()
         with suppress(BodyError), translate_body_errors(self._settings):
-            async for data in response.content.iter_any():
-                body += data
-                if len(body) > limit:
-                    break
+            await read_up_to(response, limit, body)
         return bytes(body)
 
     def _parse_error(self, response: aiohttp.ClientResponse, body: bytes) -> ErrorResponse:

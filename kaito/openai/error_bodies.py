@@ -33,6 +33,7 @@ class ErrorBody(Struct, frozen=True, kw_only=True):
     #: Whether the body is JSON.
     structured: bool = False
     code: str = ""
+    status: str = ""
     type: str = ""
     #: The name of the field that is refused.
     param: str = ""
@@ -59,6 +60,7 @@ def parse_error_body(body: bytes, content_type: str = "") -> ErrorBody:
         message=error_message(value) or ("" if isinstance(value, Mapping | list) else _shortened(text)),
         structured=isinstance(value, Mapping | list),
         code=_word(fields.get("code")),
+        status=_word(fields.get("status")) or _word(fields.get("status_code")),
         type=_word(fields.get("type")),
         param=_word(fields.get("param")),
         n_ctx=_count(fields.get("n_ctx")),

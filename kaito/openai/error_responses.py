@@ -90,10 +90,11 @@ def parse_error_response(status: int, headers: Mapping[str, str], body: bytes, u
 def parse_error_event(data: bytes) -> ErrorResponse:
     """Parse an error that arrives within an answer."""
     parsed = parse_error_body(data)
-    status = int(parsed.code) if re.fullmatch(r"[45]\d\d", parsed.code) else 0
+    status = next((int(code) for code in (parsed.code, parsed.status) if re.fullmatch(r"[45][0-9][0-9]", code)), 0)
     if status != 429 and (error := _window_error(status, parsed)) is not None:
         return error
-    return ErrorResponse(status=status, kind=ErrorKind.OTHER, message=parsed.message or _NO_MESSAGE, param=parsed.param)
+    kind = ErrorKind.BUSY if _BY_STATUS.get(status) is ErrorKind.BUSY else ErrorKind.OTHER
+    return ErrorResponse(status=status, kind=kind, message=parsed.message or _NO_MESSAGE, param=parsed.param)
 
 
 def _window_error(status: int, body: ErrorBody) -> ErrorResponse | None:

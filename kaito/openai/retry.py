@@ -6,6 +6,7 @@ Nothing here waits or sends: the caller passes the time in and acts on the resul
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterable
 
 from msgspec import Struct, field
@@ -19,6 +20,10 @@ from kaito.types import ModelInfo, Waiting
 
 #: The names of the limit of an answer's tokens in error responses.
 _MAX_TOKENS = ("max_tokens", "max_completion_tokens", "max_new_tokens")
+
+
+#: Messages that may be about the length of a prompt.
+_ABOUT_LENGTH = re.compile(r"token|length|context|window|too (?:long|large|many|big)|exceed", re.IGNORECASE)
 
 
 class ServerCapabilities(Struct):
@@ -183,7 +188,9 @@ class Recovery:
         """Return whether the tokens of the prompt, which only the server's tokenizer knows, would decide what to do."""
         if response.kind is ErrorKind.CONTEXT_WINDOW:
             return response.window is not None and not self._is_exact(response)
-        return self._may_be_too_long(response)
+        # A server that fails for another reason may not count either.
+        silent = response.status == 500 and not _ABOUT_LENGTH.search(response.message)
+        return not silent and self._may_be_too_long(response)
 
     def error(self, response: ErrorResponse) -> KaitoError:
         """Return the error for a response that is final."""
@@ -242,7 +249,7 @@ class Recovery:
         """
         window = self._window(response)
         prompt = counted if counted is not None or not self._is_exact(response) else response.prompt_tokens
-        # What is left to the server is no more than what is wanted.
+        # What is left to the server is at most what is wanted.
         requested = self.max_tokens or self._wanted_tokens
         left, least = None, 1
         if window:

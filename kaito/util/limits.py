@@ -30,8 +30,14 @@ UNUSUAL_EVENT = 2 * _MIB
 ANSWER = 16 * _MIB
 #: A list of models: some gateways list thousands.
 MODEL_LIST = 8 * _MIB
+#: Objects of such a list, nested ones included. Not in bytes: each model of OpenRouter's has about six.
+MODEL_LIST_OBJECTS = 100_000
+#: Commas of such a list when some of its entries are not models. Not in bytes.
+MIXED_LIST_COMMAS = 20_000
 #: The tokens of a prompt, as a server's tokenizer lists them.
 TOKEN_LIST = 16 * _MIB
+#: The same, when they are not plain numbers. Parsing it takes up to 25 times its size.
+TOKEN_OBJECTS = 1 * _MIB
 #: A number of tokens. Not in bytes; no server has counted more.
 TOKEN_COUNT = 2**63 - 1
 

@@ -415,6 +415,49 @@ def test_a_max_tokens_refused_within_a_stream_is_reduced(model_server, chat):
     assert [one.body["max_tokens"] for one in model_server.chats] == [1024, 99]
 
 
+@pytest.mark.parametrize("status", [429, 502, 503])
+@pytest.mark.parametrize("field", ["code", "status", "status_code"])
+def test_a_busy_server_within_a_stream_is_retried_before_the_first_token(model_server, chat, status, field):
+    busy = {"message": "Provider returned error", field: status}
+    model_server.enqueue(ErrorEvent("", busy), Say("Hi"), ErrorEvent("Hel", busy))
+    assert chat.ask().content == "Hi"
+    assert [wait.reason for wait in chat.waits] == [f"the server is busy: Provider returned error (HTTP {status})"]
+    assert failure(chat, ModelError).message == "Provider returned error"
+    assert len(model_server.chats) == 3
+
+
+@pytest.mark.parametrize("slow", ["/tokenize", "/apply-template"])
+def test_a_count_has_a_time_limit(model_server, monkeypatch, slow):
+    monkeypatch.setattr("kaito.openai.client.COUNT_TIMEOUT", 0.2)
+    model_server.route("/tokenize", Status(200, {"tokens": []}))
+    model_server.route(slow, Hang())
+
+    async def count():
+        async with ChatClient(endpoint(model_server.url), Settings()) as client:
+            return await client.count_tokens(request("a b c"))
+
+    assert asyncio.run(count()) is None
+
+
+def test_a_refusal_is_shown_when_the_count_takes_too_long(monkeypatch):
+    monkeypatch.setattr("kaito.openai.client.COUNT_TIMEOUT", 0.2)
+    counting = []
+    with ModelServer(window=4096) as server:
+        server.route("/tokenize", Hang())
+        server.enqueue(Status(400, {"error": {"message": "the template failed"}}))
+        with pytest.raises(ModelError, match="the template failed"):
+            after_listing(server, request(model="test-model"), counting=counting.append)
+    assert counting == [True, False]
+
+
+def test_a_failing_server_is_not_asked_for_a_count():
+    with ModelServer(window=4096) as server:
+        server.enqueue(Status(500, {"error": {"message": "engine died"}}))
+        with pytest.raises(ModelError, match="engine died"):
+            after_listing(server, request(model="test-model"))
+        assert not [one for one in server.requests if one.path == "/tokenize"]
+
+
 # Errors with a message of their own
 
 

@@ -56,7 +56,8 @@ def test_a_server_that_answers(model_server, reporter):
     ("statuses", "asked", "notices"),
     [
         (Statuses(v1_models=[503, 200]), 2, ["HTTP 503 for /v1/models"]),
-        (Statuses(v1_models=[404], health=[503, 200]), 4, ["HTTP 404 for /v1/models"]),
+        (Statuses(v1_models=[404], health=[503, 200]), 4, ["HTTP 503 for /health"]),
+        (Statuses(models=[500, 200]), 6, ["HTTP 500 for /models"]),
         (Statuses(models=[404, 200]), 6, ["HTTP 404 for /v1/models"]),
         (Statuses(v1_models=[401]), 1, []),
         (Statuses(v1_models=[404], health=[405]), 2, []),

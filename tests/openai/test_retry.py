@@ -1,5 +1,6 @@
 """Decisions about failed requests, without a server and without waiting."""
 
+import msgspec
 import pytest
 
 from kaito.errors import ConnectError, ForbiddenError, ModelError, NotFoundError, WindowError
@@ -230,7 +231,7 @@ def listing(server, size, **options):
 def test_numbers_decide_about_a_refusal_without_a_word_about_the_window(server, status):
     recovery = listing(server, 2048)
     refusal = response(ErrorKind.OTHER, status)
-    assert recovery.needs_count(refusal)
+    assert recovery.needs_count(refusal) is (status != 500)
     recovery.after_error_response(refusal, 100.0, counted=1500)
     assert recovery.max_tokens == 548
     with pytest.raises(ModelError, match="message"):
@@ -242,6 +243,23 @@ def test_numbers_decide_about_a_refusal_without_a_word_about_the_window(server, 
 )
 def test_other_refusals_need_no_count(server, status, kind):
     assert not listing(server, 2048).needs_count(response(kind, status))
+
+
+@pytest.mark.parametrize(
+    ("message", "counts"),
+    [
+        ("engine died", False),
+        ("no reason given", False),
+        ("CUDA out of memory", False),
+        ("Prompt is too long", True),
+        ("Too many tokens", True),
+        ("bad Context", True),
+        ("Max length", True),
+    ],
+)
+def test_a_500_is_explained_by_a_count_only_if_it_may_be_about_the_length(server, message, counts):
+    refusal = msgspec.structs.replace(response(ErrorKind.OTHER, 500), message=message)
+    assert listing(server, 2048).needs_count(refusal) is counts
 
 
 def test_without_a_listed_window_nothing_is_counted(recovery):

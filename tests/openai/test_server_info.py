@@ -1,13 +1,17 @@
 """Lists of models and counts of tokens, whatever a server sends."""
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kaito.openai import server_info
 from kaito.openai.server_info import parse_models, parse_template, parse_token_count
 from kaito.types import ModelInfo
+from kaito.util import limits
+from kaito.util.decoding import decode_json
 
 
 def models(*entries):
@@ -71,7 +75,14 @@ def test_deep_json_in_a_closed_list_counts_as_unknown():
         (b'{"count":5,"max_model_len":9,"tokens":[1,2]}', 5),
         (b'{"tokens":[1,2,3]}', 3),
         (b'{"tokens":[{"id":1,"piece":"a"}]}', 1),
+        (b'{"tokens":[ 1 , -2 ]}', 2),
+        (b'{"tokens":[7]}', 1),
+        (b'{"tokens":[1.5,"a",[1,2]]}', 3),
         (b'{"tokens":[]}', None),
+        (b'{"tokens":[ ]}', None),
+        (b'{"tokens":5}', None),
+        (b'{"tokens":[' + b"0," * 5_000_000 + b"0]}", 5_000_001),
+        (b'{"tokens":[' + b"{}," * 400_000 + b"{}]}", None),
         (b'{"count":-1}', None),
         (b'{"count":' + b"9" * 5000 + b"}", None),
         (b'{"count":"5"}', None),
@@ -87,6 +98,67 @@ def test_a_count_of_tokens(body, count):
 @pytest.mark.parametrize(("body", "prompt"), [(b'{"prompt":"<s>Hi"}', "<s>Hi"), (b'{"prompt":5}', None), (b"{", None)])
 def test_a_template(body, prompt):
     assert parse_template(body) == prompt
+
+
+def list_of(field, unit, size):
+    """Return an object whose field is a list of the unit, of about `size` bytes."""
+    return b'{"%s":[' % field + (unit + b",") * (size // (len(unit) + 1)) + unit + b"]}"
+
+
+def counted_decodes(monkeypatch):
+    """Return a list that receives the type of each decode."""
+    calls: list[object] = []
+
+    def counted(data, type):
+        calls.append(type)
+        return decode_json(data, type)
+
+    monkeypatch.setattr(server_info, "decode_json", counted)
+    return calls
+
+
+UNITS = [
+    b"0", b"null", b'""', b"[]", b"{}", b"[[]]", b'{"id":0}', b'{"id":"\\ud800"}', b'{"id":"m","meta":{}}', b'0,{"id":"m"}',
+    b'{"id":"m","parent":"' + b"p" * 40 + b'"}', b'{"id":"","a":[0,0,0,0,0,0,0,0,0,0]}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize(
+    ("parse", "field"), [(parse_models, b"data"), (parse_token_count, b"tokens"), (parse_template, b'prompt":null,"z')]
+)
+def test_long_lists_take_little_work_and_memory(parse, field, unit, monkeypatch):
+    calls = counted_decodes(monkeypatch)
+    body = list_of(field, unit, 8 * 1024 * 1024)
+    tracemalloc.start()
+    try:
+        parse(body)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 48 * 1024 * 1024
+    assert len(calls) <= 3
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_the_work_of_a_list_is_bounded_by_its_objects(unit, monkeypatch):
+    monkeypatch.setattr(limits, "MODEL_LIST_OBJECTS", 1000)
+    monkeypatch.setattr(limits, "MIXED_LIST_COMMAS", 1000)
+    calls = counted_decodes(monkeypatch)
+    for size in (5_000, 50_000, 500_000):
+        calls.clear()
+        parse_models(list_of(b"data", unit, size))
+        assert len(calls) <= 3 + 3 * 1000
+
+
+def test_a_long_list_of_models_is_read():
+    listed = models(*({"id": f"m{number}", "max_model_len": 4096, "permission": [{}]} for number in range(20_000)))
+    assert (len(listed), listed[-1]) == (20_000, ModelInfo(name="m19999", window=4096))
+
+
+def test_an_entry_that_cannot_be_decoded_is_left_out():
+    body = b'{"data":[{"id":"\xff"},{"id":"a","meta":{"\xff":1}},7,{"id":"m"}]}'
+    assert parse_models(body) == [ModelInfo(name="a"), ModelInfo(name="m")]
 
 
 JSON = st.recursive(

@@ -60,7 +60,7 @@ class Server:
         """The last message of each request."""
         return [request.messages[-1].content for request in self.requests]
 
-    def stream(self, request, *, can_trim=False):
+    def stream(self, request, *, can_trim=False, counting=None):
         self.requests.append(request)
         answer = self.answers.pop(0) if self.answers else request.messages[-1].content
         if isinstance(answer, str):

@@ -1,12 +1,12 @@
 """Commands for the conversation: retry, undo, continue, history, system, tokens; and trimming."""
 
-import asyncio
 import json
 
 import pytest
 
+from kaito import hookimpl
 from kaito.errors import Ended, ExitCode, Interrupted, ModelError, StreamError, WindowError
-from kaito.types import Delta, ModelInfo, Target, Usage
+from kaito.types import Delta, Message, ModelInfo, Target, Usage
 from tests.shell.harness import ShellHarness
 
 CUT = [Delta(content="one tw", finish_reason="length")]
@@ -271,6 +271,23 @@ def test_tokens_without_a_count_are_not_guessed(lines):
     assert "The server does not count the conversation's tokens\n   It has no /tokenize" in err
 
 
+class Redaction:
+    """A plugin."""
+
+    @hookimpl
+    def kaito_request(self, request):
+        return request.replace(messages=tuple(Message(one.role, "***") for one in request.messages))
+
+
+def test_tokens_sends_what_the_plugins_leave():
+    harness = ShellHarness("my secret", "/tokens")
+    harness.server.token_count = 5
+    harness.session._plugins.add(Redaction(), "redaction", "redaction", "1.0")
+    harness.run()
+    assert len(harness.server.requests) == 2
+    assert {message.content for request in harness.server.requests for message in request.messages} == {"***"}
+
+
 def test_tokens_of_a_removed_turn_are_not_shown():
     harness = ShellHarness("a", "clear", "/tokens", settings={"system_prompt": None})
     out, _ = harness.run()
@@ -278,16 +295,10 @@ def test_tokens_of_a_removed_turn_are_not_shown():
     assert len(harness.server.requests) == 1
 
 
-def test_tokens_stops_waiting_for_a_count(monkeypatch):
-    monkeypatch.setattr("kaito.chat.session.COUNT_TIMEOUT", 0.01)
+def test_tokens_shows_that_the_server_counts(monkeypatch):
     harness = ShellHarness("a", "/tokens")
     statuses = []
     monkeypatch.setattr(harness.terminal, "status", statuses.append)
-
-    async def never(request):
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr(harness.server, "count_tokens", never)
     out, _ = harness.run()
     assert "  Conversation: 4 tokens, by the last turn's count\n" in out
     assert statuses[-2:] == ["counting tokens", ""]
@@ -328,6 +339,32 @@ def test_continue_continues_a_failed_turn_that_fails_again():
     harness.server.answers = [BROKEN, again, [Delta(content="4.", finish_reason="stop")]]
     harness.run()
     assert harness.texts == ["b", "The answer is 4."]
+
+
+@pytest.mark.parametrize(
+    ("parts", "whole"),
+    [
+        (("The answer", "is", "4."), "The answer is 4."),
+        (("The answer ", "is ", "4."), "The answer is 4."),
+        (("The answer", ", then", "is 4."), "The answer, then is 4."),
+        (("The answer", "", "is 4."), "The answer is 4."),
+    ],
+)
+def test_continue_by_a_message_that_fails_glues_no_words(parts, whole):
+    harness = ShellHarness("b", "/continue", "/continue", keep_going=True)
+    refused = ModelError("the last message must be the user's", status=400)
+    failed = [[Delta(content=part), StreamError("The stream ended early")] for part in parts[:2]]
+    harness.server.answers = [failed[0], refused, failed[1], refused, parts[2]]
+    harness.run()
+    assert harness.texts == ["b", whole]
+
+
+def test_continue_of_a_message_in_its_first_form_adds_nothing():
+    harness = ShellHarness("b", "/continue", "/continue", keep_going=True)
+    failed = [[Delta(content=part), StreamError("The stream ended early")] for part in ("The ans", "we")]
+    harness.server.answers = [*failed, "r"]
+    harness.run()
+    assert harness.texts == ["b", "The answer"]
 
 
 def test_continue_asks_a_server_that_requires_a_user_message_last():

@@ -1,4 +1,4 @@
-"""Reads all of stdin as text: up to a limit, and with a word to the user when it takes long."""
+"""Reads all of stdin as text: up to a limit, and with a message when it takes long."""
 
 from __future__ import annotations
 

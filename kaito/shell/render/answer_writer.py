@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from kaito.chat.session import Pieces, Session
+from kaito.chat.session import WAITING, Pieces, Session
 from kaito.chat.session_settings import SessionSettings
 from kaito.console.terminal import Terminal
 from kaito.errors import Abandoned, PluginError
@@ -67,7 +67,7 @@ class AnswerWriter:
         """
         terminal, settings = self._terminal, self._settings.current
         drawing = _Drawing(terminal, self._screen, self._plugins, self._offered, session, reasoning=settings.reasoning)
-        terminal.status("waiting for the model")
+        terminal.status(WAITING)
         thinking = stalled = False
         try:
             with closing(pieces):

@@ -184,7 +184,7 @@ class Inline:
             after = raw[position + 2 : position + 3]
             kept = after.isalnum() if character == "\\" else after != "["
         elif character == ".":
-            kept = not self._previous.isdigit()  # `1\.` is no item of a list
+            kept = not self._previous.isdigit()  # `1\.` is not an item of a list
         else:
             kept = character in _KEPT
         self._literal("\\" + character if kept else character)
