@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from kaito.errors import Interrupted, KaitoError, ModelError, UsageError, Window
 from kaito.eventloop.base import Loop
 from kaito.plugin.manager import Plugins
 from kaito.types import ChatRequest, Delta, Message, ModelInfo, Reply, Reporter, Waiting
+from kaito.util.time_limits import time_limit
 
 #: The pieces of an answer. Closing it stops the answer.
 Pieces = Generator[Delta | Waiting, None, None]
@@ -327,7 +327,7 @@ class Session:
 
         async def count() -> int | None:
             with suppress(TimeoutError):
-                async with asyncio.timeout(COUNT_TIMEOUT):
+                async with time_limit(COUNT_TIMEOUT):
                     return await self.connection.client.count_tokens(request)
             return None
 
