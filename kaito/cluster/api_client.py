@@ -28,6 +28,7 @@ from kaito.net.responses import BodyTooLargeError, read_up_to, read_whole
 from kaito.types import Reporter
 from kaito.util import limits
 from kaito.util.decoding import DecodeError, decode_json
+from kaito.util.time_limits import time_limit
 
 T = TypeVar("T")
 
@@ -186,13 +187,13 @@ class ApiClient:
 
         Args:
             path: such as for :meth:`get`.
-            timeout: seconds for one attempt.
+            timeout: seconds for one attempt, without a login.
             **options: of `aiohttp.ClientSession.ws_connect`.
         """
 
         async def connect() -> aiohttp.ClientWebSocketResponse:
             try:
-                async with asyncio.timeout(timeout) as limit:
+                async with time_limit(timeout) as limit:
                     return await self._handshake(path, params, protocols, options)
             except TimeoutError:
                 if not limit.expired():

@@ -14,6 +14,7 @@ from kaito.plugin.manager import Offered, Plugins
 from kaito.settings import Settings
 from kaito.types import Candidate, Endpoint, Reporter
 from kaito.types.targets import shown_url
+from kaito.util.time_limits import time_limit
 
 T = TypeVar("T")
 
@@ -27,7 +28,8 @@ class BackendCalls:
     """Calls the methods of backends, in the event loop.
 
     A backend may work as long as it reports what it does, as during a download. One that is silent for too long is
-    given up. All methods raise a `KaitoError` that names the backend or its plugin when it fails or is given up.
+    given up, unless the user logs in. All methods raise a `KaitoError` that names the backend or its plugin when it
+    fails or is given up.
     """
 
     def __init__(self, plugins: Plugins, settings: Settings, reporter: Reporter) -> None:
@@ -136,17 +138,17 @@ class _SilenceLimit:
         Raises:
             ConnectError: `what` is its first words.
         """
-        scope = asyncio.timeout(self._seconds)
         try:
-            async with scope:
+            async with time_limit(self._seconds) as scope:
                 self._scopes.add(scope)
-                yield
+                try:
+                    yield
+                finally:
+                    self._scopes.discard(scope)
         except TimeoutError:
             if not scope.expired():
                 raise
             raise ConnectError(self._endpoint, f"{what} within {self._seconds:g} s", *self._hints) from None
-        finally:
-            self._scopes.discard(scope)
 
     def status(self, text: str) -> None:
         self._restart()

@@ -12,6 +12,7 @@ from kaito.net.http_session import EndpointSession
 from kaito.settings import Settings
 from kaito.types import Endpoint, Reporter
 from kaito.util.durations import human_duration
+from kaito.util.time_limits import time_limit
 
 #: Requests that a server answers when its model is loaded: its list of models, its health, the list of a server without
 #: `/v1`. vLLM has all but the last; while its weights are downloaded, KAITO's server answers 404 to them.
@@ -77,7 +78,7 @@ async def _status(endpoint: Endpoint, session: EndpointSession, path: str) -> in
     """Return the status of a request; the reason when there is no response."""
     url = URL(endpoint.base + path).update_query(URL(endpoint.url).query)
     try:
-        async with asyncio.timeout(_PROBE_TIMEOUT):
+        async with time_limit(_PROBE_TIMEOUT):
             with await session.request("GET", url) as response:
                 return response.status
     except TimeoutError:

@@ -37,13 +37,19 @@ class BrowserPolicy:
     """What a browser may request.
 
     Args:
-        local_only: whether only this machine can connect, so that the name in `Host` must be one of its own.
+        local_only: whether only this machine can connect, so that the name in `Host` must be a loopback one. Otherwise
+            it may also be any IP address, which cannot be rebound, the machine's name, and the host of an allowed page.
         allowed: further origins.
+        machine: the name of this machine in its network.
     """
 
-    def __init__(self, *, local_only: bool, allowed: Sequence[AllowedOrigin] = ()) -> None:
+    def __init__(self, *, local_only: bool, allowed: Sequence[AllowedOrigin] = (), machine: str = "") -> None:
         self._local_only = local_only
         self._allowed = allowed
+        name = machine.lower().rstrip(".")
+        short = name.partition(".")[0]
+        # Multicast DNS (RFC 6762) resolves names in `local` on the own network only.
+        self._own_names = {name, short, f"{short}.local"} if short else set()
 
     def refusal(self, headers: Headers, authority: str | None = None) -> str:
         """Return why a request must be refused; `""` when it need not be.
@@ -54,8 +60,12 @@ class BrowserPolicy:
         hosts = [_host(value) for value in headers.getall("Host", ())]
         if authority is not None:
             hosts.append(_host(authority))
-        if self._local_only and not (hosts and all(map(_is_this_machine, hosts))):
-            return f"{_ONLY}: the Host header names another one"
+        if not (hosts and all(map(self._is_own, hosts))):
+            if self._local_only:
+                return f"{_ONLY}: the Host header names another one"
+            return (
+                "The Host header names another machine. To allow a further name of this one: --allow-origin http://NAME"
+            )
         origins = headers.getall("Origin", ())
         if not all(self._is_allowed(Origin.parse(origin), hosts) for origin in origins):
             return f"{_ONLY}: the Origin header names another one. To allow an app or a page: --allow-origin"
@@ -65,6 +75,15 @@ class BrowserPolicy:
             return f"{_ONLY}: a web page of another site sent this one"
         return ""
 
+    def _is_own(self, host: str | None) -> bool:
+        """Return whether the host that a request names is this machine, rather than a name of a site's."""
+        if self._local_only or host is None:
+            return _is_this_machine(host)
+        host = host.rstrip(".")
+        if is_loopback(host) or _is_address(host) or host in self._own_names:
+            return True
+        return any(allowed.origin.is_web and allowed.origin.host == host for allowed in self._allowed)
+
     def _is_allowed(self, origin: Origin | None, hosts: Sequence[str | None]) -> bool:
         if origin is None:
             return False
@@ -72,8 +91,9 @@ class BrowserPolicy:
             return True
         if not origin.is_web:
             return False
-        # Other machines may use the port: a page of theirs has the same address, and no name that could be rebound.
-        is_same = not self._local_only and origin.host in hosts and _is_address(origin.host)
+        # Other machines may use the port: a page of theirs has the same address or name, which cannot be rebound.
+        is_same = not self._local_only and origin.host in hosts
+        is_same = is_same and (_is_address(origin.host) or origin.host in self._own_names)
         return _is_this_machine(origin.host) or is_same
 
 

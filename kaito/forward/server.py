@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 
 from aiohttp import web
 
+from kaito.errors import KaitoError
 from kaito.forward.browser_policy import BrowserPolicy
 from kaito.forward.listener import Listener
 from kaito.forward.origins import AllowedOrigin
@@ -48,24 +50,31 @@ async def serve(
 
     Raises:
         UsageError: the port cannot be opened.
-        KaitoError: the workspace cannot be reached.
+        KaitoError: the workspace cannot be reached, or the port accepts no more connections.
     """
     async with Upstreams(plugins, settings, reporter) as upstreams:
         balancer = _ConnectionBalancer(upstreams)
-        policy = BrowserPolicy(local_only=ip_address(address).is_loopback, allowed=origins)
+        policy = BrowserPolicy(
+            local_only=ip_address(address).is_loopback, allowed=origins, machine=socket.gethostname()
+        )
         proxy = ReverseProxy(balancer.upstream_for, policy)
         server = web.Server(
             proxy.handle, handler_cancellation=True, access_log=None, logger=_SILENT, auto_decompress=False
         )
         with Listener(address, port) as listener:
             accepting = asyncio.create_task(listener.accept(server, reporter))
+            running = asyncio.create_task(upstreams.run())
             try:
                 target = settings.target
                 name = f"{target.kind} {target.workspace}" if target.workspace else "the endpoint"
                 ready(listener.url, name, upstreams.backend)
-                await upstreams.run()
+                await asyncio.wait([accepting, running], return_when=asyncio.FIRST_COMPLETED)
+                if running.done():
+                    running.result()
+                # It never ends by itself.
+                raise KaitoError(f"The port {listener.url} accepts no more connections", "Run the command again")
             finally:
-                await cancel_and_wait(accepting)
+                await cancel_and_wait(accepting, running)
                 server.pre_shutdown()
                 await server.shutdown(_SHUTDOWN_TIMEOUT)
 

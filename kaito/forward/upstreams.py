@@ -187,13 +187,16 @@ class Upstreams:
                     if not first.done():
                         first.set_result(None)
                     await asyncio.Event().wait()
-            except KaitoError as exc:
+            except Exception as exc:
+                # Whatever it is, the other replicas are not concerned, and this one may be reachable a moment later.
+                error = exc if isinstance(exc, KaitoError) else KaitoError(str(exc) or "no reason given")
                 self._unreachable.add(name)
                 if not first.done() and self._unreachable >= self._replicas.keys():
-                    first.set_exception(exc)
-                if exc.message != reported:
-                    reported = exc.message
-                    self._reporter.notice(f"Replica {name} cannot be reached: {' '.join((exc.message, *exc.hints))}")
+                    first.set_exception(error)
+                if error.message != reported:
+                    reported = error.message
+                    message = " ".join((error.message, *error.hints))
+                    self._reporter.notice(f"Replica {name} cannot be reached: {message}")
             await asyncio.sleep(_RETRY_DELAY)
 
     async def _close_replicas(self) -> None:

@@ -237,4 +237,4 @@ def _reason(exc: BaseException) -> str:
         return exc.strerror
     if isinstance(exc, aiohttp.ClientResponseError):
         return exc.message.partition("\n")[0]
-    return str(exc).partition("\n")[0] or type(exc).__name__
+    return str(exc).partition("\n")[0] or "no reason given"

@@ -28,6 +28,7 @@ from kaito.openai.stream import AnswerStream, ServerFailedError
 from kaito.settings import Settings
 from kaito.types import ChatRequest, Delta, Endpoint, ModelInfo, Waiting
 from kaito.util import limits
+from kaito.util.time_limits import time_limit
 
 #: Bytes from which on a request's body is passed to aiohttp as a file.
 _LARGE_BODY = 256 * 1024
@@ -173,7 +174,7 @@ class ChatClient:
         llama.cpp's takes a text, which its `POST /apply-template` makes of messages.
         """
         with suppress(TimeoutError):
-            async with asyncio.timeout(COUNT_TIMEOUT):
+            async with time_limit(COUNT_TIMEOUT):
                 return await self._count_tokens(request)
         return None
 

@@ -30,6 +30,15 @@ def child_environment(environ: Mapping[str, str], added: Mapping[str, str] | Non
     return {name: value for name, value in environ.items() if name not in _SECRETS} | dict(added or {})
 
 
+def failure_of(code: int) -> str:
+    """Return how a program failed, for a message.
+
+    Args:
+        code: its exit code, negative for a signal.
+    """
+    return f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}"
+
+
 async def read_output(
     command: Sequence[str],
     environ: Mapping[str, str],

@@ -50,6 +50,8 @@ STDIN = 16 * _MIB
 CONFIG_FILE = 16 * _MIB
 #: What a credential plugin prints.
 EXEC_OUTPUT = 1 * _MIB
+#: An answer of an OpenID provider.
+PROVIDER_ANSWER = 1 * _MIB
 
 #: Characters of a name from outside that are shown.
 SHOWN_NAME = 300

@@ -17,6 +17,7 @@ from kaito.plugin.manager import Offered, Plugins
 from kaito.settings import Settings
 from kaito.testing import RecordingReporter
 from kaito.types import Candidate, Endpoint, Target
+from kaito.util.time_limits import login
 from tests.endpoints.virtual_time import VirtualTimeLoop
 
 NAMED = Settings(target=Target(workspace="w"), backend="slow")
@@ -119,6 +120,16 @@ def test_a_backend_that_reports_its_progress_may_take_its_time(report):
     _, label, opened, _ = use(Slow(opening=downloading))
     assert label == "slow"
     assert opened == 10 * (LIMIT - 1)
+
+
+def test_a_login_takes_the_time_that_the_user_needs():
+    async def logging_in(reporter):
+        with login():
+            await asyncio.sleep(1000)
+        await asyncio.sleep(LIMIT - 1)
+
+    _, label, opened, _ = use(Slow(discover=logging_in))
+    assert (label, opened) == ("slow", 1000 + LIMIT - 1)
 
 
 def test_a_report_of_one_backend_counts_for_all_as_they_may_share_its_work():

@@ -30,7 +30,32 @@ def test_names_of_this_machine(host):
 )
 def test_other_names_are_those_of_rebound_addresses(host):
     assert "the Host header" in refusal({"Host": host})
-    assert refusal({"Host": host}, ANY) == ""
+
+
+@pytest.mark.parametrize(
+    ("host", "refused"),
+    [
+        *((host, False) for host in ("192.0.2.5:8080", "[2001:db8::1]:8080", "127.0.0.1", "0.0.0.0:8080", "[::]:1")),
+        *((host, False) for host in ("localhost:8080", "a.localhost", "BOX:8080", "box.lan", "box.lan.", "box.local")),
+        *((host, True) for host in ("evil.example", "evil.example:8080", "box.evil.example", "192.0.2.5.evil.example")),
+        *((host, True) for host in ("", "box@evil.example", "192.0.2.5, evil.example", "lan", "boxes", "[::1")),
+    ],
+)
+def test_names_when_other_machines_may_use_the_port(host, refused):
+    policy = BrowserPolicy(local_only=False, machine="Box.lan")
+    assert ("Host header names another" in refusal({"Host": host}, policy)) is refused
+
+
+def test_an_allowed_origin_names_this_machine_when_other_machines_may_use_the_port():
+    allowed = [allowed_origin("--allow-origin")(value) for value in ("http://gateway.example", "app://evil.example")]
+    policy = BrowserPolicy(local_only=False, allowed=allowed)
+    assert refusal({"Host": "gateway.example:8080"}, policy) == ""
+    assert refusal({"Host": "evil.example"}, policy)
+    assert refusal({"Host": "gateway.example"}, ANY)
+
+
+def test_a_machine_without_a_name():
+    assert refusal({"Host": ".local"}, BrowserPolicy(local_only=False, machine=""))
 
 
 def test_a_target_s_host_counts_as_well():
@@ -84,7 +109,10 @@ def test_two_origins_are_not_one():
 def test_pages_of_the_address_that_other_machines_use():
     assert refusal({"Host": "192.0.2.5:8080", "Origin": "http://192.0.2.5:3000"}, ANY) == ""
     # A name may have been given to this machine's address.
-    assert "the Origin" in refusal({"Host": "evil.example:8080", "Origin": "http://evil.example:8080"}, ANY)
+    assert "Host header" in refusal({"Host": "evil.example:8080", "Origin": "http://evil.example:8080"}, ANY)
+    named = BrowserPolicy(local_only=False, machine="box")
+    assert refusal({"Host": "box:8080", "Origin": "http://box:3000"}, named) == ""
+    assert "the Origin" in refusal({"Host": "192.0.2.5", "Origin": "http://box:3000"}, named)
     assert "the Origin" in refusal({"Host": "192.0.2.5:8080", "Origin": "http://192.0.2.6"}, ANY)
 
 

@@ -205,3 +205,9 @@ def test_errors_of_a_body(exc, message):
 def test_other_errors_are_left_alone():
     with pytest.raises(ZeroDivisionError), translate_body_errors(Settings()):
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("error", [OSError(), aiohttp.ClientConnectionError()])
+def test_an_error_without_words_is_not_named_by_its_class(error):
+    wrapped = error if isinstance(error, aiohttp.ClientError) else aiohttp.ClientProxyConnectionError(KEY, error)
+    assert classify(wrapped).reason in ("no reason given", "")

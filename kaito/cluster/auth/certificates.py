@@ -111,7 +111,8 @@ def _no_password() -> str:
 
 @contextmanager
 def _temporary_file(content: bytes) -> Iterator[str]:
-    """Yield the path of a file with secret content: in memory where the system has that, otherwise with mode 0600."""
+    """Yield the path of a file with secret content: in memory where the system has that, otherwise in a folder
+    of its own, which does not outlive a kill for long."""
     if hasattr(os, "memfd_create"):
         fd = os.memfd_create("kaito", os.MFD_CLOEXEC)
         try:
@@ -121,15 +122,17 @@ def _temporary_file(content: bytes) -> Iterator[str]:
         finally:
             os.close(fd)
         return
-    import tempfile
+    from kaito.util.temporary_folders import temporary_folder
 
-    fd, path = tempfile.mkstemp()
-    try:
-        with os.fdopen(fd, "wb") as file:
+    with temporary_folder("kaito-key-") as folder:
+        path = folder / "pair.pem"
+        with open(path, "xb", opener=_private) as file:
             file.write(content)
-        yield path
-    finally:
-        os.unlink(path)
+        yield str(path)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def expiry(pem: bytes) -> datetime | None:

@@ -15,6 +15,7 @@ from kaito.cluster.auth.auth_files import read_file
 from kaito.cluster.auth.certificates import CertificateError, check_client_certificate, expiry
 from kaito.errors import ForbiddenError
 from kaito.util.tasks import SingleFlight
+from kaito.util.time_limits import login
 
 if TYPE_CHECKING:
     from kaito.cluster.auth.exec_plugin import ExecCredential
@@ -70,7 +71,8 @@ class UserCredentialSource:
     """The user of a kubeconfig.
 
     Static credentials win over an exec plugin, and that over OpenID Connect, as in kubectl. An exec plugin gets the
-    environment, and the reporter's status line is cleared before it may prompt.
+    environment, and the reporter's status line is cleared before it may prompt. No time limit
+    applies to a login.
     """
 
     def __init__(self, context: Context, environ: Mapping[str, str], reporter: Reporter) -> None:
@@ -131,13 +133,16 @@ class UserCredentialSource:
         from kaito.cluster.auth.exec_plugin import run_plugin
 
         if self._plugin_output is None or self._plugin_output.expired or renew:
-            self._plugin_output = await run_plugin(self._context, self._environ, self._reporter)
+            with login():
+                self._plugin_output = await run_plugin(self._context, self._environ, self._reporter)
         return self._plugin_output
 
     async def _id_token(self, renew: bool) -> str:
         from kaito.cluster.auth.oidc import id_token
 
-        return await id_token(self._context, renew=renew)
+        # Some providers accept a refresh token only once: a renewal that has begun is not cut, either.
+        with login():
+            return await id_token(self._context, renew=renew)
 
 
 def read_pem(data: bytes, file: str, place: Place, field: str) -> bytes | None:

@@ -22,7 +22,7 @@ from kaito.cluster.auth.kubeconfig import Context
 from kaito.cluster.auth.kubeconfig_types import EnvironmentVariable, ExecConfig
 from kaito.errors import ForbiddenError
 from kaito.types import Reporter
-from kaito.util.children import child_environment, read_output
+from kaito.util.children import child_environment, failure_of, read_output
 from kaito.util.decoding import DecodeError, decode_json
 from kaito.util.limits import EXEC_OUTPUT, shown_size
 
@@ -102,7 +102,7 @@ async def run_plugin(context: Context, environ: Mapping[str, str], reporter: Rep
         raise _invalid(command, f"the output is longer than {shown_size(EXEC_OUTPUT)}") from None
     if code:
         raise ForbiddenError(
-            f"The credential plugin '{command}' failed (exit code {code})",
+            f"The credential plugin '{command}' {failure_of(code)}",
             "Its output is above. To run it again: kubectl get namespaces",
         )
     return _parse(bytes(output), command, plugin.api_version)

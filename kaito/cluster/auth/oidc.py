@@ -25,15 +25,14 @@ from kaito.cluster.auth.kubeconfig import Context
 from kaito.cluster.auth.kubeconfig_types import Data, Place, decode_data
 from kaito.cluster.auth.yaml_reader import YamlError, read_yaml
 from kaito.errors import ForbiddenError, KaitoError
+from kaito.net.failures import HTTP_ERRORS, Cause, Failure, classify
 from kaito.net.proxies import is_socks, proxy_for
 from kaito.net.responses import read_up_to
 from kaito.net.socks import SocksConnector
 from kaito.util.decoding import DecodeError, decode_json
-from kaito.util.limits import SHOWN_NAME, shown_size
+from kaito.util.limits import PROVIDER_ANSWER, SHOWN_NAME, shown_size
 from kaito.util.safe_files import replace_file
 
-#: Bytes of a provider's answer.
-_LARGEST_ANSWER = 1024 * 1024
 #: Seconds before its expiry at which a token is renewed.
 _MARGIN = 10
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
@@ -113,7 +112,9 @@ async def _refresh(config: dict[str, str], place: Place) -> _Answer:
         async with aiohttp.ClientSession(
             connector=connector, timeout=_TIMEOUT, proxy=None if is_socks(proxy) else proxy
         ) as session:
-            async with session.get(f"{issuer}/.well-known/openid-configuration", raise_for_status=True) as response:
+            async with session.get(f"{issuer}/.well-known/openid-configuration") as response:
+                if response.status != 200:
+                    raise _failed(f"the server at {shown} did not send an OpenID configuration: HTTP {response.status}")
                 discovery = decode_json(await _body(response), _Discovery)
             async with session.post(discovery.token_endpoint, data=form, allow_redirects=False) as response:
                 body = await _body(response)
@@ -126,14 +127,38 @@ async def _refresh(config: dict[str, str], place: Place) -> _Answer:
         raise _failed("the kubeconfig's idp-issuer-url is not a URL") from None
     except DecodeError as exc:
         raise _failed(f"the server at {shown} is not an OpenID provider: {exc}") from None
-    except (aiohttp.ClientError, TimeoutError, ssl.SSLError, OSError) as exc:
-        raise _failed(f"the provider {shown} cannot be reached ({type(exc).__name__})") from None
+    except HTTP_ERRORS as exc:
+        raise _failed(_problem(classify(exc), shown)) from None
+    except OSError:
+        raise _failed(f"the provider {shown} cannot be reached") from None
     except ValueError:  # yarl's and aiohttp's, of a URL
         raise _failed(f"the server at {shown} is not an OpenID provider") from None
     code = ""
     with suppress(DecodeError):
         code = _code(decode_json(body, _Answer).error)
     raise _failed(f"the provider {shown} did not renew it: {code or f'HTTP {response.status}'}")
+
+
+def _problem(failure: Failure, shown: str) -> str:
+    """Return why a provider sent no answer."""
+    reason = f": {failure.reason}" if failure.reason else ""
+    match failure.cause:
+        case Cause.CERTIFICATE | Cause.CERTIFICATE_NAME:
+            return f"the certificate of the provider {shown} is not trusted{reason}"
+        case Cause.TLS:
+            return f"TLS with the provider {shown} failed{reason}"
+        case Cause.PROXY_CREDENTIALS | Cause.PROXY_ERROR | Cause.PROXY_UNREACHABLE:
+            return f"the proxy to the provider {shown} failed{reason}"
+        case Cause.UNKNOWN_HOST:
+            return f"the host of the provider {shown} is not found"
+        case Cause.REFUSED | Cause.UNREACHABLE:
+            return f"the provider {shown} cannot be reached{reason}"
+        case Cause.CONNECT_TIMEOUT | Cause.READ_TIMEOUT:
+            return f"the provider {shown} did not answer within {_TIMEOUT.total:g} s"
+        case Cause.CLOSED:
+            return f"the provider {shown} closed the connection{reason}"
+        case Cause.NOT_HTTP | Cause.HTTP_2 | Cause.ENCODING:
+            return f"the server at {shown} is not an OpenID provider{reason}"
 
 
 def _shown(issuer: str) -> str:
@@ -159,9 +184,9 @@ def _tls(config: dict[str, str], place: Place) -> ssl.SSLContext:
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
-    body = await read_up_to(response, _LARGEST_ANSWER)
-    if len(body) >= _LARGEST_ANSWER:
-        raise DecodeError(f"its answer is larger than {shown_size(_LARGEST_ANSWER)}")
+    body = await read_up_to(response, PROVIDER_ANSWER)
+    if len(body) >= PROVIDER_ANSWER:
+        raise DecodeError(f"its answer is larger than {shown_size(PROVIDER_ANSWER)}")
     return body
 
 

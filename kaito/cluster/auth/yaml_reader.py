@@ -86,15 +86,17 @@ def read_yaml(data: bytes) -> Any:
     text = _decode(data)
     if text.count("%TAG") > _TAG_LINES:
         raise YamlError("has too many %TAG lines")
-    loader = _Loader(text)
+    loader = None
     try:
+        loader = _Loader(text)
         return _read_document(loader)
     except yaml.YAMLError as exc:
         # PyYAML's message quotes the file, which may hold secrets.
         mark = getattr(exc, "problem_mark", None)
         raise YamlError("is not valid YAML" + (f" (line {mark.line + 1})" if mark else "")) from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
 
 
 def _decode(data: bytes) -> str:

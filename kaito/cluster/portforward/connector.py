@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import aiohttp
 
+from kaito.util.time_limits import time_limit
+
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.tracing import Trace
@@ -39,7 +41,7 @@ class TunnelConnector(aiohttp.BaseConnector):
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> ResponseHandler:
         try:
-            async with asyncio.timeout(timeout.sock_connect):
+            async with time_limit(timeout.sock_connect):
                 _, protocol = await self._open_connection(self._factory)
         except OSError as exc:
             if exc.errno is None and isinstance(exc, TimeoutError):

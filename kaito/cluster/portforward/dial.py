@@ -38,15 +38,10 @@ async def dial(
     Whether anything listens on the port shows a moment later: a refused connection then ends the tunnel with an error.
 
     Raises:
-        TunnelError: the tunnel cannot be opened. Errors of `connect` that are not aiohttp's are passed on.
+        TunnelError: the tunnel cannot be opened. Errors of `connect` are passed on.
     """
     path = f"/api/v1/namespaces/{address.namespace}/pods/{address.pod}/portforward"
-    try:
-        websocket = await connect(path, {"ports": str(address.port)}, [SUBPROTOCOL], timeout=timeout, **_OPTIONS)
-    except aiohttp.WSServerHandshakeError as exc:
-        raise TunnelError(f"The API server rejected the port-forward to {address} (HTTP {exc.status})") from exc
-    except aiohttp.ClientError as exc:
-        raise TunnelError(f"The port-forward to {address} failed: {exc}") from exc
+    websocket = await connect(path, {"ports": str(address.port)}, [SUBPROTOCOL], timeout=timeout, **_OPTIONS)
     try:
         if websocket.protocol != SUBPROTOCOL:
             raise FrameError(f"The API server does not support {SUBPROTOCOL}")

@@ -14,6 +14,7 @@ from kaito.cluster.workspaces.health import WORKSPACE_LABEL, Backing, pods_probl
 from kaito.cluster.workspaces.objects import Workspace
 from kaito.errors import KaitoError
 from kaito.util.tasks import gather_both
+from kaito.util.time_limits import time_limit
 
 #: Seconds for the requests of one check. What is not known in time is not held against a Workspace.
 _TIMEOUT = 5.0
@@ -34,7 +35,7 @@ async def all_with_health(cluster: ApiClient, workspaces: Iterable[Workspace]) -
 async def fetch_problem(cluster: ApiClient, namespace: str, workspace: str) -> str:
     """Return why the pod or the Service of a Workspace cannot serve; `""` when nothing is known to be wrong."""
     try:
-        async with asyncio.timeout(_TIMEOUT):
+        async with time_limit(_TIMEOUT):
             return await _fetch_problem(cluster, namespace, workspace)
     except TimeoutError:
         return ""

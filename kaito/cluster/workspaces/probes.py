@@ -15,6 +15,7 @@ from kaito.cluster.services import HTTP_PORT, POD_PORT
 from kaito.cluster.workspaces.engine_metrics import EngineMetrics, parse_engine_metrics
 from kaito.errors import KaitoError
 from kaito.util.durations import parse_timestamp
+from kaito.util.time_limits import time_limit
 
 #: Seconds for all requests of one probe.
 _PROBE_TIMEOUT = 2.0
@@ -49,7 +50,7 @@ async def fetch_newest_event(cluster: ApiClient, pod: str, namespace: str) -> Po
     """Return the newest event of a pod; `None` without one or without permission."""
     selector = f"involvedObject.kind=Pod,involvedObject.name={pod}"
     try:
-        async with asyncio.timeout(_PROBE_TIMEOUT):
+        async with time_limit(_PROBE_TIMEOUT):
             events = await cluster.items(f"/api/v1/namespaces/{namespace}/events", Event, fieldSelector=selector)
     except (KaitoError, TimeoutError):
         return None
@@ -65,7 +66,7 @@ async def fetch_engine_metrics(cluster: ApiClient, workspace: str, namespace: st
     They are read through the proxy of the Service, or that of the pod: a role may allow only one of them.
     """
     try:
-        async with asyncio.timeout(_PROBE_TIMEOUT):
+        async with time_limit(_PROBE_TIMEOUT):
             for resource in (f"services/{workspace}:{HTTP_PORT.port}", f"pods/{workspace}-0:{POD_PORT}"):
                 try:
                     body = await cluster.read(f"/api/v1/namespaces/{namespace}/{resource}/proxy/metrics", retries=False)
@@ -84,7 +85,7 @@ async def fetch_nodes(cluster: ApiClient, names: Iterable[str]) -> tuple[NodeRea
 
 async def _fetch_node(cluster: ApiClient, name: str) -> NodeReadiness:
     try:
-        async with asyncio.timeout(_PROBE_TIMEOUT):
+        async with time_limit(_PROBE_TIMEOUT):
             node = await cluster.get(f"/api/v1/nodes/{name}", Node)
     except ObjectNotFoundError:
         return NodeReadiness(name=name, ready=False, why="node no longer exists")

@@ -72,14 +72,13 @@ class ClusterDnsBackend(ClusterBackend):
         Raises:
             KaitoError: it does not exist or is not ready, or only the API server knows which replica is ready.
         """
-        import asyncio
-
         from kaito.cluster.auth.service_account import pod_namespace
         from kaito.cluster.workspaces.readiness import ServingWorkspace
+        from kaito.util.time_limits import time_limit
 
         name = target.workspace if target.kind == "workspace" else None
         try:
-            async with asyncio.timeout(_LOOKUP_TIMEOUT if target.wait is None else None):
+            async with time_limit(_LOOKUP_TIMEOUT if target.wait is None else None):
                 return await self.shared.serving(reporter)
         except TimeoutError:
             if name is None:

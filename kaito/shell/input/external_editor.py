@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from kaito.console.terminal import Terminal
 from kaito.errors import KaitoError
-from kaito.util.children import child_environment
+from kaito.util.children import child_environment, failure_of
 from kaito.util.safe_files import UnreadableError, owner_only, read_text
 from kaito.util.temporary_folders import temporary_folder
 
@@ -40,8 +40,7 @@ def edited(text: str, terminal: Terminal, environ: Mapping[str, str]) -> str:
         with terminal.handed_over():
             code = _run([*command, str(path)], terminal, child_environment(environ))
         if code:
-            how = f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}"
-            raise KaitoError(f"The editor '{command[0]}' {how}; nothing was sent", _HINT)
+            raise KaitoError(f"The editor '{command[0]}' {failure_of(code)}; nothing was sent", _HINT)
         if _version(path) == before:
             return ""
         try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
+import re
 import stat
 import sys
 import time
@@ -16,6 +18,7 @@ import pytest
 import yaml
 from aiohttp import web
 
+from kaito.cluster.auth import certificates
 from kaito.cluster.auth.certificates import CertificateError, add_client_certificate, expiry, server_context
 from kaito.cluster.auth.credentials import Credentials, ServiceAccountSource, UserCredentialSource
 from kaito.cluster.auth.kubeconfig import load_context
@@ -167,7 +170,8 @@ def test_plugin_stderr_reaches_the_terminal(kubeconfig, reporter, tmp_path, capf
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ("sys.exit(3)", "failed (exit code 3)"),
+        ("sys.exit(3)", "failed with exit code 3"),
+        ("os.kill(os.getpid(), 15)", "was ended by signal 15"),
         ("print('sesame')", "the output: it is not JSON"),
         ("print('[]')", "the output: expected object, got array"),
         ("print('{}')", "the output is not an ExecCredential"),
@@ -325,6 +329,49 @@ def test_provider_rejects_the_refresh_token(kubeconfig, reporter):
     asyncio.run(run())
 
 
+async def _not_found(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+    writer.close()
+
+
+async def _not_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"220 mail ready\r\n")
+    writer.close()
+
+
+async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "scheme", "expected"),
+    [
+        (_not_found, "http", "did not send an OpenID configuration: HTTP 404"),
+        (_not_http, "http", "is not an OpenID provider"),
+        (_silent, "http", "closed the connection"),
+        (_not_http, "https", "TLS with the provider"),
+        (None, "http", "cannot be reached: Connection refused"),
+    ],
+)
+def test_provider_that_does_not_answer(kubeconfig, reporter, answer, scheme, expected):
+    async def run() -> None:
+        server = await asyncio.start_server(answer or _silent, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        if answer is None:
+            server.close()
+            await server.wait_closed()
+        path = kubeconfig(user=oidc(**{"idp-issuer-url": f"{scheme}://127.0.0.1:{port}", "refresh-token": "sesame"}))
+        with pytest.raises(ForbiddenError) as caught:
+            await credentials(path, reporter).get()
+        server.close()
+        assert expected in caught.value.message
+        assert not re.search(r"sesame|Client|Error\b", "".join(caught.value.lines()).replace("❌ Error", ""))
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
@@ -352,6 +399,21 @@ def test_client_certificate_is_not_written_to_disk(kubeconfig, reporter, tmp_pat
     data = {"client-certificate-data": pair.public, "client-key-data": pair.private}
     loaded = load(kubeconfig(user={name: base64.b64encode(pem).decode() for name, pem in data.items()}), reporter)
     assert (loaded.certificate, loaded.key) == (pair.public, pair.private)
+    add_client_certificate(server_context(None), pair.public, pair.private)
+
+
+def test_key_on_disk_does_not_outlive_its_use_nor_a_kill(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.delattr(os, "memfd_create")
+    left = tmp_path / "kaito-key-left"
+    left.mkdir()
+    (left / "pair.pem").write_text("of a killed process")
+    os.utime(left, (0, 0))
+    with certificates._temporary_file(b"secret") as path:
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+        assert [file.name for file in tmp_path.iterdir()] == [Path(path).parent.name]
+    assert not [*tmp_path.iterdir()]
+    pair = Authority("ca").client("jo")
     add_client_certificate(server_context(None), pair.public, pair.private)
 
 

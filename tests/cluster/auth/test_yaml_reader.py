@@ -8,15 +8,24 @@ import tracemalloc
 from contextlib import suppress
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kaito.cluster.auth import yaml_reader
 from kaito.cluster.auth.kubeconfig import load_context
 from kaito.cluster.auth.yaml_reader import YamlError, read_yaml
 from kaito.errors import UsageError
 from kaito.util.limits import CONFIG_FILE
 
 
+@pytest.fixture(params=["CSafeLoader", "SafeLoader"])
+def loader(request, monkeypatch):
+    """Use libyaml's loader, and PyYAML's own, which is there when libyaml is not."""
+    monkeypatch.setattr(yaml_reader, "_Loader", getattr(yaml, request.param))
+
+
+@pytest.mark.usefixtures("loader")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -44,7 +53,22 @@ BOMB = "a: &a [x]\n" + "".join(
 ENDLESS = ("[", "{", "{a: ", "- ", "? ", "x, ", "&a ", "!", "*", "a:", "- x\n", "#\n", "\n", "%TAG !a! x\n", "'", "x", "1", "- &a x\n")  # fmt: skip
 
 
-@pytest.mark.parametrize("text", [BOMB, "a: &a [*a]", nested(1000), nested(100_000), "? [a]\n: b", "<<: 1"])
+@pytest.mark.usefixtures("loader")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: \0",
+        "a: \x1b[31m",
+        "\x7f",
+        "\ufffe",
+        BOMB,
+        "a: &a [*a]",
+        nested(1000),
+        nested(100_000),
+        "? [a]\n: b",
+        "<<: 1",
+    ],
+)
 def test_refused(text):
     with pytest.raises(YamlError):
         read_yaml(text.encode())

@@ -86,15 +86,11 @@ class Node:
         self.opening = OPENING
         self.protocols = ("v4.channel.k8s.io",)
         self.autoping = True
-        #: The HTTP status of every response, if set.
-        self.status = None
         self.sides = []
         self.url = None
         self.session: aiohttp.ClientSession
 
     async def handle(self, request):
-        if self.status is not None:
-            return web.Response(status=self.status)
         websocket = web.WebSocketResponse(protocols=self.protocols, compress=False, autoping=self.autoping, timeout=0.1)
         await websocket.prepare(request)
         side = Side(request, websocket)

@@ -6,7 +6,6 @@ import pytest
 
 from kaito.cluster.portforward import FrameError, TunnelError, dial
 from kaito.errors import ForbiddenError
-from kaito.testing import refused_url
 from tests.cluster.portforward.node import OPENING, POD, echo, in_loop, node
 
 
@@ -83,24 +82,6 @@ async def test_unsupported_subprotocol():
         served.protocols = ()
         with pytest.raises(FrameError, match=r"v4\.channel\.k8s\.io"):
             await served.dial()
-
-
-@in_loop
-async def test_rejected_handshake_error_has_the_status():
-    async with node(silent) as served:
-        served.status = 403
-        with pytest.raises(TunnelError, match=r"default/demo-0:5000 \(HTTP 403\)"):
-            await served.dial()
-
-
-@in_loop
-async def test_server_is_down():
-    with refused_url() as url:
-        async with node(silent) as served:
-            with pytest.raises(TunnelError, match=r"The port-forward to default/demo-0:5000 failed") as caught:
-                await dial(lambda path, params, protocols, *, timeout, **options: served.session.ws_connect(url), POD)
-    # ECONNREFUSED would mean that nothing listens in the pod.
-    assert caught.value.errno is None
 
 
 @in_loop

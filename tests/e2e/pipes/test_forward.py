@@ -173,6 +173,8 @@ def test_other_machines_with_address(server):
     with Forward("--endpoint", server.url, "--address", "0.0.0.0") as forward:
         url = forward.url.replace("0.0.0.0", "127.0.0.1")
         assert exchange(url, "GET", "/v1/models", headers={"Host": "192.0.2.5:8080"})[0] == 200
+        # A site may have given its own name to the address.
+        assert exchange(url, "GET", "/v1/models", headers={"Host": "evil.example:8080"})[0] == 403
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,75 @@
+"""What ends `kaito forward`, and what does not."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from kaito.errors import KaitoError
+from kaito.forward import upstreams as upstreams_module
+from kaito.forward.listener import Listener
+from kaito.forward.server import serve
+from kaito.forward.upstreams import Upstreams
+from kaito.plugin.manager import create_plugins
+from kaito.settings import Settings
+from kaito.testing import RecordingReporter
+from kaito.types import Target
+
+
+def test_a_port_that_accepts_no_more_connections_ends_it(model_server, monkeypatch):
+    urls = []
+
+    async def accept(self, protocol, reporter):
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(Listener, "accept", accept)
+
+    async def run():
+        settings = Settings(target=Target(endpoint=model_server.url))
+        async with asyncio.timeout(20):
+            await serve(
+                create_plugins(warn=print),
+                settings,
+                RecordingReporter(),
+                address="127.0.0.1",
+                port=0,
+                origins=(),
+                ready=lambda url, name, backend: urls.append(url),
+            )
+
+    with pytest.raises(KaitoError, match="accepts no more connections"):
+        asyncio.run(run())
+    assert len(urls) == 1
+
+
+def test_a_replica_is_retried_whatever_ends_it(monkeypatch):
+    monkeypatch.setattr(upstreams_module, "_RETRY_DELAY", 0)
+    reporter = RecordingReporter()
+
+    async def run():
+        upstreams = Upstreams(create_plugins(warn=print), Settings(), reporter)
+        failures = [RuntimeError("bad luck"), RuntimeError("bad luck"), ValueError(), KaitoError("gone", "Wait")]
+
+        async def open_upstream(stack, settings):
+            if failures:
+                raise failures.pop(0)
+
+        monkeypatch.setattr(upstreams, "_open", open_upstream)
+        first = asyncio.get_running_loop().create_future()
+        first.add_done_callback(lambda done: done.exception())
+        task = asyncio.create_task(upstreams._keep_open("a", first))
+        async with asyncio.timeout(20):
+            while len(reporter.notices) < 4:
+                assert not task.done()
+                await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(run())
+    assert reporter.notices == [
+        "Replica a cannot be reached: bad luck",
+        "Replica a cannot be reached: no reason given",
+        "Replica a cannot be reached: gone Wait",
+        "Replica a is ready",
+    ]
