@@ -123,6 +123,8 @@ class ApiClient:
             except DecodeError as exc:
                 raise self._not_an_api_server(exc, f"list of {kind.kind}s") from None
             self._report_left_out(page.malformed)
+            if page.unnamed:
+                self._reporter.notice(f"{page.unnamed} more {kind.kind}s are left out, as they are not valid")
             items += page.items
             if not page.next:
                 return items, page.version

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 from kaito.errors import ClusterError, ForbiddenError, KaitoError, NotFoundError
+from kaito.net.redirects import shown_location
 from kaito.net.retries import parse_retry_after
 from kaito.util.decoding import DecodeError, decode_json
 from kaito.util.sanitize import one_line
@@ -130,7 +131,7 @@ def api_error(code: int, headers: Mapping[str, str], body: bytes, *, expires: da
             retry_after=parse_retry_after(headers),
         )
     if 300 <= code < 400:
-        location = headers.get("Location", "").partition("?")[0][:_MAX_MESSAGE]
+        location = shown_location(headers.get("Location", ""))
         return ClusterError(f"The API server's address redirects to {location}", _CHECK_SERVER)
     return KaitoError(f"The API server rejected the request: {message} (HTTP {code})")
 

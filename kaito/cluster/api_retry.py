@@ -13,7 +13,7 @@ from kaito.errors import ClusterError
 from kaito.net.retries import BUSY_BUDGET, MAX_DELAY, REFUSED_BUDGET
 
 #: Statuses of a server that is busy or starting. Another failure may be permanent, and is tried a few times only.
-_BUSY = (429, 502, 503)
+BUSY_STATUSES = (429, 502, 503)
 _ATTEMPTS = 4
 #: Attempts while the API server says when to try again: as many as kubectl makes.
 _REQUESTED_ATTEMPTS = 11
@@ -46,7 +46,7 @@ class RetrySchedule:
             case ApiUnavailableError(retry_after=float() as requested):
                 # Never sooner than the API server asks; and "0" must not cause a flood of requests.
                 attempts, delay = _REQUESTED_ATTEMPTS, max(requested, _BACKOFF)
-            case ApiUnavailableError(status=status) if status in _BUSY:
+            case ApiUnavailableError(status=status) if status in BUSY_STATUSES:
                 attempts = _REQUESTED_ATTEMPTS
         if self._failures >= attempts or now - self._started + delay > budget:
             return None

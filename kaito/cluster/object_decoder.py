@@ -8,8 +8,14 @@ import msgspec
 from msgspec import Struct
 
 from kaito.cluster.kinds import Kind, Metadata
-from kaito.util.decoding import DecodeError, decode_json
-from kaito.util.limits import SHOWN_NAME
+from kaito.util.decoding import DecodeError, array_elements, decode_expected, decode_json
+from kaito.util.limits import API_LIST_ITEMS, SHOWN_NAME
+
+#: Objects of a page, at most, by how often `metadata` occurs in it: an object may have it several times.
+_MOST_OBJECTS = 4 * API_LIST_ITEMS
+#: Malformed objects that are named, and that a list may have besides.
+_MOST_NAMED = 20
+_MOST_MALFORMED = 1_000
 
 
 class MalformedObject(Struct, frozen=True, kw_only=True):
@@ -19,7 +25,7 @@ class MalformedObject(Struct, frozen=True, kw_only=True):
     #: `""` when its metadata cannot be decoded either.
     name: str
     namespace: str
-    error: DecodeError
+    reason: str
 
     @property
     def key(self) -> str:
@@ -29,14 +35,16 @@ class MalformedObject(Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         name = f"{self.kind} '{self.name[:SHOWN_NAME]}'" if self.name else f"A {self.kind} without a valid name"
         namespace = f" in namespace '{self.namespace[:SHOWN_NAME]}'" if self.namespace else ""
-        return f"{name}{namespace} is left out, as it is not valid: {self.error}"
+        return f"{name}{namespace} is left out, as it is not valid: {self.reason}"
 
 
 class Page(Struct, Generic[Kind], frozen=True, kw_only=True):
     """A page of a list."""
 
     items: list[Kind]
+    #: The first of those that are not valid, and how many more there are.
     malformed: list[MalformedObject]
+    unnamed: int
     #: The resource version of the list.
     version: str
     #: The token for the next page; `""` on the last one.
@@ -61,9 +69,14 @@ class _ListMetadata(Struct, frozen=True, kw_only=True, rename="camel"):
     resource_version: str = ""
 
 
+class _List(Struct, Generic[Kind], frozen=True, kw_only=True):
+    metadata: _ListMetadata = _ListMetadata()
+    items: list[Kind] = []
+
+
 class _RawList(Struct, frozen=True, kw_only=True):
     metadata: _ListMetadata = _ListMetadata()
-    items: list[msgspec.Raw] = []
+    items: msgspec.Raw = msgspec.Raw(b"[]")
 
 
 class _RawEvent(Struct, frozen=True, kw_only=True):
@@ -85,16 +98,35 @@ def decode_page(data: bytes, kind: type[Kind]) -> Page[Kind]:
     Raises:
         DecodeError: it is not a list.
     """
+    # Each object has this at least once.
+    if data.count(b'"metadata"') > _MOST_OBJECTS:
+        raise DecodeError("it has too many objects", "items")
+    # Nearly always, all objects are valid.
+    if (listed := decode_expected(data, _List[kind])) is not None:  # type: ignore[valid-type]
+        if len(listed.items) > API_LIST_ITEMS:
+            raise DecodeError("it has too many objects", "items")
+        metadata = listed.metadata
+        return Page(items=listed.items, malformed=[], unnamed=0, version=metadata.resource_version, next=metadata.next)
     page = decode_json(data, _RawList)
     items: list[Kind] = []
     malformed: list[MalformedObject] = []
-    for raw in page.items:
-        item = _decode_item(bytes(raw), kind)
-        if isinstance(item, MalformedObject):
+    unnamed = 0
+    for count, element in enumerate(array_elements(bytes(page.items))):
+        if count >= API_LIST_ITEMS:
+            raise DecodeError("it has too many objects", "items")
+        item = None if element == b"null" else _decode_item(element, kind)
+        if not isinstance(item, MalformedObject):
+            items += [] if item is None else [item]
+        elif len(malformed) < _MOST_NAMED:
             malformed.append(item)
         else:
-            items.append(item)
-    return Page(items=items, malformed=malformed, version=page.metadata.resource_version, next=page.metadata.next)
+            unnamed += 1
+            if unnamed > _MOST_MALFORMED:
+                raise DecodeError("most of its objects are not valid", "items")
+    metadata = page.metadata
+    return Page(
+        items=items, malformed=malformed, unnamed=unnamed, version=metadata.resource_version, next=metadata.next
+    )
 
 
 def decode_event(line: bytes, kind: type[Kind]) -> WatchEvent[Kind]:
@@ -123,9 +155,9 @@ def _decode_item(data: bytes, kind: type[Kind]) -> Kind | MalformedObject:
     try:
         return decode_json(data, kind)
     except DecodeError as exc:
-        error = exc
+        reason = str(exc)
     try:
         metadata = decode_json(data, _Named).metadata
     except DecodeError:
-        return MalformedObject(kind=kind.kind, name="", namespace="", error=error)
-    return MalformedObject(kind=kind.kind, name=metadata.name, namespace=metadata.namespace, error=error)
+        return MalformedObject(kind=kind.kind, name="", namespace="", reason=reason)
+    return MalformedObject(kind=kind.kind, name=metadata.name, namespace=metadata.namespace, reason=reason)

@@ -7,6 +7,7 @@ import math
 import random
 import time
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 
 from kaito.cluster.api_client import ApiClient
 from kaito.cluster.api_errors import ApiUnavailableError, VersionExpiredError
@@ -19,6 +20,8 @@ _DELAY = 0.25
 _MAX_DELAY = 5.0
 #: The failure in a row that is reported: a connection that is lost and restored at once is nobody's concern.
 _REPORTED_FAILURE = 2
+#: How often in a row a list may have expired before its last page has arrived.
+_MOST_EXPIRED = 5
 #: The longest delay that the API server may ask for.
 _MAX_REQUESTED_DELAY = 60.0
 #: Seconds after an outage in which errors are retried: a starting API server lacks some roles and definitions.
@@ -44,24 +47,30 @@ async def watch(
     Raises:
         KaitoError: the first list fails, or a later one fails permanently.
     """
-    delay, listed, failures, outage = _DELAY, False, 0, -math.inf
+    delay, listed, failures, expired, outage = _DELAY, False, 0, 0, -math.inf
     while True:
         try:
             # Once it has been listed, the retries are those below.
             items, version = await cluster.snapshot(path, kind, params, retries=not listed or on_disconnect is None)
             objects = {item.key: item for item in items}
-            delay, listed, failures, outage = _DELAY, True, 0, -math.inf
+            delay, listed, failures, expired, outage = _DELAY, True, 0, 0, -math.inf
             yield objects
             while True:
                 query = {**params, "resourceVersion": version}
-                async for event in cluster.events(path, kind, query, retries=on_disconnect is None):
-                    version = event.version or version
-                    if event.type != "BOOKMARK":
-                        _apply(event, objects)
-                        yield objects
+                events = cluster.events(path, kind, query, retries=on_disconnect is None)
+                async with aclosing(events):
+                    async for event in events:
+                        version = event.version or version
+                        if event.type != "BOOKMARK":
+                            _apply(event, objects)
+                            yield objects
                 await asyncio.sleep(_DELAY)
         except VersionExpiredError:
-            await asyncio.sleep(_DELAY)
+            # The list starts again, unless it has expired itself.
+            if not listed or expired >= _MOST_EXPIRED:
+                raise
+            expired += 1
+            await asyncio.sleep(_DELAY * 2**expired)
         except ClusterError as exc:
             if not listed or on_disconnect is None:
                 raise
@@ -87,18 +96,22 @@ def _apply(event: WatchEvent[Kind], objects: dict[str, Kind]) -> None:
 
 
 class ConnectionMonitor:
-    """Reports once when the API server becomes unreachable and once when it recovers, for any number of watches."""
+    """Reports once when the API server becomes unreachable and once when it recovers, for any number of watches.
+
+    The watches are told apart by keys.
+    """
 
     def __init__(self, notice: Callable[[str], None]) -> None:
         self._notice = notice
-        self._connected = True
+        self._disconnected: set[object] = set()
 
-    def disconnected(self, exc: KaitoError) -> None:
-        if self._connected:
-            self._connected = False
+    def disconnected(self, exc: KaitoError, watch: object = None) -> None:
+        if not self._disconnected:
             self._notice(f"Lost the connection to the API server, reconnecting: {exc.message}")
+        self._disconnected.add(watch)
 
-    def connected(self) -> None:
-        if not self._connected:
-            self._connected = True
-            self._notice("Reconnected to the API server")
+    def connected(self, watch: object = None) -> None:
+        if watch in self._disconnected:
+            self._disconnected.remove(watch)
+            if not self._disconnected:
+                self._notice("Reconnected to the API server")

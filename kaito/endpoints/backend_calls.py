@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
-from kaito.errors import ConnectError
+from kaito.errors import ConnectError, PluginError
 from kaito.hookspecs import Backend
 from kaito.plugin.manager import Offered, Plugins
 from kaito.settings import Settings
@@ -78,11 +78,19 @@ class BackendCalls:
     async def _closing(
         self, offered: Offered[Backend], context: AbstractAsyncContextManager[Any], action: str
     ) -> AsyncIterator[None]:
-        """Leave a context at the end, and blame its plugin for what it raises on a regular exit."""
+        """Leave a context at the end, and name its plugin for what it raises then."""
         try:
             yield
         except BaseException as exc:
-            if not await self._leave(offered, context, exc):
+            try:
+                with self._plugins.guarding(offered.plugin, action):
+                    suppressed = await self._leave(offered, context, exc)
+            except PluginError as failure:
+                if failure.__cause__ is not exc:
+                    # It must not hide why the context is left.
+                    self._reporter.notice(failure.message)
+                raise exc from None
+            if not suppressed:
                 raise
         else:
             with self._plugins.guarding(offered.plugin, action):

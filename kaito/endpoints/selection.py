@@ -54,6 +54,7 @@ async def open_endpoint(
                         connection = await opened.enter_async_context(connect(offered, endpoint))
                     except ConnectError as exc:
                         search.record_unreachable(candidate, exc)
+                        await search.close(opened)
                         continue
                     await candidates.aclose()
                     yield connection
@@ -156,6 +157,13 @@ class _EndpointSearch:
             return None
         self._report(candidate.backend, f"opened {_without_query(endpoint.url)}", started)
         return endpoint
+
+    async def close(self, stack: AsyncExitStack) -> None:
+        """Close an endpoint that is not used; a failure must not end the search."""
+        try:
+            await stack.aclose()
+        except KaitoError as exc:
+            self._reporter.notice(exc.message)
 
     def record_unreachable(self, candidate: Candidate, exc: ConnectError) -> None:
         """Record that an open endpoint does not respond."""

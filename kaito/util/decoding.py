@@ -6,8 +6,9 @@ value of another type is an error with the path of its field.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -49,6 +50,56 @@ def decode_json(data: bytes | str, type: type[T]) -> T:
             return msgspec.convert(_without_nulls(msgspec.json.decode(data)), type)
     except _FAILURES as exc:
         raise decode_error(exc, "JSON") from None
+
+
+def decode_expected(data: bytes, type: type[T]) -> T | None:
+    """Decode JSON that is as it should be; return `None` for any other, which :func:`decode_json` explains."""
+    try:
+        return msgspec.json.decode(data, type=type)
+    except _FAILURES:
+        return None
+
+
+def array_elements(array: bytes) -> Iterator[bytes]:
+    """Yield the elements of a JSON array one at a time, each as JSON, so that only one takes memory.
+
+    Args:
+        array: valid JSON.
+
+    Raises:
+        DecodeError: it is not an array, is not UTF-8, or an element is nested too deeply.
+    """
+    try:
+        text = array.decode()
+        position = _after_blanks(text, 0)
+        if not text.startswith("[", position):
+            raise DecodeError("expected array")
+        position = _after_blanks(text, position + 1)
+        decoder = json.JSONDecoder()
+        while not text.startswith("]", position):
+            _, end = decoder.raw_decode(text, position)
+            yield text[position:end].encode("utf-8", "replace")
+            position = _after_blanks(text, end)
+            if text.startswith(",", position):
+                position = _after_blanks(text, position + 1)
+    except DecodeError:
+        raise
+    except UnicodeDecodeError:
+        raise DecodeError("it is not UTF-8") from None
+    except RecursionError:
+        raise DecodeError("it is nested too deeply") from None
+    except ValueError:
+        raise DecodeError("it is not JSON") from None
+
+
+def _after_blanks(text: str, position: int) -> int:
+    while text[position : position + 1] in _BLANKS:
+        position += 1
+    return position
+
+
+#: The blank space of JSON; `""`, the end of a text, is none of them.
+_BLANKS = frozenset(" \t\n\r")
 
 
 def convert(

@@ -8,7 +8,7 @@ from __future__ import annotations
 _KIB, _MIB = 1024, 1024 * 1024
 
 #: One response of the API server: an object, or one page of a list.
-API_RESPONSE = 64 * _MIB
+API_RESPONSE = 32 * _MIB
 #: Objects of one list, and the pages that it comes in.
 API_LIST_ITEMS = 100_000
 API_LIST_PAGES = 1_000

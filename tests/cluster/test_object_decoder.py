@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from contextlib import suppress
 from typing import Any
 
@@ -151,11 +152,11 @@ def use(item: Any) -> None:
         case WorkspaceObject():
             workspace = parse_workspace(item)
             assert isinstance(workspace.reasons, tuple)
-            build_overviews([item], [], Backing(pods=[], services={}))
+            build_overviews([item], [], Backing(pods=[], services=[]))
         case InferenceSetObject():
             assert isinstance(parse_inference_set(item).reasons, tuple)
         case Pod():
-            Backing(pods=[item], services=None).problem(item.namespace, "my-llama")
+            Backing(pods=[item]).problem(item.namespace, "my-llama")
         case Service():
             parse_load_balancer(item, DESTINATION)
         case Ingress():
@@ -253,3 +254,35 @@ def test_null_elements_of_a_list_are_absent():
 def test_an_error_event_with_any_code(code: Any):
     event = decode_event(json.dumps({"type": "ERROR", "object": {**STATUS, "code": code}}).encode(), Pod)
     assert watch_error(event.status).exit_code in (1, 3, 4, 5)
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        b"0",
+        b"{}",
+        b"null",
+        b'"x"',
+        b'{"metadata":0}',
+        b'{"metadata":{"name":"a"}}',
+        b'{"metadata":{"name":5}}',
+        b"[[[[]]]]",
+    ],
+)
+def test_a_page_full_of_rubbish_costs_little(element: bytes):
+    """The work ends with the limits, whatever the elements are; memory stays near the size of the page."""
+    page = b'{"items":[' + b",".join([element] * 120_000) + b"]}"
+    tracemalloc.start()
+    try:
+        with pytest.raises(DecodeError, match=r"items: (most of its objects are not valid|it has too many objects)"):
+            decode_page(page, Pod)
+        assert tracemalloc.get_traced_memory()[1] < 64 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+def test_many_malformed_objects_are_counted():
+    valid = json.dumps(OBJECTS[Pod])
+    page = decode_page(f'{{"items": [{valid}, {", ".join(["{}"] * 30)}, {valid}]}}'.encode(), Pod)
+    assert len(page.items) == 2
+    assert (len(page.malformed), page.unnamed) == (20, 10)

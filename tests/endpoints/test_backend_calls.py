@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -162,3 +163,28 @@ def test_a_longer_request_timeout_is_respected():
 
     patient = Settings(target=Target(workspace="w", request_timeout=100.0), backend="slow")
     assert use(Slow(discover=waiting), settings=patient)[1] == "slow"
+
+
+def test_a_failure_to_close_does_not_hide_why_the_endpoint_is_left():
+    async def fails(reporter):
+        raise AttributeError("'NoneType' object has no attribute 'close'")
+
+    reporter = RecordingReporter()
+
+    @asynccontextmanager
+    async def connect(offered, endpoint):
+        if endpoint.label == "slow":
+            raise ConnectError(endpoint.shown_url, "it does not respond")
+        yield endpoint.label
+
+    async def work():
+        backends = (Slow(closing=fails), Slow(name="good", rank=20))
+        offered: Any = {one.name: Offered(Plugin("p", "d", "1"), one) for one in backends}
+        async with open_endpoint(offered, Plugins(print), AUTO, reporter, connect) as label:
+            return label
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        assert runner.run(work()) == "good"
+    assert reporter.notices == [
+        "Plugin 'p' (d 1) failed in closing its endpoint: AttributeError: 'NoneType' object has no attribute 'close'"
+    ]

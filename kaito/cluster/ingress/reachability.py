@@ -10,6 +10,7 @@ from yarl import URL
 from kaito.errors import ConnectError
 from kaito.net.failures import NoResponseError
 from kaito.net.http_session import EndpointSession
+from kaito.net.redirects import shown_location
 from kaito.settings import Settings
 from kaito.types import Endpoint
 
@@ -39,7 +40,7 @@ async def probe_models(endpoint: Endpoint, settings: Settings) -> int | None:
         raise ConnectError(endpoint.shown_url, f"No response within {_PROBE_TIMEOUT:g} s") from None
     status = response.status
     if 300 <= status < 400:
-        location = response.headers.get("Location", "another URL").partition("?")[0]
+        location = shown_location(response.headers.get("Location", ""))
         raise ConnectError(endpoint.shown_url, f"The server redirects to {location} (HTTP {status})")
     if status >= 500:
         raise ConnectError(endpoint.shown_url, f"The server returned an error (HTTP {status})")

@@ -11,7 +11,8 @@ from typing import Self, TypeVar
 import aiohttp
 
 from kaito.cluster.api_client import ApiClient
-from kaito.cluster.api_errors import MissingPermissionError, ObjectNotFoundError
+from kaito.cluster.api_errors import ApiUnavailableError, MissingPermissionError, ObjectNotFoundError
+from kaito.cluster.api_retry import BUSY_STATUSES
 from kaito.cluster.kinds import Pod
 from kaito.cluster.permissions import is_allowed, missing_permission
 from kaito.cluster.portforward.connector import TunnelConnector
@@ -124,7 +125,7 @@ class PodRoute:
             try:
                 return await self._pool.connect(factory)
             except ClusterError as exc:
-                if loop.time() > deadline:
+                if loop.time() > deadline or _is_given_up(exc):
                     raise ConnectError(self.serving.shown_url, exc.message, *exc.hints) from None
                 self._reporter.status("waiting for the API server")
                 await asyncio.sleep(_INTERVAL)
@@ -162,9 +163,9 @@ class PodRoute:
                 # Another replica of an InferenceSet may be ready already.
                 serving = await find_serving_workspace(self._cluster, self._target, self._reporter)
                 pod = await find_pod(self._cluster, serving.namespace, serving.name)
-            except (NotFoundError, ClusterError):
+            except (NotFoundError, ClusterError) as exc:
                 # For a spare, it is not worth waiting.
-                if not self._waiting or loop.time() > deadline:
+                if not self._waiting or loop.time() > deadline or _is_given_up(exc):
                     raise
                 self._reporter.status(f"waiting for a pod of {self.serving.name}")
                 await asyncio.sleep(_INTERVAL)
@@ -223,6 +224,11 @@ class PodRoute:
         if not self._lost or cut:
             self._pool.drop(reason, cut=cut)
         self._lost = True
+
+
+def _is_given_up(exc: KaitoError) -> bool:
+    """Return whether a request has been repeated for as long as a message may wait."""
+    return isinstance(exc, ApiUnavailableError) and exc.status in BUSY_STATUSES
 
 
 def _message(exc: OSError | KaitoError) -> str:

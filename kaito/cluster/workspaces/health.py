@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-
-from msgspec import Struct
+from collections.abc import Iterable, Mapping
 
 from kaito.cluster.kinds import ContainerState, ContainerStatus, Pod, Service
 
@@ -14,32 +12,36 @@ WORKSPACE_LABEL = "kaito.sh/workspace"
 _STARTING = ("", "ContainerCreating", "PodInitializing")
 
 
-class Backing(Struct, frozen=True, kw_only=True):
-    """The pods and Services behind Workspaces; `None` for what the user may not read."""
+class Backing:
+    """The pods and Services behind Workspaces; `None` for those that are not known, such as without permission."""
 
-    pods: Sequence[Pod] | None = None
-    #: By namespace and name.
-    services: Mapping[tuple[str, str], Service] | None = None
+    def __init__(self, *, pods: Iterable[Pod] | None = None, services: Iterable[Service] | None = None) -> None:
+        # A selector names at least one label exactly, so that each Workspace's pods are found without looking at all.
+        self._pods: dict[tuple[str, str, str], list[Pod]] | None = None
+        if pods is not None:
+            self._pods = {}
+            for pod in pods:
+                for label, value in pod.metadata.labels.items():
+                    self._pods.setdefault((pod.namespace, label, value), []).append(pod)
+        self._services = None if services is None else {(one.namespace, one.name): one for one in services}
 
     def problem(self, namespace: str, name: str) -> str:
         """Return why the pod or the Service of a Workspace cannot serve; `""` when nothing is known to be wrong."""
         selector: Mapping[str, str] = {}
-        if self.services is not None:
-            service = self.services.get((namespace, name))
+        if self._services is not None:
+            service = self._services.get((namespace, name))
             if service is None:
                 return f"Service '{name}' does not exist"
             selector = service.spec.selector
-        if self.pods is None:
+        if self._pods is None:
             return ""
         return pods_problem(name, self.matching_pods(namespace, selector or {WORKSPACE_LABEL: name}))
 
     def matching_pods(self, namespace: str, selector: Mapping[str, str]) -> list[Pod]:
         """Return the pods of a namespace with all of these labels."""
-        return [
-            pod
-            for pod in self.pods or ()
-            if pod.namespace == namespace and selector.items() <= pod.metadata.labels.items()
-        ]
+        candidates = ((self._pods or {}).get((namespace, *item), []) for item in selector.items())
+        fewest = min(candidates, key=len, default=[])
+        return [pod for pod in fewest if selector.items() <= pod.metadata.labels.items()]
 
 
 def pods_problem(workspace: str, pods: Iterable[Pod]) -> str:

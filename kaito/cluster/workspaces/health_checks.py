@@ -47,8 +47,7 @@ async def list_backing(cluster: ApiClient, *, all_namespaces: bool) -> Backing:
         _items_if_permitted(cluster, f"/api/v1/{scope}pods", Pod, labelSelector=WORKSPACE_LABEL),
         _items_if_permitted(cluster, f"/api/v1/{scope}services", Service),
     )
-    by_name = None if services is None else {(one.namespace, one.name): one for one in services}
-    return Backing(pods=pods, services=by_name)
+    return Backing(pods=pods, services=services)
 
 
 async def _fetch_problem(cluster: ApiClient, namespace: str, workspace: str) -> str:
@@ -58,7 +57,7 @@ async def _fetch_problem(cluster: ApiClient, namespace: str, workspace: str) -> 
     )
     if is_missing:
         return f"Service '{workspace}' does not exist"
-    backing = Backing(pods=pods, services=None if service is None else {(namespace, workspace): service})
+    backing = Backing(pods=pods, services=None if service is None else [service])
     problem = backing.problem(namespace, workspace)
     if problem and service is not None and not backing.matching_pods(namespace, service.spec.selector):
         # The labels may be another operator's.

@@ -31,7 +31,7 @@ from kaito.cluster.workspaces.overview import (
     sort_overviews,
     unprobed_workspace,
 )
-from kaito.errors import ForbiddenError, NotFoundError
+from kaito.errors import ForbiddenError, KaitoError, NotFoundError
 from kaito.types import Target
 from kaito.util.tasks import cancel_and_wait
 
@@ -175,8 +175,7 @@ def _overviews(known: _Known) -> list[Overview]:
 def _backing(known: _Known) -> Backing:
     pods, services = known[Pod], known[Service]
     return Backing(
-        pods=None if pods is None else [*pods.values()],
-        services=None if services is None else {(one.namespace, one.name): one for one in services.values()},
+        pods=None if pods is None else pods.values(), services=None if services is None else services.values()
     )
 
 
@@ -189,12 +188,14 @@ async def _watch_lists(
     changed = asyncio.Event()
 
     async def watch_list(watched: _WatchedList) -> None:
+        def disconnected(exc: KaitoError) -> None:
+            monitor.disconnected(exc, watched.kind)
+
+        snapshots = watch(cluster, watched.path, watched.kind, on_disconnect=disconnected, **watched.params)
         try:
-            async with aclosing(
-                watch(cluster, watched.path, watched.kind, on_disconnect=monitor.disconnected, **watched.params)
-            ) as snapshots:
+            async with aclosing(snapshots):
                 async for objects in snapshots:
-                    monitor.connected()
+                    monitor.connected(watched.kind)
                     # A copy: the watch updates its objects in place.
                     known[watched.kind] = dict(objects)
                     changed.set()
@@ -206,7 +207,7 @@ async def _watch_lists(
 
     tasks = [asyncio.create_task(watch_list(watched)) for watched in lists]
     for task in tasks:
-        # A task ends only when it fails.
+        # A task ends only when it fails, or when its optional list may not be watched.
         task.add_done_callback(lambda _: changed.set())
     try:
         while True:

@@ -184,6 +184,8 @@ def test_the_api_server_becomes_unreachable_and_recovers(monkeypatch):
             await server.watched(WORKSPACES)
             server.send(WORKSPACES, "MODIFIED", workspace("a", "NotReady"))
             assert states(await next_) == [("a", False, "state is NotReady")]
+            while len(notices) < 2:  # once both watches have recovered
+                await asyncio.sleep(0.005)
 
     run(server, work)
     assert notices == [
