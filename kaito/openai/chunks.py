@@ -12,7 +12,7 @@ from kaito.openai.broken_characters import CharacterJoiner
 from kaito.openai.error_responses import ErrorResponse, parse_error_event
 from kaito.openai.finish_reasons import Ending, ending_of, finish_reason
 from kaito.openai.reasoning_tags import ReasoningSplitter
-from kaito.openai.schema import ABSENT, Chunk, MalformedError, TokenCount, is_empty, parse_chunk
+from kaito.openai.schema import ABSENT, Chunk, MalformedError, TokenCount, is_empty, merged_text, parse_chunk
 from kaito.types import Delta, Usage
 from kaito.util import limits
 
@@ -61,9 +61,12 @@ class AnswerDecoder:
         if events[-1] == _END:
             self.done = self._marked_end = True
             events = events[:-1]
+        joined = b"[%b]" % b",".join(events)
         try:
+            if len(joined) > limits.UNCHECKED_EVENTS:
+                raise msgspec.DecodeError
             # One array is decoded more than twice as fast as its events one by one.
-            chunks = _chunks.decode(b"[%b]" % b",".join(events))
+            chunks = _chunks.decode(joined)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             chunks = self._decode_each(events)
         else:
@@ -159,8 +162,11 @@ class AnswerDecoder:
             for choice in choices:
                 if choice.index:  # only one answer is requested
                     continue
-                if text := choice.delta or choice.message:
-                    answer, thoughts = text.content or text.refusal, text.reasoning_content or text.reasoning
+                text = choice.delta
+                if (text is None or not text.content) and (choice.message is not None or choice.text):
+                    text = merged_text(choice)
+                if text is not None:
+                    answer, thoughts = text.content, text.reasoning_content or text.reasoning
                     if not plain and (answer or thoughts):
                         answer, thoughts = self._sort(answer or "", thoughts or "")
                         plain = self._splitter is None and self._characters is None and self.finish_reason is None

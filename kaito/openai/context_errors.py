@@ -24,6 +24,16 @@ class WindowNumbers(Struct, frozen=True):
     exact: bool = True
 
 
+def answer_limit(body: ErrorBody) -> int | None:
+    """Return the most tokens that an answer may have, by an error that says so; `None` for any other error."""
+    text = body.message.lower()
+    if _OTHER_LIMITS.search(text) or _STRONG.search(text) or not _ABOUT_ANSWER.search(text):
+        return None
+    match = _ANSWER_LIMIT.search(text)
+    digits = match[1].replace(",", "") if match is not None else ""
+    return int(digits) or None if digits and len(digits) <= _MAX_DIGITS else None
+
+
 class _Role(Enum):
     WINDOW = auto()
     PROMPT = auto()
@@ -39,7 +49,7 @@ def window_numbers(body: ErrorBody) -> WindowNumbers | None:
     text = body.message.lower()
     if not named and _OTHER_LIMITS.search(text):
         return None
-    numbers, exact = _roles(text)
+    numbers, exact = _roles(_RANGE.sub(" at most ", text))
     window, prompt, answer = (numbers.get(role) for role in (_Role.WINDOW, _Role.PROMPT, _Role.ANSWER))
     if (total := numbers.get(_Role.TOTAL)) is not None and prompt is None:
         prompt, exact = (total - answer, exact) if answer is not None and answer < total else (total, False)
@@ -65,14 +75,29 @@ _OTHER_LIMITS = re.compile(
 #: What only the context window is called.
 _STRONG = re.compile(
     r"context[ _-](?:length|window|size|limit)|maximum context|max_?model_?len|session_len|max_seq_len|\bn_ctx\b"
-    r"|maximum (?:model|sequence) length|contextwindowexceeded|`inputs`"
+    r"|maximum (?:model|sequence) length|contextwindowexceeded|`inputs`|tokens?[ -]window"
+    r"|\b(?:input|prompt|message)s?(?: tokens?)? (?:length|count)s? (?:should|must|has to|needs to|can ?not|may)\b"
 )
-_TOO_LONG = re.compile(r"exceed|too (?:long|large|many)|longer than|larger than|greater than|over the|beyond")
+_TOO_LONG = re.compile(r"exceed|surpass|too (?:long|large|many)|longer than|larger than|greater than|over the|beyond")
 #: Messages without numbers.
 _NO_NUMBERS = re.compile(
     r"\b(?:input|prompt|message|conversation)s?(?: \w+)? (?:is|are|was|were) too long|\binput too long|prompt too long"
+    r"|\b(?:reduce|shorten|decrease|cut down|trim) (?:the (?:length|size) of )?(?:the |your )?(?:input |chat |text )?"
+    r"(?:input|prompt|message|conversation|context)s?\b(?! (?:rate|frequency|count))"
+)
+_ABOUT_ANSWER = re.compile(
+    r"max_?(?:new_?|completion_?|output_?)?tokens|\b(?:completion|output|response|generated|new) tokens"
 )
 _ABOUT_LENGTH = re.compile(r"token|too long|length")
+
+# Alibaba: "Range of input length should be [1, 4096]"
+_RANGE = re.compile(r"[\[(]\s*[01]\s*,\s*(?=\d+\s*[\])])|\bbetween [01] and ")
+_ANSWER_LIMIT = re.compile(
+    r"(?:at most|up to|no more than|not more than|\bmax(?:imum)?\b(?: [a-z]\w*){0,6}?|\blimit(?:ed)?(?: to)?\b|exceeds?"
+    r"|less than|(?:greater|larger|higher|more) than|or equal to|<=?|>=?|≤|between [01] and|[\[(]\s*[01]\s*,|supports?"
+    r"|supports? only|allows?(?: only)?|only supports?)"
+    r"(?: or equal to| the| a| limit| maximum| max| value| is| are| of|:|=)*+ ?(\d{1,3}(?:,\d{3})++|\d++)(?!\w|\.\d)"
+)
 
 # A number that is not part of a name such as gpt-4, a version or a fraction.
 _NUMBER = re.compile(r"(?<![\w.,/-])(\d{1,3}(?:,\d{3})++|\d++)(?!\w|\.\d)")
@@ -88,7 +113,7 @@ _UNIT = re.compile(
 )
 _PLACE = r"(?:tokens? +)?(?:in|of|from|for) +(?:(?:the|your|text) +)*"
 _AFTER = (
-    (_Role.WINDOW, re.compile(r"\)? ?(?:tokens? +)?(?:max(?:imum)?\b|limit\b|context (?:length|window))")),
+    (_Role.WINDOW, re.compile(r"\)?[ -]?(?:tokens?[ -]+)?(?:max(?:imum)?\b|limit\b|context\b|window\b)")),
     (_Role.PROMPT, re.compile(rf" ?`?(?:(?:input|prompt|inputs)`? +tokens?\b|{_PLACE}(?:inputs?|messages?|prompt)\b)")),
     (
         _Role.ANSWER,
@@ -102,10 +127,11 @@ _AFTER = (
 _BEFORE = re.compile(
     r"(?P<WINDOW>context[ _-](?:length|window|size|limit)|max_?model_?len|session_len|max_seq_len|\bn_ctx\b"
     r"|\bmax(?:imum)?\b(?:\W{1,2}\w{1,15}){0,4}?\W{1,2}(?:length|len|tokens|size|limit)\b|\bmax(?:imum)?\b|\blimit\b"
-    r"|at most|up to|less than|longer than|larger than|greater than|\bexceed\w*|\ballowed\b|[<>]=?)"
+    r"|at most|up to|less than|longer than|larger than|greater than|\bexceed\w*|\bsurpass\w*"
+    r"|\b(?:supports?|handles?|accepts?|allows?|permits?|takes?|fits?)\b|\bwindow\b|\bcapacity\b|\ballowed\b|[<>]=?)"
     r"|(?P<ANSWER>max_(?:new_|completion_|output_)?tokens|\bcompletion|\boutput|\bgenerat\w*|\bnew tokens)"
     r"|(?P<PROMPT>\binputs?\b|\bprompt\b|\bmessages?\b|\bpassed\b|\bresulted in\b|\bgiven\b|\brequest\b|\bcontains\b"
-    r"|\bsequence\b)"
+    r"|\bsequence\b|\btokens? (?:count|usage)\b)"
     r"|(?P<TOTAL>\btotal\b|\brequested\b|\bsum\b)"
 )
 _CLAUSE_END = re.compile(r"[.;!?](?:\s|$)|\n")

@@ -22,6 +22,8 @@ class ErrorKind(Enum):
     """What an error response is about."""
 
     CONTEXT_WINDOW = auto()
+    #: The answer may not have as many tokens as requested.
+    ANSWER_LIMIT = auto()
     #: `stream_options` is not supported.
     STREAM_OPTIONS = auto()
     UNKNOWN_MODEL = auto()
@@ -57,6 +59,8 @@ class ErrorResponse(Struct, frozen=True, kw_only=True):
     exact: bool = True
     #: For `CONTEXT_WINDOW`: tokens of the window.
     window: int | None = None
+    #: For `ANSWER_LIMIT`: the most tokens that an answer may have.
+    answer_limit: int | None = None
     #: For `UNAUTHORIZED`: whether a user name and a password are asked for (HTTP Basic).
     basic: bool = False
     #: For `REDIRECT`: the base URL that would be right; `""` if it is not known.
@@ -99,11 +103,17 @@ def parse_error_event(data: bytes) -> ErrorResponse:
 
 def _window_error(status: int, body: ErrorBody) -> ErrorResponse | None:
     # Its patterns take time to compile, and most runs meet no error.
-    from kaito.openai.context_errors import window_numbers
+    from kaito.openai.context_errors import answer_limit, window_numbers
 
     numbers = window_numbers(body)
     if numbers is None:
-        return None
+        limit = answer_limit(body) if status in (400, 422) else None
+        if limit is None:
+            return None
+        message = body.message or _NO_MESSAGE
+        return ErrorResponse(
+            status=status, kind=ErrorKind.ANSWER_LIMIT, message=message, param=body.param, answer_limit=limit
+        )
     return ErrorResponse(
         status=status,
         kind=ErrorKind.CONTEXT_WINDOW,

@@ -93,6 +93,7 @@ class Recovery:
         self._tries = 0
         self._prefixes = list(server.prefixes)
         self._reconnected = False
+        self._limited = False
 
     @property
     def prefix(self) -> str:
@@ -145,6 +146,8 @@ class Recovery:
         """
         response = self._by_numbers(response, counted)
         match response.kind:
+            case ErrorKind.ANSWER_LIMIT if self._limit_answer(response.answer_limit):
+                return Waiting(reason=response.message, delay=0.0)
             case ErrorKind.NO_ROUTE if self.has_alternative:
                 self._prefixes.pop(0)
                 return Waiting(reason=response.message, delay=0.0)
@@ -158,6 +161,15 @@ class Recovery:
                 self._reduce_tokens(response, counted)
                 return Waiting(reason=response.message, delay=0.0)
         raise self.error(response)
+
+    def _limit_answer(self, limit: int | None) -> bool:
+        """Request no more than the limit of an answer, once; return whether that is less than before."""
+        if limit is None or self._limited or self.max_tokens is None or limit >= self.max_tokens:
+            return False
+        self._limited = True
+        self._wanted_tokens = limit
+        self._reduced_tokens = min(limit, self._reduced_tokens) if self._reduced_tokens is not None else None
+        return True
 
     def _wait(
         self,
@@ -200,6 +212,9 @@ class Recovery:
 
     def _may_be_too_long(self, response: ErrorResponse) -> bool:
         """Return whether a refusal whose wording says nothing may be about the window, which the server lists."""
+        if response.kind is ErrorKind.ANSWER_LIMIT and self._listed is not None:
+            # What limits the answer to the window is the window.
+            return (response.answer_limit or 0) >= self._listed
         kinds = (ErrorKind.OTHER, ErrorKind.NOT_JSON, ErrorKind.TOO_LARGE)
         return response.kind in kinds and response.status in REFUSED and self._listed is not None
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from typing import Any, Literal
 
 import msgspec
 
 from kaito.openai.finish_reasons import finish_reason
 from kaito.util import limits
+from kaito.util.decoding import DecodeError, check_values
 
 
 class MalformedError(ValueError):
@@ -28,8 +30,9 @@ class Text(msgspec.Struct, gc=False):
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
-    #: The model's reason for not answering, which OpenAI sends in place of the content.
-    refusal: str | None = None
+    #: The model's reason for not answering. OpenAI sends it in place of the content; one with text is joined to the
+    #: content by :func:`parse_chunk`.
+    refusal: Literal[""] | None = None
     tool_calls: msgspec.Raw = ABSENT
 
 
@@ -39,6 +42,8 @@ class Choice(msgspec.Struct, gc=False):
     delta: Text | None = None
     #: In place of `delta` in an answer that is not streamed.
     message: Text | None = None
+    #: In place of both in a text completion; some servers repeat the content of `delta` in it.
+    text: str | None = None
     finish_reason: str | None = None
     index: int | None = None
 
@@ -73,8 +78,10 @@ class Chunk(msgspec.Struct, gc=False):
     @property
     def is_error(self) -> bool:
         """Whether the server reports a failure in place of an answer."""
-        if not is_empty(self.error) or self.object == "error":
+        if self.object == "error":
             return True
+        if not is_empty(self.error):
+            return self.choices is None or not _says_nothing(bytes(self.error))
         return self.choices is None and not (is_empty(self.message) and is_empty(self.detail))
 
 
@@ -85,19 +92,40 @@ def is_empty(value: msgspec.Raw) -> bool:
 
 _EMPTY = (b"", b"null", b'""', b"false", b"[]")
 
+
+def _says_nothing(error: bytes) -> bool:
+    """Return whether an error holds no text and no number, such as `{"message": null, "code": 0}`."""
+    values = re.sub(rb'"[^"]*+"\s*+:', b"", error.replace(b'""', b"0"))
+    return re.search(rb'"|[1-9]|true', values) is None
+
+
+def merged_text(choice: Choice) -> Text:
+    """Return the text of a choice whose delta has no content: the rest may be in its other fields."""
+    delta, message = choice.delta or Text(), choice.message or Text()
+    return Text(
+        content=message.content or choice.text,
+        reasoning_content=delta.reasoning_content or delta.reasoning or message.reasoning_content or message.reasoning,
+        tool_calls=message.tool_calls if is_empty(delta.tool_calls) else delta.tool_calls,
+    )
+
+
 _decoder = msgspec.json.Decoder(Chunk)
 
 
 def parse_chunk(event: bytes) -> Chunk:
     """Parse one event. Fields that an answer does not need may have any type; an empty event is an empty chunk.
 
-    A character that is split over two events stays a lone surrogate.
+    A character that is split over two events stays a lone surrogate. Text in an unusual place or form is read as well.
 
     Raises:
-        MalformedError: it is not a chunk of a chat completion.
+        MalformedError: it is not a chunk of a chat completion, has too many values, or has text that cannot be read.
     """
     if not event.strip():
         return Chunk()
+    try:
+        check_values(event)
+    except DecodeError as exc:
+        raise MalformedError(exc.reason) from None
     try:
         return _decoder.decode(event)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -112,6 +140,8 @@ def parse_chunk(event: bytes) -> Chunk:
     if value is None:
         return Chunk()
     choices = value.get("choices") if isinstance(value, dict) else 0
+    if isinstance(choices, list) and None in choices:
+        choices = [choice for choice in choices if choice is not None] or None
     if not isinstance(value, dict) or not (choices is None or isinstance(choices, list)):
         raise MalformedError("neither choices nor an error")
     return Chunk(
@@ -128,29 +158,79 @@ def parse_chunk(event: bytes) -> Chunk:
 def _choice(value: Any) -> Choice:
     if not isinstance(value, dict):
         raise MalformedError("a choice is not an object")
+    delta, message = _text(value.get("delta")), _text(value.get("message"))
+    needed = not (delta and delta.content) and not (message and message.content)
     return Choice(
-        delta=_text(value.get("delta")),
-        message=_text(value.get("message")),
+        delta=delta,
+        message=message,
+        text="".join(_parts(value.get("text"), [])) if needed else None,
         finish_reason=finish_reason(value.get("finish_reason")),
         index=_number(value.get("index")),
     )
 
 
 def _text(value: Any) -> Text | None:
-    if not isinstance(value, dict):
+    if value is None:
         return None
-    content = value.get("content")
-    if isinstance(content, list):  # parts, as in a request
-        content = "".join(_string(part.get("text")) or "" for part in content if isinstance(part, dict))
-    if not (content is None or isinstance(content, str)):
-        raise MalformedError("the content is not text")
+    if not isinstance(value, dict):
+        value = {"content": value}
+    thoughts: list[str] = []
+    content = _parts(value.get("content"), thoughts)
+    if not isinstance(refusal := value.get("refusal"), bool):
+        content += _parts(refusal, thoughts)
+    reasoning = [_thoughts(value.get(name)) for name in ("reasoning_content", "reasoning")]
     return Text(
-        content=content,
-        reasoning_content=_string(value.get("reasoning_content")),
-        reasoning=_string(value.get("reasoning")),
-        refusal=_string(value.get("refusal")),
+        content="".join(content),
+        reasoning_content="".join(thoughts) + (reasoning[0] or reasoning[1]),
         tool_calls=_raw(value.get("tool_calls")),
     )
+
+
+#: The fields of a part, or of an object within one, that hold its text. OpenAI's Assistants nest `value` in `text`.
+_TEXT_FIELDS = ("text", "value", "content", "refusal")
+#: Mistral's part with what the model thinks.
+_THOUGHT_FIELDS = ("thinking", "reasoning")
+_TEXT_TYPES = frozenset({"", "text", "output_text"})
+#: Fields of a part without text that only announces one.
+_NO_TEXT_FIELDS = frozenset({"type", "index", "id", "annotations", *_TEXT_FIELDS, *_THOUGHT_FIELDS})
+#: Parts within parts.
+_MAX_DEPTH = 8
+
+
+def _parts(value: Any, thoughts: list[str], depth: int = 0) -> list[str]:
+    """Return the pieces of a text: a string, or parts as in a request. Those of thoughts are added to `thoughts`.
+
+    Raises:
+        MalformedError: a part is neither text nor something else with a name, such as an image.
+    """
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [value]
+    if depth > _MAX_DEPTH:
+        raise MalformedError("the content is nested too deeply")
+    if isinstance(value, list):
+        return [piece for part in value for piece in _parts(part, thoughts, depth + 1)]
+    if not isinstance(value, dict):
+        raise MalformedError("the content is not text")
+    for name in _THOUGHT_FIELDS:
+        thoughts += _parts(value.get(name), thoughts, depth + 1)
+    for name in _TEXT_FIELDS:
+        if value.get(name) is not None:
+            return _parts(value[name], thoughts, depth + 1)
+    kind = value.get("type")
+    if (not isinstance(kind, str) or kind in _TEXT_TYPES) and not _NO_TEXT_FIELDS.issuperset(value):
+        raise MalformedError("a part of the content is not text")
+    return []
+
+
+def _thoughts(value: Any) -> str:
+    """Return reasoning in any form; `""` for what is none: the answer is complete without it."""
+    try:
+        thoughts: list[str] = []
+        return "".join([*_parts(value, thoughts), *thoughts])
+    except MalformedError:
+        return ""
 
 
 def _usage(value: Any) -> TokenCount | None:

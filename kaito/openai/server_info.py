@@ -121,7 +121,7 @@ class _Template(msgspec.Struct):
 def parse_token_count(body: bytes) -> int | None:
     """Parse the answer of `POST /tokenize`, vLLM's or llama.cpp's; return `None` if it has no count."""
     try:
-        answer = decode_json(body, _TokenizerAnswer)
+        answer = decode_json(body, _TokenizerAnswer, dense=True)
         count = answer.count if answer.count is not None else _length(bytes(answer.tokens))
     except DecodeError:
         return None
@@ -140,7 +140,7 @@ def _length(tokens: bytes) -> int:
         return numbers.count(b",") + 1 if len(numbers) > 2 else 0
     if len(tokens) > limits.TOKEN_OBJECTS:
         raise DecodeError("it is too long")
-    return len(decode_json(tokens, list[msgspec.Raw]))
+    return len(decode_json(tokens, list[msgspec.Raw], dense=True))
 
 
 def parse_template(body: bytes) -> str | None:

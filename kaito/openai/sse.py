@@ -30,7 +30,6 @@ class EventDecoder:
     def __init__(self) -> None:
         self.error: bytes | None = None
         self._buffer = bytearray()
-        self._first = True
         self._after_cr = False
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -58,9 +57,6 @@ class EventDecoder:
         with memoryview(buffer) as view:
             complete = bytes(view[:end])
         del buffer[: end + 2]
-        if self._first:
-            self._first = False
-            complete = complete.removeprefix(_BOM)
         # Nearly always all events have one line `data: …`, so that all newlines are between events. One split is
         # faster than a look at each, and one search of the joined events faster than counting newlines.
         events = complete.split(b"\n\ndata: ")
@@ -73,7 +69,7 @@ class EventDecoder:
         """Return the data of a last event that the end of the stream completes: some servers omit its blank line."""
         rest = bytes(self._buffer)
         self._buffer.clear()
-        return self._select(rest.removeprefix(_BOM) if self._first else rest)
+        return self._select(rest)
 
     def _select(self, complete: bytes) -> list[bytes]:
         events = []
@@ -91,7 +87,8 @@ class EventDecoder:
 def _parse(block: bytes) -> tuple[bytes, bytes | None]:
     """Return an event's name, empty if it has none, and its data."""
     event, lines = b"", []
-    for line in block.split(b"\n"):
+    # A gateway that joins several sources may send a byte order mark before any event.
+    for line in block.lstrip(b"\n").removeprefix(_BOM).split(b"\n"):
         name, _, value = line.partition(b":")
         if name == b"data":
             lines.append(value.removeprefix(b" "))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -21,6 +22,7 @@ from kaito.openai.sse import EventDecoder, EventTooLargeError
 from kaito.settings import Settings
 from kaito.types import Delta
 from kaito.util import limits
+from kaito.util.sanitize import one_line
 
 #: Seconds without an event after which an answer that has a finish reason is complete. Some servers send neither
 #: `[DONE]` nor the end of the body, and some send a reason with each event.
@@ -57,7 +59,8 @@ class AnswerStream:
 
     def __init__(self, response: aiohttp.ClientResponse, settings: Settings, redact: Callable[[str], str]) -> None:
         if encoding := _unknown_encoding(response.headers.get("Content-Encoding", "")):
-            reason = f"The server's answer has the content encoding '{redact(encoding)}', which cannot be decoded"
+            shown = redact(one_line(encoding))
+            reason = f"The server's answer has the content encoding '{shown}', which cannot be decoded"
             raise StreamError(reason, "Ask its operator, or the operator of a proxy before it, to send answers without")
         self._response = response
         self._settings = settings
@@ -65,7 +68,8 @@ class AnswerStream:
         self._decoder = AnswerDecoder()
         self._events = EventDecoder()
         # The body so far, until it is known to be a stream.
-        self._whole: bytearray | None = None if response.content_type == "text/event-stream" else bytearray()
+        self._whole: bytearray | None = bytearray()
+        self._padding = 0
         self._head = b""
         #: Why the body ended early.
         self._failure = ""
@@ -101,10 +105,12 @@ class AnswerStream:
                 if not decoder.begun and len(self._head) < _HEAD:
                     self._head += data[: _HEAD - len(self._head)]
                 if self._whole is not None:
+                    searched = max(len(self._whole) - _DATA_LINE_START, 0)
                     self._whole += data
-                    if len(self._whole) > limits.WHOLE_ANSWER:
+                    if self._padding + len(self._whole) > limits.WHOLE_ANSWER:
                         raise MalformedError("it does not end")
-                    if not _is_stream(self._response.content_type, bytes(self._whole[:64])):
+                    self._skip_padding()
+                    if not self._is_stream(searched):
                         continue
                     data, self._whole = bytes(self._whole), None
                 events = self._events.feed(data)
@@ -121,6 +127,30 @@ class AnswerStream:
         except (MalformedError, EventTooLargeError):
             decoder.malformed = b""
         return None
+
+    def _skip_padding(self) -> None:
+        """Remove blanks and byte order marks before the body, which some proxies send to keep it alive."""
+        whole = self._whole
+        if whole and (blanks := _PADDING.match(whole)) is not None:
+            self._padding += blanks.end()
+            del whole[: blanks.end()]
+
+    def _is_stream(self, searched: int) -> bool:
+        """Return whether the body so far is a stream: a proxy may hide the content type.
+
+        Args:
+            searched: bytes of the body in which no line with data begins.
+        """
+        assert self._whole is not None
+        content_type, head = self._response.content_type, bytes(self._whole[:8])
+        if not head or _BOM.startswith(head):
+            return False
+        if content_type == "text/event-stream":
+            # A whole answer may have this type, too. JSON has no such line.
+            return head[:1] != b"{" or _DATA_LINE.search(self._whole, searched) is not None
+        if head[:1] in (b"{", b"[", b"<"):
+            return False
+        return not content_type.endswith("json") or head.startswith((b"data", b"event", b"id", b"retry", b":"))
 
     def _last(self) -> Delta | None:
         """Return what the end of the body completes."""
@@ -161,7 +191,7 @@ class AnswerStream:
         if reason is None:
             raise StreamError("The stream ended early: no finish reason was sent", NOT_KEPT)
         if ending_of(reason) is Ending.BROKEN:
-            shown, hint = self._redact(reason), _CONTINUE if decoder.answered else NOT_KEPT
+            shown, hint = self._redact(one_line(reason)), _CONTINUE if decoder.answered else NOT_KEPT
             raise StreamError(f"The server broke the answer off: its finish reason is '{shown}'", hint)
 
     def _no_answer(self, body: bytes) -> StreamError:
@@ -183,6 +213,10 @@ class AnswerStream:
 
 
 _BOM = b"\xef\xbb\xbf"
+_PADDING = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)+")
+_DATA_LINE = re.compile(rb"[\r\n](?:\xef\xbb\xbf)?data:")
+#: Bytes of the line's longest beginning that is not all of it.
+_DATA_LINE_START = 8
 _DECODED = {"", "identity", "gzip", "deflate"}
 
 
@@ -194,11 +228,3 @@ def _unknown_encoding(header: str) -> str:
     known |= {"zstd"} if getattr(compression_utils, "HAS_ZSTD", False) else set()
     encoding = header.strip().lower()
     return "" if encoding in known else encoding
-
-
-def _is_stream(content_type: str, head: bytes) -> bool:
-    """Return whether an answer is streamed, by its first bytes: a proxy may hide the content type."""
-    head = head.removeprefix(_BOM).lstrip()
-    if not head or _BOM.startswith(head) or head[:1] in (b"{", b"[", b"<"):
-        return False
-    return not content_type.endswith("json") or head.startswith((b"data", b"event", b"id", b"retry", b":"))

@@ -1,7 +1,7 @@
 """Decodes data from outside into types. Every kind of failure becomes one exception, whatever the boundary.
 
-A type declares only the fields that are used. Fields that it does not have are ignored, `null` counts as absent, and a
-value of another type is an error with the path of its field.
+A type declares only the fields that are used. Fields that it does not have are ignored, `null` counts as absent
+(except in very large data), and a value of another type is an error with the path of its field.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, AnyStr, TypeVar
 
 import msgspec
+
+from kaito.util import limits
 
 T = TypeVar("T")
 
@@ -32,20 +34,56 @@ class DecodeError(ValueError):
         self.field = field
 
 
-def decode_json(data: bytes | str, type: type[T]) -> T:
+def check_values(data: bytes | str) -> None:
+    """Refuse JSON that consists of very many tiny values: decoded, each takes many times its bytes.
+
+    Raises:
+        DecodeError: it has too many values.
+    """
+    if len(data) <= limits.JSON_VALUES:
+        return
+    most = len(data) // limits.BYTES_PER_VALUE + limits.JSON_VALUES
+    if isinstance(data, str):
+        many = data.count(",") > most and _exceeds(most, data, ",", _STRING)
+    else:
+        many = data.count(b",") > most and _exceeds(most, data, b",", _STRING_BYTES)
+    if many:
+        raise DecodeError("it has too many values")
+
+
+def _exceeds(most: int, data: AnyStr, comma: AnyStr, string: re.Pattern[AnyStr]) -> bool:
+    """Return whether there are more commas outside of strings; those of a table in a text count for nothing."""
+    count = position = 0
+    for match in string.finditer(data):
+        count += data.count(comma, position, match.start())
+        if count > most:
+            return True
+        position = match.end()
+    return count + data.count(comma, position) > most
+
+
+#: A string of JSON, or the rest of the data after an open quote.
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_STRING_BYTES = re.compile(_STRING.pattern.encode(), re.DOTALL)
+
+
+def decode_json(data: bytes | str, type: type[T], *, dense: bool = False) -> T:
     """Decode JSON.
 
     Args:
         data: of a size that its reader has limited.
+        dense: whether it may have any number of values, as its reader bounds them.
 
     Raises:
-        DecodeError: it is not JSON, is nested too deeply, has another type or is not UTF-8.
+        DecodeError: it is not JSON, is nested too deeply, has another type or too many values, or is not UTF-8.
     """
+    if not dense:
+        check_values(data)
     try:
         try:
             return msgspec.json.decode(data, type=type)
         except msgspec.ValidationError as exc:
-            if "`null`" not in str(exc):
+            if "`null`" not in str(exc) or len(data) > limits.JSON_WITH_NULLS:
                 raise
             return msgspec.convert(_without_nulls(msgspec.json.decode(data)), type)
     except _FAILURES as exc:

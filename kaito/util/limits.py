@@ -23,9 +23,11 @@ WEBSOCKET_MESSAGE = 4 * _MIB
 #: One event of a model's stream.
 STREAM_EVENT = 8 * _MIB
 #: An answer that is not streamed, with everything around its text.
-WHOLE_ANSWER = 32 * _MIB
+WHOLE_ANSWER = 16 * _MIB
 #: An event, or a whole answer, whose fields do not have the usual types. Parsing it takes up to 25 times its size.
 UNUSUAL_EVENT = 2 * _MIB
+#: The events of one read that are decoded without a look at how many values they have.
+UNCHECKED_EVENTS = 1 * _MIB
 #: The text of one answer, and as much again for its reasoning. In characters.
 ANSWER = 16 * _MIB
 #: A list of models: some gateways list thousands.
@@ -40,6 +42,12 @@ TOKEN_LIST = 16 * _MIB
 TOKEN_OBJECTS = 1 * _MIB
 #: A number of tokens. Not in bytes; no server has counted more.
 TOKEN_COUNT = 2**63 - 1
+
+#: Values of JSON of any kind, as its commas. Not in bytes; as many again for each :data:`BYTES_PER_VALUE`.
+JSON_VALUES = 100_000
+BYTES_PER_VALUE = 16
+#: JSON whose nulls are removed where they are not expected. Decoding all of it takes up to 25 times its size.
+JSON_WITH_NULLS = 2 * _MIB
 
 #: One line of a script.
 SCRIPT_LINE = 16 * _MIB

@@ -1,6 +1,8 @@
 """Events of a chat completion, well formed and malformed."""
 
 import json
+import tracemalloc
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -114,7 +116,6 @@ def test_an_invalid_utf8_byte_spoils_one_character():
         ({"choices": [{"delta": {"content": "a"}, "finish_reason": 5}], "model": 7, "error": ""}, "a"),
         ({"choices": [{"delta": {"content": "a"}}], "error": False}, "a"),
         ({"choices": [{"delta": None}]}, ""),
-        ({"choices": [{"delta": 5}]}, ""),
         ({"choices": [{"delta": {"role": "assistant", "tool_calls": [{"id": "x"}]}}]}, ""),
         ({}, ""),
         (None, ""),
@@ -125,6 +126,90 @@ def test_fields_an_answer_does_not_need_may_have_any_type(chunk, content):
     assert decoder.decode([json.dumps(chunk).encode()]).content == content
     assert not decoder.malformed
     assert decoder.error is None
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"delta": "LOST "},
+        {"delta": ["LOST "]},
+        {"delta": [{"type": "text", "text": "LOST "}]},
+        {"delta": {"content": ["LO", "ST "]}},
+        {"delta": {"content": [{"type": "text", "text": {"value": "LOST "}}, {"type": "image"}]}},
+        {"delta": {"content": {"type": "text", "text": "LOST "}}},
+        {"delta": {"content": [{"type": "output_text", "text": ["LOST "]}]}},
+        {"delta": {}, "message": {"content": "LOST "}},
+        {"delta": {"content": ""}, "message": {"content": ["LOST "]}},
+        {"message": "LOST "},
+        {"text": "LOST "},
+        {"delta": {}, "text": "LOST "},
+        {"delta": {"content": "LOST "}, "text": "LOST "},
+        {"delta": {"content": "LOST "}, "text": 5},
+        {"delta": {"content": "LO", "refusal": "ST "}},
+        {"delta": {"content": None, "refusal": "LOST "}},
+    ],
+)
+def test_text_in_an_unusual_form_or_place_is_shown(choice):
+    decoder = AnswerDecoder()
+    body = json.dumps({"choices": [choice]}).encode()
+    assert decoder.decode([event("a "), body, event("b")]).content == "a LOST b"
+    assert not decoder.malformed
+    assert AnswerDecoder().decode_whole(body).content + AnswerDecoder().finish().content == "LOST "
+
+
+@pytest.mark.parametrize("value", [5, True, {"a": "LOST"}, [5], [{"text": 5}], [{"type": "text", "txt": "LOST"}]])
+@pytest.mark.parametrize("name", ["delta", "message", "content", "text"])
+def test_text_that_cannot_be_read_is_malformed(name, value):
+    if name in ("delta", "message") and isinstance(value, dict):
+        return  # an object with other fields only, which has no text
+    choice = {"delta": {"content": value}} if name == "content" else {name: value}
+    decoder = AnswerDecoder()
+    assert decoder.decode([event("a"), json.dumps({"choices": [choice]}).encode()]).content == "a"
+    assert decoder.malformed
+
+
+def test_a_part_with_thoughts_is_reasoning():
+    parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "yes"}]
+    delta = AnswerDecoder().decode([event(parts)])
+    assert (delta.reasoning, delta.content) == ("hm", "yes")
+
+
+@pytest.mark.parametrize("error", [{}, 0, 0.0, False, "", [], [{}], {"message": "", "code": 0}, {"type": None}])
+def test_an_empty_error_beside_an_answer_is_none(error):
+    decoder = AnswerDecoder()
+    assert decoder.decode([event("a", error=error), event("b")]).content == "ab"
+    assert decoder.error is None
+
+
+@pytest.mark.parametrize("error", [{"message": "no"}, 500, "no", True, {"code": 500}])
+def test_an_error_beside_an_answer_is_one(error):
+    decoder = AnswerDecoder()
+    decoder.decode([event("a", error=error)])
+    assert decoder.error is not None
+
+
+def test_choices_that_are_null_are_absent():
+    decoder = AnswerDecoder()
+    nulls = b'{"choices":[null]}', b'{"choices":[null,{"delta":{"content":"b"}}]}'
+    assert decoder.decode([event("a"), *nulls]).content == "ab"
+    assert not decoder.malformed
+
+
+@pytest.mark.parametrize("unit", [b"{}", b"null", b"0", b'{"delta":{}}'])
+def test_many_tiny_values_take_little_memory(unit):
+    size = 8 * 1024 * 1024 // (len(unit) + 1)
+    for choices in (b'{"choices":[%b]}', b'{"choices":[],"x":[%b]}'):
+        body = choices % b",".join([unit] * size)
+        tracemalloc.start()
+        try:
+            decoder = AnswerDecoder()
+            decoder.decode([body])
+            with suppress(MalformedError):
+                AnswerDecoder().decode_whole(body)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 96 * 1024 * 1024
 
 
 def test_a_count_of_many_digits_is_none():

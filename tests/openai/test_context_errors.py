@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaito.openai.context_errors import WindowNumbers, window_numbers
+from kaito.openai.context_errors import WindowNumbers, answer_limit, window_numbers
 from kaito.openai.error_bodies import ErrorBody, parse_error_body
 
 
@@ -50,6 +50,13 @@ from kaito.openai.error_bodies import ErrorBody, parse_error_body
         ('Prompt length of 5000 is longer than the maximum context length of 4096.', 5000, 4096, True),
         ('Prompt has 5000 tokens, but the maximum is 4096', 5000, 4096, True),
         ('Your input exceeds the context window of this model. Please adjust your input and try again.', None, None, True),
+        ('Your prompt has 9000 tokens but this model only supports 4096.', 9000, 4096, True),
+        ('The prompt has 9000 tokens, and the model accepts 4096 tokens', 9000, 4096, True),
+        ('Token count 9000 surpasses the 4096-token window', 9000, 4096, True),
+        ('Range of input length should be [1, 4096]', None, 4096, True),
+        ('The input length must be between 1 and 4096', None, 4096, True),
+        ('Please reduce the length of the messages', None, None, True),
+        ('Please shorten your prompt.', None, None, True),
         ('Token limit exceeded: 5000 input tokens, context window 4096', 5000, 4096, True),
     ],
 )  # fmt: skip
@@ -82,6 +89,25 @@ def test_too_long_in_any_server_s_words(message, prompt, window, exact):
 )  # fmt: skip
 def test_other_limits_are_not_about_the_window(message):
     assert window_numbers(ErrorBody(message=message)) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "limit"),
+    [
+        ("max_tokens is too large: 1024. This model supports at most 512 completion tokens", 512),
+        ("max_tokens: 10000 > 8192, which is the maximum allowed number of output tokens for claude-3", 8192),
+        ("Range of max_tokens should be [1, 8192]", 8192),
+        ("max_tokens must be less than or equal to 8,192", 8192),
+        ("`max_completion_tokens` cannot exceed 512", 512),
+        ("The maximum number of output tokens is 512", 512),
+        ("Rate limit: at most 512 output tokens per minute", None),
+        ("max_tokens must be at least 1, got 0", None),
+        ("top_k must be at most 512", None),
+    ],
+)
+def test_the_most_tokens_of_an_answer(message, limit):
+    assert window_numbers(ErrorBody(message=message)) is None
+    assert answer_limit(ErrorBody(message=message)) == limit
 
 
 @pytest.mark.parametrize("code", ["context_length_exceeded", "exceed_context_size_error"])

@@ -297,3 +297,12 @@ def test_a_count_up_to_the_first_token_that_does_not_fit_is_a_bound(server, prom
     assert recovery.needs_count(window(prompt, 2048))
     recovery.after_error_response(window(prompt, 2048), 100.0, counted=1500)
     assert recovery.max_tokens == 548
+
+
+def test_a_limit_of_the_answer_is_requested_once(server):
+    recovery = make(server, max_tokens=1024)
+    refusal = msgspec.structs.replace(response(ErrorKind.ANSWER_LIMIT), answer_limit=512)
+    recovery.after_error_response(refusal, 100.0)
+    assert recovery.max_tokens == 512
+    with pytest.raises(ModelError):
+        recovery.after_error_response(msgspec.structs.replace(refusal, answer_limit=256), 100.0)

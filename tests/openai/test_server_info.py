@@ -109,9 +109,9 @@ def counted_decodes(monkeypatch):
     """Return a list that receives the type of each decode."""
     calls: list[object] = []
 
-    def counted(data, type):
+    def counted(data, type, **options):
         calls.append(type)
-        return decode_json(data, type)
+        return decode_json(data, type, **options)
 
     monkeypatch.setattr(server_info, "decode_json", counted)
     return calls

@@ -133,3 +133,13 @@ def test_any_stream_cut_anywhere_gives_what_the_rules_give(stream, sizes):
 @given(st.binary(max_size=200))
 def test_no_bytes_break_it(stream):
     assert decode(stream) == by_the_rules(stream)
+
+
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
+def test_a_byte_order_mark_before_any_event_is_removed(newline):
+    bom = b"\xef\xbb\xbf"
+    stream = b"".join(bom + b"data: %d" % n + newline * (2 + n % 2) for n in range(4))
+    decoder = EventDecoder()
+    events = [event for at in range(len(stream)) for event in decoder.feed(stream[at : at + 1])]
+    assert events + decoder.end() == [b"0", b"1", b"2", b"3"]
+    assert EventDecoder().feed(stream + newline) == [b"0", b"1", b"2", b"3"]

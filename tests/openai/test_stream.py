@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from kaito.types import Usage
 from kaito.util import limits
+from kaito.util.sanitize import sanitize
 from tests.openai.cut_streams import DONE, USAGE, cut, event, received
 
 HALVES = "🤖".encode("utf-16-be", "surrogatepass").decode("utf-16-be")
@@ -246,3 +247,43 @@ def test_a_long_answer_in_small_pieces_takes_a_small_multiple_of_its_size():
         assert tracemalloc.get_traced_memory()[1] < 20 * len(reply.content)
     finally:
         tracemalloc.stop()
+
+
+# Bodies whose content type or beginning is odd
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/json", "text/event-stream"])
+@pytest.mark.parametrize("padding", [b"\n" * 64, b" \r\n" * 500, b"\xef\xbb\xbf" + b"\n" * 64])
+def test_blanks_before_an_answer_are_skipped(content_type, padding):
+    stream = padding + event("Hello", "stop") + DONE
+    whole = padding + b'{"choices":[{"message":{"content":"Hello"},"finish_reason":"stop"}]}'
+    for body in (stream, whole):
+        for reads in ((body,), cut(body, [7]), cut(body, [1])):
+            reply, failure = received(*reads, content_type=content_type)
+            assert (reply.content, failure) == ("Hello", "")
+
+
+def test_a_whole_answer_may_have_the_type_of_a_stream():
+    body = json.dumps({"choices": [{"message": {"content": "a\n\nb"}, "finish_reason": "stop"}]}, indent=1)
+    for separated in (body, body.replace("\n", "\n\n"), body.replace("\n", "\r\n")):
+        reply, failure = received(*cut(separated.encode(), [9]))
+        assert (reply.content, failure) == ("a\n\nb", "")
+
+
+def test_a_stream_may_begin_with_a_line_that_is_not_its_format():
+    assert received(*cut(b"{proxy}\n\n" + event("Hello", "stop") + DONE, [5]))[0].content == "Hello"
+
+
+@pytest.mark.parametrize("encoding", ["x\x9b", "\x1b[31mx", "x\x9d0;t", "x\x90", "x\u202e", "x\x1b["])
+def test_a_content_encoding_does_not_swallow_the_message(encoding):
+    failure = received(event("a"), **{"Content-Encoding": encoding})[1]
+    assert failure.startswith("The server's answer has the content encoding '")
+    assert sanitize(failure) == failure
+    assert failure.endswith("', which cannot be decoded")
+
+
+@pytest.mark.parametrize("reason", ["x\x9b", "\x1b]0;t", "x\n\x90"])
+def test_a_finish_reason_does_not_swallow_the_message(reason):
+    failure = received(event("a", reason) + DONE)[1]
+    assert sanitize(failure) == failure
+    assert failure.endswith("'")

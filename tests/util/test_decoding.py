@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaito.util.decoding import DecodeError, convert, decode_json
+from kaito.util.decoding import DecodeError, check_values, convert, decode_json
 
 
 class Port(msgspec.Struct):
@@ -76,4 +76,26 @@ def test_a_converted_value_is_checked_as_decoded_json_is():
 @given(st.binary() | st.text())
 def test_no_other_exception_comes_out(data):
     with suppress(DecodeError):
+        decode_json(data, Service)
+
+
+@pytest.mark.parametrize("unit", ["{}", "[]", "0", '""', "null"])
+@pytest.mark.parametrize("encode", [str, str.encode])
+def test_very_many_tiny_values_are_refused(unit, encode):
+    data = encode('{"name":"a","x":[' + ",".join([unit] * 1_000_000) + "]}")
+    with pytest.raises(DecodeError, match="it has too many values"):
+        decode_json(data, Service)
+    assert decode_json(data, Service, dense=True).name == "a"
+
+
+@pytest.mark.parametrize("encode", [str, str.encode])
+def test_a_text_may_have_any_number_of_commas(encode):
+    name = '1,2,\\",' * 300_000
+    assert decode_json(encode(f'{{"name":"{name}"}}'), Service).name == name.replace("\\", "")
+    check_values(encode('"' + '\\"' * 200_000 + "," * 200_000))  # an open quote
+
+
+def test_nulls_in_very_large_data_are_an_error():
+    data = '{"name":"a","labels":null,"x":"' + "x" * 2 * 1024 * 1024 + '"}'
+    with pytest.raises(DecodeError, match="labels: expected object, got null"):
         decode_json(data, Service)
