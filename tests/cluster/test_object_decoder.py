@@ -274,7 +274,7 @@ def test_a_page_full_of_rubbish_costs_little(element: bytes):
     page = b'{"items":[' + b",".join([element] * 120_000) + b"]}"
     tracemalloc.start()
     try:
-        with pytest.raises(DecodeError, match=r"items: (most of its objects are not valid|it has too many objects)"):
+        with pytest.raises(DecodeError, match=r"most of its objects are not valid|it has too many (objects|values)"):
             decode_page(page, Pod)
         assert tracemalloc.get_traced_memory()[1] < 64 * 1024 * 1024
     finally:

@@ -94,12 +94,12 @@ def test_permission_to_read_but_not_to_watch():
 
     async def work(cluster):
         async with aclosing(watch_overview(cluster, Target(workspace="w"), print)) as overviews:
-            # Before the other lists have arrived, or after the first overview.
-            with pytest.raises(MissingPermissionError, match="may not watch workspaces"):
-                async for overview in overviews:
-                    assert overview.ready
+            async for overview in overviews:
+                assert overview.ready
 
-    run(server, work)
+    # Before the other lists have arrived, or after the first overview.
+    with pytest.raises(MissingPermissionError, match="may not watch workspaces"):
+        run(server, work)
 
 
 def test_an_inference_set_and_its_replicas():
