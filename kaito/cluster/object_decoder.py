@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from kaito.cluster.kinds import Kind, Metadata
-from kaito.util.decoding import DecodeError, array_elements, decode_expected, decode_json
+from kaito.util.decoding import DecodeError, array_elements, check_values, decode_expected, decode_json
 from kaito.util.limits import API_LIST_ITEMS, SHOWN_NAME
 
 #: Objects of a page, at most, by how often `metadata` occurs in it: an object may have it several times.
@@ -101,6 +101,7 @@ def decode_page(data: bytes, kind: type[Kind]) -> Page[Kind]:
     Raises:
         DecodeError: it is not a list.
     """
+    check_values(data)
     # Each object has this at least once.
     if data.count(b'"metadata"') > _MOST_OBJECTS:
         raise DecodeError("it has too many objects", "items")
