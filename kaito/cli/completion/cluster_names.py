@@ -9,14 +9,10 @@ from kaito.cluster.api_client import ApiClient
 from kaito.cluster.auth.cluster_config import find_cluster_config
 from kaito.cluster.auth.kubeconfig import context_namespaces
 from kaito.cluster.kinds import Kind, Namespace
+from kaito.cluster.workspaces.health_checks import list_backing
 from kaito.cluster.workspaces.lookup import list_objects
-from kaito.cluster.workspaces.objects import (
-    InferenceSetObject,
-    Workspace,
-    WorkspaceObject,
-    parse_inference_set,
-    parse_workspace,
-)
+from kaito.cluster.workspaces.objects import InferenceSetObject, Workspace, WorkspaceObject
+from kaito.cluster.workspaces.overview import InferenceSetOverview, Overview, build_overviews
 from kaito.errors import KaitoError
 from kaito.eventloop.thread import ThreadedLoop
 from kaito.types import Target
@@ -69,14 +65,19 @@ async def _namespaces(cluster: ApiClient) -> Names:
 
 
 async def _workspaces(cluster: ApiClient) -> Names:
-    workspaces, inference_sets = await asyncio.gather(
-        _or_nothing(list_objects(cluster, WorkspaceObject)), _or_nothing(list_objects(cluster, InferenceSetObject))
+    workspaces, inference_sets, backing = await asyncio.gather(
+        _or_nothing(list_objects(cluster, WorkspaceObject)),
+        _or_nothing(list_objects(cluster, InferenceSetObject)),
+        list_backing(cluster, all_namespaces=False),
     )
-    names = [(one.name, f"{_model(one.preset)}, {_state(one)}") for one in map(parse_workspace, workspaces)]
-    for one in map(parse_inference_set, inference_sets):
-        description = f"{_model(one.preset)}, {one.ready_replicas} of {one.desired_replicas} ready"
-        names.append((f"inferenceset/{one.name}", description))
-    return names
+    return [(one.name, _description(one)) for one in build_overviews(workspaces, inference_sets, backing)]
+
+
+def _description(overview: Overview) -> str:
+    if isinstance(overview, InferenceSetOverview):
+        one = overview.inference_set
+        return f"{_model(one.preset)}, {one.ready_replicas} of {one.desired_replicas} ready"
+    return f"{_model(overview.workspace.preset)}, {_state(overview.workspace)}"
 
 
 async def _or_nothing(request: Awaitable[list[Kind]]) -> list[Kind]:

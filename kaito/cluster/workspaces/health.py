@@ -13,7 +13,10 @@ _STARTING = ("", "ContainerCreating", "PodInitializing")
 
 
 class Backing:
-    """The pods and Services behind Workspaces; `None` for those that are not known, such as without permission."""
+    """The pods and Services behind Workspaces; `None` for those that are not known, such as without permission.
+
+    The pods are those with the label of a Workspace.
+    """
 
     def __init__(self, *, pods: Iterable[Pod] | None = None, services: Iterable[Service] | None = None) -> None:
         # A selector names at least one label exactly, so that each Workspace's pods are found without looking at all.
@@ -35,7 +38,10 @@ class Backing:
             selector = service.spec.selector
         if self._pods is None:
             return ""
-        return pods_problem(name, self.matching_pods(namespace, selector or {WORKSPACE_LABEL: name}))
+        pods = self.matching_pods(namespace, selector or {WORKSPACE_LABEL: name})
+        if not pods and selector and WORKSPACE_LABEL not in selector:
+            return ""  # only pods with this label are listed
+        return pods_problem(name, pods)
 
     def matching_pods(self, namespace: str, selector: Mapping[str, str]) -> list[Pod]:
         """Return the pods of a namespace with all of these labels."""

@@ -59,13 +59,12 @@ async def _fetch_problem(cluster: ApiClient, namespace: str, workspace: str) -> 
     if is_missing:
         return f"Service '{workspace}' does not exist"
     backing = Backing(pods=pods, services=None if service is None else [service])
-    problem = backing.problem(namespace, workspace)
-    if problem and service is not None and not backing.matching_pods(namespace, service.spec.selector):
-        # The labels may be another operator's.
+    if service is not None and service.spec.selector and WORKSPACE_LABEL not in service.spec.selector:
+        # The pods have other labels.
         selector = ",".join(f"{name}={value}" for name, value in sorted(service.spec.selector.items()))
-        selected = await _items_if_permitted(cluster, f"{path}/pods", Pod, labelSelector=selector) if selector else []
+        selected = await _items_if_permitted(cluster, f"{path}/pods", Pod, labelSelector=selector)
         return "" if selected is None else pods_problem(workspace, selected)
-    return problem
+    return backing.problem(namespace, workspace)
 
 
 async def _workspace_pods(cluster: ApiClient, path: str, workspace: str) -> Sequence[Pod] | None:

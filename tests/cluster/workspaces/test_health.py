@@ -41,6 +41,10 @@ def test_the_pods_are_those_that_the_service_selects():
     assert Backing(pods=[pod("w", namespace="x")]).problem("default", "w") == "Pod w-0 does not exist"
 
 
+def test_pods_without_the_label_are_not_known():
+    assert Backing(pods=[], services=[service("w", app="mine")]).problem("default", "w") == ""
+
+
 def test_the_work_for_many_workspaces_is_linear():
     def calls(count: int) -> int:
         pods = [pod(f"w{number}") for number in range(count)]
