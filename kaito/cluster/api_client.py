@@ -16,7 +16,14 @@ from yarl import URL
 
 from kaito import __version__
 from kaito.cluster.api_connector import ApiConnector, reject_redirects
-from kaito.cluster.api_errors import ApiRefusedError, ApiUnavailableError, VersionExpiredError, api_error, watch_error
+from kaito.cluster.api_errors import (
+    CHECK_SERVER,
+    ApiRefusedError,
+    ApiUnavailableError,
+    VersionExpiredError,
+    api_error,
+    watch_error,
+)
 from kaito.cluster.api_retry import RetrySchedule
 from kaito.cluster.auth.cluster_config import ClusterConfig
 from kaito.cluster.auth.credentials import Credentials
@@ -145,11 +152,7 @@ class ApiClient:
         Args:
             limit: the most bytes that it may have; by default those of a single object.
         """
-
-        def request() -> Awaitable[aiohttp.ClientResponse]:
-            return self._request(path, params or {}, self._timeout)
-
-        response = await (self._retrying(request) if retries else request())
+        response = await self._get(path, params or {}, self._timeout, retries)
         return await self._body(response, limit or limits.API_OBJECT)
 
     async def events(
@@ -163,11 +166,7 @@ class ApiClient:
             VersionExpiredError: the API server no longer has the query's `resourceVersion`.
         """
         query = {**params, "watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(_WATCH_TIMEOUT)}
-
-        def request() -> Awaitable[aiohttp.ClientResponse]:
-            return self._request(path, query, self._watch_timeout)
-
-        response = await (self._retrying(request) if retries else request())
+        response = await self._get(path, query, self._watch_timeout, retries)
         async with response, aclosing(self._lines(response)) as lines:
             async for line in lines:
                 try:
@@ -256,7 +255,7 @@ class ApiClient:
                 with translate_api_errors(self.config):
                     return await read_whole(response, limit)
             except BodyTooLargeError as exc:
-                raise ClusterError(f"The API server's response is too large: {exc}", _CHECK_SERVER) from None
+                raise ClusterError(f"The API server's response is too large: {exc}", CHECK_SERVER) from None
 
     async def _lines(self, response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
         """Yield the lines of a body as they arrive."""
@@ -276,7 +275,7 @@ class ApiClient:
             del buffer[:start]
             if len(buffer) > limits.WATCH_EVENT:
                 size = limits.shown_size(limits.WATCH_EVENT)
-                raise ClusterError(f"The API server sent an event of more than {size}", _CHECK_SERVER)
+                raise ClusterError(f"The API server sent an event of more than {size}", CHECK_SERVER)
 
     def _decode(self, data: bytes, kind: type[T], what: str) -> T:
         try:
@@ -293,7 +292,7 @@ class ApiClient:
         reason = str(exc) if exc.reason.startswith("it is ") and not exc.field else f"it is not valid: {exc}"
         return ClusterError(
             f"The server at {self.config.server.origin()} is not an API server: its {what}{reason.removeprefix('it')}",
-            _CHECK_SERVER,
+            CHECK_SERVER,
         )
 
     def _report_left_out(self, objects: Iterable[MalformedObject]) -> None:
@@ -302,6 +301,13 @@ class ApiClient:
             if (remark := str(item)) not in self._left_out:
                 self._left_out.add(remark)
                 self._reporter.notice(remark)
+
+    async def _get(
+        self, path: str, params: Mapping[str, str], timeout: aiohttp.ClientTimeout, retries: bool
+    ) -> aiohttp.ClientResponse:
+        if not retries:
+            return await self._request(path, params, timeout)
+        return await self._retrying(lambda: self._request(path, params, timeout))
 
     async def _retrying(self, request: Callable[[], Awaitable[T]]) -> T:
         """Send a request, and repeat it while the API server is unavailable."""
@@ -389,6 +395,3 @@ def _phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return "no reason given"
-
-
-_CHECK_SERVER = "Check the server's address in the kubeconfig: kubectl config view --minify"

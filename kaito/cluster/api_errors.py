@@ -22,6 +22,8 @@ _FORBIDDEN = (
 #: The user of requests without credentials.
 _ANONYMOUS = "system:anonymous"
 _MAX_MESSAGE = 300
+#: The hint for a server that does not answer as an API server does.
+CHECK_SERVER = "Check the server's address in the kubeconfig: kubectl config view --minify"
 
 
 class ObjectNotFoundError(NotFoundError):
@@ -76,7 +78,6 @@ class StatusDetails(Struct, frozen=True):
 
     #: The plural of the kind, such as `services`.
     kind: str = ""
-    name: str = ""
 
 
 class Status(Struct, frozen=True):
@@ -132,7 +133,7 @@ def api_error(code: int, headers: Mapping[str, str], body: bytes, *, expires: da
         )
     if 300 <= code < 400:
         location = shown_location(headers.get("Location", ""))
-        return ClusterError(f"The API server's address redirects to {location}", _CHECK_SERVER)
+        return ClusterError(f"The API server's address redirects to {location}", CHECK_SERVER)
     return KaitoError(f"The API server rejected the request: {message} (HTTP {code})")
 
 
@@ -141,9 +142,6 @@ def watch_error(status: bytes) -> KaitoError:
     parsed = Status.parse(status)
     code = parsed.code if parsed is not None else None
     return api_error(code if isinstance(code, int) and 400 <= code < 600 else 500, {}, status)
-
-
-_CHECK_SERVER = "Check the server's address in the kubeconfig: kubectl config view --minify"
 
 
 def _not_found(message: str, status: Status) -> NotFoundError:

@@ -94,6 +94,11 @@ class ServiceSpec(Struct, frozen=True, kw_only=True):
     ports: tuple[ServicePort, ...] = ()
     selector: dict[str, str] = {}
 
+    @property
+    def label_selector(self) -> str:
+        """The selector as the `labelSelector` of a list of pods."""
+        return ",".join(f"{name}={value}" for name, value in sorted(self.selector.items()))
+
 
 class OpenPort(Struct, frozen=True, kw_only=True):
     """A port of a load balancer."""

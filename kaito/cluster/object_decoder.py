@@ -111,7 +111,7 @@ def decode_page(data: bytes, kind: type[Kind]) -> Page[Kind]:
             raise DecodeError("it has too many objects", "items")
         metadata = listed.metadata
         return Page(items=listed.items, malformed=[], unnamed=0, version=metadata.resource_version, next=metadata.next)
-    page = decode_json(data, _RawList)
+    page = decode_json(data, _RawList, dense=True)  # checked above
     metadata = _ListMetadata() if page.metadata == _NULL else decode_json(bytes(page.metadata), _ListMetadata)
     elements = iter(()) if page.items == _NULL else array_elements(bytes(page.items))
     items: list[Kind] = []
@@ -120,9 +120,11 @@ def decode_page(data: bytes, kind: type[Kind]) -> Page[Kind]:
     for count, element in enumerate(elements):
         if count >= API_LIST_ITEMS:
             raise DecodeError("it has too many objects", "items")
-        item = None if element == b"null" else _decode_item(element, kind)
+        if element == b"null":
+            continue
+        item = _decode_item(element, kind)
         if not isinstance(item, MalformedObject):
-            items += [] if item is None else [item]
+            items.append(item)
         elif len(malformed) < _MOST_NAMED:
             malformed.append(item)
         else:

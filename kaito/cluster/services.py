@@ -123,9 +123,9 @@ async def _addresses_by_selector(cluster: ApiClient, service: Service, port: Ser
     """Return the pods that a Service selects; `None` when it selects none by labels, or the user may not list pods."""
     if not service.spec.selector:
         return None
-    selector = ",".join(f"{name}={value}" for name, value in sorted(service.spec.selector.items()))
+    path = f"/api/v1/namespaces/{service.namespace}/pods"
     try:
-        pods = await cluster.items(f"/api/v1/namespaces/{service.namespace}/pods", Pod, labelSelector=selector)
+        pods = await cluster.items(path, Pod, labelSelector=service.spec.label_selector)
     except MissingPermissionError:
         return None
     return _selected_addresses(pods, port)

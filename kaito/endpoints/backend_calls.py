@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from kaito.errors import ConnectError, PluginError
 from kaito.hookspecs import Backend
@@ -15,8 +15,6 @@ from kaito.settings import Settings
 from kaito.types import Candidate, Endpoint, Reporter
 from kaito.types.targets import shown_url
 from kaito.util.time_limits import time_limit
-
-T = TypeVar("T")
 
 #: Seconds without a report after which a backend is given up: longer than a silent request to the API server may be.
 _SILENCE_LIMIT = 35.0
@@ -34,9 +32,8 @@ class BackendCalls:
 
     def __init__(self, plugins: Plugins, settings: Settings, reporter: Reporter) -> None:
         self._plugins = plugins
-        self._target = settings.target
+        target = self._target = settings.target
         self._reporter = reporter
-        target = settings.target
         # A time limit of the user's is for one step of a backend's work.
         chosen = max(target.request_timeout or 0.0, settings.connect_timeout)
         seconds = max(_SILENCE_LIMIT, 1.2 * chosen)

@@ -71,14 +71,18 @@ def parse_proxy(proxy: str, *, socks: bool = True) -> URL:
     if parsed.scheme not in ("http", "https", *(["socks5"] if socks else [])):
         kinds = "http, https and socks5" if socks else "http and https"
         raise ProxyError(f"a proxy of the kind '{parsed.scheme}'; only {kinds} are supported")
-    if is_socks(parsed) and importlib.util.find_spec("python_socks") is None:
+    if _is_socks(parsed) and importlib.util.find_spec("python_socks") is None:
         raise ProxyError("a SOCKS proxy, which needs the extra 'socks'", "Install it: pip install 'kaito[socks]'")
     return parsed
 
 
-def is_socks(proxy: URL | None) -> bool:
-    """Return whether a proxy is a SOCKS proxy."""
-    return proxy is not None and proxy.scheme == "socks5"
+def by_kind(proxy: URL | None) -> tuple[URL | None, URL | None]:
+    """Return a proxy as the HTTP proxy and the SOCKS proxy, one of which is `None`."""
+    return (None, proxy) if proxy is not None and _is_socks(proxy) else (proxy, None)
+
+
+def _is_socks(proxy: URL) -> bool:
+    return proxy.scheme == "socks5"
 
 
 def proxy_credentials_required(reason: str) -> ForbiddenError:

@@ -6,6 +6,8 @@ by version.
 
 from __future__ import annotations
 
+import codecs
+
 import msgspec
 
 from kaito.openai.broken_characters import CharacterJoiner
@@ -91,7 +93,7 @@ class AnswerDecoder:
             MalformedError: the body is not a chat completion.
         """
         self.done = True
-        body = body.removeprefix(b"\xef\xbb\xbf")
+        body = body.removeprefix(codecs.BOM_UTF8)
         if not body.strip():
             return Delta()
         self._characters = CharacterJoiner(), CharacterJoiner()

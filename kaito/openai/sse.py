@@ -3,9 +3,9 @@
 Rules: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 """
 
-from kaito.util import limits
+import codecs
 
-_BOM = b"\xef\xbb\xbf"
+from kaito.util import limits
 
 #: The largest event, in bytes. A chunk of an answer has a few hundred.
 MAX_EVENT = limits.STREAM_EVENT
@@ -88,7 +88,7 @@ def _parse(block: bytes) -> tuple[bytes, bytes | None]:
     """Return an event's name, empty if it has none, and its data."""
     event, lines = b"", []
     # A gateway that joins several sources may send a byte order mark before any event.
-    for line in block.lstrip(b"\n").removeprefix(_BOM).split(b"\n"):
+    for line in block.lstrip(b"\n").removeprefix(codecs.BOM_UTF8).split(b"\n"):
         name, _, value = line.partition(b":")
         if name == b"data":
             lines.append(value.removeprefix(b" "))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -143,7 +144,7 @@ class AnswerStream:
         """
         assert self._whole is not None
         content_type, head = self._response.content_type, bytes(self._whole[:8])
-        if not head or _BOM.startswith(head):
+        if not head or codecs.BOM_UTF8.startswith(head):
             return False
         if content_type == "text/event-stream":
             # A whole answer may have this type, too. JSON has no such line.
@@ -212,7 +213,6 @@ class AnswerStream:
                     await self._read()
 
 
-_BOM = b"\xef\xbb\xbf"
 _PADDING = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)+")
 _DATA_LINE = re.compile(rb"[\r\n](?:\xef\xbb\xbf)?data:")
 #: Bytes of the line's longest beginning that is not all of it.

@@ -122,12 +122,8 @@ def array_elements(array: bytes) -> Iterator[bytes]:
                 position = _after_blanks(text, position + 1)
     except DecodeError:
         raise
-    except UnicodeDecodeError:
-        raise DecodeError("it is not UTF-8") from None
-    except RecursionError:
-        raise DecodeError("it is nested too deeply") from None
-    except ValueError:
-        raise DecodeError("it is not JSON") from None
+    except (ValueError, RecursionError) as exc:
+        raise decode_error(exc, "JSON") from None
 
 
 def _after_blanks(text: str, position: int) -> int:
@@ -163,7 +159,7 @@ _FAILURES = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def decode_error(exc: Exception, format: str = "data") -> DecodeError:
-    """Return the error for an exception of msgspec's, with the format's name in it."""
+    """Return the error for an exception of a decoder, with the format's name in it."""
     if isinstance(exc, RecursionError):
         return DecodeError("it is nested too deeply")
     if isinstance(exc, UnicodeDecodeError):

@@ -21,7 +21,7 @@ from kaito.cluster.auth.credentials import (
 from kaito.cluster.auth.kubeconfig import Context, load_context, search_path
 from kaito.cluster.auth.kubeconfig_types import Place
 from kaito.errors import ClusterError, UsageError
-from kaito.net.proxies import ProxyError, is_socks, parse_proxy, proxy_for
+from kaito.net.proxies import ProxyError, by_kind, parse_proxy, proxy_for
 from kaito.types import Reporter, Target
 
 
@@ -101,14 +101,14 @@ def find_cluster_config(target: Target, environ: Mapping[str, str], reporter: Re
         except CertificateError as exc:
             data = "-data" if cluster.certificate_authority_data else ""
             raise place.invalid(f"certificate-authority{data}", str(exc)) from None
-    proxy = _own_proxy(cluster.proxy_url, place) if cluster.proxy_url else _environment_proxy(server)
+    proxy, socks = by_kind(_own_proxy(cluster.proxy_url, place) if cluster.proxy_url else _environment_proxy(server))
     return ClusterConfig(
         # Credentials come from the kubeconfig's user. A password in the URL would appear in messages.
         server=server.with_user(None),
         namespace=target.namespace or context.namespace or "default",
         credentials=UserCredentialSource(context, environ, reporter),
-        proxy=None if is_socks(proxy) else proxy,
-        socks=proxy if is_socks(proxy) else None,
+        proxy=proxy,
+        socks=socks,
         server_name=cluster.tls_server_name or None,
         context=context,
         authorities=authorities,
@@ -124,13 +124,13 @@ def _from_service_account(target: Target, environ: Mapping[str, str]) -> Cluster
         authorities = service_account.authorities()
     except ClusterError as exc:
         raise ClusterError(exc.message, _WITHOUT_CLUSTER) from None
-    proxy = _environment_proxy(server)
+    proxy, socks = by_kind(_environment_proxy(server))
     return ClusterConfig(
         server=server,
         namespace=target.namespace or service_account.pod_namespace() or "default",
         credentials=ServiceAccountSource(service_account.FOLDER / "token"),
-        proxy=None if is_socks(proxy) else proxy,
-        socks=proxy if is_socks(proxy) else None,
+        proxy=proxy,
+        socks=socks,
         server_name=None,
         context=None,
         authorities=authorities,

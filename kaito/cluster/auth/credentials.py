@@ -71,8 +71,7 @@ class UserCredentialSource:
     """The user of a kubeconfig.
 
     Static credentials win over an exec plugin, and that over OpenID Connect, as in kubectl. An exec plugin gets the
-    environment, and the reporter's status line is cleared before it may prompt. No time limit
-    applies to a login.
+    environment, and the reporter's status line is cleared before it may prompt. No time limit applies to a login.
     """
 
     def __init__(self, context: Context, environ: Mapping[str, str], reporter: Reporter) -> None:

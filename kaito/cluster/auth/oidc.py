@@ -26,7 +26,7 @@ from kaito.cluster.auth.kubeconfig_types import Data, Place, decode_data
 from kaito.cluster.auth.yaml_reader import YamlError, read_yaml
 from kaito.errors import ForbiddenError, KaitoError
 from kaito.net.failures import HTTP_ERRORS, Cause, Failure, classify
-from kaito.net.proxies import is_socks, proxy_for
+from kaito.net.proxies import by_kind, proxy_for
 from kaito.net.responses import read_up_to
 from kaito.net.socks import SocksConnector
 from kaito.util.decoding import DecodeError, decode_json
@@ -107,11 +107,9 @@ async def _refresh(config: dict[str, str], place: Place) -> _Answer:
         form |= {"client_secret": secret}
     tls = _tls(config, place)
     try:
-        proxy = proxy_for(URL(issuer), any_scheme=False, socks=True)
-        connector = SocksConnector(proxy if is_socks(proxy) else None, ssl=tls)
-        async with aiohttp.ClientSession(
-            connector=connector, timeout=_TIMEOUT, proxy=None if is_socks(proxy) else proxy
-        ) as session:
+        proxy, socks = by_kind(proxy_for(URL(issuer), any_scheme=False, socks=True))
+        connector = SocksConnector(socks, ssl=tls)
+        async with aiohttp.ClientSession(connector=connector, timeout=_TIMEOUT, proxy=proxy) as session:
             async with session.get(f"{issuer}/.well-known/openid-configuration") as response:
                 if response.status != 200:
                     raise _failed(f"the server at {shown} did not send an OpenID configuration: HTTP {response.status}")

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from kaito.cluster.api_client import ApiClient
 from kaito.cluster.api_errors import ObjectNotFoundError
-from kaito.cluster.kinds import Kind, Pod, Service
+from kaito.cluster.kinds import Kind, Pod, Service, ServiceSpec
 from kaito.cluster.workspaces.health import WORKSPACE_LABEL, Backing, pods_problem
 from kaito.cluster.workspaces.objects import Workspace
 from kaito.errors import KaitoError
@@ -45,31 +45,28 @@ async def list_backing(cluster: ApiClient, *, all_namespaces: bool) -> Backing:
     """Return the pods and Services behind all Workspaces of the namespace or the cluster."""
     scope = "" if all_namespaces else f"namespaces/{cluster.namespace}/"
     pods, services = await gather_both(
-        _items_if_permitted(cluster, f"/api/v1/{scope}pods", Pod, labelSelector=WORKSPACE_LABEL),
-        _items_if_permitted(cluster, f"/api/v1/{scope}services", Service),
+        _items_or_none(cluster, f"/api/v1/{scope}pods", Pod, labelSelector=WORKSPACE_LABEL),
+        _items_or_none(cluster, f"/api/v1/{scope}services", Service),
     )
     return Backing(pods=pods, services=services)
 
 
 async def _fetch_problem(cluster: ApiClient, namespace: str, workspace: str) -> str:
     path = f"/api/v1/namespaces/{namespace}"
-    pods, (service, is_missing) = await gather_both(
-        _workspace_pods(cluster, path, workspace), _service(cluster, f"{path}/services/{workspace}")
+    pods, services = await gather_both(
+        _workspace_pods(cluster, path, workspace), _services(cluster, f"{path}/services/{workspace}")
     )
-    if is_missing:
-        return f"Service '{workspace}' does not exist"
-    backing = Backing(pods=pods, services=None if service is None else [service])
-    if service is not None and service.spec.selector and WORKSPACE_LABEL not in service.spec.selector:
+    spec = services[0].spec if services else ServiceSpec()
+    if spec.selector and WORKSPACE_LABEL not in spec.selector:
         # The pods have other labels.
-        selector = ",".join(f"{name}={value}" for name, value in sorted(service.spec.selector.items()))
-        selected = await _items_if_permitted(cluster, f"{path}/pods", Pod, labelSelector=selector)
+        selected = await _items_or_none(cluster, f"{path}/pods", Pod, labelSelector=spec.label_selector)
         return "" if selected is None else pods_problem(workspace, selected)
-    return backing.problem(namespace, workspace)
+    return Backing(pods=pods, services=services).problem(namespace, workspace)
 
 
 async def _workspace_pods(cluster: ApiClient, path: str, workspace: str) -> Sequence[Pod] | None:
     """Return the pods of a Workspace, or the first one where the user may not list them; `None` without permission."""
-    pods = await _items_if_permitted(cluster, f"{path}/pods", Pod, labelSelector=f"{WORKSPACE_LABEL}={workspace}")
+    pods = await _items_or_none(cluster, f"{path}/pods", Pod, labelSelector=f"{WORKSPACE_LABEL}={workspace}")
     if pods is not None:
         return pods
     try:
@@ -78,17 +75,18 @@ async def _workspace_pods(cluster: ApiClient, path: str, workspace: str) -> Sequ
         return None
 
 
-async def _service(cluster: ApiClient, path: str) -> tuple[Service | None, bool]:
-    """Return a Service, and whether it is known not to exist."""
+async def _services(cluster: ApiClient, path: str) -> list[Service] | None:
+    """Return the Service of a path, or no Service when there is none; `None` when that is not known."""
     try:
-        return await cluster.get(path, Service), False
+        return [await cluster.get(path, Service)]
     except ObjectNotFoundError:
-        return None, True
+        return []
     except KaitoError:
-        return None, False
+        return None
 
 
-async def _items_if_permitted(cluster: ApiClient, path: str, kind: type[Kind], **params: str) -> list[Kind] | None:
+async def _items_or_none(cluster: ApiClient, path: str, kind: type[Kind], **params: str) -> list[Kind] | None:
+    """Return a list's objects; `None` when they are not known, such as without permission."""
     try:
         return await cluster.items(path, kind, **params)
     except KaitoError:

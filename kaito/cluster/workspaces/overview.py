@@ -165,10 +165,7 @@ def build_overviews(
     sets = [parse_inference_set(item) for item in inference_sets]
     overviews: list[Overview] = [unprobed_workspace(workspace) for workspace in parsed]
     overviews += [
-        InferenceSetOverview(
-            inference_set=replace(one, ready_replicas=max(0, one.ready_replicas - failing[one.namespace, one.name]))
-        )
-        for one in sets
+        InferenceSetOverview(inference_set=_without_failing(one, failing[one.namespace, one.name])) for one in sets
     ]
     return sort_overviews(overviews)
 
@@ -208,9 +205,12 @@ async def probe_inference_set(
     """Return an InferenceSet with the details of its replicas that can be fetched."""
     overviews = await asyncio.gather(*(probe_workspace(cluster, replica, nodes=nodes) for replica in replicas))
     failing = sum(one.workspace.reported_ready and not one.ready for one in overviews)
-    if failing:
-        inference_set = replace(inference_set, ready_replicas=max(0, inference_set.ready_replicas - failing))
-    return InferenceSetOverview(inference_set=inference_set, replicas=tuple(overviews))
+    return InferenceSetOverview(inference_set=_without_failing(inference_set, failing), replicas=tuple(overviews))
+
+
+def _without_failing(inference_set: InferenceSet, failing: int) -> InferenceSet:
+    """Return an InferenceSet whose count leaves out replicas that KAITO reports as ready and that cannot serve."""
+    return replace(inference_set, ready_replicas=max(0, inference_set.ready_replicas - failing))
 
 
 def unprobed_workspace(workspace: Workspace) -> WorkspaceOverview:
