@@ -92,9 +92,22 @@ def private_folder(*folders: Path) -> None:
         OSError: one cannot be created, can be written by others, or is a symbolic link. The reason names it.
     """
     for number, folder in enumerate(folders):
-        _make_folders(folder)
+        make_folders(folder)
         _check_private(folder, folder.stat() if number == 0 else folder.lstat())
     _sweep(folders[-1], ".", "tmp")
+
+
+def make_folders(folder: Path) -> None:
+    """Create a folder, and those above it that are missing, that only their owner can use, whatever the umask is.
+
+    Raises:
+        OSError: one cannot be created.
+    """
+    if folder.is_dir():
+        return
+    make_folders(folder.parent)
+    with owner_only(), suppress(FileExistsError):
+        folder.mkdir(0o700)
 
 
 def open_private(path: Path, flags: int) -> int | None:
@@ -179,14 +192,6 @@ _umask = threading.Lock()
 
 #: The end of a temporary file's name.
 _SUFFIX = ".kaito-tmp"
-
-
-def _make_folders(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    _make_folders(folder.parent)
-    with owner_only(), suppress(FileExistsError):
-        folder.mkdir(0o700)
 
 
 def _check_private(path: Path, status: os.stat_result) -> None:

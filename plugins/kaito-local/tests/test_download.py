@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import kaito_local
+import msgspec
 import pluggy
 import pytest
 from index import WHEEL, stalling
@@ -177,7 +178,7 @@ def test_without_pip(driver, tmp_path):
     venv.create(tmp_path / "bare", with_pip=False)
     packages = tmp_path / "packages"
     packages.mkdir()
-    for package in (kaito, kaito_local, pluggy):
+    for package in (kaito, kaito_local, msgspec, pluggy):
         (packages / package.__name__).symlink_to(Path(package.__path__[0]))
     driver.python = str(tmp_path / "bare" / "bin" / "python")
     driver.environment["PYTHONPATH"] = str(packages)

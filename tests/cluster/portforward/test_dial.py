@@ -1,6 +1,7 @@
 """Opening a tunnel, and the errors when that fails."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -93,8 +94,9 @@ async def test_kaito_error_is_passed_on():
         await dial(connect, POD)
 
 
-@in_loop
-async def test_channels_that_are_not_opened_in_time():
+@asynccontextmanager
+async def node_that_opens_no_channel():
+    """Serve a pod whose channels never open; at the end, wait until its WebSocket is closed."""
     gone = asyncio.Event()
 
     async def pod(side):
@@ -103,25 +105,23 @@ async def test_channels_that_are_not_opened_in_time():
 
     async with node(pod) as served:
         served.opening = []
+        yield served
+        await gone.wait()
+
+
+@in_loop
+async def test_channels_that_are_not_opened_in_time():
+    async with node_that_opens_no_channel() as served:
         with pytest.raises(TunnelError, match=r"The port-forward to default/demo-0:5000 was not open within 0\.05 s"):
             await served.dial(timeout=0.05)
-        await gone.wait()
 
 
 @in_loop
 async def test_cancelled_dial_closes_the_websocket():
-    gone = asyncio.Event()
-
-    async def pod(side):
-        await side.rest()
-        gone.set()
-
-    async with node(pod) as served:
-        served.opening = []
+    async with node_that_opens_no_channel() as served:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await served.dial()
-        await gone.wait()
 
 
 @in_loop

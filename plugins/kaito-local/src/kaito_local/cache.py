@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from kaito.errors import KaitoError
+from kaito.util.safe_files import check_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,24 +64,12 @@ def scratch(models: Path) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def make_private(path: Path) -> None:
-    """Create a folder, and those above it that are missing, for their owner alone, whatever the umask is."""
-    if path.is_dir():
-        return
-    make_private(path.parent)
-    with contextlib.suppress(FileExistsError):
-        path.mkdir(0o700)
-        path.chmod(0o700)
-
-
 def is_private(file: Path) -> bool:
     """Return whether only its owner, who is this user or the system's, can write a file and replace it."""
-    if sys.platform == "win32":
-        return True
-    for path in (file, file.parent, file.resolve().parent):
-        status = path.stat()
-        if status.st_uid not in (os.geteuid(), 0) or status.st_mode & 0o022:
-            return False
+    try:
+        check_private(file, file.parent, file.resolve().parent)
+    except OSError:
+        return False
     return True
 
 

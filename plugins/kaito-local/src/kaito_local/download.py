@@ -12,6 +12,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from kaito.errors import KaitoError
+from kaito.util.safe_files import make_folders
 from kaito_local import cache, pip
 from kaito_local.model import NAME
 
@@ -52,7 +53,7 @@ async def built_in_model(reporter: Reporter) -> Path:
     if await _is_published(file, reporter):
         return file
     try:
-        cache.make_private(models)
+        make_folders(models)
         async with _exclusive(models, reporter):
             # Another process may have downloaded it in the meantime.
             if not await _is_published(file, reporter):
