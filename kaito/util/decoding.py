@@ -87,7 +87,17 @@ def decode_json(data: bytes | str, type: type[T], *, dense: bool = False) -> T:
                 raise
             return msgspec.convert(_without_nulls(msgspec.json.decode(data)), type)
     except _FAILURES as exc:
-        raise decode_error(exc, "JSON") from None
+        raise (_not_utf_8(exc, data) or decode_error(exc, "JSON")) from None
+
+
+def _not_utf_8(exc: Exception, data: bytes | str) -> DecodeError | None:
+    """Return the error if that is the cause: what msgspec raises for it depends on its version."""
+    if isinstance(exc, msgspec.MsgspecError) and isinstance(data, bytes):
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            return decode_error(error)
+    return None
 
 
 def decode_expected(data: bytes, type: type[T]) -> T | None:

@@ -34,6 +34,8 @@ class Service(msgspec.Struct):
         ("", "it is not JSON"),
         ('{"name": "\\ud800"}', "it is not JSON"),
         (b'{"name": "\xff"}', "it is not UTF-8"),
+        (b'{"name": "a", "ports": [{"port": "\xff"}]}', "it is not UTF-8"),
+        (b"\xff", "it is not UTF-8"),
         ('{"other": ' + "[" * 100_000 + "]" * 100_000 + "}", "it is nested too deeply"),
         ('{"name": "a", "ports": [{"port": 1' + "0" * 5000 + "}]}", "ports[0].port: integer value out of range"),
         ('{"name": "a", "ports": [{"port": 1e999}]}', "ports[0].port: number out of range"),
