@@ -15,6 +15,7 @@ KaitoError              1  anything else
 Interrupted           130  Ctrl-C during a turn; not an error, and never handled as one
 └── Ended        128 + n  SIGTERM or SIGHUP
 Suspended, Abandoned       signals at the prompt: Ctrl-Z, and a second Ctrl-C
+CtrlC                      a KeyboardInterrupt that a signal raised
 """
 
 from __future__ import annotations
@@ -189,6 +190,10 @@ class Suspended(BaseException):
     def __init__(self, stop: Callable[[], None]) -> None:
         super().__init__()
         self.stop = stop
+
+
+class CtrlC(KeyboardInterrupt):
+    """Ctrl-C where nothing in the event loop is waited for. A plain `KeyboardInterrupt` was raised by a plugin."""
 
 
 class Abandoned(BaseException):

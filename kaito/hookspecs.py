@@ -8,10 +8,17 @@ Rules for all hooks:
 
 - Hooks run on the main thread and should be quick. Only `kaito_request` and `kaito_reply` may do I/O; the objects that
   the other hooks return do the work later.
-- Every plugin's hook is called: the built-in plugins first, then the others by name. There are no first-result hooks.
-- A plugin that cannot be imported, or that implements an unknown hook, is not loaded, with a message on stderr that
-  names its distribution. A hook that raises is not called again, and a value that is not as documented is ignored; a
-  message says so, and the rest of the plugin works. `kaito_request` is the exception: when it fails, nothing is sent.
+- Every plugin's hook is called: the built-in plugins first, then the others by name; those with `tryfirst` before all
+  others, those with `trylast` after them. `specname` and `optionalhook` work as in pluggy. There are no first-result
+  hooks and no wrappers, as each implementation is called by itself.
+- A hook is a plain function. One that is `async def`, a wrapper, unknown, or that takes an unknown argument is left out.
+- A plugin that cannot be imported is not loaded. A hook that raises anything is not called again, and a value that is
+  not as documented is ignored. A message on stderr names the plugin and its distribution, and the rest of it works.
+- A plugin that implements `kaito_request` may remove secrets from what is sent. When such a plugin fails in any way
+  before the first turn, or cannot be loaded, nothing is sent and the run ends (exit code 1), unless `KAITO_PLUGINS`
+  leaves it out. A plugin that cannot be loaded counts as one if its files contain `kaito_request` or cannot be read.
+- What a plugin prints goes to stderr with its name: stdout belongs to the answers.
+- `--verbose` shows each call of a plugin's hook, with the time that it took and its result.
 - When two plugins offer the same name (of a backend, a formatter or a slash command), the first one keeps it and the
   other is reported on stderr.
 """
@@ -114,7 +121,7 @@ def kaito_add_options(command: str, options: OptionGroup) -> None:
     Args:
         command: the subcommand, such as `chat`.
         options: has :meth:`~kaito.types.OptionGroup.add`. Read the values later with :meth:`Settings.option`. Adding a
-            flag that exists is an error.
+            flag that exists is an error. A plugin sees the values of its own flags only.
     """
 
 
@@ -168,7 +175,8 @@ def kaito_request(request: ChatRequest, settings: Settings) -> ChatRequest | Non
     Called once per turn, and again when the turn needs another request: `--trim` makes it shorter, or the server
     refuses `/continue` in its first form. Also called when `/tokens` sends the conversation to be counted. Each plugin
     receives the request as the plugins before it returned it. The conversation keeps the user's own text, so a
-    redaction must look at all of `request.messages` in every turn.
+    redaction must look at all of `request.messages` in every turn. What passes through `kaito forward` is not part of a
+    conversation, and this hook does not see it.
 
     Args:
         request: the request so far.
@@ -185,9 +193,11 @@ def kaito_request(request: ChatRequest, settings: Settings) -> ChatRequest | Non
 
 @hookspec
 def kaito_reply(request: ChatRequest, reply: Reply, settings: Settings) -> None:
-    """Receive a complete reply.
+    """Receive an answer that the conversation keeps.
 
-    Called after each complete answer has been shown.
+    Called after each such answer was shown: a complete one, one that the token limit or the content filter cut, and
+    one that the user interrupted; `reply.outcome` says which. With `/continue`, it is called again with the whole answer
+    and `reply.continued`. It is not called for an empty answer, nor for a failed turn.
 
     Args:
         request: the request that was sent.

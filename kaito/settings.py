@@ -58,7 +58,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     #: PEM file of the authorities to trust instead of the system's.
     certificate_authority: str | None = None
     insecure_skip_tls_verify: bool = False
-    #: Values of plugins' own flags, by destination.
+    #: Values of the flags that this plugin added, and of no other's, by names such as `redact_file`.
     options: Mapping[str, Any] = {}
 
     # No secret shows in a traceback.
@@ -72,5 +72,16 @@ class Settings(Struct, frozen=True, kw_only=True):
         return None if self.backend == "auto" else self.backend
 
     def option(self, name: str) -> Any:
-        """Return the value of a plugin's flag: `redact_file` for `--redact-file`; `None` when it was not given."""
-        return self.options.get(name)
+        """Return the value of a flag that this plugin added, or the flag's default when it was not given.
+
+        Args:
+            name: `redact_file` or `redact-file` for `--redact-file`.
+
+        Raises:
+            LookupError: the plugin did not add this flag to the command that runs.
+        """
+        key = name.removeprefix("--").replace("-", "_")
+        if key not in self.options:
+            known = ", ".join(f"--{each.replace('_', '-')}" for each in self.options)
+            raise LookupError(f"there is no option '{name}' of this plugin; it added {known or 'none to this command'}")
+        return self.options[key]

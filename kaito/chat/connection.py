@@ -45,7 +45,7 @@ async def connect(
     async def use(offered: Offered[Backend], endpoint: Endpoint) -> AsyncIterator[Connection]:
         nonlocal started
         async with AsyncExitStack() as stack:
-            with plugins.guarding(offered.plugin, "the endpoint that it opened"):
+            with plugins.isolated(offered.plugin, "the endpoint that it opened"):
                 client = await stack.enter_async_context(ChatClient(endpoint, settings))
             reporter.status(f"connecting to {endpoint.label}")
             # The time limit for refused connections covers all endpoints that are tried.

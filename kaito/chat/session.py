@@ -14,8 +14,9 @@ from kaito.chat.reply_builder import ReplyBuilder
 from kaito.chat.session_settings import SessionSettings
 from kaito.errors import Interrupted, KaitoError, ModelError, UsageError, WindowError
 from kaito.eventloop.base import Loop
+from kaito.openai.finish_reasons import Ending, ending_of
 from kaito.plugin.manager import Plugins
-from kaito.types import ChatRequest, Delta, Message, ModelInfo, Reply, Reporter, Waiting
+from kaito.types import ChatRequest, Delta, Message, ModelInfo, Outcome, Reply, Reporter, Waiting
 
 #: The pieces of an answer. Closing it stops the answer.
 Pieces = Generator[Delta | Waiting, None, None]
@@ -217,13 +218,14 @@ class Session:
         self._asked_by_message = False
         if self._continues_final:
             try:
-                yield from self._turn(lambda skipping: messages, join, extra=_CONTINUE_FINAL)
+                yield from self._turn(lambda skipping: messages, join, extra=_CONTINUE_FINAL, continues=True)
                 return
             except ModelError as exc:
                 if exc.status not in _REFUSED:
                     raise
         self._asked_by_message = True
-        yield from self._turn(lambda skipping: (*messages, Message("user", _PLEASE_CONTINUE)), join)
+        asked = (*messages, Message("user", _PLEASE_CONTINUE))
+        yield from self._turn(lambda skipping: asked, join, continues=True)
         self._continues_final = False
 
     def _turn(
@@ -233,6 +235,7 @@ class Session:
         *,
         droppable: int = 0,
         extra: Mapping[str, Any] | None = None,
+        continues: bool = False,
     ) -> Pieces:
         """Yield the pieces of one turn.
 
@@ -240,8 +243,9 @@ class Session:
             messages: returns the request's messages, without the given number of oldest turns.
             keep: adds a reply to the conversation; returns whether it did.
             droppable: the number of turns that may be left out to fit the window.
+            continues: whether the reply continues an earlier answer.
         """
-        self.reply, self.kept = None, False
+        self.reply, self.kept, self._unreported = None, False, None
         builder = self._builder = ReplyBuilder(self._clock)
         skipping, step = 0, 1
         try:
@@ -268,13 +272,21 @@ class Session:
         except Interrupted:
             reply = builder.reply()
             self.kept = bool(reply.content.strip()) and keep(reply)
+            self._note_kept(request, continues=continues)
             raise
         finally:
             self.reply = builder.reply()
         self.kept = keep(self.reply)
         dropped = skipping if self.kept else 0
         self.conversation.drop_oldest(dropped)
-        self._unreported = (request, self.reply, dropped)
+        self._note_kept(request, continues=continues, dropped=dropped)
+
+    def _note_kept(self, request: ChatRequest, *, continues: bool, dropped: int = 0) -> None:
+        """Remember the answer that was kept, for :meth:`report_turn`."""
+        last = self.conversation.last
+        if self.kept and last is not None and last.reply is not None:
+            reply = replace(last.reply, outcome=_outcome(last.reply), continued=continues)
+            self._unreported = (request, reply, dropped)
 
     def _request(self, messages: tuple[Message, ...], extra: Mapping[str, Any] | None = None) -> ChatRequest:
         request = self.settings.request(messages, self._requested_model)
@@ -290,7 +302,7 @@ class Session:
         return self._builder.reply()
 
     def report_turn(self) -> None:
-        """Report a complete turn after it was shown: dropped turns to the user, the reply to the plugins."""
+        """Report a turn that was kept after it was shown: dropped turns to the user, the reply to the plugins."""
         if self._unreported is None:
             return
         request, reply, dropped = self._unreported
@@ -362,6 +374,12 @@ class Session:
 
 def _turns(messages: Sequence[Message]) -> list[Message]:
     return [message for message in messages if message.role != "system"]
+
+
+def _outcome(reply: Reply) -> Outcome:
+    if reply.finish_reason is None:
+        return "interrupted"
+    return "cut" if ending_of(reply.finish_reason) in (Ending.LENGTH, Ending.FILTERED) else "complete"
 
 
 def _surplus(error: WindowError, max_tokens: int | None) -> float:

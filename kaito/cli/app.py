@@ -12,6 +12,7 @@ from typing import get_args
 from kaito.cli.args.shared_flags import GLOBAL_VALUE_FLAGS
 from kaito.cli.invocation import Invocation
 from kaito.console.colors import ColorChoice
+from kaito.console.stray_output import redirected_prints
 from kaito.console.terminal import Terminal
 from kaito.errors import Abandoned, Ended, ExitCode, Interrupted, KaitoError, OutputClosed, PluginError, UsageError
 from kaito.eventloop import termination
@@ -29,9 +30,10 @@ def run(program: str, arguments: Sequence[str], commands: Sequence[str]) -> int:
     """
     terminal = Terminal(sys.stdin, sys.stdout, sys.stderr, os.environ, _color_choice(arguments))
     try:
-        with termination.handle_termination(terminal):
+        with termination.handle_termination(terminal), redirected_prints(terminal.note):
             name, rest = _subcommand(program, arguments, commands)
-            plugins = create_plugins(warn=terminal.notice, allowed=os.environ.get("KAITO_PLUGINS"))
+            trace = terminal.notice if _is_verbose(arguments) else None
+            plugins = create_plugins(warn=terminal.notice, allowed=os.environ.get("KAITO_PLUGINS"), trace=trace)
             command = import_module(f"kaito.cli.{name.replace('-', '_')}")
             call = Invocation(
                 command=f"{program} {name}", arguments=rest, terminal=terminal, plugins=plugins, environ=os.environ
@@ -86,8 +88,13 @@ def _color_choice(arguments: Sequence[str]) -> ColorChoice:
 
 def _show_traceback(terminal: Terminal, arguments: Sequence[str], exc: BaseException) -> None:
     """Show the traceback with `--verbose`."""
-    if "--verbose" in arguments or "-v" in arguments:
+    if _is_verbose(arguments):
         terminal.note("".join(traceback.format_exception(exc)), dim=True)
+
+
+def _is_verbose(arguments: Sequence[str]) -> bool:
+    """Return whether `--verbose` is given, before the arguments are parsed: plugins may fail until then."""
+    return "--verbose" in arguments or "-v" in arguments
 
 
 def _is_unknown_flag(argument: str) -> bool:

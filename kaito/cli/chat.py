@@ -9,11 +9,11 @@ from kaito.chat.conversation import SavedConversation
 from kaito.chat.saved import LastConversation, history_file, last_conversation, state_folder, to_continue
 from kaito.chat.session_settings import SessionSettings
 from kaito.cli.args.parser import Parser
+from kaito.cli.args.plugin_flags import add_plugin_flags
 from kaito.cli.args.shared_flags import (
     add_cluster_flags,
     add_endpoint_flags,
     add_options,
-    add_plugin_flags,
     add_shared_flags,
     settings_from,
 )
@@ -57,7 +57,7 @@ def run(call: Invocation) -> int:
         Interrupted: Ctrl-C, except at a prompt.
     """
     terminal, plugins = call.terminal, call.plugins
-    given = call.parse(make_parser(call))
+    given = call.parse(make_parser(call), sends=True)
     if given is None:
         return ExitCode.OK
     flags = settings_from(given, call.environ)
@@ -65,6 +65,7 @@ def run(call: Invocation) -> int:
     settings = SessionSettings(flags, sorted(formatters))
     backends = choose_backends(plugins, flags)
     commands = plugins.slash_commands(flags, WORDS)
+    plugins.check_protection()
     folder = state_folder(call.environ, terminal.notice)
     last = last_conversation(folder, (terminal.stdin, terminal.stderr, terminal.stdout))
     earlier = _earlier(given, last)

@@ -135,7 +135,11 @@ def _shown_wait(loop: MainThreadLoop, terminal: Terminal, name: str) -> Callable
 def _session(plan: ChatPlan, loop_type: type[Loop]) -> Iterator[tuple[Session, Loop]]:
     terminal = plan.terminal
     with (
-        loop_type(terminal.tick if terminal.shows_status else None, terminal.keyboard) as loop,
+        loop_type(
+            terminal.tick if terminal.shows_status else None,
+            terminal.keyboard,
+            terminal.notice if plan.verbose else None,
+        ) as loop,
         loop.hold(connect(plan.backends, plan.plugins, plan.settings.current, terminal)) as connection,
     ):
         terminal.clear_status()

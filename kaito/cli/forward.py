@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from kaito.cli.args.parser import Parser
+from kaito.cli.args.plugin_flags import add_plugin_flags
 from kaito.cli.args.shared_flags import (
     add_cluster_flags,
     add_endpoint_flags,
-    add_plugin_flags,
     add_shared_flags,
     settings_from,
 )
@@ -18,7 +18,8 @@ from kaito.options import flag_values
 
 _SUMMARY = (
     "Open a local port in front of a workspace. OpenAI-compatible clients can use it as if the model ran on this "
-    "machine. The port stays open when the model's pod or the API server is restarted."
+    "machine. The port stays open when the model's pod or the API server is restarted. Requests pass unchanged: plugins "
+    "that redact what 'kaito chat' sends do not see them."
 )
 
 _EXAMPLES = """
@@ -60,6 +61,9 @@ def run(call: Invocation) -> int:
     # All arguments are valid. Only now are aiohttp and asyncio imported.
     from kaito.eventloop.thread import ThreadedLoop
     from kaito.forward.server import serve
+
+    if names := ", ".join(plugins.protecting):
+        terminal.notice(f"Requests to this port are not redacted; 'kaito chat' passes them to {names}")
 
     def ready(url: str, name: str, backend: str) -> None:
         terminal.clear_status()

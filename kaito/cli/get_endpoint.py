@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from kaito.cli.args.parser import Parser
+from kaito.cli.args.plugin_flags import add_plugin_flags
 from kaito.cli.args.shared_flags import (
     add_cluster_flags,
     add_endpoint_flags,
-    add_plugin_flags,
     add_shared_flags,
     settings_from,
 )

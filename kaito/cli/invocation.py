@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from kaito.cli.args.parser import Parser
 from kaito.console.terminal import Terminal
+from kaito.errors import UsageError
 from kaito.plugin import discovery
 from kaito.plugin.manager import Plugins
 
@@ -25,16 +26,27 @@ class Invocation(Struct, frozen=True, kw_only=True):
     #: Whether the command line is being completed, and may have errors.
     completing: bool = False
 
-    def parse(self, parser: Parser) -> argparse.Namespace | None:
+    def parse(self, parser: Parser, *, sends: bool = False) -> argparse.Namespace | None:
         """Parse the arguments; `None` when the user asked for the help, which is then shown.
+
+        Args:
+            sends: whether the command sends what plugins may redact: none of those may be missing.
 
         Raises:
             UsageError: an argument is not valid.
+            PluginError: a plugin that may redact what is sent failed.
         """
-        given = parser.parse(self.arguments)
+        try:
+            given = parser.parse(self.arguments)
+        except UsageError:
+            if sends:  # a flag may be unknown because its plugin failed
+                self.plugins.check_protection()
+            raise
         if given.help:
             self.terminal.write(parser.format_help())
             return None
+        if sends:
+            self.plugins.check_protection()
         return given
 
     def load_plugins(self, parser: Parser) -> None:

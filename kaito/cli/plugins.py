@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from msgspec.structs import asdict
 
 from kaito.cli.args.parser import Parser
-from kaito.cli.args.shared_flags import add_plugin_flags, add_shared_flags
+from kaito.cli.args.plugin_flags import add_plugin_flags
+from kaito.cli.args.shared_flags import add_shared_flags
 from kaito.cli.invocation import Invocation
 from kaito.console.width import pad, width
 from kaito.errors import ExitCode, UsageError
-from kaito.plugin.manager import PluginReport
+from kaito.plugin.registry import PluginReport
 from kaito.settings import Settings
 from kaito.shell.input.entries import WORDS
 from kaito.util.sanitize import one_line

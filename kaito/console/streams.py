@@ -67,7 +67,7 @@ def discard_buffer(stream: TextIO) -> None:
 
     The interpreter would report it at its end, or the next prompt would write it.
     """
-    if stream is not sys.stdout:
+    if stream is not sys.__stdout__:
         return
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, stream.fileno())

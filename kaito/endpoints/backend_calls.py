@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+from kaito.endpoints.endpoint_isolation import isolated_endpoint
 from kaito.errors import ConnectError, PluginError
 from kaito.hookspecs import Backend
 from kaito.plugin.manager import Offered, Plugins
@@ -45,7 +46,7 @@ class BackendCalls:
         self, offered: Offered[Backend], context: AbstractAsyncContextManager[Any]
     ) -> AsyncIterator[None]:
         """Enter a backend that is a context manager."""
-        with self._plugins.guarding(offered.plugin, "being entered"):
+        with self._plugins.isolated(offered.plugin, "being entered"):
             async with self._limit.enforced(f"Backend '{offered.value.name}' did not start"):
                 await context.__aenter__()
         async with self._closing(offered, context, "being left"):
@@ -54,7 +55,7 @@ class BackendCalls:
     async def discover(self, offered: Offered[Backend]) -> list[Candidate]:
         """Return a backend's candidates."""
         name = offered.value.name
-        with self._plugins.guarding(offered.plugin, "discover"):
+        with self._plugins.isolated(offered.plugin, "discover"):
             async with self._limit.enforced(f"Backend '{name}' found no endpoint"):
                 candidates = list(await offered.value.discover(self._target, self._limit))
             _validate(candidates, name)
@@ -63,15 +64,15 @@ class BackendCalls:
     @asynccontextmanager
     async def opened(self, offered: Offered[Backend], candidate: Candidate) -> AsyncIterator[Endpoint]:
         """Open the endpoint of a candidate."""
-        with self._plugins.guarding(offered.plugin, "open"):
+        with self._plugins.isolated(offered.plugin, "open"):
             context: AbstractAsyncContextManager[Any] = offered.value.open(candidate, self._limit)
             async with self._limit.enforced(f"Backend '{candidate.backend}' did not open its endpoint"):
                 endpoint = await context.__aenter__()
         async with self._closing(offered, context, "closing its endpoint"):
             if not isinstance(endpoint, Endpoint):
-                with self._plugins.guarding(offered.plugin, "open"):
+                with self._plugins.isolated(offered.plugin, "open"):
                     raise TypeError(f"{endpoint!r} is not an Endpoint")
-            yield endpoint
+            yield isolated_endpoint(endpoint, offered.plugin)
 
     @asynccontextmanager
     async def _closing(
@@ -82,7 +83,7 @@ class BackendCalls:
             yield
         except BaseException as exc:
             try:
-                with self._plugins.guarding(offered.plugin, action):
+                with self._plugins.isolated(offered.plugin, action):
                     suppressed = await self._leave(offered, context, exc)
             except PluginError as failure:
                 if failure.__cause__ is not exc:
@@ -92,7 +93,7 @@ class BackendCalls:
             if not suppressed:
                 raise
         else:
-            with self._plugins.guarding(offered.plugin, action):
+            with self._plugins.isolated(offered.plugin, action):
                 await self._leave(offered, context, None)
 
     async def _leave(

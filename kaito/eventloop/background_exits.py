@@ -48,10 +48,11 @@ class BackgroundExit:
 
 
 def plugin_exit(exc: BaseException, plugin: object | None) -> PluginError:
-    """Return the error that a plugin's `SystemExit` or `KeyboardInterrupt` becomes."""
+    """Return the error that a plugin's `SystemExit`, `KeyboardInterrupt` or `CancelledError` becomes."""
     reason = f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
     name = f"Plugin {plugin}" if plugin is not None else "A plugin"
-    error = PluginError(f"{name} tried to end the process: {reason}")
+    did = "tried to end the process" if isinstance(exc, SystemExit | KeyboardInterrupt) else "failed"
+    error = PluginError(f"{name} {did}: {reason}")
     error.__cause__ = exc
     return error
 

@@ -17,7 +17,9 @@ from kaito.eventloop.background_exits import BackgroundExit
 from kaito.eventloop.call import DONE, Call, ResultQueue
 from kaito.eventloop.interrupts import Interrupts
 from kaito.eventloop.keyboard import Keyboard
+from kaito.eventloop.leftover_tasks import LeftoverTasks
 from kaito.eventloop.library_logs import silence_libraries
+from kaito.eventloop.stalls import StallWatch
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,16 +39,24 @@ class Loop(ABC):
     Args:
         tick: called on the main thread every :data:`TICK` seconds while it waits; `None` for no calls.
         keyboard: where the main thread waits for keys; `None` if it does not.
+        report: called with a line about what a plugin does wrong in the background, on any thread; `None` ignores it.
     """
 
     #: Whether Ctrl-C ends a wait without a limit.
     _wakes_on_signals = True
 
-    def __init__(self, tick: Callable[[], None] | None = None, keyboard: Keyboard | None = None) -> None:
+    def __init__(
+        self,
+        tick: Callable[[], None] | None = None,
+        keyboard: Keyboard | None = None,
+        report: Callable[[str], None] | None = None,
+    ) -> None:
         silence_libraries()
+        self._report = report
         self._tick = tick
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(_DaemonThreads())
+        self._leftovers = LeftoverTasks(self._loop, report)
         self._interrupts = Interrupts(self._loop, keyboard)
         self._resources = ExitStack()
         self._abandoned = False
@@ -58,6 +68,9 @@ class Loop(ABC):
     def __enter__(self) -> Self:
         self._resources.enter_context(self._interrupts.installed())
         self._start()
+        if self._report is not None:
+            watch = StallWatch(self._thread_running, self._report).start()
+            self._resources.callback(watch.stop)
         return self
 
     def __exit__(
@@ -66,7 +79,7 @@ class Loop(ABC):
         with self._resources:
             if self._abandoned or (kind is not None and issubclass(kind, Abandoned)):
                 raise Abandoned  # what still runs in the loop is not waited for: the process ends
-            last = Call(self._loop, self._loop.shutdown_asyncgens(), self._new_queue())
+            last = Call(self._loop, self._leftovers.finish(), self._new_queue())
             earlier = self._failure
             self._begin(last)
             self._wait_for_end(last, earlier)
@@ -86,6 +99,10 @@ class Loop(ABC):
     @abstractmethod
     def _stop(self) -> None:
         """End the loop."""
+
+    @abstractmethod
+    def _thread_running(self) -> int | None:
+        """Return the identity of the thread that the loop runs on, when it runs."""
 
     @abstractmethod
     def _new_queue(self) -> ResultQueue:

@@ -75,6 +75,8 @@ class Call(Generic[T]):
                 self._result.append(await self._coroutine)
         except (SystemExit, KeyboardInterrupt) as exc:
             self._error = plugin_exit(exc, running_plugin.get())
+        except asyncio.CancelledError as exc:
+            self._error = exc if self._cancelled else plugin_exit(exc, running_plugin.get())
         except BaseException as exc:
             self._error = exc
         self.was_failed = self._failing and not self._result

@@ -68,7 +68,7 @@ class Interrupts:
         """Raise the pending signal, if there is one.
 
         Raises:
-            KeyboardInterrupt: it is Ctrl-C.
+            CtrlC: it is Ctrl-C.
             Ended: it ends the process.
         """
         self._keyboard.raise_pending()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from kaito.errors import Ended, Interrupted
+from kaito.errors import CtrlC, Ended, Interrupted
 
 
 class Keyboard:
@@ -25,7 +25,7 @@ class Keyboard:
         """Wait for a key in the block.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C is pending.
+            CtrlC: Ctrl-C is pending.
             Ended: a signal that ends the process is pending.
         """
         self.reading = True
@@ -39,11 +39,11 @@ class Keyboard:
         """Raise the pending signal, if there is one.
 
         Raises:
-            KeyboardInterrupt: it is Ctrl-C.
+            CtrlC: it is Ctrl-C.
             Ended: it ends the process.
         """
         pending, self.pending = self.pending, None
         if isinstance(pending, Ended):
             raise pending
         if pending is not None:
-            raise KeyboardInterrupt
+            raise CtrlC

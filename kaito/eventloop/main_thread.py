@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+import threading
 from collections import deque
 from collections.abc import Callable
 from queue import Empty
@@ -49,6 +50,9 @@ class MainThreadLoop(Loop):
 
     def _stop(self) -> None:
         pass
+
+    def _thread_running(self) -> int | None:
+        return threading.main_thread().ident
 
     def _new_queue(self) -> ResultQueue:
         return _RunningQueue(self._loop, self._run_forever)

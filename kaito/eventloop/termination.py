@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from kaito.errors import Ended, Suspended
+from kaito.errors import CtrlC, Ended, Suspended
 
 if TYPE_CHECKING:
     from kaito.console.terminal import Terminal
@@ -31,6 +31,7 @@ def handle_termination(terminal: Terminal, leave: Callable[[int], object] = os._
         leave: called with the exit code, on another thread, when the end has taken :data:`GRACE`.
 
     Raises:
+        CtrlC: SIGINT.
         Ended: SIGTERM or SIGHUP; further ones are then ignored.
         Suspended: Ctrl-Z while a key is waited for.
     """
@@ -47,6 +48,9 @@ def handle_termination(terminal: Terminal, leave: Callable[[int], object] = os._
         _thread.start_new_thread(_leave_later, (terminal, leave, exc.exit_code))
         raise exc
 
+    def on_ctrl_c(number: int, frame: FrameType | None) -> None:
+        raise CtrlC
+
     def on_stop(number: int, frame: FrameType | None) -> None:
         if terminal.keyboard.reading:
             raise Suspended(stop)
@@ -61,6 +65,7 @@ def handle_termination(terminal: Terminal, leave: Callable[[int], object] = os._
     handlers: dict[int, Callable[[int, FrameType | None], None]] = dict.fromkeys(ENDING, on_ending)
     if hasattr(signal, "SIGTSTP"):
         handlers[signal.SIGTSTP] = on_stop
+    handlers[signal.SIGINT] = on_ctrl_c
     previous = {number: signal.getsignal(number) for number in handlers}
     handled = [number for number in handlers if previous[number] is not signal.SIG_IGN]
     for number in handled:

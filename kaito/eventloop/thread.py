@@ -37,6 +37,9 @@ class ThreadedLoop(Loop):
         self._stopped = True
         self._loop.stop()
 
+    def _thread_running(self) -> int | None:
+        return self._thread.ident
+
     def _new_queue(self) -> ResultQueue:
         return _LockedQueue()
 

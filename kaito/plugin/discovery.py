@@ -5,16 +5,18 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from msgspec import Struct
 
 from kaito import __version__
-from kaito.errors import UsageError
+from kaito.errors import PluginError, UsageError
+from kaito.plugin.source_files import files_of_distribution, files_of_module
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
@@ -47,20 +49,27 @@ class Plugin(Struct, frozen=True, eq=False):
     name: str
     distribution: str
     version: str
+    origin: Literal["built-in", "installed", "named"] = "named"
 
     def __str__(self) -> str:
         return f"'{self.name}' ({f'{self.distribution} {self.version}'.strip()})"
 
 
-#: A plugin, and the function that imports it.
-Found = tuple[Plugin, Callable[[], Any]]
+class Found(Struct, frozen=True):
+    """A plugin that can be imported."""
+
+    plugin: Plugin
+    #: Imports it.
+    load: Callable[[], Any]
+    #: Returns the files that its code may be in; none when they are not known.
+    files: Callable[[], Iterable[Path]] = tuple
 
 
 def built_in() -> Iterator[Found]:
     """Yield the plugins of this package."""
     for module in _BUILT_IN:
-        plugin = Plugin(module.rpartition(".")[2], "kaito", __version__)
-        yield plugin, partial(importlib.import_module, module)
+        plugin = Plugin(module.rpartition(".")[2], "kaito", __version__, "built-in")
+        yield Found(plugin, partial(importlib.import_module, module))
 
 
 def installed(allowed: str | None, warn: Callable[[str], None]) -> Iterator[Found]:
@@ -73,18 +82,30 @@ def installed(allowed: str | None, warn: Callable[[str], None]) -> Iterator[Foun
     names = None if allowed is None else {name.strip() for name in allowed.split(",")} - {""}
     if names == set():
         return
-    found: dict[str, Found] = {}
+    found: dict[str, list[Found]] = {}
     if _any_installed():
         from importlib.metadata import distributions
 
+        seen: set[str] = set()
         for distribution in distributions():
-            for plugin, load in _offered_by(distribution):
-                found.setdefault(plugin.name, (plugin, load))
+            offered = list(_offered_by(distribution))
+            names_seen = {re.sub("[-_.]+", "-", each.plugin.distribution).lower() for each in offered}
+            # A distribution that is found twice, as in two folders of the path: Python imports the first one.
+            for each in offered if seen.isdisjoint(names_seen) else ():
+                found.setdefault(each.plugin.name, []).append(each)
+            seen |= names_seen
     for name in sorted(found):
         if names is None or name in names:
-            yield found[name]
+            yield found[name][0] if len(found[name]) == 1 else _conflict(found[name])
     for name in sorted((names or set()) - set(found)):
         warn(f"KAITO_PLUGINS: plugin '{name}' is not installed")
+
+
+def _conflict(found: list[Found]) -> Found:
+    first, *others = (each.plugin for each in found)
+    also = " and ".join(f"{other.distribution} {other.version}" for other in others)
+    error = PluginError(f"{also} has a plugin of this name, too")
+    return Found(first, _raiser(error))
 
 
 def named(names: Iterable[str]) -> Iterator[Found]:
@@ -92,7 +113,8 @@ def named(names: Iterable[str]) -> Iterator[Found]:
     for name in names:
         is_file = name.endswith(".py") or os.sep in name
         plugin = Plugin(Path(name).stem if is_file else name, name, "")
-        yield plugin, partial(_import_file if is_file else _import_module, name)
+        files = partial(iter, [Path(name)]) if is_file else partial(files_of_module, name)
+        yield Found(plugin, partial(_import_file if is_file else _import_module, name), files)
 
 
 def _any_installed() -> bool:
@@ -125,10 +147,12 @@ def _offered_by(distribution: Distribution) -> Iterator[Found]:
         return
     except (TypeError, ValueError) as exc:
         # An entry point of our group does not parse.
-        yield Plugin("entry_points.txt", str(distribution.metadata["Name"]), distribution.version), _raiser(exc)
+        plugin = Plugin("entry_points.txt", str(distribution.metadata["Name"]), distribution.version, "installed")
+        yield Found(plugin, _raiser(exc), partial(files_of_distribution, distribution))
     else:
         for point in points:
-            yield Plugin(point.name, distribution.name, distribution.version), point.load
+            plugin = Plugin(point.name, distribution.name, distribution.version, "installed")
+            yield Found(plugin, point.load, partial(files_of_module, point.module))
 
 
 def _raiser(exc: Exception) -> Callable[[], NoReturn]:

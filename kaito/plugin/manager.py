@@ -1,4 +1,4 @@
-"""The plugin manager: loads each plugin separately and has a typed method for every hook.
+"""The plugin manager: a typed method for every hook, which calls each plugin's implementation by itself.
 
 What fails is left out and named; its exceptions end here.
 """
@@ -6,19 +6,19 @@ What fails is left out and named; its exceptions end here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from types import TracebackType
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pluggy
 from msgspec import Struct
 
-from kaito import hookspecs
-from kaito.errors import KaitoError, PluginError
-from kaito.eventloop.background_exits import running_plugin
+from kaito.errors import PluginError
 from kaito.plugin import discovery
-from kaito.plugin.discovery import Found, MissingPluginError, Plugin
+from kaito.plugin.discovery import Plugin
+from kaito.plugin.hook_checks import REQUEST
+from kaito.plugin.isolation import Isolation
+from kaito.plugin.registry import Registry
 from kaito.settings import Settings
 from kaito.types import ChatRequest, OptionGroup, Reply, SlashCommand
 
@@ -37,144 +37,36 @@ class Offered(Struct, Generic[T], frozen=True):
     value: T
 
 
-class PluginReport(Struct, frozen=True):
-    """What is known of one plugin; `kaito plugins` shows it."""
+class Plugins(Registry):
+    """Calls the hooks of the loaded plugins one by one, and isolates their failures; see :class:`Registry`."""
 
-    name: str
-    distribution: str
-    version: str
-    #: Such as `backend url`.
-    provides: tuple[str, ...]
-    #: What went wrong.
-    faults: tuple[str, ...]
-    #: Whether its hooks are called at all.
-    loaded: bool
-
-
-class Plugins:
-    """Loads plugins, calls their hooks one by one, and isolates their failures.
-
-    Args:
-        warn: called with one line for each plugin that is not loaded, and each part of one that is ignored.
-    """
-
-    def __init__(self, warn: Callable[[str], None]) -> None:
-        self._warn = warn
-        self._manager = pluggy.PluginManager("kaito")
-        self._manager.add_hookspecs(hookspecs)
-        self._by_module: dict[int, Plugin] = {}
-        self._provided: dict[Plugin, list[str]] = {}
-        self._faults: dict[Plugin, list[str]] = {}
+    def __init__(self, warn: Callable[[str], None], trace: Callable[[str], None] | None = None) -> None:
+        super().__init__(warn, trace)
         #: Hooks that raised: reported once and not called again.
         self._disabled: set[tuple[Plugin, str]] = set()
-        self._request_callers: list[tuple[Plugin, Any]] | None = None
-        self._has_reply_hooks: bool | None = None
+        self._request_hooks: list[tuple[Plugin, pluggy.HookImpl]] | None = None
+        self._reply_hooks: list[tuple[Plugin, pluggy.HookImpl]] | None = None
 
-    def load(self, found: Iterable[Found]) -> None:
-        """Load plugins; one that fails does not affect the others.
+    def _call(self, plugin: Plugin, function: pluggy.HookImpl, arguments: Mapping[str, Any]) -> Any:
+        """Call one implementation with the arguments that it takes; its exceptions pass."""
+        if (settings := arguments.get("settings")) is not None:
+            arguments = {**arguments, "settings": self.settings_for(plugin, settings)}
+        return function.function(*[arguments[name] for name in function.argnames])
 
-        Raises:
-            MissingPluginError: a plugin that the user named does not exist; it may be there to protect a secret.
-        """
-        for plugin, load in found:
-            self._load(plugin, load)
-
-    def add(self, module: Any, name: str, distribution: str, version: str) -> None:
-        """Register a module, or any object with hooks, that is imported already."""
-        self._load(Plugin(name, distribution, version), lambda: module)
-
-    def reports(self) -> list[PluginReport]:
-        """Return a report on every plugin, loaded or not, in the order in which they were found."""
-        loaded = set(self._by_module.values())
-        return [
-            PluginReport(
-                plugin.name,
-                plugin.distribution,
-                plugin.version,
-                tuple(provided),
-                tuple(self._faults[plugin]),
-                plugin in loaded,
-            )
-            for plugin, provided in self._provided.items()
-        ]
-
-    def note_provided(self, plugin: Plugin, what: str) -> None:
-        """Record what a plugin provides, such as `flag --redact`, for its report."""
-        self._provided[plugin].append(what)
-
-    def _load(self, plugin: Plugin, load: Callable[[], Any]) -> None:
-        self._provided[plugin] = []
-        self._faults[plugin] = []
-        try:
-            module = load()
-            hash(module)  # pluggy keeps plugins in sets
-            if self._manager.is_registered(module) or self._manager.has_plugin(plugin.name):
-                raise PluginError("it is loaded already")
-        except MissingPluginError:
-            raise
-        except (Exception, SystemExit) as exc:
-            self._not_loaded(plugin, exc)
-            return
-        try:
-            self._manager.register(module, plugin.name)
-            self._manager.check_pending()
-            if not self._manager.get_hookcallers(module):
-                raise PluginError("it implements no hook")
-        except (Exception, SystemExit) as exc:
-            if self._manager.is_registered(module):
-                self._manager.unregister(module)
-            self._not_loaded(plugin, exc)
-            return
-        self._by_module[id(module)] = plugin
-        # The other hooks appear as what they provide.
-        for caller in self._manager.get_hookcallers(module) or ():
-            if caller.name in ("kaito_request", "kaito_reply"):
-                self.note_provided(plugin, f"hook {caller.name}")
-
-    def _not_loaded(self, plugin: Plugin, exc: BaseException) -> None:
-        message = _message(exc)
-        self._faults[plugin].append(message)
-        self._warn(f"Plugin {plugin} was not loaded: {message}")
-
-    def _fault(self, plugin: Plugin, message: str) -> None:
-        """Report a part of a plugin that is ignored; the rest of the plugin works."""
-        self._faults[plugin].append(message)
-        self._warn(f"Plugin {plugin}: {message}; this is ignored")
-
-    def guarding(self, plugin: Plugin, action: str) -> AbstractContextManager[None]:
-        """Return a context for a plugin's code: its exceptions become a :class:`PluginError` that names the plugin.
-
-        Raises:
-            KaitoError: raised by the plugin on purpose; passed through.
-            PluginError: the plugin raised anything else.
-        """
-        return _Guard(plugin, action)
-
-    def _ask(self, hook: str, **arguments: Any) -> Iterator[tuple[Plugin, Any]]:
-        """Call a hook on one plugin after the other; yield the results, and disable the hook where it raises."""
-        for plugin, caller in self._callers(hook):
+    def _ask(self, hook: str, **arguments: Any) -> Iterator[tuple[Plugin, Sequence[Any]]]:
+        """Call a hook on one plugin after the other; yield what each offers. A hook that fails is not called again."""
+        for plugin, function in self._implementations(hook):
             if (plugin, hook) in self._disabled:
                 continue
-            try:
-                results = caller(**arguments)
-            except (Exception, SystemExit) as exc:
-                self._fault(plugin, f"{hook}: {_message(exc)}")
+            started = time.perf_counter()
+            offered: Sequence[Any] = ()
+            with self.attempt(plugin, hook) as attempt:
+                result = self._call(plugin, function, arguments)
+                offered = () if result is None else list(result)
+            if attempt.failed:
                 self._disabled.add((plugin, hook))
-            else:
-                if results:
-                    yield plugin, results[0]
-
-    def _callers(self, hook: str) -> list[tuple[Plugin, Any]]:
-        registered = self._manager.get_plugins()
-        return [
-            (
-                self._by_module[id(implementation.plugin)],
-                self._manager.subset_hook_caller(
-                    hook, [other for other in registered if other is not implementation.plugin]
-                ),
-            )
-            for implementation in getattr(self._manager.hook, hook).get_hookimpls()
-        ]
+            self._traced(plugin, hook, started, ", ".join(str(getattr(each, "name", "?")) for each in offered))
+            yield plugin, offered
 
     def _collect(
         self, hook: str, kind: str, check: Callable[[Any], str], taken: Collection[str] = (), **arguments: Any
@@ -186,24 +78,19 @@ class Plugins:
             check: returns what is wrong with an object, or `""`.
         """
         offers: dict[str, Offered[Any]] = {}
-        for plugin, result in self._ask(hook, **arguments):
-            try:
-                values = list(result)
-            except (Exception, SystemExit) as exc:
-                self._fault(plugin, f"{hook}: {_message(exc)}")
-                continue
+        for plugin, values in self._ask(hook, **arguments):
             for value in values:
-                try:
+                with self.attempt(plugin, hook) as attempt:
                     name = value.name
-                    wrong = check(value) if isinstance(name, str) and _NAME.fullmatch(name) else "is not a valid name"
-                except (Exception, SystemExit) as exc:
-                    self._fault(plugin, f"{hook}: {_message(exc)}")
+                    is_name = isinstance(name, str) and _NAME.fullmatch(name)
+                    wrong = check(value) if is_name else "is not a valid name"
+                if attempt.failed:
                     continue
                 if wrong:
-                    self._fault(plugin, f"{hook}: {name!r} {wrong}")
+                    self.report_fault(plugin, f"{hook}: {name!r} {wrong}")
                 elif name in offers or name in taken:
                     owner = offers[name].plugin if name in offers else "kaito itself"
-                    self._fault(plugin, f"{kind} '{name}' is already offered by {owner}")
+                    self.report_fault(plugin, f"{kind} '{name}' is already offered by {owner}")
                 else:
                     offers[name] = Offered(plugin, value)
                     self.note_provided(plugin, f"{kind} {name}")
@@ -211,11 +98,11 @@ class Plugins:
 
     def add_options(self, command: str, groups: Callable[[Plugin], OptionGroup]) -> None:
         """Call `kaito_add_options`; `groups` creates the option group of one plugin."""
-        for plugin, caller in self._callers("kaito_add_options"):
-            try:
-                caller(command=command, options=groups(plugin))
-            except (Exception, SystemExit) as exc:
-                self._fault(plugin, f"kaito_add_options: {_message(exc)}")
+        for plugin, function in self._implementations("kaito_add_options"):
+            started = time.perf_counter()
+            with self.attempt(plugin, "kaito_add_options"):
+                self._call(plugin, function, {"command": command, "options": groups(plugin)})
+            self._traced(plugin, "kaito_add_options", started)
 
     def backends(self, settings: Settings) -> Mapping[str, Offered[Backend]]:
         """Return the backends by name."""
@@ -246,56 +133,45 @@ class Plugins:
             KaitoError: a plugin refuses the request.
             PluginError: a plugin failed; nothing may be sent.
         """
-        if self._request_callers is None:
-            self._request_callers = self._callers("kaito_request")
-        for plugin, caller in self._request_callers:
-            with self.guarding(plugin, "kaito_request; the message was not sent"):
-                results = caller(request=request, settings=settings)
-            if results:
-                if not isinstance(results[0], ChatRequest):
-                    raise PluginError(
-                        f"Plugin {plugin} did not return a request from kaito_request; the message was not sent"
-                    )
-                request = results[0]
+        if self._request_hooks is None:
+            self.check_protection()
+            self._turn_begun = True
+            self._request_hooks = self._implementations(REQUEST)
+        for plugin, function in self._request_hooks:
+            started = time.perf_counter()
+            with Isolation(plugin, f"{REQUEST}; the message was not sent"):
+                result = self._call(plugin, function, {"request": request, "settings": settings})
+            if result is not None and not isinstance(result, ChatRequest):
+                raise PluginError(f"Plugin {plugin} did not return a request from {REQUEST}; the message was not sent")
+            changed = result is not None and result != request
+            self._traced(plugin, REQUEST, started, "changed the request" if changed else "left the request unchanged")
+            request = request if result is None else result
         return request
 
     def reply(self, request: ChatRequest, reply: Reply, settings: Settings) -> None:
-        """Call `kaito_reply` with a complete reply."""
-        if self._has_reply_hooks is None:
-            self._has_reply_hooks = bool(self._manager.hook.kaito_reply.get_hookimpls())
-        if self._has_reply_hooks:
-            for _ in self._ask("kaito_reply", request=request, reply=reply, settings=settings):
-                pass
+        """Call `kaito_reply` with an answer that the conversation keeps."""
+        if self._reply_hooks is None:
+            self._reply_hooks = self._implementations("kaito_reply")
+        for plugin, function in list(self._reply_hooks):
+            started = time.perf_counter()
+            with self.attempt(plugin, "kaito_reply") as attempt:
+                self._call(plugin, function, {"request": request, "reply": reply, "settings": settings})
+            self._traced(plugin, "kaito_reply", started)
+            if attempt.failed:
+                self._reply_hooks.remove((plugin, function))
 
 
-class _Guard:
-    """See :meth:`Plugins.guarding`. It runs for each piece of an answer: `contextlib.contextmanager` is slower."""
-
-    def __init__(self, plugin: Plugin, action: str) -> None:
-        self._plugin = plugin
-        self._action = action
-
-    def __enter__(self) -> None:
-        # Tasks that the plugin creates inherit its name.
-        self._before = running_plugin.get()
-        running_plugin.set(self._plugin)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        running_plugin.set(self._before)
-        if isinstance(exc, Exception | SystemExit) and not isinstance(exc, KaitoError):
-            raise PluginError(f"Plugin {self._plugin} failed in {self._action}: {_message(exc)}") from exc
-
-
-def create_plugins(*, warn: Callable[[str], None], allowed: str | None = None) -> Plugins:
+def create_plugins(
+    *, warn: Callable[[str], None], allowed: str | None = None, trace: Callable[[str], None] | None = None
+) -> Plugins:
     """Return a new manager with the built-in plugins, then the installed ones.
 
     Args:
         warn: called with one line for each plugin that is not loaded, and each part of one that is ignored.
         allowed: the value of `KAITO_PLUGINS`.
+        trace: see :class:`Registry`.
     """
-    plugins = Plugins(warn)
+    plugins = Plugins(warn, trace)
     plugins.load(discovery.built_in())
     plugins.load(discovery.installed(allowed, warn))
     return plugins
@@ -307,11 +183,3 @@ def _requires(*methods: str) -> Callable[[Any], str]:
         return f"lacks {' and '.join(missing)}" if missing else ""
 
     return check
-
-
-def _message(exc: BaseException) -> str:
-    # pluggy includes the module's repr, which repeats the plugin's name and path.
-    text = re.sub(r" in plugin <module [^>]*>", "", " ".join(str(exc).split()))
-    if isinstance(exc, KaitoError | pluggy.PluginValidationError):
-        return text
-    return f"{type(exc).__name__}: {text}" if text else type(exc).__name__

@@ -238,6 +238,7 @@ class ShellContext:
                     remark = "(stopped)" if self._session.kept else "(stopped; the conversation is unchanged)"
                     self._terminal.note(remark, dim=True)
                 self._save()
+                self._session.report_turn()
                 raise
             self._save()
         if not self._session.kept:

@@ -170,7 +170,7 @@ class Shell(cmd.Cmd):
         offered = self.commands[name]
         if offered.value.touches_files and not self._source.trusted:
             raise UsageError(f"/{name} works at a prompt and in --script FILE, not from a pipe")
-        with self._plugins.guarding(offered.plugin, f"/{name}"):
+        with self._plugins.isolated(offered.plugin, f"/{name}"):
             offered.value.run(arguments, self._context)
         return False
 

@@ -1,7 +1,7 @@
 """The values that pass between the shell, the protocol and the plugins."""
 
 from kaito.types.extensions import OptionGroup, Screen, SlashCommand
-from kaito.types.messages import ChatRequest, Delta, Message, ModelInfo, Reply, Role, Usage, Waiting
+from kaito.types.messages import ChatRequest, Delta, Message, ModelInfo, Outcome, Reply, Role, Usage, Waiting
 from kaito.types.targets import Candidate, Endpoint, Reporter, Target
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Message",
     "ModelInfo",
     "OptionGroup",
+    "Outcome",
     "Reply",
     "Reporter",
     "Role",

@@ -73,6 +73,10 @@ class Waiting(Struct, frozen=True, kw_only=True):
     delay: float
 
 
+#: How an answer ended: as the model meant it to, by the token limit or the server's content filter, by the user.
+Outcome = Literal["complete", "cut", "interrupted"]
+
+
 class Reply(Struct, frozen=True, kw_only=True):
     """A whole answer, or the part that arrived before it was cut."""
 
@@ -90,6 +94,10 @@ class Reply(Struct, frozen=True, kw_only=True):
     #: A server or a proxy may hold much of an answer back and then send it at once.
     later_share: float | None = None
     later_s: float | None = None
+    #: Set for `kaito_reply`.
+    outcome: Outcome = "complete"
+    #: Whether it is the answer that was reported before, with its continuation, for `kaito_reply`.
+    continued: bool = False
 
 
 class ModelInfo(Struct, frozen=True, kw_only=True):

@@ -122,8 +122,6 @@ def test_a_plugin_in_a_file(load, write):
         ("syntax error here", "SyntaxError"),
         ("from kaito.errors import UsageError\nraise UsageError('TOKEN is not set')", "TOKEN is not set"),
         ("raise SystemExit(3)", "SystemExit: 3"),
-        ("@hookimpl\ndef kaito_backend(settings): return []", "unknown hook 'kaito_backend'"),
-        ("@hookimpl\ndef kaito_backends(setings): return []", "setings"),
         ("x = 1", "it implements no hook"),
         ("@hookimpl\ndef kaito_formatters(): raise ValueError('boom')", "kaito_formatters: ValueError: boom"),
         ("@hookimpl\ndef kaito_formatters(): raise SystemExit", "kaito_formatters: SystemExit"),
@@ -161,11 +159,56 @@ def test_a_faulty_plugin_is_named_and_skipped(load, write, source, message):
     assert ("this is ignored" in warning) == plugins.reports()[-2].loaded
 
 
-def test_a_plugin_with_an_unknown_hook_is_removed_completely(load, write):
-    source = "@hookimpl\ndef kaito_formatters(): return [1]\n@hookimpl\ndef kaito_wrong(): pass"
-    plugins, warnings = load(write("half", source))
-    plugins.formatters()
-    assert len(warnings) == 1
+@pytest.mark.parametrize(
+    ("hook", "message"),
+    [
+        ("@hookimpl\ndef kaito_wrong(): pass", "unknown hook 'kaito_wrong'"),
+        (
+            "@hookimpl\ndef kaito_backend(settings): pass",
+            "unknown hook 'kaito_backend', did you mean 'kaito_backends'?",
+        ),
+        (
+            "@hookimpl\ndef kaito_backends(setings): pass",
+            "kaito_backends: unknown argument 'setings'; it may take settings",
+        ),
+        ("@hookimpl\ndef kaito_backends(*, target): pass", "kaito_backends: unknown argument 'target'"),
+        ("@hookimpl\nasync def kaito_backends(settings): return []", "kaito_backends: it is 'async def'"),
+        ("@hookimpl\nasync def kaito_backends(settings): yield 1", "kaito_backends: it is 'async def'"),
+        ("@hookimpl(wrapper=True)\ndef kaito_backends(settings): return (yield)", "kaito_backends: a wrapper"),
+        ("@hookimpl(hookwrapper=True)\ndef kaito_backends(settings): yield", "kaito_backends: a wrapper"),
+        ("@hookimpl\ndef kaito_reply(reply): yield", "kaito_reply: it is a generator"),
+        ("@hookimpl\ndef kaito_add_options(options): yield", "kaito_add_options: it is a generator"),
+        ("@hookimpl(specname='kaito_wrong')\ndef f(): pass", "unknown hook 'kaito_wrong'"),
+    ],
+)
+def test_a_hook_that_cannot_be_called_is_left_out_and_the_plugin_works(load, write, hook, message):
+    plugins, warnings = load(
+        write("half", GOOD + textwrap.indent(hook.replace("kaito_backends", "kaito_backends"), "    "))
+    )
+    assert "loud" in plugins.formatters()
+    [warning] = warnings
+    assert message in warning
+    assert warning.endswith("; this is ignored")
+    assert plugins.reports()[-1].loaded
+
+
+def test_pluggy_s_other_options_work(load, write):
+    source = """
+        from kaito.types import SlashCommand
+        def command(name): return [SlashCommand(name=name, run=lambda arguments, shell: None)]
+
+        @hookimpl(specname="kaito_slash_commands", trylast=True)
+        def last(settings): return command("last")
+        @hookimpl
+        def kaito_slash_commands(settings): return command("named")
+        @hookimpl(specname="kaito_slash_commands", tryfirst=True)
+        def first(): return command("first")
+        @hookimpl(optionalhook=True)
+        def kaito_of_a_later_version(anything): pass
+    """
+    plugins, warnings = load(write("options", source))
+    assert list(plugins.slash_commands(SETTINGS)) == ["first", *COMMANDS, "named", "last"]
+    assert warnings == []
 
 
 @pytest.mark.parametrize("name", ["./nowhere.py", "nothing_of_this_name", "nothing.of.this.name", "./", "", ".x"])

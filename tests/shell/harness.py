@@ -112,6 +112,8 @@ class ShellHarness:
         self.terminal = Terminal(io.StringIO(), self.out, self.err, {})
         plugins = Plugins(self.terminal.notice)
         plugins.load(discovery.built_in())
+        for number, plugin in enumerate(options.pop("plugins", ())):
+            plugins.add(plugin, f"plugin-{number}", "tests", "1")
         commands = plugins.slash_commands(settings, WORDS)
         formatters = plugins.formatters()
         session_settings = SessionSettings(settings, sorted(formatters))

@@ -517,3 +517,38 @@ def test_an_empty_answer_drops_no_turn():
     _, err = harness.run()
     assert harness.texts == ["a", "A"]
     assert "dropped" not in err
+
+
+# kaito_reply
+
+
+def test_the_reply_hook_sees_every_answer_that_is_kept_with_its_outcome():
+    seen = []
+
+    class Seen:
+        @hookimpl
+        def kaito_reply(self, request, reply):
+            seen.append((request.messages[-1].content, reply.content, reply.outcome, reply.continued))
+
+    filtered = [Delta(content="no", finish_reason="content_filter")]
+    lines = ["a", "b", "/continue", "c", "d", "e", "f", "/continue"]
+    harness = ShellHarness(*lines, interactive=True, plugins=[Seen()])
+    harness.server.answers = [
+        "A",
+        CUT,
+        " more",
+        [Delta(content="half"), Interrupted()],
+        BLANK,
+        filtered,
+        [Delta(content="bro"), StreamError("broke off")],
+        "ken",
+    ]
+    harness.run()
+    assert seen == [
+        ("a", "A", "complete", False),
+        ("b", "one tw", "cut", False),
+        ("one tw", "one tw more", "complete", True),
+        ("c", "half", "interrupted", False),
+        ("e", "no", "cut", False),
+        ("bro", "broken", "complete", True),
+    ]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kaito.cli.args.parser import Once, Parser
 from kaito.errors import UsageError
 from kaito.options import flag_values, table
 from kaito.options.option import Option
-from kaito.plugin.discovery import Plugin
-from kaito.plugin.manager import Plugins
 from kaito.settings import Settings
-from kaito.types import OptionGroup, Target
+from kaito.types import Target
 
 #: Flags with a value that may stand before the subcommand.
 GLOBAL_VALUE_FLAGS = frozenset(
@@ -24,7 +22,6 @@ GLOBAL_VALUE_FLAGS = frozenset(
     if name
 )
 
-_PLUGIN_PREFIX = "plugin:"
 _DEFAULTS = Settings()
 
 
@@ -70,56 +67,6 @@ def add_endpoint_flags(parser: Parser, *, url: bool = True) -> None:
     add_options(parser, "Flags for the connection to the model", options)
 
 
-def add_plugin_flags(parser: Parser, plugins: Plugins, command: str) -> None:
-    """Add the flags of plugins."""
-    plugins.add_options(command, lambda plugin: _PluginOptions(parser, plugins, plugin))
-
-
-class _PluginOptions(OptionGroup):
-    """One plugin's group of flags."""
-
-    def __init__(self, parser: Parser, plugins: Plugins, plugin: Plugin) -> None:
-        self._parser = parser
-        self._plugins = plugins
-        self._plugin = plugin
-        self._group: argparse._ArgumentGroup | None = None
-
-    def add(
-        self,
-        flag: str,
-        *,
-        help: str,
-        metavar: str = "VALUE",
-        parse: Callable[[str], Any] = str,
-        default: Any = None,
-        switch: bool = False,
-    ) -> None:
-        if not flag.startswith("--") or not flag[2:].replace("-", "").isalnum():
-            raise ValueError(f"{flag!r} does not have the form --name")
-        if self._group is None:
-            self._group = self._parser.add_argument_group(f"Flags of plugin {self._plugin}")
-        dest = _PLUGIN_PREFIX + flag[2:].replace("-", "_")
-        try:
-            if switch:
-                self._group.add_argument(flag, dest=dest, action="store_true", help=help)
-            else:
-                parser = self._guarded(flag, parse)
-                self._group.add_argument(flag, dest=dest, metavar=metavar, type=parser, default=default, help=help)
-        except argparse.ArgumentError:
-            raise ValueError(f"the flag {flag} exists already") from None
-        self._plugins.note_provided(self._plugin, f"flag {flag}")
-
-    def _guarded(self, flag: str, parse: Callable[[str], Any]) -> Callable[[str], Any]:
-        def guarded(value: str) -> Any:
-            with self._plugins.guarding(self._plugin, flag):
-                try:
-                    return parse(value)
-                except ValueError as exc:
-                    raise UsageError(f"{flag}: '{value}': {exc}") from None
-
-        return guarded
-
-
 def settings_from(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
     """Resolve flags, environment and defaults. Options that the command does not have keep their defaults.
 
@@ -137,11 +84,6 @@ def settings_from(given: argparse.Namespace, environ: Mapping[str, str]) -> Sett
             "system_prompt": values.get("system_prompt") or None,
             "headers": tuple(pair for pairs in values.get("header", ()) for pair in pairs),
             "api_key": _api_key(values.get("api_key_file"), environ),
-            "options": {
-                name.removeprefix(_PLUGIN_PREFIX): value
-                for name, value in values.items()
-                if name.startswith(_PLUGIN_PREFIX)
-            },
         }
     )
 

@@ -48,7 +48,7 @@ class TabCompletion:
             return [*WORDS, *self._commands]
         offered = self._commands.get(name)
         if offered is not None and offered.value.complete is not None:
-            with suppress(KaitoError), self._plugins.guarding(offered.plugin, f"completing /{name}"):
+            with suppress(KaitoError), self._plugins.isolated(offered.plugin, f"completing /{name}"):
                 return list(offered.value.complete(typed, self._context))
         return []
 

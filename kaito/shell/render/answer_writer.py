@@ -133,7 +133,7 @@ class _Drawing:
         self._written = ""
         self._formatter: Formatter
         try:
-            with plugins.guarding(self._owner, "making a formatter"):
+            with plugins.isolated(self._owner, "making a formatter"):
                 self._formatter = offered.value(screen)
         except PluginError as exc:
             self._formatter = self._plain_after(exc)
@@ -144,7 +144,7 @@ class _Drawing:
             if content is not delta.content or reasoning is not delta.reasoning:
                 delta = replace(delta, content=content, reasoning=reasoning)
         try:
-            with self._plugins.guarding(self._owner, "feed"):
+            with self._plugins.isolated(self._owner, "feed"):
                 text = _checked(self._formatter.feed(delta))
         except PluginError as exc:
             text = self._start_over(exc)
@@ -156,7 +156,7 @@ class _Drawing:
             if content is not reply.content or reasoning is not reply.reasoning:
                 reply = replace(reply, content=content, reasoning=reasoning)
         try:
-            with self._plugins.guarding(self._owner, "finish"):
+            with self._plugins.isolated(self._owner, "finish"):
                 text = _checked(self._formatter.finish(reply))
         except PluginError as exc:
             text = self._start_over(exc) + self._formatter.finish(reply)

@@ -223,7 +223,8 @@ def test_a_formatter_that_does_not_return_text_is_named(chat, plugin, model_serv
 
 def test_the_reply_hook_runs_after_the_answer_is_shown(chat, plugin):
     source = (
-        "from kaito import hookimpl\n@hookimpl\ndef kaito_reply(reply):\n    print('seen', reply.content, flush=True)\n"
+        "import os\nfrom kaito import hookimpl\n@hookimpl\n"
+        "def kaito_reply(reply):\n    os.write(1, f'seen {reply.content}\\n'.encode())\n"
     )
     assert chat("--plugin", plugin(source), stdin="a\nb\n").out == "Assistant: a\nseen a\nAssistant: b\nseen b\n"
     outcome = chat("--plugin", plugin(source), "-o", "json", "-m", "a")
@@ -342,7 +343,7 @@ def test_the_list_of_plugins_as_json(kaito, plugin):
         "name": "mine",
         "distribution": plugin(REDACT),
         "version": "",
-        "provides": ["hook kaito_reply", "hook kaito_request", "flag --redact", "flag --shout", "flag --times"],
+        "provides": ["hook kaito_request", "hook kaito_reply", "flag --redact", "flag --shout", "flag --times"],
         "faults": [],
         "loaded": True,
     }

@@ -142,7 +142,7 @@ def test_ctrl_c_while_connecting(model_server):
 
 
 HANGING = """
-import asyncio, time
+import asyncio, os, time
 from contextlib import asynccontextmanager
 from kaito import hookimpl
 from kaito.types import Candidate
@@ -154,7 +154,7 @@ class Hanging:
         return [Candidate(backend=self.name, url="x")]
     @asynccontextmanager
     async def open(self, candidate, reporter):
-        print("opening", flush=True)
+        os.write(1, b"opening\\n")
         HANG
         yield
 
@@ -196,7 +196,7 @@ def test_a_second_ctrl_c_ends_it_at_once(hanging):
         try:
             await asyncio.sleep(60)
         finally:
-            print("cleaning up", flush=True)
+            os.write(1, b"cleaning up\\n")
             await asyncio.sleep(60)
     """)
     process.send_signal(signal.SIGINT)

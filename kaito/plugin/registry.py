@@ -1,0 +1,234 @@
+"""The plugins that are loaded: each is loaded separately, and what fails is left out and named.
+
+A plugin that may remove secrets from what is sent is the exception: when it fails before the first turn, nothing is
+sent without it (:meth:`Registry.check_protection`).
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+import pluggy
+from msgspec import Struct
+from msgspec.structs import replace
+
+from kaito import hookspecs
+from kaito.errors import PluginError
+from kaito.plugin.discovery import Found, MissingPluginError, Plugin
+from kaito.plugin.hook_checks import REQUEST, HookManager
+from kaito.plugin.isolation import Attempt, Isolation, message_of
+from kaito.plugin.source_files import mention
+from kaito.settings import Settings
+
+#: The hooks that do not appear as what they provide.
+_SHOWN_HOOKS = (REQUEST, "kaito_reply")
+
+
+class PluginReport(Struct, frozen=True):
+    """What is known of one plugin; `kaito plugins` shows it."""
+
+    name: str
+    distribution: str
+    version: str
+    #: Such as `backend url`.
+    provides: tuple[str, ...]
+    #: What went wrong.
+    faults: tuple[str, ...]
+    #: Whether its hooks are called at all.
+    loaded: bool
+
+
+class Registry:
+    """Loads plugins and keeps what is known of each.
+
+    Args:
+        warn: called with one line for each plugin that is not loaded, and each part of one that is ignored.
+        trace: called with one line for each call of a hook of a plugin that is not built in; `None` for no trace.
+    """
+
+    def __init__(self, warn: Callable[[str], None], trace: Callable[[str], None] | None = None) -> None:
+        self._warn = warn
+        self._trace = trace
+        self._manager = HookManager()
+        self._manager.add_hookspecs(hookspecs)
+        self._by_module: dict[int, Plugin] = {}
+        self._provided: dict[Plugin, list[str]] = {}
+        self._faults: dict[Plugin, list[str]] = {}
+        #: Plugins that see each request before it is sent, and so may redact it.
+        self._protecting: set[Plugin] = set()
+        #: The failures of such plugins, and of those that may have been some.
+        self._unprotected: list[PluginError] = []
+        self._turn_begun = False
+        self._options: dict[Plugin, Mapping[str, Any]] = {}
+        self._views: dict[Plugin, tuple[Settings, Settings]] = {}
+
+    def load(self, found: Iterable[Found]) -> None:
+        """Load plugins; one that fails does not affect the others.
+
+        Raises:
+            MissingPluginError: a plugin that the user named does not exist.
+        """
+        for each in found:
+            self._load(each)
+
+    def add(self, module: Any, name: str, distribution: str, version: str) -> None:
+        """Register a module, or any object with hooks, that is imported already."""
+        self._load(Found(Plugin(name, distribution, version), lambda: module))
+
+    def reports(self) -> list[PluginReport]:
+        """Return a report on every plugin, loaded or not, in the order in which they were found."""
+        loaded = set(self._by_module.values())
+        return [
+            PluginReport(
+                plugin.name,
+                plugin.distribution,
+                plugin.version,
+                tuple(provided),
+                tuple(self._faults[plugin]),
+                plugin in loaded,
+            )
+            for plugin, provided in self._provided.items()
+        ]
+
+    def note_provided(self, plugin: Plugin, what: str) -> None:
+        """Record what a plugin provides, such as `flag --redact`, for its report."""
+        self._provided[plugin].append(what)
+
+    def isolated(self, plugin: Plugin, action: str) -> Isolation:
+        """Return a `with` block for a plugin's code that raises an error which names the plugin."""
+        return Isolation(plugin, action)
+
+    def attempt(self, plugin: Plugin, action: str) -> Attempt:
+        """Return a `with` block for a plugin's code whose failure is reported and ignored."""
+        return Attempt(plugin, partial(self._report_raised, plugin, action))
+
+    def _report_raised(self, plugin: Plugin, action: str, exc: BaseException) -> None:
+        self.report_fault(plugin, f"{action}: {message_of(exc)}", exc)
+
+    # Protection: a plugin that may redact what is sent works, or nothing is sent
+
+    @property
+    def protecting(self) -> list[str]:
+        """The names of the plugins that see each request before it is sent, and may redact it."""
+        return sorted(plugin.name for plugin in self._protecting)
+
+    def check_protection(self) -> None:
+        """Check that no plugin is missing that may redact what is sent; to be called before anything is sent.
+
+        Raises:
+            PluginError: one failed.
+        """
+        if self._unprotected:
+            raise self._unprotected[0]
+
+    def _note_unprotected(self, plugin: Plugin, exc: BaseException | None) -> None:
+        if plugin.origin == "installed":
+            others = sorted({one.name for one in self._by_module.values() if one.origin == "installed"} - {plugin.name})
+            leave_out = f"set KAITO_PLUGINS='{','.join(others)}'"
+        else:
+            leave_out = f"leave out --plugin {plugin.distribution}"
+        error = PluginError(
+            f"Plugin {plugin} may redact what is sent, and it failed: nothing is sent without it",
+            f"To run without it, {leave_out}",
+        )
+        error.__cause__ = exc
+        self._unprotected.append(error)
+
+    # Options
+
+    def set_options(self, plugin: Plugin, values: Mapping[str, Any]) -> None:
+        """Set the values of the flags that a plugin added, by names such as `redact_file`."""
+        self._options[plugin] = values
+
+    def settings_for(self, plugin: Plugin, settings: Settings) -> Settings:
+        """Return the settings as a plugin sees them: with its own options."""
+        before, view = self._views.get(plugin, (None, None))
+        if view is None or before is not settings:
+            view = replace(settings, options=self._options.get(plugin, {}))
+            self._views[plugin] = (settings, view)
+        return view
+
+    # Loading
+
+    def _load(self, found: Found) -> None:
+        plugin = found.plugin
+        self._provided[plugin] = []
+        self._faults[plugin] = []
+        started = time.perf_counter()
+        if any(str(plugin) == str(other) for other in self._by_module.values()):
+            self._not_loaded(found, _LoadedAlreadyError())
+            return
+        with Attempt(plugin, partial(self._not_loaded, found)) as loading:
+            module = found.load()
+            hash(module)  # pluggy keeps plugins in sets
+            self._register(plugin, module)
+        if not loading.failed:
+            self._traced(plugin, "loaded", started)
+
+    def _register(self, plugin: Plugin, module: Any) -> None:
+        if self._manager.is_registered(module):
+            raise _LoadedAlreadyError
+        if self._manager.has_plugin(plugin.name):
+            raise PluginError("another plugin of this name is loaded already")
+        refusals = self._manager.check(module) if plugin.origin != "built-in" else ()
+        with warnings.catch_warnings(record=True) as deprecations:
+            warnings.simplefilter("always")
+            self._manager.register(module, plugin.name)
+        hooks = {caller.name for caller in self._manager.get_hookcallers(module) or ()}
+        if REQUEST in hooks or any(refusal.hook == REQUEST for refusal in refusals):
+            self._protecting.add(plugin)
+        for refusal in refusals:
+            self.report_fault(plugin, refusal.reason)
+        if not hooks:
+            self._manager.unregister(module)
+            raise PluginError("it implements no hook" + (" that can be called" if refusals else ""))
+        self._by_module[id(module)] = plugin
+        for deprecation in deprecations:
+            message = f"{deprecation.category.__name__}: {deprecation.message}"
+            self._faults[plugin].append(message)
+            self._traced(plugin, message, None)
+        for name in _SHOWN_HOOKS:
+            if name in hooks:
+                self.note_provided(plugin, f"hook {name}")
+
+    def _not_loaded(self, found: Found, exc: BaseException) -> None:
+        if isinstance(exc, MissingPluginError):
+            raise exc
+        plugin, message = found.plugin, message_of(exc)
+        self._faults[plugin].append(message)
+        self._warn(f"Plugin {plugin} was not loaded: {message}")
+        if isinstance(exc, _LoadedAlreadyError) or plugin.origin == "built-in":
+            return
+        if plugin in self._protecting or mention(REQUEST, found.files()):
+            self._note_unprotected(plugin, exc)
+
+    def report_fault(self, plugin: Plugin, message: str, exc: BaseException | None = None) -> None:
+        """Report a part of a plugin that is ignored; the rest of the plugin works."""
+        self._faults[plugin].append(message)
+        self._warn(f"Plugin {plugin}: {message}; this is ignored")
+        if plugin in self._protecting and not self._turn_begun:
+            self._note_unprotected(plugin, exc)
+
+    # Calling hooks
+
+    def _implementations(self, hook: str) -> list[tuple[Plugin, pluggy.HookImpl]]:
+        """Return the implementations of a hook in the order in which they are called."""
+        implementations = getattr(self._manager.hook, hook).get_hookimpls()
+        # pluggy's own order begins with the plugin that was registered last.
+        implementations.sort(key=lambda one: (not one.tryfirst, one.trylast))
+        return [(self._by_module[id(one.plugin)], one) for one in implementations if id(one.plugin) in self._by_module]
+
+    def _traced(self, plugin: Plugin, what: str, started: float | None, result: str = "") -> None:
+        """Trace a step, with the time since it started and a word on its result, which never quotes what is sent."""
+        if self._trace is not None and plugin.origin != "built-in":
+            took = "" if started is None else f", {(time.perf_counter() - started) * 1000:.1f} ms"
+            self._trace(f"plugin {plugin}: {what}{took}" + (f", {result}" if result else ""))
+
+
+class _LoadedAlreadyError(PluginError):
+    def __init__(self) -> None:
+        super().__init__("it is loaded already")
