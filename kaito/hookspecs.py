@@ -11,7 +11,7 @@ Rules for all hooks:
 - Every plugin's hook is called: the built-in plugins first, then the others by name; those with `tryfirst` before all
   others, those with `trylast` after them. `specname` and `optionalhook` work as in pluggy. There are no first-result
   hooks and no wrappers, as each implementation is called by itself.
-- A hook is a plain function. One that is `async def`, a wrapper, unknown, or that takes an unknown argument is left out.
+- A hook is a plain function. One that is `async def`, a wrapper, unknown, or takes an unknown argument is left out.
 - A plugin that cannot be imported is not loaded. A hook that raises anything is not called again, and a value that is
   not as documented is ignored. A message on stderr names the plugin and its distribution, and the rest of it works.
 - A plugin that implements `kaito_request` may remove secrets from what is sent. When such a plugin fails in any way
@@ -196,8 +196,8 @@ def kaito_reply(request: ChatRequest, reply: Reply, settings: Settings) -> None:
     """Receive an answer that the conversation keeps.
 
     Called after each such answer was shown: a complete one, one that the token limit or the content filter cut, and
-    one that the user interrupted; `reply.outcome` says which. With `/continue`, it is called again with the whole answer
-    and `reply.continued`. It is not called for an empty answer, nor for a failed turn.
+    one that the user interrupted; `reply.outcome` says which. With `/continue`, it is called again with the whole
+    answer and `reply.continued`. It is not called for an empty answer, nor for a failed turn.
 
     Args:
         request: the request that was sent.

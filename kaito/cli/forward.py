@@ -18,8 +18,8 @@ from kaito.options import flag_values
 
 _SUMMARY = (
     "Open a local port in front of a workspace. OpenAI-compatible clients can use it as if the model ran on this "
-    "machine. The port stays open when the model's pod or the API server is restarted. Requests pass unchanged: plugins "
-    "that redact what 'kaito chat' sends do not see them."
+    "machine. The port stays open when the model's pod or the API server is restarted. Requests pass unchanged: "
+    "plugins that redact what 'kaito chat' sends do not see them."
 )
 
 _EXAMPLES = """
