@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from kaito.cli.command_context import CommandContext
+    from kaito.cluster.cluster import Cluster
     from kaito.errors import (
         ClusterError,
         ConnectError,
@@ -23,11 +25,13 @@ if TYPE_CHECKING:
         WindowError,
     )
     from kaito.hookspecs import Backend, Formatter, hookimpl
+    from kaito.model import Model, connect
     from kaito.settings import Settings
     from kaito.shell.context import ShellContext
     from kaito.types import (
         Candidate,
         ChatRequest,
+        Command,
         Delta,
         Endpoint,
         Message,
@@ -46,7 +50,10 @@ __all__ = [
     "Backend",
     "Candidate",
     "ChatRequest",
+    "Cluster",
     "ClusterError",
+    "Command",
+    "CommandContext",
     "ConnectError",
     "Delta",
     "Endpoint",
@@ -55,6 +62,7 @@ __all__ = [
     "Formatter",
     "KaitoError",
     "Message",
+    "Model",
     "ModelError",
     "ModelInfo",
     "NotFoundError",
@@ -73,16 +81,27 @@ __all__ = [
     "Waiting",
     "WindowError",
     "__version__",
+    "connect",
     "hookimpl",
 ]
 
 
-# The cheapest to import first. The last imports the whole shell.
-_MODULES = ("kaito.errors", "kaito.hookspecs", "kaito.settings", "kaito.types", "kaito.shell.context")
+# The cheapest to import first.
+_MODULES = ("kaito.errors", "kaito.hookspecs", "kaito.settings", "kaito.types")
+#: Names whose modules import much: the shell, the client or the cluster.
+_LARGE = {
+    "Cluster": "kaito.cluster.cluster",
+    "CommandContext": "kaito.cli.command_context",
+    "Model": "kaito.model",
+    "ShellContext": "kaito.shell.context",
+    "connect": "kaito.model",
+}
 
 
 def __getattr__(name: str) -> object:
     # Imported on first use: `kaito --version` reads this module and needs none of them.
+    if name in _LARGE:
+        return getattr(import_module(_LARGE[name]), name)
     if name in __all__:
         for module in map(import_module, _MODULES):
             if hasattr(module, name):

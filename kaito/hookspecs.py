@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from kaito.types import (
         Candidate,
         ChatRequest,
+        Command,
         Delta,
         Endpoint,
         OptionGroup,
@@ -164,6 +165,21 @@ def kaito_slash_commands(settings: Settings) -> Iterable[SlashCommand]:
     Returns:
         Commands. When one raises :class:`~kaito.errors.KaitoError`, its message is shown; any other exception is shown
         as a failure of the plugin. The shell continues in both cases.
+    """
+    return ()
+
+
+@hookspec
+def kaito_commands() -> Iterable[Command]:
+    """Offer subcommands: `kaito NAME`.
+
+    Called once when a subcommand runs or is completed, after its plugin was loaded, and by `kaito plugins`. A plugin
+    that adds a subcommand is installed with an entry point in the group `kaito.commands` that has the subcommand's
+    name: `kaito --help` lists these names, and only the one that runs is imported. `--plugin` works, too.
+
+    Returns:
+        Commands. When one raises :class:`~kaito.errors.KaitoError`, its message is shown, and its exit code is
+        returned; any other exception is shown as a failure of the plugin, with exit code 1.
     """
     return ()
 

@@ -9,10 +9,10 @@ import pytest
 
 import kaito
 from kaito import hookspecs
-from kaito.cli import _COMMANDS
 from kaito.errors import ExitCode
 from kaito.options.table import SETTINGS
 from kaito.plugin import discovery
+from kaito.plugin.built_in import SUBCOMMANDS, subcommand_module
 from kaito.plugin.manager import create_plugins
 from kaito.settings import Settings
 from kaito.shell.context import ShellContext
@@ -50,9 +50,9 @@ def test_each_example_plugin_loads(source, tmp_path):
 
 
 def test_each_command_is_in_the_readme():
-    for name in _COMMANDS:
+    for name in SUBCOMMANDS:
         assert f"kaito {name}" in README
-        assert importlib.util.find_spec(f"kaito.cli.{name.replace('-', '_')}") is not None
+        assert importlib.util.find_spec(subcommand_module(name)) is not None
 
 
 def test_each_slash_command_and_setting_is_in_the_readme():

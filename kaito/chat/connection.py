@@ -26,9 +26,14 @@ class Connection(Struct, frozen=True, kw_only=True):
     #: The models that the server lists; empty when it has no list.
     models: tuple[ModelInfo, ...]
 
+    def requested_model(self, settings: Settings) -> str | None:
+        """Return the model to request; `None` leaves the choice to the server."""
+        listed = self.models[0].name if self.models else None
+        return self.endpoint.model or settings.target.model or listed
+
 
 @asynccontextmanager
-async def connect(
+async def open_connection(
     backends: Mapping[str, Offered[Backend]], plugins: Plugins, settings: Settings, reporter: Reporter
 ) -> AsyncIterator[Connection]:
     """Find an endpoint, open it, and ask it for its models.

@@ -12,15 +12,6 @@ import sys
 
 from kaito import __version__
 
-_COMMANDS = {
-    "chat": "Chat with a model: at a prompt, with a script, or one message",
-    "forward": "Open a local port to a workspace's model for any other client",
-    "status": "Show whether a workspace is ready, and if not, why",
-    "get-endpoint": "Print the URL of a workspace's model for other programs",
-    "plugins": "List the plugins, what they provide, and which were skipped",
-    "completion": "Print the script that adds completion to a shell",
-}
-
 
 def main() -> int:
     """Run the command line of this process; return the exit code."""
@@ -40,7 +31,7 @@ def main() -> int:
 
         from kaito.cli.app import run
 
-        code = run(program, arguments, sorted(_COMMANDS))
+        code = run(program, arguments)
         # Only the interpreter's shutdown is left, which Ctrl-C would interrupt with a traceback.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     except KeyboardInterrupt:
@@ -60,12 +51,16 @@ def complete_for_kubectl() -> int:
 def _complete(command: str, arguments: list[str]) -> int:
     from kaito.cli.completion.responder import complete
 
-    return complete(command, arguments, _COMMANDS)
+    return complete(command, arguments)
 
 
 def _help(program: str) -> str:
     from kaito.console.wrapping import commands, table, window_columns, wrapped
+    from kaito.plugin.built_in import SUBCOMMANDS
+    from kaito.plugin.entry_points import allowed_names, subcommand_names
 
+    installed = subcommand_names(allowed_names(os.environ.get("KAITO_PLUGINS")))
+    of_plugins = ", ".join(name for name in installed if name not in SUBCOMMANDS and name.isprintable())
     columns = max(window_columns(), 39)
     examples = f"""\
 # Chat with the model of a workspace
@@ -82,7 +77,8 @@ def _help(program: str) -> str:
         [
             wrapped("Chat with the language models that KAITO serves in a Kubernetes cluster.", columns, hang=0),
             f"Examples:\n{commands(examples, columns)}",
-            f"Commands:\n{table(_COMMANDS.items(), columns)}",
+            f"Commands:\n{table(SUBCOMMANDS.items(), columns)}",
+            *([f"Commands of plugins:\n{wrapped(f'  {of_plugins}', columns, hang=0)}"] if of_plugins else []),
             "Flags:\n  -h, --help    Show this help\n      --version Show the version\n",
             f"Usage:\n  {program} COMMAND [flags]\n",
             wrapped(f"'{program} COMMAND --help' shows more about a command.", columns, hang=0),

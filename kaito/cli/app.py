@@ -6,39 +6,33 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib import import_module
 from typing import get_args
 
 from kaito.cli.args.shared_flags import GLOBAL_VALUE_FLAGS
 from kaito.cli.invocation import Invocation
+from kaito.cli.subcommand import find_subcommand, known_subcommands, run_subcommand
 from kaito.console.colors import ColorChoice
 from kaito.console.stray_output import redirected_prints
 from kaito.console.terminal import Terminal
 from kaito.errors import Abandoned, Ended, ExitCode, Interrupted, KaitoError, OutputClosed, PluginError, UsageError
 from kaito.eventloop import termination
 from kaito.plugin.manager import create_plugins
-from kaito.util.suggest import did_you_mean
 
 _GLOBAL_SWITCHES = frozenset({"-h", "--help", "-v", "--verbose"})
 
 
-def run(program: str, arguments: Sequence[str], commands: Sequence[str]) -> int:
-    """Run a subcommand; return the exit code.
-
-    Args:
-        commands: the subcommands; each is a module of this package with the functions `run` and `make_parser`.
-    """
+def run(program: str, arguments: Sequence[str]) -> int:
+    """Run a subcommand; return the exit code."""
     terminal = Terminal(sys.stdin, sys.stdout, sys.stderr, os.environ, _color_choice(arguments))
     try:
         with termination.handle_termination(terminal), redirected_prints(terminal.note):
-            name, rest = _subcommand(program, arguments, commands)
+            name, rest = _split(program, arguments)
             trace = terminal.notice if _is_verbose(arguments) else None
             plugins = create_plugins(warn=terminal.notice, allowed=os.environ.get("KAITO_PLUGINS"), trace=trace)
-            command = import_module(f"kaito.cli.{name.replace('-', '_')}")
             call = Invocation(
                 command=f"{program} {name}", arguments=rest, terminal=terminal, plugins=plugins, environ=os.environ
             )
-            return int(command.run(call))
+            return run_subcommand(find_subcommand(name, call, f"See '{program} --help'"), call)
     except OutputClosed as exc:
         return exc.exit_code
     except KaitoError as exc:
@@ -104,26 +98,22 @@ def _is_unknown_flag(argument: str) -> bool:
     return name.startswith("-") and name not in GLOBAL_VALUE_FLAGS | _GLOBAL_SWITCHES
 
 
-def _subcommand(program: str, arguments: Sequence[str], commands: Sequence[str]) -> tuple[str, list[str]]:
+def _split(program: str, arguments: Sequence[str]) -> tuple[str, list[str]]:
     """Return the subcommand's name and its arguments; flags may precede the name, as with kubectl.
 
     Raises:
-        UsageError: there is no such subcommand.
+        UsageError: there is no name.
     """
     hint = f"See '{program} --help'"
     position = command_position(arguments)
-    is_missing = position >= len(arguments)
-    if is_missing or arguments[position] not in (*commands, "help"):
-        # The argument after an unknown flag may be its value.
-        for flag in filter(_is_unknown_flag, arguments[:position]):
-            message = f"Unknown flag '{flag.partition('=')[0]}'"
-            raise UsageError(message, "Put the flags of a command after its name", hint)
-    if is_missing:
+    # The argument after an unknown flag may be its value.
+    unknown = next(filter(_is_unknown_flag, arguments[:position]), None)
+    if unknown is not None and (position >= len(arguments) or arguments[position] not in known_subcommands()):
+        message = f"Unknown flag '{unknown.partition('=')[0]}'"
+        raise UsageError(message, "Put the flags of a command after its name", hint)
+    if position >= len(arguments):
         raise UsageError("A command is missing", hint)
     name, rest = arguments[position], [*arguments[:position], *arguments[position + 1 :]]
     if name == "help" and rest:
         name, rest = rest[0], ["--help"]
-    if name not in commands:
-        near = did_you_mean(name, commands)
-        raise UsageError(f"Unknown command '{name}'", *([f"Did you mean '{near}'?"] if near else []), hint)
     return name, rest

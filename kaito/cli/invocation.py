@@ -1,21 +1,23 @@
-"""The arguments of a subcommand, and what it needs to run."""
+"""One run of a subcommand: its arguments, and what it needs."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
 from kaito.cli.args.parser import Parser
+from kaito.cli.args.plugin_options import PluginOptions, add_plugin_flags
+from kaito.cli.args.shared_flags import add_cluster_flags, add_endpoint_flags, add_output_flag, add_shared_flags
 from kaito.console.terminal import Terminal
-from kaito.errors import UsageError
+from kaito.options import table
 from kaito.plugin import discovery
-from kaito.plugin.manager import Plugins
+from kaito.plugin.manager import Offered, Plugins
+from kaito.types import Command
 
 
 class Invocation(Struct, frozen=True, kw_only=True):
-    """Passed to the functions `run` and `make_parser` of a subcommand's module."""
+    """One run of a subcommand, or the completion of its command line."""
 
     #: The command as the user entered it, such as `kubectl kaito chat`.
     command: str
@@ -26,38 +28,49 @@ class Invocation(Struct, frozen=True, kw_only=True):
     #: Whether the command line is being completed, and may have errors.
     completing: bool = False
 
-    def parse(self, parser: Parser, *, sends: bool = False) -> argparse.Namespace | None:
-        """Parse the arguments; `None` when the user asked for the help, which is then shown.
 
-        Args:
-            sends: whether the command sends what plugins may redact: none of those may be missing.
+def make_parser(offered: Offered[Command], call: Invocation) -> tuple[Parser, PluginOptions]:
+    """Return the parser of a subcommand, with the flags of plugins, and its own options.
 
-        Raises:
-            UsageError: an argument is not valid.
-            PluginError: a plugin that may redact what is sent failed.
-        """
+    Raises:
+        KaitoError: a plugin that `--plugin` names does not exist, or the subcommand's plugin failed.
+    """
+    command = offered.value
+    parser = Parser(call.command, command.description or f"{command.summary}.", command.examples)
+    later = [*table.SHARED, *(table.CONNECTION if command.connects else [])]
+    options = PluginOptions(
+        parser,
+        call.plugins,
+        offered.plugin,
+        "Flags of the command",
+        subcommand=True,
+        reserved=frozenset(option.flag for option in later),
+    )
+    if command.connects or command.cluster:
+        add_cluster_flags(parser, waits=command.connects)
+    if command.outputs:
+        add_output_flag(parser, ["plain", *command.outputs])
+    if command.options is not None:
+        with call.plugins.isolated(offered.plugin, f"adding the options of {command.name}"):
+            command.options(options)
+    if command.connects:
+        add_endpoint_flags(parser)
+    add_shared_flags(parser)
+    load_named(parser, call)
+    if command.connects or options.takes_plugin_flags:
+        add_plugin_flags(parser, call.plugins, command.name)
+    return parser, options
+
+
+def load_named(parser: Parser, call: Invocation) -> None:
+    """Load the plugins that `--plugin` names, unless they are loaded already.
+
+    Raises:
+        MissingPluginError: a file or module does not exist.
+    """
+    for plugin in discovery.named(parser.given("--plugin", call.arguments)):
         try:
-            given = parser.parse(self.arguments)
-        except UsageError:
-            if sends:  # a flag may be unknown because its plugin failed
-                self.plugins.check_protection()
-            raise
-        if given.help:
-            self.terminal.write(parser.format_help())
-            return None
-        if sends:
-            self.plugins.check_protection()
-        return given
-
-    def load_plugins(self, parser: Parser) -> None:
-        """Load the plugins that `--plugin` names.
-
-        Raises:
-            MissingPluginError: a file or module does not exist.
-        """
-        for plugin in discovery.named(parser.given("--plugin", self.arguments)):
-            try:
-                self.plugins.load([plugin])
-            except discovery.MissingPluginError:
-                if not self.completing:
-                    raise
+            call.plugins.load([plugin])
+        except discovery.MissingPluginError:
+            if not call.completing:
+                raise

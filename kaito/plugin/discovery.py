@@ -7,36 +7,21 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from kaito import __version__
 from kaito.errors import PluginError, UsageError
+from kaito.plugin import built_in as built_in_modules
+from kaito.plugin import entry_points
 from kaito.plugin.source_files import files_of_distribution, files_of_module
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
-
-#: Entry-point group of installed plugins.
-GROUP = "kaito"
-
-# In the order in which their hooks are called.
-_BUILT_IN = (
-    "kaito.endpoints.backends.url",
-    "kaito.endpoints.backends.cluster_dns",
-    "kaito.endpoints.backends.ingress",
-    "kaito.endpoints.backends.port_forward",
-    "kaito.endpoints.backends.api_proxy",
-    "kaito.formatters.plain",
-    "kaito.formatters.json",
-    "kaito.shell.commands.turns",
-    "kaito.shell.commands.preferences",
-    "kaito.shell.commands.files",
-)
 
 
 class MissingPluginError(UsageError):
@@ -63,42 +48,67 @@ class Found(Struct, frozen=True):
     load: Callable[[], Any]
     #: Returns the files that its code may be in; none when they are not known.
     files: Callable[[], Iterable[Path]] = tuple
+    #: Whether its module may be loaded already as another plugin, which is no mistake.
+    may_be_loaded: bool = False
 
 
 def built_in() -> Iterator[Found]:
     """Yield the plugins of this package."""
-    for module in _BUILT_IN:
+    for module in built_in_modules.PLUGINS:
         plugin = Plugin(module.rpartition(".")[2], "kaito", __version__, "built-in")
         yield Found(plugin, partial(importlib.import_module, module))
 
 
-def installed(allowed: str | None, warn: Callable[[str], None]) -> Iterator[Found]:
+def built_in_subcommand(name: str) -> Found:
+    """Return a subcommand of this package."""
+    plugin = Plugin(_subcommand_plugin(name), "kaito", __version__, "built-in")
+    return Found(plugin, partial(importlib.import_module, built_in_modules.subcommand_module(name)))
+
+
+def installed(allowed: Container[str] | None) -> Iterator[Found]:
     """Yield the plugins of installed distributions, sorted by name.
 
     Args:
-        allowed: names of the entry points that may load, separated by commas; `None` for all.
-        warn: called with a message for each allowed name that is not installed.
+        allowed: names of the plugins that may load; `None` for all.
     """
-    names = None if allowed is None else {name.strip() for name in allowed.split(",")} - {""}
-    if names == set():
-        return
-    found: dict[str, list[Found]] = {}
-    if _any_installed():
-        from importlib.metadata import distributions
+    return _installed(entry_points.PLUGINS, allowed)
 
-        seen: set[str] = set()
-        for distribution in distributions():
-            offered = list(_offered_by(distribution))
-            names_seen = {re.sub("[-_.]+", "-", each.plugin.distribution).lower() for each in offered}
-            # A distribution that is found twice, as in two folders of the path: Python imports the first one.
-            for each in offered if seen.isdisjoint(names_seen) else ():
-                found.setdefault(each.plugin.name, []).append(each)
-            seen |= names_seen
+
+def installed_subcommands(allowed: Container[str] | None, name: str | None = None) -> Iterator[Found]:
+    """Yield the plugins that add subcommands; with a name, only those that add this one."""
+    for found in _installed(entry_points.SUBCOMMANDS, allowed, name):
+        # It may also be a plugin of the other group.
+        plugin = structs.replace(found.plugin, name=_subcommand_plugin(found.plugin.name))
+        yield structs.replace(found, plugin=plugin, may_be_loaded=True)
+
+
+def missing(allowed: Iterable[str]) -> list[str]:
+    """Return the names that no installed plugin has."""
+    known = {*entry_points.names(entry_points.PLUGINS), *entry_points.names(entry_points.SUBCOMMANDS)}
+    return sorted(set(allowed) - known)
+
+
+def _subcommand_plugin(name: str) -> str:
+    return f"kaito {name}"
+
+
+def _installed(group: str, allowed: Container[str] | None, only: str | None = None) -> Iterator[Found]:
+    if not entry_points.may_exist(group):
+        return
+    from importlib.metadata import distributions
+
+    found: dict[str, list[Found]] = {}
+    seen: set[str] = set()
+    for distribution in distributions():
+        offered = list(_offered_by(distribution, group))
+        names_seen = {re.sub("[-_.]+", "-", each.plugin.distribution).lower() for each in offered}
+        # A distribution that is found twice, as in two folders of the path: Python imports the first one.
+        for each in offered if seen.isdisjoint(names_seen) else ():
+            found.setdefault(each.plugin.name, []).append(each)
+        seen |= names_seen
     for name in sorted(found):
-        if names is None or name in names:
+        if (allowed is None or name in allowed) and only in (None, name):
             yield found[name][0] if len(found[name]) == 1 else _conflict(found[name])
-    for name in sorted((names or set()) - set(found)):
-        warn(f"KAITO_PLUGINS: plugin '{name}' is not installed")
 
 
 def _conflict(found: list[Found]) -> Found:
@@ -117,32 +127,12 @@ def named(names: Iterable[str]) -> Iterator[Found]:
         yield Found(plugin, partial(_import_file if is_file else _import_module, name), files)
 
 
-def _any_installed() -> bool:
-    """Return whether an installed distribution may have entry points of our group.
-
-    Importing `importlib.metadata` takes longer than the rest of a start without plugins; reading the files that it
-    would read shows whether it is needed. Zip files and the like are left to it.
-    """
-    header = f"[{GROUP}]".encode()
-    for entry in sys.path:
-        folder = Path(entry or ".")
-        if folder.is_file():
-            return True
-        for file in folder.glob("*.*-info/entry_points.txt"):
-            try:
-                if header in file.read_bytes():
-                    return True
-            except OSError:
-                return True
-    return False
-
-
-def _offered_by(distribution: Distribution) -> Iterator[Found]:
+def _offered_by(distribution: Distribution, group: str) -> Iterator[Found]:
     """Yield the plugins of a distribution. Broken metadata affects this distribution only."""
     try:
-        if f"[{GROUP}]" not in (distribution.read_text("entry_points.txt") or ""):
+        if f"[{group}]" not in (distribution.read_text("entry_points.txt") or ""):
             return
-        points = list(distribution.entry_points.select(group=GROUP))
+        points = list(distribution.entry_points.select(group=group))
     except (OSError, UnicodeDecodeError):
         return
     except (TypeError, ValueError) as exc:

@@ -16,11 +16,12 @@ from msgspec import Struct
 from kaito.errors import PluginError
 from kaito.plugin import discovery
 from kaito.plugin.discovery import Plugin
+from kaito.plugin.entry_points import allowed_names
 from kaito.plugin.hook_checks import REQUEST
 from kaito.plugin.isolation import Isolation
 from kaito.plugin.registry import Registry
 from kaito.settings import Settings
-from kaito.types import ChatRequest, OptionGroup, Reply, SlashCommand
+from kaito.types import ChatRequest, Command, OptionGroup, Reply, SlashCommand
 
 if TYPE_CHECKING:
     from kaito.hookspecs import Backend, Formatter
@@ -116,6 +117,16 @@ class Plugins(Registry):
             "kaito_formatters", "formatter", lambda value: check(value) if isinstance(value, type) else "is not a class"
         )
 
+    def subcommands(self, taken: Collection[str] = ()) -> Mapping[str, Offered[Command]]:
+        """Return the subcommands of the loaded plugins by name; names in `taken` are kaito's own."""
+
+        def check(value: Any) -> str:
+            if not isinstance(value, Command):
+                return "is not a Command"
+            return "" if callable(value.run) else "has a run that is not callable"
+
+        return self._collect("kaito_commands", "subcommand", check, taken)
+
     def slash_commands(self, settings: Settings, taken: Collection[str] = ()) -> Mapping[str, Offered[SlashCommand]]:
         """Return the slash commands by name; names in `taken` are the shell's own."""
 
@@ -173,7 +184,11 @@ def create_plugins(
     """
     plugins = Plugins(warn, trace)
     plugins.load(discovery.built_in())
-    plugins.load(discovery.installed(allowed, warn))
+    names = allowed_names(allowed)
+    if names is None or names:
+        plugins.load(discovery.installed(names))
+    for name in discovery.missing(names or ()):
+        warn(f"KAITO_PLUGINS: plugin '{name}' is not installed")
     return plugins
 
 

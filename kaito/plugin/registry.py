@@ -96,7 +96,8 @@ class Registry:
 
     def note_provided(self, plugin: Plugin, what: str) -> None:
         """Record what a plugin provides, such as `flag --redact`, for its report."""
-        self._provided[plugin].append(what)
+        if what not in self._provided[plugin]:
+            self._provided[plugin].append(what)
 
     def isolated(self, plugin: Plugin, action: str) -> Isolation:
         """Return a `with` block for a plugin's code that raises an error which names the plugin."""
@@ -165,6 +166,8 @@ class Registry:
         with Attempt(plugin, partial(self._not_loaded, found)) as loading:
             module = found.load()
             hash(module)  # pluggy keeps plugins in sets
+            if found.may_be_loaded and self._manager.is_registered(module):
+                return
             self._register(plugin, module)
         if not loading.failed:
             self._traced(plugin, "loaded", started)

@@ -1,5 +1,6 @@
 """The values that pass between the shell, the protocol and the plugins."""
 
+from kaito.types.commands import Command
 from kaito.types.extensions import OptionGroup, Screen, SlashCommand
 from kaito.types.messages import ChatRequest, Delta, Message, ModelInfo, Outcome, Reply, Role, Usage, Waiting
 from kaito.types.targets import Candidate, Endpoint, Reporter, Target
@@ -7,6 +8,7 @@ from kaito.types.targets import Candidate, Endpoint, Reporter, Target
 __all__ = [
     "Candidate",
     "ChatRequest",
+    "Command",
     "Delta",
     "Endpoint",
     "Message",

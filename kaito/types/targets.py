@@ -39,6 +39,14 @@ class Target(Struct, frozen=True, kw_only=True):
     request_timeout: float | None = None
 
 
+def target_of(workspace: str | None, **fields: Any) -> Target:
+    """Return the target that a name selects: `my-llama` or `inferenceset/my-set`, with further fields."""
+    kind: Literal["workspace", "inferenceset"] = "workspace"
+    if workspace is not None and workspace.startswith("inferenceset/"):
+        kind, workspace = "inferenceset", workspace.removeprefix("inferenceset/")
+    return Target(workspace=workspace or None, kind=kind, **fields)
+
+
 def service_url(workspace: str, namespace: str, domain: str = "cluster.local") -> str:
     """Return the base URL of a Workspace's Service. KAITO gives it the Workspace's name, and port 80."""
     return f"http://{workspace}.{namespace}.svc.{domain}"

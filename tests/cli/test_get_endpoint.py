@@ -2,8 +2,8 @@
 
 import pytest
 
-from kaito.cli.get_endpoint import EndpointList
 from kaito.errors import ConnectError, KaitoError, NotFoundError
+from kaito.subcommands.get_endpoint import EndpointList
 from kaito.types import Candidate
 
 SERVICE = "http://w.ns.svc.cluster.local"

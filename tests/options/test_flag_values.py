@@ -3,8 +3,8 @@
 import pytest
 
 from kaito.cli.args.shared_flags import settings_from
-from kaito.cli.chat import make_parser
-from kaito.cli.invocation import Invocation
+from kaito.cli.invocation import Invocation, make_parser
+from kaito.cli.subcommand import find_subcommand
 from kaito.console.terminal import Terminal
 from kaito.errors import UsageError
 from kaito.plugin.manager import Plugins
@@ -18,7 +18,8 @@ def settings(*arguments, environ=None):
         plugins=Plugins(warn=pytest.fail),
         environ=environ or {},
     )
-    return settings_from(make_parser(call).parse(arguments), call.environ)
+    parser, _ = make_parser(find_subcommand("chat", call, ""), call)
+    return settings_from(parser.parse(arguments), call.environ)
 
 
 def usage_error(*arguments, environ=None):

@@ -356,7 +356,7 @@ def _with_path(code):
 
     folders = {module.__path__[0].rpartition("/")[0] for module in (kaito, msgspec, pluggy)}
     finder = f"import sys\nsys.path[:0] = {sorted(folders)!r}\n"
-    hide = "import kaito.plugin.discovery\nkaito.plugin.discovery.GROUP = 'no-such-group'\n"
+    hide = "import kaito.plugin.entry_points\nkaito.plugin.entry_points.PLUGINS = 'no-such-group'\n"
     return finder + hide + code
 
 

@@ -6,8 +6,10 @@ import argparse
 import re
 import shlex
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
+
+from msgspec import Struct
 
 from kaito.console.wrapping import commands, table, window_columns, wrapped
 from kaito.errors import UsageError
@@ -28,24 +30,54 @@ class Once(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
+class PositionalArgument(Struct, frozen=True):
+    """The one argument of a subcommand that has no flag."""
+
+    metavar: str
+    help: str = ""
+    required: bool = True
+    #: The allowed values; empty allows all.
+    choices: Sequence[str] = ()
+    #: Returns what it may become at the Tab key.
+    complete: Callable[[], Iterable[str]] | None = None
+
+    @property
+    def usage(self) -> str:
+        """The argument in the usage line."""
+        shown = "|".join(self.choices) or self.metavar
+        return shown if self.required else f"[{shown}]"
+
+    def check(self, value: str | None, hint: str) -> None:
+        """Check a value; `None` when it was not given.
+
+        Raises:
+            UsageError: it is missing, or is not allowed.
+        """
+        choices = ", ".join(self.choices)
+        if value is None and self.required:
+            raise UsageError(f"Give one of {choices}" if choices else f"{self.metavar} is missing", hint)
+        if value is not None and choices and value not in self.choices:
+            raise UsageError(f"'{value}' is not one of {choices}", hint)
+
+
 class Parser(argparse.ArgumentParser):
     """The parser of one subcommand.
 
     As with pflag, a flag that takes a value takes the next argument, even one that looks like a flag
-    (`--system-prompt "-terse"`). Flags are never abbreviated. There are no positional arguments but one of `words`.
+    (`--system-prompt "-terse"`). Flags are never abbreviated. There is at most one positional argument.
 
     Args:
         command: the program and the subcommand, such as `kaito chat`.
-        words: the allowed values of the positional argument, if there is one.
+
+    Attributes:
+        argument: the positional argument; `None` if there is none.
     """
 
-    def __init__(self, command: str, summary: str, examples: str, words: Sequence[str] = ()) -> None:
+    def __init__(self, command: str, summary: str, examples: str) -> None:
         super().__init__(prog=command, add_help=False, allow_abbrev=False)
         self._summary = summary
         self._examples = textwrap.dedent(examples).strip("\n")
-        self.words = tuple(words)
-        if words:
-            self.add_argument("word", nargs="?", help=argparse.SUPPRESS)
+        self.argument: PositionalArgument | None = None
         self.add_argument("-h", "--help", action="store_true", help="Show this help")
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
@@ -57,12 +89,23 @@ class Parser(argparse.ArgumentParser):
         namespace, rest = self.parse_known_args(self._joined(arguments))
         if rest:
             raise self._unknown(rest[0])
-        if self.words and namespace.word not in self.words and not namespace.help:
-            words = ", ".join(self.words)
-            missing = namespace.word is None
-            message = f"Give one of {words}" if missing else f"'{namespace.word}' is not one of {words}"
-            raise UsageError(message, self._see())
+        if self.argument is not None and not namespace.help:
+            self.argument.check(namespace.argument, self._see())
+            if namespace.argument is not None:
+                self._keep_argument(namespace.argument)
         return namespace
+
+    def take_argument(self, argument: PositionalArgument, keep: Callable[[str], object]) -> None:
+        """Take a positional argument, whose value is passed to a function.
+
+        Raises:
+            ValueError: there is one already.
+        """
+        if self.argument is not None:
+            raise ValueError("there is an argument without a flag already")
+        self.argument = argument
+        self._keep_argument = keep
+        self.add_argument("argument", nargs="?", help=argparse.SUPPRESS)
 
     @property
     def flags(self) -> list[argparse.Action]:
@@ -138,7 +181,12 @@ class Parser(argparse.ArgumentParser):
             if shown:
                 title = "Flags" if group.title == "options" else group.title
                 parts.append(f"{title}:\n{table(shown, columns, left=_FLAGS)}")
-        taken = f" {'|'.join(self.words)}" if self.words else ""
+        taken = ""
+        if self.argument is not None:
+            taken = f" {self.argument.usage}"
+            if self.argument.help:
+                row = (f"      {self.argument.metavar}", self.argument.help)
+                parts.insert(2, f"Argument:\n{table([row], columns, left=_FLAGS)}")
         return "\n".join([*parts, f"Usage:\n  {self.prog} [flags]{taken}\n"])
 
 

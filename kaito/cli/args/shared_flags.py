@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kaito.cli.args.parser import Once, Parser
 from kaito.errors import UsageError
 from kaito.options import flag_values, table
 from kaito.options.option import Option
+from kaito.options.parsers import one_of
 from kaito.settings import Settings
 from kaito.types import Target
+from kaito.types.targets import target_of
 
 #: Flags with a value that may stand before the subcommand.
 GLOBAL_VALUE_FLAGS = frozenset(
@@ -56,6 +58,15 @@ def add_shared_flags(parser: Parser) -> None:
     add_options(parser, "Flags of all commands", table.SHARED)
 
 
+def add_output_flag(parser: Parser, formats: Sequence[str]) -> None:
+    """Add `-o` with the formats of a command; the first is the default."""
+    group = parser.add_argument_group("Flags for the output")
+    parse = one_of(*formats)("--output")
+    group.add_argument(
+        "-o", "--output", default=formats[0], metavar="|".join(formats), type=parse, help="Output format"
+    )
+
+
 def add_cluster_flags(parser: Parser, *, waits: bool = False) -> None:
     """Add the flags that select a workspace and its cluster; with `waits` also `--wait`."""
     add_options(parser, "Flags for the cluster", [*table.CLUSTER, *([table.WAIT] if waits else [])])
@@ -89,19 +100,17 @@ def settings_from(given: argparse.Namespace, environ: Mapping[str, str]) -> Sett
 
 
 def target_from(given: argparse.Namespace) -> Target:
-    """Return the target that the flags select."""
+    """Return the target that the flags select; those that the command does not have keep their defaults."""
     values = vars(given)
-    workspace: str | None = values["workspace_name"]
-    return Target(
-        workspace=workspace.removeprefix("inferenceset/") if workspace else None,
-        kind="inferenceset" if workspace and workspace.startswith("inferenceset/") else "workspace",
-        namespace=values["namespace"],
+    return target_of(
+        values.get("workspace_name"),
+        namespace=values.get("namespace"),
         endpoint=values.get("endpoint"),
         model=values.get("model"),
-        kubeconfig=values["kubeconfig"],
-        context=values["context"],
+        kubeconfig=values.get("kubeconfig"),
+        context=values.get("context"),
         wait=values.get("wait"),
-        request_timeout=values["request_timeout"] or None,
+        request_timeout=values.get("request_timeout") or None,
     )
 
 

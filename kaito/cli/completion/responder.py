@@ -7,7 +7,7 @@ One suggestion per line, with its description after a tab; the last line is `:` 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from kaito.cli.completion.bash_line import BashLine
@@ -22,7 +22,7 @@ _BASH_COMMAND = "__complete_bash"
 _FILES, _NO_FILES = 0, 4
 
 
-def complete(command: str, arguments: Sequence[str], commands: Mapping[str, str]) -> int:
+def complete(command: str, arguments: Sequence[str]) -> int:
     """Print the suggestions, and nothing else whatever happens; return the exit code.
 
     Args:
@@ -32,7 +32,7 @@ def complete(command: str, arguments: Sequence[str], commands: Mapping[str, str]
     """
     try:
         with _silenced() as stdout:
-            response = _response(command, arguments, commands)
+            response = _response(command, arguments)
             os.write(stdout, response.encode("utf-8", "surrogateescape"))
     except OSError:
         pass  # stdout is closed
@@ -41,7 +41,7 @@ def complete(command: str, arguments: Sequence[str], commands: Mapping[str, str]
     return 0
 
 
-def _response(command: str, arguments: Sequence[str], commands: Mapping[str, str]) -> str:
+def _response(command: str, arguments: Sequence[str]) -> str:
     line = None
     words = list(arguments)
     if command == _BASH_COMMAND:
@@ -49,7 +49,7 @@ def _response(command: str, arguments: Sequence[str], commands: Mapping[str, str
         line = BashLine(text, word_breaks)
         words = line.words[1:]
     try:
-        suggestions = suggest(words, commands, os.environ)
+        suggestions = suggest(words, os.environ)
     except KaitoError:
         suggestions = Suggestions()
     shown = [Suggestion(one.word, one_line(one.description)) for one in suggestions.words if _is_safe(one.word)]

@@ -6,15 +6,18 @@ import os
 import re
 from argparse import Action
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib import import_module
+from contextlib import suppress
 
 from msgspec import Struct
 
 from kaito.cli.app import command_position
 from kaito.cli.args.parser import Parser
 from kaito.cli.args.shared_flags import GLOBAL_VALUE_FLAGS, add_cluster_flags, add_shared_flags
-from kaito.cli.invocation import Invocation
+from kaito.cli.invocation import Invocation, make_parser
+from kaito.cli.subcommand import find_subcommand
 from kaito.console.terminal import Terminal
+from kaito.plugin.built_in import SUBCOMMANDS
+from kaito.plugin.entry_points import allowed_names, subcommand_names
 from kaito.plugin.manager import Plugins, create_plugins
 from kaito.settings import Settings
 from kaito.types import Target
@@ -44,7 +47,7 @@ class Suggestions(Struct, frozen=True):
         return Suggestions([Suggestion(prefix + one.word, one.description) for one in matching], self.files)
 
 
-def suggest(words: Sequence[str], commands: Mapping[str, str], environ: Mapping[str, str]) -> Suggestions:
+def suggest(words: Sequence[str], environ: Mapping[str, str]) -> Suggestions:
     """Return what the last word may become; for `--flag=value` these are values, as in kubectl.
 
     Args:
@@ -55,15 +58,15 @@ def suggest(words: Sequence[str], commands: Mapping[str, str], environ: Mapping[
     """
     *before, current = words or [""]
     position = command_position(before)
-    summaries = [Suggestion(name, summary) for name, summary in commands.items()]
+    allowed = allowed_names(environ.get("KAITO_PLUGINS"))
+    installed = dict.fromkeys(subcommand_names(allowed), "From a plugin")
+    summaries = [Suggestion(name, summary) for name, summary in {**installed, **SUBCOMMANDS}.items()]
     if position >= len(before):
         summaries.append(Suggestion("help", "Show the help of a command"))
         return _Line(_parser_before_command(), before, environ).suggest(current, summaries)
     name, rest = before[position], [*before[:position], *before[position + 1 :]]
     if name == "help":
         return Suggestions() if rest else Suggestions(summaries).starting_with(current)
-    if name not in commands:
-        return Suggestions()
     plugins = create_plugins(warn=lambda _: None, allowed=environ.get("KAITO_PLUGINS"))
     call = Invocation(
         command=f"kaito {name}",
@@ -74,9 +77,8 @@ def suggest(words: Sequence[str], commands: Mapping[str, str], environ: Mapping[
         environ=environ,
         completing=True,
     )
-    parser: Parser = import_module(f"kaito.cli.{name.replace('-', '_')}").make_parser(call)
-    has_word = any(word in parser.words for word in rest)
-    return _Line(parser, rest, environ, plugins).suggest(current, () if has_word else _words(parser.words))
+    parser, _ = make_parser(find_subcommand(name, call, ""), call)
+    return _Line(parser, rest, environ, plugins).suggest(current)
 
 
 def _parser_before_command() -> Parser:
@@ -123,15 +125,21 @@ class _Line:
                 self._flag = flag
             else:
                 self._given.append(argument)
+        elif not self._ended:
+            self._given.append(argument)
 
-    def suggest(self, current: str, words: Sequence[Suggestion]) -> Suggestions:
-        """Return what the completed word may become: a flag, a value, or one of `words`."""
+    def suggest(self, current: str, words: Sequence[Suggestion] | None = None) -> Suggestions:
+        """Return what the completed word may become: a flag, a value, or one of `words`.
+
+        Args:
+            words: `None` for those that the subcommand's argument may be.
+        """
         if self._flag is not None:
             return self._values(self._flag).starting_with(current)
         if self._ended:
             return Suggestions()
         if not current.startswith("-"):
-            return Suggestions(words).starting_with(current)
+            return Suggestions(self._arguments() if words is None else words).starting_with(current)
         name, equals, value = current.partition("=")
         if equals:
             flag = self._parser.flag(name)
@@ -156,6 +164,8 @@ class _Line:
         return Suggestions(suggestions)
 
     def _values(self, flag: Action) -> Suggestions:
+        if complete := getattr(flag, "complete", None):
+            return Suggestions(self._offered_by_plugin(complete))
         if (source := _VALUE_SOURCES.get(flag.option_strings[-1])) is not None:
             return Suggestions(source(self))
         metavar = str(flag.metavar or "")
@@ -164,6 +174,19 @@ class _Line:
         if flag.dest == "output" and self._plugins is not None:
             return Suggestions(_words(sorted(self._plugins.formatters())))
         return Suggestions(files=metavar.rpartition("|")[2] == "FILE")
+
+    def _arguments(self) -> Sequence[Suggestion]:
+        argument = self._parser.argument
+        if argument is None or any(not word.startswith("-") for word in self._given):
+            return ()
+        return self._offered_by_plugin(argument.complete) if argument.complete else _words(argument.choices)
+
+    def _offered_by_plugin(self, complete: Callable[[], Iterable[str]]) -> Sequence[Suggestion]:
+        """Return what a plugin's function offers; nothing if it fails."""
+        offered: Sequence[Suggestion] = ()
+        with suppress(Exception, SystemExit):
+            offered = _words([str(word) for word in complete()])
+        return offered
 
     def _last(self, flag: str) -> str | None:
         return next(reversed(self._parser.given(flag, self._given)), None)

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from kaito.cli.status.as_data import overview_data, table_data
-from kaito.cli.status.as_text import Describer, Table
 from kaito.cluster.workspaces.engine_metrics import EngineMetrics, Gpu
 from kaito.cluster.workspaces.objects import InferenceSetObject, WorkspaceObject, parse_inference_set, parse_workspace
 from kaito.cluster.workspaces.overview import InferenceSetOverview, deleted_overview, unprobed_workspace
 from kaito.cluster.workspaces.probes import NodeReadiness, PodEvent
+from kaito.subcommands.status.as_data import overview_data, table_data
+from kaito.subcommands.status.as_text import Describer, Table
 from kaito.util.decoding import convert
 
 CONDITIONS = [

@@ -6,11 +6,10 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from importlib import import_module
 
 import pytest
 
-from kaito.cli import _COMMANDS
+from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.testing import TerminalSession, child_environment
 
 SCRIPTS = sysconfig.get_path("scripts")
@@ -75,15 +74,13 @@ def shell(monkeypatch):
 def test_commands_with_summaries(kaito):
     outcome = kaito("__complete", "")
     lines = outcome.out.splitlines()
-    assert f"chat\t{_COMMANDS['chat']}" in lines
-    assert {line.partition("\t")[0] for line in lines[:-1]} == {*_COMMANDS, "help"}
+    assert f"chat\t{SUBCOMMANDS['chat']}" in lines
+    assert {line.partition("\t")[0] for line in lines[:-1]} == {*SUBCOMMANDS, "help"}
     assert lines[-1] == ":4"
 
 
-@pytest.mark.parametrize("name", sorted(_COMMANDS))
+@pytest.mark.parametrize("name", sorted(SUBCOMMANDS))
 def test_flags_of_each_command(complete, kaito, name):
-    module = import_module(f"kaito.cli.{name.replace('-', '_')}")
-    assert callable(module.make_parser)
     words, directive = complete(name, "--")
     shown = kaito(name, "--help").out.partition("\nUsage:")[0]
     assert directive == ":4"
@@ -127,7 +124,7 @@ def test_flags_of_each_command(complete, kaito, name):
         ("completion ", ["bash", "zsh", "fish"]),
         ("completion f", ["fish"]),
         ("completion fish ", []),
-        ("plugins -o ", ["plain", "json"]),
+        ("plugins -o ", ["plain", "json", "yaml"]),
     ],
 )
 def test_suggestions(complete, line, words):
@@ -355,7 +352,7 @@ def kubectl(monkeypatch):
 @pytest.mark.parametrize(
     ("words", "lines"),
     [
-        (["cha"], ["chat\t" + _COMMANDS["chat"], ":4"]),
+        (["cha"], ["chat\t" + SUBCOMMANDS["chat"], ":4"]),
         (["chat", "--work"], ["--workspace-name\tName of the workspace, or inferenceset/NAME", ":4"]),
         (["--context", "her"], ["here", ":4"]),
         (["chat", "--context=her"], ["here", ":4"]),

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import kaito as package
-from kaito.cli import _COMMANDS
+from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.testing import child_environment
 
 HEAVY = [
@@ -64,10 +64,10 @@ def test_help_names_each_command_with_examples(kaito, arguments):
     outcome = kaito(*arguments)
     assert outcome.code == 0
     assert "Examples:" in outcome.out
-    assert all(f"\n  {name} " in outcome.out for name in _COMMANDS)
+    assert all(f"\n  {name} " in outcome.out for name in SUBCOMMANDS)
 
 
-@pytest.mark.parametrize("name", sorted(_COMMANDS))
+@pytest.mark.parametrize("name", sorted(SUBCOMMANDS))
 @pytest.mark.parametrize("form", [["{}", "--help"], ["{}", "-h"], ["help", "{}"]])
 def test_help_of_a_command(kaito, name, form):
     outcome = kaito(*[part.format(name) for part in form])
@@ -97,7 +97,7 @@ def test_usage_errors(kaito, arguments, message):
 
 
 @pytest.mark.parametrize("columns", [80, 40])
-@pytest.mark.parametrize("command", [[], *([name] for name in _COMMANDS)])
+@pytest.mark.parametrize("command", [[], *([name] for name in SUBCOMMANDS)])
 def test_help_fits_the_window(kaito, command, columns):
     outcome = kaito(*command, "--help", env={"COLUMNS": str(columns)})
     message, _, usage = outcome.out.partition("\nUsage:\n")
@@ -116,7 +116,9 @@ def test_flags_before_the_command(kaito, model_server):
 
 
 def test_a_bug_shows_a_traceback_only_with_verbose(kaito, tmp_path):
-    (tmp_path / "broken.py").write_text("import kaito.cli.chat\nkaito.cli.chat.settings_from = None\n")
+    (tmp_path / "broken.py").write_text(
+        "import kaito.subcommands.chat\nkaito.subcommands.chat.choose_backends = None\n"
+    )
     outcome = kaito("chat", "--plugin", str(tmp_path / "broken.py"))
     assert outcome.code == 1
     assert "❌ Error: This is a bug in kaito: TypeError: 'NoneType' object is not callable" in outcome.err

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import asdict
 
+from kaito import hookimpl
 from kaito.cli.args.parser import Parser
-from kaito.cli.args.plugin_flags import add_plugin_flags
-from kaito.cli.args.shared_flags import add_shared_flags
-from kaito.cli.invocation import Invocation
+from kaito.cli.args.plugin_options import add_plugin_flags
+from kaito.cli.command_context import CommandContext
 from kaito.console.width import pad, width
-from kaito.errors import ExitCode, UsageError
+from kaito.plugin import discovery
+from kaito.plugin.built_in import SUBCOMMANDS
+from kaito.plugin.entry_points import allowed_names
 from kaito.plugin.registry import PluginReport
 from kaito.settings import Settings
 from kaito.shell.input.entries import WORDS
+from kaito.types import Command
 from kaito.util.sanitize import one_line
 
-_SUMMARY = "List the plugins with their package and version, what they provide, and why some were skipped."
+_DESCRIPTION = "List the plugins with their package and version, what they provide, and why some were skipped."
 
 _EXAMPLES = """
     # List the plugins
@@ -32,36 +35,22 @@ _EXAMPLES = """
 """
 
 
-def run(call: Invocation) -> int:
-    """Run `kaito plugins`; return its exit code.
-
-    Raises:
-        KaitoError: it failed; nothing has been shown yet.
-    """
-    plugins = call.plugins
-    given = call.parse(make_parser(call))
-    if given is None:
-        return ExitCode.OK
-    if given.output not in ("plain", "json"):
-        raise UsageError(f"--output: '{given.output}' is not one of plain, json")
+def _run(context: CommandContext) -> None:
+    plugins = context.invocation.plugins
+    plugins.load(discovery.built_in_subcommand(name) for name in SUBCOMMANDS if name != "plugins")
+    plugins.load(discovery.installed_subcommands(allowed_names(os.environ.get("KAITO_PLUGINS"))))
     # What a plugin provides, and whether it is valid, is known only after its hooks were called.
     settings = Settings()
     add_plugin_flags(Parser("", "", ""), plugins, "chat")
     plugins.formatters()
     plugins.backends(settings)
     plugins.slash_commands(settings, WORDS)
+    plugins.subcommands()
     reports = plugins.reports()
-    call.terminal.write(_as_json(reports) if given.output == "json" else _as_table(reports))
-    return ExitCode.OK
-
-
-def make_parser(call: Invocation) -> Parser:
-    """Return the parser, after loading the plugins that the command line names."""
-    parser = Parser(call.command, _SUMMARY, _EXAMPLES)
-    parser.add_argument("-o", "--output", default="plain", metavar="plain|json", help="Format of the list")
-    add_shared_flags(parser)
-    call.load_plugins(parser)
-    return parser
+    if context.output == "plain":
+        context.write(_as_table(reports))
+    else:
+        context.write_object([asdict(plugin) for plugin in reports])
 
 
 def _as_table(reports: Sequence[PluginReport]) -> str:
@@ -75,5 +64,16 @@ def _as_table(reports: Sequence[PluginReport]) -> str:
     return "".join("   ".join([*map(pad, row, widths), row[3]]).rstrip() + "\n" for row in cleaned)
 
 
-def _as_json(reports: Sequence[PluginReport]) -> str:
-    return json.dumps([asdict(plugin) for plugin in reports], indent=2) + "\n"
+@hookimpl
+def kaito_commands() -> Iterable[Command]:
+    """Return `plugins`."""
+    return [
+        Command(
+            name="plugins",
+            summary=SUBCOMMANDS["plugins"],
+            description=_DESCRIPTION,
+            examples=_EXAMPLES,
+            outputs=("json", "yaml"),
+            run=_run,
+        )
+    ]

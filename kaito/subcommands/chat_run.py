@@ -12,12 +12,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from kaito.chat.connection import connect
+from kaito.chat.connection import open_connection
 from kaito.chat.conversation import SavedConversation
 from kaito.chat.saved import LastConversation
 from kaito.chat.session import Session
 from kaito.chat.session_settings import SessionSettings
-from kaito.cli.chat_input import ScriptFile
 from kaito.console.terminal import Terminal
 from kaito.errors import ExitCode
 from kaito.eventloop.base import Loop
@@ -30,6 +29,7 @@ from kaito.shell.input.sources import Script, Source
 from kaito.shell.render.answer_writer import AnswerWriter
 from kaito.shell.render.banner import resumed
 from kaito.shell.repl import Shell
+from kaito.subcommands.chat_input import ScriptFile
 from kaito.types import SlashCommand
 
 
@@ -140,7 +140,7 @@ def _session(plan: ChatPlan, loop_type: type[Loop]) -> Iterator[tuple[Session, L
             terminal.keyboard,
             terminal.notice if plan.verbose else None,
         ) as loop,
-        loop.hold(connect(plan.backends, plan.plugins, plan.settings.current, terminal)) as connection,
+        loop.hold(open_connection(plan.backends, plan.plugins, plan.settings.current, terminal)) as connection,
     ):
         terminal.clear_status()
         yield Session(loop, connection, plan.plugins, plan.settings, terminal, plan.earlier), loop

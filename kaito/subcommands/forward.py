@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from kaito.cli.args.parser import Parser
-from kaito.cli.args.plugin_flags import add_plugin_flags
-from kaito.cli.args.shared_flags import (
-    add_cluster_flags,
-    add_endpoint_flags,
-    add_shared_flags,
-    settings_from,
-)
-from kaito.cli.invocation import Invocation
+from collections.abc import Iterable
+
+from kaito import hookimpl
+from kaito.cli.args.plugin_options import PluginOptions
+from kaito.cli.command_context import CommandContext
 from kaito.endpoints.backend_choice import choose_backends
-from kaito.errors import ExitCode
 from kaito.forward.origins import allowed_origin
 from kaito.options import flag_values
+from kaito.plugin.built_in import SUBCOMMANDS
+from kaito.types import Command
 
-_SUMMARY = (
+_DESCRIPTION = (
     "Open a local port in front of a workspace. OpenAI-compatible clients can use it as if the model ran on this "
     "machine. The port stays open when the model's pod or the API server is restarted. Requests pass unchanged: "
     "plugins that redact what 'kaito chat' sends do not see them."
@@ -45,18 +42,9 @@ _PORT = 8080
 _ADDRESS = "127.0.0.1"
 
 
-def run(call: Invocation) -> int:
-    """Run `kaito forward` until it is interrupted; return its exit code.
-
-    Raises:
-        KaitoError: it failed; nothing has been shown yet.
-        Interrupted: Ctrl-C.
-    """
-    terminal, plugins = call.terminal, call.plugins
-    given = call.parse(make_parser(call))
-    if given is None:
-        return ExitCode.OK
-    settings = settings_from(given, call.environ)
+def _run(context: CommandContext) -> None:
+    terminal, plugins, given = context.invocation.terminal, context.invocation.plugins, context.given
+    settings = context.settings
     choose_backends(plugins, settings)
     # All arguments are valid. Only now are aiohttp and asyncio imported.
     from kaito.eventloop.thread import ThreadedLoop
@@ -80,13 +68,10 @@ def run(call: Invocation) -> int:
             ready=ready,
         )
         loop.run(serving)
-    return ExitCode.OK
 
 
-def make_parser(call: Invocation) -> Parser:
-    """Return the parser, with the flags of all plugins."""
-    parser = Parser(call.command, _SUMMARY, _EXAMPLES)
-    group = parser.add_argument_group("Flags for the local port")
+def _add_options(options: PluginOptions) -> None:
+    group = options.parser.add_argument_group("Flags for the local port")
     group.add_argument(
         "--port",
         default=_PORT,
@@ -110,9 +95,19 @@ def make_parser(call: Invocation) -> Parser:
         help="Allow requests of this desktop app or web page, such as app://obsidian.md, or vscode-webview:// for all "
         "of a scheme; may be repeated",
     )
-    add_cluster_flags(parser, waits=True)
-    add_endpoint_flags(parser)
-    add_shared_flags(parser)
-    call.load_plugins(parser)
-    add_plugin_flags(parser, call.plugins, "forward")
-    return parser
+
+
+@hookimpl
+def kaito_commands() -> Iterable[Command]:
+    """Return `forward`."""
+    return [
+        Command(
+            name="forward",
+            summary=SUBCOMMANDS["forward"],
+            description=_DESCRIPTION,
+            examples=_EXAMPLES,
+            options=_add_options,
+            connects=True,
+            run=_run,
+        )
+    ]

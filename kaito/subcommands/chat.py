@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from contextlib import nullcontext
 
+from kaito import hookimpl
 from kaito.chat.conversation import SavedConversation
 from kaito.chat.saved import LastConversation, history_file, last_conversation, state_folder, to_continue
 from kaito.chat.session_settings import SessionSettings
-from kaito.cli.args.parser import Parser
-from kaito.cli.args.plugin_flags import add_plugin_flags
-from kaito.cli.args.shared_flags import (
-    add_cluster_flags,
-    add_endpoint_flags,
-    add_options,
-    add_shared_flags,
-    settings_from,
-)
-from kaito.cli.chat_input import one_message, open_script
-from kaito.cli.invocation import Invocation
+from kaito.cli.args.plugin_options import PluginOptions
+from kaito.cli.args.shared_flags import add_options
+from kaito.cli.command_context import CommandContext
 from kaito.endpoints.backend_choice import choose_backends
-from kaito.errors import ExitCode, KaitoError, UsageError
+from kaito.errors import KaitoError, UsageError
 from kaito.options import table
+from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.shell.input.entries import WORDS
 from kaito.shell.input.filenames import path_of
+from kaito.subcommands.chat_input import one_message, open_script
+from kaito.types import Command
 
-_SUMMARY = (
+_DESCRIPTION = (
     "Chat with a model that KAITO serves. At a terminal it shows a prompt; input from a pipe or a file is a script "
     "with one message or command per line."
 )
@@ -49,18 +46,10 @@ _EXAMPLES = """
 """
 
 
-def run(call: Invocation) -> int:
-    """Run `kaito chat`; return its exit code.
-
-    Raises:
-        KaitoError: it failed; nothing has been shown yet.
-        Interrupted: Ctrl-C, except at a prompt.
-    """
+def _run(context: CommandContext) -> int:
+    call, given = context.invocation, context.given
     terminal, plugins = call.terminal, call.plugins
-    given = call.parse(make_parser(call), sends=True)
-    if given is None:
-        return ExitCode.OK
-    flags = settings_from(given, call.environ)
+    flags = context.settings
     formatters = plugins.formatters()
     settings = SessionSettings(flags, sorted(formatters))
     backends = choose_backends(plugins, flags)
@@ -72,7 +61,7 @@ def run(call: Invocation) -> int:
     message = one_message(given, terminal)
     with open_script(given, terminal) if message is None else nullcontext() as script:
         # Everything that was given is valid: only now are servers contacted, and modules imported for it.
-        from kaito.cli import chat_run
+        from kaito.subcommands import chat_run
 
         at_prompt = message is None and script is None
         plan = chat_run.ChatPlan(
@@ -93,20 +82,6 @@ def run(call: Invocation) -> int:
         return chat_run.run_prompt(plan) if script is None else chat_run.run_script(plan, script)
 
 
-def make_parser(call: Invocation) -> Parser:
-    """Return the parser, with the flags of all plugins."""
-    parser = Parser(call.command, _SUMMARY, _EXAMPLES)
-    add_cluster_flags(parser, waits=True)
-    add_options(parser, "Flags for the conversation", table.CONVERSATION)
-    add_options(parser, "Flags for sampling, sent if given", table.SAMPLING)
-    add_options(parser, "Flags for input and output", [*table.INPUT, *table.OUTPUT])
-    add_endpoint_flags(parser)
-    add_shared_flags(parser)
-    call.load_plugins(parser)
-    add_plugin_flags(parser, call.plugins, "chat")
-    return parser
-
-
 def _earlier(given: argparse.Namespace, last: LastConversation | None) -> SavedConversation | None:
     """Return the conversation to continue; `None` for a new one."""
     if given.load is None:
@@ -119,3 +94,26 @@ def _earlier(given: argparse.Namespace, last: LastConversation | None) -> SavedC
         return SavedConversation(messages=tuple(read_conversation(path_of("--load", given.load))))
     except KaitoError as exc:
         raise UsageError(f"--load: {exc.message}", *exc.hints) from None
+
+
+def _add_options(options: PluginOptions) -> None:
+    parser = options.parser
+    add_options(parser, "Flags for the conversation", table.CONVERSATION)
+    add_options(parser, "Flags for sampling, sent if given", table.SAMPLING)
+    add_options(parser, "Flags for input and output", [*table.INPUT, *table.OUTPUT])
+
+
+@hookimpl
+def kaito_commands() -> Iterable[Command]:
+    """Return `chat`."""
+    return [
+        Command(
+            name="chat",
+            summary=SUBCOMMANDS["chat"],
+            description=_DESCRIPTION,
+            examples=_EXAMPLES,
+            options=_add_options,
+            connects=True,
+            run=_run,
+        )
+    ]

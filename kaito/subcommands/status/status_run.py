@@ -7,8 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from kaito.cli.status.as_data import overview_data, table_data
-from kaito.cli.status.as_text import Describer, Table
+from kaito.cli.output_formats import as_json, as_yaml
 from kaito.cluster.api_client import ApiClient
 from kaito.cluster.auth.cluster_config import find_cluster_config
 from kaito.cluster.workspaces.overview import Overview, fetch_overview, list_overviews
@@ -19,6 +18,8 @@ from kaito.console.terminal import Terminal
 from kaito.errors import ExitCode
 from kaito.eventloop.base import Loop
 from kaito.eventloop.thread import ThreadedLoop
+from kaito.subcommands.status.as_data import overview_data, table_data
+from kaito.subcommands.status.as_text import Describer, Table
 from kaito.types import Target
 
 
@@ -86,7 +87,7 @@ class _StatusView:
         self._terminal.clear_status()
         self._note_if_empty(overviews)
         if self._options.output != "plain":
-            self._terminal.write(_serialize(table_data(overviews), self._options.output))
+            self._terminal.write(_serialized(table_data(overviews), self._options.output))
         elif overviews:
             self._terminal.write(self._table.add(overviews))
         return ExitCode.OK
@@ -116,7 +117,7 @@ class _StatusView:
     def _format(self, overview: Overview, *, in_stream: bool = False) -> str:
         if self._options.output == "plain":
             return self._describer.describe(overview)
-        return _serialize(overview_data(overview), self._options.output, in_stream=in_stream)
+        return _serialized(overview_data(overview), self._options.output, in_stream=in_stream)
 
     def _note_if_empty(self, overviews: Sequence[Overview]) -> None:
         if not overviews:
@@ -124,17 +125,5 @@ class _StatusView:
             self._terminal.notice(f"No workspaces found{where}.")
 
 
-def _serialize(data: Any, output: str, *, in_stream: bool = False) -> str:
-    """Return data in ASCII only, so that no name or message can affect a terminal.
-
-    Args:
-        output: `json` or `yaml`.
-        in_stream: whether it is one of many: JSON is then one line, and YAML begins with `---`.
-    """
-    if output == "json":
-        import json
-
-        return json.dumps(data, indent=None if in_stream else 2) + "\n"
-    import yaml
-
-    return yaml.safe_dump(data, sort_keys=False, explicit_start=in_stream)
+def _serialized(data: Any, output: str, *, in_stream: bool = False) -> str:
+    return (as_json if output == "json" else as_yaml)(data, in_stream=in_stream)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from kaito.cli.args.parser import Parser
-from kaito.cli.args.shared_flags import add_cluster_flags, add_shared_flags, target_from
-from kaito.cli.invocation import Invocation
-from kaito.errors import ExitCode, UsageError
+from kaito import hookimpl
+from kaito.cli.args.plugin_options import PluginOptions
+from kaito.cli.args.shared_flags import add_cluster_flags, target_from
+from kaito.cli.command_context import CommandContext
+from kaito.errors import UsageError
+from kaito.plugin.built_in import SUBCOMMANDS
+from kaito.types import Command
 
-_SUMMARY = (
+_DESCRIPTION = (
     "Show whether a workspace is ready, and why not. Without --workspace-name, list all workspaces of the namespace. "
     "The exit code is 0 when the workspace is ready and 3 when it is not."
 )
@@ -36,19 +39,11 @@ _EXAMPLES = """
 _OUTPUTS = ("plain", "json", "yaml")
 
 
-def run(call: Invocation) -> int:
-    """Run `kaito status`; return its exit code.
-
-    Raises:
-        KaitoError: it failed; nothing has been shown yet.
-        Interrupted: Ctrl-C, which is how `--watch` ends.
-    """
-    given = call.parse(make_parser(call))
-    if given is None:
-        return ExitCode.OK
+def _run(context: CommandContext) -> int:
+    given = context.given
     _validate(given)
     # All arguments are valid. Only now are aiohttp and asyncio imported.
-    from kaito.cli.status.status_run import StatusOptions, show_status
+    from kaito.subcommands.status.status_run import StatusOptions, show_status
 
     options = StatusOptions(
         target=target_from(given),
@@ -58,23 +53,7 @@ def run(call: Invocation) -> int:
         nodes=given.show_worker_nodes,
         all_namespaces=given.all_namespaces,
     )
-    return show_status(options, call.terminal, call.environ)
-
-
-def make_parser(call: Invocation) -> Parser:
-    """Return the parser, after loading the plugins that the command line names."""
-    parser = Parser(call.command, _SUMMARY, _EXAMPLES)
-    group = parser.add_argument_group("Flags for the output")
-    flag: Callable[..., Any] = group.add_argument
-    flag("-o", "--output", default="plain", metavar="plain|json|yaml", help="Output format")
-    flag("-w", "--watch", action="store_true", help="Show the status again after each change, until Ctrl-C")
-    flag("--show-conditions", action="store_true", help="Show all conditions, not only those that are not met")
-    flag("--show-worker-nodes", action="store_true", help="Show the nodes and whether they are ready")
-    flag("-A", "--all-namespaces", action="store_true", help="List the workspaces of all namespaces")
-    add_cluster_flags(parser, waits=True)
-    add_shared_flags(parser)
-    call.load_plugins(parser)
-    return parser
+    return show_status(options, context.invocation.terminal, context.invocation.environ)
 
 
 def _validate(given: argparse.Namespace) -> None:
@@ -97,3 +76,30 @@ def _validate(given: argparse.Namespace) -> None:
         raise UsageError("--all-namespaces: cannot be used with --workspace-name")
     if given.wait is not None and given.watch:
         raise UsageError("--wait: cannot be used with --watch")
+
+
+def _add_options(options: PluginOptions) -> None:
+    parser = options.parser
+    group = parser.add_argument_group("Flags for the output")
+    flag: Callable[..., Any] = group.add_argument
+    flag("-o", "--output", default="plain", metavar="plain|json|yaml", help="Output format")
+    flag("-w", "--watch", action="store_true", help="Show the status again after each change, until Ctrl-C")
+    flag("--show-conditions", action="store_true", help="Show all conditions, not only those that are not met")
+    flag("--show-worker-nodes", action="store_true", help="Show the nodes and whether they are ready")
+    flag("-A", "--all-namespaces", action="store_true", help="List the workspaces of all namespaces")
+    add_cluster_flags(parser, waits=True)
+
+
+@hookimpl
+def kaito_commands() -> Iterable[Command]:
+    """Return `status`."""
+    return [
+        Command(
+            name="status",
+            summary=SUBCOMMANDS["status"],
+            description=_DESCRIPTION,
+            examples=_EXAMPLES,
+            options=_add_options,
+            run=_run,
+        )
+    ]

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kaito.cli.args.parser import Parser
-from kaito.cli.args.plugin_flags import add_plugin_flags
-from kaito.cli.args.shared_flags import (
-    add_cluster_flags,
-    add_endpoint_flags,
-    add_shared_flags,
-    settings_from,
-)
-from kaito.cli.invocation import Invocation
+from kaito import hookimpl
+from kaito.cli.args.plugin_options import PluginOptions
+from kaito.cli.args.shared_flags import add_cluster_flags, add_endpoint_flags
+from kaito.cli.command_context import CommandContext
 from kaito.endpoints.backend_choice import choose_backends, needs_workspace
-from kaito.errors import ConnectError, ExitCode, KaitoError, NotFoundError, UsageError
+from kaito.errors import ConnectError, KaitoError, NotFoundError, UsageError
+from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.settings import Settings
-from kaito.types import Candidate
+from kaito.types import Candidate, Command
 from kaito.util.sanitize import one_line
 
 if TYPE_CHECKING:
@@ -30,7 +26,7 @@ if TYPE_CHECKING:
     from kaito.hookspecs import Backend
     from kaito.plugin.manager import Offered, Plugins
 
-_SUMMARY = (
+_DESCRIPTION = (
     "Print the base URL of a workspace's model, without /v1, for other programs. If none can be reached from this "
     "machine, print the URL inside the cluster and a warning."
 )
@@ -47,21 +43,12 @@ _EXAMPLES = """
 """
 
 
-def run(call: Invocation) -> int:
-    """Run `kaito get-endpoint`; return its exit code.
-
-    Raises:
-        KaitoError: there is no endpoint; nothing has been shown yet.
-        Interrupted: Ctrl-C.
-    """
-    terminal, plugins = call.terminal, call.plugins
-    given = call.parse(make_parser(call))
-    if given is None:
-        return ExitCode.OK
+def _run(context: CommandContext) -> None:
+    terminal, plugins, given = context.invocation.terminal, context.invocation.plugins, context.given
     output = _output(given.output, given.format)
     if given.workspace_name is None:
         raise UsageError("--workspace-name is required")
-    settings = settings_from(given, call.environ)
+    settings = context.settings
     backends = {
         name: offered for name, offered in choose_backends(plugins, settings).items() if needs_workspace(offered.value)
     }
@@ -78,7 +65,6 @@ def run(call: Invocation) -> int:
         terminal.write(json.dumps(endpoints.as_data(best, external=given.external), indent=2) + "\n")
     else:
         terminal.write(one_line(best) + "\n")
-    return ExitCode.OK
 
 
 _FORWARD_HINT = "To open a local port: kubectl kaito forward --workspace-name NAME"
@@ -237,9 +223,8 @@ def _output(output: str | None, format_: str | None) -> str:
     return output or by_format or "plain"
 
 
-def make_parser(call: Invocation) -> Parser:
-    """Return the parser, with the flags of all plugins."""
-    parser = Parser(call.command, _SUMMARY, _EXAMPLES)
+def _add_options(options: PluginOptions) -> None:
+    parser = options.parser
     group = parser.add_argument_group("Flags for the output")
     group.add_argument(
         "--external", action="store_true", help="Consider only endpoints outside the cluster; fail if there is none"
@@ -248,7 +233,19 @@ def make_parser(call: Invocation) -> Parser:
     group.add_argument("--format", metavar="url|json", help="Alias of --output")
     add_cluster_flags(parser, waits=True)
     add_endpoint_flags(parser, url=False)
-    add_shared_flags(parser)
-    call.load_plugins(parser)
-    add_plugin_flags(parser, call.plugins, "get-endpoint")
-    return parser
+    options.takes_plugin_flags = True
+
+
+@hookimpl
+def kaito_commands() -> Iterable[Command]:
+    """Return `get-endpoint`."""
+    return [
+        Command(
+            name="get-endpoint",
+            summary=SUBCOMMANDS["get-endpoint"],
+            description=_DESCRIPTION,
+            examples=_EXAMPLES,
+            options=_add_options,
+            run=_run,
+        )
+    ]

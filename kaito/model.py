@@ -1,0 +1,230 @@
+"""The Python API: an asynchronous client with the backends, retries and redaction of the shell.
+
+async with kaito.connect(workspace="my-llama", namespace="team-a") as model:
+    print((await model.ask("What is Kubernetes?")).content)
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+from kaito.chat.connection import Connection, open_connection
+from kaito.chat.reply_builder import ReplyBuilder
+from kaito.chat.session_settings import SessionSettings
+from kaito.endpoints.backend_choice import choose_backends
+from kaito.errors import UsageError
+from kaito.plugin.manager import Plugins, create_plugins
+from kaito.plugin.option_values import OptionValues
+from kaito.settings import Settings
+from kaito.types import Delta, Message, ModelInfo, OptionGroup, Reply, Reporter
+from kaito.types.targets import target_of
+
+_logger = logging.getLogger("kaito")
+
+
+class Model:
+    """A model that is connected. Any number of requests may run at once. :func:`connect` creates it.
+
+    Attributes:
+        name: the model that is requested; `None` leaves the choice to the server.
+        models: the models and adapters that the server lists; empty when it has no list.
+        backend: the name of the backend that opened the endpoint.
+        url: the URL of the requests, as it is shown.
+    """
+
+    def __init__(self, connection: Connection, plugins: Plugins, settings: Settings, reporter: Reporter) -> None:
+        self.models: tuple[ModelInfo, ...] = connection.models
+        self.name: str | None = connection.requested_model(settings)
+        self.backend = connection.backend
+        self.url = connection.endpoint.shown_url
+        self._client = connection.client
+        self._plugins = plugins
+        self._settings = settings
+        self._requests = SessionSettings(settings, (settings.output,))
+        self._reporter = reporter
+
+    @property
+    def window(self) -> int | None:
+        """The context window in tokens; `None` when it is not known."""
+        return self._client.window(self.name)
+
+    async def ask(self, messages: str | Sequence[Message], **changes: Any) -> Reply:
+        """Send messages and return the whole answer.
+
+        Args:
+            messages: a text is one message of the user's.
+            changes: fields of the :class:`~kaito.ChatRequest`, such as `temperature=0.0`.
+
+        Raises:
+            KaitoError: the request failed.
+        """
+        builder = ReplyBuilder(time.monotonic)
+        async for _ in self._stream(messages, {"stream": False, **changes}, builder):
+            pass
+        return builder.reply()
+
+    async def stream(self, messages: str | Sequence[Message], **changes: Any) -> AsyncGenerator[Delta, None]:
+        """Send messages and yield the answer as it arrives; otherwise as :meth:`ask`.
+
+        Closing the generator closes the connection, and the server stops, too.
+        """
+        async with aclosing(self._stream(messages, changes, ReplyBuilder(time.monotonic))) as deltas:
+            async for delta in deltas:
+                yield delta
+
+    async def count_tokens(self, messages: str | Sequence[Message]) -> int | None:
+        """Return the tokens of messages by the server's tokenizer; `None` if it does not count, or not in time."""
+        request = self._requests.request(_messages(messages), self.name)
+        return await self._client.count_tokens(self._plugins.request(request, self._settings))
+
+    async def _stream(
+        self, messages: str | Sequence[Message], changes: Mapping[str, Any], builder: ReplyBuilder
+    ) -> AsyncGenerator[Delta, None]:
+        request = self._requests.request(_messages(messages), self.name).replace(**changes)
+        request = self._plugins.request(request, self._settings)
+        async with aclosing(self._client.stream(request)) as items:
+            async for item in items:
+                if isinstance(item, Delta):
+                    builder.add(item)
+                    yield item
+                else:
+                    self._reporter.retrying(item.reason, item.delay)
+        self._plugins.reply(request, builder.reply(), self._settings)
+
+
+@asynccontextmanager
+async def connect(
+    settings: Settings | None = None,
+    *,
+    workspace: str | None = None,
+    namespace: str | None = None,
+    endpoint: str | None = None,
+    backend: str = "auto",
+    model: str | None = None,
+    context: str | None = None,
+    wait: float | None = None,
+    options: Mapping[str, Any] | None = None,
+    reporter: Reporter | None = None,
+) -> AsyncIterator[Model]:
+    """Connect to a model as `kaito chat` does. Installed plugins are used; `KAITO_PLUGINS` limits them.
+
+    Their hooks run on the thread of the event loop. What they and the connection report goes to the logger `kaito`.
+
+    Args:
+        settings: all settings at once; then the arguments up to `wait` are not given. Without it, the defaults of
+            `kaito chat` apply, with the key in `KAITO_API_KEY`.
+        workspace: the name of a Workspace, or `inferenceset/NAME`.
+        namespace: `None` for that of the kubeconfig's context.
+        endpoint: the URL of any OpenAI-compatible server, in place of a workspace.
+        backend: how to connect; `auto` tries all.
+        model: the model or adapter to request; `None` for the first that the server lists.
+        context: the context of the kubeconfig.
+        wait: seconds to wait until the workspace is ready.
+        options: values of plugins' options, by names such as `redact_file`.
+        reporter: receives progress and retries.
+
+    Raises:
+        UsageError: the arguments are not valid.
+        KaitoError: no endpoint can be used, or a plugin that may redact what is sent failed.
+    """
+    if settings is None:
+        target = target_of(workspace, namespace=namespace, endpoint=endpoint, model=model, context=context, wait=wait)
+        settings = Settings(target=target, backend=backend, api_key=os.environ.get("KAITO_API_KEY") or None)
+    reporter = reporter or _LogReporter()
+    plugins = create_plugins(warn=_logger.warning, allowed=os.environ.get("KAITO_PLUGINS"))
+    _set_options(plugins, options or {})
+    async with open_model(settings, plugins, reporter) as connected:
+        yield connected
+
+
+@asynccontextmanager
+async def open_model(settings: Settings, plugins: Plugins, reporter: Reporter) -> AsyncIterator[Model]:
+    """Connect to a model with plugins that are loaded and have their options.
+
+    Raises:
+        UsageError: the settings do not name a model, or name one in an impossible way.
+        KaitoError: no endpoint can be used, or a plugin that may redact what is sent failed.
+    """
+    backends = choose_backends(plugins, settings)
+    plugins.check_protection()
+    async with open_connection(backends, plugins, settings, reporter) as connection:
+        reporter.status("")
+        yield Model(connection, plugins, settings, reporter)
+
+
+def _messages(messages: str | Sequence[Message]) -> tuple[Message, ...]:
+    return (Message("user", messages),) if isinstance(messages, str) else tuple(messages)
+
+
+def _set_options(plugins: Plugins, given: Mapping[str, Any]) -> None:
+    """Give plugins the values of their options.
+
+    Raises:
+        UsageError: no plugin has one of them.
+    """
+    unused = {name.removeprefix("--").replace("-", "_"): value for name, value in given.items()}
+    taken: set[str] = set()
+
+    class Options(OptionGroup):
+        def __init__(self, values: OptionValues) -> None:
+            self._values = values
+
+        def add(
+            self,
+            flag: str,
+            *,
+            help: str,
+            metavar: str = "VALUE",
+            parse: Callable[[str], Any] = str,
+            default: Any = None,
+            switch: bool = False,
+            repeatable: bool = False,
+            choices: Sequence[str] = (),
+            complete: Callable[[], Iterable[str]] | None = None,
+        ) -> None:
+            if repeatable and default is None:
+                default = []
+            name = self._values.declare(flag, parse, default, switch=switch)
+            if name in taken:
+                raise ValueError(f"the flag {flag} exists already")
+            taken.add(name)
+            if name in unused:
+                self._values.keep(name, unused.pop(name))
+
+        def add_argument(
+            self,
+            metavar: str,
+            *,
+            help: str,
+            parse: Callable[[str], Any] = str,
+            required: bool = True,
+            choices: Sequence[str] = (),
+            complete: Callable[[], Iterable[str]] | None = None,
+        ) -> None:
+            raise ValueError("only a subcommand may have an argument without a flag")
+
+    def options_of(plugin: Any) -> OptionGroup:
+        values = OptionValues()
+        plugins.set_options(plugin, values.values)
+        return Options(values)
+
+    plugins.add_options("chat", options_of)
+    if unused:
+        raise UsageError(f"options: no plugin has the option '{next(iter(unused))}'", "See 'kaito plugins'")
+
+
+class _LogReporter:
+    def status(self, text: str) -> None:
+        if text:
+            _logger.debug("%s", text)
+
+    def retrying(self, reason: str, delay: float) -> None:
+        _logger.info("retrying in %.1f s: %s", delay, reason)
+
+    def notice(self, text: str) -> None:
+        _logger.warning("%s", text)

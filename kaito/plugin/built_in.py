@@ -1,0 +1,32 @@
+"""The plugins of this package, by the names of their modules: nothing is imported before it is needed."""
+
+from __future__ import annotations
+
+#: In the order in which their hooks are called.
+PLUGINS = (
+    "kaito.endpoints.backends.url",
+    "kaito.endpoints.backends.cluster_dns",
+    "kaito.endpoints.backends.ingress",
+    "kaito.endpoints.backends.port_forward",
+    "kaito.endpoints.backends.api_proxy",
+    "kaito.formatters.plain",
+    "kaito.formatters.json",
+    "kaito.shell.commands.turns",
+    "kaito.shell.commands.preferences",
+    "kaito.shell.commands.files",
+)
+
+#: The subcommands and their summaries. Each is a plugin of its own, which is imported when it runs.
+SUBCOMMANDS = {
+    "chat": "Chat with a model: at a prompt, with a script, or one message",
+    "forward": "Open a local port to a workspace's model for any other client",
+    "status": "Show whether a workspace is ready, and if not, why",
+    "get-endpoint": "Print the URL of a workspace's model for other programs",
+    "plugins": "List the plugins, what they provide, and which were skipped",
+    "completion": "Print the script that adds completion to a shell",
+}
+
+
+def subcommand_module(name: str) -> str:
+    """Return the module of a built-in subcommand."""
+    return f"kaito.subcommands.{name.replace('-', '_')}"

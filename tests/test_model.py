@@ -1,0 +1,198 @@
+"""The Python API: `kaito.connect`."""
+
+import asyncio
+import logging
+import sys
+import textwrap
+
+import pytest
+
+import kaito
+from kaito import ConnectError, KaitoError, Message, ModelError, PluginError, Settings, Target, UsageError
+from kaito.testing import Cut, Hang, Say, Status
+
+
+def ask(url, messages="Hi", **options):
+    """Connect, ask one question, and return the reply."""
+
+    async def main():
+        async with kaito.connect(endpoint=url, **options) as model:
+            return await model.ask(messages)
+
+    return asyncio.run(main())
+
+
+def test_a_question(model_server):
+    model_server.enqueue(Say("Hello"))
+    reply = ask(model_server.url)
+    assert (reply.content, reply.finish_reason, reply.outcome) == ("Hello", "stop", "complete")
+    assert reply.usage is not None
+    [chat] = model_server.chats
+    assert chat.body["messages"] == [{"role": "user", "content": "Hi"}]
+    assert chat.body["stream"] is False
+    assert (chat.body["temperature"], chat.body["max_tokens"], chat.body["model"]) == (0.7, 1024, model_server.model)
+
+
+def test_messages_and_fields(model_server):
+    async def main():
+        async with kaito.connect(endpoint=model_server.url, model=model_server.model) as model:
+            assert (model.name, model.backend) == (model_server.model, "url")
+            assert [info.name for info in model.models] == [model_server.model]
+            messages = [Message("system", "Be brief"), Message("user", "Hi")]
+            await model.ask(messages, temperature=0.0, extra={"seed": 1})
+
+    asyncio.run(main())
+    body = model_server.chats[0].body
+    assert (body["temperature"], body["seed"], body["model"]) == (0.0, 1, model_server.model)
+    assert [message["role"] for message in body["messages"]] == ["system", "user"]
+
+
+def test_a_stream(model_server):
+    model_server.enqueue(Say(chunks=["a", "b", "c"]))
+
+    async def main():
+        async with kaito.connect(endpoint=model_server.url) as model:
+            return [delta.content async for delta in model.stream("Hi") if delta.content]
+
+    assert "".join(asyncio.run(main())) == "abc"
+    assert model_server.chats[0].body["stream"] is True
+
+
+def test_a_stream_that_is_left_stops_the_server(model_server):
+    model_server.enqueue(Hang("one "))
+
+    async def main():
+        async with kaito.connect(endpoint=model_server.url) as model:
+            stream = model.stream("Hi")
+            async for delta in stream:
+                if delta.content:
+                    break
+            await stream.aclose()
+            await asyncio.to_thread(model_server.wait_for_disconnect)
+
+    asyncio.run(main())
+
+
+def test_many_questions_at_once(model_server):
+    async def main():
+        async with kaito.connect(endpoint=model_server.url) as model:
+            replies = await asyncio.gather(*(model.ask(f"question {number}") for number in range(100)))
+            return [reply.content for reply in replies]
+
+    assert asyncio.run(main()) == [f"question {number}" for number in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [(Status(500), ModelError), (Cut("half"), KaitoError), (Status(401), KaitoError)],
+)
+def test_errors(model_server, answer, error):
+    model_server.enqueue(answer)
+    with pytest.raises(error):
+        ask(model_server.url)
+
+
+def test_no_server(refused_url):
+    with pytest.raises(ConnectError):
+        ask(refused_url)
+
+
+def test_retries_are_reported(model_server, reporter):
+    model_server.enqueue(Status(503), Say("late"))
+    assert ask(model_server.url, reporter=reporter).content == "late"
+    assert reporter.retries
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "--workspace-name is required"),
+        ({"backend": "wrong"}, "--workspace-name is required|is not one of"),
+        ({"endpoint": "http://x", "backend": "ingress"}, "cannot be used with --endpoint"),
+        ({"endpoint": "http://x", "options": {"redact": "x"}}, "no plugin has the option 'redact'"),
+    ],
+)
+def test_invalid_arguments(options, message):
+    async def main():
+        async with kaito.connect(**options):
+            pass
+
+    with pytest.raises(UsageError, match=message):
+        asyncio.run(main())
+
+
+def test_settings(model_server):
+    settings = Settings(target=Target(endpoint=model_server.url), temperature=0.1, top_p=0.2)
+
+    async def main():
+        async with kaito.connect(settings) as model:
+            await model.ask("Hi")
+
+    asyncio.run(main())
+    assert (model_server.chats[0].body["temperature"], model_server.chats[0].body["top_p"]) == (0.1, 0.2)
+
+
+def test_the_key_is_sent_and_never_logged(model_server, monkeypatch, caplog):
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("KAITO_API_KEY", "sk-secret-key")
+    ask(model_server.url)
+    assert model_server.chats[0].headers["authorization"] == "Bearer sk-secret-key"
+    assert "sk-secret-key" not in caplog.text
+
+
+PLUGIN = """
+from kaito import hookimpl
+
+@hookimpl
+def kaito_add_options(command, options):
+    options.add("--hide-word", help="Hide a word", default="secret")
+
+@hookimpl
+def kaito_request(request, settings):
+    hidden = [type(m)(m.role, m.content.replace(settings.option("hide-word"), "***")) for m in request.messages]
+    return request.replace(messages=tuple(hidden))
+
+@hookimpl
+def kaito_reply(request, reply):
+    seen.append((request.messages[-1].content, reply.content, reply.outcome))
+
+seen = []
+"""
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Install a plugin; return its module's name."""
+
+    def install(source):
+        info = tmp_path / "hide-1.0.dist-info"
+        info.mkdir()
+        (tmp_path / "hide_words.py").write_text(textwrap.dedent(source))
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hide\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text("[kaito]\nhide = hide_words\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.setenv("KAITO_PLUGINS", "hide")
+
+    yield install
+    sys.modules.pop("hide_words", None)
+
+
+def test_plugins_redact_and_see_replies(model_server, install):
+    install(PLUGIN)
+    assert ask(model_server.url, "my secret word").content == "my *** word"
+    assert ask(model_server.url, "my secret word", options={"hide-word": "word"}).content == "my secret ***"
+    assert sys.modules["hide_words"].seen[-1] == ("my secret ***", "my secret ***", "complete")
+
+    async def count():
+        async with kaito.connect(endpoint=model_server.url) as model:
+            return await model.count_tokens("a secret")
+
+    asyncio.run(count())
+    assert all(b"a secret" not in request.raw for request in model_server.requests)
+
+
+def test_nothing_is_sent_without_a_plugin_that_may_redact(model_server, install):
+    install("import nothing_of_this_name\n" + PLUGIN)
+    with pytest.raises(PluginError, match="may redact what is sent"):
+        ask(model_server.url)
+    assert model_server.requests == []
