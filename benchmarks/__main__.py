@@ -8,7 +8,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import first_token, markdown, memory, one_shot, prompt, script, start, streaming
+from benchmarks import (
+    first_token,
+    idle_plugins,
+    markdown,
+    memory,
+    one_shot,
+    prompt,
+    questions,
+    script,
+    start,
+    streaming,
+)
 from benchmarks.cluster import auto, commands, one_answer, replaced, tunnel
 from benchmarks.measure import CouldNotRunError, Sandbox
 from benchmarks.report import Row, table
@@ -21,6 +32,8 @@ _ALL = {
     "memory": memory,
     "markdown": markdown,
     "script": script,
+    "questions": questions,
+    "plugins": idle_plugins,
     "prompt": prompt,
     "tunnel": tunnel,
     "cluster-start": commands,

@@ -30,6 +30,15 @@ def payloads(count: int) -> Iterator[bytes]:
     yield _chunk({"content": ""}, "stop")
 
 
+def completion(count: int) -> bytes:
+    """Return the JSON of an answer that is not streamed."""
+    message = {"role": "assistant", "content": "".join(words(count)), "tool_calls": []}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop", "stop_reason": None}
+    usage = {"prompt_tokens": 20, "total_tokens": 20 + count, "completion_tokens": count, "prompt_tokens_details": None}
+    frame = {**_FRAME, "object": "chat.completion"}
+    return json.dumps({**frame, "choices": [choice], "usage": usage}, separators=(",", ":")).encode()
+
+
 def _chunk(delta: dict[str, str], finish_reason: str | None) -> bytes:
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
     return json.dumps({**_FRAME, "choices": [choice]}, separators=(",", ":")).encode()

@@ -109,14 +109,18 @@ class Server(contextlib.AbstractContextManager["Server"]):
         wait: the seconds before the first event.
         gap: the seconds between two events.
         times: whether it reports the time of each answer.
+        whole: whether its answers are not streamed.
 
     Attributes:
         url: the base URL, without `/v1`.
         port: its port on 127.0.0.1.
     """
 
-    def __init__(self, words: int, *, wait: float = 0.0, gap: float = 0.0, times: bool = False) -> None:
-        options = [f"--wait={wait}", f"--gap={gap}", *(["--times"] if times else [])]
+    def __init__(
+        self, words: int, *, wait: float = 0.0, gap: float = 0.0, times: bool = False, whole: bool = False
+    ) -> None:
+        switches = {"--times": times, "--whole": whole}
+        options = [f"--wait={wait}", f"--gap={gap}", *(name for name, on in switches.items() if on)]
         command = [sys.executable, "-m", "benchmarks.server", str(words), *options]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_ROOT)
         self.port = int(self._line())

@@ -18,7 +18,7 @@ import threading
 import time
 from typing import BinaryIO
 
-from benchmarks.events import MODEL, payloads
+from benchmarks.events import MODEL, completion, payloads
 
 _HEAD = (
     b"HTTP/1.1 200 OK\r\nserver: uvicorn\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
@@ -34,12 +34,14 @@ def main() -> None:
     parser.add_argument("--wait", type=float, default=0.0, help="seconds before the first event")
     parser.add_argument("--gap", type=float, default=0.0, help="seconds between events")
     parser.add_argument("--times", action="store_true")
+    parser.add_argument("--whole", action="store_true", help="send answers that are not streamed")
     arguments = parser.parse_args()
     pieces = [_chunked(b"data: %b\n\n" % payload) for payload in payloads(arguments.words)]
     end = _chunked(b"data: [DONE]\n\n") + b"0\r\n\r\n"
     pieces = [*pieces, end] if arguments.gap else [pieces[0], b"".join([*pieces[1:], end])]
+    whole = _json(completion(arguments.words)) if arguments.whole else None
     listener = socket.create_server(("127.0.0.1", 0))
-    threading.Thread(target=_accept, args=(listener, pieces, arguments), daemon=True).start()
+    threading.Thread(target=_accept, args=(listener, pieces, whole, arguments), daemon=True).start()
     print(listener.getsockname()[1], flush=True)
     sys.stdin.buffer.read()
     os._exit(0)
@@ -49,20 +51,25 @@ def _chunked(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def _accept(listener: socket.socket, pieces: list[bytes], arguments: argparse.Namespace) -> None:
+def _json(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+
+
+def _accept(listener: socket.socket, pieces: list[bytes], whole: bytes | None, arguments: argparse.Namespace) -> None:
     while True:
         connection, _ = listener.accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=_serve, args=(connection, pieces, arguments), daemon=True).start()
+        threading.Thread(target=_serve, args=(connection, pieces, whole, arguments), daemon=True).start()
 
 
-def _serve(connection: socket.socket, pieces: list[bytes], arguments: argparse.Namespace) -> None:
+def _serve(connection: socket.socket, pieces: list[bytes], whole: bytes | None, arguments: argparse.Namespace) -> None:
     with connection, connection.makefile("rb") as reader:
         try:
             while method := _request(reader):
                 if method == b"GET":
-                    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
-                    connection.sendall(head % len(_MODELS) + _MODELS)
+                    connection.sendall(_json(_MODELS))
+                elif whole is not None:
+                    connection.sendall(whole)
                 else:
                     _answer(connection, pieces, arguments)
         except ConnectionError:
