@@ -2,7 +2,8 @@
 
 from kaito.types.commands import Command
 from kaito.types.extensions import OptionGroup, Screen, SlashCommand
-from kaito.types.messages import ChatRequest, Delta, Message, ModelInfo, Outcome, Reply, Role, Usage, Waiting
+from kaito.types.images import Image
+from kaito.types.messages import ChatRequest, Delta, Message, ModelInfo, Outcome, Reply, Role, ToolCall, Usage, Waiting
 from kaito.types.targets import Candidate, Endpoint, Reporter, Target
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Command",
     "Delta",
     "Endpoint",
+    "Image",
     "Message",
     "ModelInfo",
     "OptionGroup",
@@ -21,6 +23,7 @@ __all__ = [
     "Screen",
     "SlashCommand",
     "Target",
+    "ToolCall",
     "Usage",
     "Waiting",
 ]

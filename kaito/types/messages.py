@@ -5,17 +5,62 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-Role = Literal["system", "user", "assistant"]
+from kaito.types.images import Image
+
+#: `tool` is the role of a tool's result.
+Role = Literal["system", "user", "assistant", "tool"]
 
 
-class Message(Struct, frozen=True):
-    """One message of a conversation, as in OpenAI's API."""
+class ToolCall(Struct, frozen=True, omit_defaults=True):
+    """A call of a tool that the model asks for. kaito runs no tools."""
+
+    #: Names the call in the message with its result; `""` when the server sent none.
+    id: str
+    name: str
+    #: The text that the model wrote: a JSON object, unless the model made a mistake.
+    arguments: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The call as one line of text: `[tool call] add({"a": 1})`."""
+        # JSON has line breaks between its values only.
+        arguments = " ".join(line.strip() for line in self.arguments.splitlines())
+        return f"[tool call] {' '.join(self.name.split())}({arguments.strip()})"
+
+    def replace(self, **changes: Any) -> ToolCall:
+        """Return a copy with the given fields changed."""
+        return replace(self, **changes)
+
+
+class Message(Struct, frozen=True, omit_defaults=True):
+    """One message of a conversation. The text is all of most messages; what is more has fields of its own.
+
+    A plugin that looks at what is sent must look at all of them.
+    """
 
     role: Role
     content: str
+    #: Images of the user's message.
+    images: tuple[Image, ...] = ()
+    #: The calls of tools in an assistant's message; its content is then often `""`.
+    tool_calls: tuple[ToolCall, ...] = ()
+    #: For the role `tool`: the call whose result the content is.
+    tool_call_id: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """The message as text: a line for each image, the content, and a line for each call of a tool."""
+        if not self.images and not self.tool_calls:
+            return self.content
+        lines = [*(image.shown for image in self.images), self.content, *(call.shown for call in self.tool_calls)]
+        return "\n".join(line for line in lines if line.strip())
+
+    def replace(self, **changes: Any) -> Message:
+        """Return a copy with the given fields changed."""
+        return replace(self, **changes)
 
 
 class ChatRequest(Struct, frozen=True, kw_only=True):
@@ -55,6 +100,8 @@ class Delta(Struct, kw_only=True):
     content: str = ""
     #: What the model thinks before it answers; never part of the conversation.
     reasoning: str = ""
+    #: All calls of tools, complete; set in the last piece.
+    tool_calls: tuple[ToolCall, ...] = ()
     #: Why the answer ended (`stop`, `length`, …); set in the last piece.
     finish_reason: str | None = None
     usage: Usage | None = None
@@ -82,6 +129,10 @@ class Reply(Struct, frozen=True, kw_only=True):
 
     content: str
     reasoning: str = ""
+    #: The calls of tools, complete; none when the answer was cut.
+    tool_calls: tuple[ToolCall, ...] = ()
+    #: The content as a value, when a JSON schema was given and the content matches it; otherwise `msgspec.UNSET`.
+    parsed: Any = UNSET
     model: str | None = None
     #: `None` when the answer was interrupted or the stream ended early.
     finish_reason: str | None = None
