@@ -109,6 +109,8 @@ class Formatter(Protocol):
     def finish(self, reply: Reply) -> str:
         """Return the rest to write, ending with a newline if anything was written.
 
+        The calls of tools are in `reply.tool_calls`; show each, as with :attr:`~kaito.types.ToolCall.shown`.
+
         Called once, also for an answer that was cut or interrupted (`reply.finish_reason` is `None`).
         """
 
@@ -191,8 +193,8 @@ def kaito_request(request: ChatRequest, settings: Settings) -> ChatRequest | Non
     Called once per turn, and again when the turn needs another request: `--trim` makes it shorter, or the server
     refuses `/continue` in its first form. Also called when `/tokens` sends the conversation to be counted. Each plugin
     receives the request as the plugins before it returned it. The conversation keeps the user's own text, so a
-    redaction must look at all of `request.messages` in every turn. What passes through `kaito forward` is not part of a
-    conversation, and this hook does not see it.
+    redaction must look at all of `request.messages` in every turn, at their content, images and calls of tools, and at
+    `request.extra`. What passes through `kaito forward` is not part of a conversation, and this hook does not see it.
 
     Args:
         request: the request so far.

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from kaito.types import Target
+from kaito.types import ResponseSchema, Target
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -35,6 +35,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     top_k: int | None = None
     #: 0.0 to 1.0.
     min_p: float | None = None
+    #: Descriptions of tools that the model may call, as OpenAI's API takes them.
+    tools: tuple[Mapping[str, Any], ...] = ()
+    #: What answers must match; `None` for free text.
+    schema: ResponseSchema | None = None
+    #: Whether the model reasons before it answers; `auto` leaves it to the server.
+    think: Literal["on", "off", "auto"] = "auto"
+    #: Further fields of the request, by the server's names. They replace those of the other settings.
+    body: Mapping[str, Any] = {}
     #: Whether the server sends answers token by token.
     stream: bool = True
     #: Whether the oldest turns are dropped when the context window is full.

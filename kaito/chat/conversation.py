@@ -7,11 +7,14 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from kaito.chat.turn import Turn, divided, divided_where_possible
 from kaito.openai.finish_reasons import Ending, ending_of
 from kaito.types import Message, Reply
 
 #: Bytes that a chat template adds to each message, roughly.
 _TEMPLATE_BYTES = 16
+#: Bytes of text with as many tokens as an image, roughly: models see it as some hundred to two thousand.
+_IMAGE_BYTES = 4000
 
 
 class SavedConversation(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -36,17 +39,6 @@ class SavedConversation(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.messages[len(self.system) :]
 
 
-class Turn(Struct, frozen=True):
-    """A message of the user and the model's answer to it, without reasoning."""
-
-    question: Message
-    answer: Message
-    #: The answer with its statistics; `None` when it was loaded or replaced by a command.
-    reply: Reply | None = None
-    #: Whether the token limit or the user cut the answer.
-    cut: bool = False
-
-
 class Conversation:
     """A conversation whose roles always alternate, as strict chat templates require.
 
@@ -60,8 +52,7 @@ class Conversation:
         if resumed is not None:
             for message in resumed.system:
                 self.system_prompt = system_prompt or message.content
-            # Strict templates refuse anything but user and assistant in turn.
-            self._turns = [Turn(*pair) for pair in _pairs(resumed.turns) if _is_turn(pair)]
+            self._turns = divided_where_possible(resumed.turns)
             if self._turns and resumed.cut:
                 self._turns[-1] = replace(self._turns[-1], cut=True)
 
@@ -80,24 +71,27 @@ class Conversation:
         """The last turn, if there is one."""
         return self._turns[-1] if self._turns else None
 
-    def messages_with(self, text: str, *, skipping: int = 0, replacing: bool = False) -> tuple[Message, ...]:
-        """Return the messages of a request that sends `text`."""
+    def messages_with(self, question: Message, *, skipping: int = 0, replacing: bool = False) -> tuple[Message, ...]:
+        """Return the messages of a request that sends `question`."""
         turns = self._turns[skipping : len(self._turns) - replacing]
-        return (*self._messages(turns), Message("user", text))
+        return (*self._messages(turns), question)
 
     # What is added
 
-    def record(self, text: str, reply: Reply, *, replacing: bool = False) -> None:
+    def record(
+        self, question: Message, reply: Reply, *, replacing: bool = False, steps: tuple[Message, ...] = ()
+    ) -> None:
         """Add a turn, or replace the last one."""
         del self._turns[len(self._turns) - replacing :]
         cut = reply.finish_reason is None or ending_of(reply.finish_reason) is Ending.LENGTH
-        self._turns.append(Turn(Message("user", text), Message("assistant", reply.content), reply, cut))
+        answer = Message("assistant", reply.content, tool_calls=reply.tool_calls)
+        self._turns.append(Turn(question, answer, reply, cut, steps))
 
     def extend(self, reply: Reply, *, separator: str = "") -> None:
         """Append a continuation to the last answer."""
         last = self._turns.pop()
         joined = replace(reply, content=last.answer.content + separator + reply.content)
-        self.record(last.question.content, joined)
+        self.record(last.question, joined, steps=last.steps)
 
     # What is removed or replaced
 
@@ -109,14 +103,12 @@ class Conversation:
         """
         rest = list(messages)
         system = rest.pop(0).content if rest and rest[0].role == "system" else None
-        pairs = list(_pairs(rest))
-        if len(rest) % 2 or not all(_is_turn(pair) for pair in pairs):
-            raise ValueError("a system prompt may come first, then user and assistant must alternate")
+        turns = divided(rest)
         before = dict(enumerate(self._turns))
         self.system_prompt = system or None
         self._turns = [
-            turn if (turn := before.get(place)) and (turn.question, turn.answer) == pair else Turn(*pair)
-            for place, pair in enumerate(pairs)
+            known if (known := before.get(place)) and known.messages == turn.messages else turn
+            for place, turn in enumerate(turns)
         ]
 
     def clear(self) -> None:
@@ -141,21 +133,15 @@ class Conversation:
         for count, turn in enumerate(self._turns[skipping:]):
             if left <= 0:
                 return count
-            left -= _size(turn.question) + _size(turn.answer)
+            left -= sum(map(_size, turn.messages))
         return len(self._turns) - skipping
 
     def _messages(self, turns: list[Turn]) -> tuple[Message, ...]:
         system = [Message("system", self.system_prompt)] if self.system_prompt else []
-        return (*system, *(message for turn in turns for message in (turn.question, turn.answer)))
+        return (*system, *(message for turn in turns for message in turn.messages))
 
 
 def _size(message: Message) -> int:
-    return len(message.content.encode("utf-8", "surrogatepass")) + _TEMPLATE_BYTES
-
-
-def _pairs(messages: Sequence[Message]) -> Iterable[tuple[Message, Message]]:
-    return zip(messages[::2], messages[1::2], strict=False)
-
-
-def _is_turn(pair: tuple[Message, Message]) -> bool:
-    return (pair[0].role, pair[1].role) == ("user", "assistant")
+    calls = sum(len(call.shown) for call in message.tool_calls)
+    text = len(message.content.encode("utf-8", "surrogatepass"))
+    return text + calls + len(message.images) * _IMAGE_BYTES + _TEMPLATE_BYTES

@@ -49,6 +49,7 @@ class ReplyBuilder:
         last.model = delta.model or last.model
         last.finish_reason = delta.finish_reason or last.finish_reason
         last.usage = delta.usage or last.usage
+        last.tool_calls = delta.tool_calls or last.tool_calls
 
     def reply(self) -> Reply:
         """Return the reply, or the part of it that has arrived."""
@@ -58,6 +59,7 @@ class ReplyBuilder:
         return Reply(
             content=content,
             reasoning=self._reasoning.text + thoughts,
+            tool_calls=last.tool_calls,
             model=last.model,
             finish_reason=last.finish_reason,
             usage=last.usage,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
@@ -19,10 +19,11 @@ from kaito.types import Message
 from kaito.util.decoding import DecodeError, decode_json
 from kaito.util.safe_files import UnreadableError, check_private, private_folder, read_text, replace_private
 
-#: The most bytes of a saved conversation; its oldest turns are left out.
+#: The most bytes of a saved conversation, and of one with images; its oldest turns are left out.
 LARGEST = 1024 * 1024
+LARGEST_WITH_IMAGES = 32 * LARGEST
 #: The most bytes of a file that is read.
-_READABLE = 16 * LARGEST
+_READABLE = 2 * LARGEST_WITH_IMAGES
 
 
 class LastConversation:
@@ -75,8 +76,8 @@ class LastConversation:
             if self._ours:
                 self.delete()
             return
-        while len(encoded := msgspec.json.encode(replace(conversation, messages=system + turns))) > LARGEST:
-            turns = turns[2 * max(1, len(turns) // 8) :]
+        while len(encoded := msgspec.json.encode(replace(conversation, messages=system + turns))) > _limit(turns):
+            turns = _without_oldest(turns)
             if not turns:
                 raise KaitoError("The last turn is too long to be saved for --continue")
         try:
@@ -93,6 +94,16 @@ class LastConversation:
         """Delete the file."""
         with suppress(OSError):
             self._file.unlink()
+
+
+def _limit(messages: Sequence[Message]) -> int:
+    return LARGEST_WITH_IMAGES if any(message.images for message in messages) else LARGEST
+
+
+def _without_oldest(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Return messages without about an eighth of them, from the beginning of a turn on."""
+    begins = [place for place, message in enumerate(messages) if message.role == "user" and place]
+    return messages[begins[len(begins) // 8] :] if begins else ()
 
 
 _ON, _OFF = ("", "on", "1", "yes", "true"), ("off", "0", "no", "false")

@@ -12,11 +12,12 @@ from kaito.chat.connection import Connection
 from kaito.chat.conversation import Conversation, SavedConversation
 from kaito.chat.reply_builder import ReplyBuilder
 from kaito.chat.session_settings import SessionSettings
+from kaito.chat.structured_answers import parsed_reply
 from kaito.errors import Interrupted, KaitoError, ModelError, UsageError, WindowError
 from kaito.eventloop.base import Loop
 from kaito.openai.finish_reasons import Ending, ending_of
 from kaito.plugin.manager import Plugins
-from kaito.types import ChatRequest, Delta, Message, ModelInfo, Outcome, Reply, Reporter, Waiting
+from kaito.types import ChatRequest, Delta, Image, Message, ModelInfo, Outcome, Reply, Reporter, Waiting
 
 #: The pieces of an answer. Closing it stops the answer.
 Pieces = Generator[Delta | Waiting, None, None]
@@ -25,6 +26,9 @@ Pieces = Generator[Delta | Waiting, None, None]
 WAITING, _COUNTING = "waiting for the model", "counting tokens"
 #: Statuses with which servers refuse a request whose last message is the assistant's.
 _REFUSED = (400, 422)
+#: Statuses with which servers refuse images: vLLM's and OpenAI's, a proxy's, FastAPI's, and llama.cpp's.
+_NO_IMAGES = (400, 413, 415, 422, 500, 501)
+_IMAGE_HINT = "The request has an image; this model, or its server, may take text only"
 #: vLLM and llama.cpp's server then continue the last message, the assistant's.
 _CONTINUE_FINAL: Mapping[str, Any] = {"continue_final_message": True, "add_generation_prompt": False}
 #: Asks for the same in a message, for servers without these fields. Not part of the history.
@@ -64,7 +68,7 @@ class Session:
         self.resumed = resumed
         self.conversation = Conversation(settings.current.system_prompt, resumed)
         #: The message of a failed turn, and whether its answer would have replaced the last one.
-        self._failed: tuple[str, bool] | None = None
+        self._failed: tuple[Message, bool] | None = None
         #: The part of that turn's answer that arrived.
         self._partial = ""
         self._unreported: tuple[ChatRequest, Reply, int] | None = None
@@ -100,12 +104,12 @@ class Session:
 
     # Turns
 
-    def ask(self, text: str, *, replacing: bool = False) -> Pieces:
+    def ask(self, text: str, images: Sequence[Image] = (), *, replacing: bool = False) -> Pieces:
         """Send a message; yield the answer's pieces, and each wait for a retry before them.
 
         The turn is added to the conversation when its answer is complete, or when it is interrupted after the first
-        word; never when the answer is empty. :attr:`reply` holds what arrived in every case. Call :meth:`report_turn`
-        after the answer was shown.
+        word; never when the answer is empty, or fails the schema. :attr:`reply` holds what arrived in every case. Call
+        :meth:`report_turn` after the answer was shown.
 
         Args:
             replacing: replace the last turn, which stays if this one fails or is interrupted.
@@ -114,20 +118,20 @@ class Session:
             KaitoError: the turn failed and is not part of the conversation.
             Interrupted: Ctrl-C stopped the turn.
         """
-        conversation = self.conversation
+        conversation, question = self.conversation, Message("user", text, images=tuple(images))
 
         def messages(skipping: int) -> tuple[Message, ...]:
-            return conversation.messages_with(text, skipping=skipping, replacing=replacing)
+            return conversation.messages_with(question, skipping=skipping, replacing=replacing)
 
         def keep(reply: Reply) -> bool:
             # Strict templates refuse an empty answer.
-            if not reply.content.strip() or (replacing and reply.finish_reason is None):
+            if not (reply.content.strip() or reply.tool_calls) or (replacing and reply.finish_reason is None):
                 return False
-            conversation.record(text, reply, replacing=replacing)
+            conversation.record(question, reply, replacing=replacing)
             self._failed = None
             return True
 
-        self._failed, self._partial = (text, replacing), ""
+        self._failed, self._partial = (question, replacing), ""
         try:
             yield from self._turn(messages, keep, droppable=conversation.turns - replacing)
         except KaitoError:
@@ -135,11 +139,11 @@ class Session:
             raise
 
     @property
-    def last_message(self) -> str | None:
+    def last_message(self) -> Message | None:
         """The user's last message, answered or not; `None` when there is none."""
         if self._failed is not None:
             return self._failed[0]
-        return self.conversation.last.question.content if self.conversation.last else None
+        return self.conversation.last.question if self.conversation.last else None
 
     def retry(self) -> Pieces:
         """Send a failed message again, or else replace the last turn; otherwise as :meth:`ask`.
@@ -147,9 +151,10 @@ class Session:
         Raises:
             UsageError: there is no message.
         """
-        if self.last_message is None:
+        message = self.last_message
+        if message is None:
             raise UsageError("There is no message to send again")
-        return self.ask(self.last_message, replacing=self._failed is None or self._failed[1])
+        return self.ask(message.content, message.images, replacing=self._failed is None or self._failed[1])
 
     def continue_answer(self) -> Pieces:
         """Continue the last answer, which was cut or whose turn failed; otherwise as :meth:`ask`.
@@ -170,7 +175,7 @@ class Session:
 
         return self._continuation(conversation.messages, join)
 
-    def undo(self) -> str:
+    def undo(self) -> Message:
         """Remove the failed message, or else the last turn; return the message.
 
         Raises:
@@ -183,19 +188,19 @@ class Session:
         if last is None:
             raise UsageError("There is no turn to undo")
         self.conversation.drop_last()
-        return last.question.content
+        return last.question
 
-    def _continue_failed(self, text: str, replacing: bool) -> Pieces:
+    def _continue_failed(self, question: Message, replacing: bool) -> Pieces:
         """Continue what arrived of a failed turn's answer; with the rest, the turn is added to the conversation."""
         conversation, before = self.conversation, self._partial
 
         def join(reply: Reply) -> bool:
             joined = replace(reply, content=before + self._separator(before, reply) + reply.content)
-            conversation.record(text, joined, replacing=replacing)
+            conversation.record(question, joined, replacing=replacing)
             self._failed = None
             return True
 
-        messages = (*conversation.messages_with(text, replacing=replacing), Message("assistant", before))
+        messages = (*conversation.messages_with(question, replacing=replacing), Message("assistant", before))
         try:
             yield from self._continuation(messages, join)
         except KaitoError:
@@ -213,19 +218,21 @@ class Session:
         """Continue the answer that is the last of the messages.
 
         Args:
+            messages: the last one is the answer's beginning.
             join: adds a reply to that answer, after :meth:`_separator`; returns whether it did.
         """
+        begun = messages[-1].content
         self._asked_by_message = False
         if self._continues_final:
             try:
-                yield from self._turn(lambda skipping: messages, join, extra=_CONTINUE_FINAL, continues=True)
+                yield from self._turn(lambda skipping: messages, join, begun=begun, extra=_CONTINUE_FINAL)
                 return
             except ModelError as exc:
                 if exc.status not in _REFUSED:
                     raise
         self._asked_by_message = True
         asked = (*messages, Message("user", _PLEASE_CONTINUE))
-        yield from self._turn(lambda skipping: asked, join, continues=True)
+        yield from self._turn(lambda skipping: asked, join, begun=begun)
         self._continues_final = False
 
     def _turn(
@@ -233,17 +240,17 @@ class Session:
         messages: Callable[[int], tuple[Message, ...]],
         keep: Callable[[Reply], bool],
         *,
+        begun: str = "",
         droppable: int = 0,
         extra: Mapping[str, Any] | None = None,
-        continues: bool = False,
     ) -> Pieces:
         """Yield the pieces of one turn.
 
         Args:
             messages: returns the request's messages, without the given number of oldest turns.
             keep: adds a reply to the conversation; returns whether it did.
+            begun: the beginning of the answer that the reply continues, if it continues one.
             droppable: the number of turns that may be left out to fit the window.
-            continues: whether the reply continues an earlier answer.
         """
         self.reply, self.kept, self._unreported = None, False, None
         builder = self._builder = ReplyBuilder(self._clock)
@@ -257,6 +264,8 @@ class Session:
                     stream = self.connection.client.stream(request, can_trim=can_trim, counting=self._show_counting)
                     for item in self._loop.stream(stream):
                         if isinstance(item, Delta):
+                            if item.tool_calls and not request.extra.get("tools"):
+                                item.tool_calls = ()  # nobody has asked for calls
                             builder.add(item)
                         yield item
                     break
@@ -269,17 +278,23 @@ class Session:
                     # Where the numbers are missing or wrong, the steps double, then halve what is left.
                     skipping += max(surplus, min(step, (droppable - skipping + 1) // 2))
                     skipping, step = min(skipping, droppable), step * 2
+                except ModelError as exc:
+                    if exc.status in _NO_IMAGES and any(message.images for message in asked):
+                        exc.hints = (*exc.hints, _IMAGE_HINT)
+                    raise
         except Interrupted:
             reply = builder.reply()
             self.kept = bool(reply.content.strip()) and keep(reply)
-            self._note_kept(request, continues=continues)
+            self._note_kept(request, continues=bool(begun))
             raise
         finally:
             self.reply = builder.reply()
+        if (schema := self.settings.current.schema) is not None:
+            self.reply = parsed_reply(self.reply, schema, begun + self._separator(begun, self.reply))
         self.kept = keep(self.reply)
         dropped = skipping if self.kept else 0
         self.conversation.drop_oldest(dropped)
-        self._note_kept(request, continues=continues, dropped=dropped)
+        self._note_kept(request, continues=bool(begun), dropped=dropped)
 
     def _note_kept(self, request: ChatRequest, *, continues: bool, dropped: int = 0) -> None:
         """Remember the answer that was kept, for :meth:`report_turn`."""

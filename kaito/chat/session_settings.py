@@ -9,14 +9,18 @@ import msgspec
 from msgspec.structs import replace
 
 from kaito.errors import ModelError, UsageError
-from kaito.options import parsers
+from kaito.options import parsers, request_values
 from kaito.options.table import CONVERSATION, SETTINGS
 from kaito.settings import Settings
-from kaito.types import ChatRequest, Message
+from kaito.types import ChatRequest, Message, ResponseSchema
 from kaito.util.suggest import did_you_mean
 
 #: Shown for a field that is not sent, so that the server's own default applies.
 NOT_SENT = "(not sent)"
+
+#: The arguments by which chat templates switch reasoning: Qwen's, GLM's and Gemma's name, and DeepSeek's and Granite's.
+_THINKING = ("enable_thinking", "thinking")
+_TEMPLATE = "chat_template_kwargs"
 
 #: Names that other chat programs use, and what has a command of its own here.
 _OTHER_NAMES = {"system": "/system", "model": "/model", "history": "/history", "parameter": "/set NAME VALUE"}
@@ -46,26 +50,36 @@ class SessionSettings:
             model=model,
             temperature=current.temperature,
             top_p=current.top_p,
-            max_tokens=current.max_tokens,
+            max_tokens=self._max_tokens,
             stream=current.stream,
             extra=self._extra,
         )
 
     @property
+    def _max_tokens(self) -> int | None:
+        """The most tokens of an answer; one of the body counts as the setting, which the client may have to lower."""
+        wanted = self.current.body.get(_MAX_TOKENS, self.current.max_tokens)
+        return wanted if isinstance(wanted, int) else None
+
+    @property
     def shown(self) -> Mapping[str, str]:
         """The values by name, as `/set` shows them."""
-        return {name: _text(getattr(self.current, option.dest)) for name, option in SETTINGS.items()}
+        return {
+            **{name: _text(getattr(self.current, option.dest)) for name, option in SETTINGS.items()},
+            **_body_texts(self.current),
+        }
 
     @property
     def changed(self) -> Mapping[str, str]:
         """The values that differ from the defaults, except those that `status` shows anyway."""
         defaults = Settings()
-        return {
+        changed = {
             name: _text(value)
             for name, option in SETTINGS.items()
             if option not in CONVERSATION
             and (value := getattr(self.current, option.dest)) != getattr(defaults, option.dest)
         }
+        return {**changed, **_body_texts(self.current)}
 
     def choices(self, name: str) -> tuple[str, ...]:
         """Return the allowed values of a setting, when they can be listed.
@@ -74,7 +88,13 @@ class SessionSettings:
             UsageError: there is no such setting.
         """
         _check_name(name)
+        if _is_field(name):
+            return ()
         return self._formats if name == "format" else SETTINGS[name].choices
+
+    def takes_file(self, name: str, value: str | None) -> bool:
+        """Return whether a value for a setting is the name of a file."""
+        return name in SETTINGS and SETTINGS[name].touches_files and value not in (None, *SETTINGS[name].choices)
 
     def set(self, name: str, value: str | None) -> None:
         """Change a setting; `None` restores its value from the start of the session.
@@ -83,6 +103,9 @@ class SessionSettings:
             UsageError: there is no such setting, or the value is not allowed.
         """
         _check_name(name)
+        if _is_field(name):
+            self._set_field(name, value)
+            return
         option = SETTINGS[name]
         if value is None:
             parsed: Any = getattr(self._initial, option.dest)
@@ -93,24 +116,73 @@ class SessionSettings:
         self.current = replace(self.current, **{option.dest: parsed})
         self._extra = _extra_fields(self.current)
 
+    def _set_field(self, name: str, value: str | None) -> None:
+        field = name.removeprefix(request_values.BODY_PREFIX)
+        body = {**self.current.body}
+        if value is not None:
+            body[field] = request_values.field_value(name)(value)
+        elif field in self._initial.body:
+            body[field] = self._initial.body[field]
+        else:
+            body.pop(field, None)
+        self.current = replace(self.current, body=body)
+        self._extra = _extra_fields(self.current)
+
     def advice(self, error: ModelError) -> tuple[str, ...]:
         """Return hints for a server that refuses one of the fields that not all servers know."""
         # The server's message names a field in its own spelling; `top_k` does not occur in `stop_knob`.
         words = "".join(letter if letter.isalnum() or letter == "_" else " " for letter in error.message).split()
+        origins = {option.dest: name for name, option in SETTINGS.items() if option.request == "extra"}
+        origins |= {_TEMPLATE: "think"} if self.current.think != "auto" else {}
+        origins |= {field: f"{request_values.BODY_PREFIX}{field}" for field in self.current.body}
         return tuple(
             f"'/set {name} {parsers.DEFAULT}' leaves the choice to the server"
-            for name, option in SETTINGS.items()
-            if option.request == "extra" and option.dest in words and option.dest in self._extra
+            for field, name in origins.items()
+            if field in words and field in self._extra
         )
 
 
 def _extra_fields(settings: Settings) -> Mapping[str, Any]:
+    """Return the fields of a request that only some requests have."""
     values = {option.dest: getattr(settings, option.dest) for option in SETTINGS.values() if option.request == "extra"}
-    return {name: value for name, value in values.items() if value is not None}
+    extra = {name: value for name, value in values.items() if value is not None}
+    if settings.tools:
+        extra["tools"] = settings.tools
+    if settings.schema is not None:
+        extra["response_format"] = _response_format(settings.schema)
+    if settings.think != "auto":
+        extra[_TEMPLATE] = dict.fromkeys(_THINKING, settings.think == "on")
+    for name, value in settings.body.items():
+        if name == _TEMPLATE and isinstance(value, dict):
+            extra[name] = {**extra.get(name, {}), **value}
+        elif name != _MAX_TOKENS or not isinstance(value, int | None):
+            extra[name] = value
+    return extra
+
+
+_MAX_TOKENS = "max_tokens"
+
+
+def _response_format(schema: ResponseSchema) -> Mapping[str, Any]:
+    described = {"name": schema.name, "schema": schema.schema, "strict": True}
+    return {"type": "json_schema", "json_schema": described}
+
+
+def _body_texts(settings: Settings) -> Mapping[str, str]:
+    return {
+        f"{request_values.BODY_PREFIX}{name}": msgspec.json.encode(value).decode()
+        for name, value in settings.body.items()
+    }
+
+
+def _is_field(name: str) -> bool:
+    return name.startswith(request_values.BODY_PREFIX)
 
 
 def _check_name(name: str) -> None:
-    if name not in SETTINGS:
+    if _is_field(name):
+        request_values.check_field(name, name.removeprefix(request_values.BODY_PREFIX))
+    elif name not in SETTINGS:
         meant = _OTHER_NAMES.get(name) or did_you_mean(name, SETTINGS)
         raise UsageError(f"Unknown setting '{name}'", f"Did you mean {meant}?" if meant else "/set shows all settings")
 

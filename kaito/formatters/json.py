@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from msgspec import UNSET
 from msgspec.structs import asdict
 
 from kaito import hookimpl
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Json:
-    """Formats an answer as one JSON object: text, model, usage, finish reason, timings."""
+    """Formats an answer as one JSON object: text, calls of tools, model, usage, finish reason, timings."""
 
     name = "json"
     #: JSON escapes make any text safe, without loss.
@@ -39,6 +40,8 @@ class Json:
             return ""
         answer: dict[str, Any] = {
             "text": reply.content,
+            **({} if reply.parsed is UNSET else {"parsed": reply.parsed}),
+            **({"tool_calls": [asdict(call) for call in reply.tool_calls]} if reply.tool_calls else {}),
             "reasoning": reply.reasoning or None,
             "model": reply.model,
             "finish_reason": reply.finish_reason,

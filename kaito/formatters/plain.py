@@ -62,9 +62,15 @@ class Plain:
         return text
 
     def finish(self, reply: Reply) -> str:
-        """Return the newline that ends the answer; an empty answer gets a line on a terminal, where it is no error."""
+        """Return the calls of tools, one per line, and the newline that ends the answer.
+
+        An empty answer gets a line on a terminal, where it is no error.
+        """
+        calls = "\n".join(call.shown for call in reply.tool_calls)
         if self._answer.begun:
-            return "\n"
+            return f"\n{calls}\n" if calls else "\n"
+        if calls:
+            return f"{self._end_of_reasoning()}{_PROMPT}{calls}\n"
         if reply.finish_reason is not None and self._screen.terminal:
             return self._end_of_reasoning() + _PROMPT + "\n"
         return self._end_of_reasoning()

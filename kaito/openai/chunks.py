@@ -15,6 +15,7 @@ from kaito.openai.error_responses import ErrorResponse, parse_error_event
 from kaito.openai.finish_reasons import Ending, ending_of, finish_reason
 from kaito.openai.reasoning_tags import ReasoningSplitter
 from kaito.openai.schema import ABSENT, Chunk, MalformedError, TokenCount, is_empty, merged_text, parse_chunk
+from kaito.openai.tool_calls import ToolCallJoiner
 from kaito.types import Delta, Usage
 from kaito.util import limits
 
@@ -34,6 +35,7 @@ class AnswerDecoder:
         error: the failure that the server reported in mid-stream; no delta follows.
         malformed: the event that is not a chunk of a chat completion, or `None`; no delta follows.
         too_long: whether the answer exceeds its limit; no delta follows.
+        calls: the calls of tools so far; `None` without any.
     """
 
     def __init__(self) -> None:
@@ -45,7 +47,7 @@ class AnswerDecoder:
         self.malformed: bytes | None = None
         self.too_long = False
         self._marked_end = False
-        self._calls_tool = False
+        self.calls: ToolCallJoiner | None = None
         # Used from the first piece, or up to the last one, that needs them: they cost more than all else.
         self._characters: tuple[CharacterJoiner, CharacterJoiner] | None = None
         self._splitter: ReasoningSplitter | None = ReasoningSplitter()
@@ -123,8 +125,13 @@ class AnswerDecoder:
         if self._marked_end and self.finish_reason is None and self.error is None and self.begun:
             # The mark is as good as a reason.
             delta.finish_reason = self.finish_reason = "stop"
-        if self._calls_tool and self.finish_reason and ending_of(self.finish_reason) is Ending.COMPLETE:
-            delta.finish_reason = self.finish_reason = "tool_calls"
+        if self.calls is not None and self.finish_reason and self.error is None:
+            ending = ending_of(self.finish_reason)
+            if ending is Ending.COMPLETE:
+                delta.finish_reason = self.finish_reason = "tool_calls"
+            # Of an answer that was cut, the last call is not whole.
+            if ending in (Ending.COMPLETE, Ending.TOOL):
+                delta.tool_calls = self.calls.calls()
         return delta
 
     def _decode_each(self, events: list[bytes]) -> list[Chunk]:
@@ -177,7 +184,7 @@ class AnswerDecoder:
                     if thoughts:
                         reasoning.append(thoughts)
                     if text.tool_calls is not absent and not is_empty(text.tool_calls):
-                        self._calls_tool = True
+                        self._add_calls(bytes(text.tool_calls))
                 if choice.finish_reason and (reason := finish_reason(choice.finish_reason)):
                     delta.finish_reason = self.finish_reason = reason[: limits.SHOWN_NAME]
                     plain = False
@@ -190,6 +197,12 @@ class AnswerDecoder:
         if reasoning:
             delta.reasoning = self._limited("".join(reasoning), 1)
         return delta
+
+    def _add_calls(self, fragments: bytes) -> None:
+        self.calls = self.calls or ToolCallJoiner()
+        self.calls.add(fragments)
+        if self.calls.too_large:
+            self.too_long = self.done = True
 
     def _sort(self, answer: str, reasoning: str) -> tuple[str, str]:
         """Return the answer's part and the reasoning of one piece."""

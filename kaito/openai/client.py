@@ -22,6 +22,7 @@ from kaito.net.responses import OpenResponse, read_up_to
 from kaito.openai.error_messages import NOT_KEPT
 from kaito.openai.error_responses import ErrorKind, ErrorResponse, parse_error_response
 from kaito.openai.redaction import Redactor
+from kaito.openai.request_messages import request_messages
 from kaito.openai.retry import Recovery, ServerCapabilities
 from kaito.openai.server_info import parse_models, parse_template, parse_token_count
 from kaito.openai.stream import AnswerStream, ServerFailedError
@@ -180,10 +181,13 @@ class ChatClient:
 
     async def _count_tokens(self, request: ChatRequest) -> int | None:
         model = {"model": request.model} if request.model else {}
-        answer = await self._post("/tokenize", {**model, "messages": request.messages})
+        messages = request_messages(request.messages)
+        # These are part of the prompt; vLLM takes them here, too.
+        more = {name: request.extra[name] for name in ("tools", "chat_template_kwargs") if request.extra.get(name)}
+        answer = await self._post("/tokenize", {**model, "messages": messages, **more})
         if answer is None or (count := parse_token_count(answer)) is not None:
             return None if answer is None else count
-        answer = await self._post("/apply-template", {"messages": request.messages})
+        answer = await self._post("/apply-template", {"messages": messages, **more})
         if answer is None or (prompt := parse_template(answer)) is None:
             return None
         answer = await self._post("/tokenize", {"content": prompt, "add_special": True})
@@ -235,7 +239,7 @@ class ChatClient:
     def _encode(self, request: ChatRequest, max_tokens: int | None) -> bytes:
         body: dict[str, Any] = {
             "model": request.model,
-            "messages": request.messages,
+            "messages": request_messages(request.messages),
             "temperature": request.temperature,
             "top_p": request.top_p,
             "max_tokens": max_tokens,

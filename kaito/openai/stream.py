@@ -183,7 +183,9 @@ class AnswerStream:
                 raise self._no_answer(decoder.malformed or self._head)
             raise StreamError(_NOT_A_COMPLETION, NOT_KEPT)
         if decoder.too_long:
-            raise StreamError(f"The answer is longer than {limits.shown_size(limits.ANSWER)}", NOT_KEPT)
+            many = decoder.calls is not None and decoder.calls.too_large
+            what = "has too many calls of tools" if many else f"is longer than {limits.shown_size(limits.ANSWER)}"
+            raise StreamError(f"The answer {what}", NOT_KEPT)
         # Once an answer is complete, its connection need not end properly.
         if self._failure and (reason is None or decoder.text_after_finish):
             raise StreamError(f"The stream ended early: {self._failure}", NOT_KEPT)

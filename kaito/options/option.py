@@ -36,6 +36,8 @@ class Option(Struct, frozen=True, kw_only=True):
     parse_setting: ParserFactory | None = None
     #: Values that Tab offers for `/set`.
     choices: tuple[str, ...] = ()
+    #: Whether the value for `/set` is the name of a file: refused when commands come from a pipe.
+    touches_files: bool = False
     #: Whether the value is a field of the chat request, or one of its extra fields (sent only when set).
     request: Literal["", "field", "extra"] = ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kaito.options import flag_values, parsers
+from kaito.options import flag_values, parsers, request_values
 from kaito.options.option import Option, ParserFactory
 
 #: Seconds that `--wait` without a value waits: a model of many gigabytes on a node that must be created first.
@@ -141,6 +141,43 @@ SAMPLING = (
     _extra("--min-p", "NUMBER", parsers.share, "Least probability of a token relative to the likeliest, 0.0 to 1.0"),
 )
 
+#: Flags of `kaito chat` for what a request has beyond text and sampling.
+REQUEST = (
+    _value(
+        "--image",
+        "FILE",
+        None,
+        "Send this image with --message: PNG, JPEG, GIF or WebP; may be repeated",
+        action="append",
+        field="image",
+    ),
+    _value(
+        "--think",
+        "on|off|auto",
+        parsers.one_of("on", "off", "auto"),
+        "Whether the model reasons before it answers, if its chat template has a switch",
+        setting="think",
+        choices=("on", "off", "auto"),
+    ),
+    _value(
+        "--schema",
+        "FILE",
+        request_values.schema,
+        "Ask for answers that match this JSON schema, and check them; needs the extra 'schema'",
+        setting="schema",
+        choices=(request_values.NONE,),
+        touches_files=True,
+    ),
+    _value("--tools", "FILE", request_values.tools, "Offer these tools to the model; its calls are shown, not made"),
+    _value(
+        "--extra-body",
+        "JSON|@FILE",
+        request_values.body,
+        "Add the fields of this JSON object to each request; null leaves a field out",
+        field="body",
+    ),
+)
+
 #: Flags of `kaito chat` for how answers are requested and shown.
 OUTPUT = (
     _display("--no-stream", "Request each answer as a whole", request="field"),
@@ -175,5 +212,5 @@ INPUT = (
 
 #: The options that `/set` can change, by name.
 SETTINGS: Mapping[str, Option] = {
-    option.setting: option for option in (*CONVERSATION, *SAMPLING, *OUTPUT) if option.setting
+    option.setting: option for option in (*CONVERSATION, *SAMPLING, *REQUEST, *OUTPUT) if option.setting
 }

@@ -12,7 +12,7 @@ from kaito.console.terminal import Terminal
 from kaito.errors import Ended, Interrupted, KaitoError, UsageError
 from kaito.shell.render.answer_writer import AnswerWriter
 from kaito.shell.render.endings import empty_answer
-from kaito.types import Message, ModelInfo, Reply
+from kaito.types import Image, Message, ModelInfo, Reply
 from kaito.util.sanitize import sanitize
 from kaito.util.suggest import near_names
 
@@ -28,6 +28,7 @@ class ShellContext:
     Args:
         last: saves the conversation for `--continue`; `None` saves it nowhere.
         interactive: whether the user types at a prompt.
+        trusted: whether what the user types may name files: not when it comes from a pipe.
         mute: keeps type-ahead off the screen in a `with` block.
     """
 
@@ -40,6 +41,7 @@ class ShellContext:
         last: LastConversation | None = None,
         remember: Callable[[str], object] = lambda text: None,
         interactive: bool = False,
+        trusted: bool = True,
         mute: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._session = session
@@ -48,6 +50,8 @@ class ShellContext:
         self._last = last
         self._remember = remember
         self._interactive = interactive
+        self._trusted = trusted
+        self._attached: tuple[Image, ...] = ()
         self._mute = mute
         self._reported_unsaved = False
 
@@ -59,9 +63,14 @@ class ShellContext:
         return self._session.conversation.messages
 
     @property
-    def last_message(self) -> str | None:
+    def last_message(self) -> Message | None:
         """The user's last message, answered or not."""
         return self._session.last_message
+
+    @property
+    def attached(self) -> tuple[Image, ...]:
+        """The images that wait for the next message."""
+        return self._attached
 
     @property
     def reply(self) -> Reply | None:
@@ -115,15 +124,20 @@ class ShellContext:
 
     # Turns
 
+    def attach(self, image: Image) -> None:
+        """Send an image with the next message; those that wait already are sent with it."""
+        self._attached = (*self._attached, image)
+
     def ask(self, text: str) -> None:
-        """Send a message and show the answer, as if it had been typed.
+        """Send a message and show the answer, as if it had been typed. The images that wait are sent with it.
 
         Raises:
             KaitoError: the turn failed.
         """
         if not text.strip():
             raise UsageError("There is no message to send")
-        self._show(self._session.ask(text))
+        images, self._attached = self._attached, ()
+        self._show(self._session.ask(text, images))
 
     def retry(self) -> None:
         """Send a failed message again, or else replace the last turn by a new answer.
@@ -141,15 +155,18 @@ class ShellContext:
         """
         self._show(self._session.continue_answer())
 
-    def undo(self) -> str:
-        """Remove the failed message, or else the last turn; return the message.
+    def undo(self) -> Message:
+        """Remove the images that wait, or else the failed message, or else the last turn; return the message.
 
         Raises:
             UsageError: there is none.
         """
-        text = self._session.undo()
+        if self._attached:
+            images, self._attached = self._attached, ()
+            return Message("user", "", images=images)
+        message = self._session.undo()
         self._save()
-        return text
+        return message
 
     def replace(self, messages: Sequence[Message]) -> None:
         """Replace the conversation by an optional system prompt and then user and assistant in turn.
@@ -164,7 +181,8 @@ class ShellContext:
         self._save()
 
     def clear(self) -> None:
-        """Remove the history, and its saved copy; a conversation that another run saved stays."""
+        """Remove the history, its saved copy, and images that wait; a conversation that another run saved stays."""
+        self._attached = ()
         self._session.clear()
         self._save()
 
@@ -189,8 +207,10 @@ class ShellContext:
         """Change a setting from the next turn on. `None` restores the value from the start of the session.
 
         Raises:
-            UsageError: there is no such setting, or the value is not allowed.
+            UsageError: there is no such setting, the value is not allowed, or it names a file and comes from a pipe.
         """
+        if not self._trusted and self._session.settings.takes_file(setting, value):
+            raise UsageError(f"{setting}: a file can be named at a prompt and in --script FILE, not from a pipe")
         self._session.settings.set(setting, value)
 
     def use_model(self, name: str) -> None:

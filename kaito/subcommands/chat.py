@@ -19,7 +19,7 @@ from kaito.options import table
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.shell.input.entries import WORDS
 from kaito.shell.input.filenames import path_of
-from kaito.subcommands.chat_input import one_message, open_script
+from kaito.subcommands.chat_input import attached_images, one_message, open_script
 from kaito.types import Command
 
 _DESCRIPTION = (
@@ -36,6 +36,9 @@ _EXAMPLES = """
 
     # Send one message; piped input is placed before the question
     kubectl logs my-pod | kaito chat --workspace-name my-llama -m "Why does this fail?"
+
+    # Ask about an image
+    kaito chat --workspace-name my-llama --image cat.png -m "What is in it?"
 
     # Run a script
     kaito chat --workspace-name my-llama --script questions.txt -o json
@@ -58,6 +61,7 @@ def _run(context: CommandContext) -> int:
     folder = state_folder(call.environ, terminal.notice)
     last = last_conversation(folder, (terminal.stdin, terminal.stderr, terminal.stdout))
     earlier = _earlier(given, last)
+    images = attached_images(given)
     message = one_message(given, terminal)
     with open_script(given, terminal) if message is None else nullcontext() as script:
         # Everything that was given is valid: only now are servers contacted, and modules imported for it.
@@ -78,7 +82,7 @@ def _run(context: CommandContext) -> int:
             history=history_file(folder),
         )
         if message is not None:
-            return chat_run.send_one(plan, message)
+            return chat_run.send_one(plan, message, images)
         return chat_run.run_prompt(plan) if script is None else chat_run.run_script(plan, script)
 
 
@@ -100,6 +104,7 @@ def _add_options(options: PluginOptions) -> None:
     parser = options.parser
     add_options(parser, "Flags for the conversation", table.CONVERSATION)
     add_options(parser, "Flags for sampling, sent if given", table.SAMPLING)
+    add_options(parser, "Flags for more than text", table.REQUEST)
     add_options(parser, "Flags for input and output", [*table.INPUT, *table.OUTPUT])
 
 

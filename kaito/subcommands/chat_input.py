@@ -13,10 +13,12 @@ from typing import TextIO
 
 from msgspec import Struct
 
+from kaito.chat.image_files import read_image
 from kaito.console.terminal import Terminal
-from kaito.errors import UsageError
+from kaito.errors import KaitoError, UsageError
 from kaito.shell.input.filenames import path_of
 from kaito.shell.input.stdin_reader import read_stdin
+from kaito.types import Image
 
 
 class ScriptFile(Struct, frozen=True):
@@ -52,6 +54,20 @@ def one_message(given: argparse.Namespace, terminal: Terminal) -> str | None:
     if not text.strip():
         raise UsageError("--message: is empty")
     return text
+
+
+def attached_images(given: argparse.Namespace) -> tuple[Image, ...]:
+    """Return the images of `--image`.
+
+    Raises:
+        UsageError: there is no message for them, or one cannot be sent.
+    """
+    if given.image and given.message is None:
+        raise UsageError("--image: needs --message; in a chat, /image sends one")
+    try:
+        return tuple(read_image(path_of("--image", name)) for name in given.image)
+    except KaitoError as exc:
+        raise UsageError(f"--image: {exc.message}", *exc.hints) from None
 
 
 def _is_material(stdin: TextIO | None) -> bool:

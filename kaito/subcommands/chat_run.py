@@ -6,7 +6,7 @@ Imported only then: from here on, servers are contacted and aiohttp is needed.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from kaito.shell.render.answer_writer import AnswerWriter
 from kaito.shell.render.banner import resumed
 from kaito.shell.repl import Shell
 from kaito.subcommands.chat_input import ScriptFile
-from kaito.types import SlashCommand
+from kaito.types import Image, SlashCommand
 
 
 class ChatPlan(Struct, frozen=True, kw_only=True):
@@ -54,7 +54,7 @@ class ChatPlan(Struct, frozen=True, kw_only=True):
     history: Path | None
 
 
-def send_one(plan: ChatPlan, message: str) -> int:
+def send_one(plan: ChatPlan, message: str, images: Sequence[Image] = ()) -> int:
     """Send one message and show its answer; return the exit code.
 
     Raises:
@@ -65,7 +65,10 @@ def send_one(plan: ChatPlan, message: str) -> int:
         if remark := resumed(session):
             plan.terminal.note(remark, dim=True)
         answers = _answers(plan, suggests_commands=False)
-        ShellContext(session, plan.terminal, answers, last=plan.last).ask(message)
+        context = ShellContext(session, plan.terminal, answers, last=plan.last)
+        for image in images:
+            context.attach(image)
+        context.ask(message)
     return ExitCode.OK
 
 
@@ -114,7 +117,7 @@ def run_script(plan: ChatPlan, script: ScriptFile) -> int:
         wait = _shown_wait(loop, plan.terminal, script.name) if isinstance(loop, MainThreadLoop) else None
         source = Script(script.file, script.name, wait=wait, trusted=script.trusted)
         answers = _answers(plan, suggests_commands=True)
-        context = ShellContext(session, plan.terminal, answers, last=plan.last)
+        context = ShellContext(session, plan.terminal, answers, last=plan.last, trusted=script.trusted)
         return _run(plan, session, context, source, interactive=False)
 
 

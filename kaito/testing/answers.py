@@ -13,8 +13,15 @@ from typing import Any, Literal
 from kaito.testing.exchange import Exchange
 from kaito.testing.gate import Gate
 from kaito.testing.http_messages import JSON, Request, chunk, response_head, split
-from kaito.testing.response_bodies import chunk_object, completion_object, count_words, to_json
-from kaito.types import Usage
+from kaito.testing.response_bodies import (
+    call_fragments,
+    call_object,
+    chunk_object,
+    completion_object,
+    count_words,
+    to_json,
+)
+from kaito.types import ToolCall, Usage
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 
@@ -35,6 +42,8 @@ class Say:
     reasoning: str = field(default="", kw_only=True)
     #: The key of the reasoning, which depends on vLLM's version.
     reasoning_field: Literal["reasoning_content", "reasoning"] = field(default="reasoning_content", kw_only=True)
+    #: Calls of tools, sent after the text as vLLM sends them: the name first, then the arguments in pieces.
+    tool_calls: Sequence[ToolCall] = field(default=(), kw_only=True)
     #: `None` sends no finish reason.
     finish_reason: str | None = field(default="stop", kw_only=True)
     #: Whether the usage is sent: in a stream, as a last event without a choice, if the request asks for it; in an
@@ -66,6 +75,7 @@ class Say:
     def __post_init__(self) -> None:
         if self.chunks is not None:
             object.__setattr__(self, "chunks", tuple(self.chunks))
+        object.__setattr__(self, "tool_calls", tuple(self.tool_calls))
 
     async def send(self, exchange: Exchange) -> None:
         """Send the answer."""
@@ -103,6 +113,9 @@ class Say:
                 else:
                     yield role + self._event(chunk_object(model, {key: piece}))
                     role = b""
+        for fragment in call_fragments(self.tool_calls):
+            yield role + self._event(chunk_object(model, {"tool_calls": [fragment]}))
+            role = b""
         end = role
         if self.finish_reason is not None:
             end += self._event(chunk_object(model, {}, finish_reason=self.finish_reason))
@@ -127,7 +140,10 @@ class Say:
 
     def completion(self, model: str, usage: Usage | None) -> dict[str, Any]:
         """Return the answer as one object."""
-        message = {"role": "assistant", "content": "".join(p for p in self._pieces() if isinstance(p, str))}
+        text = "".join(p for p in self._pieces() if isinstance(p, str))
+        message: dict[str, Any] = {"role": "assistant", "content": text}
+        if self.tool_calls:
+            message["tool_calls"] = [call_object(call) for call in self.tool_calls]
         if self.reasoning:
             message[self.reasoning_field] = self.reasoning
         return completion_object(model, message, finish_reason=self.finish_reason, usage=usage)

@@ -6,10 +6,10 @@ The texts are those of vLLM and of llama.cpp's server; KAITO runs both.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from kaito.types import Usage
+from kaito.types import ToolCall, Usage
 
 #: The server whose error a prompt that does not fit the window gets; see :func:`window_error`.
 Dialect = Literal["vllm", "vllm-at-least", "vllm-old", "vllm-0.15", "vllm-0.16", "vllm-0.32", "llama.cpp", "silent"]
@@ -89,6 +89,23 @@ def completion_object(
         "choices": [{"index": 0, "message": dict(message), "logprobs": None, "finish_reason": finish_reason}],
         "usage": None if usage is None else usage_object(usage),
     }
+
+
+def call_object(call: ToolCall) -> dict[str, Any]:
+    """Return a call of a tool in an answer that is not streamed."""
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def call_fragments(calls: Sequence[ToolCall]) -> Iterator[dict[str, Any]]:
+    """Yield the fragments of calls in a stream."""
+    for index, call in enumerate(calls):
+        yield {"index": index, **call_object(call.replace(arguments=""))}
+        for start in range(0, len(call.arguments), _FRAGMENT):
+            yield {"index": index, "function": {"arguments": call.arguments[start : start + _FRAGMENT]}}
+
+
+#: Characters of a call's arguments that are sent at once.
+_FRAGMENT = 5
 
 
 def model_list(model: str, adapters: Sequence[str], window: int | None, dialect: Dialect) -> dict[str, Any]:

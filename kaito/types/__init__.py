@@ -4,6 +4,7 @@ from kaito.types.commands import Command
 from kaito.types.extensions import OptionGroup, Screen, SlashCommand
 from kaito.types.images import Image
 from kaito.types.messages import ChatRequest, Delta, Message, ModelInfo, Outcome, Reply, Role, ToolCall, Usage, Waiting
+from kaito.types.response_schema import ResponseSchema
 from kaito.types.targets import Candidate, Endpoint, Reporter, Target
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Outcome",
     "Reply",
     "Reporter",
+    "ResponseSchema",
     "Role",
     "Screen",
     "SlashCommand",

@@ -30,6 +30,9 @@ UNUSUAL_EVENT = 2 * _MIB
 UNCHECKED_EVENTS = 1 * _MIB
 #: The text of one answer, and as much again for its reasoning. In characters.
 ANSWER = 16 * _MIB
+#: The calls of tools of one answer, and the bytes in which they arrive.
+TOOL_CALLS = 128
+TOOL_CALL_BYTES = 4 * _MIB
 #: A list of models: some gateways list thousands.
 MODEL_LIST = 8 * _MIB
 #: Objects of such a list, nested ones included. Not in bytes: each model of OpenRouter's has about six.
@@ -53,6 +56,11 @@ JSON_WITH_NULLS = 2 * _MIB
 SCRIPT_LINE = 16 * _MIB
 #: What `-m -` and pasted material may have.
 STDIN = 16 * _MIB
+
+#: An image that is sent. OpenAI's own limit for a request is 50 MB; vLLM has none.
+IMAGE = 20 * _MIB
+#: A conversation that /save writes and /load reads, with its images.
+CONVERSATION = 64 * _MIB
 
 #: A file with configuration, such as a kubeconfig.
 CONFIG_FILE = 16 * _MIB

@@ -8,10 +8,14 @@ from kaito.chat.conversation import Conversation, SavedConversation
 from kaito.types import Message, Reply, Role
 
 
+def user(text):
+    return Message("user", text)
+
+
 def test_each_turn_sends_the_system_prompt_and_the_history():
     conversation = Conversation("Be brief")
-    conversation.record("Hi", Reply(content="Hello"))
-    assert [(message.role, message.content) for message in conversation.messages_with("And?")] == [
+    conversation.record(user("Hi"), Reply(content="Hello"))
+    assert [(message.role, message.content) for message in conversation.messages_with(user("And?"))] == [
         ("system", "Be brief"),
         ("user", "Hi"),
         ("assistant", "Hello"),
@@ -21,7 +25,7 @@ def test_each_turn_sends_the_system_prompt_and_the_history():
 
 def test_clear_keeps_the_system_prompt():
     conversation = Conversation("Be brief")
-    conversation.record("Hi", Reply(content="Hello"))
+    conversation.record(user("Hi"), Reply(content="Hello"))
     conversation.clear()
     assert conversation.messages == (Message("system", "Be brief"),)
     assert conversation.turns == 0
@@ -30,8 +34,8 @@ def test_clear_keeps_the_system_prompt():
 def test_the_oldest_turns_can_be_skipped_and_dropped():
     conversation = Conversation("Be brief")
     for number in "123":
-        conversation.record(f"q{number}", Reply(content=f"a{number}"))
-    assert [message.content for message in conversation.messages_with("q4", skipping=2)] == [
+        conversation.record(user(f"q{number}"), Reply(content=f"a{number}"))
+    assert [message.content for message in conversation.messages_with(user("q4"), skipping=2)] == [
         "Be brief",
         "q3",
         "a3",
@@ -45,20 +49,20 @@ def test_the_oldest_turns_can_be_skipped_and_dropped():
 def test_a_turn_can_replace_the_last_one():
     conversation = Conversation("Be brief")
     for number in "12":
-        conversation.record(f"q{number}", Reply(content=f"a{number}"))
-    assert [message.content for message in conversation.messages_with("q2", replacing=True)] == [
+        conversation.record(user(f"q{number}"), Reply(content=f"a{number}"))
+    assert [message.content for message in conversation.messages_with(user("q2"), replacing=True)] == [
         "Be brief",
         "q1",
         "a1",
         "q2",
     ]
-    conversation.record("q2", Reply(content="b2"), replacing=True)
+    conversation.record(user("q2"), Reply(content="b2"), replacing=True)
     assert [message.content for message in conversation.messages] == ["Be brief", "q1", "a1", "q2", "b2"]
 
 
 def test_a_cut_answer_is_extended():
     conversation = Conversation()
-    conversation.record("q", Reply(content="one", finish_reason="length"))
+    conversation.record(user("q"), Reply(content="one", finish_reason="length"))
     assert [turn.cut for turn in [conversation.last] if turn] == [True]
     conversation.extend(Reply(content="two", finish_reason="stop"), separator=" ")
     assert [message.content for message in conversation.messages] == ["q", "one two"]
@@ -68,7 +72,7 @@ def test_a_cut_answer_is_extended():
 def test_replace_keeps_the_statistics_of_unchanged_turns():
     conversation = Conversation("Be brief")
     for number in "12":
-        conversation.record(f"q{number}", Reply(content=f"a{number}", finish_reason="stop"))
+        conversation.record(user(f"q{number}"), Reply(content=f"a{number}", finish_reason="stop"))
     conversation.replace([Message("system", "Be long"), *conversation.messages[1:3]])
     assert [turn.reply.content for turn in [conversation.last] if turn and turn.reply] == ["a1"]
     conversation.replace([Message("user", "q1"), Message("assistant", "b1")])
@@ -79,12 +83,12 @@ def test_replace_keeps_the_statistics_of_unchanged_turns():
 def test_turns_in_counts_the_oldest_turns_of_a_share_of_the_request():
     conversation = Conversation("s" * 84)
     for size in (84, 184, 84, 84):
-        conversation.record("q" * 84, Reply(content="a" * size))
-    messages = conversation.messages_with("q" * 84)
+        conversation.record(user("q" * 84), Reply(content="a" * size))
+    messages = conversation.messages_with(user("q" * 84))
     # 1100 in total: 100 each for the system prompt and the message; 200, 300, 200 and 200 for the turns.
     shares = [-1.0, 0.0, 0.001, 200 / 1100, 201 / 1100, 0.5, 0.7, 1.0, 9.0]
     assert [conversation.turns_in(share, messages, skipping=0) for share in shares] == [0, 0, 1, 1, 2, 3, 4, 4, 4]
-    messages = conversation.messages_with("q" * 84, skipping=2)
+    messages = conversation.messages_with(user("q" * 84), skipping=2)
     assert [conversation.turns_in(share, messages, skipping=2) for share in (0.0, 0.1, 0.5, 1.0)] == [0, 1, 2, 2]
 
 
@@ -113,7 +117,7 @@ def test_a_cut_answer_stays_cut_until_its_turn_is_removed():
 def test_replace_rejects_messages_that_do_not_alternate(roles):
     names: dict[str, Role] = {"s": "system", "u": "user", "a": "assistant"}
     conversation = Conversation("Be brief")
-    conversation.record("q", Reply(content="a"))
+    conversation.record(user("q"), Reply(content="a"))
     with pytest.raises(ValueError, match="alternate"):
         conversation.replace([Message(names[role], "x") for role in roles])
     assert conversation.turns == 1
@@ -129,9 +133,9 @@ def test_roles_always_alternate(steps, with_system):
     for step in steps:
         match step:
             case "record":
-                conversation.record("q", Reply(content="a"))
+                conversation.record(user("q"), Reply(content="a"))
             case "replace" if conversation.turns:
-                conversation.record("q", Reply(content="b"), replacing=True)
+                conversation.record(user("q"), Reply(content="b"), replacing=True)
             case "extend" if conversation.turns:
                 conversation.extend(Reply(content="c"))
             case "undo" if conversation.turns:
@@ -142,7 +146,7 @@ def test_roles_always_alternate(steps, with_system):
                 conversation.drop_oldest(1)
             case "drop last":
                 conversation.drop_last()
-    roles = [message.role for message in conversation.messages_with("q")]
+    roles = [message.role for message in conversation.messages_with(user("q"))]
     if with_system:
         assert roles.pop(0) == "system"
     assert roles == ["user", "assistant"] * (len(roles) // 2) + ["user"]

@@ -1,5 +1,6 @@
 """One table drives the flags and `/set`."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ from kaito.errors import UsageError
 from kaito.options import table
 from kaito.options.table import SETTINGS
 from kaito.settings import Settings
-from kaito.types import Message, Target
+from kaito.types import Message, ResponseSchema, Target
 from tests.options.test_flag_values import settings, usage_error
 
+#: A file with a JSON schema.
+SCHEMA = str(Path(__file__).with_name("schema.json"))
 #: For each setting a value other than its default, as typed and as stored.
 VALUES: dict[str, tuple[str, Any]] = {
     "temperature": ("0.5", 0.5),
@@ -24,6 +27,8 @@ VALUES: dict[str, tuple[str, Any]] = {
     "frequency-penalty": ("2", 2.0),
     "top-k": ("-1", -1),
     "min-p": ("0.1", 0.1),
+    "think": ("on", "on"),
+    "schema": (SCHEMA, ResponseSchema(name="schema", schema={"type": "object"}, file=SCHEMA)),
     "stream": ("off", False),
     "trim": ("on", True),
     "reasoning": ("off", False),
@@ -55,11 +60,19 @@ def test_the_value_is_where_the_table_puts_it_in_the_request(name):
     changed = structs.replace(Settings(), **{option.dest: stored})
     request = SessionSettings(changed, ["json", "plain"]).request((Message("user", "x"),), "m")
     assert (getattr(request, option.dest, None) == stored) is (option.request == "field")
-    assert request.extra == ({option.dest: stored} if option.request == "extra" else {})
+    assert request.extra == {
+        "think": {"chat_template_kwargs": {"enable_thinking": True, "thinking": True}},
+        "schema": {
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "schema", "schema": {"type": "object"}, "strict": True},
+            }
+        },
+    }.get(name, {option.dest: stored} if option.request == "extra" else {})
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in SETTINGS if SETTINGS[name].metavar and name not in ("stop", "format")]
+    "name", [name for name in SETTINGS if SETTINGS[name].metavar and name not in ("stop", "format", "schema")]
 )
 @pytest.mark.parametrize("value", ["", "nan", "inf", "1e999", "9" * 30, "\0"])
 def test_an_invalid_value_names_the_flag_or_the_setting(name, value):
@@ -70,11 +83,11 @@ def test_an_invalid_value_names_the_flag_or_the_setting(name, value):
 
 def test_each_option_is_stored_and_has_a_help_text():
     options = [*table.SHARED, *table.CLUSTER, table.WAIT, *table.CONNECTION]
-    options += [*table.CONVERSATION, *table.SAMPLING, *table.OUTPUT, *table.INPUT]
+    options += [*table.CONVERSATION, *table.SAMPLING, *table.REQUEST, *table.OUTPUT, *table.INPUT]
     assert len({option.flag for option in options}) == len(options)
     fields = {*Settings.__struct_fields__, *Target.__struct_fields__}
     read_by_commands = {"plugin", "workspace_name", "header", "api_key_file", "resume", "load"}
-    read_by_commands |= {"message", "no_stdin", "script", "keep_going"}
+    read_by_commands |= {"message", "no_stdin", "script", "keep_going", "image"}
     for option in options:
         assert option.dest in fields | read_by_commands, option.flag
         assert option.help[0].isupper()

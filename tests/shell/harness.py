@@ -123,7 +123,12 @@ class ShellHarness:
         )
         interactive = options.setdefault("interactive", False)
         self.context = ShellContext(
-            self.session, self.terminal, self.answers, last=options.pop("last", None), interactive=interactive
+            self.session,
+            self.terminal,
+            self.answers,
+            last=options.pop("last", None),
+            interactive=interactive,
+            trusted=trusted,
         )
         self.complete = TabCompletion(commands, plugins, self.context)
         source = Lines(*lines, trusted=trusted)

@@ -67,7 +67,7 @@ def test_text_parts_are_joined(tmp_path):
         ),
         ('[{"role": "' + "x" * 9999 + '", "content": ""}]', f"a message has the role '{'x' * 300}'"),
         ('[{"role": "user", "content": [{"type": "image_url"}]}]', "is not a conversation"),
-        ('[{"role": "tool", "content": "x"}]', "a message has the role 'tool'"),
+        ('[{"role": "tool", "content": "x"}]', "message 1 is the tool's: user and assistant must alternate"),
         (json.dumps(TURN[:1]), "the last message has no answer"),
         (json.dumps(TURN[::-1]), "message 1 is the assistant's: user and assistant must alternate"),
         (json.dumps([{"role": "system", "content": "x"}, *TURN, *TURN[1:]]), "message 4 is the assistant's"),

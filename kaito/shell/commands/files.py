@@ -1,4 +1,4 @@
-"""Commands that read and write files or start an editor: `/save`, `/load`, `/read`, `/edit`."""
+"""Commands that read and write files or start an editor: `/save`, `/load`, `/read`, `/image`, `/edit`."""
 
 from __future__ import annotations
 
@@ -69,13 +69,31 @@ def read(arguments: str, shell: ShellContext) -> None:
     shell.ask(f"{material}\n\n{text}" if text else material)
 
 
+def image(arguments: str, shell: ShellContext) -> None:
+    """Send an image: PNG, JPEG, GIF or WebP
+
+    With TEXT, both are sent as one message. Without it, the image waits for the next message, as further ones do; /undo
+    and 'clear' remove those that wait. Quote a file name that has blanks. Not every model takes images.
+    """
+    from kaito.chat.image_files import read_image
+
+    name, text = first_name(arguments)
+    shell.attach(read_image(path_of("/image", name)))
+    if text:
+        shell.ask(text)
+    else:
+        waiting = " ".join(image.shown for image in shell.attached)
+        shell.notice(f"{waiting} {'is' if len(shell.attached) == 1 else 'are'} sent with the next message")
+
+
 def edit(arguments: str, shell: ShellContext) -> None:
     """Write a message in your editor: VISUAL, EDITOR, or vi
 
     The editor opens with TEXT, or with the last message. What you save is sent as one message. Nothing is sent when you
     save nothing or an empty file, or when the editor fails, as vi does with ':cq'.
     """
-    text = shell.edit(arguments or shell.last_message or "")
+    last = shell.last_message.content if shell.last_message is not None else ""
+    text = shell.edit(arguments or last)
     if text.strip():
         shell.ask(text)
     else:
@@ -108,6 +126,13 @@ def kaito_slash_commands() -> Iterable[SlashCommand]:
         SlashCommand(
             name="read",
             run=read,
+            arguments="FILE [TEXT]",
+            touches_files=True,
+            complete=lambda typed, shell: file_names(typed, only=False),
+        ),
+        SlashCommand(
+            name="image",
+            run=image,
             arguments="FILE [TEXT]",
             touches_files=True,
             complete=lambda typed, shell: file_names(typed, only=False),

@@ -9,6 +9,8 @@ from kaito import hookimpl
 from kaito.console.width import pad, width
 from kaito.errors import UsageError
 from kaito.options.parsers import DEFAULT
+from kaito.options.request_values import BODY_PREFIX
+from kaito.shell.input.filenames import file_names
 from kaito.types import ModelInfo, SlashCommand
 from kaito.util.sanitize import one_line
 
@@ -21,7 +23,9 @@ def set_(arguments: str, shell: ShellContext) -> None:
 
     '/set' shows all settings, '/set NAME' one of them. '/set NAME VALUE' changes it for the following turns, and '/set
     NAME default' restores its value from the start. Not every server accepts every setting: one may refuse it, another
-    may ignore it. A list for 'stop' is JSON: ["END", "\\n\\n"]; 'none' clears it.
+    may ignore it. A list for 'stop' is JSON: ["END", "\\n\\n"]; 'none' clears it. 'schema' names the file of a JSON
+    schema; 'none' removes it. 'body.NAME' is any other field of the request, as JSON: '/set body.top_a 0.2'; null
+    leaves a field out.
     """
     name, value = [*arguments.split(None, 1), "", ""][:2]
     name = _setting_name(name)
@@ -43,17 +47,23 @@ def unset(arguments: str, shell: ShellContext) -> None:
 
 def _change(shell: ShellContext, name: str, value: str | None) -> None:
     shell.set(name, value)
-    shell.notice(f"{name}: {shell.settings[name]}")
+    shell.notice(f"{name}: {_shown(shell, name)}")
+
+
+def _shown(shell: ShellContext, name: str) -> str:
+    return shell.settings.get(name, "(not sent)")
 
 
 def _setting_name(typed: str) -> str:
-    # The spellings of flags and of the API are accepted too.
+    # The spellings of flags and of the API are accepted too. Other fields of the API are spelled as they are sent.
+    if typed.lower().startswith(BODY_PREFIX):
+        return BODY_PREFIX + typed[len(BODY_PREFIX) :]
     return typed.removeprefix("--").replace("_", "-").lower()
 
 
 def _show(shell: ShellContext, names: Iterable[str]) -> None:
     columns = max(map(len, shell.settings))
-    shell.write("".join(f"  {name:<{columns}}  {shell.settings[name]}\n" for name in names))
+    shell.write("".join(f"  {name:<{columns}}  {_shown(shell, name)}\n" for name in names))
 
 
 def model(arguments: str, shell: ShellContext) -> None:
@@ -90,9 +100,11 @@ def format_(arguments: str, shell: ShellContext) -> None:
 
 
 def _complete_set(typed: str, shell: ShellContext) -> Iterable[str]:
-    name, blank, _ = typed.partition(" ")
+    name, blank, value = typed.partition(" ")
     if blank:
         name = _setting_name(name)
+        if name == "schema":
+            return [f"{name} {text}" for text in (*shell.choices(name), DEFAULT, *file_names(value, only=True))]
         return [f"{name} {value}" for value in (*shell.choices(name), DEFAULT)] if name in shell.settings else []
     return shell.settings
 

@@ -31,9 +31,10 @@ def retry(arguments: str, shell: ShellContext) -> None:
 def undo(arguments: str, shell: ShellContext) -> None:
     """Remove the last turn: your message and the answer
 
-    After a turn that failed, or was stopped before the first word, its message is removed: /retry does not send it.
+    Images that wait for a message are removed before it. After a turn that failed, or was stopped before the first
+    word, its message is removed: /retry does not send it.
     """
-    shell.notice(f"Removed: {shorten(one_line(shell.undo()), _COLUMNS)}")
+    shell.notice(f"Removed: {shorten(one_line(shell.undo().shown), _COLUMNS)}")
 
 
 def continue_(arguments: str, shell: ShellContext) -> None:
@@ -49,11 +50,11 @@ def history(arguments: str, shell: ShellContext) -> None:
     if not shell.conversation:
         shell.notice("The conversation is empty")
     blocks = [_HEADS[message.role] + message.content.strip("\n") for message in _system(shell)]
-    blocks += ["\n".join(_HEADS[message.role] + message.content.strip() for message in turn) for turn in _turns(shell)]
+    blocks += ["\n".join(_HEADS[message.role] + message.shown.strip() for message in turn) for turn in _turns(shell)]
     shell.write("\n".join(f"{block}\n" for block in blocks if block))
 
 
-_HEADS = {"system": "System prompt: ", "user": "> ", "assistant": "Assistant: "}
+_HEADS = {"system": "System prompt: ", "user": "> ", "assistant": "Assistant: ", "tool": "Result: "}
 
 
 def system(arguments: str, shell: ShellContext) -> None:
@@ -90,9 +91,13 @@ def _system(shell: ShellContext) -> list[Message]:
     return [message for message in shell.conversation[:1] if message.role == "system"]
 
 
-def _turns(shell: ShellContext) -> list[tuple[Message, ...]]:
-    messages = shell.conversation[len(_system(shell)) :]
-    return [messages[place : place + 2] for place in range(0, len(messages), 2)]
+def _turns(shell: ShellContext) -> list[list[Message]]:
+    turns: list[list[Message]] = []
+    for message in shell.conversation[len(_system(shell)) :]:
+        if message.role == "user":
+            turns.append([])
+        turns[-1].append(message)
+    return turns
 
 
 @hookimpl

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from kaito.formatters.plain import Plain
 from kaito.plugin.manager import Offered, Plugins
 from kaito.shell.render.endings import remark_on_ending
 from kaito.shell.render.statistics import statistics_line
-from kaito.types import Delta, Reply, Screen
+from kaito.types import Delta, Reply, Screen, ToolCall
 from kaito.util.sanitize import Sanitizer, sanitize
 
 if TYPE_CHECKING:
@@ -143,6 +143,8 @@ class _Drawing:
             content, reasoning = self._content.feed(delta.content), self._reasoning.feed(delta.reasoning)
             if content is not delta.content or reasoning is not delta.reasoning:
                 delta = replace(delta, content=content, reasoning=reasoning)
+            if delta.tool_calls:
+                delta = replace(delta, tool_calls=_sanitized(delta.tool_calls))
         try:
             with self._plugins.isolated(self._owner, "feed"):
                 text = _checked(self._formatter.feed(delta))
@@ -155,6 +157,8 @@ class _Drawing:
             content, reasoning = sanitize(reply.content), sanitize(reply.reasoning)
             if content is not reply.content or reasoning is not reply.reasoning:
                 reply = replace(reply, content=content, reasoning=reasoning)
+            if reply.tool_calls:
+                reply = replace(reply, tool_calls=_sanitized(reply.tool_calls))
         try:
             with self._plugins.isolated(self._owner, "finish"):
                 text = _checked(self._formatter.finish(reply))
@@ -182,6 +186,12 @@ class _Drawing:
         self._terminal.error(exc)
         self._raw = False
         return Plain(self._screen)
+
+
+def _sanitized(calls: Iterable[ToolCall]) -> tuple[ToolCall, ...]:
+    return tuple(
+        ToolCall(id=sanitize(call.id), name=sanitize(call.name), arguments=sanitize(call.arguments)) for call in calls
+    )
 
 
 def _checked(text: object) -> str:

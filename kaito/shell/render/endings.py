@@ -19,7 +19,7 @@ def remark_on_ending(session: Session, reply: Reply, *, suggests_commands: bool)
             return _cut(session, reply, suggests_commands=suggests_commands)
         case Ending.FILTERED:
             return "the server's content filter cut the answer" if session.kept else _FILTERED
-        case Ending.TOOL:
+        case Ending.TOOL if not reply.tool_calls:
             return _TOOL
     return ""
 

@@ -43,10 +43,11 @@ class Markdown:
         return reasoning + self._begin(visible, indentation)
 
     def finish(self, reply: Reply) -> str:
-        """Return the pending text and the newline after the answer."""
+        """Return the pending text and the newline after the answer; `plain` formats the calls of tools."""
         if self._drawing is None:
             return self._plain.finish(reply)
-        return self._opened(self._drawing.close() + "\n")
+        # `plain` has written the beginning of the answer, and ends it here.
+        return self._opened(self._drawing.close() + self._plain.finish(reply))
 
     def _begin(self, visible: str, indentation: str) -> str:
         # `plain` writes the beginning of an answer with its first character.
