@@ -26,8 +26,8 @@ Pieces = Generator[Delta | Waiting, None, None]
 WAITING, _COUNTING = "waiting for the model", "counting tokens"
 #: Statuses with which servers refuse a request whose last message is the assistant's.
 _REFUSED = (400, 422)
-#: Statuses with which servers refuse images: vLLM's and OpenAI's, a proxy's, FastAPI's, and llama.cpp's.
-_NO_IMAGES = (400, 413, 415, 422, 500, 501)
+#: Statuses with which servers refuse images: vLLM's and OpenAI's, FastAPI's, and llama.cpp's.
+_NO_IMAGES = (400, 415, 422, 500, 501)
 _IMAGE_HINT = "The request has an image; this model, or its server, may take text only"
 #: vLLM and llama.cpp's server then continue the last message, the assistant's.
 _CONTINUE_FINAL: Mapping[str, Any] = {"continue_final_message": True, "add_generation_prompt": False}

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaito.chat.conversation import Conversation, SavedConversation
-from kaito.types import Message, Reply, Role
+from kaito.types import Image, Message, Reply, Role, ToolCall
 
 
 def user(text):
@@ -150,3 +150,47 @@ def test_roles_always_alternate(steps, with_system):
     if with_system:
         assert roles.pop(0) == "system"
     assert roles == ["user", "assistant"] * (len(roles) // 2) + ["user"]
+
+
+CALLS = Message("assistant", "", tool_calls=(ToolCall("1", "f"), ToolCall("2", "f")))
+RESULTS = (Message("tool", "x", tool_call_id="1"), Message("tool", "y", tool_call_id="2"))
+WITH_CALLS = (user("q"), CALLS, *RESULTS, CALLS, *RESULTS, Message("assistant", "a"))
+
+
+def test_a_turn_may_have_calls_of_tools_with_their_results():
+    conversation = Conversation(None, SavedConversation(messages=WITH_CALLS * 2, cut=True))
+    assert conversation.turns == 2
+    assert conversation.messages == WITH_CALLS * 2
+    conversation.extend(Reply(content="b", finish_reason="stop"))
+    assert conversation.messages == (*WITH_CALLS, *WITH_CALLS[:-1], Message("assistant", "ab"))
+    conversation.replace(WITH_CALLS)
+    conversation.record(user("q"), Reply(content="", tool_calls=CALLS.tool_calls, finish_reason="tool_calls"))
+    assert conversation.messages == (*WITH_CALLS, user("q"), CALLS)
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [user("q"), *RESULTS, Message("assistant", "a")],
+        [user("q"), CALLS, *RESULTS],
+        [user("q"), Message("assistant", "a"), *RESULTS, Message("assistant", "a")],
+        [user("q"), CALLS, CALLS],
+        [*RESULTS],
+    ],
+)
+def test_results_without_calls_are_refused(messages):
+    with pytest.raises(ValueError, match="alternate"):
+        Conversation().replace(messages)
+
+
+def test_what_is_not_a_turn_is_left_out_of_an_earlier_conversation():
+    messages = (RESULTS[0], user("x"), *WITH_CALLS, RESULTS[0], user("y"))
+    assert Conversation(None, SavedConversation(messages=messages)).messages == WITH_CALLS
+
+
+def test_an_image_counts_as_much_as_its_tokens():
+    conversation = Conversation()
+    image = Image(bytes(10**6), "image/png")
+    for question in (user("q" * 4000), Message("user", "", images=(image,)), user("q" * 4000)):
+        conversation.record(question, Reply(content=""))
+    assert [conversation.turns_in(share, conversation.messages, skipping=0) for share in (0.3, 0.6, 0.9)] == [1, 2, 3]

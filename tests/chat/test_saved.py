@@ -11,7 +11,8 @@ from kaito.chat.conversation import Conversation, SavedConversation
 from kaito.chat.saved import LastConversation, history_file, last_conversation, state_folder, to_continue
 from kaito.console.terminal import Terminal
 from kaito.errors import KaitoError, NotFoundError, UsageError
-from kaito.types import Message
+from kaito.types import Image, Message, ToolCall
+from tests.images import png
 
 SYSTEM, QUESTION, ANSWER = Message("system", "Be brief"), Message("user", "Hi"), Message("assistant", "Hello 🤖")
 SAVED = SavedConversation(messages=(SYSTEM, QUESTION, ANSWER), cut=True, workspace="my-llama", model="m")
@@ -233,3 +234,23 @@ def test_nothing_is_saved_without_a_home_folder(monkeypatch):
 def test_a_conversation_starts_with_the_saved_messages(system_prompt, messages, texts):
     conversation = Conversation(system_prompt, SavedConversation(messages=messages))
     assert [message.content for message in conversation.messages] == texts
+
+
+def test_images_and_calls_are_kept(last):
+    image = Image.read(png(640, 480) + bytes(2 * saved.LARGEST), "a.png")
+    messages = (
+        Message("user", "q", images=(image,)),
+        Message("assistant", "", tool_calls=(ToolCall("1", "f", "{}"),)),
+    )
+    last.save(SavedConversation(messages=messages))
+    assert last.load() == SavedConversation(messages=messages)
+
+
+def test_whole_turns_are_left_out_of_a_conversation_that_is_too_long(last, monkeypatch):
+    monkeypatch.setattr(saved, "LARGEST", 2000)
+    calls = Message("assistant", "", tool_calls=(ToolCall("1", "f", "x" * 300),))
+    turn = (QUESTION, calls, Message("tool", "result", tool_call_id="1"), ANSWER)
+    last.save(SavedConversation(messages=(SYSTEM, *turn * 9)))
+    kept = last.load()
+    assert kept.messages == (SYSTEM, *turn * (len(kept.turns) // 4))
+    assert 0 < len(kept.turns) < 36

@@ -93,6 +93,89 @@ def test_unset_takes_one_name():
     assert err.startswith("seed: 5\nseed: (not sent)\n❌ Error: Unknown setting 'seed now'\n")
 
 
+def test_any_other_field_is_set_and_restored():
+    harness = ShellHarness(
+        "/set body.Top_A 0.2",
+        '/set BODY.guided {"a": [1, null]}',
+        "/set seed 5",
+        "/set body.seed 6",
+        "/set body.kept null",
+        "a",
+        "/set body.guided",
+        "/unset body.guided",
+        "/unset body.seed",
+        "/unset body.kept",
+        "/set body.Top_A default",
+        "/set body.Top_A",
+        "b",
+        settings={"body": {"kept": 1}},
+    )
+    out, err = harness.run()
+    first, second = harness.server.requests
+    assert first.extra == {"Top_A": 0.2, "guided": {"a": [1, None]}, "seed": 6, "kept": None}
+    assert second.extra == {"seed": 5, "kept": 1}
+    assert '  body.guided        {"a":[1,null]}\n' in out
+    assert "  body.Top_A         (not sent)\n" in out
+    assert err.endswith("body.guided: (not sent)\nbody.seed: (not sent)\nbody.kept: 1\nbody.Top_A: (not sent)\n")
+
+
+def test_the_settings_list_other_fields():
+    harness = ShellHarness("/set body.a_very_long_name 1", "/set", "/status")
+    out, _ = harness.run()
+    assert "  temperature            0.7\n" in out
+    assert "  body.a_very_long_name  1\n" in out
+    assert "body.a_very_long_name 1" in out.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("body.x abc", "body.x: 'abc' is not JSON\n   Text is JSON in quotes: \"abc\""),
+        ("body.model 1", "body.model: 'model' cannot be set here\n   Use --model"),
+        ("body.stream true", "body.stream: 'stream' cannot be set here\n   Use --no-stream"),
+        ("body.messages", "body.messages: 'messages' cannot be set here"),
+        ("body. 1", "body.: a field needs a name without blanks"),
+        ("think maybe", "think: 'maybe' is not one of on, off, auto"),
+        ("schema /none", "schema: cannot read '/none': No such file or directory"),
+    ],
+)
+def test_other_fields_that_cannot_be_set(setting, message):
+    harness = ShellHarness(f"/set {setting}")
+    _, err = harness.run()
+    assert message in err
+    assert harness.shell.exit_code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize(("think", "value"), [("on", True), ("off", False)])
+def test_think_is_sent_under_both_names(think, value):
+    harness = ShellHarness(f"/set think {think}", "a", "/set think auto", "b")
+    harness.run()
+    kwargs = {"chat_template_kwargs": {"enable_thinking": value, "thinking": value}}
+    assert [request.extra for request in harness.server.requests] == [kwargs, {}]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "requested", "extra"), [("7", 7, {}), ("null", None, {}), ("1.5", None, {"max_tokens": 1.5})]
+)
+def test_max_tokens_of_the_body_is_the_setting(wanted, requested, extra):
+    harness = ShellHarness(f"/set body.max_tokens {wanted}", "a")
+    harness.run()
+    [request] = harness.server.requests
+    assert (request.max_tokens, request.extra) == (requested, extra)
+
+
+def test_a_field_that_the_server_rejects_has_a_hint():
+    harness = ShellHarness("/set think on", "/set body.top_a 1", "a", "b", keep_going=True)
+    harness.server.answers = [
+        ModelError("Unknown parameter: 'chat_template_kwargs'"),
+        ModelError("Unknown parameter: 'top_a'"),
+    ]
+    _, err = harness.run()
+    assert err.count("leaves the choice") == 2
+    assert "'/set think default' leaves the choice to the server\n" in err
+    assert "'/set body.top_a default' leaves the choice to the server\n" in err
+
+
 def test_set_shows_one_setting_or_all():
     harness = ShellHarness("/set seed 5", "/set seed", "/set", "/unset")
     out, err = harness.run()

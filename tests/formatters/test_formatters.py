@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kaito.formatters.json import Json
 from kaito.formatters.plain import Plain
-from kaito.types import Delta, Reply, Screen, Usage
+from kaito.types import Delta, Reply, Screen, ToolCall, Usage
 from kaito.util.sanitize import UNSAFE
 
 COLOUR = Screen(terminal=True, colour=True)
@@ -112,3 +112,34 @@ def test_json_is_lossless_and_has_no_control_characters(text, unicode):
     assert UNSAFE.search(line.removesuffix("\n")) is None
     assert "\n" not in line[:-1]
     assert unicode or line.isascii()
+
+
+CALLS = (ToolCall(id="1", name="add", arguments='{"a": 1}'), ToolCall(id="", name="now"))
+
+
+@pytest.mark.parametrize(
+    ("pieces", "output"),
+    [
+        ([], "Assistant: "),
+        (["\n"], "Assistant: "),
+        (["I add", "\n\n"], "Assistant: I add\n"),
+        ([Delta(reasoning="hm")], "Thinking: hm\nAssistant: "),
+        ([Delta(reasoning="hm"), "I add"], "Thinking: hm\nAssistant: I add\n"),
+    ],
+)
+def test_plain_shows_each_call_on_a_line(pieces, output):
+    formatter = Plain(Screen(terminal=True))
+    text = "".join(formatter.feed(piece if isinstance(piece, Delta) else Delta(content=piece)) for piece in pieces)
+    text += formatter.finish(Reply(content="", tool_calls=CALLS, finish_reason="tool_calls"))
+    assert text == output + '[tool call] add({"a": 1})\n[tool call] now()\n'
+
+
+def test_json_has_calls_and_parsed_values_only_when_there_are_some():
+    answer = json.loads(render(Json(Screen()), "x"))
+    assert not {"tool_calls", "parsed"} & set(answer)
+    answer = json.loads(Json(Screen()).finish(Reply(content="null", tool_calls=CALLS, parsed=None)))
+    assert answer["parsed"] is None
+    assert answer["tool_calls"] == [
+        {"id": "1", "name": "add", "arguments": '{"a": 1}'},
+        {"id": "", "name": "now", "arguments": ""},
+    ]

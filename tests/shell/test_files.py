@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 from kaito.chat.transcripts import read_conversation, write_conversation
 from kaito.errors import ExitCode, KaitoError, UsageError
 from kaito.shell.input.filenames import first_name, only_name
-from kaito.types import Message
+from kaito.types import Image, Message, ToolCall
+from kaito.util import limits
+from tests.images import png
 from tests.shell.harness import ShellHarness
 
 TURN = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+CALLS = {"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}
 
 
 def test_save_writes_openai_s_format(tmp_path):
@@ -72,6 +75,13 @@ def test_text_parts_are_joined(tmp_path):
         (json.dumps(TURN[::-1]), "message 1 is the assistant's: user and assistant must alternate"),
         (json.dumps([{"role": "system", "content": "x"}, *TURN, *TURN[1:]]), "message 4 is the assistant's"),
         (b"\xff", "it is not UTF-8: byte 1 is 0xff"),
+        (
+            '[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x/a.png"}}]}]',
+            "message 1 has an image that cannot be sent: it is not a data: URL in base64",
+        ),
+        ('[{"role": "user", "tool_calls": []}]', "is not a conversation: message 1 has no content"),
+        (json.dumps([TURN[0], CALLS, {"role": "tool", "content": "x"}]), "the last message has no answer"),
+        (json.dumps([TURN[0], TURN[1], {"role": "tool", "content": "x"}]), "message 3 is the tool's"),
     ],
 )
 def test_a_file_that_cannot_be_loaded_changes_nothing(tmp_path, content, message):
@@ -234,3 +244,92 @@ def test_a_written_conversation_can_be_read(tmp_path_factory, with_system, turns
 def test_a_file_that_cannot_be_written(tmp_path):
     with pytest.raises(KaitoError, match="Cannot write"):
         write_conversation(tmp_path / ("x" * 300), [])
+
+
+def test_images_and_calls_are_written_and_read(tmp_path):
+    image = Image.read(png(640, 480), "a b.png")
+    messages = [
+        Message("user", "What?", images=(image, image.read(png(1, 1)))),
+        Message("assistant", "I look", tool_calls=(ToolCall("1", "look", "{}"), ToolCall("", "see", "{}"))),
+        Message("tool", "a cat", tool_call_id="1"),
+        Message("tool", "a dog"),
+        Message("assistant", "A cat"),
+    ]
+    file = tmp_path / "talk.json"
+    write_conversation(file, messages)
+    assert read_conversation(file) == messages
+    write_conversation(file, [*messages, Message("user", "q"), Message("assistant", "a")])
+    with pytest.raises(KaitoError, match="contains another conversation"):
+        write_conversation(file, messages)
+
+
+def test_a_conversation_that_could_not_be_loaded_is_not_saved(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "CONVERSATION", 1024 * 1024)
+    file = tmp_path / "talk.json"
+    image = Image.read(png(1, 1) + bytes(1024 * 1024))
+    with pytest.raises(KaitoError, match=f"Cannot write '{file}': it would be larger than 1 MiB"):
+        write_conversation(file, [Message("user", "", images=(image,)), Message("assistant", "a")])
+    assert not file.exists()
+
+
+# Images
+
+
+def test_images_wait_for_the_next_message(tmp_path):
+    first, second = tmp_path / "a b.png", tmp_path / "c.png"
+    first.write_bytes(png(1, 2))
+    second.write_bytes(png(3, 4))
+    harness = ShellHarness(f'/image "{first}"', f"/image {second}", "What?", "And?", f"/image {second} x", "/retry")
+    _, err = harness.run()
+    assert err == (
+        "[image: a b.png, 1x2] is sent with the next message\n"
+        "[image: a b.png, 1x2] [image: c.png, 3x4] are sent with the next message\n"
+    )
+    sent = [request.messages[-1] for request in harness.server.requests]
+    assert [[image.name for image in message.images] for message in sent] == [
+        ["a b.png", "c.png"],
+        [],
+        ["c.png"],
+        ["c.png"],
+    ]
+
+
+@pytest.mark.parametrize(("command", "said"), [("/undo", "Removed: [image: a.png, 1x2]\n"), ("clear", "cleared\n")])
+def test_images_that_wait_are_removed(tmp_path, command, said):
+    file = tmp_path / "a.png"
+    file.write_bytes(png(1, 2))
+    harness = ShellHarness("q", f"/image {file}", command, "x")
+    _, err = harness.run()
+    assert err.endswith(said)
+    assert harness.server.requests[-1].messages[-1] == Message("user", "x")
+    assert harness.texts == (["q", "q", "x", "x"] if command == "/undo" else ["x", "x"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("{0}/none.png", "Cannot send '{0}/none.png': No such file or directory"),
+        ("{0}", "Cannot send '{0}': Is a directory"),
+        ("/dev/zero", "Cannot send '/dev/zero': it is not a regular file"),
+        ("", "/image: needs a file name"),
+        ("{0}/x.txt what is it", "Cannot send '{0}/x.txt': it is not a PNG, JPEG, GIF or WebP image"),
+    ],
+)
+def test_what_is_not_an_image_is_not_sent(tmp_path, arguments, message):
+    (tmp_path / "x.txt").write_text("text")
+    harness = ShellHarness(f"/image {arguments.format(tmp_path)}")
+    _, err = harness.run()
+    assert err.startswith(f"❌ Error: {message.format(tmp_path)}\n")
+    assert harness.server.requests == []
+
+
+def test_names_of_images_and_schemas_are_completed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a b").write_text("{}")
+    complete = ShellHarness().complete
+    assert complete("/image a") == ["/image a\\ b"]
+    assert complete("/set schema a") == ["/set schema a\\ b"]
+    assert complete("/set schema n") == ["/set schema none"]
+    harness = ShellHarness("/set schema a\\ b", "/set schema 'a b'", "/set schema a b", "/set schema default")
+    _, err = harness.run()
+    assert err == "schema: a b\n" * 3 + "schema: (not sent)\n"

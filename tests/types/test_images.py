@@ -1,7 +1,6 @@
 """Images: their type and size by the first bytes, their `data:` URL, and the text that stands for them."""
 
 import struct
-import zlib
 
 import msgspec
 import pytest
@@ -9,12 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kaito.types import Image, Message, ToolCall
-
-
-def png(width, height):
-    head = struct.pack(">II", width, height) + b"\x08\x02\x00\x00\x00"
-    chunk = b"IHDR" + head
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+from tests.images import png
 
 
 def jpeg(width, height, marker=0xC0):

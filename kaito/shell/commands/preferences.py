@@ -10,7 +10,7 @@ from kaito.console.width import pad, width
 from kaito.errors import UsageError
 from kaito.options.parsers import DEFAULT
 from kaito.options.request_values import BODY_PREFIX
-from kaito.shell.input.filenames import file_names
+from kaito.shell.input.filenames import file_names, only_name
 from kaito.types import ModelInfo, SlashCommand
 from kaito.util.sanitize import one_line
 
@@ -34,8 +34,15 @@ def set_(arguments: str, shell: ShellContext) -> None:
     elif not value:
         shell.choices(name)  # refuses an unknown name
         _show(shell, [name])
+    elif name == _SCHEMA and value not in (*shell.choices(name), DEFAULT):
+        # A file name may be quoted, as Tab completes it.
+        _change(shell, name, str(only_name("/set schema", value)))
     else:
         _change(shell, name, None if value == DEFAULT else value)
+
+
+#: The setting whose value is a file.
+_SCHEMA = "schema"
 
 
 def unset(arguments: str, shell: ShellContext) -> None:
@@ -103,7 +110,7 @@ def _complete_set(typed: str, shell: ShellContext) -> Iterable[str]:
     name, blank, value = typed.partition(" ")
     if blank:
         name = _setting_name(name)
-        if name == "schema":
+        if name == _SCHEMA:
             return [f"{name} {text}" for text in (*shell.choices(name), DEFAULT, *file_names(value, only=True))]
         return [f"{name} {value}" for value in (*shell.choices(name), DEFAULT)] if name in shell.settings else []
     return shell.settings

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kaito_rich.formatter import Markdown
 
 from kaito.formatters.plain import Plain
-from kaito.types import Delta, Reply, Screen
+from kaito.types import Delta, Reply, Screen, ToolCall
 
 ANSWER = "\n\n# Title\n\n- **a**\n- b\n\n| a |\n|---|\n"
 
@@ -59,6 +59,16 @@ def test_reasoning_in_the_first_delta_precedes_the_text():
 def test_an_empty_answer_is_formatted_by_plain(deltas, reason):
     screen, reply = Screen(terminal=True), Reply(content="", finish_reason=reason)
     assert run(Markdown(screen), deltas, reply) == run(Plain(screen), deltas, reply)
+
+
+@pytest.mark.parametrize("pieces", [[], ["a *b*"], ["- a\n- b\n\n"]])
+def test_calls_of_tools_are_formatted_by_plain(pieces):
+    call = ToolCall(id="1", name="add", arguments='{"a": "*1*"}')
+    reply = Reply(content="".join(pieces), tool_calls=(call, call), finish_reason="tool_calls")
+    text = run(Markdown(Screen(terminal=True)), [Delta(content=piece) for piece in pieces], reply)
+    lines = '[tool call] add({"a": "*1*"})\n' * 2
+    assert text == ("Assistant: " + lines if not pieces else text.removesuffix(lines) + lines)
+    assert text.removesuffix(lines).endswith("\n") is bool(pieces)
 
 
 def test_nothing_is_written_before_the_first_visible_character():

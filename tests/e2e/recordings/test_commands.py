@@ -29,6 +29,7 @@ def test_help(chat):
           /format [NAME]       Show the output formats, or switch to one
           /help [NAME]         Show all commands, including plugins', or help on one
           /history             Show the conversation
+          /image FILE [TEXT]   Send an image: PNG, JPEG, GIF or WebP
           /load FILE           Load a conversation from a file and continue it
           /model [NAME]        Show the models and adapters, or switch to one
           /quit                Exit the chat session

@@ -20,6 +20,8 @@ def test_settings(chat, server):
           frequency-penalty  (not sent)
           top-k              (not sent)
           min-p              (not sent)
+          think              auto
+          schema             (not sent)
           stream             on
           trim               off
           reasoning          on
