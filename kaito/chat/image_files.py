@@ -18,7 +18,8 @@ def read_image(path: Path) -> Image:
         KaitoError: it cannot be read, is too large, or is not an image of a type that models take.
     """
     try:
-        return Image.read(_content(path), path.name)
+        # Some file systems have names that are not Unicode, which JSON has no form for.
+        return Image.read(_content(path), os.fsencode(path.name).decode("utf-8", "replace"))
     except (UnreadableError, OSError, ValueError) as exc:
         raise KaitoError(f"Cannot send '{path}': {getattr(exc, 'strerror', None) or exc}") from None
 

@@ -49,7 +49,8 @@ class ReplyBuilder:
         last.model = delta.model or last.model
         last.finish_reason = delta.finish_reason or last.finish_reason
         last.usage = delta.usage or last.usage
-        last.tool_calls = delta.tool_calls or last.tool_calls
+        if delta.tool_calls:
+            last.tool_calls = delta.tool_calls
 
     def reply(self) -> Reply:
         """Return the reply, or the part of it that has arrived."""

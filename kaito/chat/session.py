@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from kaito.chat.connection import Connection
 from kaito.chat.conversation import Conversation, SavedConversation
+from kaito.chat.refused_requests import has_images, hint_at_images, surplus
 from kaito.chat.reply_builder import ReplyBuilder
 from kaito.chat.session_settings import SessionSettings
 from kaito.chat.structured_answers import parsed_reply
@@ -26,9 +27,6 @@ Pieces = Generator[Delta | Waiting, None, None]
 WAITING, _COUNTING = "waiting for the model", "counting tokens"
 #: Statuses with which servers refuse a request whose last message is the assistant's.
 _REFUSED = (400, 422)
-#: Statuses with which servers refuse images: vLLM's and OpenAI's, FastAPI's, and llama.cpp's.
-_NO_IMAGES = (400, 415, 422, 500, 501)
-_IMAGE_HINT = "The request has an image; this model, or its server, may take text only"
 #: vLLM and llama.cpp's server then continue the last message, the assistant's.
 _CONTINUE_FINAL: Mapping[str, Any] = {"continue_final_message": True, "add_generation_prompt": False}
 #: Asks for the same in a message, for servers without these fields. Not part of the history.
@@ -74,6 +72,8 @@ class Session:
         self._unreported: tuple[ChatRequest, Reply, int] | None = None
         self._reported_trimming = False
         self._continues_final = True
+        #: Whether the model has answered a request with an image.
+        self._takes_images = False
         #: Whether the last continuation was asked for by a message.
         self._asked_by_message = False
         self._builder = ReplyBuilder(clock)
@@ -274,13 +274,14 @@ class Session:
                         raise WindowError(exc.prompt_tokens, exc.window, alone=True) from None
                     if not can_trim or builder.begun:
                         raise
-                    surplus = self.conversation.turns_in(_surplus(exc, request.max_tokens), asked, skipping=skipping)
+                    over = surplus(exc, request.max_tokens)
+                    count = self.conversation.turns_in(over, asked, skipping=skipping)
                     # Where the numbers are missing or wrong, the steps double, then halve what is left.
-                    skipping += max(surplus, min(step, (droppable - skipping + 1) // 2))
+                    skipping += max(count, min(step, (droppable - skipping + 1) // 2))
                     skipping, step = min(skipping, droppable), step * 2
                 except ModelError as exc:
-                    if exc.status in _NO_IMAGES and any(message.images for message in asked):
-                        exc.hints = (*exc.hints, _IMAGE_HINT)
+                    if not self._takes_images:
+                        hint_at_images(exc, request.messages)
                     raise
         except Interrupted:
             reply = builder.reply()
@@ -291,6 +292,7 @@ class Session:
             self.reply = builder.reply()
         if (schema := self.settings.current.schema) is not None:
             self.reply = parsed_reply(self.reply, schema, begun + self._separator(begun, self.reply))
+        self._takes_images = self._takes_images or has_images(request.messages)
         self.kept = keep(self.reply)
         dropped = skipping if self.kept else 0
         self.conversation.drop_oldest(dropped)
@@ -367,6 +369,7 @@ class Session:
     def use_model(self, name: str) -> None:
         """Request this model from the next turn on."""
         self.model = self._requested_model = name
+        self._takes_images = False
 
     def clear(self) -> None:
         """Remove the history."""
@@ -395,12 +398,3 @@ def _outcome(reply: Reply) -> Outcome:
     if reply.finish_reason is None:
         return "interrupted"
     return "cut" if ending_of(reply.finish_reason) in (Ending.LENGTH, Ending.FILTERED) else "complete"
-
-
-def _surplus(error: WindowError, max_tokens: int | None) -> float:
-    """Return the share of a refused prompt that exceeds the window, by the server's numbers; 0 without numbers."""
-    prompt, window = error.prompt_tokens, error.window
-    if not prompt or not window:
-        return 0
-    # The client leaves the same room for the answer.
-    return (prompt + min(max_tokens or 1, window // 2) - window) / prompt

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from kaito.errors import KaitoError
 from kaito.openai.finish_reasons import Ending, ending_of
 from kaito.types import Reply, ResponseSchema
+from kaito.util import limits
 from kaito.util.decoding import DecodeError, decode_json
 from kaito.util.json_schema import first_fault
 from kaito.util.sanitize import one_line
@@ -37,6 +38,8 @@ def parsed_reply(reply: Reply, schema: ResponseSchema, begun: str = "") -> Reply
 
 def _parsed(text: str, schema: ResponseSchema, hint: str) -> Any:
     try:
+        if text.count(",") > limits.CHECKED_VALUES:
+            raise DecodeError("it has too many values")
         value = decode_json(text, object)
     except DecodeError as exc:
         raise _mismatch(f"$: {exc.reason}", hint) from None

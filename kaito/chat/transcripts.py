@@ -108,7 +108,11 @@ def _message(entry: _Entry, path: Path, number: int) -> Message:
         raise KaitoError(f"'{path}' is not a conversation: message {number} has no content", _WANTED)
     parts = [_Text(entry.content)] if isinstance(entry.content, str) else entry.content or []
     try:
-        images = [Image.from_url(part.image_url.url, part.name) for part in parts if isinstance(part, _ImagePart)]
+        images = [
+            Image.from_url(part.image_url.url, part.name[: limits.SHOWN_NAME])
+            for part in parts
+            if isinstance(part, _ImagePart)
+        ]
     except ValueError as exc:
         raise KaitoError(f"'{path}': message {number} has an image that cannot be sent: {exc}", _WANTED) from None
     text = "".join(part.text for part in parts if isinstance(part, _Text))

@@ -136,7 +136,7 @@ class ChatClient:
                         self._server.settle(prefix)
                         answer = AnswerStream(response, self._settings, self._redact)
                         while (delta := await answer.read()) is not None:
-                            begun = begun or bool(delta.content or delta.reasoning)
+                            begun = begun or bool(delta.content or delta.reasoning) or answer.calls_tools
                             for piece in _pieces(delta):
                                 yield piece
                         return

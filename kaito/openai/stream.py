@@ -77,6 +77,11 @@ class AnswerStream:
         self._ended = False
         self._deadline: float | None = None
 
+    @property
+    def calls_tools(self) -> bool:
+        """Whether a part of a call of a tool has arrived: the deltas have calls only once they are whole."""
+        return self._decoder.calls is not None
+
     async def read(self) -> Delta | None:
         """Return what the next read brings; `None` at the end.
 

@@ -33,6 +33,8 @@ ANSWER = 16 * _MIB
 #: The calls of tools of one answer, and the bytes in which they arrive.
 TOOL_CALLS = 128
 TOOL_CALL_BYTES = 4 * _MIB
+#: Values of an answer that is checked against a JSON schema, as its commas. Not in bytes; each takes some microseconds.
+CHECKED_VALUES = 50_000
 #: A list of models: some gateways list thousands.
 MODEL_LIST = 8 * _MIB
 #: Objects of such a list, nested ones included. Not in bytes: each model of OpenRouter's has about six.

@@ -165,7 +165,7 @@ def test_a_turn_may_have_calls_of_tools_with_their_results():
     assert conversation.messages == (*WITH_CALLS, *WITH_CALLS[:-1], Message("assistant", "ab"))
     conversation.replace(WITH_CALLS)
     conversation.record(user("q"), Reply(content="", tool_calls=CALLS.tool_calls, finish_reason="tool_calls"))
-    assert conversation.messages == (*WITH_CALLS, user("q"), CALLS)
+    assert list(conversation.messages) == [*WITH_CALLS, user("q"), CALLS]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kaito.chat.image_files import read_image
 from kaito.chat.transcripts import read_conversation, write_conversation
 from kaito.errors import ExitCode, KaitoError, UsageError
 from kaito.shell.input.filenames import first_name, only_name
@@ -292,6 +293,15 @@ def test_images_wait_for_the_next_message(tmp_path):
         ["c.png"],
         ["c.png"],
     ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_not_unicode_is_replaced(tmp_path):
+    file = tmp_path / "caf\udce9.png"
+    file.write_bytes(png(1, 2))
+    image = read_image(file)
+    assert image.shown == "[image: caf\ufffd.png, 1x2]"
+    write_conversation(tmp_path / "talk.json", [Message("user", "", images=(image,)), Message("assistant", "a")])
 
 
 @pytest.mark.parametrize(("command", "said"), [("/undo", "Removed: [image: a.png, 1x2]\n"), ("clear", "cleared\n")])

@@ -37,6 +37,12 @@ def image_part(data):
     return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{base64.b64encode(data).decode()}"}}
 
 
+def stream(*events):
+    body = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+    head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+    return Raw(head.encode() + body.encode())
+
+
 # Images
 
 
@@ -91,6 +97,16 @@ def test_a_server_that_refuses_images_is_quoted(chat, model_server, write, code)
         f"❌ Model Error: At most 0 image(s) may be provided in one prompt. (HTTP {code})\n"
         "   The request has an image; this model, or its server, may take text only\n"
     )
+
+
+def test_an_error_after_an_accepted_image_is_about_something_else(chat, model_server, write):
+    model_server.adapters = ["other"]
+    refusal = Status(400, {"error": {"message": "no"}})
+    model_server.enqueue(Say("A cat"), refusal, refusal)
+    script = write("script", f"/image {write('x.png', png(1, 1))} x\ny\n/model other\ny\n".encode())
+    outcome = chat("--script", script, "--keep-going")
+    assert outcome.err.count("❌ Model Error: no (HTTP 400)") == 2
+    assert outcome.err.count("The request has an image") == 1
 
 
 def test_an_image_is_refused_from_a_pipe(chat, model_server, write):
@@ -187,6 +203,22 @@ def test_calls_are_saved_and_loaded_with_results(chat, model_server, tmp_path, w
     )
 
 
+def test_a_call_that_breaks_off_is_not_sent_again(chat, model_server, write):
+    events = [
+        {
+            "choices": [
+                {"delta": {"tool_calls": [{"index": 0, "id": "1", "function": {"name": "f", "arguments": "{"}}]}}
+            ]
+        },
+        {"error": {"message": "overloaded", "code": 503}},
+    ]
+    model_server.enqueue(stream(*events))
+    outcome = chat("--tools", write("tools.json", TOOLS), "-m", "x")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.startswith("❌ Model Error: overloaded\n")
+    assert len(model_server.chats) == 1
+
+
 def test_a_call_that_nobody_asked_for_is_an_empty_answer(chat, model_server):
     model_server.enqueue(Say(tool_calls=[CALL]))
     outcome = chat("-m", "Weather?")
@@ -250,6 +282,7 @@ def test_an_answer_that_matches_is_parsed(chat, model_server, write):
         ('{"items": [', "$: it is not JSON"),
         ('{"items": "\\u001b[2J\\u202e\\nx"}', "$.items: '\\x1b[2J\\u202e\\nx' is not of type 'array'"),
         ("[" * 2000 + "]" * 2000, "$: it is nested too deeply"),
+        (f"[{'1,' * 50_001}1]", "$: it has too many values"),
     ],
 )
 def test_an_answer_that_does_not_match_is_a_failure(chat, model_server, write, answer, fault):
@@ -379,8 +412,6 @@ def test_an_argument_of_a_tool_in_rubbish_is_shown_or_left_out(chat, model_serve
         {"choices": [{"delta": {"tool_calls": [None, 5, {"function": {"name": "f", "arguments": {"a": "\ud83d"}}}]}}]},
         {"choices": [{"delta": {"tool_calls": {"index": "x"}}, "finish_reason": "stop"}]},
     ]
-    body = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
-    head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
-    model_server.enqueue(Raw(head.encode() + body.encode()))
+    model_server.enqueue(stream(*events))
     outcome = chat("--tools", write("tools.json", TOOLS), "-m", "x")
     assert (outcome.code, outcome.out) == (0, 'Assistant: [tool call] f({"a": "\ufffd"})\n')

@@ -1,0 +1,32 @@
+"""What a refused request says about the conversation: how much of it is too long, and whether it may be an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kaito.errors import ModelError, WindowError
+from kaito.types import Message
+
+#: Statuses with which servers refuse images: vLLM's and OpenAI's, FastAPI's, and llama.cpp's.
+_NO_IMAGES = (400, 415, 422, 500, 501)
+_IMAGE_HINT = "The request has an image; this model, or its server, may take text only"
+
+
+def has_images(messages: Sequence[Message]) -> bool:
+    """Return whether any of the messages has an image."""
+    return any(message.images for message in messages)
+
+
+def hint_at_images(error: ModelError, messages: Sequence[Message]) -> None:
+    """Add a hint to an error if images may be its cause."""
+    if error.status in _NO_IMAGES and has_images(messages):
+        error.hints = (*error.hints, _IMAGE_HINT)
+
+
+def surplus(error: WindowError, max_tokens: int | None) -> float:
+    """Return the share of a refused prompt that exceeds the window, by the server's numbers; 0 without numbers."""
+    prompt, window = error.prompt_tokens, error.window
+    if not prompt or not window:
+        return 0
+    # The client leaves the same room for the answer.
+    return (prompt + min(max_tokens or 1, window // 2) - window) / prompt
