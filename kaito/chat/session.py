@@ -14,11 +14,11 @@ from kaito.chat.refused_requests import has_images, hint_at_images, surplus
 from kaito.chat.reply_builder import ReplyBuilder
 from kaito.chat.session_settings import SessionSettings
 from kaito.chat.structured_answers import parsed_reply
+from kaito.chat.turn import outcome_of
 from kaito.errors import Interrupted, KaitoError, ModelError, UsageError, WindowError
 from kaito.eventloop.base import Loop
-from kaito.openai.finish_reasons import Ending, ending_of
 from kaito.plugin.manager import Plugins
-from kaito.types import ChatRequest, Delta, Image, Message, ModelInfo, Outcome, Reply, Reporter, Waiting
+from kaito.types import ChatRequest, Delta, Image, Message, ModelInfo, Reply, Reporter, Waiting
 
 #: The pieces of an answer. Closing it stops the answer.
 Pieces = Generator[Delta | Waiting, None, None]
@@ -286,7 +286,8 @@ class Session:
         except Interrupted:
             reply = builder.reply()
             self.kept = bool(reply.content.strip()) and keep(reply)
-            self._note_kept(request, continues=bool(begun))
+            if self.kept:
+                self._note_kept(request, continues=bool(begun))
             raise
         finally:
             self.reply = builder.reply()
@@ -302,7 +303,7 @@ class Session:
         """Remember the answer that was kept, for :meth:`report_turn`."""
         last = self.conversation.last
         if self.kept and last is not None and last.reply is not None:
-            reply = replace(last.reply, outcome=_outcome(last.reply), continued=continues)
+            reply = replace(last.reply, outcome=outcome_of(last.reply), continued=continues)
             self._unreported = (request, reply, dropped)
 
     def _request(self, messages: tuple[Message, ...], extra: Mapping[str, Any] | None = None) -> ChatRequest:
@@ -392,9 +393,3 @@ class Session:
 
 def _turns(messages: Sequence[Message]) -> list[Message]:
     return [message for message in messages if message.role != "system"]
-
-
-def _outcome(reply: Reply) -> Outcome:
-    if reply.finish_reason is None:
-        return "interrupted"
-    return "cut" if ending_of(reply.finish_reason) in (Ending.LENGTH, Ending.FILTERED) else "complete"

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from kaito.types import Message, Reply
+from kaito.openai.finish_reasons import Ending, ending_of
+from kaito.types import Message, Outcome, Reply
 
 
 class Turn(Struct, frozen=True):
@@ -25,6 +26,13 @@ class Turn(Struct, frozen=True):
     def messages(self) -> tuple[Message, ...]:
         """All messages of the turn."""
         return (self.question, *self.steps, self.answer)
+
+
+def outcome_of(reply: Reply) -> Outcome:
+    """Return how an answer that is kept has ended."""
+    if reply.finish_reason is None:
+        return "interrupted"
+    return "cut" if ending_of(reply.finish_reason) in (Ending.LENGTH, Ending.FILTERED) else "complete"
 
 
 class OrderError(ValueError):
