@@ -16,6 +16,7 @@ from typing import Any
 from kaito.chat.connection import Connection, open_connection
 from kaito.chat.reply_builder import ReplyBuilder
 from kaito.chat.session_settings import SessionSettings
+from kaito.chat.structured_answers import parsed_reply
 from kaito.endpoints.backend_choice import choose_backends
 from kaito.errors import UsageError
 from kaito.plugin.manager import Plugins, create_plugins
@@ -61,12 +62,13 @@ class Model:
             changes: fields of the :class:`~kaito.ChatRequest`, such as `temperature=0.0`.
 
         Raises:
-            KaitoError: the request failed.
+            KaitoError: the request failed, or the answer does not match the schema of the settings.
         """
         builder = ReplyBuilder(time.monotonic)
         async for _ in self._stream(messages, {"stream": False, **changes}, builder):
             pass
-        return builder.reply()
+        reply, schema = builder.reply(), self._settings.schema
+        return reply if schema is None else parsed_reply(reply, schema)
 
     async def stream(self, messages: str | Sequence[Message], **changes: Any) -> AsyncGenerator[Delta, None]:
         """Send messages and yield the answer as it arrives; otherwise as :meth:`ask`.

@@ -6,10 +6,24 @@ import sys
 import textwrap
 
 import pytest
+from msgspec import UNSET
 
 import kaito
-from kaito import ConnectError, KaitoError, Message, ModelError, PluginError, Settings, Target, UsageError
+from kaito import (
+    ConnectError,
+    Image,
+    KaitoError,
+    Message,
+    ModelError,
+    PluginError,
+    ResponseSchema,
+    Settings,
+    Target,
+    ToolCall,
+    UsageError,
+)
 from kaito.testing import Cut, Hang, Say, Status
+from tests.images import png
 
 
 def ask(url, messages="Hi", **options):
@@ -45,6 +59,29 @@ def test_messages_and_fields(model_server):
     body = model_server.chats[0].body
     assert (body["temperature"], body["seed"], body["model"]) == (0.0, 1, model_server.model)
     assert [message["role"] for message in body["messages"]] == ["system", "user"]
+
+
+def test_images_calls_of_tools_and_schemas(model_server):
+    call = ToolCall(id="1", name="look", arguments="{}")
+    model_server.enqueue(Say(tool_calls=[call]), Say("5"), Say("five"))
+    schema = ResponseSchema(name="number", schema={"type": "integer"}, file="")
+    settings = Settings(target=Target(endpoint=model_server.url), schema=schema)
+    question = Message("user", "How many?", images=(Image.read(png(1, 1)),))
+
+    async def main():
+        async with kaito.connect(settings) as model:
+            first = await model.ask([question], extra={"tools": [{"type": "function", "function": {"name": "look"}}]})
+            answer = Message("assistant", first.content, tool_calls=first.tool_calls)
+            second = await model.ask([question, answer, Message("tool", "5", tool_call_id="1")])
+            with pytest.raises(KaitoError, match=r"does not match the JSON schema: \$: it is not JSON"):
+                await model.ask([question])
+            return first, second
+
+    first, second = asyncio.run(main())
+    assert (first.tool_calls, first.parsed is UNSET, second.parsed) == ((call,), True, 5)
+    messages = model_server.chats[1].messages
+    assert [part["type"] for part in messages[0]["content"]] == ["image_url", "text"]
+    assert [messages[1]["tool_calls"][0]["id"], messages[2]["tool_call_id"]] == ["1", "1"]
 
 
 def test_a_stream(model_server):
