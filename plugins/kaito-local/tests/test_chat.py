@@ -73,7 +73,7 @@ def test_a_prompt_that_exceeds_the_window(cached):
 
 def test_kaito_plugins_lists_the_plugin():
     rows = json.loads(run_kaito("plugins", "-o", "json").out)
-    assert rows[-1] == {
+    assert next(row for row in rows if row["name"] == "local") == {
         "name": "local",
         "distribution": "kaito-local",
         "version": "0.1.0",

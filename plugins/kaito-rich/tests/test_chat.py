@@ -189,7 +189,7 @@ def test_in_a_pipe_the_output_is_that_of_plain(kaito, model_server, color):
 
 def test_kaito_plugins_lists_the_plugin(kaito):
     rows = json.loads(kaito("plugins", "-o", "json", plugins="rich").out)
-    assert rows[-1] == {
+    assert next(row for row in rows if row["name"] == "rich") == {
         "name": "rich",
         "distribution": "kaito-rich",
         "version": "0.1.0",
