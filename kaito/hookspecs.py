@@ -68,6 +68,8 @@ class Backend(Protocol):
     name: str
     #: Whether it needs `--workspace-name`. `False` for a backend with one fixed endpoint.
     needs_workspace: bool
+    #: Whether it opens the URL of `--endpoint`: it is asked if one is given, and only then. It may be left out.
+    takes_endpoint: bool = False
 
     async def discover(self, target: Target, reporter: Reporter) -> Sequence[Candidate]:
         """Return the endpoints for `target`, none when this backend does not apply.

@@ -73,11 +73,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     __repr__ = object.__repr__
 
     @property
-    def named_backend(self) -> str | None:
-        """The backend that the user chose with `--backend` or `--endpoint`; `None` for `auto`."""
-        if self.target.endpoint is not None:
-            return "url"
-        return None if self.backend == "auto" else self.backend
+    def chose_backend(self) -> bool:
+        """Whether the user said how to connect, with `--backend` or `--endpoint`: nothing else is then tried."""
+        return self.backend != "auto" or self.target.endpoint is not None
 
     def option(self, name: str) -> Any:
         """Return the value of a flag that this plugin added, or the flag's default when it was not given.

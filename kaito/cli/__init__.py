@@ -69,8 +69,7 @@ def _help(program: str) -> str:
 # Send one message
 {program} chat --workspace-name my-llama -m "What is machine learning?"
 
-# Without a cluster: a small model inside this process, or any OpenAI-compatible server
-{program} chat --backend local
+# Without a cluster: any OpenAI-compatible server
 {program} chat --endpoint http://localhost:8080
 """
     return "\n".join(

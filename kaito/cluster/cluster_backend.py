@@ -18,6 +18,7 @@ class ClusterBackend:
 
     name: str
     needs_workspace = True
+    takes_endpoint = False
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -42,7 +43,7 @@ class ClusterBackend:
     @property
     def named(self) -> bool:
         """Whether the user chose this backend, so that the reason of its failure matters."""
-        return self.settings.named_backend == self.name
+        return self.settings.backend == self.name
 
     def report_step(self, reporter: Reporter, text: str) -> None:
         """Report a step, with `--verbose`."""

@@ -38,7 +38,7 @@ class BackendCalls:
         # A time limit of the user's is for one step of a backend's work.
         chosen = max(target.request_timeout or 0.0, settings.connect_timeout)
         seconds = max(_SILENCE_LIMIT, 1.2 * chosen)
-        hints = ("To try all backends: --backend auto",) if settings.named_backend is not None else ()
+        hints = ("To try all backends: --backend auto",) if settings.chose_backend else ()
         self._limit = _SilenceLimit(reporter, seconds, shown_url(target.workspace, target.namespace), hints)
 
     @asynccontextmanager

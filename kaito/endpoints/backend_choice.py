@@ -1,8 +1,8 @@
-"""Decides which backends to ask: the one that the user named, or all of them."""
+"""Decides which backends to ask: the one that the user named, or all that can answer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from kaito.errors import UsageError
 from kaito.hookspecs import Backend
@@ -14,24 +14,31 @@ def choose_backends(plugins: Plugins, settings: Settings) -> Mapping[str, Offere
     """Return the backends to ask, by name.
 
     Raises:
-        UsageError: `--backend` and `--endpoint` contradict each other, the backend does not exist, or it needs a
-            workspace and none is given.
+        UsageError: `--backend` and `--endpoint` contradict each other, the backend does not exist, or a workspace is
+            needed and none is given.
     """
-    if settings.target.endpoint is not None and settings.backend not in ("auto", "url"):
-        raise UsageError(f"--backend: '{settings.backend}' cannot be used with --endpoint")
-    if settings.target.endpoint is None and settings.backend == "url":
-        raise UsageError("--backend: 'url' requires --endpoint URL")
     backends = plugins.backends(settings)
-    name = settings.named_backend
-    if name is None:
-        _check_workspace(settings)
-        return backends
-    if name not in backends:
-        hint = _LOCAL_HINT if name == "local" else "See 'kaito plugins'"
+    name, endpoint = settings.backend, settings.target.endpoint
+    named = backends.get(name)
+    if name != "auto" and named is None:
+        hint = "See 'kaito plugins'; some backends are part of packages that are installed separately"
         raise UsageError(f"--backend: '{name}' is not one of auto, {', '.join(sorted(backends))}", hint)
-    if needs_workspace(backends[name].value):
-        _check_workspace(settings)
-    return {name: backends[name]}
+    if endpoint is not None:
+        if named is not None and not takes_endpoint(named.value):
+            raise UsageError(f"--backend: '{name}' cannot be used with --endpoint")
+        return {name: named} if named is not None else _only(backends, filter(takes_endpoint, _values(backends)))
+    if named is not None:
+        if takes_endpoint(named.value):
+            raise UsageError(f"--backend: '{name}' requires --endpoint URL")
+        if needs_workspace(named.value) and settings.target.workspace is None:
+            raise workspace_missing(_values(backends))
+        return {name: named}
+    asked = [one for one in _values(backends) if not takes_endpoint(one)]
+    if settings.target.workspace is None:
+        asked = [one for one in asked if not needs_workspace(one)]
+        if not asked:
+            raise workspace_missing(_values(backends))
+    return _only(backends, asked)
 
 
 def needs_workspace(backend: Backend) -> bool:
@@ -39,9 +46,21 @@ def needs_workspace(backend: Backend) -> bool:
     return bool(getattr(backend, "needs_workspace", True))
 
 
-_LOCAL_HINT = "It is part of the package kaito-local, which must be installed and allowed by KAITO_PLUGINS"
+def takes_endpoint(backend: Backend) -> bool:
+    """Return whether a backend opens the URL of `--endpoint`, and nothing else."""
+    return bool(getattr(backend, "takes_endpoint", False))
 
 
-def _check_workspace(settings: Settings) -> None:
-    if settings.target.workspace is None:
-        raise UsageError("--workspace-name is required", "Without a cluster, use --endpoint URL or --backend local")
+def workspace_missing(backends: Iterable[Backend]) -> UsageError:
+    """Return the error for backends that need a workspace, with what can be used without one."""
+    named = [f"--backend {one.name}" for one in backends if not needs_workspace(one) and not takes_endpoint(one)]
+    hint = f"Without a cluster, use {' or '.join(['--endpoint URL', *named])}"
+    return UsageError("--workspace-name is required", hint)
+
+
+def _values(backends: Mapping[str, Offered[Backend]]) -> list[Backend]:
+    return [offered.value for offered in backends.values()]
+
+
+def _only(backends: Mapping[str, Offered[Backend]], asked: Iterable[Backend]) -> Mapping[str, Offered[Backend]]:
+    return {backend.name: backends[backend.name] for backend in asked}

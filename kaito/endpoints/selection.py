@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, as
 from typing import TypeVar
 
 from kaito.endpoints.backend_calls import BackendCalls
+from kaito.endpoints.backend_choice import workspace_missing
 from kaito.errors import ConnectError, ForbiddenError, KaitoError, NotFoundError, UsageError
 from kaito.hookspecs import Backend
 from kaito.plugin.manager import Offered, Plugins
@@ -82,6 +83,7 @@ class _EndpointSearch:
         self._reporter = reporter
         #: Why backends discovered nothing, or why their candidates could not be used, by the backends' names.
         self.errors: list[tuple[str, KaitoError]] = []
+        self._asked: list[Backend] = []
         #: Candidates that are used only when their backend is named.
         self._unranked: list[Candidate] = []
 
@@ -90,6 +92,7 @@ class _EndpointSearch:
     ) -> list[Offered[Backend]]:
         """Enter the backends that are context managers; return all but those that fail."""
         self._reporter.status("finding the endpoint")
+        self._asked = [offered.value for offered in backends.values()]
         usable = []
         for offered in backends.values():
             if isinstance(offered.value, AbstractAsyncContextManager):
@@ -115,7 +118,7 @@ class _EndpointSearch:
                     timeout = max(0.0, deadline - loop.time()) if known and deadline is not None else None
                     done, pending = await asyncio.wait(pending, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
                     for candidate in (candidate for task in done for candidate in task.result()):
-                        is_usable = candidate.rank is not None or self._settings.named_backend is not None
+                        is_usable = candidate.rank is not None or self._settings.chose_backend
                         (known if is_usable else self._unranked).append(candidate)
                     if known and deadline is None:
                         deadline = loop.time() + min(max(_GRACE_PERIOD, loop.time() - started), _MAX_GRACE_PERIOD)
@@ -174,7 +177,9 @@ class _EndpointSearch:
     def error(self) -> KaitoError:
         """Return the error to show: the one that all backends share, else a summary of what was tried."""
         errors = [exc for _, exc in self.errors]
-        is_named = self._settings.named_backend is not None
+        if self._settings.target.workspace is None and not self._settings.chose_backend and not errors:
+            return workspace_missing(self._asked)
+        is_named = self._settings.chose_backend
         # When the cluster or the workspace is at fault, all backends that ask the cluster report the same.
         if errors and (is_named or (len(errors) > 1 and len({tuple(exc.lines()) for exc in errors}) == 1)):
             return errors[-1]

@@ -43,9 +43,8 @@ _EXAMPLES = """
     # Run a script
     kaito chat --workspace-name my-llama --script questions.txt -o json
 
-    # Without a cluster: any OpenAI-compatible server, or a small model inside this process
+    # Without a cluster: any OpenAI-compatible server
     kaito chat --endpoint http://localhost:8080
-    kaito chat --backend local
 """
 
 

@@ -191,8 +191,8 @@ async def _check_service(
     from kaito.cluster.api_errors import MissingPermissionError
     from kaito.cluster.services import get_service
 
-    if settings.named_backend is not None:
-        message = f"--backend: '{settings.named_backend}' has no URL that other programs can use"
+    if settings.chose_backend:
+        message = f"--backend: '{settings.backend}' has no URL that other programs can use"
         raise errors[0][1] if errors else NotFoundError(message, _FORWARD_HINT)
     try:
         await get_service(cluster, serving.namespace, serving.name)

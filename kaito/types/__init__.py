@@ -5,7 +5,7 @@ from kaito.types.extensions import OptionGroup, Screen, SlashCommand
 from kaito.types.images import Image
 from kaito.types.messages import ChatRequest, Delta, Message, ModelInfo, Outcome, Reply, Role, ToolCall, Usage, Waiting
 from kaito.types.response_schema import ResponseSchema
-from kaito.types.targets import Candidate, Endpoint, Reporter, Target
+from kaito.types.targets import Candidate, Endpoint, Rank, Reporter, Target
 
 __all__ = [
     "Candidate",
@@ -18,6 +18,7 @@ __all__ = [
     "ModelInfo",
     "OptionGroup",
     "Outcome",
+    "Rank",
     "Reply",
     "Reporter",
     "ResponseSchema",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from msgspec import Struct
@@ -57,6 +58,21 @@ def shown_url(workspace: str | None, namespace: str | None) -> str:
     return f"{service_url(workspace or '', namespace or 'default')}/chat/completions"
 
 
+class Rank(IntEnum):
+    """The ranks of the built-in backends. A plugin may use any number, also between these."""
+
+    #: The URL of `--endpoint`.
+    ENDPOINT = 0
+    #: The Service's DNS name, inside the cluster.
+    IN_CLUSTER = 10
+    #: An ingress, a gateway or a load balancer, with TLS.
+    INGRESS = 20
+    #: The API server's port-forward.
+    PORT_FORWARD = 30
+    #: The API server's Service proxy.
+    API_PROXY = 40
+
+
 class Candidate(Struct, frozen=True, kw_only=True):
     """An endpoint that a backend discovered and has not opened."""
 
@@ -64,7 +80,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
     backend: str
     #: The URL to show to people.
     url: str
-    #: Lower is better. `None`: used only when the user names the backend with `--backend`.
+    #: Lower is better; see :class:`Rank`. `None`: used only when the user names the backend with `--backend`.
     rank: int | None = None
     #: Whether another process on this machine can use the URL as it is.
     shared: bool = False

@@ -21,7 +21,7 @@ def choose(backend="auto", **target):
 
 
 def test_auto_asks_all_backends():
-    assert choose(workspace="w") == BUILT_IN
+    assert choose(workspace="w") == BUILT_IN - {"url"}
 
 
 def test_a_named_backend_is_asked_alone():
@@ -50,11 +50,11 @@ def test_contradictions(backend, target, message):
 
 
 @pytest.mark.parametrize(
-    ("backend", "endpoint", "named"),
-    [("auto", None, None), ("auto", "http://x", "url"), ("ingress", None, "ingress"), ("url", "http://x", "url")],
+    ("backend", "endpoint", "chose"),
+    [("auto", None, False), ("auto", "http://x", True), ("ingress", None, True), ("url", "http://x", True)],
 )
-def test_named_backend(backend, endpoint, named):
-    assert Settings(target=Target(endpoint=endpoint), backend=backend).named_backend == named
+def test_whether_the_user_chose_a_backend(backend, endpoint, chose):
+    assert Settings(target=Target(endpoint=endpoint), backend=backend).chose_backend is chose
 
 
 def test_a_cluster_backend_is_imported_before_it_is_asked():

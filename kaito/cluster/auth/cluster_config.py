@@ -149,7 +149,7 @@ def _environment_proxy(server: URL) -> URL | None:
     return proxy_for(server, any_scheme=False, socks=True)
 
 
-_WITHOUT_CLUSTER = "Without a cluster, use --backend local or --endpoint URL"
+_WITHOUT_CLUSTER = "Without a cluster, use --endpoint URL"
 
 
 def _no_kubeconfig(target: Target, environ: Mapping[str, str]) -> str:

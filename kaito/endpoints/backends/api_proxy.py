@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING
 from kaito import hookimpl
 from kaito.cluster.cluster_backend import ClusterBackend
 from kaito.settings import Settings
-from kaito.types import Candidate, Endpoint, Reporter, Target
+from kaito.types import Candidate, Endpoint, Rank, Reporter, Target
 
 if TYPE_CHECKING:
     from kaito.hookspecs import Backend
-
-#: The last choice: text arrives in bursts, and no API key is forwarded.
-_RANK = 40
 
 
 class ApiProxyBackend(ClusterBackend):
@@ -34,7 +31,7 @@ class ApiProxyBackend(ClusterBackend):
         cluster = await self.shared.client(reporter)
         serving = await self.shared.serving(reporter)
         proxy = await ServiceProxy.find(cluster, serving.namespace, serving.name)
-        return [Candidate(backend=self.name, url=str(proxy.url), rank=_RANK, detail=(serving, proxy))]
+        return [Candidate(backend=self.name, url=str(proxy.url), rank=Rank.API_PROXY, detail=(serving, proxy))]
 
     @asynccontextmanager
     async def open(self, candidate: Candidate, reporter: Reporter) -> AsyncIterator[Endpoint]:

@@ -13,15 +13,13 @@ from kaito.cluster.auth.service_account import in_pod
 from kaito.cluster.cluster_backend import ClusterBackend
 from kaito.errors import ClusterError, ConnectError, ForbiddenError
 from kaito.settings import Settings
-from kaito.types import Candidate, Endpoint, Reporter, Target
+from kaito.types import Candidate, Endpoint, Rank, Reporter, Target
 from kaito.types.targets import service_url, shown_url
 
 if TYPE_CHECKING:
     from kaito.cluster.workspaces.readiness import ServingWorkspace
     from kaito.hookspecs import Backend
 
-#: The first choice: the most direct connection.
-_RANK = 10
 #: Seconds for the API server's answer, which is not essential: the workspace's name alone determines the URL.
 _LOOKUP_TIMEOUT = 2.0
 
@@ -51,7 +49,7 @@ class ClusterDnsBackend(ClusterBackend):
         url = service_url(serving.name, serving.namespace, cluster_domain())
         if reason := await resolution_error(urlsplit(url).hostname or ""):
             raise ConnectError(serving.shown_url, reason)
-        return [Candidate(backend=self.name, url=url, rank=_RANK, shared=True, detail=serving)]
+        return [Candidate(backend=self.name, url=url, rank=Rank.IN_CLUSTER, shared=True, detail=serving)]
 
     @asynccontextmanager
     async def open(self, candidate: Candidate, reporter: Reporter) -> AsyncIterator[Endpoint]:

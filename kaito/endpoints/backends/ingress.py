@@ -10,14 +10,12 @@ from kaito import hookimpl
 from kaito.cluster.cluster_backend import ClusterBackend
 from kaito.errors import ConnectError, KaitoError
 from kaito.settings import Settings
-from kaito.types import Candidate, Endpoint, Reporter, Target
+from kaito.types import Candidate, Endpoint, Rank, Reporter, Target
 
 if TYPE_CHECKING:
     from kaito.cluster.ingress.routes import Route
     from kaito.cluster.workspaces.readiness import ServingWorkspace
     from kaito.hookspecs import Backend
-
-_RANK = 20
 
 
 class IngressBackend(ClusterBackend):
@@ -84,7 +82,7 @@ class IngressBackend(ClusterBackend):
             return Candidate(
                 backend=self.name,
                 url=endpoint.url,
-                rank=_RANK if route.secure and self._is_model(status) else None,
+                rank=Rank.INGRESS if route.secure and self._is_model(status) else None,
                 shared=not endpoint.addresses and not endpoint.headers,
                 external=True,
                 # A server that requires a key may be the model's.

@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING
 from kaito import hookimpl
 from kaito.cluster.cluster_backend import ClusterBackend
 from kaito.settings import Settings
-from kaito.types import Candidate, Endpoint, Reporter, Target
+from kaito.types import Candidate, Endpoint, Rank, Reporter, Target
 from kaito.types.targets import service_url
 
 if TYPE_CHECKING:
     from kaito.hookspecs import Backend
-
-#: After the endpoints that need no tunnel.
-_RANK = 30
 
 
 class PortForwardBackend(ClusterBackend):
@@ -39,7 +36,7 @@ class PortForwardBackend(ClusterBackend):
             Candidate(
                 backend=self.name,
                 url=f"pod {serving.namespace}/{pod.name}, port {pod.port}",
-                rank=_RANK,
+                rank=Rank.PORT_FORWARD,
                 detail=(serving, pod),
             )
         ]

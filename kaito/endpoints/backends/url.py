@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from kaito import hookimpl
 from kaito.settings import Settings
-from kaito.types import Candidate, Endpoint, Reporter, Target
+from kaito.types import Candidate, Endpoint, Rank, Reporter, Target
 
 if TYPE_CHECKING:
     from kaito.hookspecs import Backend
@@ -20,6 +20,7 @@ class UrlBackend:
 
     name = "url"
     needs_workspace = False
+    takes_endpoint = True
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -28,7 +29,7 @@ class UrlBackend:
         """Return the URL, if one is given."""
         if target.endpoint is None:
             return []
-        return [Candidate(backend=self.name, url=target.endpoint, rank=0, detail=target.workspace)]
+        return [Candidate(backend=self.name, url=target.endpoint, rank=Rank.ENDPOINT, detail=target.workspace)]
 
     @asynccontextmanager
     async def open(self, candidate: Candidate, reporter: Reporter) -> AsyncIterator[Endpoint]:

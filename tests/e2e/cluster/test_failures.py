@@ -86,7 +86,7 @@ def test_no_cluster_is_configured(command, tmp_path):
     outcome = failing(*command, env={"HOME": str(tmp_path), "KUBECONFIG": None, "KUBERNETES_SERVICE_HOST": None})
     assert outcome.code == 4
     assert "No cluster is configured" in outcome.err
-    assert "--backend local" in outcome.err
+    assert "--endpoint URL" in outcome.err
 
 
 def test_invalid_kubeconfig(command, tmp_path):

@@ -253,7 +253,6 @@ def test_auto_uses_the_best_endpoint_that_opens(kaito, plugin, model_server):
     assert outcome.code == 0
     assert "  Workspace: second\n" in outcome.out
     for message in (
-        "url: not applicable (",
         f"broken: failed: Plugin 'mine' ({name}) failed in discover: ValueError: boom (",
         "first: cannot be opened: no route (",
         f"second: opened {model_server.url} (",
@@ -359,3 +358,39 @@ def test_no_request_is_sent_when_a_plugin_is_missing(chat, model_server):
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err == "❌ Error: --plugin: file './redact.py' not found\n"
     assert not model_server.requests
+
+
+INVENTORY = """
+from contextlib import asynccontextmanager
+from kaito import hookimpl
+from kaito.types import Candidate, Endpoint
+
+class Inventory:
+    name, needs_workspace = "inventory", False
+    async def discover(self, target, reporter):
+        return [Candidate(backend=self.name, url="URL", rank=RANK)]
+    @asynccontextmanager
+    async def open(self, candidate, reporter):
+        yield Endpoint(url="URL", shown_url="URL", label="from the inventory")
+
+@hookimpl
+def kaito_backends():
+    return [Inventory()]
+"""
+
+
+def test_a_backend_that_needs_no_workspace_takes_part_in_auto(kaito, plugin, model_server):
+    name = plugin(INVENTORY.replace("URL", model_server.url).replace("RANK", "25"))
+    for workspace in ([], ["--workspace-name", "w"]):
+        outcome = kaito("chat", "--plugin", name, *workspace, "-m", "hi")
+        assert (outcome.code, outcome.out) == (0, "Assistant: hi\n")
+
+
+def test_without_a_workspace_one_that_must_be_named_is_only_suggested(kaito, plugin, model_server):
+    name = plugin(INVENTORY.replace("URL", model_server.url).replace("RANK", "None"))
+    outcome = kaito("chat", "--plugin", name, "-m", "hi")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == (
+        "❌ Error: --workspace-name is required\n   Without a cluster, use --endpoint URL or --backend inventory\n"
+    )
+    assert model_server.requests == []

@@ -24,6 +24,7 @@ class LocalBackend:
 
     name = "local"
     needs_workspace = False
+    takes_endpoint = False
 
     async def discover(self, target: Target, reporter: Reporter) -> Sequence[Candidate]:
         """Return this process as the only candidate. It has no rank: it is used only if the user names the backend."""
