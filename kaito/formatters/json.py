@@ -11,8 +11,8 @@ from msgspec import UNSET
 from msgspec.structs import asdict
 
 from kaito import hookimpl
+from kaito.toolkit import UNSAFE
 from kaito.types import Delta, Reply, Screen
-from kaito.util.sanitize import UNSAFE
 
 if TYPE_CHECKING:
     from kaito.hookspecs import Formatter

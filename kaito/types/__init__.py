@@ -5,7 +5,7 @@ from kaito.types.extensions import OptionGroup, Screen, SlashCommand
 from kaito.types.images import Image
 from kaito.types.messages import ChatRequest, Delta, Message, ModelInfo, Outcome, Reply, Role, ToolCall, Usage, Waiting
 from kaito.types.response_schema import ResponseSchema
-from kaito.types.targets import Candidate, Endpoint, Rank, Reporter, Target
+from kaito.types.targets import Candidate, Endpoint, Rank, Reporter, Target, service_url, shown_url
 
 __all__ = [
     "Candidate",
@@ -29,4 +29,6 @@ __all__ = [
     "ToolCall",
     "Usage",
     "Waiting",
+    "service_url",
+    "shown_url",
 ]

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from kaito import hookimpl
-from kaito.cluster.cluster_backend import ClusterBackend
+from kaito.cluster import ClusterBackend
 from kaito.settings import Settings
 from kaito.types import Candidate, Endpoint, Rank, Reporter, Target
 
@@ -26,7 +26,7 @@ class ApiProxyBackend(ClusterBackend):
         Raises:
             KaitoError: the workspace is not ready, it has no Service, or the API server cannot be reached.
         """
-        from kaito.cluster.service_proxy import ServiceProxy
+        from kaito.cluster import ServiceProxy
 
         cluster = await self.shared.client(reporter)
         serving = await self.shared.serving(reporter)

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from kaito import hookimpl
-from kaito.cluster.auth.service_account import in_pod
-from kaito.cluster.cluster_backend import ClusterBackend
+from kaito.cluster import ClusterBackend, in_pod
 from kaito.errors import ClusterError, ConnectError, ForbiddenError
 from kaito.settings import Settings
-from kaito.types import Candidate, Endpoint, Rank, Reporter, Target
-from kaito.types.targets import service_url, shown_url
+from kaito.types import Candidate, Endpoint, Rank, Reporter, Target, service_url, shown_url
 
 if TYPE_CHECKING:
-    from kaito.cluster.workspaces.readiness import ServingWorkspace
+    from kaito.cluster import ServingWorkspace
     from kaito.hookspecs import Backend
 
 #: Seconds for the API server's answer, which is not essential: the workspace's name alone determines the URL.
@@ -43,7 +41,7 @@ class ClusterDnsBackend(ClusterBackend):
                     "To try all backends: --backend auto",
                 )
             return []
-        from kaito.cluster.dns import cluster_domain, resolution_error
+        from kaito.cluster import cluster_domain, resolution_error
 
         serving = await self._find_workspace(target, reporter)
         url = service_url(serving.name, serving.namespace, cluster_domain())
@@ -70,9 +68,8 @@ class ClusterDnsBackend(ClusterBackend):
         Raises:
             KaitoError: it does not exist or is not ready, or only the API server knows which replica is ready.
         """
-        from kaito.cluster.auth.service_account import pod_namespace
-        from kaito.cluster.workspaces.readiness import ServingWorkspace
-        from kaito.util.time_limits import time_limit
+        from kaito.cluster import ServingWorkspace, pod_namespace
+        from kaito.toolkit import time_limit
 
         name = target.workspace if target.kind == "workspace" else None
         try:

@@ -7,14 +7,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from kaito import hookimpl
-from kaito.cluster.cluster_backend import ClusterBackend
+from kaito.cluster import ClusterBackend
 from kaito.errors import ConnectError, KaitoError
 from kaito.settings import Settings
 from kaito.types import Candidate, Endpoint, Rank, Reporter, Target
 
 if TYPE_CHECKING:
-    from kaito.cluster.ingress.routes import Route
-    from kaito.cluster.workspaces.readiness import ServingWorkspace
+    from kaito.cluster import Route, ServingWorkspace
     from kaito.hookspecs import Backend
 
 
@@ -33,7 +32,7 @@ class IngressBackend(ClusterBackend):
         """
         import asyncio
 
-        from kaito.cluster.ingress.route_discovery import discover_routes
+        from kaito.cluster import discover_routes
 
         cluster = await self.shared.client(reporter)
         serving = await self.shared.serving(reporter)
@@ -64,7 +63,7 @@ class IngressBackend(ClusterBackend):
 
     async def _probe(self, route: Route, serving: ServingWorkspace, reporter: Reporter) -> Candidate | str:
         """Return the candidate for a route; the reason when no server responds."""
-        from kaito.cluster.ingress.reachability import probe_models
+        from kaito.cluster import probe_models
 
         dns_error = await self._dns_error(route)
         reasons: list[str] = [dns_error] if dns_error else []
@@ -97,8 +96,8 @@ class IngressBackend(ClusterBackend):
         """Return why DNS cannot resolve a route's host; `None` when it can, or when a proxy resolves it."""
         from yarl import URL
 
-        from kaito.cluster.dns import resolution_error
-        from kaito.net.proxies import proxy_for
+        from kaito.cluster import resolution_error
+        from kaito.toolkit import proxy_for
 
         if route.host is None or proxy_for(URL(route.url(route.host))) is not None:
             return None

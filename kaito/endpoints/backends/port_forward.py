@@ -7,10 +7,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from kaito import hookimpl
-from kaito.cluster.cluster_backend import ClusterBackend
+from kaito.cluster import ClusterBackend
 from kaito.settings import Settings
-from kaito.types import Candidate, Endpoint, Rank, Reporter, Target
-from kaito.types.targets import service_url
+from kaito.types import Candidate, Endpoint, Rank, Reporter, Target, service_url
 
 if TYPE_CHECKING:
     from kaito.hookspecs import Backend
@@ -27,7 +26,7 @@ class PortForwardBackend(ClusterBackend):
         Raises:
             KaitoError: there is no ready pod, or the API server returned an error or cannot be reached.
         """
-        from kaito.cluster.services import find_pod
+        from kaito.cluster import find_pod
 
         cluster = await self.shared.client(reporter)
         serving = await self.shared.serving(reporter)
@@ -48,7 +47,7 @@ class PortForwardBackend(ClusterBackend):
         Raises:
             KaitoError: the user is not allowed to, or the pod cannot be reached.
         """
-        from kaito.cluster.portforward.pod_route import PodRoute
+        from kaito.cluster import PodRoute
 
         serving, pod = candidate.detail
         cluster = await self.shared.client(reporter)

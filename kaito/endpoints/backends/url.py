@@ -48,7 +48,7 @@ class UrlBackend:
             label=candidate.detail or parts.netloc,
         )
         if (timeout := self._settings.target.wait) is not None:
-            from kaito.endpoints.server_wait import wait_until_answering
+            from kaito.toolkit import wait_until_answering
 
             await wait_until_answering(endpoint, self._settings, timeout, reporter)
         yield endpoint

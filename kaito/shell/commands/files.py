@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from kaito import hookimpl
 from kaito.errors import KaitoError, UsageError
-from kaito.shell.input.filenames import file_names, first_name, only_name, path_of
+from kaito.toolkit import UnreadableError, file_names, first_name, only_name, path_of, read_text
 from kaito.types import SlashCommand
-from kaito.util.safe_files import UnreadableError, read_text
 
 if TYPE_CHECKING:
-    from kaito.shell.context import ShellContext
+    from kaito import ShellContext
 
 #: The most bytes of a file that /read sends.
 LARGEST = 1024 * 1024
@@ -26,7 +25,7 @@ def save(arguments: str, shell: ShellContext) -> None:
     The file is a JSON list of messages in OpenAI's format, readable by you alone. An earlier state of the same
     conversation is replaced; any other file is not. '/save --force FILE' replaces any file.
     """
-    from kaito.chat.transcripts import write_conversation
+    from kaito.toolkit import write_conversation
 
     flag, _, rest = arguments.partition(" ")
     force = flag == _FORCE
@@ -42,7 +41,7 @@ def load(arguments: str, shell: ShellContext) -> None:
 
     It replaces the present one, and the system prompt if the file has one.
     """
-    from kaito.chat.transcripts import read_conversation
+    from kaito.toolkit import read_conversation
 
     path = only_name("/load", arguments)
     messages = read_conversation(path)
@@ -75,7 +74,7 @@ def image(arguments: str, shell: ShellContext) -> None:
     With TEXT, both are sent as one message. Without it, the image waits for the next message, as further ones do; /undo
     and 'clear' remove those that wait. Quote a file name that has blanks. Not every model takes images.
     """
-    from kaito.chat.image_files import read_image
+    from kaito.toolkit import read_image
 
     name, text = first_name(arguments)
     shell.attach(read_image(path_of("/image", name)))

@@ -6,16 +6,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kaito import hookimpl
-from kaito.console.width import pad, width
 from kaito.errors import UsageError
-from kaito.options.parsers import DEFAULT
-from kaito.options.request_values import BODY_PREFIX
-from kaito.shell.input.filenames import file_names, only_name
+from kaito.toolkit import BODY_PREFIX, DEFAULT, file_names, one_line, only_name, pad, width
 from kaito.types import ModelInfo, SlashCommand
-from kaito.util.sanitize import one_line
 
 if TYPE_CHECKING:
-    from kaito.shell.context import ShellContext
+    from kaito import ShellContext
 
 
 def set_(arguments: str, shell: ShellContext) -> None:

@@ -6,14 +6,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kaito import hookimpl
-from kaito.console.width import shorten
 from kaito.errors import KaitoError
-from kaito.shell.render.statistics import token_counts, window_share, window_size
+from kaito.toolkit import one_line, shorten, token_counts, window_share, window_size
 from kaito.types import Message, SlashCommand
-from kaito.util.sanitize import one_line
 
 if TYPE_CHECKING:
-    from kaito.shell.context import ShellContext
+    from kaito import ShellContext
 
 #: Columns of a message that is only named.
 _COLUMNS = 60

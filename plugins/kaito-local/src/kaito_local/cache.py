@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from kaito.errors import KaitoError
-from kaito.util.safe_files import check_private
+from kaito.toolkit import check_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

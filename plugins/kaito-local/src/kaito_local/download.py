@@ -12,7 +12,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from kaito.errors import KaitoError
-from kaito.util.safe_files import make_folders
+from kaito.toolkit import make_folders
 from kaito_local import cache, pip
 from kaito_local.model import NAME
 

@@ -7,7 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from kaito.util.children import child_environment, read_output
+from kaito.toolkit import child_environment, read_output
 
 if TYPE_CHECKING:
     from pathlib import Path

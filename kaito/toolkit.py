@@ -1,0 +1,98 @@
+"""Helpers for plugins, the same that kaito's own use: text for a terminal, files, child processes, time limits.
+
+Importing this module imports none of them: each comes with its name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kaito.util.lazy_exports import lazily
+
+if TYPE_CHECKING:
+    from kaito.chat.image_files import read_image
+    from kaito.chat.transcripts import read_conversation, write_conversation
+    from kaito.console.width import pad, shorten, width
+    from kaito.endpoints.server_wait import wait_until_answering
+    from kaito.net.proxies import proxy_for
+    from kaito.options.parsers import DEFAULT
+    from kaito.options.request_values import BODY_PREFIX
+    from kaito.shell.input.filenames import file_names, first_name, only_name, path_of
+    from kaito.shell.render.statistics import token_counts, window_share, window_size
+    from kaito.util.children import child_environment, read_output
+    from kaito.util.plugin_folders import data_folder
+    from kaito.util.safe_files import UnreadableError, check_private, make_folders, read_text, replace_private
+    from kaito.util.sanitize import UNSAFE, one_line, sanitize
+    from kaito.util.time_limits import time_limit
+
+__all__ = [
+    "BODY_PREFIX",
+    "DEFAULT",
+    "UNSAFE",
+    "UnreadableError",
+    "check_private",
+    "child_environment",
+    "data_folder",
+    "file_names",
+    "first_name",
+    "make_folders",
+    "one_line",
+    "only_name",
+    "pad",
+    "path_of",
+    "proxy_for",
+    "read_conversation",
+    "read_image",
+    "read_output",
+    "read_text",
+    "replace_private",
+    "sanitize",
+    "shorten",
+    "time_limit",
+    "token_counts",
+    "wait_until_answering",
+    "width",
+    "window_share",
+    "window_size",
+    "write_conversation",
+]
+
+_EXPORTS = {
+    # Text from outside, without control sequences; columns on a terminal
+    "UNSAFE": "kaito.util.sanitize",
+    "one_line": "kaito.util.sanitize",
+    "sanitize": "kaito.util.sanitize",
+    "pad": "kaito.console.width",
+    "shorten": "kaito.console.width",
+    "width": "kaito.console.width",
+    # Files: bounded, private, and replaced as a whole
+    "UnreadableError": "kaito.util.safe_files",
+    "check_private": "kaito.util.safe_files",
+    "data_folder": "kaito.util.plugin_folders",
+    "make_folders": "kaito.util.safe_files",
+    "read_text": "kaito.util.safe_files",
+    "replace_private": "kaito.util.safe_files",
+    "read_conversation": "kaito.chat.transcripts",
+    "write_conversation": "kaito.chat.transcripts",
+    "read_image": "kaito.chat.image_files",
+    # The arguments of slash commands that are names of files
+    "file_names": "kaito.shell.input.filenames",
+    "first_name": "kaito.shell.input.filenames",
+    "only_name": "kaito.shell.input.filenames",
+    "path_of": "kaito.shell.input.filenames",
+    # The values and names of settings
+    "BODY_PREFIX": "kaito.options.request_values",
+    "DEFAULT": "kaito.options.parsers",
+    # Statistics as text
+    "token_counts": "kaito.shell.render.statistics",
+    "window_share": "kaito.shell.render.statistics",
+    "window_size": "kaito.shell.render.statistics",
+    # Other programs, servers and time
+    "child_environment": "kaito.util.children",
+    "read_output": "kaito.util.children",
+    "proxy_for": "kaito.net.proxies",
+    "time_limit": "kaito.util.time_limits",
+    "wait_until_answering": "kaito.endpoints.server_wait",
+}
+
+__getattr__ = lazily(__name__, _EXPORTS)
