@@ -188,6 +188,7 @@ def _set_options(plugins: Plugins, given: Mapping[str, Any]) -> None:
             repeatable: bool = False,
             choices: Sequence[str] = (),
             complete: Callable[[], Iterable[str]] | None = None,
+            setting: bool = False,
         ) -> None:
             if repeatable and default is None:
                 default = []

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from kaito.errors import ModelError, UsageError
 from kaito.options import parsers, request_values
 from kaito.options.table import CONVERSATION, SETTINGS
+from kaito.plugin.option_values import PluginSetting
 from kaito.settings import Settings
 from kaito.types import ChatRequest, Message, ResponseSchema
 from kaito.util.suggest import did_you_mean
@@ -32,12 +33,20 @@ class SessionSettings:
     Attributes:
         current: what holds now. Each change replaces it.
 
+    Args:
+        formats: the names of the formatters.
+        of_plugins: the options of plugins that it can change, by name.
+
     Raises:
         UsageError: there is no formatter of the name that `--output` gives.
     """
 
-    def __init__(self, settings: Settings, formats: Sequence[str]) -> None:
+    def __init__(
+        self, settings: Settings, formats: Sequence[str], of_plugins: Mapping[str, PluginSetting] | None = None
+    ) -> None:
         self.current = self._initial = settings
+        self._of_plugins = of_plugins or {}
+        self._initial_of_plugins = {name: setting.value for name, setting in self._of_plugins.items()}
         self._formats = tuple(formats)
         self._extra = _extra_fields(settings)
         parsers.one_of(*formats)("--output")(settings.output)
@@ -66,6 +75,7 @@ class SessionSettings:
         """The values by name, as `/set` shows them."""
         return {
             **{name: _text(getattr(self.current, option.dest)) for name, option in SETTINGS.items()},
+            **{name: _text(setting.value) for name, setting in self._of_plugins.items()},
             **_body_texts(self.current),
         }
 
@@ -79,7 +89,12 @@ class SessionSettings:
             if option not in CONVERSATION
             and (value := getattr(self.current, option.dest)) != getattr(defaults, option.dest)
         }
-        return {**changed, **_body_texts(self.current)}
+        of_plugins = {
+            name: _text(setting.value)
+            for name, setting in self._of_plugins.items()
+            if setting.value != self._initial_of_plugins[name]
+        }
+        return {**changed, **of_plugins, **_body_texts(self.current)}
 
     def choices(self, name: str) -> tuple[str, ...]:
         """Return the allowed values of a setting, when they can be listed.
@@ -87,9 +102,11 @@ class SessionSettings:
         Raises:
             UsageError: there is no such setting.
         """
-        _check_name(name)
+        self._check_name(name)
         if _is_field(name):
             return ()
+        if name in self._of_plugins:
+            return self._of_plugins[name].choices
         return self._formats if name == "format" else SETTINGS[name].choices
 
     def takes_file(self, name: str, value: str | None) -> bool:
@@ -102,9 +119,14 @@ class SessionSettings:
         Raises:
             UsageError: there is no such setting, or the value is not allowed.
         """
-        _check_name(name)
+        self._check_name(name)
         if _is_field(name):
             self._set_field(name, value)
+            return
+        if (setting := self._of_plugins.get(name)) is not None:
+            setting.change(self._initial_of_plugins[name] if value is None else setting.parse(value))
+            # Whoever compares the settings sees that they changed.
+            self.current = replace(self.current)
             return
         option = SETTINGS[name]
         if value is None:
@@ -127,6 +149,14 @@ class SessionSettings:
             body.pop(field, None)
         self.current = replace(self.current, body=body)
         self._extra = _extra_fields(self.current)
+
+    def _check_name(self, name: str) -> None:
+        if _is_field(name):
+            request_values.check_field(name, name.removeprefix(request_values.BODY_PREFIX))
+        elif name not in SETTINGS and name not in self._of_plugins:
+            meant = _OTHER_NAMES.get(name) or did_you_mean(name, [*SETTINGS, *self._of_plugins])
+            hint = f"Did you mean {meant}?" if meant else "/set shows all settings"
+            raise UsageError(f"Unknown setting '{name}'", hint)
 
     def advice(self, error: ModelError) -> tuple[str, ...]:
         """Return hints for a server that refuses one of the fields that not all servers know."""
@@ -177,14 +207,6 @@ def _body_texts(settings: Settings) -> Mapping[str, str]:
 
 def _is_field(name: str) -> bool:
     return name.startswith(request_values.BODY_PREFIX)
-
-
-def _check_name(name: str) -> None:
-    if _is_field(name):
-        request_values.check_field(name, name.removeprefix(request_values.BODY_PREFIX))
-    elif name not in SETTINGS:
-        meant = _OTHER_NAMES.get(name) or did_you_mean(name, SETTINGS)
-        raise UsageError(f"Unknown setting '{name}'", f"Did you mean {meant}?" if meant else "/set shows all settings")
 
 
 def _text(value: Any) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TextIO
 
+from kaito.console.clipboard import clipboard_sequence
 from kaito.console.colors import ColorChoice, Colors
 from kaito.console.status_line import StatusLine
 from kaito.console.streams import (
@@ -23,7 +24,7 @@ from kaito.console.streams import (
 )
 from kaito.console.tty import Tty
 from kaito.console.wrapping import MIN_COLUMNS, wrapped
-from kaito.errors import KaitoError, OutputClosed
+from kaito.errors import KaitoError, OutputClosed, UsageError
 from kaito.eventloop.keyboard import Keyboard
 from kaito.types import Screen
 from kaito.util.sanitize import sanitize
@@ -60,6 +61,7 @@ class Terminal:
         self.out_is_terminal = is_terminal(stdout)
         self.err_is_terminal = is_terminal(stderr)
         self.is_dumb = environ.get("TERM") == "dumb"
+        self._in_tmux = "TMUX" in environ
         self.shows_status = self.err_is_terminal and not self.is_dumb
         wait_until_ready(stdin)
         for stream in (stdout, stderr):
@@ -131,6 +133,20 @@ class Terminal:
         """Show an error that does not affect the result, as a remark."""
         message = "; ".join((error.message, *error.hints))
         self.note(f"({message[0].lower()}{message[1:]})", dim=True)
+
+    def copy(self, text: str) -> None:
+        """Put a text on the terminal's clipboard.
+
+        Raises:
+            UsageError: there is no terminal that could do that, or the text is too long.
+        """
+        if self.is_dumb or not (self.out_is_terminal or self.err_is_terminal):
+            raise UsageError("There is no terminal whose clipboard could be used")
+        sequence = clipboard_sequence(text, in_tmux=self._in_tmux)
+        if self.out_is_terminal:
+            self.write(sequence)
+        else:
+            self._to_stderr(sequence)
 
     def colored(self, stream: TextIO | None) -> bool:
         """Return whether a stream gets colours."""

@@ -14,6 +14,7 @@ PLUGINS = (
     "kaito.shell.commands.turns",
     "kaito.shell.commands.preferences",
     "kaito.shell.commands.files",
+    "kaito.shell.commands.clipboard_commands",
 )
 
 #: The subcommands and their summaries. Each is a plugin of its own, which is imported when it runs.

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from msgspec import Struct
+
 
 class OptionValues:
     """The declared options of one plugin and their values.
@@ -40,3 +42,24 @@ class OptionValues:
     def append(self, name: str, value: Any) -> None:
         """Add a value to those of a declared option."""
         self._values[name] = [*self._values[name], value]
+
+
+class PluginSetting(Struct, frozen=True):
+    """An option of a plugin that `/set` can change."""
+
+    options: OptionValues
+    #: The option's name among those.
+    option: str
+    #: Parses what the user types; raises `UsageError`.
+    parse: Callable[[str], Any]
+    #: The allowed values, when they can be listed.
+    choices: tuple[str, ...] = ()
+
+    @property
+    def value(self) -> Any:
+        """What holds now."""
+        return self.options.values[self.option]
+
+    def change(self, value: Any) -> None:
+        """Set the value, which the plugin reads with :meth:`Settings.option`."""
+        self.options.keep(self.option, value)

@@ -21,6 +21,7 @@ from kaito.errors import PluginError
 from kaito.plugin.discovery import Found, MissingPluginError, Plugin
 from kaito.plugin.hook_checks import REQUEST, HookManager
 from kaito.plugin.isolation import Attempt, Isolation, message_of
+from kaito.plugin.option_values import PluginSetting
 from kaito.plugin.source_files import mention
 from kaito.settings import Settings
 
@@ -48,6 +49,9 @@ class Registry:
     Args:
         warn: called with one line for each plugin that is not loaded, and each part of one that is ignored.
         trace: called with one line for each call of a hook of a plugin that is not built in; `None` for no trace.
+
+    Attributes:
+        settings: the options of plugins that `/set` can change, by name.
     """
 
     def __init__(self, warn: Callable[[str], None], trace: Callable[[str], None] | None = None) -> None:
@@ -63,6 +67,7 @@ class Registry:
         #: The failures of such plugins, and of those that may have been some.
         self._unprotected: list[PluginError] = []
         self._turn_begun = False
+        self.settings: dict[str, PluginSetting] = {}
         self._options: dict[Plugin, Mapping[str, Any]] = {}
         self._views: dict[Plugin, tuple[Settings, Settings]] = {}
 

@@ -186,6 +186,16 @@ class ShellContext:
         self._session.clear()
         self._save()
 
+    def copy(self, text: str) -> None:
+        """Put a text on the clipboard of the user's terminal, also over SSH and in tmux (OSC 52).
+
+        A command that uses it sets `touches_files`.
+
+        Raises:
+            UsageError: neither stdout nor stderr is a terminal, or the text is too long for one.
+        """
+        self._terminal.copy(text)
+
     def edit(self, text: str) -> str:
         """Open a text in the user's editor; return what was saved without trailing newlines, `""` when nothing was.
 

@@ -53,7 +53,7 @@ def _run(context: CommandContext) -> int:
     terminal, plugins = call.terminal, call.plugins
     flags = context.settings
     formatters = plugins.formatters()
-    settings = SessionSettings(flags, sorted(formatters))
+    settings = SessionSettings(flags, sorted(formatters), plugins.settings)
     backends = choose_backends(plugins, flags)
     commands = plugins.slash_commands(flags, WORDS)
     plugins.check_protection()

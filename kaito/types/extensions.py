@@ -26,6 +26,7 @@ class OptionGroup(Protocol):
         repeatable: bool = False,
         choices: Sequence[str] = (),
         complete: Callable[[], Iterable[str]] | None = None,
+        setting: bool = False,
     ) -> None:
         """Add an option. Read its value later with :meth:`~kaito.settings.Settings.option`.
 
@@ -40,9 +41,10 @@ class OptionGroup(Protocol):
             repeatable: the flag may be given several times; the value is a list.
             choices: the only texts that are allowed, which are completed.
             complete: returns texts that the value may become at the Tab key. It should take less than a second.
+            setting: `/set` can change it within a session, under the flag's name. The next hook sees the new value.
 
         Raises:
-            ValueError: the flag exists, or does not have the form `--name`.
+            ValueError: the flag or the setting exists, or the flag does not have the form `--name`.
         """
 
     def add_argument(

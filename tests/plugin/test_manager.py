@@ -54,7 +54,7 @@ def plugin_module(**functions):
 #: The built-in backends and commands, in the order in which their plugins are called.
 BACKENDS = ["url", "cluster-dns", "ingress", "port-forward", "api-proxy"]
 COMMANDS = ["retry", "undo", "continue", "history", "system", "tokens"]
-COMMANDS += ["set", "unset", "model", "format", "save", "load", "read", "image", "edit"]
+COMMANDS += ["set", "unset", "model", "format", "save", "load", "read", "image", "edit", "copy"]
 
 
 def test_built_in_plugins(load):
@@ -73,6 +73,7 @@ def test_built_in_plugins(load):
         ("turns", "kaito", True),
         ("preferences", "kaito", True),
         ("files", "kaito", True),
+        ("clipboard_commands", "kaito", True),
     ]
     assert warnings == []
 

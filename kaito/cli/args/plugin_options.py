@@ -9,10 +9,12 @@ from typing import Any
 
 from kaito.cli.args.parser import Parser, PositionalArgument
 from kaito.errors import UsageError
+from kaito.options.parsers import switch as switch_parser
+from kaito.options.table import SETTINGS
 from kaito.plugin.discovery import Plugin
 from kaito.plugin.isolation import Attempt, message_of
 from kaito.plugin.manager import Plugins
-from kaito.plugin.option_values import OptionValues
+from kaito.plugin.option_values import OptionValues, PluginSetting
 from kaito.types import OptionGroup
 
 
@@ -65,7 +67,10 @@ class PluginOptions(OptionGroup):
         repeatable: bool = False,
         choices: Sequence[str] = (),
         complete: Callable[[], Iterable[str]] | None = None,
+        setting: bool = False,
     ) -> None:
+        if setting and (self._subcommand or repeatable or flag[2:] in {*SETTINGS, *self._plugins.settings}):
+            raise ValueError(f"{flag[2:]} cannot be a setting: it exists, may be repeated, or is a subcommand's")
         if flag in self._reserved or self.parser.flag(flag) is not None:
             raise ValueError(f"the flag {flag} exists already")
         name = self.values.declare(flag, parse, [] if repeatable and default is None else default, switch=switch)
@@ -83,6 +88,10 @@ class PluginOptions(OptionGroup):
         action = self._group.add_argument(flag, **keywords)
         assert isinstance(action, _Keep)
         action.repeatable, action.complete = repeatable, complete
+        if setting:
+            of_setting = switch_parser(flag[2:]) if switch else self._parser_of(flag[2:], parse, choices)
+            allowed = ("on", "off") if switch else tuple(choices)
+            self._plugins.settings[flag[2:]] = PluginSetting(self.values, name, of_setting, allowed)
         if not self._subcommand:
             self._plugins.note_provided(self._plugin, f"flag {flag}")
 

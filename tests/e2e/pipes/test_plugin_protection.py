@@ -206,3 +206,50 @@ def test_every_error_of_a_parser_is_a_usage_error(kaito, plugin, model_server, p
     assert outcome.code == 2
     assert outcome.err.startswith(f"❌ Error: {message}")
     assert "Traceback" not in outcome.err
+
+
+SETTING = """
+from kaito import hookimpl
+
+@hookimpl
+def kaito_add_options(options):
+    options.add("--hide-word", help="A word", default="one", setting=True)
+    options.add("--tone", help="A tone", choices=("soft", "loud"), default="soft", setting=True)
+    options.add("--hiding", switch=True, help="Hide", setting=True)
+
+@hookimpl
+def kaito_request(request, settings):
+    word = settings.option("hide-word") if settings.option("hiding") else "\\0"
+    hidden = [m.replace(content=m.content.replace(word, settings.option("tone"))) for m in request.messages]
+    return request.replace(messages=tuple(hidden))
+"""
+
+
+def test_a_plugin_s_setting_can_be_changed(kaito, plugin, model_server):
+    lines = ["one", "/set hiding on", "one", "/set hide-word two", "/set tone loud", "one two", "/set tone x"]
+    lines += ["/set tone", "/unset hide-word", "clear", "one", "/set", "/set hide-wrd y"]
+    outcome = kaito(
+        "chat",
+        "--endpoint",
+        model_server.url,
+        "--plugin",
+        plugin(SETTING),
+        "--keep-going",
+        stdin="".join(f"{line}\n" for line in lines),
+    )
+    answers = [line.removeprefix("Assistant: ") for line in outcome.out.splitlines() if line.startswith("Assistant")]
+    assert answers == ["one", "soft", "one loud", "loud"]
+    assert "hide-word: two\n" in outcome.err
+    assert "tone: 'x' is not one of soft, loud" in outcome.err
+    assert "Did you mean hide-word?" in outcome.err
+    assert "  tone               loud\n" in outcome.out
+    assert "  hide-word          one\n" in outcome.out
+
+
+@pytest.mark.parametrize("flag", ["'--temperature', help='x'", "'--seed-words', repeatable=True, help='x'"])
+def test_a_setting_that_is_not_possible(kaito, plugin, model_server, flag):
+    source = (
+        f"from kaito import hookimpl\n@hookimpl\ndef kaito_add_options(options): options.add({flag}, setting=True)\n"
+    )
+    outcome = kaito("chat", "--endpoint", model_server.url, "--plugin", plugin(source), "-m", "x")
+    assert "cannot be a setting" in outcome.err

@@ -24,6 +24,7 @@ def test_help(chat):
         Commands ('/help NAME' shows more about one):
           /clear               Clear the conversation history; the system prompt stays
           /continue            Continue an answer that was cut
+          /copy [code [N]]     Copy the last answer, or its code, to the clipboard
           /edit [TEXT]         Write a message in your editor: VISUAL, EDITOR, or vi
           /exit                Exit the chat session
           /format [NAME]       Show the output formats, or switch to one
