@@ -25,6 +25,7 @@ Rules for all hooks:
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Protocol
 
 import pluggy
@@ -56,6 +57,8 @@ hookimpl = pluggy.HookimplMarker("kaito")
 class Backend(Protocol):
     """Discovers and opens endpoints. Return it from :func:`kaito_backends`.
 
+    Subclass it, or write any class with these attributes; those with a default here may be left out.
+
     A backend that holds resources, such as a connection, may also be an asynchronous context manager: it is entered in
     the event loop before `discover`, and left after its endpoint was closed.
 
@@ -67,23 +70,28 @@ class Backend(Protocol):
     #: The value of `--backend`.
     name: str
     #: Whether it needs `--workspace-name`. `False` for a backend with one fixed endpoint.
-    needs_workspace: bool
-    #: Whether it opens the URL of `--endpoint`: it is asked if one is given, and only then. It may be left out.
+    needs_workspace: bool = True
+    #: Whether it opens the URL of `--endpoint`: it is asked if one is given, and only then.
     takes_endpoint: bool = False
 
+    @abstractmethod
     async def discover(self, target: Target, reporter: Reporter) -> Sequence[Candidate]:
         """Return the endpoints for `target`, none when this backend does not apply.
 
-        Called in the event loop, at the same time as the other backends' when `--backend auto` chooses.
+        Called in the event loop, at the same time as the other backends' when `--backend auto` chooses, and cancelled
+        when another backend's endpoint is used. It leaves nothing open: what lasts belongs into :meth:`open`, or into
+        the context of the backend itself.
 
         Raises:
             KaitoError: the backend applies but has no endpoint; the message is shown with what was tried.
         """
 
+    @abstractmethod
     def open(self, candidate: Candidate, reporter: Reporter) -> AbstractAsyncContextManager[Endpoint]:
         """Open an endpoint that this backend discovered; leaving the context closes it.
 
-        The context lasts as long as the conversation. It is entered and left in the same event loop.
+        The context lasts as long as the conversation. It is entered and left in the same event loop. A connection that
+        breaks in between is the backend's to repair: the next request must reach the server again.
 
         Raises:
             KaitoError: the endpoint cannot be opened.
@@ -91,30 +99,81 @@ class Backend(Protocol):
 
 
 class Formatter(Protocol):
-    """Formats one answer. Return the class from :func:`kaito_formatters`; each answer gets a new object.
+    """Formats the answers of a session. Return the class from :func:`kaito_formatters`.
 
-    It receives the pieces of the answer as they arrive, and returns the text to write. The pieces contain no control
-    sequences unless the class sets `raw = True`. A class may set `exclusive_stdout = True`: then only answers are
-    written to stdout, and the output of commands goes to stderr.
+    Subclass it, or write any class with these attributes; those with a default here may be left out. A session makes
+    one object of it, and `/format NAME` another one. The methods return the text to write to stdout, `""` for none. It
+    is written at once, in this order::
+
+        begin_session                       # before the first answer, or at the end of a session without one
+            begin_answer  feed …  finish    # for each answer
+        end_session
+
+    What was written is never changed: a formatter may write colours, but does not move the cursor. It writes nothing by
+    itself, neither to stdout nor to stderr.
+
+    The text that it receives contains no control sequences, neither in deltas nor in requests and replies, unless the
+    class sets `unsanitized`. When a method raises, or returns anything but text, a message names the plugin and the
+    formatter is not called again: `plain` takes its place from the beginning of that answer, or the turn fails if the
+    class sets `exclusive_stdout`.
+
+    Args:
+        screen: what may be known of stdout.
+        settings: the settings when the object is made; `/set` does not change them.
     """
 
     #: The value of `-o`.
     name: str
-    #: Whether it receives the model's text unchanged. Such a formatter must never return that text as it is.
-    raw: bool
+    #: Whether it receives the model's text with its control sequences. Such a formatter escapes them: it must never
+    #: return that text as it is.
+    unsanitized: bool = False
+    #: Whether a program reads its output, so that only answers may be written to stdout: the output of commands goes to
+    #: stderr, and a failure of the formatter ends the run with exit code 1.
+    exclusive_stdout: bool = False
+    #: Whether it returns nothing before the answer is complete. All others return text as it arrives.
+    waits_for_end: bool = False
 
-    def __init__(self, screen: Screen) -> None: ...
+    def __init__(self, screen: Screen, settings: Settings) -> None: ...
 
+    def begin_session(self) -> str:
+        """Return what precedes all answers, such as the header of a table.
+
+        Called once, before the first answer, or at the end of a session without answers; never when no endpoint could
+        be opened.
+        """
+        return ""
+
+    def begin_answer(self, request: ChatRequest) -> str:
+        """Return what precedes one answer, and forget the answer before it.
+
+        Called when the first piece of the answer has arrived, or when the turn failed before that; not called, and
+        neither is `finish`, when no request was sent.
+
+        Args:
+            request: the request as it was sent, after all plugins' `kaito_request`.
+        """
+        return ""
+
+    @abstractmethod
     def feed(self, delta: Delta) -> str:
-        """Return what to write for one piece of the answer, `""` for nothing yet."""
+        """Return what to write for one piece of the answer. The output does not depend on how the answer is split."""
 
+    @abstractmethod
     def finish(self, reply: Reply) -> str:
-        """Return the rest to write, ending with a newline if anything was written.
+        """Return the rest of the answer, ending with a newline if anything was written of it.
 
         The calls of tools are in `reply.tool_calls`; show each, as with :attr:`~kaito.types.ToolCall.shown`.
 
-        Called once, also for an answer that was cut or interrupted (`reply.finish_reason` is `None`).
+        Called once for each answer, also for one that was cut or interrupted (`reply.finish_reason` is `None`), or
+        that failed before anything arrived (`reply.content` is empty, too).
         """
+
+    def end_session(self) -> str:
+        """Return what follows all answers, such as the end of a page.
+
+        Called once, also after a failure, Ctrl-C or SIGTERM; not called when stdout was closed, or on a second Ctrl-C.
+        """
+        return ""
 
 
 @hookspec

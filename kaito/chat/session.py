@@ -40,6 +40,7 @@ class Session:
         conversation: the history.
         model: the model's name for the banner and `status`.
         models: the models that the server listed last.
+        request: the last turn's request as it was sent; `None` if it was not.
         reply: the last turn's answer, or the part that arrived.
         kept: whether that answer is part of the conversation.
         resumed: the earlier conversation that this one continues.
@@ -61,6 +62,7 @@ class Session:
         self.connection = connection
         self.settings = settings
         self.models = connection.models
+        self.request: ChatRequest | None = None
         self.reply: Reply | None = None
         self.kept = False
         self.resumed = resumed
@@ -252,13 +254,13 @@ class Session:
             begun: the beginning of the answer that the reply continues, if it continues one.
             droppable: the number of turns that may be left out to fit the window.
         """
-        self.reply, self.kept, self._unreported = None, False, None
+        self.request, self.reply, self.kept, self._unreported = None, None, False, None
         builder = self._builder = ReplyBuilder(self._clock)
         skipping, step = 0, 1
         try:
             while True:
                 asked = messages(skipping)
-                request = self._request(asked, extra)
+                request = self.request = self._request(asked, extra)
                 can_trim = self.settings.current.trim and skipping < droppable
                 try:
                     stream = self.connection.client.stream(request, can_trim=can_trim, counting=self._show_counting)

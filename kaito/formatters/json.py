@@ -5,29 +5,28 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import UNSET
 from msgspec.structs import asdict
 
-from kaito import hookimpl
+from kaito.hookspecs import Formatter, hookimpl
+from kaito.settings import Settings
 from kaito.toolkit import UNSAFE
 from kaito.types import Delta, Reply, Screen
 
-if TYPE_CHECKING:
-    from kaito.hookspecs import Formatter
 
-
-class Json:
+class Json(Formatter):
     """Formats an answer as one JSON object: text, calls of tools, model, usage, finish reason, timings."""
 
     name = "json"
     #: JSON escapes make any text safe, without loss.
-    raw = True
+    unsanitized = True
     #: The program that reads it expects nothing else.
     exclusive_stdout = True
+    waits_for_end = True
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, settings: Settings) -> None:
         self._ascii = not screen.unicode
 
     def feed(self, delta: Delta) -> str:

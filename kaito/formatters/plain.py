@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-from kaito import hookimpl
-from kaito.types import Delta, Reply, Screen
-
-if TYPE_CHECKING:
-    from kaito.hookspecs import Formatter
+from kaito.hookspecs import Formatter, hookimpl
+from kaito.settings import Settings
+from kaito.types import ChatRequest, Delta, Reply, Screen
 
 _PROMPT = "Assistant: "
 _DIM, _NORMAL = "\x1b[2m", "\x1b[22m"
@@ -37,16 +34,21 @@ class Trimmer:
         return body
 
 
-class Plain:
+class Plain(Formatter):
     """Plain text for people and scripts."""
 
     name = "plain"
-    raw = False
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, settings: Settings) -> None:
         self._screen = screen
         self._answer = Trimmer()
         self._reasoning = Trimmer()
+
+    def begin_answer(self, request: ChatRequest) -> str:
+        """Return nothing: `Assistant: ` comes with the first visible character."""
+        self._answer = Trimmer()
+        self._reasoning = Trimmer()
+        return ""
 
     def feed(self, delta: Delta) -> str:
         """Return the piece's text; reasoning is shown on a terminal only, dim and above the answer."""

@@ -112,10 +112,12 @@ class Plugins(Registry):
 
     def formatters(self) -> Mapping[str, Offered[type[Formatter]]]:
         """Return the formatters by name."""
-        check = _requires("feed", "finish")
-        return self._collect(
-            "kaito_formatters", "formatter", lambda value: check(value) if isinstance(value, type) else "is not a class"
-        )
+        lacks = _requires("feed", "finish")
+
+        def check(value: Any) -> str:
+            return lacks(value) if isinstance(value, type) else "is not a class"
+
+        return self._collect("kaito_formatters", "formatter", check)
 
     def subcommands(self, taken: Collection[str] = ()) -> Mapping[str, Offered[Command]]:
         """Return the subcommands of the loaded plugins by name; names in `taken` are kaito's own."""
@@ -194,7 +196,9 @@ def create_plugins(
 
 def _requires(*methods: str) -> Callable[[Any], str]:
     def check(value: Any) -> str:
-        missing = [method for method in methods if not callable(getattr(value, method, None))]
+        # What a subclass of a protocol inherits from it is not implemented.
+        inherited = getattr(value, "__abstractmethods__", ())
+        missing = [name for name in methods if name in inherited or not callable(getattr(value, name, None))]
         return f"lacks {' and '.join(missing)}" if missing else ""
 
     return check

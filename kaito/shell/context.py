@@ -218,10 +218,13 @@ class ShellContext:
 
         Raises:
             UsageError: there is no such setting, the value is not allowed, or it names a file and comes from a pipe.
+            KaitoError: the formatter that it names cannot be used.
         """
         if not self._trusted and self._session.settings.takes_file(setting, value):
             raise UsageError(f"{setting}: a file can be named at a prompt and in --script FILE, not from a pipe")
         self._session.settings.set(setting, value)
+        if setting == "format":
+            self._answers.change_format()
 
     def use_model(self, name: str) -> None:
         """Request another model or adapter from the next turn on, with a warning if the server does not list it.

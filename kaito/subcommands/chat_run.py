@@ -61,15 +61,14 @@ def send_one(plan: ChatPlan, message: str, images: Sequence[Image] = ()) -> int:
         KaitoError: it failed.
         Interrupted: Ctrl-C.
     """
-    with _session(plan, ThreadedLoop) as (session, _):
+    with _session(plan, ThreadedLoop) as (session, _), _answers(plan, suggests_commands=False) as answers:
         if remark := resumed(session):
             plan.terminal.note(remark, dim=True)
-        answers = _answers(plan, suggests_commands=False)
         context = ShellContext(session, plan.terminal, answers, last=plan.last)
         for image in images:
             context.attach(image)
         context.ask(message)
-    return ExitCode.OK
+    return answers.exit_code(ExitCode.OK)
 
 
 def run_prompt(plan: ChatPlan) -> int:
@@ -86,11 +85,10 @@ def run_prompt(plan: ChatPlan) -> int:
     from kaito.shell.input.tab_completion import TabCompletion
 
     terminal = plan.terminal
-    with _session(plan, ThreadedLoop) as (session, _):
+    with _session(plan, ThreadedLoop) as (session, _), _answers(plan, suggests_commands=True) as answers:
         editor = line_editor(terminal)
         history = History(plan.history) if plan.history is not None else None
         recall = Recall(editor, history, terminal.warning)
-        answers = _answers(plan, suggests_commands=True)
         context = ShellContext(
             session,
             terminal,
@@ -102,7 +100,8 @@ def run_prompt(plan: ChatPlan) -> int:
         )
         complete = TabCompletion(plan.commands, plan.plugins, context)
         prompt = Prompt(terminal, editor, recall, complete)
-        return _run(plan, session, context, prompt, interactive=True)
+        code = _run(plan, session, context, prompt, interactive=True)
+    return answers.exit_code(code)
 
 
 def run_script(plan: ChatPlan, script: ScriptFile) -> int:
@@ -113,12 +112,13 @@ def run_script(plan: ChatPlan, script: ScriptFile) -> int:
         Interrupted: Ctrl-C.
     """
     # Windows cannot wait for a pipe and for connections at once.
-    with _session(plan, ThreadedLoop if sys.platform == "win32" else MainThreadLoop) as (session, loop):
+    loop_type = ThreadedLoop if sys.platform == "win32" else MainThreadLoop
+    with _session(plan, loop_type) as (session, loop), _answers(plan, suggests_commands=True) as answers:
         wait = _shown_wait(loop, plan.terminal, script.name) if isinstance(loop, MainThreadLoop) else None
         source = Script(script.file, script.name, wait=wait, trusted=script.trusted)
-        answers = _answers(plan, suggests_commands=True)
         context = ShellContext(session, plan.terminal, answers, last=plan.last, trusted=script.trusted)
-        return _run(plan, session, context, source, interactive=False)
+        code = _run(plan, session, context, source, interactive=False)
+    return answers.exit_code(code)
 
 
 def _shown_wait(loop: MainThreadLoop, terminal: Terminal, name: str) -> Callable[[int], None]:
@@ -155,7 +155,7 @@ def _answers(plan: ChatPlan, *, suggests_commands: bool) -> AnswerWriter:
     )
 
 
-def _run(plan: ChatPlan, session: Session, context: ShellContext, source: Source, *, interactive: bool) -> int:
+def _run(plan: ChatPlan, session: Session, context: ShellContext, source: Source, *, interactive: bool) -> ExitCode:
     shell = Shell(
         session,
         context,

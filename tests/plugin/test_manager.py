@@ -84,8 +84,7 @@ GOOD = """
     class Loud:
         "Shouts."
         name = "loud"
-        raw = False
-        def __init__(self, screen): pass
+        def __init__(self, screen, settings): pass
         def feed(self, delta): return delta.content.upper()
         def finish(self, reply): return "\\n"
 

@@ -136,7 +136,8 @@ class ShellHarness:
 
     def run(self):
         """Run all lines and return stdout and stderr."""
-        self.shell.cmdloop()
+        with self.answers:
+            self.shell.cmdloop()
         return self.out.getvalue(), self.err.getvalue()
 
     @property

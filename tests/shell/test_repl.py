@@ -66,10 +66,11 @@ def test_the_contract_s_texts_are_not_wrapped(monkeypatch):
 
 def test_onecmd_runs_one_line():
     harness = ShellHarness()
-    assert harness.shell.onecmd("") is False
-    assert harness.shell.onecmd("hello") is False
-    assert harness.shell.onecmd("/clear") is False
-    assert harness.shell.onecmd("quit") is True
+    with harness.answers:
+        assert harness.shell.onecmd("") is False
+        assert harness.shell.onecmd("hello") is False
+        assert harness.shell.onecmd("/clear") is False
+        assert harness.shell.onecmd("quit") is True
     assert harness.server.messages == ["hello"]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pytest
 from kaito_rich.formatter import Markdown
 
+from kaito.settings import Settings
 from kaito.types import Delta, Reply, Screen
 
 pytest_plugins = ["kaito.testing.fixtures"]
@@ -15,7 +16,7 @@ pytest_plugins = ["kaito.testing.fixtures"]
 def _draw(
     text: str | Iterable[str], width: int = 80, *, colour: bool = False, unicode: bool = True, terminal: bool = True
 ) -> str:
-    formatter = Markdown(Screen(terminal=terminal, colour=colour, unicode=unicode, width=lambda: width))
+    formatter = Markdown(Screen(terminal=terminal, colour=colour, unicode=unicode, width=lambda: width), Settings())
     pieces = [text] if isinstance(text, str) else list(text)
     out = "".join([formatter.feed(Delta(content=piece)) for piece in pieces])
     return out + formatter.finish(Reply(content="".join(pieces), finish_reason="stop"))

@@ -3,6 +3,7 @@
 import pytest
 from kaito_rich.formatter import Markdown
 
+from kaito.settings import Settings
 from kaito.types import Delta, Reply, Screen
 
 
@@ -94,7 +95,7 @@ def test_a_few_columns(draw):
 
 def test_the_width_is_read_for_each_row():
     width = 30
-    formatter = Markdown(Screen(terminal=True, width=lambda: width))
+    formatter = Markdown(Screen(terminal=True, width=lambda: width), Settings())
     out = formatter.feed(Delta(content="one two three four five six "))
     width = 10
     out += formatter.feed(Delta(content="seven eight nine\n\n- ten eleven"))
@@ -119,7 +120,7 @@ def test_a_rule_is_as_wide_as_its_container(draw):
 
 def steps(*pieces):
     """Return the output after each piece."""
-    formatter = Markdown(Screen(terminal=True))
+    formatter = Markdown(Screen(terminal=True), Settings())
     return [formatter.feed(Delta(content=piece)) for piece in pieces]
 
 
@@ -139,6 +140,6 @@ def test_a_table_appears_when_it_is_complete():
 
 
 def test_an_answer_that_ends_early_shows_the_pending_text():
-    formatter = Markdown(Screen(terminal=True))
+    formatter = Markdown(Screen(terminal=True), Settings())
     out = formatter.feed(Delta(content="- a **bold thi")) + formatter.finish(Reply(content="- a **bold thi"))
     assert out == "Assistant: \n• a **bold thi\n"

@@ -6,8 +6,7 @@ from kaito import hookimpl
 class Odd:
     """Odd."""
     name = "odd"
-    raw = False
-    def __init__(self, screen):
+    def __init__(self, screen, settings):
         {init}
     def feed(self, delta):
         {feed}

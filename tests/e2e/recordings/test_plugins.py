@@ -11,9 +11,8 @@ class Loud:
     """Shouts."""
 
     name = "loud"
-    raw = False
 
-    def __init__(self, screen): ...
+    def __init__(self, screen, settings): ...
 
     def feed(self, delta):
         return delta.content.upper()
@@ -80,4 +79,87 @@ def test_a_command_and_a_formatter(chat, tmp_path):
         👋 Goodbye!
         """,
         code=0,
+    )
+
+
+FRAMED = """
+from kaito import Formatter, hookimpl
+
+
+class Framed(Formatter):
+    name = "framed"
+    exclusive_stdout = True
+
+    def begin_session(self):
+        return "[\\n"
+
+    def feed(self, delta):
+        if delta.content == "odd":
+            raise ValueError("odd")
+        return delta.content
+
+    def finish(self, reply):
+        return ",\\n"
+
+    def end_session(self):
+        return "]\\n"
+
+
+@hookimpl
+def kaito_formatters():
+    return [Framed]
+"""
+
+
+def test_a_formatter_with_a_frame(chat, tmp_path):
+    (tmp_path / "framed.py").write_text(FRAMED)
+    replay(
+        chat("--plugin", "./framed.py", "-o", "framed", cwd=tmp_path),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «hello»‹enter›
+        [
+        hello,
+
+        > «again»‹enter›
+        again,
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        ]
+        """,
+        code=0,
+    )
+
+
+def test_a_formatter_that_fails_in_the_output_of_a_program(chat, tmp_path):
+    (tmp_path / "framed.py").write_text(FRAMED)
+    replay(
+        chat("--plugin", "./framed.py", "-o", "framed", cwd=tmp_path),
+        """
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        💬 Type your message (or 'quit' to exit):
+
+        > «odd»‹enter›
+        [
+        ❌ Error: Plugin 'framed' (./framed.py) failed in feed: ValueError: odd
+
+        > «hello»‹enter›
+        ❌ Error: Formatter 'framed' failed before, and is not used again
+           /format NAME selects another one, /format framed tries it again
+
+        > «/format framed»‹enter›
+        format: framed
+
+        > «hello»‹enter›
+        [
+        hello,
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        ]
+        """,
+        code=1,
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kaito.formatters.plain import Plain
-from kaito.types import Delta, Reply, Screen
+from kaito.hookspecs import Formatter
+from kaito.settings import Settings
+from kaito.types import ChatRequest, Delta, Reply, Screen
 
 if TYPE_CHECKING:
     from kaito_rich.drawing import Drawing
@@ -14,18 +16,23 @@ if TYPE_CHECKING:
 _INDENTATION = 80
 
 
-class Markdown:
+class Markdown(Formatter):
     """Renders Markdown as it arrives. It never redraws what was written, and never moves the cursor."""
 
     name = "markdown"
-    raw = False
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, settings: Settings) -> None:
         self._screen = screen
-        self._plain = Plain(screen)
+        self._plain = Plain(screen, settings)
         self._drawing: Drawing | None = None
         self._blank = ""
         self._opening = ""
+
+    def begin_answer(self, request: ChatRequest) -> str:
+        """Forget the answer before."""
+        self._drawing = None
+        self._blank = self._opening = ""
+        return self._plain.begin_answer(request)
 
     def feed(self, delta: Delta) -> str:
         """Return the text that is final; `plain` formats the reasoning."""
