@@ -175,6 +175,18 @@ class ModelServer(RequestLog):
         else:
             self._routes[path] = reply
 
+    def drop_connections(self) -> None:
+        """Reset all connections, as when the server is replaced. New ones are accepted."""
+        dropped = threading.Event()
+
+        def drop() -> None:
+            for connection in list(self._connections):
+                connection.hang_up(reset=True)
+            dropped.set()
+
+        self._loop.call_soon_threadsafe(drop)
+        dropped.wait()
+
     # -- on the server's thread
 
     def _run(self, listener: socket.socket, ready: threading.Event) -> None:

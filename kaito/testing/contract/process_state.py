@@ -13,6 +13,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from kaito.testing.contract.bounded_loop import POOL
 from kaito.testing.contract.promises import promise
 
 #: Seconds for what ends in the background: a socket that is closed in the event loop's next rounds, a thread.
@@ -35,7 +36,7 @@ class ProcessState(Struct, frozen=True):
         return ProcessState(
             files=frozenset(_open_files()),
             # Those of a loop's pool for blocking calls end with the loop.
-            threads=frozenset(one for one in threading.enumerate() if not one.name.startswith("asyncio_")),
+            threads=frozenset(one for one in threading.enumerate() if not one.name.startswith(POOL)),
             children=frozenset(_children()),
             temporary=frozenset(os.listdir(tempfile.gettempdir())),
             variables=frozenset(os.environ.items()),
