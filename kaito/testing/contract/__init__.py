@@ -9,8 +9,10 @@
         def make_formatter(self, screen, settings):
             return Csv(screen, settings)
 
-:class:`BackendContract` does the same for backends. Nearly everything runs inside the test's process. To switch off a
-test that does not apply to your plugin, set it to `None` in the subclass, next to a comment that says why.
+:class:`BackendContract` does the same for backends. Nearly everything runs inside the test's process. To leave
+out a test that does not apply to your plugin, name it with the reason::
+
+        not_applicable = {"test_text_is_returned_as_it_arrives": "a poem is written when its metre is known"}
 """
 
 from kaito.testing.contract.backend_contract import BackendContract

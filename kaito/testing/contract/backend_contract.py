@@ -14,6 +14,7 @@ from kaito.hookspecs import Backend
 from kaito.plugin.manager import Plugins
 from kaito.settings import Settings
 from kaito.testing.contract.backend_run import BackendRun, run_backend
+from kaito.testing.contract.base_contract import BaseContract
 from kaito.testing.contract.cancellation import MOMENTS, Moment, cancel_at
 from kaito.testing.contract.own_output import no_output
 from kaito.testing.contract.process_state import ProcessState, nothing_left
@@ -31,7 +32,7 @@ class _BlockFailed(Exception):
     """Raised in place of a chat."""
 
 
-class BackendContract:
+class BackendContract(BaseContract):
     """Subclass it and define :meth:`make_backend`; pytest runs the tests for your backend.
 
     Servers are started by fixtures of the subclass. The tests of faults need to know more: define

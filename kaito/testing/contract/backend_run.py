@@ -29,8 +29,7 @@ from kaito.types import Candidate, ChatRequest, Delta, Endpoint, Message
 #: Seconds within which a backend or its endpoint must close.
 CLOSE_LIMIT = 5.0
 
-#: A text of one line that is not empty.
-_QUESTION = "Say hello."
+_QUESTION = Message("user", "Say hello.")
 
 
 class BackendRun:
@@ -104,8 +103,9 @@ class BackendRun:
             model = endpoint.model or (models[0].name if models else None)
 
             async def ask() -> None:
-                request = ChatRequest(messages=(Message("user", _QUESTION),), model=model, max_tokens=16)
-                answer = client.stream(request)
+                answer = client.stream(
+                    ChatRequest(messages=(_QUESTION,), model=model, max_tokens=self.settings.max_tokens)
+                )
                 text = "".join([item.content async for item in answer if isinstance(item, Delta)])
                 promise(bool(text.strip()), "the endpoint must answer a chat request, and the answer is empty")
 

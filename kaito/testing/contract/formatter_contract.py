@@ -14,6 +14,7 @@ from kaito import hookimpl
 from kaito.hookspecs import Formatter
 from kaito.plugin.manager import Plugins
 from kaito.settings import Settings
+from kaito.testing.contract.base_contract import BaseContract
 from kaito.testing.contract.formatter_session import SCREENS, Answer, FormatterSession, said, written
 from kaito.testing.contract.own_output import no_output
 from kaito.testing.contract.process_state import nothing_left
@@ -38,7 +39,7 @@ _COLOURS = re.compile(r"\x1b\[[\d;:]*m")
 _LINKS = re.compile(r"\x1b\]8;[^\x07\x1b]*(\x07|\x1b\\)")
 
 
-class FormatterContract:
+class FormatterContract(BaseContract):
     """Subclass it and define :meth:`make_formatter`; pytest runs the tests for your formatter.
 
     The clock that a formatter may show must not change its output between two runs: set it in a fixture.

@@ -23,11 +23,11 @@ def example(text):
 def run(tmp_path):
     """Write the plugins and their tests, run them, and return the process."""
 
-    def run(lab):
+    def run(lab, extra=""):
         (tmp_path / "loud.py").write_text(example("class Loud(Formatter)"))
         (tmp_path / "lab.py").write_text(lab)
         (tmp_path / "conftest.py").write_text(example("pytest_plugins ="))
-        (tmp_path / "test_contract.py").write_text(example("class TestLab(BackendContract)"))
+        (tmp_path / "test_contract.py").write_text(example("class TestLab(BackendContract)") + extra)
         command = [
             sys.executable,
             "-m",
@@ -60,6 +60,16 @@ def test_a_fault_is_named(run):
         "AssertionError: a backend must not write to stdout or stderr by itself, and wrote 'opening\\n'" in done.stdout
     )
     assert done.returncode == 1
+
+
+def test_what_does_not_apply_is_left_out(run):
+    done = run(
+        example("class Lab(Backend)"),
+        '    not_applicable = {"test_it_reconnects": "it never breaks"}\n\n'
+        'class TestWrong(TestLoud):\n    not_applicable = {"test_nothing": "it does not exist"}\n',
+    )
+    assert "it never breaks" in done.stdout
+    assert "not_applicable names 'test_nothing', and there is no such test" in done.stdout
 
 
 @pytest.mark.parametrize("test", [name for name in vars(FormatterContract) if name.startswith("test_")])

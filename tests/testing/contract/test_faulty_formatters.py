@@ -7,6 +7,7 @@ import sys
 import tempfile
 import textwrap
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -316,9 +317,12 @@ class LeavesAFileOpen(Good):
 
 @fault("test_it_leaves_nothing_behind", "the temporary file 'kaito")
 class LeavesATemporaryFile(Good):
+    kept = []  # noqa: RUF012 that is the fault
+
     def begin_session(self):
-        descriptor, _ = tempfile.mkstemp(prefix="kaito")
+        descriptor, path = tempfile.mkstemp(prefix="kaito")
         os.close(descriptor)
+        self.kept.append(path)
         return ""
 
 
@@ -348,6 +352,8 @@ def clean_up(monkeypatch):
     yield
     for file in LeavesAFileOpen.kept:
         file.close()
+    for path in LeavesATemporaryFile.kept:
+        Path(path).unlink(missing_ok=True)
     LeavesAThread.stop.set()
     for thread in ProcessState.now().threads - threads:
         thread.join()
