@@ -119,7 +119,7 @@ class Formatter(Protocol):
 
     Args:
         screen: what may be known of stdout.
-        settings: the settings when the object is made; `/set` does not change them.
+        settings: the settings when the object is made, with the plugin's own options. `/set` does not change them.
     """
 
     #: The value of `-o`.

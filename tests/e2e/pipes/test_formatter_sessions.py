@@ -212,3 +212,12 @@ def test_ctrl_c_is_not_hidden_by_a_formatter_that_then_fails(model_server, page)
         process.send_signal(signal.SIGINT)
         assert b"boom" in process.stderr.read()
         assert (process.stdout.read(), process.wait()) == (b"", 130)
+
+
+def test_a_formatter_sees_the_options_of_its_plugin(chat, page, plugin):
+    source = PAGE.format(exclusive=True, **dict.fromkeys(METHODS, "pass"))
+    source = source.replace("settings.target.model", 'settings.option("title")').replace("page {", "{") + (
+        '@hookimpl\ndef kaito_add_options(options): options.add("--title", help="The title")\n'
+    )
+    outcome = chat("--plugin", plugin(source), "-o", "page", "--title", "Answers", "-m", "Hi")
+    assert outcome.out == "<Answers>\n<q>Hi</q>Hi\n</page>\n"
