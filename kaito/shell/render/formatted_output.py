@@ -10,7 +10,7 @@ from kaito.console.terminal import Terminal
 from kaito.errors import KaitoError, PluginError
 from kaito.formatters.plain import Plain
 from kaito.plugin.manager import Offered, Plugins
-from kaito.shell.render.sanitized import DeltaSanitizer, sanitized_reply, sanitized_request
+from kaito.shell.render.sanitized import DeltaSanitizer, RequestSanitizer, sanitized_reply
 from kaito.types import ChatRequest, Delta, Reply
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class FormattedOutput:
         self._begin_answer: Callable[[], None] | None = None
         self._arrived: Callable[[], Reply] = lambda: Reply(content="")
         self._sanitizer = DeltaSanitizer()
+        self._requests = RequestSanitizer()
         #: The last text of the present answer.
         self._written = ""
 
@@ -179,14 +180,14 @@ class FormattedOutput:
 
     def _write_beginning(self, request: ChatRequest) -> None:
         if not self._unsanitized:
-            request = sanitized_request(request)
+            request = self._requests.sanitized(request)
         begun, self._session_begun = self._session_begun, True
         try:
             text = "" if begun else self._call("begin_session")
             text += self._call("begin_answer", request)
         except KaitoError as exc:
             self._fall_back(exc)
-            text = self._call("begin_answer", sanitized_request(request))
+            text = self._call("begin_answer", self._requests.sanitized(request))
         self._write(text)
 
     def _call(self, method: str, *arguments: ChatRequest | Delta | Reply) -> str:

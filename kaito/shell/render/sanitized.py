@@ -47,12 +47,23 @@ def sanitized_reply(reply: Reply) -> Reply:
     )
 
 
-def sanitized_request(request: ChatRequest) -> ChatRequest:
-    """Return a request whose messages have no control sequences, the same object if they are harmless."""
-    messages = tuple(map(_message, request.messages))
-    if all(new is old for new, old in zip(messages, request.messages, strict=True)):
-        return request
-    return request.replace(messages=messages)
+class RequestSanitizer:
+    """Removes control sequences from the messages of requests, each of which repeats those of the one before."""
+
+    def __init__(self) -> None:
+        #: The messages of the last request and what became of them, by identity: a long history is not read again.
+        self._known: dict[int, tuple[Message, Message]] = {}
+
+    def sanitized(self, request: ChatRequest) -> ChatRequest:
+        """Return a request, the same object if it is harmless."""
+        before, self._known = self._known, {}
+        for message in request.messages:
+            known = before.get(id(message))
+            self._known[id(message)] = known if known is not None else (message, _message(message))
+        messages = tuple(self._known[id(message)][1] for message in request.messages)
+        if all(new is old for new, old in zip(messages, request.messages, strict=True)):
+            return request
+        return request.replace(messages=messages)
 
 
 def _message(message: Message) -> Message:

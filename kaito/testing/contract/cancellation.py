@@ -34,7 +34,7 @@ class Moment(Struct, frozen=True):
 
 #: From the first moment to a late one.
 MOMENTS = (
-    *[Moment(rounds=rounds) for rounds in (0, 1, 2, 3, 5, 8, 13, 21, 34)],
+    *[Moment(rounds=rounds) for rounds in (*range(13), 16, 21, 34)],
     *[Moment(seconds=seconds) for seconds in (0.01, 0.05, 0.2)],
 )
 

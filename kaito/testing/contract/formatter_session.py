@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from kaito.hookspecs import Formatter
-from kaito.shell.render.sanitized import DeltaSanitizer, sanitized_reply, sanitized_request
+from kaito.shell.render.sanitized import DeltaSanitizer, RequestSanitizer, sanitized_reply
 from kaito.testing.contract.promises import broken
 from kaito.types import ChatRequest, Delta, Message, Reply, Screen, Usage
 
@@ -69,7 +69,7 @@ class FormatterSession:
         reply, deltas = answer.reply, answer.deltas
         if not self._unsanitized:
             sanitizer = DeltaSanitizer()
-            request, reply = sanitized_request(request), sanitized_reply(reply)
+            request, reply = RequestSanitizer().sanitized(request), sanitized_reply(reply)
             deltas = [sanitizer.feed(delta) for delta in deltas]
         self._begin()
         output = [self._call("begin_answer", request)]

@@ -97,3 +97,19 @@ def test_a_server_that_is_down():
             writer.close()
 
     asyncio.run(check())
+
+
+def test_an_opening_that_is_cancelled_leaves_no_open_port():
+    async def cancel_after(rounds):
+        relay = Relay(1)
+        opening = asyncio.create_task(relay.open())
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
+        await relay.close()
+        await asyncio.sleep(0)
+        # The loop's own socket remains.
+        return len(asyncio.get_running_loop()._selector.get_map())
+
+    assert [asyncio.run(cancel_after(rounds)) for rounds in range(8)] == [1] * 8

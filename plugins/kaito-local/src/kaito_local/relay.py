@@ -29,7 +29,10 @@ class Relay:
 
     async def open(self) -> int:
         """Listen on a free port and return it."""
-        self._server = await asyncio.start_server(self._accept, HOST, 0)
+        listener = socket.create_server((HOST, 0))
+        self._server = await asyncio.start_server(self._accept, sock=listener, start_serving=False)
+        # Not started by the call above: if that were cancelled at its end, the port would stay open.
+        await self._server.start_serving()
         return int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
