@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 from yarl import URL
 
-from kaito.chat.connection import Connection, connect
+from kaito.chat.connection import Connection, open_connection
 from kaito.hookspecs import Backend
 from kaito.openai.client import ChatClient
 from kaito.plugin.discovery import Plugin
@@ -124,7 +124,7 @@ class BackendRun:
         if settings.target.endpoint is None:
             settings = replace(settings, backend=name)
         offered = {name: Offered(Plugin("under-test", "under-test", ""), self.backend)}
-        async with connect(offered, Plugins(self.reporter.notice), settings, self.reporter) as connection:
+        async with open_connection(offered, Plugins(self.reporter.notice), settings, self.reporter) as connection:
             yield connection
 
     async def left_open(self, before: ProcessState, tasks: set[asyncio.Task[Any]]) -> list[str]:
