@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
+from typing import Self
 
 
 class ExitCode(IntEnum):
@@ -37,6 +38,23 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
     OUTPUT_CLOSED = 141
     TERMINATED = 143
+
+
+class ShellHint(str):
+    """A hint that names commands of the shell.
+
+    Args:
+        text: shown in the shell.
+        elsewhere: shown in its place where there are no such commands.
+    """
+
+    elsewhere: str
+
+    def __new__(cls, text: str, elsewhere: str) -> Self:
+        """Return the text, with the other one as an attribute."""
+        hint = super().__new__(cls, text)
+        hint.elsewhere = elsewhere
+        return hint
 
 
 class KaitoError(Exception):
@@ -56,9 +74,14 @@ class KaitoError(Exception):
         self.message = message
         self.hints = hints
 
-    def lines(self) -> list[str]:
-        """Return the lines to show."""
-        return [f"❌ {self.label}: {self.message}", *(f"   {hint}" for hint in self.hints)]
+    def lines(self, *, in_shell: bool = False) -> list[str]:
+        """Return the lines to show.
+
+        Args:
+            in_shell: whether slash commands can be used.
+        """
+        hints = [hint.elsewhere if isinstance(hint, ShellHint) and not in_shell else hint for hint in self.hints]
+        return [f"❌ {self.label}: {self.message}", *(f"   {hint}" for hint in hints)]
 
 
 class UsageError(KaitoError):

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from kaito.errors import KaitoError
+from kaito.errors import KaitoError, ShellHint
 from kaito.openai.finish_reasons import Ending, ending_of
 from kaito.types import Reply, ResponseSchema
 from kaito.util import limits
@@ -30,9 +30,10 @@ def parsed_reply(reply: Reply, schema: ResponseSchema, begun: str = "") -> Reply
     text = begun + reply.content
     if reply.tool_calls or not text.strip():
         return reply
-    hint = "It is not part of the conversation; send the message again (/retry)"
+    hint = ShellHint("It is not part of the conversation; send the message again (/retry)", "Send the message again")
     if ending_of(reply.finish_reason or "") is Ending.LENGTH:
-        hint = "The token limit cut it; /continue continues it, and --max-tokens raises the limit"
+        cut = "The token limit cut it; "
+        hint = ShellHint(f"{cut}/continue continues it, and --max-tokens raises the limit", f"{cut}raise --max-tokens")
     return replace(reply, parsed=_parsed(text, schema, hint))
 
 

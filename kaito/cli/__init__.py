@@ -56,22 +56,13 @@ def _complete(command: str, arguments: list[str]) -> int:
 
 def _help(program: str) -> str:
     from kaito.console.wrapping import commands, table, window_columns, wrapped
-    from kaito.plugin.built_in import SUBCOMMANDS
+    from kaito.plugin.built_in import EXAMPLES, SUBCOMMANDS
     from kaito.plugin.entry_points import allowed_names, subcommand_names
 
+    examples = EXAMPLES.replace("PROGRAM", program)
     installed = subcommand_names(allowed_names(os.environ.get("KAITO_PLUGINS")))
     of_plugins = ", ".join(name for name in installed if name not in SUBCOMMANDS and name.isprintable())
     columns = max(window_columns(), 39)
-    examples = f"""\
-# Chat with the model of a workspace
-{program} chat --workspace-name my-llama
-
-# Send one message
-{program} chat --workspace-name my-llama -m "What is machine learning?"
-
-# Without a cluster: any OpenAI-compatible server
-{program} chat --endpoint http://localhost:8080
-"""
     return "\n".join(
         [
             wrapped("Chat with the language models that KAITO serves in a Kubernetes cluster.", columns, hang=0),

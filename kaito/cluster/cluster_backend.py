@@ -10,11 +10,19 @@ from kaito.settings import Settings
 from kaito.types import Reporter
 
 if TYPE_CHECKING:
+    from kaito.cluster.cluster import Cluster
     from kaito.cluster.shared_client import SharedClient
+    from kaito.cluster.workspaces.readiness import ServingWorkspace
 
 
 class ClusterBackend:
-    """A backend that uses the API server. All backends of a run share one client; enter a backend to use it."""
+    """The base of a backend that uses the API server.
+
+    All backends of a run share one client and one lookup of the workspace; both exist while a backend is entered.
+
+    Args:
+        settings: from :func:`~kaito.hookspecs.kaito_backends`.
+    """
 
     name: str
     needs_workspace = True
@@ -25,6 +33,7 @@ class ClusterBackend:
 
     @cached_property
     def shared(self) -> SharedClient:
+        """What the backends share; :meth:`cluster` and :meth:`serving` are the parts that most need."""
         # Every start imports the backends, and this import brings asyncio. It must not wait for `discover`, whose time
         # is measured.
         from kaito.cluster.shared_client import shared_client
@@ -39,6 +48,24 @@ class ClusterBackend:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.shared.__aexit__(kind, value, trace)
+
+    async def cluster(self, reporter: Reporter) -> Cluster:
+        """Return the cluster, which reads any object with the user's credentials.
+
+        Raises:
+            ConnectError: no cluster is configured, or its configuration is not valid.
+        """
+        from kaito.cluster.cluster import Cluster
+
+        return Cluster(await self.shared.client(reporter))
+
+    async def serving(self, reporter: Reporter) -> ServingWorkspace:
+        """Return the Workspace of the target that answers; with `--wait`, when it does.
+
+        Raises:
+            KaitoError: why none does.
+        """
+        return await self.shared.serving(reporter)
 
     @property
     def named(self) -> bool:

@@ -119,10 +119,14 @@ class Terminal:
         """Write a text as one line to stderr. Any thread may call."""
         self.note(" ".join(text.splitlines()))
 
-    def error(self, error: KaitoError, *hints: str, where: str = "") -> None:
-        """Show an error, further hints, and as the last line where in a script it happened."""
+    def error(self, error: KaitoError, *hints: str, where: str = "", in_shell: bool = False) -> None:
+        """Show an error, further hints, and as the last line where in a script it happened.
+
+        Args:
+            in_shell: whether hints may name slash commands.
+        """
         # One line for each line of ours: text from outside must not begin another.
-        lines = (*error.lines(), *(f"   {hint}" for hint in hints))
+        lines = (*error.lines(in_shell=in_shell), *(f"   {hint}" for hint in hints))
         head, *rest = (" ".join(sanitize(line).splitlines()) for line in lines)
         if self.stderr is not None:
             head = self._encodable(head, self.stderr, self.err_is_terminal)

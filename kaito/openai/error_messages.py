@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
-from kaito.errors import ConnectError, ForbiddenError, KaitoError, ModelError, NotFoundError
+from kaito.errors import ConnectError, ForbiddenError, KaitoError, ModelError, NotFoundError, ShellHint
 from kaito.net.proxies import proxy_credentials_required
 from kaito.openai.error_responses import ErrorKind, ErrorResponse
 
 #: The last line of an error after which a part of the answer may be on screen.
-NOT_KEPT = "What arrived is not part of the conversation; send the message again (/retry)"
+NOT_KEPT = ShellHint(
+    "What arrived is not part of the conversation; send the message again (/retry)",
+    "The answer is not complete; send the message again",
+)
 
 _CHECK_ADDRESS = "Check the address; a proxy or a login page may answer there"
 

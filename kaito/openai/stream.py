@@ -11,7 +11,7 @@ from contextlib import suppress
 import aiohttp
 from aiohttp import compression_utils
 
-from kaito.errors import StreamError
+from kaito.errors import ShellHint, StreamError
 from kaito.net.failures import BodyError, translate_body_errors
 from kaito.openai.chunks import AnswerDecoder
 from kaito.openai.error_bodies import describe
@@ -35,7 +35,7 @@ _HEAD = 8 * 1024
 _MAX_SHOWN = 200
 
 _NOT_A_COMPLETION = "The stream ended early: the server sent something that is not a chat completion"
-_CONTINUE = "/continue continues what arrived; /retry sends the message again"
+_CONTINUE = ShellHint("/continue continues what arrived; /retry sends the message again", NOT_KEPT.elsewhere)
 
 
 class ServerFailedError(Exception):

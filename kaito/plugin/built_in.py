@@ -27,6 +27,18 @@ SUBCOMMANDS = {
     "completion": "Print the script that adds completion to a shell",
 }
 
+#: Examples for `kaito --help`; `PROGRAM` stands for the command as the user entered it.
+EXAMPLES = """\
+# Chat with the model of a workspace
+PROGRAM chat --workspace-name my-llama
+
+# Send one message
+PROGRAM chat --workspace-name my-llama -m "What is machine learning?"
+
+# Without a cluster: any OpenAI-compatible server
+PROGRAM chat --endpoint http://localhost:8080
+"""
+
 
 def subcommand_module(name: str) -> str:
     """Return the module of a built-in subcommand."""

@@ -133,7 +133,7 @@ class Shell(cmd.Cmd):
         if not self._interactive and self.exit_code is ExitCode.OK:
             self.exit_code = error.exit_code
         advice = self._session.settings.advice(error) if isinstance(error, ModelError) else ()
-        self._terminal.error(error, *advice, where=self._source.where)
+        self._terminal.error(error, *advice, where=self._source.where, in_shell=True)
         # Without stdout, further answers would go nowhere.
         return not self._interactive and not (self._keep_going and self._terminal.stdout is not None)
 

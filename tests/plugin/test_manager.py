@@ -6,6 +6,7 @@ import sys
 import textwrap
 from types import ModuleType, SimpleNamespace
 
+import pluggy
 import pytest
 
 from kaito import hookimpl
@@ -190,6 +191,23 @@ def test_a_hook_that_cannot_be_called_is_left_out_and_the_plugin_works(load, wri
     assert message in warning
     assert warning.endswith("; this is ignored")
     assert plugins.reports()[-1].loaded
+
+
+def test_a_deprecated_hook_works_and_is_reported(load, write):
+    class Spec:
+        @pluggy.HookspecMarker("kaito")(warn_on_impl=DeprecationWarning("kaito_old is deprecated, use kaito_reply"))
+        def kaito_old(self):
+            """Called never."""
+
+    traced, warnings = [], []
+    plugins = Plugins(warnings.append, traced.append)
+    plugins._manager.add_hookspecs(Spec)
+    name = write("old", "@hookimpl\ndef kaito_old(): pass")
+    plugins.load(discovery.named([name]))
+    [report] = plugins.reports()
+    assert (report.loaded, warnings) == (True, [])
+    assert report.faults == ("DeprecationWarning: kaito_old is deprecated, use kaito_reply",)
+    assert traced[0] == f"plugin 'old' ({name}): DeprecationWarning: kaito_old is deprecated, use kaito_reply"
 
 
 def test_pluggy_s_other_options_work(load, write):

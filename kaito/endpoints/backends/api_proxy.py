@@ -29,7 +29,7 @@ class ApiProxyBackend(ClusterBackend):
         from kaito.cluster import ServiceProxy
 
         cluster = await self.shared.client(reporter)
-        serving = await self.shared.serving(reporter)
+        serving = await self.serving(reporter)
         proxy = await ServiceProxy.find(cluster, serving.namespace, serving.name)
         return [Candidate(backend=self.name, url=str(proxy.url), rank=Rank.API_PROXY, detail=(serving, proxy))]
 

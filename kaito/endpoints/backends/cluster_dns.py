@@ -74,7 +74,7 @@ class ClusterDnsBackend(ClusterBackend):
         name = target.workspace if target.kind == "workspace" else None
         try:
             async with time_limit(_LOOKUP_TIMEOUT if target.wait is None else None):
-                return await self.shared.serving(reporter)
+                return await self.serving(reporter)
         except TimeoutError:
             if name is None:
                 raise ClusterError("The API server does not respond: cannot look up which replica is ready") from None

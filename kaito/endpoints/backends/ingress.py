@@ -35,7 +35,7 @@ class IngressBackend(ClusterBackend):
         from kaito.cluster import discover_routes
 
         cluster = await self.shared.client(reporter)
-        serving = await self.shared.serving(reporter)
+        serving = await self.serving(reporter)
         routes = await discover_routes(cluster, serving)
         results = await asyncio.gather(*(self._probe(route, serving, reporter) for route in routes.usable))
         candidates = [one for one in results if isinstance(one, Candidate)]

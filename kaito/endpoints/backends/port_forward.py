@@ -29,7 +29,7 @@ class PortForwardBackend(ClusterBackend):
         from kaito.cluster import find_pod
 
         cluster = await self.shared.client(reporter)
-        serving = await self.shared.serving(reporter)
+        serving = await self.serving(reporter)
         pod = await find_pod(cluster, serving.namespace, serving.name)
         return [
             Candidate(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kaito.testing import Say, Status
+from kaito.testing import Cut, Say, Status
 from tests.e2e.pipes.contract import HELP
 
 # One message
@@ -228,3 +228,11 @@ def test_retries_of_a_busy_server_are_reported(chat, model_server):
     outcome = chat("-m", "x")
     assert outcome.out == "Assistant: Hi\n"
     assert outcome.err.startswith("retrying in 1 s: the server is busy: ")
+
+
+def test_a_broken_answer_names_no_slash_command_where_there_are_none(chat, model_server):
+    model_server.enqueue(Cut("half"), Cut("half"))
+    outcome = chat("-m", "x")
+    assert outcome.code == 1
+    assert outcome.err.endswith("   The answer is not complete; send the message again\n")
+    assert "(/retry)" in chat(stdin="x\n").err

@@ -290,10 +290,7 @@ def test_an_answer_that_does_not_match_is_a_failure(chat, model_server, write, a
     file = write("order.json", SCHEMA)
     outcome = chat("--schema", file, "-m", "x")
     assert (outcome.code, outcome.out) == (1, f"Assistant: {answer}\n")
-    assert outcome.err == (
-        f"❌ Error: The answer does not match the JSON schema: {fault}\n"
-        "   It is not part of the conversation; send the message again (/retry)\n"
-    )
+    assert outcome.err == (f"❌ Error: The answer does not match the JSON schema: {fault}\n   Send the message again\n")
     record = json.loads(chat("--schema", file, "-o", "json", "-m", "x").out)
     assert "parsed" not in record
     assert record["text"] == answer
