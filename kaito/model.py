@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -19,8 +19,9 @@ from kaito.chat.session_settings import SessionSettings
 from kaito.chat.structured_answers import parsed_reply
 from kaito.endpoints.backend_choice import choose_backends
 from kaito.errors import UsageError
+from kaito.plugin.discovery import Plugin
 from kaito.plugin.manager import Plugins, create_plugins
-from kaito.plugin.option_values import OptionValues
+from kaito.plugin.option_values import GivenOptions
 from kaito.settings import Settings
 from kaito.types import Delta, Message, ModelInfo, OptionGroup, Reply, Reporter
 from kaito.types.targets import target_of
@@ -172,49 +173,10 @@ def _set_options(plugins: Plugins, given: Mapping[str, Any]) -> None:
     unused = {name.removeprefix("--").replace("-", "_"): value for name, value in given.items()}
     taken: set[str] = set()
 
-    class Options(OptionGroup):
-        def __init__(self, values: OptionValues) -> None:
-            self._values = values
-
-        def add(
-            self,
-            flag: str,
-            *,
-            help: str,
-            metavar: str = "VALUE",
-            parse: Callable[[str], Any] = str,
-            default: Any = None,
-            switch: bool = False,
-            repeatable: bool = False,
-            choices: Sequence[str] = (),
-            complete: Callable[[], Iterable[str]] | None = None,
-            setting: bool = False,
-        ) -> None:
-            if repeatable and default is None:
-                default = []
-            name = self._values.declare(flag, parse, default, switch=switch)
-            if name in taken:
-                raise ValueError(f"the flag {flag} exists already")
-            taken.add(name)
-            if name in unused:
-                self._values.keep(name, unused.pop(name))
-
-        def add_argument(
-            self,
-            metavar: str,
-            *,
-            help: str,
-            parse: Callable[[str], Any] = str,
-            required: bool = True,
-            choices: Sequence[str] = (),
-            complete: Callable[[], Iterable[str]] | None = None,
-        ) -> None:
-            raise ValueError("only a subcommand may have an argument without a flag")
-
-    def options_of(plugin: Any) -> OptionGroup:
-        values = OptionValues()
-        plugins.set_options(plugin, values.values)
-        return Options(values)
+    def options_of(plugin: Plugin) -> OptionGroup:
+        options = GivenOptions(unused, taken)
+        plugins.set_options(plugin, options.values.values)
+        return options
 
     plugins.add_options("chat", options_of)
     if unused:

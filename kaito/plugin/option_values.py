@@ -8,9 +8,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from kaito.types.options import Flag, OptionGroup
+
 
 class OptionValues:
-    """The declared options of one plugin and their values.
+    """The options of one plugin and their values.
 
     Attributes:
         values: by names such as `redact_file`.
@@ -20,27 +22,12 @@ class OptionValues:
         self._values: dict[str, Any] = {}
         self.values: Mapping[str, Any] = MappingProxyType(self._values)
 
-    def declare(self, flag: str, parse: Callable[[str], Any], default: Any, *, switch: bool) -> str:
-        """Declare an option with its default; return its name.
-
-        Raises:
-            ValueError: the flag does not have the form `--name`. An error of `parse` for the default passes, too: an
-                invalid default is the plugin's mistake, and not the user's.
-        """
-        if not flag.startswith("--") or not flag[2:].replace("-", "").isalnum():
-            raise ValueError(f"{flag!r} does not have the form --name")
-        name = flag[2:].replace("-", "_")
-        if switch:
-            default = False
-        self._values[name] = parse(default) if isinstance(default, str) else default
-        return name
-
     def keep(self, name: str, value: Any) -> None:
-        """Set the value of a declared option."""
+        """Set the value of an option."""
         self._values[name] = value
 
     def append(self, name: str, value: Any) -> None:
-        """Add a value to those of a declared option."""
+        """Add a value to those of an option."""
         self._values[name] = [*self._values[name], value]
 
 
@@ -63,3 +50,24 @@ class PluginSetting(Struct, frozen=True):
     def change(self, value: Any) -> None:
         """Set the value, which the plugin reads with :meth:`Settings.option`."""
         self.options.keep(self.option, value)
+
+
+class GivenOptions(OptionGroup):
+    """Takes the options of one plugin where there is no command line.
+
+    Args:
+        given: the values of all plugins' options, by name. Those that are taken are removed.
+        taken: the names that plugins have added.
+    """
+
+    def __init__(self, given: dict[str, Any], taken: set[str]) -> None:
+        self.values = OptionValues()
+        self._given = given
+        self._taken = taken
+
+    def _declare(self, flag: Flag) -> None:
+        name = flag.name
+        if name in self._taken:
+            raise ValueError(f"the flag {flag.flag} exists already")
+        self._taken.add(name)
+        self.values.keep(name, self._given.pop(name) if name in self._given else flag.initial)

@@ -1,9 +1,10 @@
 """The values that pass between the shell, the protocol and the plugins."""
 
 from kaito.types.commands import Command
-from kaito.types.extensions import OptionGroup, Screen, SlashCommand
+from kaito.types.extensions import Screen, SlashCommand
 from kaito.types.images import Image
 from kaito.types.messages import ChatRequest, Delta, Message, ModelInfo, Outcome, Reply, Role, ToolCall, Usage, Waiting
+from kaito.types.options import OptionGroup
 from kaito.types.response_schema import ResponseSchema
 from kaito.types.targets import Candidate, Endpoint, Rank, Reporter, Target, service_url, shown_url
 

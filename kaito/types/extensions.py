@@ -1,71 +1,14 @@
-"""What plugins add to the command line and the shell: options and slash commands."""
+"""What plugins add to the shell: slash commands; and what formatters know of the screen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
     from kaito.shell.context import ShellContext
-
-
-class OptionGroup(Protocol):
-    """Takes the command-line options of one plugin."""
-
-    def add(
-        self,
-        flag: str,
-        *,
-        help: str,
-        metavar: str = "VALUE",
-        parse: Callable[[str], Any] = str,
-        default: Any = None,
-        switch: bool = False,
-        repeatable: bool = False,
-        choices: Sequence[str] = (),
-        complete: Callable[[], Iterable[str]] | None = None,
-        setting: bool = False,
-    ) -> None:
-        """Add an option. Read its value later with :meth:`~kaito.settings.Settings.option`.
-
-        Args:
-            flag: such as `--redact-file`.
-            help: one sentence for `--help`.
-            metavar: stands for the value in `--help`; `FILE` is completed as one.
-            parse: converts the text that was given, and the default if that is a text. Whatever it raises becomes a
-                usage error with its message.
-            default: the value when the flag is not given.
-            switch: the flag takes no value and is `True` when given.
-            repeatable: the flag may be given several times; the value is a list.
-            choices: the only texts that are allowed, which are completed.
-            complete: returns texts that the value may become at the Tab key. It should take less than a second.
-            setting: `/set` can change it within a session, under the flag's name. The next hook sees the new value.
-
-        Raises:
-            ValueError: the flag or the setting exists, or the flag does not have the form `--name`.
-        """
-
-    def add_argument(
-        self,
-        metavar: str,
-        *,
-        help: str,
-        parse: Callable[[str], Any] = str,
-        required: bool = True,
-        choices: Sequence[str] = (),
-        complete: Callable[[], Iterable[str]] | None = None,
-    ) -> None:
-        """Add the one argument that has no flag: `kaito NAME ARGUMENT`. Only a subcommand can add it.
-
-        Args:
-            metavar: stands for it in `--help`, such as `NAME`; `option("name")` returns its value.
-            help: one sentence for `--help`.
-
-        Raises:
-            ValueError: there is one already, or these are not the options of a subcommand.
-        """
 
 
 class Screen(Struct, frozen=True, kw_only=True):

@@ -6,13 +6,12 @@ import argparse
 import re
 import shlex
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
-
-from msgspec import Struct
 
 from kaito.console.wrapping import commands, table, window_columns, wrapped
 from kaito.errors import UsageError
+from kaito.types.options import Argument
 from kaito.util.suggest import did_you_mean
 
 # Columns of the flags' names, and the least columns of the help.
@@ -28,36 +27,6 @@ class Once(argparse.Action):
         if getattr(namespace, self.dest) is not None:
             raise UsageError(f"{self.option_strings[-1]}: is given twice")
         setattr(namespace, self.dest, values)
-
-
-class PositionalArgument(Struct, frozen=True):
-    """The one argument of a subcommand that has no flag."""
-
-    metavar: str
-    help: str = ""
-    required: bool = True
-    #: The allowed values; empty allows all.
-    choices: Sequence[str] = ()
-    #: Returns what it may become at the Tab key.
-    complete: Callable[[], Iterable[str]] | None = None
-
-    @property
-    def usage(self) -> str:
-        """The argument in the usage line."""
-        shown = "|".join(self.choices) or self.metavar
-        return shown if self.required else f"[{shown}]"
-
-    def check(self, value: str | None, hint: str) -> None:
-        """Check a value; `None` when it was not given.
-
-        Raises:
-            UsageError: it is missing, or is not allowed.
-        """
-        choices = ", ".join(self.choices)
-        if value is None and self.required:
-            raise UsageError(f"Give one of {choices}" if choices else f"{self.metavar} is missing", hint)
-        if value is not None and choices and value not in self.choices:
-            raise UsageError(f"'{value}' is not one of {choices}", hint)
 
 
 class Parser(argparse.ArgumentParser):
@@ -77,7 +46,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(prog=command, add_help=False, allow_abbrev=False)
         self._summary = summary
         self._examples = textwrap.dedent(examples).strip("\n")
-        self.argument: PositionalArgument | None = None
+        self.argument: Argument | None = None
         self.add_argument("-h", "--help", action="store_true", help="Show this help")
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
@@ -90,12 +59,12 @@ class Parser(argparse.ArgumentParser):
         if rest:
             raise self._unknown(rest[0])
         if self.argument is not None and not namespace.help:
-            self.argument.check(namespace.argument, self._see())
+            self._check_argument(self.argument, namespace.argument)
             if namespace.argument is not None:
                 self._keep_argument(namespace.argument)
         return namespace
 
-    def take_argument(self, argument: PositionalArgument, keep: Callable[[str], object]) -> None:
+    def take_argument(self, argument: Argument, keep: Callable[[str], object]) -> None:
         """Take a positional argument, whose value is passed to a function.
 
         Raises:
@@ -106,6 +75,13 @@ class Parser(argparse.ArgumentParser):
         self.argument = argument
         self._keep_argument = keep
         self.add_argument("argument", nargs="?", help=argparse.SUPPRESS)
+
+    def _check_argument(self, argument: Argument, value: str | None) -> None:
+        choices = ", ".join(argument.choices)
+        if value is None and argument.required:
+            raise UsageError(f"Give one of {choices}" if choices else f"{argument.metavar} is missing", self._see())
+        if value is not None and choices and value not in argument.choices:
+            raise UsageError(f"'{value}' is not one of {choices}", self._see())
 
     @property
     def flags(self) -> list[argparse.Action]:

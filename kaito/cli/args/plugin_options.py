@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from kaito.cli.args.parser import Parser, PositionalArgument
+from kaito.cli.args.parser import Parser
 from kaito.errors import UsageError
 from kaito.options.parsers import switch as switch_parser
 from kaito.options.table import SETTINGS
@@ -15,7 +15,7 @@ from kaito.plugin.discovery import Plugin
 from kaito.plugin.isolation import Attempt, message_of
 from kaito.plugin.manager import Plugins
 from kaito.plugin.option_values import OptionValues, PluginSetting
-from kaito.types import OptionGroup
+from kaito.types.options import Argument, Flag, OptionGroup
 
 
 def add_plugin_flags(parser: Parser, plugins: Plugins, command: str) -> None:
@@ -55,63 +55,48 @@ class PluginOptions(OptionGroup):
         self.takes_plugin_flags = False
         plugins.set_options(plugin, self.values.values)
 
-    def add(
-        self,
-        flag: str,
-        *,
-        help: str,
-        metavar: str = "VALUE",
-        parse: Callable[[str], Any] = str,
-        default: Any = None,
-        switch: bool = False,
-        repeatable: bool = False,
-        choices: Sequence[str] = (),
-        complete: Callable[[], Iterable[str]] | None = None,
-        setting: bool = False,
-    ) -> None:
-        if setting and (self._subcommand or repeatable or flag[2:] in {*SETTINGS, *self._plugins.settings}):
-            raise ValueError(f"{flag[2:]} cannot be a setting: it exists, may be repeated, or is a subcommand's")
-        if flag in self._reserved or self.parser.flag(flag) is not None:
-            raise ValueError(f"the flag {flag} exists already")
-        name = self.values.declare(flag, parse, [] if repeatable and default is None else default, switch=switch)
+    def _declare(self, flag: Flag) -> None:
+        name, values = flag.name, self.values
+        if flag.flag in self._reserved or self.parser.flag(flag.flag) is not None:
+            raise ValueError(f"the flag {flag.flag} exists already")
+        settings = {*SETTINGS, *self._plugins.settings}
+        if flag.setting and (self._subcommand or flag.repeatable or flag.flag[2:] in settings):
+            raise ValueError(f"{flag.flag} cannot be a setting: it exists, may be repeated, or is a subcommand's")
+        values.keep(name, flag.initial)
         if self._group is None:
             self._group = self.parser.add_argument_group(self._title)
-        keywords: dict[str, Any] = {"dest": f"plugin:{name}", "action": _Keep, "help": help}
-        keywords["keep"] = partial(self.values.append if repeatable else self.values.keep, name)
-        if switch:
-            keywords["nargs"] = 0
-        else:
-            keywords["metavar"] = "|".join(choices) or metavar
-            keywords["type"] = self._parser_of(flag, parse, choices)
-            # argparse would parse a text, too.
-            keywords["default"] = _Shown(default) if default and isinstance(default, str) else default
-        action = self._group.add_argument(flag, **keywords)
-        assert isinstance(action, _Keep)
-        action.repeatable, action.complete = repeatable, complete
-        if setting:
-            of_setting = switch_parser(flag[2:]) if switch else self._parser_of(flag[2:], parse, choices)
-            allowed = ("on", "off") if switch else tuple(choices)
-            self._plugins.settings[flag[2:]] = PluginSetting(self.values, name, of_setting, allowed)
+        keep = partial(values.append if flag.repeatable else values.keep, name)
+        parser = self._parser_of(flag.flag, flag.parse, flag.choices)
+        keywords: dict[str, Any] = {"nargs": 0}
+        if not flag.switch:
+            # argparse would parse a default that is a text.
+            default = _Shown(flag.default) if flag.default and isinstance(flag.default, str) else flag.default
+            keywords = {"metavar": "|".join(flag.choices) or flag.metavar, "type": parser, "default": default}
+        self._group.add_argument(
+            flag.flag,
+            dest=f"plugin:{name}",
+            help=flag.help,
+            action=_Keep,
+            keep=keep,
+            complete=flag.complete,
+            **keywords,
+        )
+        if flag.setting:
+            self._add_setting(flag, parser)
         if not self._subcommand:
-            self._plugins.note_provided(self._plugin, f"flag {flag}")
+            self._plugins.note_provided(self._plugin, f"flag {flag.flag}")
 
-    def add_argument(
-        self,
-        metavar: str,
-        *,
-        help: str,
-        parse: Callable[[str], Any] = str,
-        required: bool = True,
-        choices: Sequence[str] = (),
-        complete: Callable[[], Iterable[str]] | None = None,
-    ) -> None:
+    def _add_setting(self, flag: Flag, parser: Callable[[str], Any]) -> None:
+        name = flag.flag[2:]
+        parse, choices = (switch_parser(name), ("on", "off")) if flag.switch else (parser, flag.choices)
+        self._plugins.settings[name] = PluginSetting(self.values, flag.name, parse, choices)
+
+    def _declare_argument(self, argument: Argument) -> None:
         if not self._subcommand:
-            raise ValueError("only a subcommand may have an argument without a flag")
-        name = self.values.declare(f"--{metavar.lower()}", parse, None, switch=False)
-        keep = partial(self.values.keep, name)
-        parser = self._parser_of(metavar, parse, ())
-        argument = PositionalArgument(metavar, help, required, choices, complete)
-        self.parser.take_argument(argument, lambda value: keep(parser(value)))
+            super()._declare_argument(argument)
+        self.values.keep(argument.name, None)
+        parser = self._parser_of(argument.metavar, argument.parse, ())
+        self.parser.take_argument(argument, lambda value: self.values.keep(argument.name, parser(value)))
 
     def _parser_of(self, name: str, parse: Callable[[str], Any], choices: Sequence[str]) -> Callable[[str], Any]:
         def guarded(value: str) -> Any:
@@ -134,11 +119,12 @@ class PluginOptions(OptionGroup):
 class _Keep(argparse.Action):
     """Passes the value of a flag to a function; a flag without a value passes `True`."""
 
-    def __init__(self, *, keep: Callable[[Any], None], **keywords: Any) -> None:
+    def __init__(
+        self, *, keep: Callable[[Any], None], complete: Callable[[], Iterable[str]] | None, **keywords: Any
+    ) -> None:
         super().__init__(**keywords)
         self._keep = keep
-        self.repeatable = False
-        self.complete: Callable[[], Iterable[str]] | None = None
+        self.complete = complete
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None

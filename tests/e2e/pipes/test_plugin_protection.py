@@ -1,7 +1,5 @@
 """A plugin that may redact what is sent works, or nothing is sent."""
 
-import textwrap
-
 import pytest
 
 from kaito.testing import Say
@@ -94,23 +92,6 @@ def test_the_conversation_that_is_counted_is_redacted(kaito, plugin, model_serve
     assert outcome.out.startswith("Assistant: a ***\n")
     for request in model_server.requests:
         assert b"secret" not in (request.body or b"")
-
-
-@pytest.fixture
-def install(tmp_path, monkeypatch):
-    """Install a distribution with one plugin."""
-
-    def install(distribution, entry_point, source, *, module=None):
-        module = module or distribution.replace("-", "_")
-        site = tmp_path / "site"
-        info = site / f"{distribution}-1.0.dist-info"
-        info.mkdir(parents=True)
-        (site / f"{module}.py").write_text(textwrap.dedent(source))
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[kaito]\n{entry_point} = {module}\n")
-        monkeypatch.setenv("PYTHONPATH", str(site))
-
-    return install
 
 
 def test_two_distributions_with_a_plugin_of_the_same_name(kaito, install, model_server):
@@ -246,7 +227,7 @@ def test_a_plugin_s_setting_can_be_changed(kaito, plugin, model_server):
     assert "  hide-word          one\n" in outcome.out
 
 
-@pytest.mark.parametrize("flag", ["'--temperature', help='x'", "'--seed-words', repeatable=True, help='x'"])
+@pytest.mark.parametrize("flag", ["'--stream', help='x'", "'--seed-words', repeatable=True, help='x'"])
 def test_a_setting_that_is_not_possible(kaito, plugin, model_server, flag):
     source = (
         f"from kaito import hookimpl\n@hookimpl\ndef kaito_add_options(options): options.add({flag}, setting=True)\n"

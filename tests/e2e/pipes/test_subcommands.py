@@ -1,7 +1,6 @@
 """Subcommands that plugins add: their options, output, errors, completion, and the model that they talk to."""
 
 import json
-import textwrap
 
 import pytest
 import yaml
@@ -51,19 +50,13 @@ def kaito_commands():
 
 
 @pytest.fixture
-def install(tmp_path, monkeypatch):
+def install(install):
     """Install a distribution with a subcommand."""
 
-    def install(source, *, name="ping", group="kaito.commands"):
-        site = tmp_path / "site"
-        info = site / f"kaito_{name}-1.0.dist-info"
-        info.mkdir(parents=True)
-        (site / f"kaito_{name}.py").write_text(textwrap.dedent(source))
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: kaito-{name}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[{group}]\n{name} = kaito_{name}\n")
-        monkeypatch.setenv("PYTHONPATH", str(site))
+    def install_subcommand(source):
+        install("kaito-ping", "ping", source, group="kaito.commands")
 
-    return install
+    return install_subcommand
 
 
 @pytest.fixture

@@ -1,0 +1,148 @@
+"""What plugins add to the command line: options of `kaito chat` and of their own subcommands."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+
+class Flag(Struct, frozen=True, kw_only=True):
+    """A flag as :meth:`OptionGroup.add` takes it."""
+
+    flag: str
+    help: str
+    metavar: str
+    parse: Callable[[str], Any]
+    default: Any
+    switch: bool
+    repeatable: bool
+    choices: tuple[str, ...]
+    complete: Callable[[], Iterable[str]] | None
+    setting: bool
+
+    @property
+    def name(self) -> str:
+        """The name of the flag's value: `redact_file` for `--redact-file`.
+
+        Raises:
+            ValueError: the flag does not have the form `--name`.
+        """
+        if not self.flag.startswith("--") or not self.flag[2:].replace("-", "").isalnum():
+            raise ValueError(f"{self.flag!r} does not have the form --name")
+        return self.flag[2:].replace("-", "_")
+
+    @property
+    def initial(self) -> Any:
+        """The value when the flag is not given. Whatever `parse` raises for an invalid default passes."""
+        if self.switch:
+            return False
+        return self.parse(self.default) if isinstance(self.default, str) else self.default
+
+
+class Argument(Struct, frozen=True, kw_only=True):
+    """The one argument of a subcommand that has no flag, as :meth:`OptionGroup.add_argument` takes it."""
+
+    metavar: str
+    help: str
+    parse: Callable[[str], Any] = str
+    required: bool = True
+    choices: tuple[str, ...] = ()
+    complete: Callable[[], Iterable[str]] | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of its value."""
+        return self.metavar.lower().replace("-", "_")
+
+    @property
+    def usage(self) -> str:
+        """The argument in the usage line."""
+        shown = "|".join(self.choices) or self.metavar
+        return shown if self.required else f"[{shown}]"
+
+
+class OptionGroup(ABC):
+    """Takes the command-line options of one plugin."""
+
+    def add(
+        self,
+        flag: str,
+        *,
+        help: str,
+        metavar: str = "VALUE",
+        parse: Callable[[str], Any] = str,
+        default: Any = None,
+        switch: bool = False,
+        repeatable: bool = False,
+        choices: Sequence[str] = (),
+        complete: Callable[[], Iterable[str]] | None = None,
+        setting: bool = False,
+    ) -> None:
+        """Add an option. Read its value later with :meth:`~kaito.settings.Settings.option`.
+
+        Args:
+            flag: such as `--redact-file`.
+            help: one sentence for `--help`.
+            metavar: stands for the value in `--help`; `FILE` is completed as one.
+            parse: converts the text that was given, and the default if that is a text. Whatever it raises becomes a
+                usage error with its message.
+            default: the value when the flag is not given.
+            switch: the flag takes no value and is `True` when given.
+            repeatable: the flag may be given several times; the value is a list.
+            choices: the only texts that are allowed, which are completed.
+            complete: returns texts that the value may become at the Tab key. It should take less than a second.
+            setting: `/set` can change it within a session, under the flag's name. The next hook sees the new value.
+
+        Raises:
+            ValueError: the flag or the setting exists, or the flag does not have the form `--name`.
+        """
+        self._declare(
+            Flag(
+                flag=flag,
+                help=help,
+                metavar=metavar,
+                parse=parse,
+                default=[] if repeatable and default is None else default,
+                switch=switch,
+                repeatable=repeatable,
+                choices=tuple(choices),
+                complete=complete,
+                setting=setting,
+            )
+        )
+
+    def add_argument(
+        self,
+        metavar: str,
+        *,
+        help: str,
+        parse: Callable[[str], Any] = str,
+        required: bool = True,
+        choices: Sequence[str] = (),
+        complete: Callable[[], Iterable[str]] | None = None,
+    ) -> None:
+        """Add the one argument that has no flag: `kaito NAME ARGUMENT`. Only a subcommand can add it.
+
+        Args:
+            metavar: stands for it in `--help`, such as `NAME`; `option("name")` returns its value.
+            help: one sentence for `--help`.
+
+        Raises:
+            ValueError: there is one already, or these are not the options of a subcommand.
+        """
+        self._declare_argument(
+            Argument(
+                metavar=metavar, help=help, parse=parse, required=required, choices=tuple(choices), complete=complete
+            )
+        )
+
+    @abstractmethod
+    def _declare(self, flag: Flag) -> None:
+        """Take a flag."""
+
+    def _declare_argument(self, argument: Argument) -> None:
+        """Take the argument without a flag."""
+        raise ValueError("only a subcommand may have an argument without a flag")
