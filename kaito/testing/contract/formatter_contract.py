@@ -32,7 +32,7 @@ from kaito.testing.contract.sample_answers import (
     WORDS,
     missing_word,
 )
-from kaito.types import Delta, Screen
+from kaito.types import Delta, Screen, ToolCall
 from kaito.util.sanitize import UNSAFE, sanitize
 
 _COLOURS = re.compile(r"\x1b\[[\d;:]*m")
@@ -82,6 +82,19 @@ class FormatterContract(BaseContract):
             text += session.answer(said("\n\n".join(WORDS)))
             missing = missing_word([*WORDS, *WORDS], text)
             promise(missing is None, f"on {where}, the word {missing} of an answer is missing from {text[:300]!r}")
+
+    def test_calls_of_tools_are_shown(self) -> None:
+        """The name and the arguments of each call of a tool are in the output, with and without text before them."""
+        calls = tuple(
+            ToolCall(id=str(number), name=f"look_{number}", arguments=f'{{"at": {number + 1}}}')
+            for number in (70001, 70003)
+        )
+        last = Delta(tool_calls=calls, finish_reason="tool_calls")
+        for where, session in self._sessions():
+            for deltas in ([Delta(content="Let me see."), last], [last]):
+                output = session.answer(Answer(deltas, finish_reason="tool_calls"))
+                missing = missing_word(WORDS[:4], output)
+                promise(missing is None, f"on {where}, {missing} of a call of a tool is missing from {output!r}")
 
     def test_text_is_returned_as_it_arrives(self) -> None:
         """No word of plain prose is held back, unless the class sets `waits_for_end`: then all text is."""
@@ -213,8 +226,13 @@ class FormatterContract(BaseContract):
         for where, screen in SCREENS.items():
             for sequence in CONTROL_SEQUENCES:
                 for pieces in ([f"a{sequence}b"], ["a", *sequence, "b"]):
+                    call = ToolCall(id=sequence, name=f"look{sequence}", arguments=f'"{sequence}"')
                     answer = Answer(
-                        [*[Delta(reasoning=piece) for piece in pieces], *[Delta(content=piece) for piece in pieces]],
+                        [
+                            *[Delta(reasoning=piece) for piece in pieces],
+                            *[Delta(content=piece) for piece in pieces],
+                            Delta(tool_calls=(call,)),
+                        ],
                         question=f"What is {sequence}?",
                     )
                     text = written(self._make(screen), [answer])

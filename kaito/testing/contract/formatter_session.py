@@ -35,6 +35,7 @@ class Answer(Struct, frozen=True):
         return Reply(
             content="".join(delta.content for delta in self.deltas),
             reasoning="".join(delta.reasoning for delta in self.deltas),
+            tool_calls=next((delta.tool_calls for delta in self.deltas if delta.tool_calls), ()),
             model="test-model",
             finish_reason=self.finish_reason,
             usage=None if self.finish_reason is None else Usage(prompt_tokens=12, completion_tokens=3),

@@ -37,7 +37,8 @@ class Good(Formatter):
         return delta.content
 
     def finish(self, reply):
-        return "" if self.last == "\n" else "\n"
+        end = "" if self.last == "\n" else "\n"
+        return end + "".join(f"{call.shown}\n" for call in reply.tool_calls)
 
     def end_session(self):
         return ">\n"
@@ -111,6 +112,12 @@ class LosesTheLastWord(Good):
 
     def finish(self, reply):
         return "\n"
+
+
+@fault("test_calls_of_tools_are_shown", "70001 of a call of a tool is missing from 'Let me see")
+class HidesCalls(Good):
+    def finish(self, reply):
+        return "" if self.last == "\n" else "\n"
 
 
 @fault(
