@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kaito.cluster.cluster import Cluster
     from kaito.errors import (
         ClusterError,
+        ConflictError,
         ConnectError,
         ExitCode,
         ForbiddenError,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from kaito.settings import Settings
     from kaito.shell.context import ShellContext
     from kaito.types import (
+        Applied,
         Candidate,
         ChatRequest,
         Command,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
         Reporter,
         ResponseSchema,
         Screen,
+        ServedModel,
         SlashCommand,
         Target,
         ToolCall,
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Applied",
     "Backend",
     "Candidate",
     "ChatRequest",
@@ -58,6 +62,7 @@ __all__ = [
     "ClusterError",
     "Command",
     "CommandContext",
+    "ConflictError",
     "ConnectError",
     "Delta",
     "Endpoint",
@@ -78,6 +83,7 @@ __all__ = [
     "Reporter",
     "ResponseSchema",
     "Screen",
+    "ServedModel",
     "Settings",
     "ShellContext",
     "SlashCommand",

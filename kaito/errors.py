@@ -6,6 +6,7 @@ KaitoError              1  anything else
 ├── NotFoundError       3  the workspace does not exist, or is not ready
 ├── ClusterError        4  the API server cannot be reached
 ├── ForbiddenError      5  credentials are missing or insufficient
+├── ConflictError       1  someone else has set the fields of an object
 ├── ConnectError        4  the model's endpoint cannot be reached, or stays unavailable
 ├── OutputClosed      141  stdout was closed (not shown)
 └── ModelError          1  the model's server refused the request or failed
@@ -110,6 +111,10 @@ class ForbiddenError(KaitoError):
     """Credentials are missing or insufficient."""
 
     exit_code = ExitCode.FORBIDDEN
+
+
+class ConflictError(KaitoError):
+    """Another field manager has set fields of an object that was applied."""
 
 
 class ConnectError(KaitoError):

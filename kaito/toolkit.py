@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kaito.util.safe_files import UnreadableError, check_private, make_folders, read_text, replace_private
     from kaito.util.sanitize import UNSAFE, one_line, sanitize
     from kaito.util.time_limits import time_limit
+    from kaito.util.yaml_reader import decode_yaml
 
 __all__ = [
     "BODY_PREFIX",
@@ -33,6 +34,7 @@ __all__ = [
     "check_private",
     "child_environment",
     "data_folder",
+    "decode_yaml",
     "file_names",
     "first_name",
     "make_folders",
@@ -75,6 +77,8 @@ _EXPORTS = {
     "read_conversation": "kaito.chat.transcripts",
     "write_conversation": "kaito.chat.transcripts",
     "read_image": "kaito.chat.image_files",
+    # YAML from outside, bounded, and decoded into a type
+    "decode_yaml": "kaito.util.yaml_reader",
     # The arguments of slash commands that are names of files
     "file_names": "kaito.shell.input.filenames",
     "first_name": "kaito.shell.input.filenames",

@@ -65,6 +65,11 @@ class CommandContext:
         """The value of `-o`; `plain` without one."""
         return str(getattr(self.given, "output", None) or "plain")
 
+    @property
+    def program(self) -> str:
+        """The program as the user entered it, `kaito` or `kubectl kaito`, for commands to paste."""
+        return self.invocation.command.rpartition(" ")[0]
+
     # Output
 
     def write(self, text: str) -> None:

@@ -44,10 +44,14 @@ def make_parser(offered: Offered[Command], call: Invocation) -> tuple[Parser, Pl
         offered.plugin,
         "Flags of the command",
         subcommand=True,
-        reserved=frozenset(option.flag for option in later),
+        reserved=frozenset(name for option in later for name in (option.flag, option.short) if name),
     )
     if command.connects or command.cluster:
-        add_cluster_flags(parser, waits=command.connects)
+        add_cluster_flags(
+            parser,
+            waits=command.connects or command.waits,
+            workspace=command.connects or command.names_workspace,
+        )
     if command.outputs:
         add_output_flag(parser, ["plain", *command.outputs])
     if command.options is not None:

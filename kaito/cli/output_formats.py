@@ -27,7 +27,15 @@ def as_yaml(data: Any, *, in_stream: bool = False) -> str:
     """
     import yaml
 
-    return yaml.safe_dump(data, sort_keys=False, explicit_start=in_stream)
+    class Dumper(yaml.SafeDumper):
+        """Writes a text of several lines as such."""
+
+        def represent_text(self, text: str) -> yaml.ScalarNode:
+            style = "|" if "\n" in text and text.replace("\n", "").isprintable() and text.isascii() else None
+            return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    Dumper.add_representer(str, Dumper.represent_text)
+    return str(yaml.dump(data, Dumper=Dumper, sort_keys=False, explicit_start=in_stream))
 
 
 def as_plain(data: Any) -> str:

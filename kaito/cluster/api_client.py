@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
@@ -30,6 +31,7 @@ from kaito.cluster.auth.credentials import Credentials
 from kaito.cluster.connection_errors import CONNECT_TIMEOUT, translate_api_errors
 from kaito.cluster.kinds import Kind
 from kaito.cluster.object_decoder import MalformedObject, Page, WatchEvent, decode_event, decode_page
+from kaito.cluster.transfer import Outgoing, body_lines
 from kaito.errors import ClusterError, KaitoError
 from kaito.net.responses import BodyTooLargeError, read_up_to, read_whole
 from kaito.types import Reporter
@@ -46,7 +48,7 @@ _WATCH_TIMEOUT = 290
 _PAGE_SIZE = "250"
 #: How often a list is started again because the API server has dropped the version of its first page.
 _RESTARTS = 3
-_JSON: Mapping[str, str] = {"Accept": "application/json"}
+_GET = Outgoing()
 
 
 class ApiClient:
@@ -100,8 +102,13 @@ class ApiClient:
 
     async def post(self, path: str, body: Mapping[str, Any], answer: type[T]) -> T:
         """Send an object, such as a review, and return the response."""
-        response = await self._retrying(lambda: self._request(path, {}, self._timeout, body=body))
-        return self._decode(await self._body(response, limits.API_OBJECT), answer, "response")
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        response = await self.send(Outgoing(method="POST", headers=headers, data=json.dumps(body).encode()), path, {})
+        return self._decode(await self.body(response), answer, "response")
+
+    async def send(self, outgoing: Outgoing, path: str, params: Mapping[str, str]) -> aiohttp.ClientResponse:
+        """Send a request that may be repeated; return the response, which :meth:`body` reads and closes."""
+        return await self._retrying(lambda: self._request(path, params, self._timeout, outgoing))
 
     async def items(self, path: str, kind: type[Kind], **params: str) -> list[Kind]:
         """Return all objects of a list, but for those that are not valid, which are reported."""
@@ -152,8 +159,7 @@ class ApiClient:
         Args:
             limit: the most bytes that it may have; by default those of a single object.
         """
-        response = await self._get(path, params or {}, self._timeout, retries)
-        return await self._body(response, limit or limits.API_OBJECT)
+        return await self.body(await self._get(path, params or {}, self._timeout, retries), limit)
 
     async def events(
         self, path: str, kind: type[Kind], params: Mapping[str, str], *, retries: bool = True
@@ -167,7 +173,7 @@ class ApiClient:
         """
         query = {**params, "watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(_WATCH_TIMEOUT)}
         response = await self._get(path, query, self._watch_timeout, retries)
-        async with response, aclosing(self._lines(response)) as lines:
+        async with response, aclosing(body_lines(response, self.config)) as lines:
             async for line in lines:
                 try:
                     event: WatchEvent[Kind] = decode_event(line, kind)
@@ -244,38 +250,19 @@ class ApiClient:
             "Sec-WebSocket-Protocol": ", ".join(protocols),
         }
         try:
-            (await self._request(path, params, self._timeout, headers)).close()
+            (await self._request(path, params, self._timeout, Outgoing(headers=headers))).close()
         except KaitoError as error:
             return error
         return ClusterError(f"The API server did not open a WebSocket: {exc.message} (HTTP {exc.status})")
 
-    async def _body(self, response: aiohttp.ClientResponse, limit: int) -> bytes:
+    async def body(self, response: aiohttp.ClientResponse, limit: int | None = None) -> bytes:
+        """Return the body of a response, as for :meth:`read`."""
         async with response:
             try:
                 with translate_api_errors(self.config):
-                    return await read_whole(response, limit)
+                    return await read_whole(response, limit or limits.API_OBJECT)
             except BodyTooLargeError as exc:
                 raise ClusterError(f"The API server's response is too large: {exc}", CHECK_SERVER) from None
-
-    async def _lines(self, response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
-        """Yield the lines of a body as they arrive."""
-        buffer = bytearray()
-        while True:
-            with translate_api_errors(self.config):
-                data = await response.content.readany()
-            if not data:
-                return
-            searched = len(buffer)
-            buffer += data
-            start = 0
-            while (end := buffer.find(b"\n", max(start, searched))) >= 0:
-                if line := bytes(buffer[start:end]).strip():
-                    yield line
-                start = end + 1
-            del buffer[:start]
-            if len(buffer) > limits.WATCH_EVENT:
-                size = limits.shown_size(limits.WATCH_EVENT)
-                raise ClusterError(f"The API server sent an event of more than {size}", CHECK_SERVER)
 
     def _decode(self, data: bytes, kind: type[T], what: str) -> T:
         try:
@@ -328,10 +315,9 @@ class ApiClient:
         path: str,
         params: Mapping[str, str],
         timeout: aiohttp.ClientTimeout,
-        headers: Mapping[str, str] = _JSON,
-        body: Mapping[str, Any] | None = None,
+        outgoing: Outgoing = _GET,
     ) -> aiohttp.ClientResponse:
-        """Send a GET, or a POST with a body; return the response, which the caller closes.
+        """Send a request; return the response, which the caller closes.
 
         If the credentials are rejected, they are renewed once.
         """
@@ -341,10 +327,10 @@ class ApiClient:
             session = await self._open_session(credentials)
             with translate_api_errors(self.config):
                 response = await session.request(
-                    "GET" if body is None else "POST",
+                    outgoing.method,
                     self._url(path, params),
-                    json=body,
-                    headers=[*self._headers(credentials), *headers.items()],
+                    data=outgoing.data,
+                    headers=[*self._headers(credentials), *outgoing.headers.items()],
                     timeout=timeout,
                     allow_redirects=False,
                     proxy=self.config.proxy,
@@ -358,6 +344,8 @@ class ApiClient:
             if response.status == 401 and rejected is None and credentials != Credentials():
                 rejected = credentials
                 continue
+            if (special := outgoing.explain(response.status, error)) is not None:
+                raise special
             raise api_error(response.status, response.headers, error, expires=credentials.certificate_expiry)
 
     async def _open_session(self, credentials: Credentials) -> aiohttp.ClientSession:

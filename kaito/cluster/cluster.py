@@ -1,19 +1,36 @@
-"""The cluster for subcommands and plugins: reads objects as plain data, with the user's credentials."""
+"""The cluster for subcommands and plugins: reads and applies objects as plain data, with the user's credentials."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar, overload
+
+from msgspec import Struct, field
 
 from kaito.cluster.api_client import ApiClient
 from kaito.cluster.auth.cluster_config import find_cluster_config
 from kaito.errors import KaitoError
-from kaito.types import Reporter, Target
+from kaito.types import Applied, Reporter, ServedModel, Target
+from kaito.types.targets import target_of
 from kaito.util import limits
-from kaito.util.decoding import DecodeError, decode_json
+from kaito.util.decoding import DecodeError, convert, decode_json
+
+T = TypeVar("T")
+
+#: In the class, `list` is the method.
+_List = list
+
+
+class _ListMetadata(Struct, frozen=True):
+    next: str = field(name="continue", default="")
+
+
+class _Page(Struct, frozen=True):
+    metadata: _ListMetadata = _ListMetadata()
+    items: tuple[Any, ...] = ()
 
 
 class Cluster:
@@ -24,41 +41,110 @@ class Cluster:
         context: the name of the kubeconfig's context; `None` in a pod.
     """
 
-    def __init__(self, client: ApiClient) -> None:
+    def __init__(self, client: ApiClient, reporter: Reporter) -> None:
         self._client = client
+        self._reporter = reporter
         self.namespace = client.namespace
         self.context = client.config.context.name if client.config.context is not None else None
 
-    async def get(self, path: str) -> dict[str, Any]:
+    @overload
+    async def get(self, path: str) -> dict[str, Any]: ...
+
+    @overload
+    async def get(self, path: str, type: type[T]) -> T: ...
+
+    async def get(self, path: str, type: Any = dict[str, Any]) -> Any:
         """Return an object, such as `/api/v1/namespaces/default/configmaps/my-map`.
+
+        Args:
+            type: what it is decoded into, such as a `msgspec.Struct` with the fields that are used; plain data without
+                one. Other fields are ignored, and `null` counts as absent.
 
         Raises:
             NotFoundError: it does not exist, or its kind is not served.
             ForbiddenError: the user may not read it.
         """
-        return _decoded(path, await self._client.read(path, limit=limits.API_OBJECT))
+        return _decoded(path, await self._client.read(path, limit=limits.API_OBJECT), type)
 
-    async def list(self, path: str, **parameters: str) -> list[dict[str, Any]]:
+    @overload
+    async def list(self, path: str, /, **parameters: str) -> _List[dict[str, Any]]: ...
+
+    @overload
+    async def list(self, path: str, type: type[T], /, **parameters: str) -> _List[T]: ...
+
+    async def list(self, path: str, type: Any = dict[str, Any], /, **parameters: str) -> _List[Any]:
         """Return the objects of a collection, such as `/apis/kaito.sh/v1beta1/namespaces/default/workspaces`.
 
         Args:
+            type: what each is decoded into, as for :meth:`get`. One that is not valid is left out, with a notice.
             parameters: of the query, such as `labelSelector`.
 
         Raises:
             NotFoundError: the kind is not served.
             ForbiddenError: the user may not list it.
         """
-        items: list[dict[str, Any]] = []
+        items: _List[Any] = []
         query = {**parameters, "limit": "250"}
         for _ in range(limits.API_LIST_PAGES):
-            page = _decoded(path, await self._client.read(path, query, limit=limits.API_PAGE))
-            found, metadata = page.get("items"), page.get("metadata")
-            items += [item for item in found or () if isinstance(item, dict)] if isinstance(found, list) else []
-            token = metadata.get("continue") if isinstance(metadata, dict) else None
-            if not isinstance(token, str) or not token:
+            page = _decoded(path, await self._client.read(path, query, limit=limits.API_PAGE), _Page)
+            for item in page.items:
+                try:
+                    items.append(convert(item, type))
+                except DecodeError as exc:
+                    self._reporter.notice(f"An object of {path} is left out, as it is not valid: {exc}")
+            if not page.metadata.next:
                 return items
-            query["continue"] = token
+            query["continue"] = page.metadata.next
         return items
+
+    async def apply(
+        self, item: Mapping[str, Any], *, manager: str = "kaito", dry_run: bool = False, force: bool = False
+    ) -> Applied:
+        """Create an object, or change the fields of an existing one, by server-side apply.
+
+        It is checked strictly: a field that its kind does not have is an error. The API server's warnings are notices.
+
+        Args:
+            item: with `apiVersion`, `kind` and `metadata.name`; without a namespace it goes to :attr:`namespace`.
+            manager: whose fields these are. Those that it has applied before and that `item` lacks are removed.
+            dry_run: whether the API server only checks it, with all its admission plugins.
+            force: whether fields of other managers are taken over.
+
+        Raises:
+            ConflictError: other managers have set some of its fields; the hints name them.
+            ForbiddenError: a role is missing, or a rule of the cluster refuses it.
+            NotFoundError: its kind, or its namespace, does not exist.
+            KaitoError: it is not valid, in the words of the API server and of its admission plugins.
+            ValueError: it has no version, kind or name.
+        """
+        from kaito.cluster.apply import apply
+
+        return await apply(self._client, self._reporter, item, manager=manager, dry_run=dry_run, force=force)
+
+    async def served_models(self, *, all_namespaces: bool = False) -> tuple[ServedModel, ...]:
+        """Return the Workspaces and InferenceSets, with the same readiness as `kaito status`.
+
+        Raises:
+            NotFoundError: KAITO is not installed.
+            ForbiddenError: the user may not list them.
+        """
+        from kaito.cluster.workspaces.served import served_models
+
+        return await served_models(self._client, all_namespaces=all_namespaces)
+
+    async def wait_until_ready(self, workspace: str, timeout: float) -> None:
+        """Return when a workspace serves its model; the progress is reported, as with `kaito status --wait`.
+
+        Args:
+            workspace: its name, or `inferenceset/NAME` for one of its replicas.
+            timeout: in seconds; 0 checks once.
+
+        Raises:
+            NotFoundError: it is not ready in time, does not exist, or was deleted.
+        """
+        from kaito.cluster.workspaces.waiting import wait_until_ready
+
+        await wait_until_ready(self._client, target_of(workspace), timeout, self._reporter)
 
 
 @asynccontextmanager
@@ -71,11 +157,11 @@ async def open_cluster(target: Target, reporter: Reporter) -> AsyncIterator[Clus
     # A kubeconfig may be a pipe, and a pipe may be slow.
     config = await asyncio.to_thread(find_cluster_config, target, os.environ, reporter)
     async with ApiClient(config, reporter, target.request_timeout) as client:
-        yield Cluster(client)
+        yield Cluster(client, reporter)
 
 
-def _decoded(path: str, data: bytes) -> dict[str, Any]:
+def _decoded(path: str, data: bytes, type: type[T]) -> T:
     try:
-        return decode_json(data, dict[str, Any])
+        return decode_json(data, type)
     except DecodeError as exc:
-        raise KaitoError(f"The API server's answer for {path} is not valid: {exc.reason}") from None
+        raise KaitoError(f"The API server's answer for {path} is not valid: {exc}") from None

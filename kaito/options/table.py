@@ -57,9 +57,13 @@ SHARED = (
     _switch("--verbose", "Explain each step on stderr", short="-v"),
 )
 
+WORKSPACE_NAME = _value(
+    "--workspace-name", "NAME", flag_values.workspace, "Name of the workspace, or inferenceset/NAME"
+)
+
 #: Flags that select a workspace and its cluster.
 CLUSTER = (
-    _value("--workspace-name", "NAME", flag_values.workspace, "Name of the workspace, or inferenceset/NAME"),
+    WORKSPACE_NAME,
     _value("--namespace", "NAME", flag_values.namespace, "Kubernetes namespace; the context's by default", short="-n"),
     _value("--kubeconfig", "FILE", flag_values.existing_file, "Path of the kubeconfig file"),
     _value("--context", "NAME", None, "Context of the kubeconfig to use"),

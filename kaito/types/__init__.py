@@ -1,5 +1,6 @@
 """The values that pass between the shell, the protocol and the plugins."""
 
+from kaito.types.cluster_objects import Applied, ServedModel
 from kaito.types.commands import Command
 from kaito.types.extensions import Screen, SlashCommand
 from kaito.types.images import Image
@@ -9,6 +10,7 @@ from kaito.types.response_schema import ResponseSchema
 from kaito.types.targets import Candidate, Endpoint, Rank, Reporter, Target, service_url, shown_url
 
 __all__ = [
+    "Applied",
     "Candidate",
     "ChatRequest",
     "Command",
@@ -25,6 +27,7 @@ __all__ = [
     "ResponseSchema",
     "Role",
     "Screen",
+    "ServedModel",
     "SlashCommand",
     "Target",
     "ToolCall",

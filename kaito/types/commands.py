@@ -29,6 +29,10 @@ class Command(Struct, frozen=True, kw_only=True):
     connects: bool = False
     #: Whether it uses the cluster: adds the flags for that. Then :meth:`~kaito.CommandContext.cluster` can be used.
     cluster: bool = False
-    #: The formats of `-o` that it offers besides `plain`, of `text`, `json`, `yaml` and `wide`;
+    #: With `cluster`: whether one of these flags is `--workspace-name`.
+    names_workspace: bool = True
+    #: With `cluster`: whether one of these flags is `--wait`, whose value is in `settings.target.wait`.
+    waits: bool = False
+    #: The formats of `-o` that it offers besides `plain`, such as `text`, `json`, `yaml`, `wide` and `name`;
     #: :meth:`~kaito.CommandContext.write_object` writes `json` and `yaml` itself.
     outputs: tuple[str, ...] = ()

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+import re
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+
+if TYPE_CHECKING:
+    from kaito.cluster.cluster import Cluster
+
+    #: Returns texts that a value may become. An `async def` function gets the cluster that the line selects.
+    Completer = Callable[[], Iterable[str]] | Callable[[Cluster], Awaitable[Iterable[str]]]
 
 
 class Flag(Struct, frozen=True, kw_only=True):
@@ -20,8 +27,9 @@ class Flag(Struct, frozen=True, kw_only=True):
     switch: bool
     repeatable: bool
     choices: tuple[str, ...]
-    complete: Callable[[], Iterable[str]] | None
+    complete: Completer | None
     setting: bool
+    short: str
 
     @property
     def name(self) -> str:
@@ -33,6 +41,17 @@ class Flag(Struct, frozen=True, kw_only=True):
         if not self.flag.startswith("--") or not self.flag[2:].replace("-", "").isalnum():
             raise ValueError(f"{self.flag!r} does not have the form --name")
         return self.flag[2:].replace("-", "_")
+
+    @property
+    def names(self) -> list[str]:
+        """The flag, after its short form.
+
+        Raises:
+            ValueError: that does not have the form `-x`.
+        """
+        if self.short and not re.fullmatch("-[A-Za-z]", self.short):
+            raise ValueError(f"{self.short!r} does not have the form -x")
+        return [self.short, self.flag] if self.short else [self.flag]
 
     @property
     def initial(self) -> Any:
@@ -50,7 +69,7 @@ class Argument(Struct, frozen=True, kw_only=True):
     parse: Callable[[str], Any] = str
     required: bool = True
     choices: tuple[str, ...] = ()
-    complete: Callable[[], Iterable[str]] | None = None
+    complete: Completer | None = None
 
     @property
     def name(self) -> str:
@@ -78,8 +97,9 @@ class OptionGroup(ABC):
         switch: bool = False,
         repeatable: bool = False,
         choices: Sequence[str] = (),
-        complete: Callable[[], Iterable[str]] | None = None,
+        complete: Completer | None = None,
         setting: bool = False,
+        short: str = "",
     ) -> None:
         """Add an option. Read its value later with :meth:`~kaito.settings.Settings.option`.
 
@@ -88,13 +108,15 @@ class OptionGroup(ABC):
             help: one sentence for `--help`.
             metavar: stands for the value in `--help`; `FILE` is completed as one.
             parse: converts the text that was given, and the default if that is a text. Whatever it raises becomes a
-                usage error with its message.
+                usage error with its message, such as `is not a number from 1 to 9` of a `ValueError`.
             default: the value when the flag is not given.
             switch: the flag takes no value and is `True` when given.
             repeatable: the flag may be given several times; the value is a list.
             choices: the only texts that are allowed, which are completed.
-            complete: returns texts that the value may become at the Tab key. It should take less than a second.
+            complete: returns texts that the value may become at the Tab key. It should take less than a second. An
+                `async def` function gets a :class:`~kaito.Cluster` for the flags of the line, and two seconds.
             setting: `/set` can change it within a session, under the flag's name. The next hook sees the new value.
+            short: such as `-r`.
 
         Raises:
             ValueError: the flag or the setting exists, or the flag does not have the form `--name`.
@@ -111,6 +133,7 @@ class OptionGroup(ABC):
                 choices=tuple(choices),
                 complete=complete,
                 setting=setting,
+                short=short,
             )
         )
 
@@ -122,7 +145,7 @@ class OptionGroup(ABC):
         parse: Callable[[str], Any] = str,
         required: bool = True,
         choices: Sequence[str] = (),
-        complete: Callable[[], Iterable[str]] | None = None,
+        complete: Completer | None = None,
     ) -> None:
         """Add the one argument that has no flag: `kaito NAME ARGUMENT`. Only a subcommand can add it.
 

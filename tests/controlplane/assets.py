@@ -15,6 +15,7 @@ PROGRAMS = ("etcd", "kube-apiserver", "kwok")
 DEFINITIONS = (
     "kaito.sh_workspaces.yaml",
     "kaito.sh_inferencesets.yaml",
+    "kaito.sh_modelmirrors.yaml",
     "kwok.x-k8s.io_portforwards.yaml",
     "gateway.networking.k8s.io_gateways.yaml",
     "gateway.networking.k8s.io_httproutes.yaml",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kaito.cli.args.parser import Parser
 from kaito.errors import UsageError
@@ -16,6 +16,9 @@ from kaito.plugin.isolation import Attempt, message_of
 from kaito.plugin.manager import Plugins
 from kaito.plugin.option_values import OptionValues, PluginSetting
 from kaito.types.options import Argument, Flag, OptionGroup
+
+if TYPE_CHECKING:
+    from kaito.types.options import Completer
 
 
 def add_plugin_flags(parser: Parser, plugins: Plugins, command: str) -> None:
@@ -57,8 +60,9 @@ class PluginOptions(OptionGroup):
 
     def _declare(self, flag: Flag) -> None:
         name, values = flag.name, self.values
-        if flag.flag in self._reserved or self.parser.flag(flag.flag) is not None:
-            raise ValueError(f"the flag {flag.flag} exists already")
+        for one in flag.names:
+            if one in self._reserved or self.parser.flag(one) is not None:
+                raise ValueError(f"the flag {one} exists already")
         settings = {*SETTINGS, *self._plugins.settings}
         if flag.setting and (self._subcommand or flag.repeatable or flag.flag[2:] in settings):
             raise ValueError(f"{flag.flag} cannot be a setting: it exists, may be repeated, or is a subcommand's")
@@ -73,7 +77,7 @@ class PluginOptions(OptionGroup):
             default = _Shown(flag.default) if flag.default and isinstance(flag.default, str) else flag.default
             keywords = {"metavar": "|".join(flag.choices) or flag.metavar, "type": parser, "default": default}
         self._group.add_argument(
-            flag.flag,
+            *flag.names,
             dest=f"plugin:{name}",
             help=flag.help,
             action=_Keep,
@@ -106,7 +110,8 @@ class PluginOptions(OptionGroup):
             def refuse(exc: BaseException) -> None:
                 # A `ValueError` is how a parser refuses a value; the type of any other error explains it.
                 reason = str(exc) if isinstance(exc, ValueError) and str(exc) else message_of(exc)
-                raise UsageError(f"{name}: '{value}': {reason}") from exc
+                separator = " " if reason.startswith(("is ", "cannot ")) else ": "
+                raise UsageError(f"{name}: '{value}'{separator}{reason}") from exc
 
             parsed: Any = None
             with Attempt(self._plugin, refuse):
@@ -119,9 +124,7 @@ class PluginOptions(OptionGroup):
 class _Keep(argparse.Action):
     """Passes the value of a flag to a function; a flag without a value passes `True`."""
 
-    def __init__(
-        self, *, keep: Callable[[Any], None], complete: Callable[[], Iterable[str]] | None, **keywords: Any
-    ) -> None:
+    def __init__(self, *, keep: Callable[[Any], None], complete: Completer | None, **keywords: Any) -> None:
         super().__init__(**keywords)
         self._keep = keep
         self.complete = complete
@@ -129,7 +132,9 @@ class _Keep(argparse.Action):
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
     ) -> None:
-        self._keep(True if self.nargs == 0 else values)
+        value = True if self.nargs == 0 else values
+        self._keep(value)
+        setattr(namespace, self.dest, value)
 
 
 class _Shown:

@@ -19,7 +19,7 @@ from kaito.types.targets import target_of
 GLOBAL_VALUE_FLAGS = frozenset(
     name
     for option in (*table.SHARED, *table.CLUSTER)
-    if option.metavar and option.flag != "--workspace-name"
+    if option.metavar and option is not table.WORKSPACE_NAME
     for name in (option.short, option.flag)
     if name
 )
@@ -67,9 +67,10 @@ def add_output_flag(parser: Parser, formats: Sequence[str]) -> None:
     )
 
 
-def add_cluster_flags(parser: Parser, *, waits: bool = False) -> None:
-    """Add the flags that select a workspace and its cluster; with `waits` also `--wait`."""
-    add_options(parser, "Flags for the cluster", [*table.CLUSTER, *([table.WAIT] if waits else [])])
+def add_cluster_flags(parser: Parser, *, waits: bool = False, workspace: bool = True) -> None:
+    """Add the flags that select a workspace and its cluster, or only the cluster; with `waits` also `--wait`."""
+    options = [option for option in table.CLUSTER if workspace or option is not table.WORKSPACE_NAME]
+    add_options(parser, "Flags for the cluster", [*options, *([table.WAIT] if waits else [])])
 
 
 def add_endpoint_flags(parser: Parser, *, url: bool = True) -> None:

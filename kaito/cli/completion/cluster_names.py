@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TypeVar
 
 from kaito.cluster.api_client import ApiClient
 from kaito.cluster.auth.cluster_config import find_cluster_config
 from kaito.cluster.auth.kubeconfig import context_namespaces
+from kaito.cluster.cluster import Cluster
 from kaito.cluster.kinds import Kind, Namespace
 from kaito.cluster.workspaces.health_checks import list_backing
 from kaito.cluster.workspaces.lookup import list_objects
@@ -16,6 +18,8 @@ from kaito.cluster.workspaces.overview import InferenceSetOverview, Overview, bu
 from kaito.errors import KaitoError
 from kaito.eventloop.thread import ThreadedLoop
 from kaito.types import Target
+
+T = TypeVar("T")
 
 #: Names with their descriptions.
 Names = list[tuple[str, str]]
@@ -40,13 +44,28 @@ def workspaces(target: Target, environ: Mapping[str, str]) -> Names:
     Raises:
         KaitoError: as for :func:`namespaces`.
     """
-    return _fetch(target, environ, _workspaces)
+    return _fetch(target, environ, _workspaces) or []
 
 
-def _fetch(target: Target, environ: Mapping[str, str], fetch: Callable[[ApiClient], Awaitable[Names]]) -> Names:
-    """Return what `fetch` returns; nothing when it takes too long."""
+def offered(
+    target: Target, environ: Mapping[str, str], complete: Callable[[Cluster], Awaitable[Iterable[str]]]
+) -> Iterable[str]:
+    """Return what the function of a plugin offers for a cluster.
 
-    async def bounded() -> Names:
+    Raises:
+        KaitoError: as for :func:`namespaces`, or the function raised it.
+    """
+
+    async def ask(client: ApiClient) -> Iterable[str]:
+        return await complete(Cluster(client, _Silent()))
+
+    return _fetch(target, environ, ask) or ()
+
+
+def _fetch(target: Target, environ: Mapping[str, str], fetch: Callable[[ApiClient], Awaitable[T]]) -> T | None:
+    """Return what `fetch` returns; `None` when it takes too long."""
+
+    async def bounded() -> T:
         silent = _Silent()
         async with asyncio.timeout(_TIMEOUT):
             config = await asyncio.to_thread(find_cluster_config, target, environ, silent)
@@ -57,7 +76,7 @@ def _fetch(target: Target, environ: Mapping[str, str], fetch: Callable[[ApiClien
         try:
             return loop.run(bounded())
         except TimeoutError:
-            return []
+            return None
 
 
 async def _namespaces(cluster: ApiClient) -> Names:

@@ -7,6 +7,8 @@ import re
 from argparse import Action
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
 
@@ -21,6 +23,9 @@ from kaito.plugin.entry_points import allowed_names, subcommand_names
 from kaito.plugin.manager import Plugins, create_plugins
 from kaito.settings import Settings
 from kaito.types import Target
+
+if TYPE_CHECKING:
+    from kaito.types.options import Completer
 
 # A metavar that lists the values, such as `auto|always|never`.
 _CHOICES = re.compile(r"[a-z0-9-]+(\|[a-z0-9-]+)+")
@@ -181,12 +186,19 @@ class _Line:
             return ()
         return self._offered_by_plugin(argument.complete) if argument.complete else _words(argument.choices)
 
-    def _offered_by_plugin(self, complete: Callable[[], Iterable[str]]) -> Sequence[Suggestion]:
+    def _offered_by_plugin(self, complete: Completer) -> Sequence[Suggestion]:
         """Return what a plugin's function offers; nothing if it fails."""
         offered: Sequence[Suggestion] = ()
         with suppress(Exception, SystemExit):
-            offered = _words([str(word) for word in complete()])
+            offered = _words([str(word) for word in self._called(complete)])
         return offered
+
+    def _called(self, complete: Completer) -> Iterable[str]:
+        if not iscoroutinefunction(complete):
+            return cast("Callable[[], Iterable[str]]", complete)()
+        from kaito.cli.completion.cluster_names import offered
+
+        return offered(self._target(), self._environ, complete)
 
     def _last(self, flag: str) -> str | None:
         return next(reversed(self._parser.given(flag, self._given)), None)

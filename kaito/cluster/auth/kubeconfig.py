@@ -26,9 +26,9 @@ from kaito.cluster.auth.kubeconfig_types import (
     entry_name,
     invalid_file,
 )
-from kaito.cluster.auth.yaml_reader import YamlError, read_yaml
 from kaito.errors import UsageError
 from kaito.util.decoding import DecodeError, convert
+from kaito.util.yaml_reader import YamlError, read_yaml
 
 T = TypeVar("T")
 

@@ -23,7 +23,6 @@ from kaito.cluster.auth.certificates import server_context
 from kaito.cluster.auth.credentials import read_pem
 from kaito.cluster.auth.kubeconfig import Context
 from kaito.cluster.auth.kubeconfig_types import Data, Place, decode_data
-from kaito.cluster.auth.yaml_reader import YamlError, read_yaml
 from kaito.errors import ForbiddenError, KaitoError
 from kaito.net.failures import HTTP_ERRORS, Cause, Failure, classify
 from kaito.net.proxies import by_kind, proxy_for
@@ -32,6 +31,7 @@ from kaito.net.socks import SocksConnector
 from kaito.util.decoding import DecodeError, decode_json
 from kaito.util.limits import PROVIDER_ANSWER, SHOWN_NAME, shown_size
 from kaito.util.safe_files import replace_file
+from kaito.util.yaml_reader import YamlError, read_yaml
 
 #: Seconds before its expiry at which a token is renewed.
 _MARGIN = 10

@@ -250,3 +250,57 @@ def test_ctrl_c_cancels_what_it_waits_for(terminal, install, model_server, monke
     session.press("ctrl-c")
     model_server.wait_for_disconnect()
     assert session.wait_exit() == 130
+
+
+NODES = '''
+"""Lists the nodes of the cluster."""
+
+from kaito import Command, hookimpl
+
+
+def add_options(options):
+    options.add("--role", short="-r", help="A role", complete=roles)
+    options.add_argument("NODE", help="A node", required=False, complete=roles)
+
+
+async def roles(cluster):
+    return [cluster.namespace, *(item["metadata"]["name"] for item in await cluster.list("/api/v1/nodes"))]
+
+
+def run(context):
+    context.write(f"{context.program} {context.option('role')} {context.settings.target.wait}\\n")
+
+
+@hookimpl
+def kaito_commands():
+    return [
+        Command(
+            name="nodes", summary="List", options=add_options, cluster=True, names_workspace=False, waits=True, run=run
+        )
+    ]
+'''
+
+
+def test_flags_for_the_cluster_alone(kaito, plugin):
+    nodes = ("nodes", "--plugin", plugin(NODES))
+    assert kaito(*nodes, "-rx", "--wait=5s").out == "kaito x 5.0\n"
+    assert kaito(*nodes, "--role", "y", "--wait").out == "kaito y 1800.0\n"
+    outcome = kaito(*nodes, "--workspace-name", "a")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "Unknown flag '--workspace-name'" in outcome.err
+    assert "  -r, --role VALUE" in kaito(*nodes, "--help").out
+
+
+@pytest.mark.parametrize(
+    ("short", "message"), [("-n", "the flag -n exists already"), ("-rr", "'-rr' does not have the form -x")]
+)
+def test_a_short_flag_that_is_not_possible(kaito, plugin, short, message):
+    outcome = kaito("nodes", "--plugin", plugin(NODES.replace('"-r"', f'"{short}"')))
+    assert outcome.code == 1
+    assert message in outcome.err
+
+
+def test_completion_without_the_cluster_offers_nothing(kaito, plugin):
+    for words in (["--role", ""], [""]):
+        outcome = kaito("__complete", "nodes", "--plugin", plugin(NODES), *words)
+        assert (outcome.code, outcome.out, outcome.err) == (0, ":4\n", "")

@@ -10,11 +10,14 @@ import binascii
 import codecs
 import math
 import re
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
+from kaito.util.decoding import DecodeError, convert
 from kaito.util.limits import CONFIG_FILE
+
+T = TypeVar("T")
 
 #: Levels of nesting. A kubeconfig needs nine.
 _DEPTH = 200
@@ -97,6 +100,24 @@ def read_yaml(data: bytes) -> Any:
     finally:
         if loader is not None:
             loader.dispose()
+
+
+def decode_yaml(data: bytes, type: type[T]) -> T:
+    """Decode the first document of YAML from outside into a type that declares the fields that are used.
+
+    Args:
+        data: of a size that its reader has limited.
+        type: such as a `msgspec.Struct`. Fields that it does not have are ignored, and `null` counts as absent.
+
+    Raises:
+        ValueError: it is not YAML, is nested too deeply, has too many parts, or has another type. The message says
+            where and why, and never quotes the data.
+    """
+    try:
+        document = read_yaml(data)
+    except YamlError as exc:
+        raise DecodeError(f"it {exc}") from None
+    return convert(document, type)
 
 
 def _decode(data: bytes) -> str:

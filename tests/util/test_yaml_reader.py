@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import tracemalloc
 from contextlib import suppress
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaito.cluster.auth import yaml_reader
 from kaito.cluster.auth.kubeconfig import load_context
-from kaito.cluster.auth.yaml_reader import YamlError, read_yaml
 from kaito.errors import UsageError
+from kaito.util import yaml_reader
 from kaito.util.limits import CONFIG_FILE
+from kaito.util.yaml_reader import YamlError, decode_yaml, read_yaml
 
 
 @pytest.fixture(params=["CSafeLoader", "SafeLoader"])
@@ -154,3 +156,31 @@ def test_any_bytes_are_read_or_refused(tmp_path_factory, data):
     file.write_bytes(data)
     with suppress(UsageError):
         load_context(str(file), None, {})
+
+
+class Settings(msgspec.Struct):
+    """What a reader of YAML may declare."""
+
+    names: tuple[str, ...] = ()
+
+
+def test_decoded_into_a_type():
+    assert decode_yaml(b"names: [a, b]\nother: 1\n", Settings) == Settings(names=("a", "b"))
+    assert decode_yaml(b"names: null\n", Settings) == Settings()
+    assert decode_yaml(b"{}", Settings) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"names: [a, 1]", "names[1]: expected str, got int"),
+        (b"names: [", "it is not valid YAML"),
+        (b"- a", "expected object, got array"),
+        (b"", "expected object, got null"),
+        (b"\xff", "it is not UTF-8 text"),
+        (b"[" * 1000, "it is nested too deeply (line 1)"),
+    ],
+)
+def test_not_of_the_type(data, message):
+    with pytest.raises(ValueError, match="^" + re.escape(message)):
+        decode_yaml(data, Settings)
