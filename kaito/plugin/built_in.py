@@ -23,6 +23,8 @@ SUBCOMMANDS = {
     "forward": "Open a local port to a workspace's model for any other client",
     "status": "Show whether a workspace is ready, and if not, why",
     "get-endpoint": "Print the URL of a workspace's model for other programs",
+    "models": "List the models that a cluster offers, and those that it serves",
+    "deploy": "Deploy a model: create a Workspace or an InferenceSet",
     "plugins": "List the plugins, what they provide, and which were skipped",
     "completion": "Print the script that adds completion to a shell",
 }

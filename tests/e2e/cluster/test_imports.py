@@ -1,4 +1,4 @@
-"""The commands that use a cluster do not import the Kubernetes client, which costs more CPU than the rest of a start."""
+"""Only what applies objects imports the Kubernetes client, which costs more CPU than the rest of a start."""
 
 from __future__ import annotations
 
@@ -64,6 +64,12 @@ def test_command(start, flags, command, output):
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert output in out
+
+
+def test_models(start, flags):
+    with start("models", *flags[:2]) as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, "my-llama" in out) == (0, True), err
 
 
 def test_completion(start, flags):

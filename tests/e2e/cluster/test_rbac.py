@@ -121,7 +121,7 @@ OPTIONAL = {
 
 def test_all_roles_are_tested():
     names = {file.stem for file in (DEPLOY / "rbac").iterdir()}
-    assert names == {"cluster-dns", "port-forward", "api-proxy", "ingress", "status"}
+    assert names == {"cluster-dns", "port-forward", "api-proxy", "ingress", "status", "deploy"}
 
 
 @pytest.mark.parametrize("backend", ["port-forward", "api-proxy"])
@@ -362,6 +362,42 @@ def test_a_watch_without_permission_for_pods_or_services(user_of, workspaces, om
         process.wait_for("my-llama")
         assert process.interrupt() == 130
         assert process.err == []
+
+
+# deploy
+
+
+def deploy(kubeconfig, *arguments):
+    return run_kaito("deploy", "new", "--model", "phi-4", "--kubeconfig", str(kubeconfig), *arguments)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """Return the path of a file with settings."""
+    (tmp_path / "vllm.yaml").write_text("vllm: {}\n")
+    return f"{tmp_path}/vllm.yaml"
+
+
+def test_role_for_deploy_is_sufficient(user_of, settings):
+    kubeconfig = user_of("deploy")
+    for more in ((), ("--replicas", "2")):
+        for again in ("created", "applied"):
+            outcome = deploy(kubeconfig, "--inference-config", settings, "--show-diff", *more)
+            assert outcome.code == 0, outcome.err
+            assert outcome.out.endswith(f"/new {again}\n")
+
+
+#: Permissions for deploy, and the flags that need them.
+DEPLOYED = {"workspaces.kaito.sh": (), "inferencesets.kaito.sh": ("--replicas", "2"), "configmaps": None}
+
+
+@pytest.mark.parametrize("omitted", grants("deploy"))
+def test_permission_for_deploy_is_necessary(user_of, settings, omitted):
+    verb, _, resource = omitted.partition(" ")
+    flags = DEPLOYED[resource]
+    more = ("--inference-config", settings) if flags is None else flags
+    outcome = deploy(user_of("deploy", omitted), *more, *(["--show-diff"] if verb == "get" else []))
+    assert_forbidden(outcome, omitted)
 
 
 # A port-forward with less than its Role

@@ -1,0 +1,165 @@
+"""Deploys: reads the cluster's definition, checks the objects, applies them, and waits."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import AsyncGenerator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from kaito import ConflictError, KaitoError, NotFoundError, UsageError
+from kaito.subcommands.deploy.manifests import GROUP, Deployment, build, flag_of
+from kaito.subcommands.deploy.object_diff import difference, without_server_fields
+from kaito.subcommands.deploy.schema_check import faults
+from kaito.subcommands.deploy.served_schema import find_definition
+
+if TYPE_CHECKING:
+    from kaito import Cluster, CommandContext, Target
+
+_PLURALS = {"Workspace": "workspaces", "InferenceSet": "inferencesets", "ConfigMap": "configmaps"}
+#: Faults that an error lists.
+_FAULTS = 10
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """How it is deployed."""
+
+    #: `client`, `server`, or `""` for none.
+    dry_run: str
+    show_diff: bool
+    force: bool
+    #: Seconds to wait until it is ready; `None` does not wait.
+    wait: float | None
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """What has happened: a difference was found, or an object was applied."""
+
+    difference: str | None = None
+    item: Mapping[str, Any] = {}
+    done: str = ""
+
+
+def run(context: CommandContext, plan: Deployment, options: Options) -> None:
+    """Deploy, and write what has happened.
+
+    Raises:
+        KaitoError: the cluster refuses it, it is not ready in time, or the cluster cannot be reached.
+    """
+    items = []
+    if options.dry_run == "client":
+        items = build(plan, namespace=context.settings.target.namespace)
+        if context.output == "plain":
+            context.write("".join(f"{_name(item)} created (dry run)\n" for item in items))
+    else:
+        for step in context.stream(_steps(context, plan, options)):
+            if step.difference is not None:
+                _show(context, step.difference)
+            elif step.item:
+                # What a dry run writes can be applied: it has no uid of an object that does not exist.
+                items.append(without_server_fields(step.item, whole=bool(options.dry_run)))
+                if context.output == "plain":
+                    context.write(f"{_name(step.item)} {step.done}\n")
+    if context.output == "name":
+        context.write("".join(f"{_name(item)}\n" for item in items))
+    elif context.output != "plain":
+        context.write_object(items[0] if len(items) == 1 else {"apiVersion": "v1", "kind": "List", "items": items})
+    if not options.dry_run:
+        _say_what_is_next(context, plan, waited=options.wait is not None)
+
+
+def _show(context: CommandContext, text: str) -> None:
+    """Write a difference, to stderr when stdout is for the object."""
+    if context.output == "plain":
+        context.write(text)
+    else:
+        for line in text.splitlines():
+            context.notice(line)
+
+
+async def _steps(context: CommandContext, plan: Deployment, options: Options) -> AsyncGenerator[Step, None]:
+    async with context.cluster() as cluster:
+        context.reporter.status(f"reading the cluster's definition of {plan.kind}")
+        definition = await find_definition(cluster, plan.kind)
+        items = build(plan, definition.version, cluster.namespace)
+        _check(plan, [(fault.field, fault.reason) for fault in faults(items[-1], definition)], definition.version)
+        for item in items:
+            if options.show_diff:
+                yield await _difference(cluster, item)
+            yield await _apply(context, cluster, item, options, is_only=len(items) == 1)
+        if options.wait is not None:
+            await cluster.wait_until_ready(plan.workspace, options.wait)
+        context.reporter.status("")
+
+
+def _check(plan: Deployment, found: list[tuple[str, str]], version: str) -> None:
+    """Refuse an object that does not fit the cluster's schema.
+
+    Raises:
+        UsageError: it names each field, and its flag.
+    """
+    lines = [f"{flag_of(field) or plan.kind}: field {field} {reason}" for field, reason in found[:_FAULTS]]
+    if lines:
+        kind = f"{plan.kind} ({GROUP}/{version})"
+        raise UsageError(f"{lines[0]} in this cluster's {kind}", *lines[1:], "Its version of KAITO may be another one")
+
+
+async def _difference(cluster: Cluster, item: Mapping[str, Any]) -> Step:
+    """Compare an object in the cluster with what the API server would make of it."""
+    root = "/api" if item["apiVersion"] == "v1" else "/apis"
+    metadata = item["metadata"]
+    kind = _PLURALS[item["kind"]]
+    try:
+        path = f"{root}/{item['apiVersion']}/namespaces/{metadata['namespace']}/{kind}/{metadata['name']}"
+        old = await cluster.get(path)
+    except NotFoundError:
+        old = None
+    new = await cluster.apply(item, dry_run=True, force=True)
+    return Step(difference=difference(old, new.object, _name(item)) or f"{_name(item)} would not change\n")
+
+
+async def _apply(
+    context: CommandContext, cluster: Cluster, item: Mapping[str, Any], options: Options, *, is_only: bool
+) -> Step:
+    context.reporter.status(f"applying {_name(item)}")
+    dry_run = options.dry_run == "server"
+    try:
+        applied = await cluster.apply(item, dry_run=dry_run, force=options.force)
+    except ConflictError as exc:
+        raise ConflictError(
+            exc.message,
+            *exc.hints,
+            "To see the difference: --show-diff --dry-run=server. To take these fields over: --force-conflicts",
+        ) from None
+    except KaitoError as exc:
+        if dry_run and not is_only and item["kind"] != "ConfigMap":
+            exc.hints = (
+                *exc.hints,
+                "A dry run has not created the ConfigMap of --inference-config, which KAITO checks",
+            )
+        raise
+    finally:
+        context.reporter.status("")
+    done = "created" if applied.created else "applied"
+    return Step(item=applied.object, done=f"{done} (server dry run)" if dry_run else done)
+
+
+def _say_what_is_next(context: CommandContext, plan: Deployment, *, waited: bool) -> None:
+    where = _location(context.settings.target)
+    name = f"--workspace-name {plan.workspace}{where}"
+    if not waited:
+        context.notice(f"To wait until it is ready: {context.program} status {name} --wait")
+    context.notice(f"To chat with it: {context.program} chat {name}")
+
+
+def _location(target: Target) -> str:
+    """Return the flags that select the same cluster and namespace again."""
+    flags = {"-n": target.namespace, "--context": target.context, "--kubeconfig": target.kubeconfig}
+    return "".join(f" {flag} {shlex.quote(value)}" for flag, value in flags.items() if value)
+
+
+def _name(item: Mapping[str, Any]) -> str:
+    """Return an object's name as kubectl writes it, such as `workspace.kaito.sh/my-llama`."""
+    group = str(item["apiVersion"]).rpartition("/")[0]
+    return f"{str(item['kind']).lower()}{'.' if group else ''}{group}/{item['metadata']['name']}"
