@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import kaito
-
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "kaito"
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
@@ -39,18 +37,3 @@ def test_a_module_begins_with_one_line_about_its_job_and_is_short(module):
 def test_the_architecture_names_each_folder(folder):
     names = re.findall(r"`([\w/]+?)/?`", ARCHITECTURE)
     assert {folder.name, relative(folder)} & set(names)
-
-
-@pytest.mark.parametrize("name", ["deploy", "models"])
-def test_these_subcommands_need_nothing_but_the_public_names(name):
-    own = ("kaito.subcommands.deploy", "kaito.subcommands.models")
-    for module in (PACKAGE / "subcommands" / name).glob("*.py"):
-        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kaito"):
-                assert node.module == "kaito" or str(node.module).startswith(own), f"{module}: {node.module}"
-                assert node.module != "kaito" or {alias.name for alias in node.names} <= set(kaito.__all__)
-            elif isinstance(node, ast.Import):
-                assert not any(alias.name.startswith("kaito") for alias in node.names)
-        source = module.read_text("utf-8")
-        assert ".invocation" not in source
-        assert ".given" not in source

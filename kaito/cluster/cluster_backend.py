@@ -57,7 +57,7 @@ class ClusterBackend:
         """
         from kaito.cluster.cluster import Cluster
 
-        return Cluster(await self.shared.client(reporter))
+        return Cluster(await self.shared.client(reporter), reporter)
 
     async def serving(self, reporter: Reporter) -> ServingWorkspace:
         """Return the Workspace of the target that answers; with `--wait`, when it does.

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from kaito import decode_yaml
+from kaito.toolkit import decode_yaml
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ and …/labels/
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from kaito import ForbiddenError, KaitoError, NotFoundError, decode_yaml
+from kaito import ForbiddenError, KaitoError, NotFoundError
+from kaito.toolkit import decode_yaml
 
 if TYPE_CHECKING:
     from kaito import Cluster
