@@ -1,4 +1,4 @@
-"""Helpers for plugins, the same that kaito's own use: text for a terminal, files, child processes, time limits.
+"""Helpers for plugins, the same that kaito's own use: text, files, outside data, child processes, time limits.
 
 Importing this module imports none of them: each comes with its name.
 """
@@ -20,20 +20,26 @@ if TYPE_CHECKING:
     from kaito.shell.input.filenames import file_names, first_name, only_name, path_of
     from kaito.shell.render.statistics import token_counts, window_share, window_size
     from kaito.util.children import child_environment, read_output
-    from kaito.util.plugin_folders import data_folder
+    from kaito.util.decoding import DecodeError, convert, decode_json
+    from kaito.util.plugin_folders import config_folder, data_folder
     from kaito.util.safe_files import UnreadableError, check_private, make_folders, read_text, replace_private
     from kaito.util.sanitize import UNSAFE, one_line, sanitize
     from kaito.util.time_limits import time_limit
-    from kaito.util.yaml_reader import decode_yaml
+    from kaito.util.yaml_reader import YamlError, decode_yaml, read_yaml
 
 __all__ = [
     "BODY_PREFIX",
     "DEFAULT",
     "UNSAFE",
+    "DecodeError",
     "UnreadableError",
+    "YamlError",
     "check_private",
     "child_environment",
+    "config_folder",
+    "convert",
     "data_folder",
+    "decode_json",
     "decode_yaml",
     "file_names",
     "first_name",
@@ -47,6 +53,7 @@ __all__ = [
     "read_image",
     "read_output",
     "read_text",
+    "read_yaml",
     "replace_private",
     "sanitize",
     "shorten",
@@ -70,6 +77,7 @@ _EXPORTS = {
     # Files: bounded, private, and replaced as a whole
     "UnreadableError": "kaito.util.safe_files",
     "check_private": "kaito.util.safe_files",
+    "config_folder": "kaito.util.plugin_folders",
     "data_folder": "kaito.util.plugin_folders",
     "make_folders": "kaito.util.safe_files",
     "read_text": "kaito.util.safe_files",
@@ -77,8 +85,13 @@ _EXPORTS = {
     "read_conversation": "kaito.chat.transcripts",
     "write_conversation": "kaito.chat.transcripts",
     "read_image": "kaito.chat.image_files",
-    # YAML from outside, bounded, and decoded into a type
+    # Data from outside, decoded into types: every failure is one error, with the field
+    "DecodeError": "kaito.util.decoding",
+    "YamlError": "kaito.util.yaml_reader",
+    "convert": "kaito.util.decoding",
+    "decode_json": "kaito.util.decoding",
     "decode_yaml": "kaito.util.yaml_reader",
+    "read_yaml": "kaito.util.yaml_reader",
     # The arguments of slash commands that are names of files
     "file_names": "kaito.shell.input.filenames",
     "first_name": "kaito.shell.input.filenames",

@@ -83,6 +83,8 @@ class _EndpointSearch:
         self._reporter = reporter
         #: Why backends discovered nothing, or why their candidates could not be used, by the backends' names.
         self.errors: list[tuple[str, KaitoError]] = []
+        #: Those of open endpoints that do not respond.
+        self._silent: list[ConnectError] = []
         self._asked: list[Backend] = []
         #: Candidates that are used only when their backend is named.
         self._unranked: list[Candidate] = []
@@ -171,6 +173,7 @@ class _EndpointSearch:
     def record_unreachable(self, candidate: Candidate, exc: ConnectError) -> None:
         """Record that an open endpoint does not respond."""
         self.errors.append((candidate.backend, exc))
+        self._silent.append(exc)
         if self._settings.verbose:
             self._reporter.notice(f"{candidate.backend}: no response: {_details(exc)[0]}")
 
@@ -184,7 +187,8 @@ class _EndpointSearch:
         if errors and (is_named or (len(errors) > 1 and len({tuple(exc.lines()) for exc in errors}) == 1)):
             return errors[-1]
         for exc in errors:
-            if isinstance(exc, UsageError | NotFoundError):
+            # It says nothing about an endpoint that a backend without the cluster has opened.
+            if isinstance(exc, UsageError | NotFoundError) and not self._silent:
                 return exc
         by_details: dict[tuple[str, ...], list[str]] = {}
         for name, exc in self.errors:
@@ -198,7 +202,7 @@ class _EndpointSearch:
             return ForbiddenError("No backend is allowed to reach the workspace's endpoint", *lines, hint)
         target = self._settings.target
         shown = next(
-            (exc.endpoint for exc in errors if isinstance(exc, ConnectError)),
+            (exc.endpoint for exc in (*self._silent, *errors) if isinstance(exc, ConnectError)),
             shown_url(target.workspace, target.namespace),
         )
         return ConnectError(shown, *(lines or ["No backend offers an endpoint; see 'kaito plugins'"]), hint)

@@ -1,4 +1,4 @@
-"""The folder that a plugin has for its own files."""
+"""The folders of plugins: for what the user configures, and for a plugin's own files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,20 @@ from pathlib import Path
 
 from kaito.errors import KaitoError
 from kaito.util.safe_files import private_folder
+
+
+def config_folder() -> Path:
+    """Return the folder of the files that the user writes for kaito and its plugins: `$XDG_CONFIG_HOME/kaito`.
+
+    It is not created. A plugin reads files there that have its name, such as `inventory.yaml`, or a folder of its name.
+
+    Raises:
+        KaitoError: the user has no home.
+    """
+    try:
+        return _xdg_folder("XDG_CONFIG_HOME", "~/.config")
+    except RuntimeError as exc:  # a container's user may have none
+        raise KaitoError(f"The configuration folder is not known: {exc}", "Set XDG_CONFIG_HOME") from None
 
 
 def data_folder(plugin: str) -> Path:
@@ -24,13 +38,17 @@ def data_folder(plugin: str) -> Path:
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", plugin):
         raise ValueError(f"{plugin!r} is not the name of a plugin")
-    given = os.environ.get("XDG_DATA_HOME", "")
     try:
-        # The XDG specification says to ignore a relative path.
-        base = Path(given if os.path.isabs(given) else Path("~/.local/share").expanduser(), "kaito")
+        base = _xdg_folder("XDG_DATA_HOME", "~/.local/share")
         folder = base / "plugins" / plugin
         private_folder(base, base / "plugins", folder)
     except (OSError, RuntimeError) as exc:  # a container's user may have no home
         reason = getattr(exc, "strerror", None) or exc
         raise KaitoError(f"The folder of plugin '{plugin}' cannot be used: {reason}") from None
     return folder
+
+
+def _xdg_folder(variable: str, default: str) -> Path:
+    given = os.environ.get(variable, "")
+    # The XDG specification says to ignore a relative path.
+    return Path(given if os.path.isabs(given) else Path(default).expanduser(), "kaito")

@@ -161,6 +161,14 @@ def test_an_error_of_the_target_is_shown_alone():
     ]
 
 
+def test_an_error_of_the_target_does_not_hide_an_endpoint_that_does_not_respond():
+    missing = NotFoundError("Workspace 'w' not found")
+    error = failure(Backend("a", 10, error=missing), Backend("d", 5), unreachable=["d"])
+    assert isinstance(error, ConnectError)
+    assert error.endpoint == "http://d"
+    assert error.details[:2] == ("a: Workspace 'w' not found", "d: d does not respond")
+
+
 def test_every_backend_is_forbidden():
     error = failure(Backend("a", 10, error=ForbiddenError("no a")), Backend("b", 20, error=ForbiddenError("no b")))
     assert error.message == "No backend is allowed to reach the workspace's endpoint"
