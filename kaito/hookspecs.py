@@ -282,4 +282,8 @@ def kaito_reply(request: ChatRequest, reply: Reply, settings: Settings) -> None:
         request: the request that was sent.
         reply: the answer, with the server's token count and the timings.
         settings: the current settings.
+
+    Raises:
+        KaitoError: the plugin cannot go on, as when it writes to a full disk. The message is shown with the plugin's
+            name, the hook is not called again, and the chat continues.
     """

@@ -8,17 +8,18 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pluggy
 from msgspec import Struct
 
-from kaito.errors import PluginError
+from kaito.errors import KaitoError, PluginError
 from kaito.plugin import discovery
 from kaito.plugin.discovery import Plugin
 from kaito.plugin.entry_points import allowed_names
 from kaito.plugin.hook_checks import REQUEST
-from kaito.plugin.isolation import Isolation
+from kaito.plugin.isolation import Attempt, Isolation
 from kaito.plugin.registry import Registry
 from kaito.settings import Settings
 from kaito.types import ChatRequest, Command, OptionGroup, Reply, SlashCommand
@@ -167,11 +168,21 @@ class Plugins(Registry):
             self._reply_hooks = self._implementations("kaito_reply")
         for plugin, function in list(self._reply_hooks):
             started = time.perf_counter()
-            with self.attempt(plugin, "kaito_reply") as attempt:
+            with Attempt(plugin, partial(self._report_blind, plugin)) as attempt:
                 self._call(plugin, function, {"request": request, "reply": reply, "settings": settings})
             self._traced(plugin, "kaito_reply", started)
             if attempt.failed:
                 self._reply_hooks.remove((plugin, function))
+
+    def _report_blind(self, plugin: Plugin, exc: BaseException) -> None:
+        """Report why a plugin sees no further answers: in its own words, if it has chosen them."""
+        if not isinstance(exc, KaitoError):
+            self._report_raised(plugin, "kaito_reply", exc)
+            return
+        self._faults[plugin].append(exc.message)
+        self._warn(f"Plugin {plugin}: {exc.message}; it sees no further answers")
+        for hint in exc.hints:
+            self._warn(f"   {hint}")
 
 
 def create_plugins(

@@ -316,6 +316,22 @@ def test_a_failing_reply_hook_is_reported_once():
     assert warnings == ["Plugin 'mine' (d 1): kaito_reply: ValueError: disk full; this is ignored"]
 
 
+def test_a_reply_hook_may_say_in_its_own_words_why_it_ends():
+    warnings = []
+
+    def see(reply):
+        raise KaitoError("The disk is full", "Free some space")
+
+    plugins = Plugins(warnings.append)
+    plugins.add(plugin_module(kaito_reply=see), "mine", "d", "1")
+    for _ in range(2):
+        plugins.reply(REQUEST, Reply(content="a"), SETTINGS)
+    assert warnings == [
+        "Plugin 'mine' (d 1): The disk is full; it sees no further answers",
+        "   Free some space",
+    ]
+
+
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
     """Install a distribution that has an entry point."""
