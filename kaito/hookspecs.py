@@ -186,6 +186,14 @@ def kaito_add_options(command: str, options: OptionGroup) -> None:
         command: the subcommand, such as `chat`.
         options: has :meth:`~kaito.types.OptionGroup.add`. Read the values later with :meth:`Settings.option`. Adding a
             flag that exists is an error. A plugin sees the values of its own flags only.
+
+    Example::
+
+        from kaito import hookimpl
+
+        @hookimpl
+        def kaito_add_options(options):
+            options.add("--team", metavar="NAME", default="all", help="Whose words to hide")
     """
 
 
@@ -200,6 +208,26 @@ def kaito_backends(settings: Settings) -> Iterable[Backend]:
 
     Returns:
         Objects with the attributes of :class:`Backend`.
+
+    Example::
+
+        from contextlib import asynccontextmanager
+        from kaito import Backend, Candidate, Endpoint, hookimpl
+
+        class Lab(Backend):
+            name = "lab"
+            needs_workspace = False
+
+            async def discover(self, target, reporter):
+                return [Candidate(backend="lab", url="http://lab:8000")]
+
+            @asynccontextmanager
+            async def open(self, candidate, reporter):
+                yield Endpoint(url=candidate.url, shown_url=candidate.url, label="lab")
+
+        @hookimpl
+        def kaito_backends():
+            return [Lab()]
     """
     return ()
 
@@ -208,10 +236,27 @@ def kaito_backends(settings: Settings) -> Iterable[Backend]:
 def kaito_formatters() -> Iterable[type[Formatter]]:
     """Offer output formats.
 
-    Called once at start-up, before the command line is parsed, so that `-o` can list them.
+    Called once, after the command line was parsed and before anything is contacted, and when `-o` is completed.
 
     Returns:
         Classes with the attributes of :class:`Formatter`.
+
+    Example::
+
+        from kaito import Formatter, hookimpl
+
+        class Loud(Formatter):
+            name = "loud"
+
+            def feed(self, delta):
+                return delta.content.upper()
+
+            def finish(self, reply):
+                return "\\n"
+
+        @hookimpl
+        def kaito_formatters():
+            return [Loud]
     """
     return ()
 
@@ -228,6 +273,18 @@ def kaito_slash_commands(settings: Settings) -> Iterable[SlashCommand]:
     Returns:
         Commands. When one raises :class:`~kaito.errors.KaitoError`, its message is shown; any other exception is shown
         as a failure of the plugin. The shell continues in both cases.
+
+    Example::
+
+        from kaito import SlashCommand, hookimpl
+
+        def shout(text, shell):
+            "Send a message in capitals."
+            shell.ask(text.upper())
+
+        @hookimpl
+        def kaito_slash_commands():
+            return [SlashCommand(name="shout", run=shout, arguments="TEXT")]
     """
     return ()
 
@@ -243,6 +300,17 @@ def kaito_commands() -> Iterable[Command]:
     Returns:
         Commands. When one raises :class:`~kaito.errors.KaitoError`, its message is shown, and its exit code is
         returned; any other exception is shown as a failure of the plugin, with exit code 1.
+
+    Example::
+
+        from kaito import Command, hookimpl
+
+        def run(context):
+            context.write_object({"hello": "world"})
+
+        @hookimpl
+        def kaito_commands():
+            return [Command(name="hello", summary="Greet the world", outputs=("json",), run=run)]
     """
     return ()
 
@@ -267,6 +335,16 @@ def kaito_request(request: ChatRequest, settings: Settings) -> ChatRequest | Non
     Raises:
         KaitoError: refuses the turn; nothing is sent and the message is shown. Any other exception, and a result that
             is not a request, stops the turn too and names the plugin: a redaction that fails must not let text through.
+
+    Example::
+
+        from kaito import KaitoError, hookimpl
+
+        @hookimpl
+        def kaito_request(request):
+            if any("confidential" in message.content for message in request.messages):
+                raise KaitoError("The text is confidential", "'/undo' removes it")
+            return request.replace(extra={**request.extra, "user": "team-a"})
     """
 
 
@@ -286,4 +364,14 @@ def kaito_reply(request: ChatRequest, reply: Reply, settings: Settings) -> None:
     Raises:
         KaitoError: the plugin cannot go on, as when it writes to a full disk. The message is shown with the plugin's
             name, the hook is not called again, and the chat continues.
+
+    Example::
+
+        from kaito import hookimpl
+
+        @hookimpl
+        def kaito_reply(reply):
+            if reply.usage is not None:
+                with open("tokens.log", "a") as log:
+                    log.write(f"{reply.model} {reply.outcome} {reply.usage.completion_tokens}\\n")
     """

@@ -128,7 +128,7 @@ async def connect(
         model: the model or adapter to request; `None` for the first that the server lists.
         context: the context of the kubeconfig.
         wait: seconds to wait until the workspace is ready.
-        options: values of plugins' options, by names such as `redact_file`.
+        options: values of plugins' options, by names such as `redact_file`. A text is parsed as that of a flag.
         reporter: receives progress and retries.
 
     Raises:
@@ -165,20 +165,23 @@ def _messages(messages: str | Sequence[Message]) -> tuple[Message, ...]:
 
 
 def _set_options(plugins: Plugins, given: Mapping[str, Any]) -> None:
-    """Give plugins the values of their options.
+    """Give plugins the values of their options. A text is parsed, as it is when a flag is given.
 
     Raises:
-        UsageError: no plugin has one of them.
+        UsageError: no plugin has one of them, or the plugin refuses it.
     """
     unused = {name.removeprefix("--").replace("-", "_"): value for name, value in given.items()}
     taken: set[str] = set()
+    refused: list[UsageError] = []
 
     def options_of(plugin: Plugin) -> OptionGroup:
-        options = GivenOptions(unused, taken)
+        options = GivenOptions(plugin, unused, taken, refused)
         plugins.set_options(plugin, options.values.values)
         return options
 
     plugins.add_options("chat", options_of)
+    if refused:
+        raise refused[0]
     if unused:
         raise UsageError(f"options: no plugin has the option '{next(iter(unused))}'", "See 'kaito plugins'")
 

@@ -182,7 +182,12 @@ from kaito import hookimpl
 
 @hookimpl
 def kaito_add_options(command, options):
-    options.add("--hide-word", help="Hide a word", default="secret")
+    options.add("--hide-word", help="Hide a word", default="secret", parse=word)
+
+def word(text):
+    if not text.strip():
+        raise ValueError("it is blank")
+    return text.strip()
 
 @hookimpl
 def kaito_request(request, settings):
@@ -217,7 +222,10 @@ def install(tmp_path, monkeypatch):
 def test_plugins_redact_and_see_replies(model_server, install):
     install(PLUGIN)
     assert ask(model_server.url, "my secret word").content == "my *** word"
-    assert ask(model_server.url, "my secret word", options={"hide-word": "word"}).content == "my secret ***"
+    # A text is parsed as that of a flag.
+    assert ask(model_server.url, "my secret word", options={"hide-word": " word "}).content == "my secret ***"
+    with pytest.raises(UsageError, match=r"^options: hide_word: ' ': it is blank$"):
+        ask(model_server.url, "my secret word", options={"hide-word": " "})
     assert sys.modules["hide_words"].seen[-1] == ("my secret ***", "my secret ***", "complete")
 
     async def count():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct
 
+from kaito.errors import UsageError
+from kaito.plugin.discovery import Plugin
+from kaito.plugin.isolation import Attempt, message_of
 from kaito.types.options import Flag, OptionGroup
 
 
@@ -29,6 +32,31 @@ class OptionValues:
     def append(self, name: str, value: Any) -> None:
         """Add a value to those of an option."""
         self._values[name] = [*self._values[name], value]
+
+
+def parsed(plugin: Plugin, name: str, value: str, parse: Callable[[str], Any], choices: Collection[str] = ()) -> Any:
+    """Return the value of an option that a text stands for.
+
+    Args:
+        name: of the flag or the setting, for the error.
+        choices: the only texts that are allowed; none allows all.
+
+    Raises:
+        UsageError: the text is not allowed, or `parse` raised anything.
+    """
+    if choices and value not in choices:
+        raise UsageError(f"{name}: '{value}' is not one of {', '.join(choices)}")
+
+    def refuse(exc: BaseException) -> None:
+        # A `ValueError` is how a parser refuses a value; the type of any other error explains it.
+        reason = str(exc) if isinstance(exc, ValueError) and str(exc) else message_of(exc)
+        separator = " " if reason.startswith(("is ", "cannot ")) else ": "
+        raise UsageError(f"{name}: '{value}'{separator}{reason}") from exc
+
+    result: Any = None
+    with Attempt(plugin, refuse):
+        result = parse(value)
+    return result
 
 
 class PluginSetting(Struct, frozen=True):
@@ -56,18 +84,30 @@ class GivenOptions(OptionGroup):
     """Takes the options of one plugin where there is no command line.
 
     Args:
-        given: the values of all plugins' options, by name. Those that are taken are removed.
+        given: the values of all plugins' options, by name; texts are parsed as on the command line. Those that are
+            taken are removed.
         taken: the names that plugins have added.
+        refused: receives the errors of values that are not valid: they are the caller's, and not the plugin's.
     """
 
-    def __init__(self, given: dict[str, Any], taken: set[str]) -> None:
+    def __init__(self, plugin: Plugin, given: dict[str, Any], taken: set[str], refused: list[UsageError]) -> None:
         self.values = OptionValues()
+        self._plugin = plugin
         self._given = given
         self._taken = taken
+        self._refused = refused
 
     def _declare(self, flag: Flag) -> None:
         name = flag.name
         if name in self._taken:
             raise ValueError(f"the flag {flag.flag} exists already")
         self._taken.add(name)
-        self.values.keep(name, self._given.pop(name) if name in self._given else flag.initial)
+        self.values.keep(name, flag.initial)
+        if name in self._given:
+            value = self._given.pop(name)
+            try:
+                if isinstance(value, str):
+                    value = parsed(self._plugin, f"options: {name}", value, flag.parse, flag.choices)
+                self.values.keep(name, value)
+            except UsageError as exc:
+                self._refused.append(exc)

@@ -8,13 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kaito.cli.args.parser import Parser
-from kaito.errors import UsageError
 from kaito.options.parsers import switch as switch_parser
 from kaito.options.table import SETTINGS
 from kaito.plugin.discovery import Plugin
-from kaito.plugin.isolation import Attempt, message_of
 from kaito.plugin.manager import Plugins
-from kaito.plugin.option_values import OptionValues, PluginSetting
+from kaito.plugin.option_values import OptionValues, PluginSetting, parsed
 from kaito.types.options import Argument, Flag, OptionGroup
 
 if TYPE_CHECKING:
@@ -103,22 +101,7 @@ class PluginOptions(OptionGroup):
         self.parser.take_argument(argument, lambda value: self.values.keep(argument.name, parser(value)))
 
     def _parser_of(self, name: str, parse: Callable[[str], Any], choices: Sequence[str]) -> Callable[[str], Any]:
-        def guarded(value: str) -> Any:
-            if choices and value not in choices:
-                raise UsageError(f"{name}: '{value}' is not one of {', '.join(choices)}")
-
-            def refuse(exc: BaseException) -> None:
-                # A `ValueError` is how a parser refuses a value; the type of any other error explains it.
-                reason = str(exc) if isinstance(exc, ValueError) and str(exc) else message_of(exc)
-                separator = " " if reason.startswith(("is ", "cannot ")) else ": "
-                raise UsageError(f"{name}: '{value}'{separator}{reason}") from exc
-
-            parsed: Any = None
-            with Attempt(self._plugin, refuse):
-                parsed = parse(value)
-            return parsed
-
-        return guarded
+        return lambda value: parsed(self._plugin, name, value, parse, choices)
 
 
 class _Keep(argparse.Action):

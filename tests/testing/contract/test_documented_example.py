@@ -3,20 +3,12 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from kaito.testing import child_environment
 from kaito.testing.contract import FormatterContract
-
-PLUGINS = (Path(__file__).parents[3] / "docs" / "plugins.md").read_text("utf-8")
-
-
-def example(text):
-    """Return the example that contains a text."""
-    [source] = [source for source in re.findall(r"```python\n(.+?)```", PLUGINS, re.DOTALL) if text in source]
-    return source
+from tests.documentation import example
 
 
 @pytest.fixture
