@@ -19,6 +19,7 @@ from kaito.chat.session_settings import SessionSettings
 from kaito.chat.structured_answers import parsed_reply
 from kaito.endpoints.backend_choice import choose_backends
 from kaito.errors import UsageError
+from kaito.options import flag_values
 from kaito.plugin.discovery import Plugin
 from kaito.plugin.manager import Plugins, create_plugins
 from kaito.plugin.option_values import GivenOptions
@@ -55,7 +56,7 @@ class Model:
         """The context window in tokens; `None` when it is not known."""
         return self._client.window(self.name)
 
-    async def ask(self, messages: str | Sequence[Message], **changes: Any) -> Reply:
+    async def ask(self, messages: str | Message | Sequence[Message], **changes: Any) -> Reply:
         """Send messages and return the whole answer.
 
         Args:
@@ -71,7 +72,7 @@ class Model:
         reply, schema = builder.reply(), self._settings.schema
         return reply if schema is None else parsed_reply(reply, schema)
 
-    async def stream(self, messages: str | Sequence[Message], **changes: Any) -> AsyncGenerator[Delta, None]:
+    async def stream(self, messages: str | Message | Sequence[Message], **changes: Any) -> AsyncGenerator[Delta, None]:
         """Send messages and yield the answer as it arrives; otherwise as :meth:`ask`.
 
         Closing the generator closes the connection, and the server stops, too.
@@ -80,13 +81,13 @@ class Model:
             async for delta in deltas:
                 yield delta
 
-    async def count_tokens(self, messages: str | Sequence[Message]) -> int | None:
+    async def count_tokens(self, messages: str | Message | Sequence[Message]) -> int | None:
         """Return the tokens of messages by the server's tokenizer; `None` if it does not count, or not in time."""
         request = self._requests.request(_messages(messages), self.name)
         return await self._client.count_tokens(self._plugins.request(request, self._settings))
 
     async def _stream(
-        self, messages: str | Sequence[Message], changes: Mapping[str, Any], builder: ReplyBuilder
+        self, messages: str | Message | Sequence[Message], changes: Mapping[str, Any], builder: ReplyBuilder
     ) -> AsyncGenerator[Delta, None]:
         request = self._requests.request(_messages(messages), self.name).replace(**changes)
         request = self._plugins.request(request, self._settings)
@@ -136,6 +137,7 @@ async def connect(
         KaitoError: no endpoint can be used, or a plugin that may redact what is sent failed.
     """
     if settings is None:
+        endpoint = flag_values.url("endpoint")(endpoint) if endpoint is not None else None
         target = target_of(workspace, namespace=namespace, endpoint=endpoint, model=model, context=context, wait=wait)
         settings = Settings(target=target, backend=backend, api_key=os.environ.get("KAITO_API_KEY") or None)
     reporter = reporter or _LogReporter()
@@ -160,8 +162,16 @@ async def open_model(settings: Settings, plugins: Plugins, reporter: Reporter) -
         yield Model(connection, plugins, settings, reporter)
 
 
-def _messages(messages: str | Sequence[Message]) -> tuple[Message, ...]:
-    return (Message("user", messages),) if isinstance(messages, str) else tuple(messages)
+def _messages(messages: str | Message | Sequence[Message]) -> tuple[Message, ...]:
+    if isinstance(messages, str):
+        messages = (Message("user", messages),)
+    taken = (messages,) if isinstance(messages, Message) else tuple(messages)
+    for message in taken:
+        if not isinstance(message, Message):
+            raise TypeError(f"a message must be a kaito.Message, not {type(message).__name__}")
+    if not taken:
+        raise UsageError("There is no message to send")
+    return taken
 
 
 def _set_options(plugins: Plugins, given: Mapping[str, Any]) -> None:

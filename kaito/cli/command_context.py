@@ -6,14 +6,15 @@ import argparse
 from collections.abc import AsyncGenerator, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack
 from functools import cached_property
+from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kaito.cli.args.shared_flags import settings_from
 from kaito.cli.invocation import Invocation
 from kaito.cli.output_formats import as_json, as_plain, as_yaml
-from kaito.plugin.discovery import Plugin
+from kaito.plugin.manager import Offered
 from kaito.settings import Settings
-from kaito.types import Reporter
+from kaito.types import Command, Reporter
 from kaito.util.sanitize import sanitize
 
 if TYPE_CHECKING:
@@ -34,10 +35,13 @@ class CommandContext:
         resources: closed when the subcommand has ended.
     """
 
-    def __init__(self, invocation: Invocation, given: argparse.Namespace, plugin: Plugin, resources: ExitStack) -> None:
+    def __init__(
+        self, invocation: Invocation, given: argparse.Namespace, offered: Offered[Command], resources: ExitStack
+    ) -> None:
         self.invocation = invocation
         self.given = given
-        self._plugin = plugin
+        self._plugin = offered.plugin
+        self._command = offered.value
         self._resources = resources
 
     # What the user gave
@@ -111,6 +115,9 @@ class CommandContext:
         Raises:
             Interrupted: Ctrl-C; the coroutine was cancelled and has cleaned up. Let it pass: the exit code is 130.
         """
+        given: object = coroutine
+        if not iscoroutine(given):
+            raise TypeError(f"wait takes a coroutine, not {type(given).__name__}: await it in an async function")
         return self._loop.run(coroutine)
 
     def stream(self, source: AsyncGenerator[T, None]) -> Iterator[T]:
@@ -135,6 +142,8 @@ class CommandContext:
             UsageError: the flags do not name a model, or name one in an impossible way.
             KaitoError: no endpoint can be used.
         """
+        if not self._command.connects:
+            raise TypeError(f"the subcommand '{self._command.name}' needs connects=True to use connect()")
         from kaito.model import open_model
 
         return open_model(self.settings, self.invocation.plugins, self.reporter)
@@ -147,6 +156,8 @@ class CommandContext:
         Raises:
             KaitoError: no cluster is configured, or its configuration is not valid.
         """
+        if not (self._command.connects or self._command.cluster):
+            raise TypeError(f"the subcommand '{self._command.name}' needs cluster=True to use cluster()")
         from kaito.cluster.cluster import open_cluster
 
         return open_cluster(self.settings.target, self.reporter)

@@ -60,7 +60,8 @@ def make_parser(offered: Offered[Command], call: Invocation) -> tuple[Parser, Pl
     if command.connects:
         add_endpoint_flags(parser)
     add_shared_flags(parser)
-    load_named(parser, call)
+    if offered.plugin.origin == "built-in":  # else they were loaded to find the subcommand
+        load_named(parser, call)
     if command.connects or options.takes_plugin_flags:
         add_plugin_flags(parser, call.plugins, command.name)
     return parser, options

@@ -16,7 +16,7 @@ def as_json(data: Any, *, in_stream: bool = False) -> str:
     Args:
         in_stream: whether it is one of many, each on a line.
     """
-    return json.dumps(data, indent=None if in_stream else 2) + "\n"
+    return json.dumps(data, indent=None if in_stream else 2, allow_nan=False) + "\n"
 
 
 def as_yaml(data: Any, *, in_stream: bool = False) -> str:

@@ -8,7 +8,7 @@ from kaito.cli.args.parser import Parser
 from kaito.cli.args.shared_flags import add_shared_flags
 from kaito.cli.command_context import CommandContext
 from kaito.cli.invocation import Invocation, load_named, make_parser
-from kaito.errors import ExitCode, UsageError
+from kaito.errors import ExitCode, PluginError, UsageError
 from kaito.plugin import discovery
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.plugin.entry_points import allowed_names, subcommand_names
@@ -41,7 +41,11 @@ def find_subcommand(name: str, call: Invocation, hint: str) -> Offered[Command]:
         parser = Parser(call.command, "", "")
         add_shared_flags(parser)
         load_named(parser, call)
-    offered = plugins.subcommands(taken={*SUBCOMMANDS} - {name}).get(name)
+    subcommands = plugins.subcommands(taken={*SUBCOMMANDS} - {name})
+    offered = subcommands.get(name)
+    if offered is None and (owner := next((one for one in plugins.loaded() if one.name == f"kaito {name}"), None)):
+        others = ", ".join(one for one in subcommands if one not in SUBCOMMANDS)
+        raise PluginError(f"Plugin {owner} offers no subcommand '{name}'", f"It offers {others or 'none'}")
     if offered is None:
         names = [*SUBCOMMANDS, *subcommand_names(allowed)]
         near = did_you_mean(name, [each for each in names if each != name])
@@ -67,13 +71,16 @@ def run_subcommand(offered: Offered[Command], call: Invocation) -> int:
     if given.help:
         call.terminal.write(parser.format_help())
         return ExitCode.OK
-    plugins.set_options(offered.plugin, options.values.values)
+    # Its hooks see its own flags, too.
+    plugins.set_options(offered.plugin, {**plugins.options_of(offered.plugin), **options.values.values})
     with ExitStack() as resources:
-        context = CommandContext(call, given, offered.plugin, resources)
+        context = CommandContext(call, given, offered, resources)
         if offered.plugin.origin == "built-in":  # what it raises is a bug of ours
             code = command.run(context)
         else:
             with plugins.isolated(offered.plugin, f"running {command.name}"):
                 code = command.run(context)
     call.terminal.clear_status()
+    if code is not None and not isinstance(code, int):
+        raise PluginError(f"Plugin {offered.plugin} returned {code!r} from {command.name}, which is not an exit code")
     return ExitCode.OK if code is None else int(code)

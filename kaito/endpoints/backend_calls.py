@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from inspect import isawaitable
 from typing import Any
 
 from kaito.endpoints.endpoint_isolation import isolated_endpoint
@@ -57,7 +58,10 @@ class BackendCalls:
         name = offered.value.name
         with self._plugins.isolated(offered.plugin, "discover"):
             async with self._limit.enforced(f"Backend '{name}' found no endpoint"):
-                candidates = list(await offered.value.discover(self._target, self._limit))
+                discovering: Any = offered.value.discover(self._target, self._limit)
+                if not isawaitable(discovering):
+                    raise TypeError("discover must be 'async def'")
+                candidates = list(await discovering)
             _validate(candidates, name)
         return candidates
 
@@ -65,13 +69,19 @@ class BackendCalls:
     async def opened(self, offered: Offered[Backend], candidate: Candidate) -> AsyncIterator[Endpoint]:
         """Open the endpoint of a candidate."""
         with self._plugins.isolated(offered.plugin, "open"):
-            context: AbstractAsyncContextManager[Any] = offered.value.open(candidate, self._limit)
+            context: Any = offered.value.open(candidate, self._limit)
+            if not isinstance(context, AbstractAsyncContextManager):
+                reason = "open must return an asynchronous context manager; is @asynccontextmanager missing?"
+                raise TypeError(reason)
             async with self._limit.enforced(f"Backend '{candidate.backend}' did not open its endpoint"):
                 endpoint = await context.__aenter__()
         async with self._closing(offered, context, "closing its endpoint"):
             if not isinstance(endpoint, Endpoint):
                 with self._plugins.isolated(offered.plugin, "open"):
                     raise TypeError(f"{endpoint!r} is not an Endpoint")
+            if not endpoint.url.startswith(("http://", "https://")):
+                with self._plugins.isolated(offered.plugin, "open"):
+                    raise ValueError(f"'{endpoint.base}' is not an http:// or https:// URL")
             yield isolated_endpoint(endpoint, offered.plugin)
 
     @asynccontextmanager

@@ -180,8 +180,11 @@ class _EndpointSearch:
     def error(self) -> KaitoError:
         """Return the error to show: the one that all backends share, else a summary of what was tried."""
         errors = [exc for _, exc in self.errors]
-        if self._settings.target.workspace is None and not self._settings.chose_backend and not errors:
+        without_workspace = self._settings.target.workspace is None and not self._settings.chose_backend
+        if without_workspace and not errors:
             return workspace_missing(self._asked)
+        if without_workspace and len(errors) == 1:
+            return errors[0]
         is_named = self._settings.chose_backend
         # When the cluster or the workspace is at fault, all backends that ask the cluster report the same.
         if errors and (is_named or (len(errors) > 1 and len({tuple(exc.lines()) for exc in errors}) == 1)):

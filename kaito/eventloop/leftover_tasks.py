@@ -27,11 +27,18 @@ class LeftoverTasks:
         if report is not None:
             # Only from Python 3.12 on, a task's context says which plugin created it.
             loop.set_task_factory(self._new_task)
+            loop.set_exception_handler(self._on_exception)
 
     def _new_task(self, loop: asyncio.AbstractEventLoop, coroutine: Any, /, **keywords: Any) -> asyncio.Task[Any]:
         task = asyncio.Task(coroutine, loop=loop, **keywords)
         self._owners[task] = running_plugin.get()
         return task
+
+    def _on_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Report a task whose exception nobody has retrieved."""
+        task, exc = context.get("future", context.get("task")), context.get("exception")
+        if isinstance(task, asyncio.Task) and exc is not None:
+            self._describe(task, f"failed: {type(exc).__name__}: {exc}")
 
     async def finish(self) -> None:
         """Cancel all tasks of the running loop but this one, wait for them, and close the asynchronous generators."""
@@ -53,4 +60,4 @@ class LeftoverTasks:
             plugin = self._owners.get(task)
             owner = f"Plugin {plugin}" if plugin is not None else "Something"
             name = getattr(task.get_coro(), "__qualname__", task.get_name())
-            self._report(f"{owner} left the task {name} behind, which {problem}")
+            self._report(f"{owner}: the task {name}, which nobody awaits, {problem}")

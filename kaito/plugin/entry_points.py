@@ -40,7 +40,10 @@ def subcommand_names(allowed: Container[str] | None) -> list[str]:
 
 def allowed_names(value: str | None) -> frozenset[str] | None:
     """Return the names in the value of `KAITO_PLUGINS`, of which only these plugins may load; `None` for all."""
-    return None if value is None else frozenset(name.strip() for name in value.split(",")) - {""}
+    if value is None:
+        return None
+    # `kaito plugins` lists the plugin of a subcommand as `kaito NAME`.
+    return frozenset(name.strip().removeprefix("kaito ") for name in value.split(",")) - {""}
 
 
 def _metadata() -> Iterator[bytes | None]:

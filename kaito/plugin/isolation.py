@@ -88,10 +88,14 @@ def is_mistake(exc: BaseException) -> bool:
 
 
 def intended_error(exc: BaseException) -> KaitoError | None:
-    """Return the error that a plugin raised on purpose, also from a task group of its own; `None` for any other."""
-    while isinstance(exc, BaseExceptionGroup) and len(exc.exceptions) == 1:
-        exc = exc.exceptions[0]
-    return exc if isinstance(exc, KaitoError) else None
+    """Return the error that a plugin raised on purpose; `None` for any other.
+
+    A task group of its own may have several: when all are such errors, the first one stands for them.
+    """
+    if not isinstance(exc, BaseExceptionGroup):
+        return exc if isinstance(exc, KaitoError) else None
+    intended = [intended_error(one) for one in exc.exceptions]
+    return intended[0] if all(intended) else None
 
 
 def message_of(exc: BaseException) -> str:

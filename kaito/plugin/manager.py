@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pluggy
@@ -22,7 +23,7 @@ from kaito.plugin.hook_checks import REQUEST
 from kaito.plugin.isolation import Attempt, Isolation
 from kaito.plugin.registry import Registry
 from kaito.settings import Settings
-from kaito.types import ChatRequest, Command, OptionGroup, Reply, SlashCommand
+from kaito.types import ChatRequest, Command, Message, OptionGroup, Reply, SlashCommand
 
 if TYPE_CHECKING:
     from kaito.hookspecs import Backend, Formatter
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
+#: What `-o` may be besides `plain`.
+_OUTPUTS = frozenset({"text", "json", "yaml", "wide", "markdown", "name", "url"})
 
 
 class Offered(Struct, Generic[T], frozen=True):
@@ -64,7 +67,7 @@ class Plugins(Registry):
             offered: Sequence[Any] = ()
             with self.attempt(plugin, hook) as attempt:
                 result = self._call(plugin, function, arguments)
-                offered = () if result is None else list(result)
+                offered = () if result is None else _listed(result)
             if attempt.failed:
                 self._disabled.add((plugin, hook))
             self._traced(plugin, hook, started, ", ".join(str(getattr(each, "name", "?")) for each in offered))
@@ -108,7 +111,13 @@ class Plugins(Registry):
 
     def backends(self, settings: Settings) -> Mapping[str, Offered[Backend]]:
         """Return the backends by name."""
-        check = _requires("discover", "open")
+        lacks = _requires("discover", "open")
+
+        def check(value: Any) -> str:
+            if isinstance(value, type):
+                return "is a class; return an object of it"
+            return lacks(value)
+
         return self._collect("kaito_backends", "backend", check, settings=settings)
 
     def formatters(self) -> Mapping[str, Offered[type[Formatter]]]:
@@ -116,7 +125,10 @@ class Plugins(Registry):
         lacks = _requires("feed", "finish")
 
         def check(value: Any) -> str:
-            return lacks(value) if isinstance(value, type) else "is not a class"
+            if not isinstance(value, type):
+                return "is not a class"
+            asynchronous = [name for name in ("feed", "finish") if iscoroutinefunction(getattr(value, name, None))]
+            return f"has a {asynchronous[0]} that is 'async def'" if asynchronous else lacks(value)
 
         return self._collect("kaito_formatters", "formatter", check)
 
@@ -126,6 +138,11 @@ class Plugins(Registry):
         def check(value: Any) -> str:
             if not isinstance(value, Command):
                 return "is not a Command"
+            if iscoroutinefunction(value.run):
+                return "has a run that is 'async def'; call context.wait(coroutine) in a plain function"
+            outputs: Any = value.outputs
+            if isinstance(outputs, str) or not set(outputs) <= _OUTPUTS:
+                return f"has outputs that are not a tuple of {', '.join(sorted(_OUTPUTS))}"
             return "" if callable(value.run) else "has a run that is not callable"
 
         return self._collect("kaito_commands", "subcommand", check, taken)
@@ -136,6 +153,8 @@ class Plugins(Registry):
         def check(value: Any) -> str:
             if not isinstance(value, SlashCommand):
                 return "is not a SlashCommand"
+            if iscoroutinefunction(value.run):
+                return "has a run that is 'async def'; it must be a plain function"
             return "" if callable(value.run) else "has a run that is not callable"
 
         return self._collect("kaito_slash_commands", "command", check, taken, settings=settings)
@@ -157,6 +176,10 @@ class Plugins(Registry):
                 result = self._call(plugin, function, {"request": request, "settings": settings})
             if result is not None and not isinstance(result, ChatRequest):
                 raise PluginError(f"Plugin {plugin} did not return a request from {REQUEST}; the message was not sent")
+            if result is not None and not all(isinstance(message, Message) for message in result.messages):
+                raise PluginError(
+                    f"Plugin {plugin} returned a request whose messages are not Messages; the message was not sent"
+                )
             changed = result is not None and result != request
             self._traced(plugin, REQUEST, started, "changed the request" if changed else "left the request unchanged")
             request = request if result is None else result
@@ -213,3 +236,15 @@ def _requires(*methods: str) -> Callable[[Any], str]:
         return f"lacks {' and '.join(missing)}" if missing else ""
 
     return check
+
+
+def _listed(result: object) -> Sequence[Any]:
+    """Return what a hook offers.
+
+    Raises:
+        TypeError: it did not return a list.
+    """
+    if isinstance(result, type) or not isinstance(result, Iterable):
+        shown = f"the class {result.__name__}" if isinstance(result, type) else type(result).__name__
+        raise TypeError(f"it must return a list, not {shown}")
+    return list(result)

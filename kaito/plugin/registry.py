@@ -7,6 +7,7 @@ sent without it (:meth:`Registry.check_protection`).
 from __future__ import annotations
 
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -17,7 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kaito import hookspecs
-from kaito.errors import PluginError
+from kaito.errors import KaitoError, PluginError
 from kaito.plugin.discovery import Found, MissingPluginError, Plugin
 from kaito.plugin.hook_checks import REQUEST, HookManager
 from kaito.plugin.isolation import Attempt, Isolation, message_of
@@ -99,6 +100,10 @@ class Registry:
             for plugin, provided in self._provided.items()
         ]
 
+    def loaded(self) -> list[Plugin]:
+        """Return the plugins whose hooks are called."""
+        return list(self._by_module.values())
+
     def note_provided(self, plugin: Plugin, what: str) -> None:
         """Record what a plugin provides, such as `flag --redact`, for its report."""
         if what not in self._provided[plugin]:
@@ -113,7 +118,10 @@ class Registry:
         return Attempt(plugin, partial(self._report_raised, plugin, action))
 
     def _report_raised(self, plugin: Plugin, action: str, exc: BaseException) -> None:
-        self.report_fault(plugin, f"{action}: {message_of(exc)}", exc)
+        hints = exc.hints if isinstance(exc, KaitoError) else ()
+        self.report_fault(plugin, "; ".join([f"{action}: {message_of(exc)}", *hints]), exc)
+        if self._trace is not None:
+            self._trace("".join(traceback.format_exception(exc)).rstrip())
 
     # Protection: a plugin that may redact what is sent works, or nothing is sent
 
@@ -150,6 +158,10 @@ class Registry:
         """Set the values of the flags that a plugin added, by names such as `redact_file`."""
         self._options[plugin] = values
 
+    def options_of(self, plugin: Plugin) -> Mapping[str, Any]:
+        """Return the values of the flags that a plugin added."""
+        return self._options.get(plugin, {})
+
     def settings_for(self, plugin: Plugin, settings: Settings) -> Settings:
         """Return the settings as a plugin sees them: with its own options."""
         before, view = self._views.get(plugin, (None, None))
@@ -172,6 +184,7 @@ class Registry:
             module = found.load()
             hash(module)  # pluggy keeps plugins in sets
             if found.may_be_loaded and self._manager.is_registered(module):
+                del self._provided[plugin], self._faults[plugin]
                 return
             self._register(plugin, module)
         if not loading.failed:
@@ -193,7 +206,9 @@ class Registry:
             self.report_fault(plugin, refusal.reason)
         if not hooks:
             self._manager.unregister(module)
-            raise PluginError("it implements no hook" + (" that can be called" if refusals else ""))
+            unmarked = next((name for name in dir(module) if name in vars(hookspecs) and name.startswith("kaito_")), "")
+            why = f"; {unmarked} is not marked with @hookimpl" if unmarked and not refusals else ""
+            raise PluginError("it implements no hook" + (" that can be called" if refusals else why))
         self._by_module[id(module)] = plugin
         for deprecation in deprecations:
             message = f"{deprecation.category.__name__}: {deprecation.message}"

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from kaito.testing.exchange import Exchange
 from kaito.testing.gate import Gate
@@ -81,6 +81,8 @@ class Say:
         """Send the answer."""
         await exchange.pause(self.head_delay)
         if self.unstreamed or not exchange.request.streams:
+            for gate in filter(_is_gate, self.chunks or ()):
+                await exchange.wait_for(gate)
             await self._send_object(exchange)
             return
         start = stream_head(exchange, self.content_type)
@@ -213,3 +215,7 @@ def _joined(items: Sequence[bytes | Gate]) -> Iterator[bytes | Gate]:
 def _words(text: str) -> list[str]:
     """Split `text` before every word, losing nothing."""
     return re.findall(r"\s*\S+(?:\s+$)?|\s+$", text)
+
+
+def _is_gate(piece: str | Gate) -> TypeGuard[Gate]:
+    return isinstance(piece, Gate)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import Any
 
 from msgspec import Struct
-
-if TYPE_CHECKING:
-    from kaito.shell.context import ShellContext
 
 
 class Screen(Struct, frozen=True, kw_only=True):
@@ -28,8 +25,9 @@ class SlashCommand(Struct, frozen=True, kw_only=True):
     """A command that is typed as `/name arguments`."""
 
     name: str
-    #: Called with the text after the name, without surrounding blanks, and with the shell.
-    run: Callable[[str, ShellContext], None]
+    #: Called with the text after the name, without surrounding blanks, and with the shell, a
+    #: :class:`~kaito.ShellContext`.
+    run: Callable[[str, Any], None]
     #: One line for `/help`; the first line of `run`'s docstring when empty. `/help NAME` shows the whole docstring.
     summary: str = ""
     #: The arguments for `/help`, such as `NAME VALUE`. When empty, a line with arguments is refused.
@@ -37,7 +35,7 @@ class SlashCommand(Struct, frozen=True, kw_only=True):
     #: Whether it reads or writes files or starts programs: refused when commands come from a pipe.
     touches_files: bool = False
     #: Given the arguments typed so far, returns what they can become at the Tab key.
-    complete: Callable[[str, ShellContext], Iterable[str]] | None = None
+    complete: Callable[[str, Any], Iterable[str]] | None = None
 
     def describe(self) -> str:
         """Return the line that `/help` shows."""

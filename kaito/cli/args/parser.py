@@ -130,6 +130,7 @@ class Parser(argparse.ArgumentParser):
         if not argument.startswith("-") or argument == "-":
             word = argument.removeprefix("\0")
             flags = [flag for flag in ("--workspace-name", "--message") if flag in self._option_string_actions]
+            flags = flags if self.argument is None else []
             # Suggest the word as the value of a flag.
             hint = [f"Did you mean {' or '.join(f'{flag} {shlex.quote(word)}' for flag in flags)}?"] if flags else []
             return UsageError(f"Unexpected argument '{word}'", *hint, self._see())
@@ -151,7 +152,9 @@ class Parser(argparse.ArgumentParser):
     def format_help(self) -> str:
         """Return the help in the window's width: summary, examples, flags by group, usage."""
         columns = max(window_columns(), _NARROWEST)
-        parts = [wrapped(self._summary, columns, hang=0), f"Examples:\n{commands(self._examples, columns)}"]
+        parts = [wrapped(self._summary, columns, hang=0)]
+        if self._examples:
+            parts.append(f"Examples:\n{commands(self._examples, columns)}")
         for group in self._action_groups:
             shown = [_described(action) for action in group._group_actions if action.help is not argparse.SUPPRESS]
             if shown:
@@ -161,8 +164,8 @@ class Parser(argparse.ArgumentParser):
         if self.argument is not None:
             taken = f" {self.argument.usage}"
             if self.argument.help:
-                row = (f"      {self.argument.metavar}", self.argument.help)
-                parts.insert(2, f"Argument:\n{table([row], columns, left=_FLAGS)}")
+                row = (f"    {self.argument.metavar}", self.argument.help)
+                parts.insert(2 if self._examples else 1, f"Argument:\n{table([row], columns, left=_FLAGS)}")
         return "\n".join([*parts, f"Usage:\n  {self.prog} [flags]{taken}\n"])
 
 
@@ -182,4 +185,4 @@ def _described(action: argparse.Action) -> tuple[str, str]:
 
 
 def _has_default(value: Any) -> bool:
-    return value not in (None, False, "", argparse.SUPPRESS) and not isinstance(value, list)
+    return value not in (None, "", argparse.SUPPRESS) and not isinstance(value, bool | list | tuple | dict)

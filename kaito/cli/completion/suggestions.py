@@ -144,7 +144,8 @@ class _Line:
         if self._ended:
             return Suggestions()
         if not current.startswith("-"):
-            return Suggestions(self._arguments() if words is None else words).starting_with(current)
+            offered = Suggestions(self._arguments(), self._takes_file()) if words is None else Suggestions(words)
+            return offered.starting_with(current)
         name, equals, value = current.partition("=")
         if equals:
             flag = self._parser.flag(name)
@@ -179,6 +180,12 @@ class _Line:
         if flag.dest == "output" and self._plugins is not None:
             return Suggestions(_words(sorted(self._plugins.formatters())))
         return Suggestions(files=metavar.rpartition("|")[2] == "FILE")
+
+    def _takes_file(self) -> bool:
+        """Return whether the subcommand's argument, which may come next, is a file."""
+        argument = self._parser.argument
+        is_given = any(not word.startswith("-") for word in self._given)
+        return argument is not None and not is_given and argument.metavar == "FILE" and argument.complete is None
 
     def _arguments(self) -> Sequence[Suggestion]:
         argument = self._parser.argument

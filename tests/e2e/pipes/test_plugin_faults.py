@@ -193,16 +193,16 @@ def test_a_backend_that_blocks_the_loop_is_named_with_verbose(kaito, plugin, mod
 def test_a_task_that_is_left_behind_is_cancelled(kaito, plugin, model_server):
     name, outcome = run(kaito, plugin, model_server, "nowhere", "nothing", "--verbose")
     assert outcome.code == 0
-    assert "left the task" not in outcome.err
+    assert "nobody awaits" not in outcome.err
     name, outcome = run(kaito, plugin, model_server, "task's end", "error", "--verbose")
-    assert f"Plugin 'mine' ({name}) left the task Odd.work behind, which failed: ValueError: boom" in outcome.err
+    assert f"Plugin 'mine' ({name}): the task Odd.work, which nobody awaits, failed: ValueError: boom" in outcome.err
 
 
 def test_a_task_that_refuses_to_end_is_named(kaito, plugin, model_server):
     source = PLUGIN.replace('at("task\'s end")', "await asyncio.sleep(600)")
     name, outcome = run(kaito, plugin, model_server, "nowhere", "nothing", "--verbose", source=source)
     assert outcome.code == 0
-    assert f"Plugin 'mine' ({name}) left the task Odd.work behind, which does not end within 1 s" in outcome.err
+    assert f"Plugin 'mine' ({name}): the task Odd.work, which nobody awaits, does not end within 1 s" in outcome.err
 
 
 def test_verbose_traces_the_hooks(kaito, plugin, model_server):

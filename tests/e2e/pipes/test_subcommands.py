@@ -198,7 +198,10 @@ def test_its_exit_code(kaito, install):
     [
         ("import nothing_of_this_name", "was not loaded: ModuleNotFoundError"),
         ("from kaito import hookimpl\n@hookimpl\ndef kaito_commands(): return [5]", "has no attribute 'name'"),
-        (PING.replace('name="ping"', 'name="pong"'), "Unknown command 'ping'"),
+        (
+            PING.replace('name="ping"', 'name="pong"'),
+            "Plugin 'kaito ping' (kaito-ping 1.0) offers no subcommand 'ping'\n   It offers pong",
+        ),
         (PING.replace("run=run", "run=5"), "'ping' has a run that is not callable"),
         (PING.replace('"--times", parse', '"--endpoint", parse'), "the flag --endpoint exists already"),
     ],
