@@ -10,5 +10,6 @@ PLUGINS = (Path(__file__).parents[1] / "docs" / "plugins.md").read_text("utf-8")
 
 def example(text: str) -> str:
     """Return the example in Python that contains a text."""
-    [source] = [source for source in re.findall(r"```python\n(.+?)```", PLUGINS, re.DOTALL) if text in source]
+    sources: list[str] = re.findall(r"```python\n(.+?)```", PLUGINS, re.DOTALL)
+    [source] = [source for source in sources if text in source]
     return source

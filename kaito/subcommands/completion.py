@@ -35,7 +35,7 @@ def _run(context: CommandContext) -> None:
 
 
 def _add_options(options: OptionGroup) -> None:
-    options.add_argument("SHELL", help="", choices=_SHELLS)
+    options.add_argument("SHELL", help="The shell: bash, zsh or fish", choices=_SHELLS)
 
 
 @hookimpl

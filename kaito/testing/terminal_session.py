@@ -43,7 +43,7 @@ class TerminalSession:
     ::
 
         with TerminalSession(kaito_command("chat", "--endpoint", server.url)) as session:
-            session.wait_for("\n> ")
+            session.wait_for("\\n> ")
             session.type("Hello")
             session.press("enter")
             session.wait_for("Hello", count=2)

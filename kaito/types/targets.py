@@ -110,9 +110,11 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     model: str | None = None
     #: The name to show when the server lists no models. It is never requested.
     preset: str | None = None
-    #: Sent with every request; may hold secrets.
+    #: Sent with every request; may hold secrets. The user's key (`--api-key-file`, `KAITO_API_KEY`) and `--header` replace
+    #: those of the same name.
     headers: Mapping[str, str] = {}
-    #: How `https` is verified: `True` with the system's authorities, `False` not at all.
+    #: How `https` is verified: `True` with the system's authorities, `False` not at all. `--certificate-authority` and
+    #: `--insecure-skip-tls-verify` replace it.
     ssl: ssl.SSLContext | bool = True
     #: Name for TLS's SNI and certificate check when it is not the URL's host.
     server_hostname: str | None = None

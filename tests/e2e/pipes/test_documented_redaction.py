@@ -115,6 +115,8 @@ def module(tmp_path_factory):
     file = tmp_path_factory.mktemp("plugin") / "redact.py"
     file.write_text(example("Hides the words of a list"))
     spec = importlib.util.spec_from_file_location("documented_redaction", file)
+    assert spec is not None
+    assert spec.loader is not None
     loaded = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(loaded)
     return loaded
