@@ -91,7 +91,7 @@ def _title(text: str, line: str) -> str:
 
 def _block(text: str) -> str:
     lines = inspect.cleandoc(text).splitlines()
-    return ".. code-block:: console\n\n" + "\n".join(f"   {line}".rstrip() for line in lines)
+    return ".. code-block:: text\n\n" + "\n".join(f"   {line}".rstrip() for line in lines)
 
 
 def _list(entries: Iterable[tuple[str, str]]) -> str:

@@ -110,8 +110,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     model: str | None = None
     #: The name to show when the server lists no models. It is never requested.
     preset: str | None = None
-    #: Sent with every request; may hold secrets. The user's key (`--api-key-file`, `KAITO_API_KEY`) and `--header` replace
-    #: those of the same name.
+    #: Sent with every request; may hold secrets. The user's key (`--api-key-file`, `KAITO_API_KEY`) and `--header`
+    #: replace those of the same name.
     headers: Mapping[str, str] = {}
     #: How `https` is verified: `True` with the system's authorities, `False` not at all. `--certificate-authority` and
     #: `--insecure-skip-tls-verify` replace it.
