@@ -20,7 +20,8 @@ async def main(url: str, count: int, at_once: int) -> None:
                 answer = await client.chat.completions.create(
                     model="bench", messages=[{"role": "user", "content": f"question {number}"}], temperature=0.7
                 )
-                return answer.choices[0].message.content
+                content: str | None = answer.choices[0].message.content
+                return content
 
         await ask(0)
         started = time.process_time()

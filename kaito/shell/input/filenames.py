@@ -61,7 +61,8 @@ def file_names(typed: str, *, only: bool) -> list[str]:
     """Complete arguments that begin with a file name; folders end with a separator.
 
     Args:
-        only: whether nothing can follow the name, so that its blanks need no escape.
+        only: whether nothing can follow the name: blanks that are typed then need no escape. Those of names that are
+            found are escaped.
     """
     quote = typed[0] if typed.startswith(_QUOTES) else ""
     if quote:
