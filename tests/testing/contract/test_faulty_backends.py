@@ -199,7 +199,7 @@ class OpensTheWrongPort(Good):
             return super().endpoint(f"http://127.0.0.1:{closed.getsockname()[1]}")
 
 
-@fault("test_kaito_chats_through_it", "failed in open: TypeError: 'coroutine' object|has no attribute '__aenter__'")
+@fault("test_kaito_chats_through_it", "failed in open: TypeError: open must return an asynchronous context manager")
 class OpensWithoutContext(Good):
     async def open(self, candidate, reporter):  # type: ignore[override]
         return self.endpoint("http://127.0.0.1")
