@@ -29,7 +29,7 @@ _EXAMPLES = """
     kaito deploy my-llama --model meta-llama/Llama-3.1-8B-Instruct --model-access-secret hf --instance-type g6.4xlarge
 
     # Three replicas, with an adapter and settings for the model's server
-    kaito deploy my-set --model phi-4 --replicas 3 --adapters sql=registry.example/sql:1 --inference-config vllm.yaml
+    kaito deploy my-set --model phi-4 --replicas 3 --adapters sql=r.io/sql:1 --inference-config vllm.yaml
 
     # Write the object, without a cluster
     kaito deploy my-phi --model phi-4 --instance-type g6.4xlarge --dry-run=client -o yaml

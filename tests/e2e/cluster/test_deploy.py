@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import yaml
 
-from kaito.testing import child_environment, run_kaito
+from kaito.testing import child_environment, kaito_command, replay, run_kaito
 from tests.controlplane import ApiError, until
 
 ADMISSION = "admissionregistration.k8s.io/v1"
@@ -381,3 +381,25 @@ def test_the_instance_types_of_the_nodes_are_completed(namespace):
     assert outcome.out == "Standard_NC24ads_A100_v4\n:4\n"
     outcome = run_kaito("__complete", "deploy", "b", "--kubeconfig", kubeconfig, "--model=lla")
     assert outcome.out == "llama-2-7b\n:4\n"
+
+
+def test_at_a_terminal(namespace, terminal, monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", str(namespace.kubeconfig()))
+    replay(
+        terminal(kaito_command("deploy", "a", "--model", "phi-4")),
+        """
+        workspace.kaito.sh/a created
+        To wait until it is ready: kaito status --workspace-name a --wait
+        To chat with it: kaito chat --workspace-name a
+        """,
+        code=0,
+    )
+
+
+def test_ctrl_c_ends_the_wait_and_not_the_deployment(namespace, kubectl, terminal, monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", str(namespace.kubeconfig()))
+    session = terminal(kaito_command("deploy", "a", "--model", "phi-4", "--wait"))
+    session.wait_for("Waiting for 'a'")
+    session.press("ctrl-c")
+    assert session.wait_exit() == 130
+    assert kubectl("get", "workspaces", "-o", "name") == "workspace.kaito.sh/a\n"
