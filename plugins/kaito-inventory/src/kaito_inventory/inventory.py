@@ -150,10 +150,8 @@ def read_inventory(file: str | None) -> Inventory:
         # Who can write it decides where the messages and the keys go. A group may: it is the team's.
         if os.name == "posix" and path.stat().st_mode & stat.S_IWOTH:
             raise toolkit.UnreadableError(f"every user can write it; 'chmod o-w {path}' changes that")
-        entries = toolkit.convert(toolkit.read_yaml(text.encode()), _File).endpoints
+        entries = toolkit.decode_yaml(text.encode(), _File).endpoints
         _check(entries)
-    except toolkit.YamlError as exc:
-        raise InventoryError(path, f"it {exc}") from None
     except (toolkit.UnreadableError, toolkit.DecodeError, OSError) as exc:
         raise InventoryError(path, getattr(exc, "strerror", None) or exc) from None
     return Inventory(path, tuple(entries))
