@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from kaito.testing import Say, kaito_command, replay
 
@@ -128,7 +135,38 @@ def test_a_file_without_a_key(kaito, model_server, write_default, secret, conten
     assert "it is not one line of printable ASCII characters" in outcome.err
 
 
-def test_a_certificate_authority(kaito, start_model_server, write_default, tmp_path):
+@pytest.fixture
+def certificate(tmp_path):
+    """Write a certificate for loopback, which no system trusts, and its key; return their paths."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "team")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (tmp_path / "team.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (tmp_path / "team.key").write_bytes(private)
+    return str(tmp_path / "team.pem"), str(tmp_path / "team.key")
+
+
+def test_a_certificate_authority(kaito, start_model_server, certificate, write):
+    server = start_model_server(tls=certificate)
+    entry = {"name": "a", "url": server.url}
+    # Relative to the folder of the inventory.
+    file = write(entry | {"certificate-authority": "team.pem"})
+    assert kaito("chat", "--inventory", str(file), "-m", "Hi").out == "Assistant: Hi\n"
+    write(entry)
+    outcome = kaito("chat", "--inventory", str(file), "-m", "Hi")
+    assert outcome.code == 4
+    assert "certificate" in outcome.err
+
+
+def test_a_file_without_certificates(kaito, write_default):
     write_default({"name": "a", "url": "https://127.0.0.1:1", "certificate-authority": __file__})
     outcome = kaito("chat", "--workspace-name", "a", "--backend", "inventory", "-m", "Hi")
     assert outcome.code == 1
