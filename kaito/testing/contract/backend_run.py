@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+import aiohttp
 from msgspec.structs import replace
 from yarl import URL
 
@@ -194,7 +195,14 @@ def run_backend(
             del backend
             # Sessions and tasks report to the loop that they were forgotten.
             gc.collect()
-    promise(not reports, "; ".join(f"the event loop reports: {_told(report)}" for report in reports))
+    told = [_told(report) for report in reports if not _is_lost_connection(report)]
+    promise(not told, "; ".join(f"the event loop reports: {one}" for one in told))
+
+
+def _is_lost_connection(report: dict[str, Any]) -> bool:
+    """Return whether a report is only about how a connection ended, which aiohttp keeps for whoever waits for that."""
+    exc, future = report.get("exception"), report.get("future")
+    return isinstance(exc, aiohttp.ClientConnectionError | OSError) and not isinstance(future, asyncio.Task)
 
 
 def _told(report: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ import threading
 import time
 from contextlib import asynccontextmanager, suppress
 
+import aiohttp
 import pytest
 
 from kaito.errors import ConnectError, UsageError
@@ -22,6 +23,7 @@ from kaito.testing.contract import (
     process_state,
     strict_reporter,
 )
+from kaito.testing.contract.backend_run import _is_lost_connection
 from kaito.types import Candidate, Endpoint
 
 
@@ -489,3 +491,15 @@ def test_tests_without_what_they_need_are_skipped(monkeypatch):
 def test_the_factory_must_be_defined():
     with pytest.raises(NotImplementedError, match="Define make_backend"):
         BackendContract().test_kaito_offers_it()
+
+
+def test_how_a_connection_ended_is_not_the_backend_s_fault():
+    lost = aiohttp.ClientConnectionError("Connection lost")
+
+    async def futures():
+        return asyncio.get_running_loop().create_future(), asyncio.create_task(asyncio.sleep(0))
+
+    future, task = asyncio.run(futures())
+    assert _is_lost_connection({"future": future, "exception": lost})
+    assert not _is_lost_connection({"future": task, "exception": lost})
+    assert not _is_lost_connection({"future": future, "exception": ValueError()})
