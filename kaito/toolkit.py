@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kaito.shell.render.statistics import token_counts, window_share, window_size
     from kaito.util.children import child_environment, read_output
     from kaito.util.decoding import DecodeError, convert, decode_json
+    from kaito.util.file_locks import lock_file
     from kaito.util.plugin_folders import config_folder, data_folder
     from kaito.util.safe_files import UnreadableError, check_private, make_folders, read_text, replace_private
     from kaito.util.sanitize import UNSAFE, one_line, sanitize
@@ -43,6 +44,7 @@ __all__ = [
     "decode_yaml",
     "file_names",
     "first_name",
+    "lock_file",
     "make_folders",
     "one_line",
     "only_name",
@@ -79,6 +81,7 @@ _EXPORTS = {
     "check_private": "kaito.util.safe_files",
     "config_folder": "kaito.util.plugin_folders",
     "data_folder": "kaito.util.plugin_folders",
+    "lock_file": "kaito.util.file_locks",
     "make_folders": "kaito.util.safe_files",
     "read_text": "kaito.util.safe_files",
     "replace_private": "kaito.util.safe_files",

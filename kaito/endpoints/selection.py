@@ -183,11 +183,10 @@ class _EndpointSearch:
         without_workspace = self._settings.target.workspace is None and not self._settings.chose_backend
         if without_workspace and not errors:
             return workspace_missing(self._asked)
-        if without_workspace and len(errors) == 1:
-            return errors[0]
         is_named = self._settings.chose_backend
         # When the cluster or the workspace is at fault, all backends that ask the cluster report the same.
-        if errors and (is_named or (len(errors) > 1 and len({tuple(exc.lines()) for exc in errors}) == 1)):
+        is_shared = (len(errors) > 1 or without_workspace) and len({tuple(exc.lines()) for exc in errors}) == 1
+        if errors and (is_named or is_shared):
             return errors[-1]
         for exc in errors:
             # It says nothing about an endpoint that a backend without the cluster has opened.

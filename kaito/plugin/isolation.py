@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
-
-import pluggy
 
 from kaito.errors import Abandoned, CtrlC, Interrupted, KaitoError, PluginError, Suspended
 from kaito.eventloop.background_exits import running_plugin
@@ -104,9 +101,8 @@ def message_of(exc: BaseException) -> str:
     while isinstance(exc, BaseExceptionGroup):
         more += len(exc.exceptions) - 1
         exc = exc.exceptions[0]
-    # pluggy includes the module's repr, which repeats the plugin's name and path.
-    text = re.sub(r" in plugin <module [^>]*>", "", " ".join(str(exc).split()))
-    if not isinstance(exc, KaitoError | pluggy.PluginValidationError):
+    text = " ".join(str(exc).split())
+    if not isinstance(exc, KaitoError):
         text = f"{type(exc).__name__}: {text}" if text else type(exc).__name__
     return f"{text} (and {more} more)" if more else text
 

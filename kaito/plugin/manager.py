@@ -180,8 +180,11 @@ class Plugins(Registry):
                 raise PluginError(
                     f"Plugin {plugin} returned a request whose messages are not Messages; the message was not sent"
                 )
-            changed = result is not None and result != request
-            self._traced(plugin, REQUEST, started, "changed the request" if changed else "left the request unchanged")
+            if self._trace is not None:  # comparing a long conversation takes time
+                changed = result is not None and result != request
+                self._traced(
+                    plugin, REQUEST, started, "changed the request" if changed else "left the request unchanged"
+                )
             request = request if result is None else result
         return request
 

@@ -166,7 +166,7 @@ class Registry:
         """Return the settings as a plugin sees them: with its own options."""
         before, view = self._views.get(plugin, (None, None))
         if view is None or before is not settings:
-            view = replace(settings, options=self._options.get(plugin, {}))
+            view = replace(settings, options=self.options_of(plugin))
             self._views[plugin] = (settings, view)
         return view
 

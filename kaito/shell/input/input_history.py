@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from pathlib import Path
-from types import ModuleType
 from typing import BinaryIO
 
 from kaito.errors import KaitoError
+from kaito.util.file_locks import lock_file
 from kaito.util.safe_files import check_private, open_private, open_regular, private_folder, replace_private
 
 #: The most bytes of the file. The newer half of a larger one is kept.
@@ -98,7 +97,7 @@ class History:
             file = open_private(self._file, os.O_RDWR | os.O_APPEND | os.O_CREAT)
             if file is None:
                 return None
-            locked = _lock(file)
+            locked = lock_file(file, LOCK_TIMEOUT)
             try:
                 if os.path.samestat(os.fstat(file), os.stat(self._file)):
                     return file, locked
@@ -135,30 +134,3 @@ def _newest(stream: BinaryIO, size: int) -> bytes:
     # From the byte before: it shows whether a line begins there.
     stream.seek(start - 1)
     return stream.read(size + 1).partition(b"\n")[2]
-
-
-def _lock(file: int) -> bool:
-    """Lock a file until it is closed; return whether that succeeded in time."""
-    fcntl = _fcntl()
-    if fcntl is None:
-        return False
-    deadline = time.monotonic() + LOCK_TIMEOUT
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.01)
-        except OSError:  # some network file systems have no locks
-            return False
-        else:
-            return True
-
-
-def _fcntl() -> ModuleType | None:
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return None
-    return fcntl

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kaito.errors import KaitoError
 from kaito.shell.input import input_history
 from kaito.shell.input.input_history import History, decoded, encoded
+from kaito.util import file_locks
 
 
 @pytest.fixture
@@ -198,14 +199,14 @@ def test_a_system_without_locks(file, monkeypatch, error):
         def flock(file, how):
             raise error
 
-    monkeypatch.setattr(input_history, "_fcntl", lambda: NoLocks if error else None)
+    monkeypatch.setattr(file_locks, "_fcntl", lambda: NoLocks if error else None)
     History(file).add("one")
     assert History(file).load() == ["one"]
 
 
 def test_a_system_without_fcntl(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "fcntl", None)
-    assert input_history._fcntl() is None
+    assert file_locks._fcntl() is None
 
 
 def test_a_folder_that_cannot_be_created_is_reported(tmp_path):

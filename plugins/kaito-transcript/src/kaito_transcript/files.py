@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,7 +66,7 @@ def append_line(path: Path, line: bytes) -> None:
             raise OSError(0, "it is not a regular file")
         if os.name == "posix" and status.st_uid == os.geteuid():
             os.fchmod(file, 0o600)
-        locked = _lock(file)
+        locked = toolkit.lock_file(file, _LOCK_TIMEOUT)  # a line is whole without it, too
         _append(file, line, alone=locked)
     finally:
         os.close(file)  # and so unlocked
@@ -86,26 +85,6 @@ def _append(file: int, line: bytes, *, alone: bool) -> None:
             with contextlib.suppress(OSError):
                 os.ftruncate(file, end)
         raise
-
-
-def _lock(file: int) -> bool:
-    """Lock a file; return whether only this process can write it now. A line is whole without it, too."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return False
-    deadline = time.monotonic() + _LOCK_TIMEOUT
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.01)
-        except OSError:  # a file system without locks
-            return False
-        else:
-            return True
 
 
 def transcripts(path: Path) -> Iterator[Path]:
