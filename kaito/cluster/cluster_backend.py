@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from kaito.settings import Settings
-from kaito.types import Reporter
+from kaito.types import Location, Reporter
 
 if TYPE_CHECKING:
     from kaito.cluster.cluster import Cluster
@@ -66,6 +66,14 @@ class ClusterBackend:
             KaitoError: why none does.
         """
         return await self.shared.serving(reporter)
+
+    async def location(self, namespace: str, reporter: Reporter) -> Location:
+        """Return the location of an endpoint in a namespace of the cluster, for :attr:`Endpoint.location`.
+
+        Raises:
+            ConnectError: no cluster is configured, or its configuration is not valid.
+        """
+        return (await self.shared.client(reporter)).config.location(namespace)
 
     @property
     def named(self) -> bool:

@@ -7,7 +7,7 @@ from kaito.types.images import Image
 from kaito.types.messages import ChatRequest, Delta, Message, ModelInfo, Outcome, Reply, Role, ToolCall, Usage, Waiting
 from kaito.types.options import OptionGroup
 from kaito.types.response_schema import ResponseSchema
-from kaito.types.targets import Candidate, Endpoint, Rank, Reporter, Target, service_url, shown_url
+from kaito.types.targets import Candidate, Endpoint, Location, Rank, Reporter, Target, service_url, shown_url
 
 __all__ = [
     "Applied",
@@ -17,6 +17,7 @@ __all__ = [
     "Delta",
     "Endpoint",
     "Image",
+    "Location",
     "Message",
     "ModelInfo",
     "OptionGroup",

@@ -97,6 +97,21 @@ class Candidate(Struct, frozen=True, kw_only=True):
         return _base_url(self.url)
 
 
+class Location(Struct, frozen=True, kw_only=True):
+    """Where an endpoint is: what people read, and what tells one server from another of the same name."""
+
+    #: The namespace; `None` where there is none.
+    namespace: str | None = None
+    #: The kubeconfig's context; `None` without one, as in a pod.
+    context: str | None = None
+    #: What sets the server apart: an API server's URL and its authorities, a server's own URL, or any name that stays
+    #: the same. Only its hash is kept, and it is never shown. `""` for the endpoint's URL.
+    server: str = ""
+
+    # An authority's certificate would fill a traceback.
+    __repr__ = object.__repr__
+
+
 class Endpoint(Struct, frozen=True, kw_only=True):
     """An open endpoint: where requests go, and how they are sent."""
 
@@ -106,6 +121,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     shown_url: str
     #: The name in the banner.
     label: str
+    #: Where it is. `--continue` continues a conversation only with the same one.
+    location: Location = Location()
     #: The model to request, when the backend knows better than `--model` and the server's list.
     model: str | None = None
     #: The name to show when the server lists no models. It is never requested.

@@ -22,7 +22,7 @@ from kaito.cluster.auth.kubeconfig import Context, load_context, search_path
 from kaito.cluster.auth.kubeconfig_types import Place
 from kaito.errors import ClusterError, UsageError
 from kaito.net.proxies import ProxyError, by_kind, parse_proxy, proxy_for
-from kaito.types import Reporter, Target
+from kaito.types import Location, Reporter, Target
 
 
 class ClusterConfig(Struct, frozen=True, kw_only=True):
@@ -48,6 +48,19 @@ class ClusterConfig(Struct, frozen=True, kw_only=True):
 
     # Keeps secrets out of tracebacks.
     __repr__ = object.__repr__
+
+    def location(self, namespace: str | None = None) -> Location:
+        """Return where the cluster is, for endpoints in it.
+
+        Args:
+            namespace: the one of the endpoint; that of the configuration by default.
+        """
+        authorities = self.authorities.decode("ascii", "replace") if self.authorities is not None else ""
+        return Location(
+            namespace=namespace or self.namespace,
+            context=self.context.name if self.context is not None else None,
+            server=f"{self.server.with_query(None)}\n{authorities}",
+        )
 
     def tls(self, credentials: Credentials) -> ssl.SSLContext:
         """Return a context that trusts the cluster's authorities and presents the client certificate."""

@@ -49,6 +49,7 @@ class ApiProxyBackend(ClusterBackend):
             url=candidate.url,
             shown_url=serving.shown_url,
             label=serving.label,
+            location=await self.location(serving.namespace, reporter),
             preset=serving.preset,
             server_hostname=proxy.server_hostname,
             proxied=False,

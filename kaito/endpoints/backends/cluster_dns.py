@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from kaito import hookimpl
 from kaito.cluster import ClusterBackend, in_pod
-from kaito.errors import ClusterError, ConnectError, ForbiddenError
+from kaito.errors import ClusterError, ConnectError, ForbiddenError, KaitoError
 from kaito.settings import Settings
-from kaito.types import Candidate, Endpoint, Rank, Reporter, Target, service_url, shown_url
+from kaito.types import Candidate, Endpoint, Location, Rank, Reporter, Target, service_url, shown_url
 
 if TYPE_CHECKING:
     from kaito.cluster import ServingWorkspace
@@ -57,10 +57,18 @@ class ClusterDnsBackend(ClusterBackend):
             url=candidate.url,
             shown_url=serving.shown_url,
             label=serving.label,
+            location=await self._location(serving, reporter),
             preset=serving.preset,
             # The environment's proxy is outside the cluster.
             proxied=False,
         )
+
+    async def _location(self, serving: ServingWorkspace, reporter: Reporter) -> Location:
+        """Return where the Service is; this cluster's DNS identifies it when no API server is configured."""
+        try:
+            return await self.location(serving.namespace, reporter)
+        except KaitoError:
+            return Location(namespace=serving.namespace, server="in-cluster")
 
     async def _find_workspace(self, target: Target, reporter: Reporter) -> ServingWorkspace:
         """Return the workspace; by its name alone when the API server cannot be asked.

@@ -10,7 +10,7 @@ from kaito import hookimpl
 from kaito.cluster import ClusterBackend
 from kaito.errors import ConnectError, KaitoError
 from kaito.settings import Settings
-from kaito.types import Candidate, Endpoint, Rank, Reporter, Target
+from kaito.types import Candidate, Endpoint, Location, Rank, Reporter, Target
 
 if TYPE_CHECKING:
     from kaito.cluster import Route, ServingWorkspace
@@ -37,7 +37,8 @@ class IngressBackend(ClusterBackend):
         cluster = await self.shared.client(reporter)
         serving = await self.serving(reporter)
         routes = await discover_routes(cluster, serving)
-        results = await asyncio.gather(*(self._probe(route, serving, reporter) for route in routes.usable))
+        location = await self.location(serving.namespace, reporter)
+        results = await asyncio.gather(*(self._probe(route, serving, location, reporter) for route in routes.usable))
         candidates = [one for one in results if isinstance(one, Candidate)]
         reasons = [*map(str, routes.unusable), *(one for one in results if isinstance(one, str))]
         for reason in reasons:
@@ -61,13 +62,15 @@ class IngressBackend(ClusterBackend):
         """Yield the route's endpoint."""
         yield candidate.detail
 
-    async def _probe(self, route: Route, serving: ServingWorkspace, reporter: Reporter) -> Candidate | str:
+    async def _probe(
+        self, route: Route, serving: ServingWorkspace, location: Location, reporter: Reporter
+    ) -> Candidate | str:
         """Return the candidate for a route; the reason when no server responds."""
         from kaito.cluster import probe_models
 
         dns_error = await self._dns_error(route)
         reasons: list[str] = [dns_error] if dns_error else []
-        for endpoint in _endpoints(route, serving, resolvable=dns_error is None):
+        for endpoint in _endpoints(route, serving, location, resolvable=dns_error is None):
             try:
                 status = await probe_models(endpoint, self.settings)
             except KaitoError as exc:
@@ -108,7 +111,7 @@ class IngressBackend(ClusterBackend):
         return status is None or (status in (401, 403) and bool(self.settings.api_key or self.settings.headers))
 
 
-def _endpoints(route: Route, serving: ServingWorkspace, *, resolvable: bool) -> Iterator[Endpoint]:
+def _endpoints(route: Route, serving: ServingWorkspace, location: Location, *, resolvable: bool) -> Iterator[Endpoint]:
     """Yield the endpoints to try: first by the host's name, then by the addresses in place of DNS."""
 
     def endpoint(host: str, addresses: tuple[str, ...] = ()) -> Endpoint:
@@ -116,6 +119,7 @@ def _endpoints(route: Route, serving: ServingWorkspace, *, resolvable: bool) -> 
             url=route.url(host),
             shown_url=serving.shown_url,
             label=serving.label,
+            location=location,
             preset=serving.preset,
             headers=route.headers,
             addresses=addresses,

@@ -57,6 +57,7 @@ class PortForwardBackend(ClusterBackend):
                 url=service_url(serving.name, serving.namespace),
                 shown_url=serving.shown_url,
                 label=serving.label,
+                location=cluster.config.location(serving.namespace),
                 preset=serving.preset,
                 connector=route.connector,
                 tunnelled=True,

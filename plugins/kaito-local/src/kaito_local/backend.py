@@ -8,7 +8,7 @@ import contextlib
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from kaito.types import Candidate, Endpoint
+from kaito.types import Candidate, Endpoint, Location
 from kaito_local import download, model
 from kaito_local.engine import Engine
 from kaito_local.relay import HOST, Relay
@@ -47,6 +47,8 @@ class LocalBackend:
                     url=base,
                     shown_url=f"{base}/chat/completions",
                     label=self.name,
+                    # The port is another one each time.
+                    location=Location(server=f"{self.name} {name}"),
                     model=name,
                     # llama.cpp announces keep-alive but closes the connection at the end of a stream. A request that
                     # follows quickly would be sent on a closed connection.
