@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -14,6 +17,17 @@ pytest_plugins = ["kaito.testing.fixtures"]
 # No example fails because the machine is busy: pytest-timeout limits the test as a whole.
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
+
+
+def _make_docs_importable() -> None:
+    """Make `docs` importable, which is not installed. On `sys.path`, the checkout would hide the installed package."""
+    folder = Path(__file__).parents[1] / "docs"
+    spec = importlib.util.spec_from_file_location("docs", folder / "__init__.py")
+    assert spec is not None
+    sys.modules["docs"] = importlib.util.module_from_spec(spec)
+
+
+_make_docs_importable()
 
 #: Percent of coverage without the tests that need a control plane.
 _COVERAGE_WITHOUT_CLUSTER = 80.0

@@ -2,7 +2,6 @@
 
 import argparse
 import importlib
-import importlib.util
 import inspect
 import re
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 import kaito
 import kaito.testing.contract
+from docs import command_line
 from kaito import cluster, hookspecs, testing, toolkit, types
 from kaito.options import table
 from kaito.options.option import Option
@@ -28,17 +28,6 @@ PUBLIC = [
 ]
 
 
-def load(name):
-    """Import a module of the folder."""
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-command_line = load("command_line")
 PAGES = command_line.pages()
 
 

@@ -127,7 +127,7 @@ class EndpointList:
         return []
 
     def as_data(self, best: str, *, external: bool) -> dict[str, Any]:
-        """Return the fields of the JSON output, which the README documents."""
+        """Return the fields of the JSON output, which the guide documents."""
         return {
             "url": best,
             "service_url": self._service_url,

@@ -1,4 +1,4 @@
-"""The JSON and YAML output of `kaito status`. The README documents the fields: they must not change."""
+"""The JSON and YAML output of `kaito status`. The guide documents the fields: they must not change."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def control_plane():
     """Yield the control plane, which starts with the first test that needs it. Without its programs, skip the test."""
     folder = os.environ.get(VARIABLE)
     if not folder:
-        pytest.skip(f"{VARIABLE} does not name a folder with etcd, kube-apiserver and kwok; see Tests in the README")
+        pytest.skip(f"{VARIABLE} does not name a folder with etcd, kube-apiserver and kwok; see tests/README.md")
     with ControlPlane(Assets(Path(folder).absolute())) as plane:
         yield plane
 

@@ -71,7 +71,7 @@ def pages() -> dict[str, str]:
 
 def write_pages(folder: Path) -> None:
     """Write the pages, each only when it has changed: Sphinx then reads it again."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, text in pages().items():
         path = folder / f"{name}.rst"
         if not path.exists() or path.read_text("utf-8") != text:
