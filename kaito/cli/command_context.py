@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncGenerator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack
 from functools import cached_property
 from inspect import iscoroutine
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kaito.cli.args.shared_flags import settings_from
 from kaito.cli.invocation import Invocation
 from kaito.cli.output_formats import as_json, as_plain, as_yaml
+from kaito.console.columns import Page, TextTable
 from kaito.plugin.manager import Offered
 from kaito.settings import Settings
-from kaito.types import Command, Reporter
+from kaito.types import Column, Command, Reporter, Row
 from kaito.util.sanitize import sanitize
 
 if TYPE_CHECKING:
@@ -95,8 +96,41 @@ class CommandContext:
         Raises:
             KaitoError: as :meth:`write`.
         """
-        formats = {"json": as_json, "yaml": as_yaml}
-        self.invocation.terminal.write(formats.get(self.output, as_plain)(data))
+        if (serialized := {"json": as_json, "yaml": as_yaml}.get(self.output)) is not None:
+            self.invocation.terminal.write(serialized(data))
+        else:
+            self._write_fitting(*as_plain(data, self._page, keeps_all=self._keeps_all))
+
+    def write_table(self, columns: Sequence[Column], rows: Iterable[Row]) -> None:
+        """Write a table to stdout for people: for `-o plain` and `-o wide`.
+
+        At a terminal, no line is longer than the window. What does not fit is left out if the command offers
+        `-o wide`, which shows it; otherwise it stands below its row.
+
+        Args:
+            columns: the last may have empty cells; in the others they are shown as `-`.
+            rows: texts, or a :class:`~kaito.types.Cell` for one whose colour has a meaning. Control sequences are
+                removed.
+
+        Raises:
+            KaitoError: as :meth:`write`.
+        """
+        table = TextTable(columns, self._page, keeps_all=self._keeps_all)
+        text = table.add(rows)
+        self._write_fitting(text, table.remark)
+
+    @property
+    def _page(self) -> Page:
+        return self.invocation.terminal.page(wide=self.output == "wide")
+
+    @property
+    def _keeps_all(self) -> bool:
+        return "wide" not in self._command.outputs
+
+    def _write_fitting(self, text: str, remark: str) -> None:
+        self.invocation.terminal.write(text)
+        if remark and not self._keeps_all:
+            self.invocation.terminal.note(remark, dim=True)
 
     def notice(self, text: str) -> None:
         """Write a line to stderr. Control sequences are removed."""

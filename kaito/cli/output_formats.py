@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kaito.console.width import pad, width
+from kaito.console.columns import Page, TextTable
+from kaito.console.wrapping import broken
+from kaito.types import Column
 from kaito.util.sanitize import one_line, sanitize
+
+#: Columns to which a cell is shortened at most, and by which the rest of a long line is indented.
+_LEAST, _HANG = 12, 4
 
 
 def as_json(data: Any, *, in_stream: bool = False) -> str:
@@ -38,23 +43,36 @@ def as_yaml(data: Any, *, in_stream: bool = False) -> str:
     return str(yaml.dump(data, Dumper=Dumper, sort_keys=False, explicit_start=in_stream))
 
 
-def as_plain(data: Any) -> str:
-    """Return text for people: a line for each value of a mapping, a table for a list of mappings."""
+def as_plain(data: Any, page: Page, *, keeps_all: bool) -> tuple[str, str]:
+    """Return text for people, and a remark on what does not fit: see :class:`~kaito.console.columns.TextTable`.
+
+    It is a line for each value of a mapping, and a table for a list of mappings.
+
+    Args:
+        keeps_all: whether nothing may be left out, as the command has no `-o wide`.
+    """
     if isinstance(data, Mapping):
-        return "".join(f"{one_line(str(name))}: {_cell(value)}\n" for name, value in data.items())
+        return _lines((f"{one_line(str(name))}: {_cell(value)}" for name, value in data.items()), page), ""
     if not isinstance(data, Sequence) or isinstance(data, str):
-        return sanitize(_text(data)) + "\n"
-    if data and all(isinstance(entry, Mapping) for entry in data):
-        return table(list(dict.fromkeys(name for entry in data for name in entry)), data)
-    return "".join(f"{_cell(value)}\n" for value in data)
+        return sanitize(_text(data)) + "\n", ""
+    if not (data and all(isinstance(entry, Mapping) for entry in data)):
+        return _lines(map(_cell, data), page), ""
+    names = list(dict.fromkeys(name for entry in data for name in entry))
+    table = TextTable(_columns(names, None if keeps_all else _LEAST), page, keeps_all=keeps_all)
+    return table.add([[_cell(entry.get(name)) for name in names] for entry in data]), table.remark
 
 
-def table(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return a table with a header, as wide as its longest cells."""
-    cells = [[one_line(name).upper().replace("_", " ") for name in names]]
-    cells += [[_cell(row.get(name)) for name in names] for row in rows]
-    widths = [max(width(line[column]) for line in cells) for column in range(len(names))]
-    return "".join("   ".join(map(pad, line, widths)).rstrip() + "\n" for line in cells)
+def _columns(names: Sequence[Any], least: int | None) -> list[Column]:
+    # What is on the left matters most.
+    return [
+        Column(title=str(name).upper().replace("_", " "), rank=rank, least=least) for rank, name in enumerate(names)
+    ]
+
+
+def _lines(lines: Iterable[str], page: Page) -> str:
+    window = page.window() if page.window is not None else None
+    parts = ([line] if window is None else broken(line, window, _HANG) for line in lines)
+    return "".join(f"{part}\n" for line in parts for part in line)
 
 
 def _cell(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Whether a stream gets colours, and the two that are used."""
+"""Whether a stream gets colours, and those that are used."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Literal, TextIO
 
 from kaito.console.streams import is_terminal
+from kaito.types.tables import Hue
 
 ColorChoice = Literal["auto", "always", "never"]
 
@@ -48,6 +49,15 @@ class Colors:
         from colorama import Style
 
         return f"{Style.DIM}{text}{Style.RESET_ALL}"
+
+    def hue(self, text: str, hue: Hue, stream: TextIO | None) -> str:
+        """Return a text for a stream, in the colour of a meaning where it gets colours."""
+        if not hue or not text or not self.enabled(stream):
+            return text
+        from colorama import Fore, Style
+
+        color = {"good": Fore.GREEN, "bad": Fore.RED, "unsure": Fore.YELLOW}[hue]
+        return f"{color}{text}{Style.RESET_ALL}"
 
 
 def _console_ready() -> bool:

@@ -12,6 +12,7 @@ from typing import TextIO
 
 from kaito.console.clipboard import clipboard_sequence
 from kaito.console.colors import ColorChoice, Colors
+from kaito.console.columns import Page
 from kaito.console.status_line import StatusLine
 from kaito.console.streams import (
     can_encode,
@@ -23,7 +24,7 @@ from kaito.console.streams import (
     without_symbols,
 )
 from kaito.console.tty import Tty
-from kaito.console.wrapping import MIN_COLUMNS, wrapped
+from kaito.console.wrapping import MIN_COLUMNS, table_columns, wrapped
 from kaito.errors import KaitoError, OutputClosed, UsageError
 from kaito.eventloop.keyboard import Keyboard
 from kaito.types import Screen
@@ -163,6 +164,17 @@ class Terminal:
             colour=self.colored(self.stdout),
             unicode=can_encode(self.stdout, "é🤖"),
             width=lambda: shutil.get_terminal_size().columns,
+        )
+
+    def page(self, *, wide: bool = False) -> Page:
+        """Return where tables are shown: on stdout, in the window if it is a terminal.
+
+        Args:
+            wide: whether lines may be longer than the window: `-o wide`.
+        """
+        return Page(
+            window=None if wide or not self.out_is_terminal else table_columns,
+            paint=lambda text, hue: self._colors.hue(text, hue, self.stdout),
         )
 
     # The status line

@@ -41,9 +41,36 @@ def clip(text: str, columns: int) -> str:
     return shown
 
 
+def clip_left(text: str, columns: int) -> str:
+    """Return as much of the end of a line as fits, in whole letters."""
+    if is_narrow(text):
+        return text[-columns:] if columns > 0 else ""
+    import wcwidth
+
+    shown, used = "", 0
+    for letter in reversed(list(wcwidth.iter_graphemes(text))):
+        used += width(letter)
+        if used > columns:
+            break
+        shown = letter + shown
+    return shown
+
+
 def shorten(text: str, columns: int) -> str:
     """Return a line that fits: itself, or its beginning and an ellipsis."""
     return text if width(text) <= columns else clip(text, columns - 1) + "…"
+
+
+def shorten_middle(text: str, columns: int, *, end: float = 0.5) -> str:
+    """Return a line that fits: itself, or its beginning and its end around an ellipsis.
+
+    Args:
+        end: the share of the columns that the end gets.
+    """
+    if width(text) <= columns:
+        return text
+    last = clip_left(text, int(max(columns - 1, 0) * end))
+    return f"{clip(text, columns - 1 - width(last))}…{last}" if columns > 0 else ""
 
 
 def pad(text: str, columns: int) -> str:

@@ -21,6 +21,11 @@ def window_columns() -> int:
     return max(min(shutil.get_terminal_size().columns - 1, MAX_COLUMNS), MIN_COLUMNS)
 
 
+def table_columns() -> int:
+    """Return the columns that a table may have in the window: all but one, which stays free as for text."""
+    return max(shutil.get_terminal_size().columns - 1, MIN_COLUMNS)
+
+
 def wrapped(text: str, columns: int, *, hang: int = 4) -> str:
     """Return a text whose long lines are broken between words; a word is never broken.
 
@@ -31,6 +36,24 @@ def wrapped(text: str, columns: int, *, hang: int = 4) -> str:
     """
     lines = text.removesuffix("\n").split("\n")
     return "".join(f"{part}\n" for line in lines for part in _parts(line, columns, _indentation(line) + hang))
+
+
+def broken(line: str, columns: int, indent: int) -> list[str]:
+    """Return the parts of a line, none of which is longer: a word that is longer is broken, too.
+
+    Args:
+        columns: the most that a part may have.
+        indent: columns by which the parts after the first are indented, at most half of a line.
+    """
+    if width(line) <= columns:
+        return [line]
+    return _wrap(line, columns, subsequent_indent=" " * min(indent, columns // 2), expand_tabs=False)
+
+
+def fitting(text: str, columns: int, hang: int) -> str:
+    """Return a text no line of which is longer; otherwise as :func:`wrapped`."""
+    lines = text.removesuffix("\n").split("\n")
+    return "".join(f"{part}\n" for line in lines for part in broken(line, columns, _indentation(line) + hang))
 
 
 def paragraphs(text: str, columns: int) -> str:

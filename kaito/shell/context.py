@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from kaito.chat.saved import LastConversation
 from kaito.chat.session import Pieces, Session
+from kaito.console.columns import Page, TextTable
 from kaito.console.terminal import Terminal
+from kaito.console.wrapping import fitting
 from kaito.errors import Ended, Interrupted, KaitoError, UsageError
 from kaito.shell.render.answer_writer import AnswerWriter
 from kaito.shell.render.endings import empty_answer
-from kaito.types import Image, Message, ModelInfo, Reply
+from kaito.types import Column, Image, Message, ModelInfo, Reply, Row
 from kaito.util.sanitize import sanitize
 from kaito.util.suggest import near_names
 
@@ -108,15 +110,36 @@ class ShellContext:
 
     # Output
 
-    def write(self, text: str) -> None:
+    def write(self, text: str, *, hang: int | None = None) -> None:
         """Show what the user asked for: on stdout, or on stderr when the formatter keeps stdout for answers.
 
         Control sequences are removed.
+
+        Args:
+            hang: at a terminal, lines that are longer than the window are broken between words, and go on so many
+                columns further right than they begin; `None` leaves that to the terminal.
         """
+        text = sanitize(text)
+        if hang is not None and (page := self._terminal.page()).window is not None:
+            text = fitting(text, page.window(), hang)
+        self._show_text(text)
+
+    def write_table(self, columns: Sequence[Column], rows: Iterable[Row]) -> None:
+        """Show a table, where :meth:`write` does. At a terminal, what does not fit stands below its row.
+
+        Args:
+            columns: the last may have empty cells; in the others they are shown as `-`.
+            rows: texts, or a :class:`~kaito.types.Cell` for one whose colour has a meaning. Control sequences are
+                removed.
+        """
+        page = Page() if self._answers.exclusive_stdout else self._terminal.page()
+        self._show_text(TextTable(columns, page, keeps_all=True).add(rows))
+
+    def _show_text(self, text: str) -> None:
         if self._answers.exclusive_stdout:
             self._terminal.note(text.removesuffix("\n"))
         else:
-            self._terminal.write(sanitize(text))
+            self._terminal.write(text)
 
     def notice(self, text: str) -> None:
         """Write a line to stderr. Control sequences are removed."""

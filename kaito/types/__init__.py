@@ -7,15 +7,19 @@ from kaito.types.images import Image
 from kaito.types.messages import ChatRequest, Delta, Message, ModelInfo, Outcome, Reply, Role, ToolCall, Usage, Waiting
 from kaito.types.options import OptionGroup
 from kaito.types.response_schema import ResponseSchema
+from kaito.types.tables import Cell, Column, Hue, Row, readiness
 from kaito.types.targets import Candidate, Endpoint, Location, Rank, Reporter, Target, service_url, shown_url
 
 __all__ = [
     "Applied",
     "Candidate",
+    "Cell",
     "ChatRequest",
+    "Column",
     "Command",
     "Delta",
     "Endpoint",
+    "Hue",
     "Image",
     "Location",
     "Message",
@@ -27,6 +31,7 @@ __all__ = [
     "Reporter",
     "ResponseSchema",
     "Role",
+    "Row",
     "Screen",
     "ServedModel",
     "SlashCommand",
@@ -34,6 +39,7 @@ __all__ = [
     "ToolCall",
     "Usage",
     "Waiting",
+    "readiness",
     "service_url",
     "shown_url",
 ]
