@@ -33,6 +33,13 @@ _make_docs_importable()
 _COVERAGE_WITHOUT_CLUSTER = 80.0
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that writes the pictures of the documentation anew."""
+    parser.addoption(
+        "--write-pictures", action="store_true", help="write the pictures of docs/ instead of comparing them"
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Lower the required coverage if the cluster tests are skipped."""
     if not os.environ.get(VARIABLE) and getattr(config.option, "cov_fail_under", None):

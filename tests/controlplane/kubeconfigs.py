@@ -26,22 +26,23 @@ class KubeconfigContent:
     authority: bytes
     user: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    def write(self, file: Path, namespace: str) -> Path:
+    def write(self, file: Path, namespace: str, context: str = "test") -> Path:
         """Write a kubeconfig with mode 0600, and return its path.
 
         Args:
             file: its path.
             namespace: the namespace of its only context.
+            context: the context's name.
         """
         cluster = {"server": self.server, "certificate-authority-data": _encode(self.authority)}
-        context = {"cluster": "test", "user": "test", "namespace": namespace}
+        details = {"cluster": "test", "user": "test", "namespace": namespace}
         config = {
             "apiVersion": "v1",
             "kind": "Config",
-            "current-context": "test",
+            "current-context": context,
             "clusters": [{"name": "test", "cluster": cluster}],
             "users": [{"name": "test", "user": self.user}],
-            "contexts": [{"name": "test", "context": context}],
+            "contexts": [{"name": context, "context": details}],
         }
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(descriptor, "w", encoding="utf-8") as stream:

@@ -41,16 +41,17 @@ class Namespace(contextlib.AbstractContextManager["Namespace"]):
 
     Args:
         plane: the control plane.
+        name: its name, by default a new one.
 
     Attributes:
         name: its name.
     """
 
-    def __init__(self, plane: ControlPlane) -> None:
+    def __init__(self, plane: ControlPlane, name: str | None = None) -> None:
         self._plane = plane
         self._client = plane.client
         self._workspaces: list[Workspace] = []
-        self.name = f"test-{secrets.token_hex(4)}"
+        self.name = name or f"test-{secrets.token_hex(4)}"
         self._client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.name}})
 
     def __exit__(self, *error: object) -> None:
@@ -63,9 +64,9 @@ class Namespace(contextlib.AbstractContextManager["Namespace"]):
         head = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.name}}
         self._client.request("PUT", f"/api/v1/namespaces/{self.name}/finalize", {**head, "spec": {"finalizers": []}})
 
-    def kubeconfig(self, somebody: str = "admin") -> Path:
+    def kubeconfig(self, somebody: str = "admin", context: str = "test") -> Path:
         """Return a kubeconfig with this namespace; see :meth:`.plane.ControlPlane.kubeconfig`."""
-        return self._plane.kubeconfig(somebody, self.name)
+        return self._plane.kubeconfig(somebody, self.name, context)
 
     def create(self, api_version: str, kind: str, name: str, **fields: Any) -> Object:
         """Create an object in this namespace and return it as stored.

@@ -100,7 +100,7 @@ class ControlPlane(contextlib.AbstractContextManager["ControlPlane"]):
         """The certificate of the API server's authority, as in the folder of a pod's service account."""
         return self._commands.authority_file
 
-    def kubeconfig(self, somebody: str, namespace: str = "default") -> Path:
+    def kubeconfig(self, somebody: str, namespace: str = "default", context: str = "test") -> Path:
         """Return the path of a kubeconfig.
 
         Args:
@@ -110,8 +110,10 @@ class ControlPlane(contextlib.AbstractContextManager["ControlPlane"]):
                 expired client certificate (401). `wrongca` trusts another authority. `down` has a port that refuses
                 connections. Also the name of a :meth:`user`.
             namespace: the context's namespace.
+            context: the context's name.
         """
-        return self._kubeconfigs[somebody].write(self._servers.folder / f"{somebody}.{namespace}.kubeconfig", namespace)
+        file = self._servers.folder / f"{somebody}.{namespace}.{context}.kubeconfig"
+        return self._kubeconfigs[somebody].write(file, namespace, context)
 
     def user(
         self,

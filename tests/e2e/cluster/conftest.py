@@ -10,8 +10,9 @@ import pytest
 
 from tests.controlplane import VARIABLE, Assets, ControlPlane, Namespace
 
-#: Needs the distribution that contains the model; tox's environment `plugins` runs it.
-collect_ignore = [] if find_spec("kaito_local") else ["test_real_model.py"]
+#: The tests that need another distribution; tox's environment `plugins` runs them.
+_NEEDS = {"test_real_model.py": "kaito_local", "test_pictures.py": "kaito_rich"}
+collect_ignore = [file for file, module in _NEEDS.items() if not find_spec(module)]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
