@@ -1,12 +1,13 @@
-"""Writes the reference of the command line: what `--help` and `/help` show, as pages for Sphinx."""
+"""The command line as data, from its parsers, and as pages for Sphinx. `man_pages` makes man pages of the same data."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from kaito.cli.args.parser import Parser
+from kaito.cli.args.parser import Parser, described
 from kaito.cli.invocation import Invocation, make_parser
 from kaito.cli.subcommand import find_subcommand
 from kaito.console.terminal import Terminal
@@ -15,6 +16,22 @@ from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.plugin.manager import Plugins, create_plugins
 from kaito.settings import Settings
 from kaito.types import Command
+
+
+class CommandPage(NamedTuple):
+    """What is documented of a subcommand."""
+
+    #: Such as `chat`.
+    name: str
+    #: One line.
+    summary: str
+    #: Such as `kaito chat [flags]`.
+    usage: str
+    description: str
+    #: Command lines, with comments.
+    examples: str
+    #: Titles, each with its flags as they are written, and their help.
+    groups: list[tuple[str, list[tuple[str, str]]]]
 
 
 def subcommand(name: str) -> tuple[Command, Parser]:
@@ -30,13 +47,20 @@ def subcommand(name: str) -> tuple[Command, Parser]:
     return offered.value, make_parser(offered, call)[0]
 
 
-def flags(parser: Parser) -> Iterator[tuple[str, str]]:
-    """Yield the flags of a parser as they are written, each with its help."""
+def command_page(name: str) -> CommandPage:
+    """Return what is documented of a subcommand of kaito itself."""
+    command, parser = subcommand(name)
+    groups = [(title, [_flag(*described(action)) for action in actions]) for title, actions in parser.groups]
     if (argument := parser.argument) is not None:
-        yield argument.metavar, argument.help or ""
-    for action in parser.flags:
-        names = ", ".join(action.option_strings)
-        yield f"{names} {action.metavar}" if action.metavar else names, action.help or ""
+        groups.insert(0, ("Argument", [(argument.metavar, argument.help)]))
+    return CommandPage(
+        name=name,
+        summary=command.summary,
+        usage=parser.usage_line,
+        description=command.description or f"{command.summary}.",
+        examples=inspect.cleandoc(command.examples),
+        groups=groups,
+    )
 
 
 def slash_commands() -> Iterator[tuple[str, str]]:
@@ -55,27 +79,28 @@ def settings() -> Iterator[tuple[str, str]]:
 
 def pages() -> dict[str, str]:
     """Return the pages by name."""
-    commands = [_title("Subcommands", "=")]
-    for name in SUBCOMMANDS:
-        command, parser = subcommand(name)
-        commands += [_title(f"kaito {name}", "-"), command.description or f"{command.summary}."]
-        if command.examples:
-            commands.append(_block(command.examples))
-        commands.append(_list(flags(parser)))
     return {
-        "commands": "\n\n".join(commands) + "\n",
+        **{f"kaito-{name}": _command_page(command_page(name)) for name in SUBCOMMANDS},
         "slash_commands": "\n\n".join([_title("Slash commands", "="), _list(slash_commands())]) + "\n",
         "settings": "\n\n".join([_title("Settings of /set", "="), _list(settings())]) + "\n",
     }
 
 
 def write_pages(folder: Path) -> None:
-    """Write the pages, each only when it has changed: Sphinx then reads it again."""
+    """Write the pages, each only when it has changed: Sphinx then reads it again. Remove those of earlier commands."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in pages().items():
+    written = pages()
+    for path in folder.glob("*.rst"):
+        if path.stem not in written:
+            path.unlink()
+    for name, text in written.items():
         path = folder / f"{name}.rst"
         if not path.exists() or path.read_text("utf-8") != text:
             path.write_text(text, "utf-8")
+
+
+def _flag(short: str, long: str, help_text: str) -> tuple[str, str]:
+    return f"{short} {long}".lstrip(), help_text
 
 
 def _built_in_plugins() -> Plugins:
@@ -85,21 +110,29 @@ def _built_in_plugins() -> Plugins:
     return create_plugins(warn=complain, allowed="")
 
 
+def _command_page(page: CommandPage) -> str:
+    parts = [_title(f"kaito {page.name}", "="), _plain(page.description), _block(page.usage)]
+    if page.examples:
+        parts += [_title("Examples", "-"), _block(page.examples)]
+    for title, flags in page.groups:
+        parts += [_title(title, "-"), _list(flags)]
+    return "\n\n".join(parts) + "\n"
+
+
 def _title(text: str, line: str) -> str:
     return f"{text}\n{line * len(text)}"
 
 
 def _block(text: str) -> str:
-    lines = inspect.cleandoc(text).splitlines()
-    return ".. code-block:: text\n\n" + "\n".join(f"   {line}".rstrip() for line in lines)
+    return ".. code-block:: text\n\n" + "\n".join(f"   {line}".rstrip() for line in text.splitlines())
 
 
 def _list(entries: Iterable[tuple[str, str]]) -> str:
     """Return a definition list; the texts are not markup."""
-    return "\n\n".join(f"``{term}``\n   {_plain(text)}" for term, text in entries)
+    return "\n\n".join(f"``{term}``\n   {_plain(text, indent='   ')}" for term, text in entries)
 
 
-def _plain(text: str) -> str:
+def _plain(text: str, indent: str = "") -> str:
     # Between backticks is code, as in docstrings; everything else is literal.
     escaped = "".join(f"\\{character}" if character in "*_|\\" else character for character in text)
-    return escaped.replace("\n", "\n   ")
+    return escaped.replace("\n", f"\n{indent}")

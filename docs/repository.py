@@ -45,6 +45,20 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
+def table(page: Path, column: str) -> list[tuple[str, str]]:
+    """Return the rows of a page's table with two columns: plain text, and Markdown without links.
+
+    Args:
+        page: the page in Markdown.
+        column: the title of the first column.
+    """
+    rows = re.search(rf"^\| {re.escape(column)} \|.*\n\|[ |-]+\n((?:\|.*\n)+)", page.read_text("utf-8"), re.MULTILINE)
+    if rows is None:
+        raise ValueError(f"{page.name} has no table with the column '{column}'")
+    cells = [re.findall(r"(?<=\| ).*?(?= \|)", line) for line in rows[1].splitlines()]
+    return [(name.replace("`", ""), re.sub(r"\[(.+?)\]\(.+?\)", r"\1", text)) for name, text in cells]
+
+
 def with_absolute_links(text: str, path: Path) -> str:
     """Return a page of the site, in which links to files outside of the site are those of the repository.
 

@@ -88,6 +88,20 @@ class Parser(argparse.ArgumentParser):
         """The flags that the help lists."""
         return [action for action in self._actions if action.help is not argparse.SUPPRESS]
 
+    @property
+    def groups(self) -> list[tuple[str, list[argparse.Action]]]:
+        """The flags that the help lists, in groups with their titles."""
+        groups = []
+        for group in self._action_groups:
+            if flags := [action for action in group._group_actions if action.help is not argparse.SUPPRESS]:
+                groups.append(("Flags" if group.title == "options" else str(group.title), flags))
+        return groups
+
+    @property
+    def usage_line(self) -> str:
+        """The command with what it takes, in one line."""
+        return f"{self.prog} [flags]{f' {self.argument.usage}' if self.argument is not None else ''}"
+
     def flag(self, name: str) -> argparse.Action | None:
         """Return the flag of a name such as `--namespace` or `-n`; `None` when there is none."""
         return self._option_string_actions.get(name)
@@ -155,33 +169,28 @@ class Parser(argparse.ArgumentParser):
         parts = [wrapped(self._summary, columns, hang=0)]
         if self._examples:
             parts.append(f"Examples:\n{commands(self._examples, columns)}")
-        for group in self._action_groups:
-            shown = [_described(action) for action in group._group_actions if action.help is not argparse.SUPPRESS]
-            if shown:
-                title = "Flags" if group.title == "options" else group.title
-                parts.append(f"{title}:\n{table(shown, columns, left=_FLAGS)}")
-        taken = ""
-        if self.argument is not None:
-            taken = f" {self.argument.usage}"
-            if self.argument.help:
-                row = (f"    {self.argument.metavar}", self.argument.help)
-                parts.insert(2 if self._examples else 1, f"Argument:\n{table([row], columns, left=_FLAGS)}")
-        return "\n".join([*parts, f"Usage:\n  {self.prog} [flags]{taken}\n"])
+        if self.argument is not None and self.argument.help:
+            row = (f"    {self.argument.metavar}", self.argument.help)
+            parts.append(f"Argument:\n{table([row], columns, left=_FLAGS)}")
+        for title, actions in self.groups:
+            rows = [(short.ljust(4) + long, text) for short, long, text in map(described, actions)]
+            parts.append(f"{title}:\n{table(rows, columns, left=_FLAGS)}")
+        return "\n".join([*parts, f"Usage:\n  {self.usage_line}\n"])
 
 
-def _described(action: argparse.Action) -> tuple[str, str]:
+def described(action: argparse.Action) -> tuple[str, str, str]:
+    """Return a flag as the help shows it: its short name with a comma, its name with its value, and its help."""
     short = next((option for option in action.option_strings if not option.startswith("--")), "")
     long = next(option for option in action.option_strings if option.startswith("--"))
     metavar = f" {action.metavar}" if action.nargs is None and action.metavar else ""
     if action.nargs == "?":
         metavar = f"[={action.metavar}]"
-    name = f"{short + ',' if short else '   '} {long}{metavar}"
     help_text = str(action.help or "")
     if _has_default(action.default):
         help_text += (
             f" (default {action.default:g})" if isinstance(action.default, float) else f" (default {action.default})"
         )
-    return name, help_text
+    return f"{short}," if short else "", f"{long}{metavar}", help_text
 
 
 def _has_default(value: Any) -> bool:
