@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from kaito.types import Candidate, Endpoint, Location
-from kaito_local import download, model
+from kaito_local import download, hub, model
 from kaito_local.engine import Engine
+from kaito_local.hub_names import Reference
 from kaito_local.relay import HOST, Relay
 
 if TYPE_CHECKING:
@@ -33,14 +34,17 @@ class LocalBackend:
     @contextlib.asynccontextmanager
     async def open(self, candidate: Candidate, reporter: Reporter) -> AsyncIterator[Endpoint]:
         """Load the model, after a download at the first use, and serve it while the context is open."""
-        file = model.user_file(candidate.detail)
-        path = file or await download.built_in_model(reporter)
-        name = file.stem if file else model.NAME
+        chosen = model.chosen(candidate.detail)
+        if chosen is None:
+            path, name = await download.built_in_model(reporter), model.NAME
+        else:
+            path = await hub.fetch(chosen, reporter) if isinstance(chosen, Reference) else chosen
+            name = model.name_of(path)
         reporter.status(f"loading {name}")
         engine = Engine()
         try:
             # If this is cancelled, the thread continues; `stop` makes it discard the model that it loads.
-            url = await asyncio.to_thread(engine.start, path, name, compact=file is None)
+            url = await asyncio.to_thread(engine.start, path, name, compact=chosen is None)
             async with _relay_to(engine, url) as port:
                 base = f"http://{HOST}:{port}"
                 yield Endpoint(

@@ -1,4 +1,4 @@
-"""Interprets `--model`: the built-in model or the user's file."""
+"""Interprets `--model`: the built-in model, the user's file, or a model of the hub."""
 
 from __future__ import annotations
 
@@ -6,24 +6,30 @@ import os
 from pathlib import Path
 
 from kaito.errors import KaitoError, NotFoundError, UsageError
+from kaito_local import hub_names
 
 #: The name of the built-in model, for clients and on the command line.
 NAME = "SmolLM2-135M-Instruct"
 _SUFFIX = ".gguf"
 _MAGIC = b"GGUF"
-_ALLOWED = f"--backend local accepts a file in GGUF format (/path/to/model{_SUFFIX}) or {NAME}, the default"
+_ALLOWED = (
+    f"--backend local accepts {NAME} (the default), a file in GGUF format (/path/to/model{_SUFFIX}), "
+    f"or a model of the hub ({hub_names.FORM})"
+)
 
 
-def user_file(value: str | None) -> Path | None:
-    """Return the file that `--model` names, or `None` for the built-in model.
+def chosen(value: str | None) -> Path | hub_names.Reference | None:
+    """Return the file, or the model of the hub, that `--model` names; `None` for the built-in model.
 
     Raises:
-        UsageError: it is neither a file nor the built-in model's name, or the file is not a model in GGUF format.
+        UsageError: it is none of them, or the file is not a model in GGUF format.
         NotFoundError: the file does not exist.
         KaitoError: the file cannot be read.
     """
     if value is None or value.lower() == NAME.lower():
         return None
+    if reference := hub_names.parse(value):
+        return reference
     name = os.path.expanduser(value)  # unlike Path.expanduser, it accepts a ~ of an unknown user
     if not os.path.isfile(name):
         if os.path.exists(name):
@@ -39,3 +45,8 @@ def user_file(value: str | None) -> Path | None:
     if magic != _MAGIC:
         raise UsageError(f"--model: '{value}' is not a model in GGUF format", _ALLOWED)
     return Path(name)
+
+
+def name_of(file: Path) -> str:
+    """Return the name of a file's model, for clients: without its suffix and the number of its part."""
+    return hub_names.without_part(file.stem)
