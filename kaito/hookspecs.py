@@ -180,7 +180,8 @@ class Formatter(Protocol):
 def kaito_add_options(command: str, options: OptionGroup) -> None:
     """Add command-line options.
 
-    Called once at start-up, before the arguments of the command are parsed.
+    Called once at start-up, before the arguments of the command are parsed. When the configuration file has keys that
+    this command does not have, it is called again, for this command and for `chat`, and only the names of flags count.
 
     Args:
         command: the subcommand, such as `chat`.

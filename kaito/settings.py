@@ -20,6 +20,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     #: A backend's name, or `auto`.
     backend: str = "auto"
     system_prompt: str | None = None
+    #: The values of `{{KEY}}` in files of system prompts.
+    prompt_variables: Mapping[str, str] = {}
     #: 0.0 to 2.0.
     temperature: float = 0.7
     #: The most tokens of an answer.

@@ -10,7 +10,9 @@ from typing import get_args
 
 from kaito.cli.args.shared_flags import GLOBAL_VALUE_FLAGS
 from kaito.cli.invocation import Invocation
-from kaito.cli.subcommand import find_subcommand, known_subcommands, run_subcommand
+from kaito.cli.subcommand import find_subcommand, known_subcommands
+from kaito.cli.subcommand_run import run_subcommand
+from kaito.config.flag_form import ON
 from kaito.console.colors import ColorChoice
 from kaito.console.stray_output import redirected_prints
 from kaito.console.terminal import Terminal
@@ -18,7 +20,7 @@ from kaito.errors import Abandoned, Ended, ExitCode, Interrupted, KaitoError, Ou
 from kaito.eventloop import termination
 from kaito.plugin.manager import create_plugins
 
-_GLOBAL_SWITCHES = frozenset({"-h", "--help", "-v", "--verbose"})
+_GLOBAL_SWITCHES = frozenset({"-h", "--help", "-v", "--verbose", "--no-config"})
 
 
 def run(program: str, arguments: Sequence[str]) -> int:
@@ -69,15 +71,19 @@ def command_position(arguments: Sequence[str]) -> int:
 
 def _color_choice(arguments: Sequence[str]) -> ColorChoice:
     """Return the value of `--color`, before the arguments are parsed: usage errors are coloured too."""
-    choice: ColorChoice = "auto"
+    choice = _choice(_variable("KAITO_COLOR", arguments), "auto")
     for place, argument in enumerate(arguments):
         if argument == "--":
             break
         flag, _, value = argument.partition("=")
         if flag == "--color":
             given = value if "=" in argument else "".join(arguments[place + 1 : place + 2])
-            choice = next((one for one in get_args(ColorChoice) if one == given), choice)
+            choice = _choice(given, choice)
     return choice
+
+
+def _choice(given: str, otherwise: ColorChoice) -> ColorChoice:
+    return next((one for one in get_args(ColorChoice) if one == given), otherwise)
 
 
 def _show_traceback(terminal: Terminal, arguments: Sequence[str], exc: BaseException) -> None:
@@ -88,7 +94,12 @@ def _show_traceback(terminal: Terminal, arguments: Sequence[str], exc: BaseExcep
 
 def _is_verbose(arguments: Sequence[str]) -> bool:
     """Return whether `--verbose` is given, before the arguments are parsed: plugins may fail until then."""
-    return "--verbose" in arguments or "-v" in arguments
+    return "--verbose" in arguments or "-v" in arguments or _variable("KAITO_VERBOSE", arguments).lower() in ON
+
+
+def _variable(name: str, arguments: Sequence[str]) -> str:
+    """Return the value of a variable that stands for a flag, before the arguments are parsed."""
+    return "" if "--no-config" in arguments else os.environ.get(name, "")
 
 
 def _is_unknown_flag(argument: str) -> bool:

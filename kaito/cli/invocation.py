@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from kaito.cli.args.configured import config_of, early_texts
 from kaito.cli.args.parser import Parser
 from kaito.cli.args.plugin_options import PluginOptions, add_plugin_flags
 from kaito.cli.args.shared_flags import add_cluster_flags, add_endpoint_flags, add_output_flag, add_shared_flags
+from kaito.config.user_config import UserConfig
 from kaito.console.terminal import Terminal
 from kaito.options import table
 from kaito.plugin import discovery
@@ -60,20 +62,25 @@ def make_parser(offered: Offered[Command], call: Invocation) -> tuple[Parser, Pl
     if command.connects:
         add_endpoint_flags(parser)
     add_shared_flags(parser)
+    parser.config = config_of(parser, call.arguments, call.environ)
     if offered.plugin.origin == "built-in":  # else they were loaded to find the subcommand
-        load_named(parser, call)
-    if command.connects or options.takes_plugin_flags:
-        add_plugin_flags(parser, call.plugins, command.name)
+        load_named(parser, call, parser.config, options.acts_as or command.name)
+    if command.connects or options.acts_as:
+        add_plugin_flags(parser, call.plugins, options.acts_as or command.name)
     return parser, options
 
 
-def load_named(parser: Parser, call: Invocation) -> None:
-    """Load the plugins that `--plugin` names, unless they are loaded already.
+def load_named(parser: Parser, call: Invocation, config: UserConfig, command: str) -> None:
+    """Load the plugins that `--plugin` or the configuration names, unless they are loaded already.
 
     Raises:
         MissingPluginError: a file or module does not exist.
     """
-    for plugin in discovery.named(parser.given("--plugin", call.arguments)):
+    flag = table.PLUGIN.flag
+    names = parser.given(flag, call.arguments)
+    if not names and not parser.has(f"--no-{flag[2:]}", call.arguments):
+        names = early_texts(parser, config, command, table.PLUGIN)
+    for plugin in discovery.named(names):
         try:
             call.plugins.load([plugin])
         except discovery.MissingPluginError:

@@ -1,14 +1,12 @@
-"""Finds a subcommand by its name, and runs it."""
+"""Finds a subcommand by its name."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
+from kaito.cli.args.configured import config_of
 from kaito.cli.args.parser import Parser
 from kaito.cli.args.shared_flags import add_shared_flags
-from kaito.cli.command_context import CommandContext
-from kaito.cli.invocation import Invocation, load_named, make_parser
-from kaito.errors import ExitCode, PluginError, UsageError
+from kaito.cli.invocation import Invocation, load_named
+from kaito.errors import PluginError, UsageError
 from kaito.plugin import discovery
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.plugin.entry_points import allowed_names, subcommand_names
@@ -40,7 +38,7 @@ def find_subcommand(name: str, call: Invocation, hint: str) -> Offered[Command]:
         plugins.load(discovery.installed_subcommands(allowed, name))
         parser = Parser(call.command, "", "")
         add_shared_flags(parser)
-        load_named(parser, call)
+        load_named(parser, call, config_of(parser, call.arguments, call.environ), name)
     subcommands = plugins.subcommands(taken={*SUBCOMMANDS} - {name})
     offered = subcommands.get(name)
     if offered is None and (owner := next((one for one in plugins.loaded() if one.name == f"kaito {name}"), None)):
@@ -51,36 +49,3 @@ def find_subcommand(name: str, call: Invocation, hint: str) -> Offered[Command]:
         near = did_you_mean(name, [each for each in names if each != name])
         raise UsageError(f"Unknown command '{name}'", *([f"Did you mean '{near}'?"] if near else []), hint)
     return offered
-
-
-def run_subcommand(offered: Offered[Command], call: Invocation) -> int:
-    """Run a subcommand; return its exit code.
-
-    Raises:
-        KaitoError: it failed.
-        Interrupted: Ctrl-C.
-    """
-    command, plugins = offered.value, call.plugins
-    parser, options = make_parser(offered, call)
-    try:
-        given = parser.parse(call.arguments)
-    except UsageError:
-        if command.connects:  # a flag may be unknown because its plugin failed
-            plugins.check_protection()
-        raise
-    if given.help:
-        call.terminal.write(parser.format_help())
-        return ExitCode.OK
-    # Its hooks see its own flags, too.
-    plugins.set_options(offered.plugin, {**plugins.options_of(offered.plugin), **options.values.values})
-    with ExitStack() as resources:
-        context = CommandContext(call, given, offered, resources)
-        if offered.plugin.origin == "built-in":  # what it raises is a bug of ours
-            code = command.run(context)
-        else:
-            with plugins.isolated(offered.plugin, f"running {command.name}"):
-                code = command.run(context)
-    call.terminal.clear_status()
-    if code is not None and not isinstance(code, int):
-        raise PluginError(f"Plugin {offered.plugin} returned {code!r} from {command.name}, which is not an exit code")
-    return ExitCode.OK if code is None else int(code)

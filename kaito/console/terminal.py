@@ -67,6 +67,7 @@ class Terminal:
         wait_until_ready(stdin)
         for stream in (stdout, stderr):
             prepare(stream)
+        self._environ = environ
         self._colors = Colors(color, environ)
         self._lock = threading.RLock()
         self._status = StatusLine(self._put, self._columns, clock, self._lock)
@@ -156,6 +157,10 @@ class Terminal:
     def colored(self, stream: TextIO | None) -> bool:
         """Return whether a stream gets colours."""
         return self._colors.enabled(stream)
+
+    def use_color(self, choice: ColorChoice) -> None:
+        """Colour from now on as `--color` says."""
+        self._colors = Colors(choice, self._environ)
 
     def screen(self) -> Screen:
         """Return what a formatter may know of stdout."""

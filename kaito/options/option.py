@@ -10,6 +10,9 @@ from msgspec import Struct
 #: Creates a parser of values; its argument is the name to show in errors. The parser raises `UsageError`.
 ParserFactory = Callable[[str], Callable[[str], Any]]
 
+#: See :attr:`Option.configured`.
+Scope = Literal["shared", "command", "never"]
+
 
 class Option(Struct, frozen=True, kw_only=True):
     """An option of the command line, of `/set`, or of both."""
@@ -40,6 +43,9 @@ class Option(Struct, frozen=True, kw_only=True):
     touches_files: bool = False
     #: Whether the value is a field of the chat request, or one of its extra fields (sent only when set).
     request: Literal["", "field", "extra"] = ""
+    #: Where the configuration may set it: for all commands that have it, in the table of a command only, or nowhere,
+    #: because it is about one run.
+    configured: Scope = "shared"
 
     @property
     def dest(self) -> str:

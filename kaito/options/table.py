@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kaito.options import flag_values, parsers, request_values
+from kaito.options import flag_values, parsers, prompts, request_values
 from kaito.options.option import Option, ParserFactory
 
 #: Seconds that `--wait` without a value waits: a model of many gigabytes on a node that must be created first.
@@ -39,15 +39,26 @@ def _display(flag: str, help: str, **more: Any) -> Option:
     )
 
 
+PROFILE = _value("--profile", "NAME", None, "Use this profile of the configuration file", configured="never")
+NO_CONFIG = _switch(
+    "--no-config",
+    "Ignore the configuration file, and the variables that stand for flags",
+    configured="never",
+)
+
+PLUGIN = _value(
+    "--plugin",
+    "MODULE|FILE",
+    None,
+    "Load this plugin in addition to the installed ones; may be repeated",
+    action="append",
+)
+
 #: Flags of every command that loads plugins.
 SHARED = (
-    _value(
-        "--plugin",
-        "MODULE|FILE",
-        None,
-        "Load this plugin in addition to the installed ones; may be repeated",
-        action="append",
-    ),
+    PROFILE,
+    NO_CONFIG,
+    PLUGIN,
     _value(
         "--color",
         "auto|always|never",
@@ -61,12 +72,18 @@ WORKSPACE_NAME = _value(
     "--workspace-name", "NAME", flag_values.workspace, "Name of the workspace, or inferenceset/NAME"
 )
 
+NAMESPACE = _value(
+    "--namespace", "NAME", flag_values.namespace, "Kubernetes namespace; the context's by default", short="-n"
+)
+KUBECONFIG = _value("--kubeconfig", "FILE", flag_values.existing_file, "Path of the kubeconfig file")
+CONTEXT = _value("--context", "NAME", None, "Context of the kubeconfig to use")
+
 #: Flags that select a workspace and its cluster.
 CLUSTER = (
     WORKSPACE_NAME,
-    _value("--namespace", "NAME", flag_values.namespace, "Kubernetes namespace; the context's by default", short="-n"),
-    _value("--kubeconfig", "FILE", flag_values.existing_file, "Path of the kubeconfig file"),
-    _value("--context", "NAME", None, "Context of the kubeconfig to use"),
+    NAMESPACE,
+    KUBECONFIG,
+    CONTEXT,
     _value(
         "--request-timeout",
         "DURATION",
@@ -83,6 +100,7 @@ WAIT = _value(
     "Wait until the workspace, or the server of --endpoint, is ready, such as --wait=10m; 30m without a value",
     action="optional",
     const=_WAIT,
+    configured="command",
 )
 
 ENDPOINT_URL = _value(
@@ -124,15 +142,24 @@ CONNECTION = (
 
 #: Flags of `kaito chat` for the conversation.
 CONVERSATION = (
-    _value("--system-prompt", "TEXT", flag_values.text, "System prompt for the conversation"),
+    _value(
+        "--system-prompt", "TEXT|@FILE", prompts.prompt, "System prompt for the conversation, or the file that has it"
+    ),
+    _value(
+        prompts.VARIABLE_FLAG,
+        "KEY=VALUE",
+        prompts.variable,
+        "Value for {{KEY}} in the file of --system-prompt; may be repeated",
+        action="append",
+    ),
     _field("--temperature", "NUMBER", parsers.temperature, "Temperature for response generation, 0.0 to 2.0"),
     _field("--max-tokens", "COUNT", parsers.count, "Maximum tokens in response"),
     _field("--top-p", "NUMBER", parsers.share, "Top-p (nucleus sampling) parameter, 0.0 to 1.0"),
     _value(
         "--model", "NAME", flag_values.text, "Model or adapter to request; the first that the server lists by default"
     ),
-    _switch("--continue", "Continue the last conversation of this terminal", field="resume"),
-    _value("--load", "FILE", None, "Continue a conversation that /save wrote"),
+    _switch("--continue", "Continue the last conversation of this terminal", field="resume", configured="never"),
+    _value("--load", "FILE", None, "Continue a conversation that /save wrote", configured="never"),
 )
 
 #: Further sampling parameters. The last two are vLLM's and llama.cpp's, not OpenAI's.
@@ -154,6 +181,7 @@ REQUEST = (
         "Send this image with --message: PNG, JPEG, GIF or WebP; may be repeated",
         action="append",
         field="image",
+        configured="never",
     ),
     _value(
         "--think",
@@ -182,21 +210,23 @@ REQUEST = (
     ),
 )
 
+# The names of the formatters are checked when the plugins are loaded.
+FORMAT = _value(
+    "--output",
+    "FORMAT",
+    None,
+    "Format of the answers: plain, json, or a plugin's, such as markdown of kaito-rich",
+    short="-o",
+    setting="format",
+)
+
 #: Flags of `kaito chat` for how answers are requested and shown.
 OUTPUT = (
     _display("--no-stream", "Request each answer as a whole", request="field"),
     _display("--trim", "Drop the oldest turns when the model's context window is full"),
     _display("--no-reasoning", "Hide what the model thinks before it answers"),
     _display("--stats", "Show statistics on stderr after each answer"),
-    # The names of the formatters are checked when the plugins are loaded.
-    _value(
-        "--output",
-        "FORMAT",
-        None,
-        "Format of the answers: plain, json, or a plugin's, such as markdown of kaito-rich",
-        short="-o",
-        setting="format",
-    ),
+    FORMAT,
 )
 
 #: Flags of `kaito chat` for its input.
@@ -208,13 +238,23 @@ INPUT = (
         "Send one message and exit; piped input is placed before it. '-' sends all of stdin as the message",
         short="-m",
         action="once",
+        configured="never",
     ),
-    _switch("--no-stdin", "With --message, do not read stdin"),
-    _value("--script", "FILE", None, "Read messages and commands from a file, one per line; '-' is stdin"),
-    _switch("--keep-going", "Continue a script after a failure"),
+    _switch("--no-stdin", "With --message, do not read stdin", configured="never"),
+    _value(
+        "--script",
+        "FILE",
+        None,
+        "Read messages and commands from a file, one per line; '-' is stdin",
+        configured="never",
+    ),
+    _switch("--keep-going", "Continue a script after a failure", configured="never"),
 )
 
 #: The options that `/set` can change, by name.
 SETTINGS: Mapping[str, Option] = {
     option.setting: option for option in (*CONVERSATION, *SAMPLING, *REQUEST, *OUTPUT) if option.setting
 }
+
+#: All options.
+ALL = (*SHARED, *CLUSTER, WAIT, *CONNECTION, *CONVERSATION, *SAMPLING, *REQUEST, *OUTPUT, *INPUT)

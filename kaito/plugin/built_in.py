@@ -25,6 +25,7 @@ SUBCOMMANDS = {
     "get-endpoint": "Print the URL of a workspace's model for other programs",
     "models": "List the models that a cluster offers, and those that it serves",
     "deploy": "Deploy a model: create a Workspace or an InferenceSet",
+    "config": "Show the configuration and where each value comes from, or edit its file",
     "plugins": "List the plugins, what they provide, and which were skipped",
     "completion": "Print the script that adds completion to a shell",
 }

@@ -245,6 +245,15 @@ class Registry:
         implementations.sort(key=lambda one: (not one.tryfirst, one.trylast))
         return [(self._by_module[id(one.plugin)], one) for one in implementations if id(one.plugin) in self._by_module]
 
+    def trace_to(self, trace: Callable[[str], None]) -> None:
+        """Trace the calls of hooks from now on; see the constructor's `trace`."""
+        self._trace = trace
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether calls of hooks are traced."""
+        return self._trace is not None
+
     def _traced(self, plugin: Plugin, what: str, started: float | None, result: str = "") -> None:
         """Trace a step, with the time since it started and a word on its result, which never quotes what is sent."""
         if self._trace is not None and plugin.origin != "built-in":

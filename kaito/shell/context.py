@@ -12,6 +12,7 @@ from kaito.console.columns import Page, TextTable
 from kaito.console.terminal import Terminal
 from kaito.console.wrapping import fitting
 from kaito.errors import Ended, Interrupted, KaitoError, UsageError
+from kaito.options.prompts import filled, prompt
 from kaito.shell.render.answer_writer import AnswerWriter
 from kaito.shell.render.endings import empty_answer
 from kaito.types import Column, Image, Message, ModelInfo, Reply, Row
@@ -20,6 +21,8 @@ from kaito.util.suggest import near_names
 
 #: Models that a message names.
 _MAX_NAMED = 10
+#: Why a command may not name a file: the text may be a stranger's.
+_NOT_FROM_A_PIPE = "a file can be named at a prompt and in --script FILE, not from a pipe"
 
 
 class ShellContext:
@@ -234,6 +237,17 @@ class ShellContext:
             self._remember(saved)
         return saved
 
+    def read_prompt(self, text: str) -> str:
+        """Return a system prompt as `--system-prompt` takes it: text, or `@FILE` with the run's variables.
+
+        Raises:
+            UsageError: the file cannot be read, has a variable without a value, or is named by a pipe.
+        """
+        given = "/system"
+        if text.startswith("@") and not text.startswith("@@") and not self._trusted:
+            raise UsageError(f"{given}: {_NOT_FROM_A_PIPE}")
+        return filled(given, prompt(given)(text), self._session.settings.current.prompt_variables)
+
     # Settings and the server
 
     def set(self, setting: str, value: str | None) -> None:
@@ -244,7 +258,7 @@ class ShellContext:
             KaitoError: the formatter that it names cannot be used.
         """
         if not self._trusted and self._session.settings.takes_file(setting, value):
-            raise UsageError(f"{setting}: a file can be named at a prompt and in --script FILE, not from a pipe")
+            raise UsageError(f"{setting}: {_NOT_FROM_A_PIPE}")
         self._session.settings.set(setting, value)
         if setting == "format":
             self._answers.change_format()

@@ -233,7 +233,7 @@ def _add_options(options: PluginOptions) -> None:
     group.add_argument("--format", metavar="url|json", help="Alias of --output")
     add_cluster_flags(parser, waits=True)
     add_endpoint_flags(parser, url=False)
-    options.takes_plugin_flags = True
+    options.acts_as = "get-endpoint"
 
 
 @hookimpl

@@ -31,6 +31,8 @@ class Command(Struct, frozen=True, kw_only=True):
     cluster: bool = False
     #: With `cluster`: whether one of these flags is `--workspace-name`.
     names_workspace: bool = True
+    #: Whether it creates or changes the workspace that the command line names: the configuration names none then.
+    changes_workspace: bool = False
     #: With `cluster`: whether one of these flags is `--wait`, whose value is in `settings.target.wait`.
     waits: bool = False
     #: The formats of `-o` that it offers besides `plain`, such as `text`, `json`, `yaml`, `wide` and `name`;

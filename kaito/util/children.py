@@ -27,7 +27,12 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.05
 
 def child_environment(environ: Mapping[str, str], added: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment for another program: ours without our secrets, and with what is added."""
-    return {name: value for name, value in environ.items() if name not in _SECRETS} | dict(added or {})
+    return {name: value for name, value in environ.items() if not _is_secret(name)} | dict(added or {})
+
+
+def _is_secret(name: str) -> bool:
+    # A variable for `--header`, of all commands or of one, may hold a header with credentials.
+    return name in _SECRETS or (name.startswith("KAITO_") and name.endswith("_HEADER"))
 
 
 def failure_of(code: int) -> str:

@@ -66,6 +66,8 @@ CONVERSATION = 64 * _MIB
 
 #: A file with configuration, such as a kubeconfig.
 CONFIG_FILE = 16 * _MIB
+#: The user's own `config.toml`, whose parser takes a second for a MiB.
+SETTINGS_FILE = 256 * _KIB
 #: What a credential plugin prints.
 EXEC_OUTPUT = 1 * _MIB
 #: An answer of an OpenID provider.

@@ -88,6 +88,7 @@ def test_each_option_is_stored_and_has_a_help_text():
     fields = {*Settings.__struct_fields__, *Target.__struct_fields__}
     read_by_commands = {"plugin", "workspace_name", "header", "api_key_file", "resume", "load"}
     read_by_commands |= {"message", "no_stdin", "script", "keep_going", "image"}
+    read_by_commands |= {"profile", "no_config", "variable"}
     for option in options:
         assert option.dest in fields | read_by_commands, option.flag
         assert option.help[0].isupper()

@@ -6,11 +6,14 @@ import argparse
 import re
 import shlex
 import textwrap
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NoReturn, Protocol, runtime_checkable
 
+from kaito.config.flag_form import FlagForm, Given
+from kaito.config.user_config import UserConfig
 from kaito.console.wrapping import commands, table, window_columns, wrapped
 from kaito.errors import UsageError
+from kaito.options.option import Option, Scope
 from kaito.types.options import Argument
 from kaito.util.suggest import did_you_mean
 
@@ -29,6 +32,28 @@ class Once(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
+@runtime_checkable
+class Restorable(Protocol):
+    """A flag that keeps its value in a place of its own."""
+
+    def restore(self) -> None:
+        """Restore the built-in value."""
+
+
+class _Restore(argparse.Action):
+    """Restores the built-in value of another flag: it is then neither given nor configured."""
+
+    def __init__(self, *, restored: argparse.Action, **keywords: Any) -> None:
+        super().__init__(nargs=0, **keywords)
+        self._restored = restored
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        assert isinstance(parser, Parser)
+        parser.restore(self._restored, namespace)
+
+
 class Parser(argparse.ArgumentParser):
     """The parser of one subcommand.
 
@@ -40,12 +65,18 @@ class Parser(argparse.ArgumentParser):
 
     Attributes:
         argument: the positional argument; `None` if there is none.
+        config: the user's configuration; `None` before the command line was looked at.
+        stand_ins: flags that only the configuration sets, in place of those with their names.
     """
 
     def __init__(self, command: str, summary: str, examples: str) -> None:
         super().__init__(prog=command, add_help=False, allow_abbrev=False)
         self._summary = summary
         self._examples = textwrap.dedent(examples).strip("\n")
+        self.config: UserConfig | None = None
+        self.stand_ins: list[argparse.Action] = []
+        self._options: dict[argparse.Action, Option] = {}
+        self._used: dict[argparse.Action, Given] = {}
         self.argument: Argument | None = None
         self.add_argument("-h", "--help", action="store_true", help="Show this help")
 
@@ -55,7 +86,9 @@ class Parser(argparse.ArgumentParser):
         Raises:
             UsageError: they are not valid.
         """
-        namespace, rest = self.parse_known_args(self._joined(arguments))
+        words = self._joined(arguments)
+        self._add_counterparts(words)
+        namespace, rest = self.parse_known_args(words)
         if rest:
             raise self._unknown(rest[0])
         if self.argument is not None and not namespace.help:
@@ -106,6 +139,51 @@ class Parser(argparse.ArgumentParser):
         """Return the flag of a name such as `--namespace` or `-n`; `None` when there is none."""
         return self._option_string_actions.get(name)
 
+    def note_option(self, action: argparse.Action, option: Option) -> None:
+        """Remember which option of the table a flag is."""
+        self._options[action] = option
+
+    def stand_in(self, other: Parser, option: Option) -> None:
+        """Let the configuration set a flag of another parser in place of the flag of that name."""
+        action = other._option_string_actions[option.flag]
+        self.stand_ins.append(action)
+        self.note_option(action, option)
+        self.set_defaults(**{action.dest: action.default})
+
+    def form(self, action: argparse.Action) -> FlagForm:
+        """Return a flag as the configuration sees it."""
+        option = self._options.get(action)
+        flag = action.option_strings[-1]
+        inverted = action.nargs == 0 and action.const is False
+        kinds: dict[Any, Literal["switch", "optional"]] = {0: "switch", "?": "optional"}
+        scope: Scope = "never" if flag == "--help" else "command"
+        return FlagForm(
+            key=flag[2:].removeprefix("no-") if inverted else flag[2:],
+            flag=flag,
+            kind=kinds.get(action.nargs, "value"),
+            inverted=inverted,
+            repeatable=isinstance(action.default, list),
+            metavar=str(action.metavar or ""),
+            words=option.choices if option is not None else (),
+            scope=getattr(action, "scope", scope) if option is None else option.configured,
+        )
+
+    @property
+    def used(self) -> Mapping[argparse.Action, Given]:
+        """The flags that the command line has, with their texts; none for one whose built-in value it restores."""
+        return self._used
+
+    def restore(self, action: argparse.Action, namespace: argparse.Namespace) -> None:
+        """Give a flag its built-in value."""
+        if isinstance(action, Restorable):
+            action.restore()
+        setattr(namespace, action.dest, action.default)
+        self._used[action] = ()
+
+    def has(self, flag: str, arguments: Sequence[str]) -> bool:
+        """Return whether a switch is given, before the command line can be parsed."""
+        return flag in self._joined(arguments)
+
     def given(self, flag: str, arguments: Sequence[str]) -> list[str]:
         """Return the values of a flag before the command line can be parsed, because the flag may add others."""
         start = f"{flag}="
@@ -134,8 +212,24 @@ class Parser(argparse.ArgumentParser):
                 joined.append(argument)
         return joined
 
+    def _add_counterparts(self, words: Sequence[str]) -> None:
+        """Add `--no-NAME` for a flag `--name`, and the reverse: it restores what holds without any configuration."""
+        for word in words:
+            if not word.startswith("--") or word in self._option_string_actions:
+                continue
+            other = f"--{word[5:]}" if word.startswith("--no-") else f"--no-{word[2:]}"
+            action = self._option_string_actions.get(other)
+            if action is None or (form := self.form(action)).scope == "never":
+                continue
+            if word.startswith("--no-") != form.inverted:
+                self.add_argument(word, dest=action.dest, action=_Restore, restored=action, default=action.default)
+
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
         """Return a flag's value. Before Python 3.13, argparse takes the value `--` for the end of the flags."""
+        if action.option_strings and not isinstance(action, _Restore):
+            before = self._used.get(action, ())
+            given: tuple[str | None, ...] = tuple(arg_strings) or (None,)
+            self._used[action] = action.nargs == 0 or (*(before if isinstance(before, tuple) else ()), *given)
         if action.option_strings and arg_strings == ["--"]:
             return self._get_value(action, "--")
         return super()._get_values(action, arg_strings)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kaito.cli.args.parser import Parser
+from kaito.options.option import Scope
 from kaito.options.parsers import switch as switch_parser
 from kaito.options.table import SETTINGS
 from kaito.plugin.discovery import Plugin
@@ -22,6 +23,23 @@ if TYPE_CHECKING:
 def add_plugin_flags(parser: Parser, plugins: Plugins, command: str) -> None:
     """Add the flags of plugins."""
     plugins.add_options(command, lambda plugin: PluginOptions(parser, plugins, plugin, f"Flags of plugin {plugin}"))
+
+
+def flags_of_plugins(plugins: Plugins, command: str) -> set[str]:
+    """Return the long flags that plugins add to a command, without adding them."""
+    names: set[str] = set()
+    plugins.add_options(command, lambda _: _Names(names))
+    return names
+
+
+class _Names(OptionGroup):
+    """Collects the names of flags."""
+
+    def __init__(self, names: set[str]) -> None:
+        self._names = names
+
+    def _declare(self, flag: Flag) -> None:
+        self._names.add(flag.flag)
 
 
 class PluginOptions(OptionGroup):
@@ -52,8 +70,8 @@ class PluginOptions(OptionGroup):
         self._reserved = reserved
         self._group: argparse._ArgumentGroup | None = None
         self.values = OptionValues()
-        #: Whether the flags of plugins are added, too.
-        self.takes_plugin_flags = False
+        #: The command whose configuration and flags of plugins it has; its own if it is empty.
+        self.acts_as = ""
         plugins.set_options(plugin, self.values.values)
 
     def _declare(self, flag: Flag) -> None:
@@ -80,6 +98,8 @@ class PluginOptions(OptionGroup):
             help=flag.help,
             action=_Keep,
             keep=keep,
+            restore=partial(values.keep, name, flag.initial),
+            scope="command" if self._subcommand else "shared",
             complete=flag.complete,
             **keywords,
         )
@@ -107,9 +127,19 @@ class PluginOptions(OptionGroup):
 class _Keep(argparse.Action):
     """Passes the value of a flag to a function; a flag without a value passes `True`."""
 
-    def __init__(self, *, keep: Callable[[Any], None], complete: Completer | None, **keywords: Any) -> None:
+    def __init__(
+        self,
+        *,
+        keep: Callable[[Any], None],
+        restore: Callable[[], None],
+        scope: Scope,
+        complete: Completer | None,
+        **keywords: Any,
+    ) -> None:
         super().__init__(**keywords)
         self._keep = keep
+        self.restore = restore
+        self.scope = scope
         self.complete = complete
 
     def __call__(

@@ -11,6 +11,7 @@ from kaito.errors import UsageError
 from kaito.options import flag_values, table
 from kaito.options.option import Option
 from kaito.options.parsers import one_of
+from kaito.options.prompts import Prompt, filled
 from kaito.settings import Settings
 from kaito.types import Target
 from kaito.types.targets import target_of
@@ -31,16 +32,15 @@ def add_options(parser: Parser, title: str, options: Iterable[Option]) -> None:
     """Add options of the table as a group of flags."""
     group = parser.add_argument_group(title)
     for option in options:
-        _add(group, option)
+        parser.note_option(_add(group, option), option)
 
 
-def _add(group: argparse._ArgumentGroup, option: Option) -> None:
+def _add(group: argparse._ArgumentGroup, option: Option) -> argparse.Action:
     names = [option.short, option.flag] if option.short else [option.flag]
     default = getattr(_DEFAULTS, option.dest, None)
     if option.action in ("on", "off"):
         action = "store_true" if option.action == "on" else "store_false"
-        group.add_argument(*names, dest=option.dest, action=action, help=option.help)
-        return
+        return group.add_argument(*names, dest=option.dest, action=action, help=option.help)
     keywords: dict[str, Any] = {"dest": option.dest, "metavar": option.metavar, "help": option.help, "default": default}
     if option.parse is not None:
         keywords["type"] = option.parse(option.flag)
@@ -50,7 +50,7 @@ def _add(group: argparse._ArgumentGroup, option: Option) -> None:
         keywords["action"] = Once
     elif option.action == "optional":
         keywords |= {"nargs": "?", "const": option.const}
-    group.add_argument(*names, **keywords)
+    return group.add_argument(*names, **keywords)
 
 
 def add_shared_flags(parser: Parser) -> None:
@@ -58,12 +58,12 @@ def add_shared_flags(parser: Parser) -> None:
     add_options(parser, "Flags of all commands", table.SHARED)
 
 
-def add_output_flag(parser: Parser, formats: Sequence[str]) -> None:
+def add_output_flag(parser: Parser, formats: Sequence[str], dest: str = "output") -> None:
     """Add `-o` with the formats of a command; the first is the default."""
     group = parser.add_argument_group("Flags for the output")
     parse = one_of(*formats)("--output")
     group.add_argument(
-        "-o", "--output", default=formats[0], metavar="|".join(formats), type=parse, help="Output format"
+        "-o", "--output", dest=dest, default=formats[0], metavar="|".join(formats), type=parse, help="Output format"
     )
 
 
@@ -93,11 +93,25 @@ def settings_from(given: argparse.Namespace, environ: Mapping[str, str]) -> Sett
         **{
             **named,
             "target": target_from(given),
-            "system_prompt": values.get("system_prompt") or None,
+            "system_prompt": _system_prompt(values),
+            "prompt_variables": _prompt_variables(values),
             "headers": tuple(pair for pairs in values.get("header", ()) for pair in pairs),
             "api_key": _api_key(values.get("api_key_file"), environ),
         }
     )
+
+
+def _system_prompt(values: Mapping[str, Any]) -> str | None:
+    given: Prompt | None = values.get("system_prompt")
+    required = [key for key, _ in values.get("variable", ())]
+    if given is None and not required:
+        return None
+    return filled("--system-prompt", given or Prompt(""), _prompt_variables(values), required) or None
+
+
+def _prompt_variables(values: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the variables of system prompts: those of the command line replace those of the configuration."""
+    return {**values.get("configured_variables", {}), **dict(values.get("variable", ()))}
 
 
 def target_from(given: argparse.Namespace) -> Target:

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, cast
 from msgspec import Struct
 
 from kaito.cli.app import command_position
+from kaito.cli.args.configured import config_of, early_texts
 from kaito.cli.args.parser import Parser
 from kaito.cli.args.shared_flags import GLOBAL_VALUE_FLAGS, add_cluster_flags, add_shared_flags
 from kaito.cli.invocation import Invocation, make_parser
 from kaito.cli.subcommand import find_subcommand
 from kaito.console.terminal import Terminal
+from kaito.options import table
+from kaito.options.option import Option
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.plugin.entry_points import allowed_names, subcommand_names
 from kaito.plugin.manager import Plugins, create_plugins
@@ -83,7 +86,7 @@ def suggest(words: Sequence[str], environ: Mapping[str, str]) -> Suggestions:
         completing=True,
     )
     parser, _ = make_parser(find_subcommand(name, call, ""), call)
-    return _Line(parser, rest, environ, plugins).suggest(current)
+    return _Line(parser, rest, environ, name, plugins).suggest(current)
 
 
 def _parser_before_command() -> Parser:
@@ -105,18 +108,25 @@ class _Line:
     """
 
     def __init__(
-        self, parser: Parser, arguments: Sequence[str], environ: Mapping[str, str], plugins: Plugins | None = None
+        self,
+        parser: Parser,
+        arguments: Sequence[str],
+        environ: Mapping[str, str],
+        command: str = "",
+        plugins: Plugins | None = None,
     ) -> None:
         self._parser = parser
         self._environ = environ
         self._plugins = plugins
         self._given: list[str] = []
+        self._command = command
         #: The flag whose value is completed.
         self._flag: Action | None = None
         #: Whether `--` has ended the flags.
         self._ended = False
         for argument in arguments:
             self._add(argument)
+        self._config = config_of(parser, self._given, environ)
 
     def _add(self, argument: str) -> None:
         if self._flag is not None:
@@ -207,17 +217,22 @@ class _Line:
 
         return offered(self._target(), self._environ, complete)
 
-    def _last(self, flag: str) -> str | None:
-        return next(reversed(self._parser.given(flag, self._given)), None)
+    def _last(self, option: Option) -> str | None:
+        given = self._parser.given(option.flag, self._given)
+        return next(reversed(given or early_texts(self._parser, self._config, self._command, option)), None)
 
     def _target(self) -> Target:
-        path = self._last("--kubeconfig")
+        path = self._last(table.KUBECONFIG)
         return Target(
-            namespace=self._last("--namespace"),
+            namespace=self._last(table.NAMESPACE),
             # The shell has not expanded it.
             kubeconfig=None if path is None else os.path.expandvars(os.path.expanduser(path)),
-            context=self._last("--context"),
+            context=self._last(table.CONTEXT),
         )
+
+    def profiles(self) -> Sequence[Suggestion]:
+        """Return the profiles of the configuration file."""
+        return _words(self._config.profiles)
 
     def backends(self) -> Sequence[Suggestion]:
         """Return the values of `--backend`."""
@@ -247,5 +262,6 @@ _VALUE_SOURCES: Mapping[str, Callable[[_Line], Sequence[Suggestion]]] = {
     "--backend": _Line.backends,
     "--context": _Line.contexts,
     "--namespace": _Line.namespaces,
+    "--profile": _Line.profiles,
     "--workspace-name": _Line.workspaces,
 }

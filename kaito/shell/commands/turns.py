@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kaito import hookimpl
 from kaito.errors import KaitoError
-from kaito.toolkit import one_line, shorten, token_counts, window_share, window_size
+from kaito.toolkit import file_names, one_line, only_name, shorten, token_counts, window_share, window_size
 from kaito.types import Message, SlashCommand
 
 if TYPE_CHECKING:
@@ -58,15 +58,27 @@ _HEADS = {"system": "System prompt: ", "user": "> ", "assistant": "Assistant: ",
 def system(arguments: str, shell: ShellContext) -> None:
     """Show the system prompt, or replace it
 
-    It applies from the next message on; the conversation stays. 'none' removes it.
+    It applies from the next message on; the conversation stays. 'none' removes it. '@FILE' reads it from a file, with
+    the values of --variable; '@@' is an '@' that begins a text.
     """
     if not arguments:
         shell.write("".join(f"{message.content}\n" for message in _system(shell)) or "(none)\n")
         return
     removed = arguments.lower() in ("none", '""', "''")
+    if _names_file(arguments):
+        arguments = f"@{only_name('/system', arguments[1:])}"
+    text = "" if removed else shell.read_prompt(arguments)
     turns = shell.conversation[len(_system(shell)) :]
-    shell.replace([*([] if removed else [Message("system", arguments)]), *turns])
+    shell.replace([*([] if removed else [Message("system", text)]), *turns])
     shell.notice("System prompt removed" if removed else "System prompt replaced")
+
+
+def _names_file(typed: str) -> bool:
+    return typed.startswith("@") and not typed.startswith("@@")
+
+
+def _complete_system(typed: str, shell: ShellContext) -> Iterable[str]:
+    return [f"@{name}" for name in file_names(typed[1:], only=True)] if _names_file(typed) else []
 
 
 def tokens(arguments: str, shell: ShellContext) -> None:
@@ -106,6 +118,6 @@ def kaito_slash_commands() -> Iterable[SlashCommand]:
         SlashCommand(name="undo", run=undo),
         SlashCommand(name="continue", run=continue_),
         SlashCommand(name="history", run=history),
-        SlashCommand(name="system", run=system, arguments="[TEXT]"),
+        SlashCommand(name="system", run=system, arguments="[TEXT]", complete=_complete_system),
         SlashCommand(name="tokens", run=tokens),
     ]

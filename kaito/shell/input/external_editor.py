@@ -37,16 +37,30 @@ def edited(text: str, terminal: Terminal, environ: Mapping[str, str]) -> str:
     command = editor_command(environ)
     with _file_with(f"{text}\n" if text else "") as path:
         before = _version(path)
-        with terminal.handed_over():
-            code = _run([*command, str(path)], terminal, child_environment(environ))
-        if code:
-            raise KaitoError(f"The editor '{command[0]}' {failure_of(code)}; nothing was sent", _HINT)
+        run_editor(path, terminal, environ, otherwise="; nothing was sent")
         if _version(path) == before:
             return ""
         try:
             return read_text(path, LARGEST).replace("\r\n", "\n").rstrip("\n")
         except UnreadableError as exc:
             raise KaitoError(f"Cannot read the file that the editor '{command[0]}' saved: {exc}") from None
+
+
+def run_editor(path: Path, terminal: Terminal, environ: Mapping[str, str], *, otherwise: str = "") -> None:
+    """Run the user's editor on a file, and wait until it exits.
+
+    Args:
+        otherwise: what follows from a failure, for its message.
+
+    Raises:
+        KaitoError: it cannot be run, or it failed.
+        Ended: SIGTERM or SIGHUP; the editor has exited.
+    """
+    command = editor_command(environ)
+    with terminal.handed_over():
+        code = _run([*command, str(path)], terminal, child_environment(environ))
+    if code:
+        raise KaitoError(f"The editor '{command[0]}' {failure_of(code)}{otherwise}", _HINT)
 
 
 @contextmanager

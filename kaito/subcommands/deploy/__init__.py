@@ -189,6 +189,7 @@ def kaito_commands() -> Iterable[Command]:
             outputs=("yaml", "json", "name"),
             cluster=True,
             waits=True,
+            changes_workspace=True,
             run=_run,
         )
     ]

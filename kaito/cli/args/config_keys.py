@@ -1,0 +1,93 @@
+"""Checks the keys of the configuration file: each must be a flag that may be set in its table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from kaito.config.file_sections import VARIABLES, Section
+from kaito.config.flag_form import FlagForm
+from kaito.errors import UsageError
+from kaito.options import table
+from kaito.options.option import Option
+from kaito.util.suggest import did_you_mean
+
+
+class KnownKeys(Protocol):
+    """Knows the flags of other commands; asked only about keys that a command does not have."""
+
+    def is_plugins(self, key: str) -> bool:
+        """Return whether plugins add a flag to `kaito chat` or to the command that runs."""
+
+    def commands_with(self, key: str) -> Sequence[str]:
+        """Return the names of the built-in commands that have a flag of their own."""
+
+    def all(self) -> Iterable[str]:
+        """Return the keys of all shared flags, and the names of the subcommands."""
+
+
+def check_keys(
+    sections: Iterable[Section],
+    command: str,
+    own: Mapping[str, FlagForm],
+    known: KnownKeys | None,
+) -> None:
+    """Check that the keys of all sections are flags, and those of the command's tables.
+
+    Args:
+        command: the subcommand.
+        own: its flags.
+        known: knows the flags of the other commands; `None` for no others.
+
+    Raises:
+        UsageError: one is not. The message has the nearest name.
+    """
+    for section in sections:
+        for key in section.values:
+            form = _TABLE.get(key) or own.get(key)
+            if form is None or form.scope != "shared":
+                if form is None and known is not None and known.is_plugins(key):
+                    continue
+                raise _refused(section, (key,), form, known)
+        for key in section.commands.get(command, {}):
+            form = own.get(key)
+            if form is None or form.scope == "never":
+                raise _refused(section, (command, key), form or _TABLE.get(key), known, own)
+
+
+def _refused(
+    section: Section,
+    keys: tuple[str, ...],
+    form: FlagForm | None,
+    known: KnownKeys | None,
+    own: Iterable[str] | None = None,
+) -> UsageError:
+    """Return the error for a key that cannot be set in a table.
+
+    Args:
+        own: the flags that may be set there; `None` for those of all commands.
+    """
+    key = keys[-1]
+    if form is not None and form.scope == "never":
+        return section.error("is for one run, and cannot be set here", *keys)
+    commands = known.commands_with(key) if known is not None and own is None else ()
+    if commands:
+        tables = " or ".join(f"[{'.'.join(section.path)}.{name}]" for name in commands)
+        return section.error("is a flag of single commands", *keys, hints=[f"Put it below {tables}"])
+    names = {*(own if own is not None else known.all() if known is not None else _TABLE), VARIABLES}
+    spelled = key.replace("_", "-").removeprefix("--").lower()
+    if (positive := spelled.removeprefix("no-")) != spelled and positive in names:
+        return section.error("is written without 'no-'", *keys, hints=[f"{positive} = false"])
+    near = did_you_mean(spelled, names)
+    hint = f"Did you mean {near}?" if near else "The keys are the long flags of the commands, without dashes"
+    return section.error("there is no such flag", *keys, hints=[hint])
+
+
+def _form_of(option: Option) -> FlagForm:
+    inverted = option.action == "off"
+    key = option.flag[2:].removeprefix("no-") if inverted else option.flag[2:]
+    return FlagForm(key=key, flag=option.flag, inverted=inverted, scope=option.configured)
+
+
+#: The options of the table, some of which a command may not have.
+_TABLE = {form.key: form for form in map(_form_of, table.ALL)}

@@ -1,0 +1,190 @@
+"""Applies the configuration to a parsed command line: what neither has keeps the built-in value."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kaito.cli.args.config_keys import KnownKeys, check_keys
+from kaito.cli.args.parser import Parser
+from kaito.config.config_file import EDIT_HINT
+from kaito.config.displacement import Merge
+from kaito.config.flag_form import FlagForm, Given
+from kaito.config.user_config import Origin, Setting, UserConfig
+from kaito.errors import UsageError
+from kaito.options import table
+from kaito.options.option import Option
+from kaito.options.prompts import VARIABLE_KEY
+from kaito.plugin.built_in import SUBCOMMANDS
+from kaito.plugin.entry_points import subcommand_names
+
+#: What is set, by the keys of flags. What has its built-in value is left out.
+Settings = Mapping[str, Setting]
+#: The flags of a parser by key.
+Flags = Mapping[str, tuple[argparse.Action, FlagForm]]
+
+
+def config_of(parser: Parser, arguments: Sequence[str], environ: Mapping[str, str]) -> UserConfig:
+    """Return the configuration that a command line selects, before it can be parsed."""
+    return UserConfig(
+        environ,
+        profile=next(reversed(parser.given(table.PROFILE.flag, arguments)), None),
+        ignored=parser.has(table.NO_CONFIG.flag, arguments),
+        is_command=lambda name: name in SUBCOMMANDS or name in subcommand_names(None),
+    )
+
+
+def forms_of(parser: Parser) -> dict[str, tuple[argparse.Action, FlagForm]]:
+    """Return the flags of a parser by key, each as the configuration sees it."""
+    actions = [action for action in parser.flags if action.option_strings]
+    forms = ((action, parser.form(action)) for action in (*actions, *parser.stand_ins))
+    return {form.key: (action, form) for action, form in forms}
+
+
+def early_texts(parser: Parser, config: UserConfig, command: str, option: Option) -> list[str]:
+    """Return the texts that the configuration gives an option, before the command line can be parsed.
+
+    What is wrong with the configuration is reported later.
+    """
+    action = parser.flag(option.flag)
+    if action is None:
+        return []
+    form = parser.form(action)
+    try:
+        for level in config.levels(command, {form.key: form}):
+            for found in level:
+                if form.key in found and isinstance(given := found[form.key].given, tuple):
+                    return [text for text in given if text is not None]
+    except UsageError:
+        pass
+    return []
+
+
+def apply_config(
+    parser: Parser,
+    namespace: argparse.Namespace,
+    config: UserConfig,
+    command: str,
+    *,
+    names_workspace: bool = True,
+    known: KnownKeys | None = None,
+) -> Settings:
+    """Set the flags that the command line does not have from the configuration; return what is set, by key.
+
+    Args:
+        command: the subcommand whose tables and variables apply.
+        names_workspace: whether the configuration may name the workspace.
+        known: knows the flags of the other commands; `None` for no others.
+
+    Raises:
+        UsageError: a value is not allowed, or a key is not a flag. The message names the place.
+    """
+    flags = forms_of(parser)
+    if not names_workspace:
+        flags.pop(table.WORKSPACE_NAME.flag[2:], None)
+    forms = {key: form for key, (_, form) in flags.items()}
+    check_keys(config.sections, command, forms, known)
+    given, restored = _of_the_line(parser, flags)
+    merge = Merge()
+    merge.take(given, without_effect=restored)
+    variables: list[Setting] = []
+    for level in config.levels(command, forms):
+        variables += [found[VARIABLE_KEY] for found in level if VARIABLE_KEY in found]
+        merge.add(level)
+        if config.has_api_key:  # a variable, too
+            merge.displace("api-key-file")
+    settings = {}
+    for key, setting in merge.taken.items():
+        if key not in given:
+            if key != VARIABLE_KEY:
+                _set(parser, namespace, *flags[key], setting)
+                settings[key] = setting
+        elif key not in restored:
+            settings[key] = setting
+    if VARIABLE_KEY in flags and VARIABLE_KEY not in restored:
+        settings |= _set_variables(namespace, *flags[VARIABLE_KEY], variables)
+    return settings
+
+
+def _of_the_line(parser: Parser, flags: Flags) -> tuple[dict[str, Setting], set[str]]:
+    """Return the flags of the command line, and the keys of those whose built-in values it restores."""
+    given, restored = {}, set()
+    for action, texts in parser.used.items():
+        form = parser.form(action)
+        if form.key in flags and flags[form.key][0] is action:
+            value: Given = not form.inverted if form.kind == "switch" and texts is True else texts
+            given[form.key] = Setting(given=value, origin=Origin(kind="flag", name=form.flag))
+            if texts == ():
+                restored.add(form.key)
+    return given, restored
+
+
+def _set(
+    parser: Parser, namespace: argparse.Namespace, action: argparse.Action, form: FlagForm, setting: Setting
+) -> None:
+    """Set a flag as if the command line had it.
+
+    Raises:
+        UsageError: the value is not allowed.
+    """
+    if isinstance(setting.given, bool):
+        if setting.given != form.inverted:
+            action(parser, namespace, [], form.flag)
+        return
+    for value in parsed(action, form, setting):
+        action(parser, namespace, value, form.flag)
+
+
+def parsed(action: argparse.Action, form: FlagForm, setting: Setting) -> list[Any]:
+    """Return the values of the texts of a setting.
+
+    Raises:
+        UsageError: one is not allowed. The message names its place instead of the flag.
+    """
+    if isinstance(setting.given, bool):
+        return []
+    try:
+        return [
+            action.const if text is None else action.type(text) if callable(action.type) else text
+            for text in setting.given
+        ]
+    except UsageError as exc:
+        raise _relabelled(exc, form, setting.origin) from None
+
+
+def _relabelled(exc: UsageError, form: FlagForm, origin: Origin) -> UsageError:
+    """Return an error about a value with the place where it is set."""
+    reason = exc.message.removeprefix(f"{form.flag}: ").replace(" on the command line", "")
+    hints = exc.hints or ((EDIT_HINT,) if origin.section is not None else ())
+    return origin.error(reason, *hints)
+
+
+def explained(exc: UsageError, parser: Parser, settings: Settings) -> UsageError:
+    """Return an error about flags with the places where they are set, when that is not the command line."""
+    flag, colon, reason = exc.message.partition(": ")
+    by_flag = {form.flag: settings[key].origin for key, (_, form) in forms_of(parser).items() if key in settings}
+    configured = {name: origin for name, origin in by_flag.items() if origin.kind != "flag"}
+    words = {word.strip("',.:;()") for word in exc.message.split()}
+    own = configured.get(flag) if colon else None
+    named = [f"{name} is set by {one.place}" for name, one in configured.items() if name in words and one is not own]
+    if own is not None:
+        return own.error(reason, *named, *exc.hints)
+    return UsageError(exc.message, *named, *exc.hints) if named else exc
+
+
+def _set_variables(
+    namespace: argparse.Namespace, action: argparse.Action, form: FlagForm, found: Sequence[Setting]
+) -> Settings:
+    """Merge the variables of system prompts by name, those of each level before those below it.
+
+    Raises:
+        UsageError: one is not valid.
+    """
+    values, settings = {}, {}
+    for setting in reversed(found):
+        for key, value in parsed(action, form, setting):
+            values[key] = value
+            settings[f"{VARIABLE_KEY} {key}"] = Setting(given=(value,), origin=setting.origin)
+    namespace.configured_variables = values
+    return settings

@@ -1,0 +1,63 @@
+"""The flags of all commands, for messages about keys of the configuration that the command that runs does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+
+from msgspec.structs import replace
+
+from kaito.cli.args.configured import forms_of
+from kaito.cli.args.parser import Parser
+from kaito.cli.args.plugin_options import flags_of_plugins
+from kaito.cli.invocation import Invocation, make_parser
+from kaito.cli.subcommand import find_subcommand
+from kaito.options import table
+from kaito.plugin.built_in import SUBCOMMANDS
+from kaito.plugin.entry_points import subcommand_names
+from kaito.plugin.manager import Plugins
+
+
+class KnownFlags:
+    """Knows the flags of all built-in commands, and those that plugins add.
+
+    Args:
+        call: the run that asks.
+        command: the subcommand that runs.
+    """
+
+    def __init__(self, call: Invocation, command: str) -> None:
+        self._call = call
+        self._command = command
+
+    def is_plugins(self, key: str) -> bool:
+        """Return whether plugins add a flag to `kaito chat` or to the command that runs."""
+        return key in self._of_plugins
+
+    def commands_with(self, key: str) -> Sequence[str]:
+        """Return the names of the built-in commands that have a flag of their own."""
+        return [name for name, keys in self._of_commands.items() if key in keys]
+
+    def all(self) -> Iterable[str]:
+        """Return the keys of all flags that may be set, and the names of the subcommands."""
+        shared = {option.flag[2:].removeprefix("no-") for option in table.ALL if option.configured != "never"}
+        return {*shared, *self._of_plugins, *SUBCOMMANDS, *subcommand_names(None)}.union(*self._of_commands.values())
+
+    @cached_property
+    def _of_plugins(self) -> frozenset[str]:
+        found = (flags_of_plugins(self._call.plugins, command) for command in {"chat", self._command})
+        return frozenset(flag[2:] for flags in found for flag in flags)
+
+    @cached_property
+    def _of_commands(self) -> Mapping[str, frozenset[str]]:
+        found = {}
+        for name in SUBCOMMANDS:
+            forms = (form for _, form in forms_of(parser_of(name, self._call)).values())
+            found[name] = frozenset(form.key for form in forms if form.scope == "command")
+        return found
+
+
+def parser_of(name: str, call: Invocation) -> Parser:
+    """Return the parser of a built-in subcommand, without the flags of plugins."""
+    bare = replace(call, arguments=(), plugins=Plugins(warn=lambda _: None), environ={}, completing=True)
+    return make_parser(find_subcommand(name, bare, ""), bare)[0]

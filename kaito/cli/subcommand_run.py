@@ -1,0 +1,105 @@
+"""Runs a subcommand: parses its command line, applies the configuration, and calls it."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import ExitStack
+
+from msgspec import Struct
+
+from kaito.cli.args.configured import Settings, apply_config, explained
+from kaito.cli.args.parser import Parser
+from kaito.cli.args.plugin_options import PluginOptions
+from kaito.cli.command_context import CommandContext
+from kaito.cli.invocation import Invocation, make_parser
+from kaito.cli.known_flags import KnownFlags
+from kaito.errors import ExitCode, PluginError, UsageError
+from kaito.plugin.manager import Offered
+from kaito.types import Command
+
+#: Commands that do not depend on the configuration, and work when it has a fault: `config` shows and corrects it.
+_TOLERANT = frozenset({"completion", "config"})
+
+
+def run_subcommand(offered: Offered[Command], call: Invocation) -> int:
+    """Run a subcommand; return its exit code.
+
+    Raises:
+        KaitoError: it failed.
+        Interrupted: Ctrl-C.
+    """
+    command, plugins = offered.value, call.plugins
+    parser, options = make_parser(offered, call)
+    try:
+        given = parser.parse(call.arguments)
+    except UsageError:
+        if command.connects:  # a flag may be unknown because its plugin failed
+            plugins.check_protection()
+        if parser.config is not None and parser.config.fault is not None:  # or because the file does not name it
+            raise parser.config.fault from None
+        raise
+    if given.help:
+        call.terminal.write(parser.format_help())
+        return ExitCode.OK
+    given.configured = configured = _configure(offered, call, parser, options, given)
+    # Its hooks see its own flags, too.
+    plugins.set_options(offered.plugin, {**plugins.options_of(offered.plugin), **options.values.values})
+    try:
+        code = _run(offered, call, given)
+    except UsageError as exc:
+        raise explained(exc, parser, configured.settings) from exc
+    call.terminal.clear_status()
+    if code is not None and not isinstance(code, int):
+        raise PluginError(f"Plugin {offered.plugin} returned {code!r} from {command.name}, which is not an exit code")
+    return ExitCode.OK if code is None else int(code)
+
+
+class Configured(Struct, frozen=True, kw_only=True):
+    """What the configuration made of a command line."""
+
+    parser: Parser
+    settings: Settings = {}
+    #: Why it could not be applied; only for a command that works all the same.
+    fault: UsageError | None = None
+
+
+def _configure(
+    offered: Offered[Command], call: Invocation, parser: Parser, options: PluginOptions, given: argparse.Namespace
+) -> Configured:
+    """Apply the configuration to the command line.
+
+    Raises:
+        UsageError: the configuration is not valid.
+    """
+    command, config = offered.value, parser.config
+    assert config is not None
+    try:
+        if config.fault is not None:
+            raise config.fault
+        settings = apply_config(
+            parser,
+            given,
+            config,
+            options.acts_as or command.name,
+            names_workspace=not command.changes_workspace,
+            known=KnownFlags(call, command.name),
+        )
+    except UsageError as exc:
+        if command.name not in _TOLERANT:
+            raise
+        return Configured(parser=parser, fault=exc)
+    if config.file is not None and config.file.warning:
+        call.terminal.note(f"({config.file.warning})", dim=True)
+    call.terminal.use_color(given.color)
+    if given.verbose:
+        call.plugins.trace_to(call.terminal.note)
+    return Configured(parser=parser, settings=settings)
+
+
+def _run(offered: Offered[Command], call: Invocation, given: argparse.Namespace) -> int | None:
+    with ExitStack() as resources:
+        context = CommandContext(call, given, offered, resources)
+        if offered.plugin.origin == "built-in":  # what it raises is a bug of ours
+            return offered.value.run(context)
+        with call.plugins.isolated(offered.plugin, f"running {offered.value.name}"):
+            return offered.value.run(context)

@@ -1,0 +1,1 @@
+"""The user's configuration: the file `config.toml` with its profiles, and environment variables for flags."""

@@ -1,0 +1,131 @@
+"""Reads `config.toml`: where it is, what it may be, and its TOML."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from kaito.errors import KaitoError, UsageError
+from kaito.util import limits
+from kaito.util.plugin_folders import config_folder
+from kaito.util.safe_files import UnreadableError, check_private, read_text
+
+#: What corrects a file, as the last line of its errors.
+EDIT_HINT = "'kaito config edit' opens the file; --no-config ignores it"
+
+
+class ConfigFile(Struct, frozen=True):
+    """The file and what it contains."""
+
+    path: Path
+    text: str
+    document: dict[str, Any]
+    #: Why it should not be trusted, such as that others can write it; `""` when nothing is wrong.
+    warning: str = ""
+
+    def at(self, keys: Sequence[str] = ()) -> str:
+        """Return the place of a value for a message, such as `~/.config/kaito/config.toml, line 3`."""
+        line = line_of(self.text, keys) if keys else None
+        return shown(self.path) + (f", line {line}" if line is not None else "")
+
+
+def config_path() -> Path | None:
+    """Return the path of the file, which need not exist; `None` when the user has no home."""
+    try:
+        return config_folder() / "config.toml"
+    except KaitoError:
+        return None
+
+
+def shown(path: Path) -> str:
+    """Return a path for a message, with `~` for the home folder."""
+    text, home = str(path), os.path.expanduser("~")
+    return f"~{text[len(home) :]}" if home != "/" and text.startswith(home + os.sep) else text
+
+
+def read_config(path: Path) -> ConfigFile | None:
+    """Return the file; `None` when there is none.
+
+    Raises:
+        UsageError: it cannot be read, or is not TOML.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as exc:
+        raise _unreadable(path, getattr(exc, "strerror", None) or str(exc)) from None
+    warning = ""
+    try:
+        check_private(path)
+    except OSError as exc:
+        warning = (exc.strerror or "").replace(str(path), shown(path), 1)
+    try:
+        text = read_text(path, limits.SETTINGS_FILE)
+    except UnreadableError as exc:
+        raise _unreadable(path, str(exc)) from None
+    # Its import takes as long as reading a small file ten times.
+    import tomllib
+
+    try:
+        return ConfigFile(path, text, tomllib.loads(text), warning)
+    except RecursionError:
+        raise UsageError(f"{shown(path)} is not valid TOML: it is nested too deeply", EDIT_HINT) from None
+    except ValueError as exc:
+        # Nothing of the file is quoted: the fault may be in a line with a secret.
+        place = re.search(r"\(at line (\d+), column (\d+)\)", str(exc))
+        where = f", line {place[1]}, column {place[2]}" if place else ""
+        raise UsageError(f"{shown(path)}{where}: this is not valid TOML", _reason(exc), EDIT_HINT) from None
+
+
+def _unreadable(path: Path, reason: str) -> UsageError:
+    return UsageError(f"Cannot read {shown(path)}: {reason}", "--no-config ignores the file")
+
+
+def _reason(exc: ValueError) -> str:
+    """Return what the parser says, without the place and without what it quotes."""
+    text = re.sub(r" \(at .*\)$", "", str(exc))
+    return re.sub(r"""(['"]).*\1""", "…", text) if not _EXPECTED.match(text) else text
+
+
+# A message that quotes only what TOML expects.
+_EXPECTED = re.compile(r"Expected '[^']{1,3}' ")
+
+
+#: Beginnings of a file that are parsed to find a line.
+_MOST_PARSED = 100
+
+
+def line_of(text: str, keys: Sequence[str]) -> int | None:
+    """Return the number of the line where a value is set; `None` when it cannot be said.
+
+    Args:
+        keys: of the tables around the value, and its own.
+    """
+    import tomllib
+
+    # The parser knows no lines. The value is set in the last line with its key before which it is not set.
+    lines = text.split("\n")
+    found = None
+    for number in [number for number, line in enumerate(lines) if keys[-1] in line][:_MOST_PARSED]:
+        try:
+            before = tomllib.loads("\n".join(lines[:number]))
+        except (ValueError, RecursionError):
+            continue  # within a value of several lines
+        if _has(before, keys):
+            break
+        found = number + 1
+    return found
+
+
+def _has(document: Any, keys: Sequence[str]) -> bool:
+    for key in keys:
+        if not isinstance(document, dict) or key not in document:
+            return False
+        document = document[key]
+    return True

@@ -1,0 +1,105 @@
+"""What a value on a higher level displaces on the lower ones, because both together would contradict each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from kaito.config.user_config import Level, Setting
+
+#: Flags that name a workspace, or the cluster that it is in.
+_CLUSTER = frozenset({"workspace-name", "namespace", "context", "kubeconfig"})
+#: The built-in backends for workspaces. Any other one may reach something else, such as a model in this process.
+_CLUSTER_BACKENDS = frozenset({"auto", "cluster-dns", "ingress", "port-forward", "api-proxy"})
+#: The backend of `endpoint`.
+_URL_BACKEND = "url"
+#: Values that say where requests go, …
+_SERVER = ("endpoint", "kubeconfig", "context")
+#: … and values that are meant for that server alone: its keys, its certificates and its model.
+_FOR_SERVER = frozenset(
+    {"api-key-file", "header", "model", "certificate-authority", "insecure-skip-tls-verify", "backend"}
+)
+#: Further flags that cannot be used together.
+_CONFLICTS = (
+    {"certificate-authority", "insecure-skip-tls-verify"},
+    {"output", "format"},
+    {"all-namespaces", "workspace-name"},
+    {"watch", "wait"},
+    {"count", "replicas"},
+    {"dry-run", "wait"},
+)
+
+
+class Merge:
+    """Merges the levels, from the highest on.
+
+    Attributes:
+        taken: what holds, by the keys of flags.
+    """
+
+    def __init__(self) -> None:
+        self.taken: dict[str, Setting] = {}
+        self._displaced: set[str] = set()
+
+    def take(self, settings: Level, *, without_effect: Iterable[str] = ()) -> None:
+        """Take the flags of the command line.
+
+        Args:
+            without_effect: those that restore the built-in value.
+        """
+        self.taken.update(settings)
+        self._displace({key: setting for key, setting in settings.items() if key not in {*without_effect}}, flags=True)
+
+    def add(self, tables: Iterable[Level]) -> None:
+        """Add a level: the tables of one section, of which the first is decisive."""
+        tables = list(tables)
+        section: dict[str, Setting] = {}
+        for table in reversed(tables):
+            section.update(table)
+        for table in tables:
+            dropped = self._dropped(section)
+            found = {key: setting for key, setting in table.items() if key not in self.taken and key not in dropped}
+            self.taken.update(found)
+            self._displace(found, flags=False)
+
+    def displace(self, *keys: str) -> None:
+        """Displace flags on the levels that follow."""
+        self._displaced.update(keys)
+
+    def _dropped(self, section: Level) -> set[str]:
+        """Return the keys of a section that higher levels displace."""
+        dropped = set(self._displaced)
+        if "backend" in dropped and _is_for_workspaces(section):
+            dropped.discard("backend")
+        for key in _SERVER:
+            if key in section and (key in dropped or self._is_other(key, section[key])):
+                dropped |= _FOR_SERVER
+        return dropped
+
+    def _is_other(self, key: str, setting: Setting) -> bool:
+        taken = self.taken.get(key)
+        return taken is not None and taken.given != setting.given
+
+    def _displace(self, settings: Level, *, flags: bool) -> None:
+        for key, setting in settings.items():
+            given = setting.given
+            if given is False or given == ():
+                continue
+            for conflict in _CONFLICTS:
+                if key in conflict:
+                    self._displaced |= conflict - {key}
+            if key == "endpoint":
+                self._displaced |= {*_CLUSTER, "backend"}
+            # A variable such as KAITO_NAMESPACE, which a user may always have, does not choose a target.
+            elif key == "workspace-name" or (flags and key in _CLUSTER):
+                self._displaced |= {"endpoint", "backend"}
+            elif key == "backend" and given != (_URL_BACKEND,):
+                self._displaced.add("endpoint")
+                if isinstance(given, tuple) and _CLUSTER_BACKENDS.isdisjoint(given):
+                    self._displaced |= _FOR_SERVER
+
+
+def _is_for_workspaces(section: Mapping[str, Setting]) -> bool:
+    """Return whether the backend of a section reaches workspaces: a built-in one, or one that is named with one."""
+    given = section["backend"].given if "backend" in section else ()
+    is_built_in = isinstance(given, tuple) and not _CLUSTER_BACKENDS.isdisjoint(given)
+    return is_built_in or not _CLUSTER.isdisjoint(section)

@@ -1,0 +1,147 @@
+"""What a flag takes, and how values of TOML and of variables become its texts, which are parsed as those of a flag."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from kaito.errors import UsageError
+from kaito.options.option import Scope
+from kaito.util.decoding import DecodeError, decode_json
+
+#: What turns a switch on and off in a variable.
+ON, OFF = ("on", "true", "1"), ("off", "false", "0")
+
+
+class FlagForm(Struct, frozen=True, kw_only=True):
+    """A flag as the configuration sees it."""
+
+    #: The name in the file: the long flag without dashes, and without the `no-` of a switch that turns something off.
+    key: str
+    #: The long flag.
+    flag: str
+    kind: Literal["value", "switch", "optional"] = "value"
+    #: Whether the flag turns something off, so that its presence means `false`.
+    inverted: bool = False
+    repeatable: bool = False
+    #: What stands for the value in the help, such as `FILE` or `TEXT|@FILE`.
+    metavar: str = ""
+    #: Values of a flag for files that are none.
+    words: tuple[str, ...] = ()
+    scope: Scope = "command"
+
+    @property
+    def takes_json(self) -> bool:
+        """Whether a list or a table can be given as JSON."""
+        return "JSON" in self.metavar.split("|")
+
+
+#: The value of a flag: whether a switch is on, or the texts that it is given with. `None` is a flag without its value.
+Given = bool | tuple[str | None, ...]
+
+
+def from_toml(form: FlagForm, value: Any, folder: Path) -> Given:
+    """Return what a value of the file gives a flag.
+
+    Args:
+        folder: where names of files begin that are not absolute.
+
+    Raises:
+        ValueError: it has another type. The message says what is expected.
+    """
+    if form.kind == "switch":
+        if not isinstance(value, bool):
+            raise ValueError("is not true or false")
+        return value
+    if form.kind == "optional" and isinstance(value, bool):
+        return (None,) if value else ()
+    if form.repeatable and isinstance(value, list):
+        return tuple(_text(form, each, folder) for each in value)
+    return (_text(form, value, folder),)
+
+
+def _text(form: FlagForm, value: Any, folder: Path) -> str:
+    if isinstance(value, str):
+        return _resolved(form, value, folder)
+    if form.takes_json and isinstance(value, list | dict):
+        try:
+            return msgspec.json.encode(value).decode()
+        except (TypeError, ValueError, RecursionError):
+            raise ValueError("has a value that JSON does not have") from None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, bool) and {"on", "off"} <= {*form.metavar.split("|")}:
+        return "on" if value else "off"
+    wanted = "text or a list of texts" if form.repeatable else "text or a number"
+    raise ValueError(f"is not {wanted}" + (", or a list or a table as JSON" if form.takes_json else ""))
+
+
+def _resolved(form: FlagForm, value: str, folder: Path) -> str:
+    """Return a value in which the name of a file begins in the file's folder."""
+    forms = form.metavar.split("|")
+    if "@FILE" in forms and value.startswith("@") and not value.startswith("@@"):
+        return f"@{_path(value[1:], folder)}"
+    if "FILE" not in forms or not value or value in form.words:
+        return value
+    is_name = len(forms) > 1 and os.sep not in value and not value.endswith((".py", ".yaml", ".yml"))
+    return value if is_name else _path(value, folder)
+
+
+def _path(name: str, folder: Path) -> str:
+    try:
+        return str(folder / Path(name).expanduser())
+    except (RuntimeError, ValueError):  # an unknown user's home
+        return name
+
+
+def from_variable(form: FlagForm, value: str) -> Given:
+    """Return what the value of an environment variable gives a flag.
+
+    Raises:
+        ValueError: it is not valid. The message says what is expected.
+    """
+    word = value.strip().lower()
+    if form.kind == "switch":
+        if word not in (*ON, *OFF):
+            raise ValueError("is not on, off, true, false, 1 or 0")
+        return word in ON
+    if form.kind == "optional" and word in (*ON[:2], *OFF[:2]):
+        return (None,) if word in ON else ()
+    if form.repeatable and value.startswith("["):
+        try:
+            return tuple(decode_json(value, list[str]))
+        except DecodeError:
+            raise ValueError("is not a value, or a JSON list of texts") from None
+    return (value,)
+
+
+def is_on(name: str, value: str | None) -> bool:
+    """Return whether a variable that is a switch is on.
+
+    Raises:
+        UsageError: its value is neither on nor off.
+    """
+    if not value:
+        return False
+    try:
+        return bool(from_variable(_SWITCH, value))
+    except ValueError as exc:
+        raise UsageError(f"{name}: '{value}' {exc}") from None
+
+
+_SWITCH = FlagForm(key="", flag="", kind="switch")
+
+
+def variable_names(form: FlagForm, command: str) -> Sequence[str]:
+    """Return the environment variables of a flag, the first of which is decisive.
+
+    Args:
+        command: the subcommand.
+    """
+    names = [f"KAITO_{command}_{form.key}"] + ([f"KAITO_{form.key}"] if form.scope == "shared" else [])
+    return [name.upper().replace("-", "_") for name in names]

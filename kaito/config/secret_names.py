@@ -1,0 +1,86 @@
+"""Finds secrets in the configuration file, which must not hold any, by the names of keys, headers and parameters.
+
+Errors name the key and never show the value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from kaito.util.decoding import DecodeError, decode_json
+
+#: The last word of a name that stands for a secret. In the middle they do not: `stop_token_ids` is a field of vLLM's.
+_WORDS = re.compile(
+    "apikey|auth|authorization|bearer|cookies?|credentials?|jwt|passphrase|passwd|passwords?|pwd|secrets?|sig|signature"
+    "|token"
+)
+#: Words before a last `key` that make it a secret.
+_KEYS = re.compile("access|api|auth|client|encryption|license|private|secret|session|shared|signing|subscription")
+#: What begins the value of a header with credentials.
+_SCHEME = re.compile(r"(basic|bearer|digest|negotiate|token|aws4-hmac-sha256)\s", re.IGNORECASE)
+
+
+def is_secret_name(name: str) -> bool:
+    """Return whether a name is one of a secret, in any spelling: `api-key`, `apiKey`, `API_KEY`, `X-Auth-Token`."""
+    words = re.findall("[a-z0-9]+", re.sub("(?<=[a-z0-9])(?=[A-Z])", " ", name).lower())
+    if not words:
+        return False
+    return bool(_WORDS.fullmatch(words[-1])) or (words[-1] == "key" and any(map(_KEYS.fullmatch, words)))
+
+
+def secret_header(value: str) -> str | None:
+    """Return the name of a header that carries credentials; `None` for another, and for `@FILE`."""
+    name, colon, content = value.partition(":")
+    if value.startswith("@") or not colon:
+        return None
+    name = name.strip()
+    is_key = name.lower() == "key" or name.lower().endswith("-key")
+    return name if is_key or is_secret_name(name) or _SCHEME.match(content.strip()) else None
+
+
+def secret_in_url(value: str) -> str | None:
+    """Return what of a URL is a secret: `a password`, or the name of a parameter; `None` if nothing is."""
+    try:
+        parts = urlsplit(value)
+        if "@" in parts.netloc or (not parts.netloc and "@" in value.partition("?")[0]):
+            return "a password"
+        names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True, max_num_fields=1000)]
+    except ValueError:
+        return None
+    return next((f"the parameter '{name}'" for name in names if name.lower() == "key" or is_secret_name(name)), None)
+
+
+def secret_field(value: Any) -> str | None:
+    """Return the name of a secret's field in a JSON text or in nested tables; `None` if there is none."""
+    if isinstance(value, str):
+        try:
+            value = decode_json(value, object)
+        except DecodeError:
+            return None
+    return next((name for path in _names(value) if is_secret_name(name := path[-1])), None)
+
+
+def secret_key(document: Any, known: Collection[str]) -> tuple[str, ...] | None:
+    """Return the path of the first key that is named like a secret; `None` if there is none.
+
+    Args:
+        known: names that are no secrets, such as those of kaito's own flags.
+    """
+    # The names of tables are the user's: a profile may have any.
+    return next(
+        (path for path in _names(document, tables=False) if path[-1] not in known and is_secret_name(path[-1])), None
+    )
+
+
+def _names(value: Any, path: Sequence[str] = (), *, tables: bool = True) -> Iterator[tuple[str, ...]]:
+    if isinstance(value, dict):
+        for name, each in value.items():
+            if tables or not isinstance(each, dict):
+                yield (*path, name)
+            yield from _names(each, (*path, name), tables=tables)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _names(each, path, tables=tables)

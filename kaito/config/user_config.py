@@ -1,0 +1,248 @@
+"""The configuration of one run: which file and profile apply, and the values by level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from kaito.config.config_file import ConfigFile, config_path, read_config, shown
+from kaito.config.file_sections import VARIABLES, Section, Sections, read_sections
+from kaito.config.flag_form import FlagForm, Given, from_toml, from_variable, is_on, variable_names
+from kaito.config.secret_names import secret_field, secret_header, secret_in_url
+from kaito.errors import UsageError
+from kaito.options.prompts import VARIABLE_KEY
+from kaito.util.suggest import did_you_mean
+
+#: The variables that choose the configuration, and the others of kaito's own that are not those of flags.
+PROFILE, NO_CONFIG = "KAITO_PROFILE", "KAITO_NO_CONFIG"
+
+Kind = Literal["flag", "variable", "profile", "defaults"]
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    """Where a value comes from."""
+
+    kind: Kind
+    #: As `kaito config` shows it: `--namespace`, `KAITO_NAMESPACE`, `profile work`, `defaults`.
+    name: str
+    #: In the file: its section and the keys within.
+    section: Section | None = None
+    keys: tuple[str, ...] = ()
+
+    def error(self, reason: str, *hints: str) -> UsageError:
+        """Return the error for the value, which names its place."""
+        if self.section is not None:
+            return self.section.error(reason, *self.keys, hints=hints)
+        return UsageError(f"{self.name}: {reason}", *hints)
+
+    @property
+    def place(self) -> str:
+        """The place for a message."""
+        if self.section is None:
+            return self.name
+        return self.section.file.at((*self.section.path, *self.keys))
+
+
+class Setting(Struct, frozen=True, kw_only=True):
+    """A value that the configuration gives a flag."""
+
+    given: Given
+    origin: Origin
+
+
+#: The settings of one level, by the keys of their flags.
+Level = Mapping[str, Setting]
+
+
+class UserConfig:
+    """The file, the chosen profile and the variables.
+
+    Nothing raises here: what is wrong with the file or the choice is `fault`, as some commands work all the same.
+
+    Args:
+        environ: the environment.
+        profile: the value of `--profile`.
+        ignored: whether `--no-config` is given.
+        is_command: returns whether there is a subcommand of a name.
+
+    Attributes:
+        path: the file's path; `None` when it is not known.
+        file: the file; `None` when there is none, or it is ignored or faulty.
+        profile: the name of the chosen profile.
+        fault: what is wrong.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        profile: str | None = None,
+        ignored: bool = False,
+        is_command: Callable[[str], bool] = lambda name: False,
+    ) -> None:
+        self.path: Path | None = config_path()
+        self.file: ConfigFile | None = None
+        self.profile: str | None = None
+        self.fault: UsageError | None = None
+        self._sections: Sections | None = None
+        self._environ = {} if ignored else environ
+        try:
+            self._load(profile, ignored, is_command)
+        except UsageError as exc:
+            self.fault = exc
+
+    def _load(self, profile: str | None, ignored: bool, is_command: Callable[[str], bool]) -> None:
+        if not ignored:
+            ignored = is_on(NO_CONFIG, self._environ.get(NO_CONFIG))
+        if ignored:
+            if profile is not None:
+                raise UsageError("--profile: cannot be used with --no-config or KAITO_NO_CONFIG")
+            return
+        name, by = (profile, "--profile") if profile is not None else (self._environ.get(PROFILE) or None, PROFILE)
+        self.file = read_config(self.path) if self.path is not None else None
+        if self.file is not None:
+            self._sections = read_sections(self.file, is_command)
+        if name is not None:
+            self._check_profile(name, by)
+            self.profile = name
+
+    def _check_profile(self, name: str, by: str) -> None:
+        """Refuse a profile that does not exist.
+
+        Raises:
+            UsageError: the message names the file, and the nearest profile.
+        """
+        if self.file is None or self.path is None:
+            where = shown(self.path) if self.path is not None else "the configuration folder of a user with a home"
+            raise UsageError(f"{by}: there is no profile '{name}'", f"Profiles are in {where}, which does not exist")
+        if name not in self.profiles:
+            near = did_you_mean(name, self.profiles)
+            hint = f"Did you mean {near}?" if near else f"Its profiles: {', '.join(self.profiles) or 'none'}"
+            raise UsageError(f"{by}: there is no profile '{name}' in {shown(self.path)}", hint)
+
+    @property
+    def profiles(self) -> list[str]:
+        """The names of the profiles."""
+        return [*self._sections.profiles] if self._sections is not None else []
+
+    @property
+    def sections(self) -> list[Section]:
+        """All sections of the file."""
+        return self._sections.all if self._sections is not None else []
+
+    @property
+    def chosen(self) -> list[tuple[Section, Kind, str]]:
+        """The sections that apply, the decisive one first, each with its kind and name."""
+        if self._sections is None:
+            return []
+        defaults: list[tuple[Section, Kind, str]] = [(self._sections.defaults, "defaults", "defaults")]
+        if self.profile is None:
+            return defaults
+        return [(self._sections.profiles[self.profile], "profile", f"profile {self.profile}"), *defaults]
+
+    def levels(self, command: str, forms: Mapping[str, FlagForm]) -> Iterator[list[Level]]:
+        """Yield the levels below the command line, the highest first; each has the command's values, then the others'.
+
+        Args:
+            command: the subcommand.
+            forms: its flags by key.
+
+        Raises:
+            UsageError: a value has a type that its flag does not take, or is a secret in the file.
+        """
+        yield list(self._variables(command, forms))
+        for section, kind, name in self.chosen:
+            yield [
+                section_level(
+                    section, section.commands.get(command, {}), forms, (command,), kind, f"{name}, {command}"
+                ),
+                section_level(section, section.values, forms, (), kind, name),
+            ]
+
+    def _variables(self, command: str, forms: Mapping[str, FlagForm]) -> Iterator[Level]:
+        found: tuple[dict[str, Setting], dict[str, Setting]] = ({}, {})
+        for key, form in forms.items():
+            if form.scope == "never":
+                continue
+            for level, name in zip(found, variable_names(form, command), strict=False):
+                # Kubernetes sets such variables for a Service called `kaito-…`.
+                if (value := self._environ.get(name)) and not value.startswith(("tcp://", "udp://", "sctp://")):
+                    level[key] = Setting(
+                        given=_of_variable(form, name, value), origin=Origin(kind="variable", name=name)
+                    )
+        return iter(found)
+
+    @property
+    def has_api_key(self) -> bool:
+        """Whether a variable has the key for the model's server."""
+        return bool(self._environ.get("KAITO_API_KEY"))
+
+
+def section_level(
+    section: Section,
+    values: Mapping[str, Any],
+    forms: Mapping[str, FlagForm],
+    keys: tuple[str, ...],
+    kind: Kind,
+    name: str,
+) -> Level:
+    """Return what a table of the file sets, for the flags that a command has.
+
+    Args:
+        keys: of the table, within the section: none, or the command.
+
+    Raises:
+        UsageError: a value has a type that its flag does not take, or is a secret.
+    """
+    level = {}
+    if section.variables and VARIABLE_KEY in forms and not keys:
+        texts = tuple(f"{name}={value}" for name, value in section.variables.items())
+        origin = Origin(kind=kind, name=name, section=section, keys=(VARIABLES,))
+        level[VARIABLE_KEY] = Setting(given=texts, origin=origin)
+    for key, value in values.items():
+        form = forms.get(key)
+        if form is None or form.scope == "never" or (form.scope == "command" and not keys):
+            continue
+        origin = Origin(kind=kind, name=name, section=section, keys=(*keys, key))
+        try:
+            given = from_toml(form, value, section.file.path.parent)
+        except ValueError as exc:
+            raise origin.error(str(exc)) from None
+        refuse_secret(form, given, origin)
+        if key == VARIABLE_KEY and key in level:
+            raise origin.error(f"cannot be used with [{'.'.join(section.path)}.{VARIABLES}]")
+        level[key] = Setting(given=given, origin=origin)
+    return level
+
+
+def _of_variable(form: FlagForm, name: str, value: str) -> Given:
+    try:
+        return from_variable(form, value)
+    except ValueError as exc:
+        # A list may be one of headers.
+        shown_value = f"'{value}' " if form.kind == "switch" else ""
+        raise UsageError(f"{name}: {shown_value}{exc}") from None
+
+
+def refuse_secret(form: FlagForm, given: Given, origin: Origin) -> None:
+    """Refuse a value of the file that holds credentials.
+
+    Raises:
+        UsageError: the message names the key and what is in it, and never shows the value.
+    """
+    for text in given if isinstance(given, tuple) else ():
+        if text is None:
+            continue
+        if form.key == "header" and (name := secret_header(text)):
+            hint = 'Put the header in a file of its own: header = "@FILE"; or a key: api-key-file = "FILE"'
+            raise origin.error(f"the value of '{name}' is a secret, which must not be in this file", hint)
+        if "URL" in form.metavar and (what := secret_in_url(text)):
+            raise origin.error(f"{what} of the URL is a secret, which must not be in this file", _KEY_HINT)
+        if form.takes_json and (field := secret_field(text)):
+            raise origin.error(f"'{field}' is a secret, which must not be in this file", _KEY_HINT)
+
+
+_KEY_HINT = 'Use api-key-file = "FILE", or header = "@FILE"'

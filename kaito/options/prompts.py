@@ -1,0 +1,84 @@
+"""System prompts as text or as files, and the variables of these files: `{{KEY}}`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+
+from msgspec import Struct
+
+from kaito.errors import UsageError
+from kaito.options.flag_values import read_file, text
+from kaito.util.suggest import did_you_mean
+
+#: The flag of variables in the configuration, and on the command line.
+VARIABLE_KEY = "variable"
+VARIABLE_FLAG = f"--{VARIABLE_KEY}"
+
+_KEY = "[A-Za-z_][A-Za-z0-9_-]*"
+_PLACE = re.compile(r"\{\{[ \t]*(" + _KEY + r")[ \t]*\}\}")
+
+
+class Prompt(Struct, frozen=True):
+    """A system prompt as it was given."""
+
+    text: str
+    #: The name of the file that it is in; `""` for none. Only a file has variables.
+    file: str = ""
+
+
+def prompt(name: str) -> Callable[[str], Prompt]:
+    """Return a parser of system prompts: text, or `@FILE`. `@@text` is text that begins with `@`."""
+
+    def parse(value: str) -> Prompt:
+        if not value.startswith("@"):
+            return Prompt(text(name)(value))
+        if value.startswith("@@"):
+            return Prompt(text(name)(value[1:]))
+        content = read_file(name, value[1:]).removeprefix("\N{BYTE ORDER MARK}").replace("\r\n", "\n").rstrip("\n")
+        if not content.strip():
+            raise UsageError(f"{name}: '{value[1:]}' is empty")
+        return Prompt(content, value[1:])
+
+    return parse
+
+
+def variable(name: str) -> Callable[[str], tuple[str, str]]:
+    """Return a parser of `KEY=VALUE`."""
+
+    def parse(value: str) -> tuple[str, str]:
+        key, equals, content = value.partition("=")
+        if not equals or not re.fullmatch(_KEY, key):
+            raise UsageError(f"{name}: '{value}' is not KEY=VALUE, where KEY has letters, digits, '-' and '_'")
+        return key, text(name)(content)
+
+    return parse
+
+
+def filled(name: str, given: Prompt, variables: Mapping[str, str], required: Collection[str] = ()) -> str:
+    """Return the text of a system prompt, with the values of its variables. Without any variables it is verbatim.
+
+    Args:
+        name: to show in errors.
+        required: variables that the prompt must have.
+
+    Raises:
+        UsageError: it has a variable without a value, or lacks one that is required.
+    """
+    if not given.file or not variables:
+        if required:
+            raise UsageError(f"{VARIABLE_FLAG}: needs a system prompt that is a file", "Use --system-prompt @FILE")
+        return given.text
+    places = list(_PLACE.finditer(given.text))
+    keys = {place[1] for place in places}
+    if unused := next((key for key in required if key not in keys), None):
+        near = did_you_mean(unused, keys)
+        hint = f"Did you mean {near}?" if near else f"It has {', '.join(sorted(keys)) or 'no variables'}"
+        raise UsageError(f"{VARIABLE_FLAG}: '{given.file}' has no {{{{{unused}}}}}", hint)
+    if missing := next((place for place in places if place[1] not in variables), None):
+        line = given.text.count("\n", 0, missing.start()) + 1
+        raise UsageError(
+            f"{name}: '{given.file}', line {line}: {{{{{missing[1]}}}}} has no value",
+            f"Give it with {VARIABLE_FLAG} {missing[1]}=VALUE; given are {', '.join(sorted(variables))}",
+        )
+    return _PLACE.sub(lambda place: variables[place[1]], given.text)
