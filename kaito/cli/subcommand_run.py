@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -12,10 +14,12 @@ from kaito.cli.args.parser import Parser
 from kaito.cli.args.plugin_options import PluginOptions
 from kaito.cli.command_context import CommandContext
 from kaito.cli.invocation import Invocation, make_parser
-from kaito.cli.known_flags import KnownFlags
 from kaito.errors import ExitCode, PluginError, UsageError
 from kaito.plugin.manager import Offered
 from kaito.types import Command
+
+if TYPE_CHECKING:
+    from kaito.cli.known_flags import KnownFlags
 
 #: Commands that do not depend on the configuration, and work when it has a fault: `config` shows and corrects it.
 _TOLERANT = frozenset({"completion", "config"})
@@ -82,7 +86,7 @@ def _configure(
             config,
             options.acts_as or command.name,
             names_workspace=not command.changes_workspace,
-            known=KnownFlags(call, command.name),
+            known=partial(_known_flags, call, command.name),
         )
     except UsageError as exc:
         if command.name not in _TOLERANT:
@@ -94,6 +98,13 @@ def _configure(
     if given.verbose:
         call.plugins.trace_to(call.terminal.note)
     return Configured(parser=parser, settings=settings)
+
+
+def _known_flags(call: Invocation, command: str) -> KnownFlags:
+    """Return what knows the flags of the other commands. Imported only when there is a configuration file."""
+    from kaito.cli.known_flags import KnownFlags
+
+    return KnownFlags(call, command)
 
 
 def _run(offered: Offered[Command], call: Invocation, given: argparse.Namespace) -> int | None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-from kaito.errors import KaitoError, UsageError
+from kaito.errors import UsageError
 from kaito.util import limits
-from kaito.util.plugin_folders import config_folder
 from kaito.util.safe_files import UnreadableError, check_private, read_text
 
 #: What corrects a file, as the last line of its errors.
@@ -34,32 +34,18 @@ class ConfigFile(Struct, frozen=True):
         return shown(self.path) + (f", line {line}" if line is not None else "")
 
 
-def config_path() -> Path | None:
-    """Return the path of the file, which need not exist; `None` when the user has no home."""
-    try:
-        return config_folder() / "config.toml"
-    except KaitoError:
-        return None
-
-
 def shown(path: Path) -> str:
     """Return a path for a message, with `~` for the home folder."""
     text, home = str(path), os.path.expanduser("~")
     return f"~{text[len(home) :]}" if home != "/" and text.startswith(home + os.sep) else text
 
 
-def read_config(path: Path) -> ConfigFile | None:
-    """Return the file; `None` when there is none.
+def read_config(path: Path) -> ConfigFile:
+    """Return the file.
 
     Raises:
         UsageError: it cannot be read, or is not TOML.
     """
-    try:
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError) as exc:
-        raise _unreadable(path, getattr(exc, "strerror", None) or str(exc)) from None
     warning = ""
     try:
         check_private(path)
@@ -69,9 +55,6 @@ def read_config(path: Path) -> ConfigFile | None:
         text = read_text(path, limits.SETTINGS_FILE)
     except UnreadableError as exc:
         raise _unreadable(path, str(exc)) from None
-    # Its import takes as long as reading a small file ten times.
-    import tomllib
-
     try:
         return ConfigFile(path, text, tomllib.loads(text), warning)
     except RecursionError:
@@ -107,8 +90,6 @@ def line_of(text: str, keys: Sequence[str]) -> int | None:
     Args:
         keys: of the tables around the value, and its own.
     """
-    import tomllib
-
     # The parser knows no lines. The value is set in the last line with its key before which it is not set.
     lines = text.split("\n")
     found = None

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from kaito.config.config_file import ConfigFile, config_path, read_config, shown
-from kaito.config.file_sections import VARIABLES, Section, Sections, read_sections
-from kaito.config.flag_form import FlagForm, Given, from_toml, from_variable, is_on, variable_names
-from kaito.config.secret_names import secret_field, secret_header, secret_in_url
-from kaito.errors import UsageError
-from kaito.options.prompts import VARIABLE_KEY
-from kaito.util.suggest import did_you_mean
+from kaito.config.flag_form import FlagForm, Given, from_variable, is_on, variable_names
+from kaito.errors import KaitoError, UsageError
+from kaito.util.plugin_folders import config_folder
+
+if TYPE_CHECKING:
+    from kaito.config.config_file import ConfigFile
+    from kaito.config.file_sections import Section, Sections
 
 #: The variables that choose the configuration, and the others of kaito's own that are not those of flags.
 PROFILE, NO_CONFIG = "KAITO_PROFILE", "KAITO_NO_CONFIG"
+
+
+def config_path() -> Path | None:
+    """Return the path of the file, which need not exist; `None` when the user has no home."""
+    try:
+        return config_folder() / "config.toml"
+    except KaitoError:
+        return None
+
 
 Kind = Literal["flag", "variable", "profile", "defaults"]
 
@@ -102,8 +112,11 @@ class UserConfig:
                 raise UsageError("--profile: cannot be used with --no-config or KAITO_NO_CONFIG")
             return
         name, by = (profile, "--profile") if profile is not None else (self._environ.get(PROFILE) or None, PROFILE)
-        self.file = read_config(self.path) if self.path is not None else None
-        if self.file is not None:
+        if self.path is not None and os.path.lexists(self.path):
+            from kaito.config.config_file import read_config
+            from kaito.config.file_sections import read_sections
+
+            self.file = read_config(self.path)
             self._sections = read_sections(self.file, is_command)
         if name is not None:
             self._check_profile(name, by)
@@ -115,6 +128,9 @@ class UserConfig:
         Raises:
             UsageError: the message names the file, and the nearest profile.
         """
+        from kaito.config.config_file import shown
+        from kaito.util.suggest import did_you_mean
+
         if self.file is None or self.path is None:
             where = shown(self.path) if self.path is not None else "the configuration folder of a user with a home"
             raise UsageError(f"{by}: there is no profile '{name}'", f"Profiles are in {where}, which does not exist")
@@ -154,6 +170,10 @@ class UserConfig:
             UsageError: a value has a type that its flag does not take, or is a secret in the file.
         """
         yield list(self._variables(command, forms))
+        if self._sections is None:
+            return
+        from kaito.config.section_values import section_level
+
         for section, kind, name in self.chosen:
             yield [
                 section_level(
@@ -181,43 +201,6 @@ class UserConfig:
         return bool(self._environ.get("KAITO_API_KEY"))
 
 
-def section_level(
-    section: Section,
-    values: Mapping[str, Any],
-    forms: Mapping[str, FlagForm],
-    keys: tuple[str, ...],
-    kind: Kind,
-    name: str,
-) -> Level:
-    """Return what a table of the file sets, for the flags that a command has.
-
-    Args:
-        keys: of the table, within the section: none, or the command.
-
-    Raises:
-        UsageError: a value has a type that its flag does not take, or is a secret.
-    """
-    level = {}
-    if section.variables and VARIABLE_KEY in forms and not keys:
-        texts = tuple(f"{name}={value}" for name, value in section.variables.items())
-        origin = Origin(kind=kind, name=name, section=section, keys=(VARIABLES,))
-        level[VARIABLE_KEY] = Setting(given=texts, origin=origin)
-    for key, value in values.items():
-        form = forms.get(key)
-        if form is None or form.scope == "never" or (form.scope == "command" and not keys):
-            continue
-        origin = Origin(kind=kind, name=name, section=section, keys=(*keys, key))
-        try:
-            given = from_toml(form, value, section.file.path.parent)
-        except ValueError as exc:
-            raise origin.error(str(exc)) from None
-        refuse_secret(form, given, origin)
-        if key == VARIABLE_KEY and key in level:
-            raise origin.error(f"cannot be used with [{'.'.join(section.path)}.{VARIABLES}]")
-        level[key] = Setting(given=given, origin=origin)
-    return level
-
-
 def _of_variable(form: FlagForm, name: str, value: str) -> Given:
     try:
         return from_variable(form, value)
@@ -225,24 +208,3 @@ def _of_variable(form: FlagForm, name: str, value: str) -> Given:
         # A list may be one of headers.
         shown_value = f"'{value}' " if form.kind == "switch" else ""
         raise UsageError(f"{name}: {shown_value}{exc}") from None
-
-
-def refuse_secret(form: FlagForm, given: Given, origin: Origin) -> None:
-    """Refuse a value of the file that holds credentials.
-
-    Raises:
-        UsageError: the message names the key and what is in it, and never shows the value.
-    """
-    for text in given if isinstance(given, tuple) else ():
-        if text is None:
-            continue
-        if form.key == "header" and (name := secret_header(text)):
-            hint = 'Put the header in a file of its own: header = "@FILE"; or a key: api-key-file = "FILE"'
-            raise origin.error(f"the value of '{name}' is a secret, which must not be in this file", hint)
-        if "URL" in form.metavar and (what := secret_in_url(text)):
-            raise origin.error(f"{what} of the URL is a secret, which must not be in this file", _KEY_HINT)
-        if form.takes_json and (field := secret_field(text)):
-            raise origin.error(f"'{field}' is a secret, which must not be in this file", _KEY_HINT)
-
-
-_KEY_HINT = 'Use api-key-file = "FILE", or header = "@FILE"'

@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 from kaito.errors import KaitoError
-from kaito.util.safe_files import private_folder
 
 
 def config_folder() -> Path:
@@ -38,6 +37,8 @@ def data_folder(plugin: str) -> Path:
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", plugin):
         raise ValueError(f"{plugin!r} is not the name of a plugin")
+    from kaito.util.safe_files import private_folder
+
     try:
         base = _xdg_folder("XDG_DATA_HOME", "~/.local/share")
         folder = base / "plugins" / plugin

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from kaito.cli.args.config_keys import KnownKeys, check_keys
 from kaito.cli.args.parser import Parser
-from kaito.config.config_file import EDIT_HINT
-from kaito.config.displacement import Merge
 from kaito.config.flag_form import FlagForm, Given
 from kaito.config.user_config import Origin, Setting, UserConfig
 from kaito.errors import UsageError
@@ -18,6 +15,9 @@ from kaito.options.option import Option
 from kaito.options.prompts import VARIABLE_KEY
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.plugin.entry_points import subcommand_names
+
+if TYPE_CHECKING:
+    from kaito.cli.args.config_keys import KnownKeys
 
 #: What is set, by the keys of flags. What has its built-in value is left out.
 Settings = Mapping[str, Setting]
@@ -68,14 +68,14 @@ def apply_config(
     command: str,
     *,
     names_workspace: bool = True,
-    known: KnownKeys | None = None,
+    known: Callable[[], KnownKeys] | None = None,
 ) -> Settings:
     """Set the flags that the command line does not have from the configuration; return what is set, by key.
 
     Args:
         command: the subcommand whose tables and variables apply.
         names_workspace: whether the configuration may name the workspace.
-        known: knows the flags of the other commands; `None` for no others.
+        known: returns what knows the flags of the other commands; `None` for no others.
 
     Raises:
         UsageError: a value is not allowed, or a key is not a flag. The message names the place.
@@ -84,12 +84,20 @@ def apply_config(
     if not names_workspace:
         flags.pop(table.WORKSPACE_NAME.flag[2:], None)
     forms = {key: form for key, (_, form) in flags.items()}
-    check_keys(config.sections, command, forms, known)
+    if config.sections:
+        from kaito.cli.args.config_keys import check_keys
+
+        check_keys(config.sections, command, forms, known() if known is not None else None)
     given, restored = _of_the_line(parser, flags)
+    levels = list(config.levels(command, forms))
+    if not any(table for level in levels for table in level):
+        return {key: setting for key, setting in given.items() if key not in restored}
+    from kaito.config.displacement import Merge
+
     merge = Merge()
     merge.take(given, without_effect=restored)
     variables: list[Setting] = []
-    for level in config.levels(command, forms):
+    for level in levels:
         variables += [found[VARIABLE_KEY] for found in level if VARIABLE_KEY in found]
         merge.add(level)
         if config.has_api_key:  # a variable, too
@@ -156,8 +164,7 @@ def parsed(action: argparse.Action, form: FlagForm, setting: Setting) -> list[An
 def _relabelled(exc: UsageError, form: FlagForm, origin: Origin) -> UsageError:
     """Return an error about a value with the place where it is set."""
     reason = exc.message.removeprefix(f"{form.flag}: ").replace(" on the command line", "")
-    hints = exc.hints or ((EDIT_HINT,) if origin.section is not None else ())
-    return origin.error(reason, *hints)
+    return origin.error(reason, *exc.hints)
 
 
 def explained(exc: UsageError, parser: Parser, settings: Settings) -> UsageError:

@@ -11,9 +11,10 @@ from kaito.cli.args.configured import Flags, forms_of, parsed
 from kaito.cli.args.parser import Parser
 from kaito.cli.command_context import CommandContext
 from kaito.cli.known_flags import KnownFlags, parser_of
-from kaito.config.config_file import config_path, shown
+from kaito.config.config_file import shown
 from kaito.config.file_sections import Section
-from kaito.config.user_config import UserConfig, section_level
+from kaito.config.section_values import section_level
+from kaito.config.user_config import UserConfig, config_path
 from kaito.errors import KaitoError
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.plugin.entry_points import subcommand_names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -13,10 +14,10 @@ from kaito.cli.args.parser import Parser
 from kaito.cli.command_context import CommandContext
 from kaito.cli.known_flags import KnownFlags, parser_of
 from kaito.cli.output_formats import as_json, as_yaml
-from kaito.config.config_file import config_path, shown
+from kaito.config.config_file import shown
 from kaito.config.flag_form import FlagForm, variable_names
 from kaito.config.secret_names import is_secret_name, secret_field, secret_header, secret_in_url
-from kaito.config.user_config import NO_CONFIG, PROFILE, Setting, UserConfig
+from kaito.config.user_config import NO_CONFIG, PROFILE, Setting, UserConfig, config_path
 from kaito.console.width import pad, shorten, width
 from kaito.console.wrapping import window_columns
 from kaito.errors import ExitCode, UsageError
@@ -126,7 +127,7 @@ def _of_other_commands(context: CommandContext, config: UserConfig) -> Iterator[
             continue
         parser = parser_of(name, context.invocation)
         namespace, _ = parser.parse_known_args([])
-        settings = apply_config(parser, namespace, config, name, known=KnownFlags(context.invocation, name))
+        settings = apply_config(parser, namespace, config, name, known=partial(KnownFlags, context.invocation, name))
         for key, (action, form) in sorted(forms_of(parser).items()):
             if key in settings and (form.scope == "command" or (name != "chat" and _is_own(settings[key], name))):
                 yield _set_row(f"{name} {key}", form, settings[key], getattr(namespace, action.dest, None))
