@@ -21,7 +21,7 @@ CtrlC                      a KeyboardInterrupt that a signal raised
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import IntEnum
 from typing import Self
 
@@ -42,16 +42,16 @@ class ExitCode(IntEnum):
 
 
 class ShellHint(str):
-    """A hint that names commands of the shell.
+    """A hint that names slash commands, which only a user at a prompt can type: `ShellHint("'/undo' removes it")`.
 
     Args:
-        text: shown in the shell.
-        elsewhere: shown in its place where there are no such commands.
+        text: shown at a prompt.
+        elsewhere: shown in its place in scripts and with `--message`, where flags help; `""` for nothing.
     """
 
     elsewhere: str
 
-    def __new__(cls, text: str, elsewhere: str) -> Self:
+    def __new__(cls, text: str, elsewhere: str = "") -> Self:
         """Return the text, with the other one as an attribute."""
         hint = super().__new__(cls, text)
         hint.elsewhere = elsewhere
@@ -75,14 +75,25 @@ class KaitoError(Exception):
         self.message = message
         self.hints = hints
 
-    def lines(self, *, in_shell: bool = False) -> list[str]:
-        """Return the lines to show.
+    def lines(self, *, in_shell: bool = False, commands: Collection[str] = ()) -> list[str]:
+        """Return the lines to show; the arguments are those of :meth:`shown_hints`."""
+        hints = self.shown_hints(in_shell=in_shell, commands=commands)
+        return [f"❌ {self.label}: {self.message}", *(f"   {hint}" for hint in hints)]
+
+    def shown_hints(self, *, in_shell: bool = False, commands: Collection[str] = ()) -> list[str]:
+        """Return the hints to show.
 
         Args:
-            in_shell: whether slash commands can be used.
+            in_shell: whether the user is at a prompt, where slash commands can be typed.
+            commands: names of slash commands. Elsewhere, a hint that names one is left out: it is a plugin's, or it
+                would be a :class:`ShellHint`.
         """
-        hints = [hint.elsewhere if isinstance(hint, ShellHint) and not in_shell else hint for hint in self.hints]
-        return [f"❌ {self.label}: {self.message}", *(f"   {hint}" for hint in hints)]
+        if in_shell:
+            return list(self.hints)
+        shown = (
+            hint.elsewhere if isinstance(hint, ShellHint) else _unless_naming(commands, hint) for hint in self.hints
+        )
+        return [hint for hint in shown if hint]
 
 
 class UsageError(KaitoError):
@@ -173,12 +184,14 @@ class WindowError(ModelError):
         holds = "Prompt and answer must fit the model's context window"
         if window is not None:
             holds = f"The window holds {window} tokens, prompt and answer"
-        frees = "'clear' would not help" if alone else "'clear' or '/set trim on' frees it"
+        hint = ShellHint(f"{holds}; 'clear' or '/set trim on' frees it", f"{holds}; --trim drops the oldest turns")
+        if alone:
+            hint = ShellHint(f"{holds}; 'clear' would not help", holds)
         counts = f"{_count(prompt_tokens)} tokens > {_count(window)} max"
         super().__init__(
             f"Input too long ({counts})",
             "Try reducing your message length or increasing --max-tokens",
-            f"{holds}; {frees}",
+            hint,
         )
         self.prompt_tokens = prompt_tokens
         self.window = window
@@ -226,6 +239,12 @@ class CtrlC(KeyboardInterrupt):
 
 class Abandoned(BaseException):
     """A second Ctrl-C while the first one's cleanup runs: the process exits at once."""
+
+
+def _unless_naming(commands: Collection[str], hint: str) -> str:
+    """Return a hint, `""` if it names a slash command; `/tmp` and `/help/me` are none."""
+    words = (word.strip("'\"`()[].,;:!?") for word in hint.split())
+    return "" if any(word[:1] == "/" and word[1:] in commands for word in words) else hint
 
 
 def _count(tokens: int | None) -> str:

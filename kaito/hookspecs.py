@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         Command,
         Delta,
         Endpoint,
+        Failure,
         OptionGroup,
         Reply,
         Reporter,
@@ -107,6 +108,8 @@ class Formatter(Protocol):
 
         begin_session                       # before the first answer, or at the end of a session without one
             begin_answer  feed …  finish    # for each answer
+            begin_answer  feed …  fail      # for each answer that failed
+            fail                            # for each line of a script that failed without a request
         end_session
 
     What was written is never changed: a formatter may write colours, but does not move the cursor. It writes nothing by
@@ -138,8 +141,8 @@ class Formatter(Protocol):
     def begin_session(self) -> str:
         """Return what precedes all answers, such as the header of a table.
 
-        Called once, before the first answer, or at the end of a session without answers; never when no endpoint could
-        be opened.
+        Called once, before the first answer or failure, or at the end of a session without them; never when no endpoint
+        could be opened.
         """
         return ""
 
@@ -164,9 +167,20 @@ class Formatter(Protocol):
 
         The calls of tools are in `reply.tool_calls`; show each, as with :attr:`~kaito.types.ToolCall.shown`.
 
-        Called once for each answer, also for one that was cut or interrupted (`reply.finish_reason` is `None`), or
-        that failed before anything arrived (`reply.content` is empty, too).
+        Called once for each answer, also for one that was cut or interrupted (`reply.finish_reason` is `None`). In a
+        script, `reply.line` is the line that asked for it.
         """
+
+    def fail(self, failure: Failure) -> str:
+        """Return the rest of an answer that failed, or what stands for a line of a script that failed without one.
+
+        By default, an answer that failed is finished like one that was interrupted, and nothing stands for other
+        failures. The error itself is on stderr. A format with a row for each line of a script returns one here.
+
+        Called in place of `finish` when a turn failed. In a script, it is also called for a line that failed before a
+        request was sent (a command, or a message that a plugin refused), without a call of `begin_answer`.
+        """
+        return "" if failure.reply is None else self.finish(failure.reply)
 
     def end_session(self) -> str:
         """Return what follows all answers, such as the end of a page.
@@ -339,12 +353,12 @@ def kaito_request(request: ChatRequest, settings: Settings) -> ChatRequest | Non
 
     Example::
 
-        from kaito import KaitoError, hookimpl
+        from kaito import KaitoError, ShellHint, hookimpl
 
         @hookimpl
         def kaito_request(request):
             if any("confidential" in message.content for message in request.messages):
-                raise KaitoError("The text is confidential", "'/undo' removes it")
+                raise KaitoError("The text is confidential", ShellHint("'/undo' removes it", "Leave it out"))
             return request.replace(extra={**request.extra, "user": "team-a"})
     """
 

@@ -53,6 +53,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     reasoning: bool = True
     #: Whether statistics follow each answer.
     stats: bool = False
+    #: Whether each line of a script is a conversation of its own.
+    each: bool = False
     #: A formatter's name.
     output: str = "plain"
     color: Literal["auto", "always", "never"] = "auto"

@@ -18,9 +18,11 @@ class ReplyBuilder:
 
     Args:
         clock: returns seconds that never go back.
+        line: the line of the script that asks for it.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], line: int | None = None) -> None:
+        self._line = line
         self._content = _Text()
         self._reasoning = _Text()
         self._last = Delta()
@@ -68,6 +70,7 @@ class ReplyBuilder:
             total_s=now - self._started,
             later_share=(size - self._burst) / size if size else None,
             later_s=now - self._burst_end if size else None,
+            line=self._line,
         )
 
     def _measure(self, delta: Delta) -> None:

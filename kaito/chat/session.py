@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from kaito.chat.connection import Connection
+from kaito.chat.continuations import CONTINUE_FINAL, PLEASE_CONTINUE, REFUSED, nothing_was_cut, separator
 from kaito.chat.conversation import Conversation, SavedConversation
 from kaito.chat.refused_requests import has_images, hint_at_images, surplus
 from kaito.chat.reply_builder import ReplyBuilder
@@ -25,12 +26,6 @@ Pieces = Generator[Delta | Waiting, None, None]
 
 #: What the status line shows while a turn waits for its answer, and while the server counts tokens.
 WAITING, _COUNTING = "waiting for the model", "counting tokens"
-#: Statuses with which servers refuse a request whose last message is the assistant's.
-_REFUSED = (400, 422)
-#: vLLM and llama.cpp's server then continue the last message, the assistant's.
-_CONTINUE_FINAL: Mapping[str, Any] = {"continue_final_message": True, "add_generation_prompt": False}
-#: Asks for the same in a message, for servers without these fields. Not part of the history.
-_PLEASE_CONTINUE = "Go on exactly where you stopped, without repeating anything and without an introduction."
 
 
 class Session:
@@ -44,6 +39,7 @@ class Session:
         reply: the last turn's answer, or the part that arrived.
         kept: whether that answer is part of the conversation.
         resumed: the earlier conversation that this one continues.
+        line: the line of a script that is run now.
 
     Args:
         clock: returns monotonic seconds.
@@ -66,6 +62,7 @@ class Session:
         self.reply: Reply | None = None
         self.kept = False
         self.resumed = resumed
+        self.line: int | None = None
         self.conversation = Conversation(settings.current.system_prompt, resumed)
         #: The message of a failed turn, and whether its answer would have replaced the last one.
         self._failed: tuple[Message, bool] | None = None
@@ -168,7 +165,7 @@ class Session:
             return self._continue_failed(*self._failed)
         last = self.conversation.last
         if last is None or not last.cut:
-            raise UsageError("No answer was cut", "/continue continues an answer that met the token limit or Ctrl-C")
+            raise nothing_was_cut()
         conversation = self.conversation
 
         def join(reply: Reply) -> bool:
@@ -212,9 +209,7 @@ class Session:
 
     def _separator(self, before: str, reply: Reply) -> str:
         """Return what to insert between an answer and its continuation, complete or not."""
-        # Asked by a message, the model starts with a word and omits the blank before it.
-        glued = self._asked_by_message and before[-1:].isalnum() and reply.content[:1].isalnum()
-        return " " if glued else ""
+        return separator(before, reply, asked_by_message=self._asked_by_message)
 
     def _continuation(self, messages: tuple[Message, ...], join: Callable[[Reply], bool]) -> Pieces:
         """Continue the answer that is the last of the messages.
@@ -227,13 +222,13 @@ class Session:
         self._asked_by_message = False
         if self._continues_final:
             try:
-                yield from self._turn(lambda skipping: messages, join, begun=begun, extra=_CONTINUE_FINAL)
+                yield from self._turn(lambda skipping: messages, join, begun=begun, extra=CONTINUE_FINAL)
                 return
             except ModelError as exc:
-                if exc.status not in _REFUSED:
+                if exc.status not in REFUSED:
                     raise
         self._asked_by_message = True
-        asked = (*messages, Message("user", _PLEASE_CONTINUE))
+        asked = (*messages, Message("user", PLEASE_CONTINUE))
         yield from self._turn(lambda skipping: asked, join, begun=begun)
         self._continues_final = False
 
@@ -255,7 +250,7 @@ class Session:
             droppable: the number of turns that may be left out to fit the window.
         """
         self.request, self.reply, self.kept, self._unreported = None, None, False, None
-        builder = self._builder = ReplyBuilder(self._clock)
+        builder = self._builder = ReplyBuilder(self._clock, self.line)
         skipping, step = 0, 1
         try:
             while True:
@@ -284,6 +279,7 @@ class Session:
                 except ModelError as exc:
                     if not self._takes_images:
                         hint_at_images(exc, request.messages)
+                    exc.hints = (*exc.hints, *self.settings.advice(exc))
                     raise
         except Interrupted:
             reply = builder.reply()

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from kaito.errors import ModelError, UsageError
+from kaito.errors import ModelError, ShellHint, UsageError
 from kaito.options import parsers, request_values
 from kaito.options.table import CONVERSATION, SETTINGS
 from kaito.plugin.option_values import PluginSetting
@@ -24,7 +24,14 @@ _THINKING = ("enable_thinking", "thinking")
 _TEMPLATE = "chat_template_kwargs"
 
 #: Names that other chat programs use, and what has a command of its own here.
-_OTHER_NAMES = {"system": "/system", "model": "/model", "history": "/history", "parameter": "/set NAME VALUE"}
+#: In scripts, where flags help.
+_OTHER_NAMES = {
+    "system": ShellHint("Did you mean /system?", "Did you mean --system-prompt?"),
+    "model": ShellHint("Did you mean /model?", "Did you mean --model?"),
+    "history": ShellHint("Did you mean /history?"),
+    "parameter": ShellHint("Did you mean /set NAME VALUE?"),
+}
+_ALL_SETTINGS = ShellHint("/set shows all settings", "The settings are flags, too; see 'kaito chat --help'")
 
 
 class SessionSettings:
@@ -154,8 +161,8 @@ class SessionSettings:
         if _is_field(name):
             request_values.check_field(name, name.removeprefix(request_values.BODY_PREFIX))
         elif name not in SETTINGS and name not in self._of_plugins:
-            meant = _OTHER_NAMES.get(name) or did_you_mean(name, [*SETTINGS, *self._of_plugins])
-            hint = f"Did you mean {meant}?" if meant else "/set shows all settings"
+            near = did_you_mean(name, [*SETTINGS, *self._of_plugins])
+            hint = _OTHER_NAMES.get(name) or (f"Did you mean {near}?" if near else _ALL_SETTINGS)
             raise UsageError(f"Unknown setting '{name}'", hint)
 
     def advice(self, error: ModelError) -> tuple[str, ...]:
@@ -166,7 +173,10 @@ class SessionSettings:
         origins |= {_TEMPLATE: "think"} if self.current.think != "auto" else {}
         origins |= {field: f"{request_values.BODY_PREFIX}{field}" for field in self.current.body}
         return tuple(
-            f"'/set {name} {parsers.DEFAULT}' leaves the choice to the server"
+            ShellHint(
+                f"'/set {name} {parsers.DEFAULT}' leaves the choice to the server",
+                f"Leave out {_flag(name)}, and the server decides",
+            )
             for field, name in origins.items()
             if field in words and field in self._extra
         )
@@ -207,6 +217,13 @@ def _body_texts(settings: Settings) -> Mapping[str, str]:
 
 def _is_field(name: str) -> bool:
     return name.startswith(request_values.BODY_PREFIX)
+
+
+def _flag(name: str) -> str:
+    """Return the flag that sets a setting, or the part of one."""
+    if _is_field(name):
+        return f"'{name.removeprefix(request_values.BODY_PREFIX)}' in --extra-body"
+    return SETTINGS[name].flag
 
 
 def _text(value: Any) -> str:

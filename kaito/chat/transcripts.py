@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from kaito.chat.turn import OrderError, divided
-from kaito.errors import KaitoError
+from kaito.errors import KaitoError, ShellHint
 from kaito.openai.request_messages import request_message
 from kaito.types import Image, Message, Role, ToolCall
 from kaito.util import limits
@@ -163,4 +163,4 @@ def _check_replaceable(path: Path, messages: Sequence[Message]) -> None:
         )
 
 
-_FORCE = "'/save --force FILE' replaces it"
+_FORCE = ShellHint("'/save --force FILE' replaces it", "With --force before the name, it is replaced")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from kaito.errors import UsageError
+from kaito.errors import ShellHint, UsageError
 
 #: Bytes of the sequence that terminals accept: xterm and tmux stop reading at about a hundred thousand.
 LONGEST = 74_994
@@ -24,7 +24,10 @@ def clipboard_sequence(text: str, *, in_tmux: bool = False) -> str:
     """
     encoded = base64.b64encode(text.encode("utf-8", "replace")).decode()
     if len(encoded) > LONGEST:
-        raise UsageError("The text is too long for a terminal's clipboard", "Write it to a file: /save FILE")
+        raise UsageError(
+            "The text is too long for a terminal's clipboard",
+            ShellHint("Write it to a file: /save FILE", "Redirect stdout to a file"),
+        )
     sequence = f"\x1b]52;c;{encoded}\a"
     # https://github.com/tmux/tmux/wiki/FAQ: escape characters inside the wrapper are doubled.
     return sequence + f"\x1bPtmux;\x1b{sequence}\x1b\\" if in_tmux else sequence

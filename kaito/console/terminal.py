@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TextIO
 
@@ -46,6 +46,7 @@ class Terminal:
         tty: the terminal's modes.
         keyboard: whether a key is waited for.
         shows_status: whether stderr can show a line that disappears.
+        commands: the names of slash commands, which errors name at a prompt only.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Terminal:
         self.in_is_terminal = is_terminal(stdin)
         self.out_is_terminal = is_terminal(stdout)
         self.err_is_terminal = is_terminal(stderr)
+        self.commands: Collection[str] = ()
         self.is_dumb = environ.get("TERM") == "dumb"
         self._in_tmux = "TMUX" in environ
         self.shows_status = self.err_is_terminal and not self.is_dumb
@@ -128,7 +130,7 @@ class Terminal:
             in_shell: whether hints may name slash commands.
         """
         # One line for each line of ours: text from outside must not begin another.
-        lines = (*error.lines(in_shell=in_shell), *(f"   {hint}" for hint in hints))
+        lines = (*error.lines(in_shell=in_shell, commands=self.commands), *(f"   {hint}" for hint in hints))
         head, *rest = (" ".join(sanitize(line).splitlines()) for line in lines)
         if self.stderr is not None:
             head = self._encodable(head, self.stderr, self.err_is_terminal)
@@ -137,7 +139,7 @@ class Terminal:
 
     def warning(self, error: KaitoError) -> None:
         """Show an error that does not affect the result, as a remark."""
-        message = "; ".join((error.message, *error.hints))
+        message = "; ".join((error.message, *error.shown_hints(commands=self.commands)))
         self.note(f"({message[0].lower()}{message[1:]})", dim=True)
 
     def copy(self, text: str) -> None:

@@ -226,4 +226,4 @@ def _without_query(url: str) -> str:
 
 def _details(exc: KaitoError) -> tuple[str, ...]:
     """Return the lines that set an error apart: the first lines of all :class:`ConnectError`s are the same."""
-    return (isinstance(exc, ConnectError) and exc.details) or (exc.message, *exc.hints)
+    return (isinstance(exc, ConnectError) and exc.details) or (exc.message, *exc.shown_hints())

@@ -1,4 +1,4 @@
-"""Formatter `json`: one JSON object per answer, on one line."""
+"""Formatter `json`: one JSON object per answer or failure, on one line."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from msgspec.structs import asdict
 from kaito.hookspecs import Formatter, hookimpl
 from kaito.settings import Settings
 from kaito.toolkit import UNSAFE
-from kaito.types import Delta, Reply, Screen
+from kaito.types import Delta, Failure, Reply, Screen
 
 
 class Json(Formatter):
-    """Formats an answer as one JSON object: text, calls of tools, model, usage, finish reason, timings."""
+    """Formats an answer as one JSON object: line, text, calls of tools, model, usage, finish reason, timings.
+
+    A failure has an object, too, so that each message of a script has one: its text is null.
+    """
 
     name = "json"
     #: JSON escapes make any text safe, without loss.
@@ -34,10 +37,11 @@ class Json(Formatter):
         return ""
 
     def finish(self, reply: Reply) -> str:
-        """Return the object. `finish_reason` is null when the answer was cut or interrupted."""
+        """Return the object. `finish_reason` is null when the answer was interrupted."""
         if reply.finish_reason is None and not reply.content:
             return ""
         answer: dict[str, Any] = {
+            **_line(reply.line),
             "text": reply.content,
             **({} if reply.parsed is UNSET else {"parsed": reply.parsed}),
             **({"tool_calls": [asdict(call) for call in reply.tool_calls]} if reply.tool_calls else {}),
@@ -49,7 +53,30 @@ class Json(Formatter):
         }
         if answer["reasoning"] is None:
             del answer["reasoning"]
-        return UNSAFE.sub(_escaped, json.dumps(answer, ensure_ascii=self._ascii)) + "\n"
+        return self._row(answer)
+
+    def fail(self, failure: Failure) -> str:
+        """Return the object of a failure. `received` is what arrived of the answer, if anything did."""
+        received = failure.reply.content if failure.reply is not None else ""
+        return self._row(
+            {
+                **_line(failure.line),
+                "text": None,
+                **({"received": received} if received else {}),
+                "error": {
+                    "message": failure.message,
+                    "hints": list(failure.hints),
+                    "exit_code": failure.exit_code,
+                },
+            }
+        )
+
+    def _row(self, data: dict[str, Any]) -> str:
+        return UNSAFE.sub(_escaped, json.dumps(data, ensure_ascii=self._ascii)) + "\n"
+
+
+def _line(line: int | None) -> dict[str, int]:
+    return {} if line is None else {"line": line}
 
 
 def _escaped(match: re.Match[str]) -> str:

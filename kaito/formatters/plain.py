@@ -8,7 +8,6 @@ from kaito.hookspecs import Formatter, hookimpl
 from kaito.settings import Settings
 from kaito.types import ChatRequest, Delta, Reply, Screen
 
-_PROMPT = "Assistant: "
 _DIM, _NORMAL = "\x1b[2m", "\x1b[22m"
 
 
@@ -38,6 +37,8 @@ class Plain(Formatter):
     """Plain text for people and scripts."""
 
     name = "plain"
+    #: What precedes the text of an answer.
+    prefix = "Assistant: "
 
     def __init__(self, screen: Screen, settings: Settings) -> None:
         self._screen = screen
@@ -45,7 +46,7 @@ class Plain(Formatter):
         self._reasoning = Trimmer()
 
     def begin_answer(self, request: ChatRequest) -> str:
-        """Return nothing: `Assistant: ` comes with the first visible character."""
+        """Return nothing: the prefix comes with the first visible character."""
         self._answer = Trimmer()
         self._reasoning = Trimmer()
         return ""
@@ -59,7 +60,7 @@ class Plain(Formatter):
             begun = self._answer.begun
             content = self._answer.feed(delta.content)
             if content and not begun:
-                content = self._end_of_reasoning() + _PROMPT + content
+                content = self._end_of_reasoning() + self.prefix + content
             text += content
         return text
 
@@ -72,9 +73,9 @@ class Plain(Formatter):
         if self._answer.begun:
             return f"\n{calls}\n" if calls else "\n"
         if calls:
-            return f"{self._end_of_reasoning()}{_PROMPT}{calls}\n"
+            return f"{self._end_of_reasoning()}{self.prefix}{calls}\n"
         if reply.finish_reason is not None and self._screen.terminal:
-            return self._end_of_reasoning() + _PROMPT + "\n"
+            return self._end_of_reasoning() + self.prefix + "\n"
         return self._end_of_reasoning()
 
     def _reason(self, reasoning: str) -> str:

@@ -226,7 +226,7 @@ def _unreachable(reason: str, shared: _Headers) -> web.Response:
 
 
 def _sentences(exc: KaitoError) -> str:
-    return ". ".join((exc.message, *exc.hints))
+    return ". ".join((exc.message, *exc.shown_hints()))
 
 
 def _refused(request: web.BaseRequest, status: int, message: str, code: str, shared: _Headers = _NONE) -> web.Response:

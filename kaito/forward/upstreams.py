@@ -195,7 +195,7 @@ class Upstreams:
                     first.set_exception(error)
                 if error.message != reported:
                     reported = error.message
-                    message = " ".join((error.message, *error.hints))
+                    message = " ".join((error.message, *error.shown_hints()))
                     self._reporter.notice(f"Replica {name} cannot be reached: {message}")
             await asyncio.sleep(_RETRY_DELAY)
 

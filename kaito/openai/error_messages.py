@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from kaito.errors import ConnectError, ForbiddenError, KaitoError, ModelError, NotFoundError, ShellHint
 from kaito.net.proxies import proxy_credentials_required
 from kaito.openai.error_responses import ErrorKind, ErrorResponse
+from kaito.util.suggest import listed, near_names
 
 #: The last line of an error after which a part of the answer may be on screen.
 NOT_KEPT = ShellHint(
     "What arrived is not part of the conversation; send the message again (/retry)",
     "The answer is not complete; send the message again",
 )
+
+#: Models that a message names.
+_MAX_LISTED = 10
 
 _CHECK_ADDRESS = "Check the address; a proxy or a login page may answer there"
 
@@ -25,12 +30,13 @@ _NO_SYSTEM_ROLE = re.compile(
 )
 
 
-def error_for(response: ErrorResponse, endpoint: str, model: str | None) -> KaitoError:
+def error_for(response: ErrorResponse, endpoint: str, model: str | None, models: Sequence[str] = ()) -> KaitoError:
     """Return the error that ends a turn.
 
     Args:
         endpoint: the URL of the requests, as it is shown.
         model: the model that was requested.
+        models: the names of those that the server lists.
     """
     quoted = quote(response)
     match response.kind:
@@ -47,9 +53,8 @@ def error_for(response: ErrorResponse, endpoint: str, model: str | None) -> Kait
         case ErrorKind.FORBIDDEN:
             return ForbiddenError(f"The model's server denied access: {quoted}")
         case ErrorKind.UNKNOWN_MODEL:
-            hint = "Omit --model to use the first model that the server lists; /model lists all"
             name = f"model '{model}'" if model else "such model"
-            return NotFoundError(f"The server has no {name}: {response.message}", hint)
+            return NotFoundError(f"The server has no {name}: {response.message}", *_other_models(model, models))
         case ErrorKind.REDIRECT:
             reason = f"The server redirects to {response.message} (HTTP {response.status}); redirects are not followed"
             if response.base:
@@ -59,16 +64,33 @@ def error_for(response: ErrorResponse, endpoint: str, model: str | None) -> Kait
             return ModelError(
                 f"The request is too large: {quoted}",
                 "A proxy before the server, or the server, limits the size of requests",
-                "Send a shorter message, drop old turns ('clear' or '/set trim on'), or have the limit raised",
+                ShellHint(
+                    "Send a shorter message, drop old turns ('clear' or '/set trim on'), or have the limit raised",
+                    "Send a shorter message, or have the limit raised",
+                ),
                 status=response.status,
             )
         case ErrorKind.NO_ROUTE | ErrorKind.NOT_JSON:
             reason = f"The server at this address does not serve chat completions: {quoted}"
             return ConnectError(endpoint, reason, _CHECK_ADDRESS)
-    hints = []
+    hints: list[str] = []
     if _NO_SYSTEM_ROLE.search(response.message[:600]):
-        hints.append("This model takes no system prompt: '/system none' removes it")
+        fact = "This model takes no system prompt"
+        hints.append(ShellHint(f"{fact}: '/system none' removes it", f"{fact}: omit --system-prompt"))
     return ModelError(quoted, *hints, status=response.status)
+
+
+def _other_models(model: str | None, models: Sequence[str]) -> list[str]:
+    """Return hints with the models to request in place of one that the server does not have."""
+    others = [name for name in models if name != model]
+    if not others:
+        return [ShellHint("'/model NAME' requests another one", "Request another one with --model, or omit the flag")]
+    near = near_names(model, others) if model else []
+    return [
+        *([f"Did you mean {' or '.join(near)}?"] if near else []),
+        f"The server lists {listed(others, _MAX_LISTED)}",
+        ShellHint("'/model NAME' selects one", "Select one with --model, or omit the flag to use the first"),
+    ]
 
 
 def quote(response: ErrorResponse) -> str:

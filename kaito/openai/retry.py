@@ -37,13 +37,16 @@ class ServerCapabilities(Struct):
     answered: bool = False
     #: Tokens of the context window by the model that was requested, as reported in error responses.
     windows: dict[str | None, int] = field(default_factory=dict)
-    #: The same, as the server lists it.
+    #: The names of the models that the server lists.
+    models: list[str] = field(default_factory=list)
+    #: The windows of these, as the server lists them.
     listed: dict[str | None, int] = field(default_factory=dict)
 
     def note_models(self, models: Iterable[ModelInfo]) -> None:
-        """Take the windows of the models that the server lists."""
-        self.listed = {}
+        """Take the names and the windows of the models that the server lists."""
+        self.models, self.listed = [], {}
         for info in models:
+            self.models.append(info.name)
             if info.window is not None:
                 self.listed[info.name] = info.window
                 self.listed.setdefault(None, info.window)  # a request without a name is for the first
@@ -208,7 +211,7 @@ class Recovery:
         """Return the error for a response that is final."""
         if response.kind is ErrorKind.CONTEXT_WINDOW:
             return WindowError(response.prompt_tokens, self._window(response))
-        return error_for(response, self._endpoint, self._model)
+        return error_for(response, self._endpoint, self._model, self._server.models)
 
     def _may_be_too_long(self, response: ErrorResponse) -> bool:
         """Return whether a refusal whose wording says nothing may be about the window, which the server lists."""

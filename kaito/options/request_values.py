@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from kaito.errors import UsageError
+from kaito.errors import ShellHint, UsageError
 from kaito.options.flag_values import read_file
 from kaito.types import ResponseSchema
 from kaito.util.decoding import DecodeError, decode_json
@@ -25,9 +25,9 @@ NONE = "none"
 
 #: Fields that have a flag of their own, which knows more about them.
 _REFUSED = {
-    "model": "Use --model, or /model in a chat",
+    "model": ShellHint("Use --model, or /model in a chat", "Use --model"),
     "messages": "Messages are what you type; --load continues saved ones",
-    "stream": "Use --no-stream, or '/set stream off' in a chat",
+    "stream": ShellHint("Use --no-stream, or '/set stream off' in a chat", "Use --no-stream"),
 }
 
 

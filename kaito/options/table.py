@@ -215,7 +215,7 @@ FORMAT = _value(
     "--output",
     "FORMAT",
     None,
-    "Format of the answers: plain, json, or a plugin's, such as markdown of kaito-rich",
+    "Format of the answers: plain, text (the answers alone), json, or a plugin's, such as markdown of kaito-rich",
     short="-o",
     setting="format",
 )
@@ -246,6 +246,11 @@ INPUT = (
         "FILE",
         None,
         "Read messages and commands from a file, one per line; '-' is stdin",
+        configured="never",
+    ),
+    _switch(
+        "--each",
+        "Make each line of a script a conversation of its own, and continue after a failure",
         configured="never",
     ),
     _switch("--keep-going", "Continue a script after a failure", configured="never"),

@@ -10,6 +10,7 @@ PLUGINS = (
     "kaito.endpoints.backends.port_forward",
     "kaito.endpoints.backends.api_proxy",
     "kaito.formatters.plain",
+    "kaito.formatters.text",
     "kaito.formatters.json",
     "kaito.shell.commands.turns",
     "kaito.shell.commands.preferences",

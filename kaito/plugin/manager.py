@@ -127,7 +127,9 @@ class Plugins(Registry):
         def check(value: Any) -> str:
             if not isinstance(value, type):
                 return "is not a class"
-            asynchronous = [name for name in ("feed", "finish") if iscoroutinefunction(getattr(value, name, None))]
+            asynchronous = [
+                name for name in ("feed", "finish", "fail") if iscoroutinefunction(getattr(value, name, None))
+            ]
             return f"has a {asynchronous[0]} that is 'async def'" if asynchronous else lacks(value)
 
         return self._collect("kaito_formatters", "formatter", check)
@@ -207,7 +209,7 @@ class Plugins(Registry):
             return
         self._faults[plugin].append(exc.message)
         self._warn(f"Plugin {plugin}: {exc.message}; it sees no further answers")
-        for hint in exc.hints:
+        for hint in exc.shown_hints():
             self._warn(f"   {hint}")
 
 

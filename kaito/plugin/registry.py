@@ -118,7 +118,7 @@ class Registry:
         return Attempt(plugin, partial(self._report_raised, plugin, action))
 
     def _report_raised(self, plugin: Plugin, action: str, exc: BaseException) -> None:
-        hints = exc.hints if isinstance(exc, KaitoError) else ()
+        hints = exc.shown_hints() if isinstance(exc, KaitoError) else ()
         self.report_fault(plugin, "; ".join([f"{action}: {message_of(exc)}", *hints]), exc)
         if self._trace is not None:
             self._trace("".join(traceback.format_exception(exc)).rstrip())

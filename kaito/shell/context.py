@@ -14,10 +14,9 @@ from kaito.console.wrapping import fitting
 from kaito.errors import Ended, Interrupted, KaitoError, UsageError
 from kaito.options.prompts import filled, prompt
 from kaito.shell.render.answer_writer import AnswerWriter
-from kaito.shell.render.endings import empty_answer
 from kaito.types import Column, Image, Message, ModelInfo, Reply, Row
 from kaito.util.sanitize import sanitize
-from kaito.util.suggest import near_names
+from kaito.util.suggest import listed, near_names
 
 #: Models that a message names.
 _MAX_NAMED = 10
@@ -59,6 +58,8 @@ class ShellContext:
         self._attached: tuple[Image, ...] = ()
         self._mute = mute
         self._reported_unsaved = False
+        #: With `--each`: the line of the script that began the conversation.
+        self._line: int | None = None
 
     # State
 
@@ -162,8 +163,16 @@ class ShellContext:
         """
         if not text.strip():
             raise UsageError("There is no message to send")
+        self._begin_conversation()
         images, self._attached = self._attached, ()
         self._show(self._session.ask(text, images))
+
+    def _begin_conversation(self) -> None:
+        """With `--each`, forget the conversation of earlier lines, once for each line that sends a message."""
+        line = self._session.line
+        if self._session.settings.current.each and line != self._line:
+            self._line = line
+            self._session.clear()
 
     def retry(self) -> None:
         """Send a failed message again, or else replace the last turn by a new answer.
@@ -204,6 +213,7 @@ class ShellContext:
             self._session.replace(messages)
         except ValueError as exc:
             raise UsageError(f"Not a conversation: {exc}") from None
+        self._line = self._session.line
         self._save()
 
     def clear(self) -> None:
@@ -275,11 +285,10 @@ class ShellContext:
             known = self._model_names()
         if known and name not in known:
             near = near_names(name, known)
-            more = ", …" if len(known) > _MAX_NAMED else ""
             # Gateways route to models that they do not list.
             self._terminal.note(f"The server does not list '{name}'; it is requested anyway")
             self._terminal.note(
-                f"Did you mean {' or '.join(near)}?" if near else f"It lists {', '.join(known[:_MAX_NAMED])}{more}"
+                f"Did you mean {' or '.join(near)}?" if near else f"It lists {listed(known, _MAX_NAMED)}"
             )
         self._session.use_model(name)
 
@@ -312,8 +321,6 @@ class ShellContext:
                 raise
             self._save()
         if not self._session.kept:
-            if not self._interactive:
-                raise empty_answer(self._session)
             self._terminal.note("(empty answer; the conversation is unchanged)", dim=True)
 
     def _save(self) -> None:

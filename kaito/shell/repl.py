@@ -9,11 +9,12 @@ from contextlib import nullcontext, suppress
 from kaito.chat.session import Session
 from kaito.console.terminal import Terminal
 from kaito.console.wrapping import window_columns, wrapped
-from kaito.errors import Ended, ExitCode, Interrupted, KaitoError, ModelError, OutputClosed, UsageError
+from kaito.errors import Ended, ExitCode, Interrupted, KaitoError, OutputClosed, UsageError
 from kaito.plugin.manager import Offered, Plugins
 from kaito.shell.context import ShellContext
 from kaito.shell.input.entries import WORDS, Entry, Kind, classify
 from kaito.shell.input.sources import Source
+from kaito.shell.render.answer_writer import AnswerWriter
 from kaito.shell.render.banner import INSTRUCTION, banner, resumed
 from kaito.shell.render.configuration import configuration, details
 from kaito.shell.render.help_text import DOCUMENTED, Help
@@ -38,6 +39,7 @@ class Shell(cmd.Cmd):
         self,
         session: Session,
         context: ShellContext,
+        answers: AnswerWriter,
         source: Source,
         terminal: Terminal,
         plugins: Plugins,
@@ -59,6 +61,7 @@ class Shell(cmd.Cmd):
         self._help_texts = Help(self._words, commands)
         self._session = session
         self._context = context
+        self._answers = answers
         self._source = source
         self._terminal = terminal
         self._plugins = plugins
@@ -107,7 +110,7 @@ class Shell(cmd.Cmd):
         with suppress(KeyboardInterrupt) if self._interactive else nullcontext():
             self._terminal.keyboard.raise_pending()
         try:
-            entry = self._source.read()
+            entry = self._read()
             if entry.kind is Kind.NOTHING:
                 return False
             stop = self._run(entry)
@@ -128,12 +131,23 @@ class Shell(cmd.Cmd):
             self._terminal.write_interactive("\n")
         return stop
 
+    def _read(self) -> Entry:
+        try:
+            return self._source.read()
+        finally:
+            self._session.line = self._source.line
+
     def _fail(self, error: KaitoError) -> bool:
         """Show a failure; return whether it ends the run."""
         if not self._interactive and self.exit_code is ExitCode.OK:
             self.exit_code = error.exit_code
-        advice = self._session.settings.advice(error) if isinstance(error, ModelError) else ()
-        self._terminal.error(error, *advice, where=self._source.where, in_shell=True)
+        try:
+            self._answers.report(error, self._session.line)
+        except OutputClosed:
+            raise
+        except KaitoError as exc:
+            self._terminal.error(exc)
+        self._terminal.error(error, where=self._source.where, in_shell=self._interactive)
         # Without stdout, further answers would go nowhere.
         return not self._interactive and not (self._keep_going and self._terminal.stdout is not None)
 

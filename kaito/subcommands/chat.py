@@ -40,8 +40,11 @@ _EXAMPLES = """
     # Ask about an image
     kaito chat --workspace-name my-llama --image cat.png -m "What is in it?"
 
-    # Run a script
-    kaito chat --workspace-name my-llama --script questions.txt -o json
+    # Assign an answer to a shell's variable
+    answer=$(kaito chat --workspace-name my-llama -o text -m "Name a colour")
+
+    # Ask each line of a file by itself, and write one JSON object for each
+    kaito chat --workspace-name my-llama --each --script questions.txt -o json
 
     # Without a cluster: any OpenAI-compatible server
     kaito chat --endpoint http://localhost:8080
@@ -52,10 +55,12 @@ def _run(context: CommandContext) -> int:
     call, given = context.invocation, context.given
     terminal, plugins = call.terminal, call.plugins
     flags = context.settings
+    _check_each(given)
     formatters = plugins.formatters()
     settings = SessionSettings(flags, sorted(formatters), plugins.settings)
     backends = choose_backends(plugins, flags)
     commands = plugins.slash_commands(flags, WORDS)
+    terminal.commands = {*commands, *WORDS}
     plugins.check_protection()
     folder = state_folder(call.environ, terminal.notice)
     last = last_conversation(folder, (terminal.stdin, terminal.stderr, terminal.stdout))
@@ -74,7 +79,7 @@ def _run(context: CommandContext) -> int:
             backends=backends,
             formatters=formatters,
             commands=commands,
-            keep_going=given.keep_going,
+            keep_going=given.keep_going or flags.each,
             verbose=given.verbose,
             earlier=earlier,
             last=last if at_prompt or given.resume else None,
@@ -97,6 +102,19 @@ def _earlier(given: argparse.Namespace, last: LastConversation | None) -> SavedC
         return SavedConversation(messages=tuple(read_conversation(path_of("--load", given.load))))
     except KaitoError as exc:
         raise UsageError(f"--load: {exc.message}", *exc.hints) from None
+
+
+def _check_each(given: argparse.Namespace) -> None:
+    """Check that nothing contradicts `--each`.
+
+    Raises:
+        UsageError: something does.
+    """
+    if given.each and given.message is not None:
+        raise UsageError("--each: cannot be used with --message", "Write one message per line in a file: --script FILE")
+    if given.each and (given.resume or given.load is not None):
+        flag = "--continue" if given.resume else "--load"
+        raise UsageError(f"--each: cannot be used with {flag}: each line begins a conversation")
 
 
 def _add_options(options: PluginOptions) -> None:

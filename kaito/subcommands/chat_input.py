@@ -94,8 +94,11 @@ def open_script(given: argparse.Namespace, terminal: Terminal) -> Iterator[Scrip
         with file:
             yield ScriptFile(file, given.script, trusted=True)
     elif terminal.in_is_terminal and given.script is None:
-        if given.keep_going:
-            raise UsageError("--keep-going: needs a script")
+        for flag in ("each", "keep_going"):
+            if getattr(given, flag):
+                raise UsageError(
+                    f"--{flag.replace('_', '-')}: needs a script", "Name one with --script FILE, or pipe it to stdin"
+                )
         yield None
     else:
         stdin = getattr(terminal.stdin, "buffer", io.BytesIO())

@@ -61,7 +61,7 @@ def send_one(plan: ChatPlan, message: str, images: Sequence[Image] = ()) -> int:
         KaitoError: it failed.
         Interrupted: Ctrl-C.
     """
-    with _session(plan, ThreadedLoop) as (session, _), _answers(plan, suggests_commands=False) as answers:
+    with _session(plan, ThreadedLoop) as (session, _), _answers(plan, interactive=False) as answers:
         if remark := resumed(session):
             plan.terminal.note(remark, dim=True)
         context = ShellContext(session, plan.terminal, answers, last=plan.last)
@@ -85,7 +85,7 @@ def run_prompt(plan: ChatPlan) -> int:
     from kaito.shell.input.tab_completion import TabCompletion
 
     terminal = plan.terminal
-    with _session(plan, ThreadedLoop) as (session, _), _answers(plan, suggests_commands=True) as answers:
+    with _session(plan, ThreadedLoop) as (session, _), _answers(plan, interactive=True) as answers:
         editor = line_editor(terminal)
         history = History(plan.history) if plan.history is not None else None
         recall = Recall(editor, history, terminal.warning)
@@ -100,7 +100,7 @@ def run_prompt(plan: ChatPlan) -> int:
         )
         complete = TabCompletion(plan.commands, plan.plugins, context)
         prompt = Prompt(terminal, editor, recall, complete)
-        code = _run(plan, session, context, prompt, interactive=True)
+        code = _run(plan, session, context, answers, prompt, interactive=True)
     return answers.exit_code(code)
 
 
@@ -113,11 +113,11 @@ def run_script(plan: ChatPlan, script: ScriptFile) -> int:
     """
     # Windows cannot wait for a pipe and for connections at once.
     loop_type = ThreadedLoop if sys.platform == "win32" else MainThreadLoop
-    with _session(plan, loop_type) as (session, loop), _answers(plan, suggests_commands=True) as answers:
+    with _session(plan, loop_type) as (session, loop), _answers(plan, interactive=False) as answers:
         wait = _shown_wait(loop, plan.terminal, script.name) if isinstance(loop, MainThreadLoop) else None
         source = Script(script.file, script.name, wait=wait, trusted=script.trusted)
         context = ShellContext(session, plan.terminal, answers, last=plan.last, trusted=script.trusted)
-        code = _run(plan, session, context, source, interactive=False)
+        code = _run(plan, session, context, answers, source, interactive=False)
     return answers.exit_code(code)
 
 
@@ -149,16 +149,17 @@ def _session(plan: ChatPlan, loop_type: type[Loop]) -> Iterator[tuple[Session, L
         yield Session(loop, connection, plan.plugins, plan.settings, terminal, plan.earlier), loop
 
 
-def _answers(plan: ChatPlan, *, suggests_commands: bool) -> AnswerWriter:
-    return AnswerWriter(
-        plan.terminal, plan.plugins, plan.formatters, plan.settings, suggests_commands=suggests_commands
-    )
+def _answers(plan: ChatPlan, *, interactive: bool) -> AnswerWriter:
+    return AnswerWriter(plan.terminal, plan.plugins, plan.formatters, plan.settings, interactive=interactive)
 
 
-def _run(plan: ChatPlan, session: Session, context: ShellContext, source: Source, *, interactive: bool) -> ExitCode:
+def _run(
+    plan: ChatPlan, session: Session, context: ShellContext, answers: AnswerWriter, source: Source, *, interactive: bool
+) -> ExitCode:
     shell = Shell(
         session,
         context,
+        answers,
         source,
         plan.terminal,
         plan.plugins,

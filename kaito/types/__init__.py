@@ -4,7 +4,19 @@ from kaito.types.cluster_objects import Applied, ServedModel
 from kaito.types.commands import Command
 from kaito.types.extensions import Screen, SlashCommand
 from kaito.types.images import Image
-from kaito.types.messages import ChatRequest, Delta, Message, ModelInfo, Outcome, Reply, Role, ToolCall, Usage, Waiting
+from kaito.types.messages import (
+    ChatRequest,
+    Delta,
+    Failure,
+    Message,
+    ModelInfo,
+    Outcome,
+    Reply,
+    Role,
+    ToolCall,
+    Usage,
+    Waiting,
+)
 from kaito.types.options import OptionGroup
 from kaito.types.response_schema import ResponseSchema
 from kaito.types.tables import Cell, Column, Hue, Row, readiness
@@ -19,6 +31,7 @@ __all__ = [
     "Command",
     "Delta",
     "Endpoint",
+    "Failure",
     "Hue",
     "Image",
     "Location",

@@ -145,10 +145,27 @@ class Reply(Struct, frozen=True, kw_only=True):
     #: A server or a proxy may hold much of an answer back and then send it at once.
     later_share: float | None = None
     later_s: float | None = None
+    #: The line of the script that asked for it, from 1, the first of a block; `None` at a prompt and with `--message`.
+    line: int | None = None
     #: Set for `kaito_reply`.
     outcome: Outcome = "complete"
     #: Whether it is the answer that was reported before, with its continuation, for `kaito_reply`.
     continued: bool = False
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """A message without a complete answer, or another line of a script that failed."""
+
+    #: The error in one sentence, as stderr has it.
+    message: str
+    #: Its further lines: why, and what to do.
+    hints: tuple[str, ...] = ()
+    #: The exit code of the error, which is the run's if it is the first.
+    exit_code: int = 1
+    #: As for :class:`Reply`.
+    line: int | None = None
+    #: The part of the answer that arrived, perhaps without text; `None` if no request was sent.
+    reply: Reply | None = None
 
 
 class ModelInfo(Struct, frozen=True, kw_only=True):

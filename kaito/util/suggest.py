@@ -1,8 +1,8 @@
-"""The nearest name to one that does not exist."""
+"""The nearest names to one that does not exist, and those that exist."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
@@ -15,3 +15,9 @@ def near_names(name: str, known: Iterable[str], *, most: int = 3) -> list[str]:
     from difflib import get_close_matches
 
     return get_close_matches(name, list(known), n=most)
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Return the first names for a message, up to `most`, and the number of the others."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

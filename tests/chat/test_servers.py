@@ -481,7 +481,7 @@ def test_a_failing_server_is_not_asked_for_a_count():
 def test_each_error_has_a_message_of_its_own(model_server, chat, reply, error, code, text):
     model_server.enqueue(reply)
     caught = failure(chat, error, request(model="test-model"))
-    shown = "\n".join(caught.lines())
+    shown = "\n".join(caught.lines(in_shell=True))
     assert text in shown
     assert "secret" not in shown
     assert caught.exit_code == code

@@ -79,12 +79,14 @@ def test_set_adds_extra_fields_to_the_request(setting, extra):
     ],
 )
 def test_invalid_values_are_reported_and_change_nothing(setting, message):
-    harness = ShellHarness(f"/set {setting}")
+    harness = ShellHarness(f"/set {setting}", interactive=True)
     before = harness.context.settings
     _, err = harness.run()
     assert message in err
     assert harness.context.settings == before
-    assert harness.shell.exit_code is ExitCode.USAGE
+    script = ShellHarness(f"/set {setting}")
+    script.run()
+    assert script.shell.exit_code is ExitCode.USAGE
 
 
 def test_unset_takes_one_name():
@@ -171,6 +173,17 @@ def test_a_field_that_the_server_rejects_has_a_hint():
         ModelError("Unknown parameter: 'top_a'"),
     ]
     _, err = harness.run()
+    assert "   Leave out --think, and the server decides\n" in err
+    assert "   Leave out 'top_a' in --extra-body, and the server decides\n" in err
+
+
+def test_a_field_that_the_server_rejects_has_a_hint_at_a_prompt():
+    harness = ShellHarness("/set think on", "/set body.top_a 1", "a", "b", interactive=True)
+    harness.server.answers = [
+        ModelError("Unknown parameter: 'chat_template_kwargs'"),
+        ModelError("Unknown parameter: 'top_a'"),
+    ]
+    _, err = harness.run()
     assert err.count("leaves the choice") == 2
     assert "'/set think default' leaves the choice to the server\n" in err
     assert "'/set body.top_a default' leaves the choice to the server\n" in err
@@ -198,8 +211,8 @@ def test_a_setting_that_the_server_rejects_has_a_hint():
     message = "Unrecognized request argument supplied: top_k (HTTP 400)"
     harness.server.answers = [ModelError(message), ModelError("no seeding of stop_k here"), "C"]
     _, err = harness.run()
-    assert f"❌ Model Error: {message}\n   '/set top-k default' leaves the choice to the server\n" in err
-    assert err.count("leaves the choice") == 1
+    assert f"❌ Model Error: {message}\n   Leave out --top-k, and the server decides\n" in err
+    assert err.count("the server decides") == 1
     # The settings stay as the user set them.
     assert last_request(harness).extra == {"top_k": 5, "seed": 1}
 
@@ -215,7 +228,7 @@ def test_set_reasoning_and_format_change_what_is_shown():
     assert plain == hidden == again == "Assistant: yes"
     assert json.loads(answer)["text"] == "yes"
     assert "reasoning" not in json.loads(answer)
-    assert formats == ["  json", "* plain"]
+    assert formats == ["  json", "* plain", "  text"]
     assert "Available commands:\n" in err
 
 
@@ -261,7 +274,7 @@ def test_completion_of_settings_models_and_formats():
     assert complete("set", "temperature ") == ["temperature default"]
     assert complete("set", "nothing ") == []
     assert complete("model", "") == ["base"]
-    assert complete("format", "") == ["json", "plain"]
+    assert complete("format", "") == ["json", "plain", "text"]
     assert "seed" in complete("unset", "")
     assert commands["retry"].complete is None
 

@@ -61,7 +61,7 @@ COMMANDS += ["set", "unset", "model", "format", "save", "load", "read", "image",
 def test_built_in_plugins(load):
     plugins, warnings = load()
     assert list(plugins.backends(SETTINGS)) == BACKENDS
-    assert list(plugins.formatters()) == ["plain", "json"]
+    assert list(plugins.formatters()) == ["plain", "text", "json"]
     assert list(plugins.slash_commands(SETTINGS)) == COMMANDS
     assert [(plugin.name, plugin.distribution, plugin.loaded) for plugin in plugins.reports()] == [
         ("url", "kaito", True),
@@ -70,6 +70,7 @@ def test_built_in_plugins(load):
         ("port_forward", "kaito", True),
         ("api_proxy", "kaito", True),
         ("plain", "kaito", True),
+        ("text", "kaito", True),
         ("json", "kaito", True),
         ("turns", "kaito", True),
         ("preferences", "kaito", True),
@@ -110,7 +111,7 @@ GOOD = """
 def test_a_plugin_in_a_file(load, write):
     plugins, warnings = load(write("good", GOOD))
     assert warnings == []
-    assert list(plugins.formatters()) == ["plain", "json", "loud"]
+    assert list(plugins.formatters()) == ["plain", "text", "json", "loud"]
     assert list(plugins.backends(SETTINGS)) == [*BACKENDS, "nowhere"]
     assert list(plugins.slash_commands(SETTINGS)) == [*COMMANDS, "greet"]
     assert plugins.reports()[-1].provides == ("formatter loud", "backend nowhere", "command greet")

@@ -117,11 +117,11 @@ class ShellHarness:
         commands = plugins.slash_commands(settings, WORDS)
         formatters = plugins.formatters()
         session_settings = SessionSettings(settings, sorted(formatters))
-        self.answers = AnswerWriter(self.terminal, plugins, formatters, session_settings, suggests_commands=True)
+        interactive = options.setdefault("interactive", False)
+        self.answers = AnswerWriter(self.terminal, plugins, formatters, session_settings, interactive=interactive)
         self.session = Session(
             cast(Any, LOOP), connection, plugins, session_settings, self.terminal, options.pop("resumed", None)
         )
-        interactive = options.setdefault("interactive", False)
         self.context = ShellContext(
             self.session,
             self.terminal,
@@ -132,7 +132,9 @@ class ShellHarness:
         )
         self.complete = TabCompletion(commands, plugins, self.context)
         source = Lines(*lines, trusted=trusted)
-        self.shell = Shell(self.session, self.context, source, self.terminal, plugins, commands, **options)
+        self.shell = Shell(
+            self.session, self.context, self.answers, source, self.terminal, plugins, commands, **options
+        )
 
     def run(self):
         """Run all lines and return stdout and stderr."""

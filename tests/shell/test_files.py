@@ -119,6 +119,8 @@ def test_save_does_not_replace_another_conversation(tmp_path):
     assert (
         f"❌ Error: '{file}' exists and is not replaced: it contains another conversation, or more of this one\n" in err
     )
+    assert "   With --force before the name, it is replaced\n" in err
+    _, err = ShellHarness("x", f"/save {file}", interactive=True).run()
     assert "   '/save --force FILE' replaces it\n" in err
     assert json.loads(file.read_text()) == TURN
     # The undone turn would be lost.

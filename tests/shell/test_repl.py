@@ -24,7 +24,7 @@ def test_cmd_s_own_syntax_is_sent_as_a_message():
         ("/help?", "Unknown command '/help?'\n   Did you mean /help?\n"),
         ("/?", "Unknown command '/?'\n   Did you mean /help?\n"),
         ("/bye", "Unknown command '/bye'\n   Did you mean /quit?\n"),
-        ("/", "Unknown command '/'\n   See /help\n   To send it as a message, write //\n"),
+        ("/", "Unknown command '/'\n   The command 'help' lists all commands\n   To send it as a message, write //\n"),
         ("/quit smoking", "/quit takes no arguments\n   To send it as a message, write //quit\n"),
         ("/clear the table", "/clear takes no arguments\n"),
         ("/status now", "/status takes no arguments\n"),
@@ -35,6 +35,8 @@ def test_an_invalid_command_is_neither_run_nor_sent(line, message):
     harness = ShellHarness("one", line, "two", keep_going=True)
     _, err = harness.run()
     assert f"❌ Error: {message}" in err
+    _, at_prompt = ShellHarness(line, interactive=True).run()
+    assert message.replace("The command 'help' lists all commands", "See /help") in at_prompt
     assert harness.server.messages == ["one", "two"]
     assert harness.texts == ["one", "one", "two", "two"]
 

@@ -143,7 +143,7 @@ def test_continue_extends_a_cut_answer():
     harness.server.answers = [CUT, [Delta(content="o three", finish_reason="stop")]]
     out, err = harness.run()
     assert out == "Assistant: one tw\nAssistant: o three\nAssistant: and?\n"
-    assert err == "(cut by the token limit; /continue continues, /set max-tokens raises the limit)\n"
+    assert err == "(cut by the token limit; --max-tokens raises the limit)\n"
     request = harness.server.requests[1]
     assert [message.role for message in request.messages] == ["system", "user", "assistant"]
     assert request.extra == {"continue_final_message": True, "add_generation_prompt": False}
@@ -208,8 +208,11 @@ def test_a_rejected_continue_shows_no_answer(output):
     harness = ShellHarness("q", "/continue", settings={"output": output})
     harness.server.answers = ["A"]
     out, err = harness.run()
-    assert out.count("A") == (2 if output == "plain" else 1)  # the one of `Assistant`
-    assert out.count("\n") == 1
+    if output == "plain":
+        assert out == "Assistant: A\n"
+    else:
+        answer, failure = map(json.loads, out.splitlines())
+        assert (answer["text"], failure["text"], failure["error"]["message"]) == ("A", None, "No answer was cut")
     assert "No answer was cut\n" in err
 
 
@@ -417,21 +420,53 @@ def test_an_answer_without_a_word_is_a_failure_in_a_script(answer, message):
 
 
 @pytest.mark.parametrize(
-    ("reason", "usage", "remark"),
+    ("reason", "usage", "remark", "in_a_script"),
     [
-        ("content_filter", (1, 2), "(the server's content filter cut the answer)\n"),
-        ("tool_calls", (1, 2), "(the model called a tool; kaito runs none)\n"),
-        ("length", (1, 2), "(cut by the token limit after 2 tokens; /continue continues, /set max-tokens raises the limit)\n"),
-        ("MAX_TOKENS", (1, 2), "(cut by the token limit after 2 tokens; /continue continues, /set max-tokens raises the limit)\n"),
-        ("length", (90, 10), "(cut by the context window of 100 tokens after 10 tokens; 'clear' or '/set trim on' frees it)\n"),
-        ("eos", (1, 2), ""),
+        ("content_filter", (1, 2), "the server's content filter cut the answer", None),
+        ("tool_calls", (1, 2), "the model called a tool; kaito runs none", None),
+        (
+            "length",
+            (1, 2),
+            "cut by the token limit after 2 tokens; /continue continues, /set max-tokens raises the limit",
+            "cut by the token limit after 2 tokens; --max-tokens raises the limit",
+        ),
+        (
+            "MAX_TOKENS",
+            (1, 2),
+            "cut by the token limit after 2 tokens; /continue continues, /set max-tokens raises the limit",
+            "cut by the token limit after 2 tokens; --max-tokens raises the limit",
+        ),
+        (
+            "length",
+            (90, 10),
+            "cut by the context window of 100 tokens after 10 tokens; 'clear' or '/set trim on' frees it",
+            "cut by the context window of 100 tokens after 10 tokens",
+        ),
+        ("eos", (1, 2), "", None),
     ],
-)  # fmt: skip
-def test_the_end_of_an_answer_is_remarked_on(reason, usage, remark):
-    harness = ShellHarness("a", settings={"target": Target(model="m")}, models=[ModelInfo(name="m", window=100)])
+)
+@pytest.mark.parametrize("interactive", [True, False])
+def test_the_end_of_an_answer_is_remarked_on(reason, usage, remark, in_a_script, interactive):
+    harness = ShellHarness(
+        "a",
+        settings={"target": Target(model="m")},
+        models=[ModelInfo(name="m", window=100)],
+        interactive=interactive,
+    )
     tokens = Usage(prompt_tokens=usage[0], completion_tokens=usage[1])
     harness.server.answers = [[Delta(content="Hi", finish_reason=reason, usage=tokens)]]
-    assert harness.run() == ("Assistant: Hi\n", remark)
+    out, err = harness.run()
+    expected = remark if interactive or in_a_script is None else in_a_script
+    assert "Assistant: Hi\n" in out
+    assert [line for line in err.splitlines() if line.startswith("(")] == ([f"({expected})"] if expected else [])
+
+
+def test_a_window_that_a_script_has_filled_names_a_flag():
+    harness = ShellHarness("a", "b", settings={"target": Target(model="m")}, models=[ModelInfo(name="m", window=100)])
+    full = Usage(prompt_tokens=90, completion_tokens=10)
+    harness.server.answers = ["A", [Delta(content="B", finish_reason="length", usage=full)]]
+    _, err = harness.run()
+    assert err == "(cut by the context window of 100 tokens after 10 tokens; --trim drops the oldest turns)\n"
 
 
 def test_a_closing_tag_without_an_opening_one_is_not_in_the_history_and_in_json():

@@ -21,7 +21,7 @@ from kaito.cluster.workspaces.objects import (
     parse_workspace,
 )
 from kaito.errors import KaitoError, NotFoundError
-from kaito.util.suggest import did_you_mean
+from kaito.util.suggest import did_you_mean, listed
 
 #: One of KAITO's kinds.
 KaitoObject = TypeVar("KaitoObject", WorkspaceObject, InferenceSetObject)
@@ -151,20 +151,15 @@ async def _not_found_error(cluster: ApiClient, kind: type[KaitoObject], name: st
     elsewhere = [other for other, each in in_cluster if each == name and other != namespace]
     if elsewhere:
         option = f"use -n {elsewhere[0]}" if len(elsewhere) == 1 else "select one with -n"
-        hints.append(f"Found in: {_join(elsewhere)} ({option})")
+        hints.append(f"Found in: {listed(elsewhere, _MAX_LISTED_NAMES)} ({option})")
     names = [each for _, each in in_namespace]
     if close := did_you_mean(name, names):
         hints.append(f"Did you mean '{close}'?")
     elif names:
-        hints.append(f"Available: {_join(names)}")
+        hints.append(f"Available: {listed(names, _MAX_LISTED_NAMES)}")
     elif not elsewhere:
         hints.append("To list all workspaces: kubectl kaito status -A")
     return NotFoundError(f"{kind.kind} '{name}' not found in namespace '{namespace}'", *hints)
-
-
-def _join(names: list[str]) -> str:
-    more = len(names) - _MAX_LISTED_NAMES
-    return ", ".join(names[:_MAX_LISTED_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 async def _namespaced_names(listing: Awaitable[Sequence[KubernetesObject]]) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kaito import hookimpl
-from kaito.errors import UsageError
+from kaito.errors import ShellHint, UsageError
 from kaito.toolkit import BODY_PREFIX, DEFAULT, file_names, one_line, only_name, pad, width
 from kaito.types import ModelInfo, SlashCommand
 
@@ -44,7 +44,7 @@ _SCHEMA = "schema"
 def unset(arguments: str, shell: ShellContext) -> None:
     """Restore a setting's value from the start"""
     if not arguments:
-        raise UsageError("/unset: needs the name of a setting", "/set shows all settings")
+        raise UsageError("/unset: needs the name of a setting", ShellHint("/set shows all settings"))
     _change(shell, _setting_name(arguments), None)
 
 

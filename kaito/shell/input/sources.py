@@ -50,12 +50,17 @@ class Source(ABC):
     """Reads one entry after the other.
 
     Attributes:
-        where: the place of the last entry, such as `stdin:3`; empty at a prompt.
+        line: the number of the last entry's line, the first of a block, from 1; `None` at a prompt.
         trusted: whether commands that touch files may come from here.
     """
 
-    where = ""
+    line: int | None = None
     trusted = True
+
+    @property
+    def where(self) -> str:
+        """The place of the last entry, such as `stdin:3`; empty at a prompt."""
+        return ""
 
     def read(self) -> Entry:
         """Return the next entry.
@@ -67,29 +72,29 @@ class Source(ABC):
             KeyboardInterrupt: Ctrl-C at a prompt.
             Ended: SIGTERM or SIGHUP.
         """
-        failures: list[tuple[KaitoError, str]] = []
+        failures: list[tuple[KaitoError, int | None]] = []
 
         def line(prompt: str) -> str:
             try:
                 return self._line(prompt)
             except BadLineError as exc:
-                failures.append((exc, self.where))
+                failures.append((exc, self.line))
                 return exc.text
 
         begun = begin(line(PROMPT))
-        where = self.where
+        first = self.line
         while isinstance(begun, Block) and not begun.closed:
             try:
                 begun.add(line(CONTINUED))
                 if begun.is_too_long and not failures:
-                    failures.append((UsageError(_BLOCK_TOO_LONG), where))
+                    failures.append((UsageError(_BLOCK_TOO_LONG), first))
             except EOFError:
-                failures.append((UsageError(_UNCLOSED), where))
+                failures.append((UsageError(_UNCLOSED), first))
                 break
         if failures:
-            failure, self.where = failures[0]
+            failure, self.line = failures[0]
             raise failure
-        self.where = where
+        self.line = first
         return begun.entry if isinstance(begun, Block) else begun
 
     @abstractmethod
@@ -129,6 +134,10 @@ class Script(Source):
         # Whether the rest of a line that is too long has not been read.
         self._skips = False
 
+    @property
+    def where(self) -> str:
+        return f"{self._name}:{self.line}" if self.line is not None else ""
+
     def _line(self, prompt: str) -> str:
         if self._skips:
             self._skip_line()
@@ -136,7 +145,7 @@ class Script(Source):
         if not raw:
             raise EOFError
         self._number += 1
-        self.where = f"{self._name}:{self._number}"
+        self.line = self._number
         if len(raw) > limits.SCRIPT_LINE:
             # Only when another line is wanted: this one may be endless.
             self._skips = not raw.endswith(b"\n")

@@ -14,10 +14,10 @@ from kaito.chat.session_settings import SessionSettings
 from kaito.console.terminal import Terminal
 from kaito.errors import Abandoned, ExitCode, KaitoError
 from kaito.plugin.manager import Offered, Plugins
-from kaito.shell.render.endings import remark_on_ending
+from kaito.shell.render.endings import empty_answer, remark_on_ending
 from kaito.shell.render.formatted_output import FormattedOutput
 from kaito.shell.render.statistics import statistics_line
-from kaito.types import Delta, Reply
+from kaito.types import Delta, Failure, Reply
 
 if TYPE_CHECKING:
     from kaito.hookspecs import Formatter
@@ -27,7 +27,8 @@ class AnswerWriter:
     """Shows answers with the formatter that the settings name. Use it as a context manager for the session.
 
     Args:
-        suggests_commands: whether remarks may suggest slash commands: not when there is one message only.
+        interactive: whether the user types at a prompt: remarks may suggest slash commands, an empty answer is not a
+            failure, and neither is a command that fails part of the output.
     """
 
     def __init__(
@@ -37,11 +38,13 @@ class AnswerWriter:
         formatters: Mapping[str, Offered[type[Formatter]]],
         settings: SessionSettings,
         *,
-        suggests_commands: bool,
+        interactive: bool,
     ) -> None:
         self._terminal = terminal
         self._settings = settings
-        self._suggests_commands = suggests_commands
+        self._interactive = interactive
+        #: The last failure that the formatter got.
+        self._reported: KaitoError | None = None
         self._output = FormattedOutput(terminal, plugins, formatters, settings)
 
     def __enter__(self) -> Self:
@@ -79,24 +82,33 @@ class AnswerWriter:
             pieces: from :meth:`Session.ask` or a similar method; always closed.
 
         Raises:
-            KaitoError: the turn failed, or the formatter did and a program reads its output; what arrived is shown.
+            KaitoError: the turn failed, or the formatter did and a program reads its output; what arrived is shown. An
+                empty answer is a failure unless the user is at a prompt.
             Interrupted: Ctrl-C stopped it; what arrived is shown.
         """
         settings = self._settings.current
+        #: Why the turn failed, and why its end could not be formatted.
+        cause: KaitoError | None = None
         failure: KaitoError | None = None
         complete = stalled = False
         try:
             with closing(pieces):
                 self._show_pieces(session, pieces, reasoning=settings.reasoning)
             complete = True
+            if not session.kept and not self._interactive:
+                cause = empty_answer(session)
+        except KaitoError as exc:
+            cause = exc
+            raise
         except (Abandoned, KeyboardInterrupt):
             # A second Ctrl-C: writing to stdout may be what blocks.
             stalled = True
             raise
         finally:
             self._terminal.clear_status()
-            if not stalled and self._output.usable and session.request is not None and session.reply is not None:
-                failure = self._finish(_visible(session.reply, reasoning=settings.reasoning))
+            if not stalled and self._output.usable:
+                reply = session.reply if session.request is not None else None
+                failure = self._finish(reply and _visible(reply, reasoning=settings.reasoning), cause, session.line)
                 if failure is not None and not complete:
                     self._terminal.error(failure)
         session.report_turn()
@@ -104,6 +116,18 @@ class AnswerWriter:
             raise failure
         if session.reply is not None:
             self._remark(session, session.reply)
+        if cause is not None:
+            raise cause
+
+    def report(self, error: KaitoError, line: int | None) -> None:
+        """Show a line of a script that failed without an answer, if the formatter shows that.
+
+        Raises:
+            KaitoError: the formatter failed and a program reads its output, or stdout cannot be written.
+        """
+        is_new = error is not self._reported and not self._interactive
+        if is_new and self._output.usable and self._terminal.stdout is not None:
+            self._output.fail(self._failure(error, None, line))
 
     def _show_pieces(self, session: Session, pieces: Pieces, *, reasoning: bool) -> None:
         terminal = self._terminal
@@ -123,19 +147,32 @@ class AnswerWriter:
                     thinking = True
             self._output.add(item)
 
-    def _finish(self, reply: Reply) -> KaitoError | None:
-        """Write the end of the answer; return the failure of the formatter if it ends the output."""
+    def _finish(self, reply: Reply | None, cause: KaitoError | None, line: int | None) -> KaitoError | None:
+        """Write the end of the answer; return the failure of the formatter if it ends the output.
+
+        Args:
+            reply: `None` if no request was sent.
+            cause: why the turn failed; `None` if it did not.
+        """
         try:
-            self._output.finish(reply)
+            if cause is not None:
+                self._reported = cause
+                self._output.fail(self._failure(cause, reply, line))
+            elif reply is not None:
+                self._output.finish(reply)
         except KaitoError as exc:
             if self._output.usable:
                 raise  # stdout cannot be written
             return exc
         return None
 
+    def _failure(self, error: KaitoError, reply: Reply | None, line: int | None) -> Failure:
+        hints = tuple(error.shown_hints(in_shell=self._interactive, commands=self._terminal.commands))
+        return Failure(message=error.message, hints=hints, exit_code=int(error.exit_code), line=line, reply=reply)
+
     def _remark(self, session: Session, reply: Reply) -> None:
         """Remark on a complete answer on stderr."""
-        if remark := remark_on_ending(session, reply, suggests_commands=self._suggests_commands):
+        if remark := remark_on_ending(session, reply, suggests_commands=self._interactive):
             self._terminal.note(f"({remark})", dim=True)
         settings = self._settings.current
         if settings.stats and (line := statistics_line(reply, session.window, streamed=settings.stream)):

@@ -33,7 +33,8 @@ def _cut(session: Session, reply: Reply, *, suggests_commands: bool) -> str:
     after = f" after {tokens} token{'s' * (tokens != 1)}" if tokens else ""
     early = "" if session.kept else ", before the answer began"
     if _fills_window(session, reply):
-        frees = "; 'clear' or '/set trim on' frees it" if suggests_commands else ""
+        frees = "'clear' or '/set trim on' frees it" if suggests_commands else "--trim drops the oldest turns"
+        frees = f"; {frees}" if session.conversation.turns > 1 or suggests_commands else ""
         return f"cut by the context window of {session.window} tokens{after}{early}{frees}"
     limit = "/set max-tokens" if suggests_commands else "--max-tokens"
     more = "/continue continues, " if suggests_commands and session.kept else ""

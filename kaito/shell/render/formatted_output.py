@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from kaito.chat.session_settings import SessionSettings
 from kaito.console.terminal import Terminal
-from kaito.errors import KaitoError, PluginError
+from kaito.errors import KaitoError, PluginError, ShellHint
 from kaito.formatters.plain import Plain
 from kaito.plugin.manager import Offered, Plugins
-from kaito.shell.render.sanitized import DeltaSanitizer, RequestSanitizer, sanitized_reply
-from kaito.types import ChatRequest, Delta, Reply
+from kaito.shell.render.sanitized import DeltaSanitizer, RequestSanitizer, sanitized_failure, sanitized_reply
+from kaito.types import ChatRequest, Delta, Failure, Reply
 
 if TYPE_CHECKING:
     from kaito.hookspecs import Formatter
@@ -125,7 +125,9 @@ class FormattedOutput:
             name = self._offered.value.name
             raise PluginError(
                 f"Formatter '{name}' failed before, and is not used again",
-                f"/format NAME selects another one, /format {name} tries it again",
+                ShellHint(
+                    f"/format NAME selects another one, /format {name} tries it again", "Select another one with -o"
+                ),
             )
 
         def begin_answer() -> None:
@@ -167,7 +169,32 @@ class FormattedOutput:
             text = self._start_over() + self._call("finish", sanitized_reply(reply))
         self._write(text)
 
+    def fail(self, failure: Failure) -> None:
+        """Write the end of an answer that failed, or what stands for a line of a script that failed without one.
+
+        Raises:
+            KaitoError: as for :meth:`add`.
+        """
+        if failure.reply is None:
+            self._begin_answer = None
+        self._ensure_begun()
+        if not self._session_begun:
+            self._write_beginning(None)
+        try:
+            text = self._failed(failure if self._unsanitized else sanitized_failure(failure))
+        except KaitoError as exc:
+            self._fall_back(exc)
+            start = self._start_over() if failure.reply is not None else ""
+            text = start + self._failed(sanitized_failure(failure))
+        self._write(text)
+
     # Within
+
+    def _failed(self, failure: Failure) -> str:
+        if getattr(self._formatter, "fail", None) is not None:
+            return self._call("fail", failure)
+        # A class with the attributes of a formatter may lack what `Formatter` does by default.
+        return "" if failure.reply is None else self._call("finish", failure.reply)
 
     @property
     def _unsanitized(self) -> bool:
@@ -178,19 +205,20 @@ class FormattedOutput:
         if begin is not None:
             begin()
 
-    def _write_beginning(self, request: ChatRequest) -> None:
-        if not self._unsanitized:
+    def _write_beginning(self, request: ChatRequest | None) -> None:
+        """Write the beginning of an answer to a request, and that of the session before the first."""
+        if request is not None and not self._unsanitized:
             request = self._requests.sanitized(request)
         begun, self._session_begun = self._session_begun, True
         try:
             text = "" if begun else self._call("begin_session")
-            text += self._call("begin_answer", request)
+            text += "" if request is None else self._call("begin_answer", request)
         except KaitoError as exc:
             self._fall_back(exc)
-            text = self._call("begin_answer", self._requests.sanitized(request))
+            text = "" if request is None else self._call("begin_answer", self._requests.sanitized(request))
         self._write(text)
 
-    def _call(self, method: str, *arguments: ChatRequest | Delta | Reply) -> str:
+    def _call(self, method: str, *arguments: ChatRequest | Delta | Reply | Failure) -> str:
         """Return what a method of the formatter returns, `""` if it has no such method.
 
         Raises:

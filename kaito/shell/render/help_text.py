@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kaito.console.wrapping import paragraphs, table, wrapped
-from kaito.errors import UsageError
+from kaito.errors import ShellHint, UsageError
 from kaito.plugin.manager import Offered
 from kaito.types import SlashCommand
 from kaito.util.sanitize import one_line
@@ -93,7 +93,10 @@ class Help:
     def unknown(self, name: str, *hints: str) -> UsageError:
         """Return the error for an unknown command, with the nearest name."""
         near = _OTHER_NAMES.get(name) or did_you_mean(name, [*self._words, *self._commands])
-        return UsageError(f"Unknown command '/{name}'", f"Did you mean /{near}?" if near else "See /help", *hints)
+        # In a script, too, the command that was meant is what helps.
+        meant = f"Did you mean /{near}?"
+        hint = ShellHint(meant, meant) if near else ShellHint("See /help", "The command 'help' lists all commands")
+        return UsageError(f"Unknown command '/{name}'", hint, *hints)
 
 
 def _docstring(function: Callable[..., Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from kaito.types import ChatRequest, Delta, Message, Reply, ToolCall
+from kaito.types import ChatRequest, Delta, Failure, Message, Reply, ToolCall
 from kaito.util.sanitize import Sanitizer, sanitize
 
 
@@ -44,6 +44,16 @@ def sanitized_reply(reply: Reply) -> Reply:
         parsed=_parsed(reply.parsed),
         model=_optional(reply.model),
         finish_reason=_optional(reply.finish_reason),
+    )
+
+
+def sanitized_failure(failure: Failure) -> Failure:
+    """Return a failure without control sequences."""
+    return replace(
+        failure,
+        message=sanitize(failure.message),
+        hints=tuple(map(sanitize, failure.hints)),
+        reply=failure.reply and sanitized_reply(failure.reply),
     )
 
 

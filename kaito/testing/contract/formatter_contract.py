@@ -183,6 +183,20 @@ class FormatterContract(BaseContract):
             )
             session.close()
 
+    def test_a_turn_may_fail_anywhere(self) -> None:
+        """An answer that failed ends its line. A line of a script may also fail without a request."""
+        for where, session in self._sessions():
+            session.fail("it is no command")
+            for text in ("", *UNFINISHED):
+                session.answer(Answer([Delta(content=text)], finish_reason=None, error="the server stopped"))
+                session.fail("it is no command")
+            # An answer may also be complete, and fail its JSON schema.
+            session.answer(Answer([Delta(content="{}")], error="it does not match"))
+            text = session.answer(said(*[f"{word} " for word in WORDS]))
+            missing = missing_word(WORDS, text)
+            promise(missing is None, f"on {where}, the word {missing} of the answer after a failure is missing")
+            session.close()
+
     def test_an_answer_does_not_depend_on_the_one_before(self) -> None:
         """What one answer left pending does not appear in the next."""
         for where, screen in SCREENS.items():
@@ -192,7 +206,8 @@ class FormatterContract(BaseContract):
                 return session.answer(answer), session.answer(REASONED)
 
             _, expected = after(ORDINARY)
-            for answer in (*SAMPLES, said(*"unfinished **bold", finish_reason=None)):
+            failed = Answer([Delta(content="unfinished **bold")], finish_reason=None, error="it failed")
+            for answer in (*SAMPLES, said(*"unfinished **bold", finish_reason=None), failed):
                 before, output = after(answer)
                 # Without output, a formatter that separates answers begins differently.
                 promise(
@@ -235,7 +250,11 @@ class FormatterContract(BaseContract):
                         ],
                         question=f"What is {sequence}?",
                     )
-                    text = written(self._make(screen), [answer])
+                    session = FormatterSession(self._make(screen))
+                    session.answer(answer)
+                    session.answer(Answer(answer.deltas, finish_reason=None, error=f"no {sequence}"))
+                    session.fail(f"no {sequence}")
+                    text = session.close()
                     promise(
                         sequence not in text and not UNSAFE.search(_bare(text, screen)),
                         f"on {where}, {sequence!r} of an answer must not be in the output, which is {text!r}",

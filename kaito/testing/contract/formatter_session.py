@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from kaito.hookspecs import Formatter
-from kaito.shell.render.sanitized import DeltaSanitizer, RequestSanitizer, sanitized_reply
+from kaito.shell.render.sanitized import DeltaSanitizer, RequestSanitizer, sanitized_failure, sanitized_reply
 from kaito.testing.contract.promises import broken
-from kaito.types import ChatRequest, Delta, Message, Reply, Screen, Usage
+from kaito.types import ChatRequest, Delta, Failure, Message, Reply, Screen, Usage
 
 #: The screens that a formatter has to cope with, by what they are.
 SCREENS = {
@@ -28,6 +28,8 @@ class Answer(Struct, frozen=True):
     question: str = "What is the answer?"
     #: `None` for an answer that was cut or interrupted.
     finish_reason: str | None = "stop"
+    #: The message of the error of a turn that failed.
+    error: str = ""
 
     @property
     def reply(self) -> Reply:
@@ -75,8 +77,21 @@ class FormatterSession:
         self._begin()
         output = [self._call("begin_answer", request)]
         self.feeds = [self._call("feed", delta) for delta in deltas]
-        output += [*self.feeds, self._call("finish", reply)]
-        text = "".join(output)
+        output += [*self.feeds, self._fail(answer.error, reply) if answer.error else self._call("finish", reply)]
+        return self._written("".join(output))
+
+    def fail(self, error: str) -> str:
+        """Format a line of a script that failed without a request; return its output."""
+        self._begin()
+        return self._written(self._fail(error, None))
+
+    def _fail(self, error: str, reply: Reply | None) -> str:
+        failure = Failure(message=error, hints=(error,), line=3, reply=reply)
+        if getattr(self._formatter, "fail", None) is not None:
+            return self._call("fail", failure if self._unsanitized else sanitized_failure(failure))
+        return "" if reply is None else self._call("finish", reply)
+
+    def _written(self, text: str) -> str:
         if text and not text.endswith("\n"):
             raise broken(f"the output of an answer must end with a newline, and ends with {text[-40:]!r}")
         self.text += text
@@ -95,7 +110,7 @@ class FormatterSession:
             self._begun = True
             self.text += self._call("begin_session")
 
-    def _call(self, method: str, *arguments: ChatRequest | Delta | Reply) -> str:
+    def _call(self, method: str, *arguments: ChatRequest | Delta | Reply | Failure) -> str:
         call = getattr(self._formatter, method, None)
         if call is None:
             return ""

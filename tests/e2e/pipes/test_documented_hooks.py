@@ -63,7 +63,7 @@ def test_kaito_commands(run):
 def test_kaito_request(run, model_server):
     outcome = run("kaito_request", "chat", "--endpoint", model_server.url, "-m", "It is confidential")
     assert (outcome.code, model_server.chats) == (1, [])
-    assert outcome.err == "❌ Error: The text is confidential\n   '/undo' removes it\n"
+    assert outcome.err == "❌ Error: The text is confidential\n   Leave it out\n"
     assert run("kaito_request", "chat", "--endpoint", model_server.url, "-m", "Hi").code == 0
     assert model_server.chats[-1].body["user"] == "team-a"
 

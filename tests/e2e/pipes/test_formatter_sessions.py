@@ -64,12 +64,15 @@ def started(command):
 
 def test_the_csv_formatter_of_the_documentation(chat, plugin, model_server):
     model_server.enqueue(Say('It is "42"'), Status(400), Say("two\nlines\x1b[2J"))
-    outcome = chat("--plugin", plugin(CSV), "-o", "csv", "--keep-going", stdin="What?\nhelp\nAgain?\nOnce more?\n")
+    script = "What?\nhelp\nAgain?\n/nope\nOnce more?\n"
+    outcome = chat("--plugin", plugin(CSV), "-o", "csv", "--keep-going", stdin=script)
     assert outcome.out == (
-        'model,question,answer,tokens\ntest-model,What?,"It is ""42""",3\ntest-model,Once more?,"two\nlines",2\n'
+        'line,question,answer,error,tokens\n1,What?,"It is ""42""",,3\n3,Again?,,Bad request (HTTP 400),\n'
+        "4,,,Unknown command '/nope',\n"
+        '5,Once more?,"two\nlines",,2\n'
     )
     assert outcome.code == 1
-    assert chat("--plugin", plugin(CSV), "-o", "csv", stdin="status\n").out == "model,question,answer,tokens\n"
+    assert chat("--plugin", plugin(CSV), "-o", "csv", stdin="status\n").out == "line,question,answer,error,tokens\n"
 
 
 def test_nothing_is_written_without_a_connection(kaito, refused_url, page):
@@ -172,11 +175,11 @@ def test_after_a_failure_no_request_is_sent(chat, page, model_server):
     fault = "if 'two' in delta.content: raise ValueError('boom')"
     outcome = chat(*page(feed=fault), "--keep-going", stdin="one\ntwo\nthree\nhelp\n/format json\nfour\n")
     assert outcome.code == 1
-    assert outcome.out.startswith("<page test-model>\n<q>one</q>one\n<q>two</q>" + '{"text": "four"')
+    assert outcome.out.startswith("<page test-model>\n<q>one</q>one\n<q>two</q>" + '{"line": 6, "text": "four"')
     assert "failed in feed: ValueError: boom\n   at stdin:2\n" in outcome.err
     assert (
         "❌ Error: Formatter 'page' failed before, and is not used again\n"
-        "   /format NAME selects another one, /format page tries it again\n   at stdin:3\n"
+        "   Select another one with -o\n   at stdin:3\n"
     ) in outcome.err
     assert [request.last_message for request in model_server.chats] == ["one", "two", "four"]
 

@@ -143,10 +143,7 @@ def test_an_answer_cut_by_the_token_limit_is_reported(chat, model_server):
     model_server.enqueue(Say("one two", finish_reason="length"))
     outcome = chat(stdin="a\n")
     assert (outcome.code, outcome.out) == (0, "Assistant: one two\n")
-    assert (
-        outcome.err
-        == "(cut by the token limit after 2 tokens; /continue continues, /set max-tokens raises the limit)\n"
-    )
+    assert outcome.err == "(cut by the token limit after 2 tokens; --max-tokens raises the limit)\n"
 
 
 def test_a_script_in_a_file(chat, tmp_path):

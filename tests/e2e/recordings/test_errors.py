@@ -72,7 +72,8 @@ def test_a_model_that_is_not_served(chat, server):
 
         > «Hi»‹enter›
         ❌ Error: The server has no model 'other': The model `other` does not exist.
-           Omit --model to use the first model that the server lists; /model lists all
+           The server lists llama-2-7b
+           '/model NAME' selects one
 
         > «/model llama-2-7b»‹enter›
         Model: llama-2-7b

@@ -151,6 +151,7 @@ def test_switching_the_format(chat, server):
         > «/format»‹enter›
           json
         * plain
+          text
 
         > «/format json»‹enter›
         format: json
@@ -159,7 +160,7 @@ def test_switching_the_format(chat, server):
         {"text": "Hi", …}
 
         > «/format markup»‹enter›
-        ❌ Error: format: 'markup' is not one of json, plain
+        ❌ Error: format: 'markup' is not one of json, plain, text
 
         > «/format plain»‹enter›
         format: plain

@@ -322,6 +322,29 @@ class LeavesAFileOpen(Good):
         return ""
 
 
+@fault("test_a_turn_may_fail_anywhere", "the output of an answer must end with a newline, and ends with 'failed'")
+class FailsWithinALine(Good):
+    def fail(self, failure):
+        return "failed"
+
+
+@fault("test_a_turn_may_fail_anywhere", "AttributeError: 'NoneType' object has no attribute 'content'")
+class ExpectsAReply(Good):
+    def fail(self, failure):
+        return f"failed after {len(failure.reply.content)} characters\n"
+
+
+@fault("test_control_sequences_are_not_passed_on", "must not be in the output")
+class QuotesTheErrorAsItIs(Good):
+    unsanitized = True
+
+    def feed(self, delta):
+        return ""
+
+    def fail(self, failure):
+        return f"{failure.message}\n"
+
+
 @fault("test_it_leaves_nothing_behind", "the temporary file 'kaito")
 class LeavesATemporaryFile(Good):
     kept = []  # noqa: RUF012 that is the fault
