@@ -9,7 +9,10 @@ A comment before a block makes an exception, with its reason: `<!-- example: not
 | `exit code N` | the block runs, and ends with this code |
 
 A command that does not end by itself, such as `kaito forward`, is ended by SIGINT once it has written something.
-Blocks of commands have the language `sh`, `zsh` or `fish`. A session is `text` that begins with the prompt, `> `.
+Blocks of commands have the language `sh`, `zsh` or `fish`. A session is `text` that begins with the prompt, `> `. A block
+of `console` has commands after `$ `, and what they print: a line `...` stands for any lines.
+
+The first block of `toml` in a page is the configuration for the page's commands.
 """
 
 from __future__ import annotations
@@ -51,6 +54,11 @@ class Example(NamedTuple):
         return f"{self.page.name}:{self.line}"
 
     @property
+    def config(self) -> str:
+        """The configuration that its page describes; empty if there is none."""
+        return next((each.code for each in read(self.page) if each.language == "toml"), "")
+
+    @property
     def parts(self) -> list[str]:
         """The code, divided so that a command that does not end by itself is alone."""
         lines = re.findall(r"(?:.*\\\n)*.*\n", self.code)
@@ -87,8 +95,22 @@ def write_files(folder: Path) -> None:
     for name, value in {"tools.json": [tool], "order.json": schema, "notes.json": messages}.items():
         (folder / name).write_text(json.dumps(value))
     (folder / "questions.txt").write_text("What is a Pod?\nWhat is a Node?\n")
-    (folder / "key.txt").write_text("secret\n")
+    for name in ("key.txt", ".secrets/models"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("secret\n")
+    (folder / "review.md").write_text("Review the code.\n")
     (folder / "cat.png").write_bytes(png(640, 480))
+
+
+def write_config(folder: Path, config: str) -> None:
+    """Write a configuration and the files that it names into an XDG folder."""
+    folder /= "kaito"
+    (folder / "prompts").mkdir(parents=True, exist_ok=True)
+    (folder / "config.toml").write_text(config)
+    (folder / "prompts" / "review.md").write_text(
+        "Review the code. Answer in {{lang}}, in at most {{ lines }} lines.\n"
+    )
+    (folder / "team-headers").write_text("X-Team: search\n")
 
 
 def commands(code: str) -> Iterator[list[str]]:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import shutil
 import signal
 import subprocess
 import threading
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from kaito.testing import Say, child_environment, echo, kaito_command
-from tests.examples import SHELLS, examples, is_endless, write_files
+from kaito.testing import ModelServer, Say, child_environment, echo, kaito_command
+from tests.controlplane import Namespace
+from tests.examples import SHELLS, examples, is_endless, write_config, write_files
 
 #: The `sh` of the documentation is the shell of a terminal.
 PROGRAMS = {"sh": ["bash", "-euo", "pipefail"], "zsh": ["zsh", "-e"], "fish": ["fish"]}
@@ -26,9 +29,29 @@ def answer(request):
     return Say('{"items": ["apple", "apple"]}') if "response_format" in request.body else echo(request)
 
 
+@pytest.fixture(scope="module")
+def examples_server():
+    """Yield the server of all models."""
+    with ModelServer(model="llama-2-7b", default=answer) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def team(control_plane, examples_server):
+    """Yield the namespace that the examples name, with their workspaces."""
+    with Namespace(control_plane, "team-a") as namespace:
+        namespace.workspace("my-llama", port=examples_server.port)
+        namespace.workspace("my-phi", port=examples_server.port, preset="phi-4-mini-instruct")
+        namespace.inference_set("my-set", {"my-set-a": examples_server.port})
+        yield namespace
+
+
 @pytest.fixture
-def home(tmp_path, clean_environment):
-    """Return the folder to run in: with the files that examples name, and programs in `bin`."""
+def home(tmp_path, monkeypatch):
+    """Return the folder to run in: the home folder, with the files that examples name, and programs in `bin`."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / ".config"))
+    monkeypatch.setenv("EDITOR", "true")
     write_files(tmp_path)
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -46,28 +69,26 @@ def home(tmp_path, clean_environment):
 
 
 @pytest.fixture
-def run(home, namespace, server):
+def run(home, team, examples_server):
     """Return a function that runs the code of an example, and returns its process."""
-    server.default = answer
-    namespace.workspace("my-llama", port=server.port)
-    namespace.workspace("my-phi", port=server.port, preset="phi-4-mini-instruct")
-    namespace.inference_set("my-set", {"my-set-a": server.port})
 
-    def run(language, code):
+    def run(example, code):
+        if example.config:
+            write_config(home / ".config", example.config)
         # Servers on this machine, and elsewhere.
         for url in ("http://localhost:8080", "http://127.0.0.1:8080", "https://models.example.com"):
-            code = code.replace(url, server.url)
+            code = code.replace(url, examples_server.url)
         # Only one kubectl-kaito is installed.
         folders = [each for each in os.environ["PATH"].split(os.pathsep) if not Path(each, "kubectl-kaito").exists()]
         path = os.pathsep.join([str(home / "bin"), *folders])
         return subprocess.Popen(
-            [*PROGRAMS[language], "-c", code],
+            [*PROGRAMS.get(example.language, PROGRAMS["sh"]), "-c", code],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             cwd=home,
-            env=child_environment({"PATH": path, "KUBECONFIG": str(namespace.kubeconfig())}),
+            env=child_environment({"PATH": path, "KUBECONFIG": str(team.kubeconfig("admin", "production"))}),
             start_new_session=True,
         )
 
@@ -79,7 +100,7 @@ def test_example(example, run):
     if shutil.which(PROGRAMS[example.language][0]) is None:
         pytest.skip(f"{example.language} is not installed")
     for part in example.parts:
-        process = run(example.language, part)
+        process = run(example, part)
         with killed_after(TIMEOUT, process):
             first = ""
             if is_endless(part):
@@ -90,6 +111,26 @@ def test_example(example, run):
         expected = {0, 130, -signal.SIGINT} if is_endless(part) else {int(example.rule[-1:] or 0)}
         assert code in expected, f"{part}\n{output}"
         assert "bug in kaito" not in output
+
+
+@pytest.mark.parametrize("example", examples("console"), ids=str)
+def test_commands_with_output(example, run):
+    for turn in re.split(r"^\$ ", example.code, flags=re.MULTILINE)[1:]:
+        command, _, expected = turn.partition("\n")
+        process = run(example, command)
+        with killed_after(TIMEOUT, process):
+            output = process.stdout.read()
+            process.wait()
+        pattern = re.escape(expected.rstrip()).replace(r"\.\.\.", "(.*\n)*.*")
+        assert re.fullmatch(pattern, re.sub(r" +$", "", output.rstrip(), flags=re.MULTILINE)), output
+
+
+@pytest.mark.parametrize("example", examples("toml"), ids=str)
+def test_a_configuration(example, kaito, home):
+    write_config(home / ".config", example.code)
+    for name in tomllib.loads(example.code).get("profiles", {"": {}}):
+        outcome = kaito("config", *(["--profile", name] if name else []))
+        assert (outcome.code, outcome.err) == (0, "")
 
 
 @contextlib.contextmanager
