@@ -23,7 +23,9 @@ OTHERS = {"--force", "--user"}
 SLASH_COMMANDS = {"help", "status", *create_plugins(warn=pytest.fail, allowed="").slash_commands(Settings())}
 TOX = set(re.findall(r"^\[testenv:(\w+)\]", (ROOT / "tox.ini").read_text("utf-8"), re.MULTILINE))
 PARSERS = {name: command_line.subcommand(name)[1] for name in SUBCOMMANDS}
-FLAGS = {flag for parser in PARSERS.values() for action in parser._actions for flag in action.option_strings}
+NAMED = {flag for parser in PARSERS.values() for action in parser._actions for flag in action.option_strings}
+#: With the reverse of each flag, which the help does not list.
+FLAGS = {*NAMED, *(f"--no-{flag[2:]}" for flag in NAMED), *(flag.replace("--no-", "--") for flag in NAMED)}
 
 
 def check(words):
