@@ -62,8 +62,8 @@ def read_config(path: Path) -> ConfigFile:
     except ValueError as exc:
         # Nothing of the file is quoted: the fault may be in a line with a secret.
         place = re.search(r"\(at line (\d+), column (\d+)\)", str(exc))
-        where = f", line {place[1]}, column {place[2]}" if place else ""
-        raise UsageError(f"{shown(path)}{where}: this is not valid TOML", _reason(exc), EDIT_HINT) from None
+        where = f"line {place[1]}, column {place[2]}" if place else f"line {len(text.splitlines())}"
+        raise UsageError(f"{shown(path)}, {where}: this is not valid TOML", _reason(exc), EDIT_HINT) from None
 
 
 def _unreadable(path: Path, reason: str) -> UsageError:

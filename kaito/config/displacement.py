@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from kaito.config.user_config import Level, Setting
 
 #: Flags that name a workspace, or the cluster that it is in.
 _CLUSTER = frozenset({"workspace-name", "namespace", "context", "kubeconfig"})
-#: The built-in backends for workspaces. Any other one may reach something else, such as a model in this process.
-_CLUSTER_BACKENDS = frozenset({"auto", "cluster-dns", "ingress", "port-forward", "api-proxy"})
-#: The backend of `endpoint`.
-_URL_BACKEND = "url"
+#: Backends that reach no workspace. Those of plugins may; they decide about a workspace themselves.
+_WITHOUT_WORKSPACE = frozenset({"local", "url"})
 #: Values that say where requests go, …
 _SERVER = ("endpoint", "kubeconfig", "context")
 #: … and values that are meant for that server alone: its keys, its certificates and its model.
@@ -39,6 +37,8 @@ class Merge:
     def __init__(self) -> None:
         self.taken: dict[str, Setting] = {}
         self._displaced: set[str] = set()
+        #: Whether a higher level names a workspace.
+        self._names_workspace = False
 
     def take(self, settings: Level, *, without_effect: Iterable[str] = ()) -> None:
         """Take the flags of the command line.
@@ -68,8 +68,8 @@ class Merge:
     def _dropped(self, section: Level) -> set[str]:
         """Return the keys of a section that higher levels displace."""
         dropped = set(self._displaced)
-        if "backend" in dropped and _is_for_workspaces(section):
-            dropped.discard("backend")
+        if self._names_workspace and _is_without_workspace(section.get("backend")):
+            dropped.add("backend")
         for key in _SERVER:
             if key in section and (key in dropped or self._is_other(key, section[key])):
                 dropped |= _FOR_SERVER
@@ -91,15 +91,13 @@ class Merge:
                 self._displaced |= {*_CLUSTER, "backend"}
             # A variable such as KAITO_NAMESPACE, which a user may always have, does not choose a target.
             elif key == "workspace-name" or (flags and key in _CLUSTER):
-                self._displaced |= {"endpoint", "backend"}
-            elif key == "backend" and given != (_URL_BACKEND,):
                 self._displaced.add("endpoint")
-                if isinstance(given, tuple) and _CLUSTER_BACKENDS.isdisjoint(given):
+                self._names_workspace = True
+            elif key == "backend" and given != ("url",):
+                self._displaced.add("endpoint")
+                if _is_without_workspace(setting):
                     self._displaced |= _FOR_SERVER
 
 
-def _is_for_workspaces(section: Mapping[str, Setting]) -> bool:
-    """Return whether the backend of a section reaches workspaces: a built-in one, or one that is named with one."""
-    given = section["backend"].given if "backend" in section else ()
-    is_built_in = isinstance(given, tuple) and not _CLUSTER_BACKENDS.isdisjoint(given)
-    return is_built_in or not _CLUSTER.isdisjoint(section)
+def _is_without_workspace(backend: Setting | None) -> bool:
+    return backend is not None and isinstance(backend.given, tuple) and not _WITHOUT_WORKSPACE.isdisjoint(backend.given)

@@ -11,18 +11,12 @@ from msgspec import Struct
 from kaito.config.config_file import EDIT_HINT, ConfigFile
 from kaito.config.secret_names import secret_key
 from kaito.errors import UsageError
-from kaito.util.decoding import DecodeError, convert
 from kaito.util.suggest import did_you_mean
 
 #: The table with the variables of system prompts.
 VARIABLES = "variables"
 #: Names of flags of ours that look like those of secrets.
 _NO_SECRETS = frozenset({"model-access-secret"})
-
-
-class _Layout(Struct):
-    defaults: dict[str, Any] = {}
-    profiles: dict[str, dict[str, Any]] = {}
 
 
 class Section(Struct, frozen=True, kw_only=True):
@@ -76,17 +70,9 @@ def read_sections(file: ConfigFile, is_command: Callable[[str], bool]) -> Sectio
         near = did_you_mean(unknown, known)
         hint = f"Did you mean [{near}]?" if near else "The tables are [defaults] and [profiles.NAME]"
         raise UsageError(f"{place}: [{unknown}]: there is no such table", hint)
-    try:
-        layout = convert(file.document, _Layout)
-    except DecodeError as exc:
-        field, _, reason = str(exc).partition(": ")
-        reason = reason.replace("object", "a table")
-        raise UsageError(f"{file.at(tuple(field.split('.')))}: [{field}]: {reason}", EDIT_HINT) from None
     return Sections(
-        defaults=_section(file, ("defaults",), layout.defaults, is_command),
-        profiles={
-            name: _section(file, ("profiles", name), table, is_command) for name, table in layout.profiles.items()
-        },
+        defaults=_section(file, ("defaults",), is_command),
+        profiles={name: _section(file, ("profiles", name), is_command) for name in _table(file, ("profiles",))},
     )
 
 
@@ -103,9 +89,23 @@ def refuse_secrets(file: ConfigFile) -> None:
         )
 
 
-def _section(
-    file: ConfigFile, path: tuple[str, ...], table: Mapping[str, Any], is_command: Callable[[str], bool]
-) -> Section:
+def _table(file: ConfigFile, keys: tuple[str, ...]) -> dict[str, Any]:
+    """Return a table; an empty one if there is none.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    value: Any = file.document
+    for key in keys:
+        value = value.get(key, {})
+    if not isinstance(value, dict):
+        name = ".".join(map(_bare_or_quoted, keys))
+        raise UsageError(f"{file.at(keys)}: {name}: is not a table", f"Write it as a line with [{name}]")
+    return value
+
+
+def _section(file: ConfigFile, path: tuple[str, ...], is_command: Callable[[str], bool]) -> Section:
+    table = _table(file, path)
     commands = {name: value for name, value in table.items() if isinstance(value, dict) and is_command(name)}
     rest = {name: value for name, value in table.items() if name not in commands and name != VARIABLES}
     section = Section(file=file, path=path, values=rest, commands=commands, variables={})

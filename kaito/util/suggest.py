@@ -10,11 +10,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     return next(iter(near_names(name, known, most=1)), None)
 
 
-def near_names(name: str, known: Iterable[str], *, most: int = 3) -> list[str]:
-    """Return up to `most` known names that are like `name`, the nearest first."""
+def near_names(name: str, known: Iterable[str], *, most: int = 3, least: float = 0.6) -> list[str]:
+    """Return up to `most` known names that are like `name`, the nearest first.
+
+    Args:
+        least: how like a name must be, from 0.0 to 1.0.
+    """
     from difflib import get_close_matches
 
-    return get_close_matches(name, list(known), n=most)
+    return get_close_matches(name, list(known), n=most, cutoff=least)
 
 
 def listed(names: Sequence[str], most: int) -> str:

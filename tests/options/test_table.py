@@ -93,3 +93,10 @@ def test_each_option_is_stored_and_has_a_help_text():
         assert option.dest in fields | read_by_commands, option.flag
         assert option.help[0].isupper()
         assert not option.help.endswith(".")
+
+
+def test_what_is_about_one_run_cannot_be_configured():
+    once = {option.flag for option in table.ALL if option.configured == "never"}
+    assert {option.flag for option in table.INPUT} < once
+    assert {"--continue", "--load", "--image", "--profile", "--no-config"} < once
+    assert not {option.flag for option in (*table.CLUSTER, *table.CONNECTION, *table.SAMPLING, *table.OUTPUT)} & once

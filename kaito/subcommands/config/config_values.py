@@ -24,7 +24,7 @@ from kaito.errors import ExitCode, UsageError
 from kaito.options.prompts import VARIABLE_KEY
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.util.sanitize import one_line
-from kaito.util.suggest import did_you_mean
+from kaito.util.suggest import near_names
 
 _HIDDEN = "(not shown)"
 _BUILT_IN = "built-in"
@@ -209,12 +209,15 @@ _LEAST_VALUE = 16
 
 def _unknown_variables(parser: Parser, environ: Mapping[str, str]) -> Iterator[str]:
     """Yield a remark for each variable that may be misspelt."""
-    known = {*_OTHERS}
+    known = {name.removeprefix("KAITO_") for name in _OTHERS}
     for command in ("chat", *SUBCOMMANDS):
         for _, form in forms_of(parser).values():
-            known.update(variable_names(form, command))
+            known.update(name.removeprefix("KAITO_") for name in variable_names(form, command))
     prefixes = tuple(f"KAITO_{name.upper().replace('-', '_')}_" for name in SUBCOMMANDS)
     for name in sorted(environ):
-        is_other = name.startswith("KAITO_") and name not in known and not name.startswith(prefixes)
-        if is_other and (near := did_you_mean(name, known)):
-            yield f"{one_line(name)} is not used; did you mean {near}?"
+        bare = name.removeprefix("KAITO_")
+        if bare == name or bare in known or name.startswith(prefixes):
+            continue
+        # Others may have variables that begin so.
+        if near := near_names(bare, known, most=1, least=0.8):
+            yield f"{one_line(name)} is not used; did you mean KAITO_{near[0]}?"

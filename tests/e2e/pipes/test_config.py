@@ -1,0 +1,640 @@
+"""The configuration file, profiles and variables, as the process applies them."""
+
+import json
+import os
+import re
+import stat
+
+import pytest
+
+from kaito.plugin.built_in import SUBCOMMANDS
+
+FILE = "~/.config/kaito/config.toml"
+
+
+@pytest.fixture
+def config(clean_environment):
+    """Return a function that writes the configuration file and returns its path."""
+
+    def write(text):
+        path = clean_environment / ".config/kaito/config.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        path.chmod(0o600)
+        return path
+
+    return write
+
+
+def sent(server):
+    return server.chats[-1].body
+
+
+def test_defaults_profile_variable_and_flag(kaito, model_server, config):
+    config(f"""
+        [defaults]
+        endpoint = "{model_server.url}"
+        temperature = 0.1
+        max-tokens = 11
+        top-p = 0.11
+        seed = 1
+        [profiles.work]
+        max-tokens = 22
+        top-p = 0.22
+        seed = 2
+    """)
+    env = {"KAITO_TOP_P": "0.33", "KAITO_SEED": "3"}
+    outcome = kaito("chat", "--profile", "work", "--seed", "4", "-m", "hi", env=env)
+    assert (outcome.code, outcome.out, outcome.err) == (0, "Assistant: hi\n", "")
+    body = sent(model_server)
+    assert (body["temperature"], body["max_tokens"], body["top_p"], body["seed"]) == (0.1, 22, 0.33, 4)
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_a_profile_is_chosen_before_or_after_the_command(kaito, model_server, config, place):
+    config(f'[profiles.work]\nendpoint = "{model_server.url}"\nseed = 5')
+    flags = ["--profile", "work"]
+    arguments = [*flags, "chat", "-m", "hi"] if place == "before" else ["chat", "-m", "hi", *flags]
+    assert kaito(*arguments).code == 0
+    assert sent(model_server)["seed"] == 5
+
+
+def test_a_variable_chooses_a_profile_and_a_flag_another(kaito, model_server, config):
+    config(f'[defaults]\nendpoint = "{model_server.url}"\n[profiles.a]\nseed = 1\n[profiles.b]\nseed = 2')
+    kaito("chat", "-m", "hi", env={"KAITO_PROFILE": "a"})
+    assert sent(model_server)["seed"] == 1
+    kaito("chat", "-m", "hi", "--profile=b", env={"KAITO_PROFILE": "a"})
+    assert sent(model_server)["seed"] == 2
+
+
+def test_values_of_each_kind(kaito, model_server, config):
+    config(f"""
+        [defaults]
+        endpoint = "{model_server.url}"
+        stop = ["END", "\\n\\n"]
+        extra-body = {{ top_a = 0.2, nested = {{ list = [1, true] }} }}
+        stream = false
+        header = ["X-One: 1", "X-Two: 2"]
+        think = true
+        connect-timeout = 5
+        output = "json"
+    """)
+    outcome = kaito("chat", "-m", "hi")
+    assert json.loads(outcome.out)["text"] == "hi"
+    body, headers = sent(model_server), model_server.chats[-1].headers
+    assert (body["stop"], body["top_a"], body["nested"]) == (["END", "\n\n"], 0.2, {"list": [1, True]})
+    assert (body["stream"], headers["x-one"], headers["x-two"]) == (False, "1", "2")
+    assert body["chat_template_kwargs"]["enable_thinking"] is True
+
+
+def test_variables_of_each_kind(kaito, model_server):
+    env = {
+        "KAITO_ENDPOINT": model_server.url,
+        "KAITO_STREAM": "off",
+        "KAITO_STATS": "1",
+        "KAITO_HEADER": '["X-One: 1", "X-Two: 2"]',
+        "KAITO_STOP": '["END"]',
+        "KAITO_SYSTEM_PROMPT": "",
+    }
+    outcome = kaito("chat", "-m", "hi", env=env)
+    assert outcome.out == "Assistant: hi\n"
+    assert "tokens" in outcome.err
+    body, headers = sent(model_server), model_server.chats[-1].headers
+    assert (body["stream"], body["stop"], headers["x-one"], headers["x-two"]) == (False, ["END"], "1", "2")
+    assert [message["role"] for message in body["messages"]] == ["user"]
+
+
+def test_a_command_s_own_variable_comes_before_the_general_one(kaito, model_server):
+    env = {"KAITO_ENDPOINT": model_server.url, "KAITO_SEED": "1", "KAITO_CHAT_SEED": "2"}
+    assert kaito("chat", "-m", "hi", env=env).code == 0
+    assert sent(model_server)["seed"] == 2
+
+
+def test_each_switch_can_be_turned_off_again(kaito, model_server, config):
+    config(f'[defaults]\nendpoint = "{model_server.url}"\nstream = false\nstats = true\nseed = 7\nstop = "END"')
+    outcome = kaito("chat", "-m", "hi", "--stream", "--no-stats", "--no-seed", "--no-stop")
+    assert (outcome.out, outcome.err) == ("Assistant: hi\n", "")
+    body = sent(model_server)
+    assert body["stream"] is True
+    assert not {"seed", "stop"} & body.keys()
+    # The last one of a line holds, as for any flag.
+    assert "tokens" in kaito("chat", "-m", "hi", "--no-stats", "--stats").err
+    assert kaito("chat", "-m", "hi", "--stats", "--no-stats").err == ""
+
+
+def test_a_flag_that_cannot_be_set_has_no_counterpart(kaito):
+    outcome = kaito("chat", "--no-message")
+    assert outcome.code == 2
+    assert "Unknown flag '--no-message'" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[defaults]\n\ntemperature = 3", "line 3: [defaults] temperature: '3' is not a number from 0.0 to 2.0"),
+        (
+            "[profiles.p]\nmax-tokens = 0",
+            "line 2: [profiles.p] max-tokens: '0' is not a whole number from 1 to 2147483647",
+        ),
+        ("[defaults]\ntemperature = nan", "line 2: [defaults] temperature: 'nan' is not a number from 0.0 to 2.0"),
+        ("[defaults]\nstream = 'off'", "line 2: [defaults] stream: is not true or false"),
+        ("[defaults]\nmodel = 1979-05-27", "line 2: [defaults] model: is not text or a number"),
+        ("[defaults]\nmodel = ['a']", "line 2: [defaults] model: is not text or a number"),
+        ("[defaults]\nheader = [['a']]", "line 2: [defaults] header: is not text or a list of texts"),
+        (
+            "[defaults]\nextra-body = [1]\nseed = 'A'",
+            "line 2: [defaults] extra-body: expected object, got array",
+        ),
+        (
+            "[defaults]\nnamspace = 'a'",
+            "line 2: [defaults] namspace: there is no such flag\n   Did you mean namespace?",
+        ),
+        ("[defaults]\nno-stream = true", "line 2: [defaults] no-stream: is written without 'no-'\n   stream = false"),
+        (
+            "[defaults]\nport = 1",
+            "line 2: [defaults] port: is a flag of single commands\n   Put it below [defaults.forward]",
+        ),
+        ("[defaults]\nmessage = 'a'", "line 2: [defaults] message: is for one run, and cannot be set here"),
+        ("[defaults.chat]\nmessage = 'a'", "line 2: [defaults.chat] message: is for one run, and cannot be set here"),
+        ("[defaults.chat]\nport = 1", "line 2: [defaults.chat] port: there is no such flag"),
+        ("[defaults.caht]\nseed = 1", "line 1: [defaults] caht: there is no such flag\n   Did you mean chat?"),
+        ("[profile.work]\nseed = 1", "line 1: [profile]: there is no such table\n   Did you mean [profiles]?"),
+        ("seed = 1", "line 1: seed: is not in a table\n   Put it below a line with [defaults]"),
+        ("defaults = 1", "line 1: defaults: is not a table\n   Write it as a line with [defaults]"),
+        ("[profiles]\nwork = 1", "line 2: profiles.work: is not a table"),
+        ("[defaults]\nvariables = 1", "line 2: [defaults] variables: is not a table"),
+        ("[defaults]\nseed = 1\nseed = 2", "line 3: this is not valid TOML\n   Cannot overwrite a value"),
+        ("[defaults\nseed = 1", "line 1, column 10: this is not valid TOML"),
+        (b"[defaults]\nmodel = '\xff'", "it is not UTF-8: byte 21 is 0xff"),
+        ("[defaults]\nmodel = '" + "a" * 300_000 + "'", "it is larger than 256 KiB"),
+        ("a = " + "[" * 100_000, "it is nested too deeply"),
+    ],
+    ids=range(25),
+)
+def test_a_fault_of_the_file_names_the_place(kaito, config, text, message):
+    config(text)
+    outcome = kaito(
+        "chat", "--endpoint", "http://localhost:1", *(["--profile", "p"] if "[profiles.p]" in str(text) else [])
+    )
+    assert outcome.code == 2
+    assert outcome.out == ""
+    assert FILE in outcome.err.splitlines()[0]
+    assert message in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("KAITO_TEMPERATURE", "3", "KAITO_TEMPERATURE: '3' is not a number from 0.0 to 2.0"),
+        ("KAITO_STREAM", "maybe", "KAITO_STREAM: 'maybe' is not on, off, true, false, 1 or 0"),
+        ("KAITO_HEADER", "[1]", "KAITO_HEADER: is not a value, or a JSON list of texts"),
+        ("KAITO_NO_CONFIG", "maybe", "KAITO_NO_CONFIG: 'maybe' is not on, off, true, false, 1 or 0"),
+        ("KAITO_PROFILE", "work", "KAITO_PROFILE: there is no profile 'work'"),
+        ("KAITO_OUTPUT", "xml", "KAITO_OUTPUT: 'xml' is not one of "),
+        ("KAITO_BACKEND", "none", "KAITO_BACKEND: 'none' is not one of auto, "),
+        ("KAITO_API_KEY_FILE", "/missing", "KAITO_API_KEY_FILE: cannot read '/missing'"),
+    ],
+)
+def test_a_fault_of_a_variable_names_it(kaito, variable, value, message):
+    endpoint = ["--workspace-name", "w"] if variable == "KAITO_BACKEND" else ["--endpoint", "http://localhost:1"]
+    outcome = kaito("chat", *endpoint, "-m", "hi", env={variable: value})
+    assert outcome.code == 2
+    assert message in outcome.err
+
+
+def test_a_contradiction_names_where_each_value_is_set(kaito, config, tmp_path):
+    (tmp_path / "ca.pem").write_text("")
+    config(
+        f"[defaults]\nendpoint = 'http://localhost:1'\ninsecure-skip-tls-verify = true\ncertificate-authority = '{tmp_path}/ca.pem'"
+    )
+    outcome = kaito("chat", "-m", "hi")
+    assert outcome.code == 2
+    first, second = outcome.err.splitlines()
+    assert first.endswith(
+        "config.toml, line 4: [defaults] certificate-authority: cannot be used with --insecure-skip-tls-verify"
+    )
+    assert second == f"   --insecure-skip-tls-verify is set by {FILE}, line 3"
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ('api-key = "s3cret"', "api-key"),
+        ('api_key = "s3cret"', "api_key"),
+        ('apiKey = "s3cret"', "apiKey"),
+        ('token = "s3cret"', "token"),
+        ('password = "s3cret"', "password"),
+        ("variables = { token = 's3cret' }", "token"),
+        ('endpoint = "https://me:s3cret@host"', "a password"),
+        ('endpoint = "https://host/v1?api-key=s3cret"', "api-key"),
+        ('endpoint = "https://host/v1?sig=s3cret"', "sig"),
+        ('header = "Authorization: s3cret"', "Authorization"),
+        ('header = ["X-One: 1", "cookie: s3cret"]', "cookie"),
+        ('header = "X-Api-Key: s3cret"', "X-Api-Key"),
+        ('header = "X-Other: Bearer s3cret"', "X-Other"),
+        ("extra-body = { api_key = 's3cret' }", "api_key"),
+        ('extra-body = \'{"api_key": "s3cret"}\'', "api_key"),
+    ],
+)
+def test_secrets_are_refused_and_not_shown(kaito, config, line, name):
+    config(f"[defaults]\n{line}")
+    outcome = kaito("config")
+    assert outcome.code == 2
+    assert name in outcome.err
+    assert "line 2" in outcome.err
+    assert "secret" in outcome.err
+    assert "api-key-file" in outcome.err
+    assert "s3cret" not in outcome.out + outcome.err
+
+
+@pytest.mark.parametrize("arguments", [["chat", "-m", "hi"], ["config", "edit"], ["status"], ["config", "-o", "json"]])
+def test_each_command_refuses_secrets(kaito, config, arguments):
+    config('[profiles.unused]\npassword = "s3cret"')
+    outcome = kaito(*arguments, env={"EDITOR": "true"})
+    assert outcome.code == 2
+    assert "line 2: password: a secret must not be in this file" in outcome.err
+    assert "s3cret" not in outcome.out + outcome.err
+
+
+def test_secrets_in_files_and_other_values_are_allowed(kaito, model_server, config):
+    path = config(f"""
+        [defaults]
+        endpoint = "{model_server.url}?api-version=2024"
+        api-key-file = "key"
+        header = ["@headers", "X-Team: research"]
+        extra-body = {{ stop_token_ids = [1], min_tokens = 1 }}
+        [defaults.deploy]
+        model-access-secret = "hf"
+    """)
+    (path.parent / "key").write_text("s3cret\n")
+    (path.parent / "headers").write_text("X-Auth-Token: other\n")
+    assert kaito("chat", "-m", "hi").code == 0
+    headers = model_server.chats[-1].headers
+    assert (headers["authorization"], headers["x-auth-token"], headers["x-team"]) == (
+        "Bearer s3cret",
+        "other",
+        "research",
+    )
+    outcome = kaito("config")
+    assert outcome.code == 0
+    assert "@" in outcome.out
+    assert "research" not in outcome.out
+    assert "s3cret" not in outcome.out
+
+
+def test_a_key_in_a_variable_comes_before_the_file_s(kaito, model_server, config):
+    path = config(f'[defaults]\nendpoint = "{model_server.url}"\napi-key-file = "key"')
+    (path.parent / "key").write_text("file")
+    kaito("chat", "-m", "hi", env={"KAITO_API_KEY": "variable"})
+    assert model_server.chats[-1].headers["authorization"] == "Bearer variable"
+    outcome = kaito("config", env={"KAITO_API_KEY": "s3cret"})
+    assert "api-key " in outcome.out
+    assert "KAITO_API_KEY" in outcome.out
+    assert "s3cret" not in outcome.out + outcome.err
+
+
+def test_a_key_stays_with_its_server(kaito, model_server, start_model_server, config):
+    other = start_model_server()
+    path = config(f"""
+        [defaults]
+        endpoint = "{model_server.url}"
+        api-key-file = "key"
+        header = "X-Team: a"
+        model = "test-model"
+        seed = 1
+    """)
+    (path.parent / "key").write_text("key")
+    assert kaito("chat", "-m", "hi", "--endpoint", other.url).code == 0
+    headers = other.chats[-1].headers
+    assert not {"authorization", "x-team"} & {*headers}
+    assert "model" not in other.chats[-1].body or other.chats[-1].body["model"] == other.model
+    assert other.chats[-1].body["seed"] == 1
+    # Naming the same server changes nothing.
+    assert kaito("chat", "-m", "hi", "--endpoint", model_server.url).code == 0
+    assert model_server.chats[-1].headers["authorization"] == "Bearer key"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--profile", "wrok"],
+            "--profile: there is no profile 'wrok' in ~/.config/kaito/config.toml\n   Did you mean work?",
+        ),
+        (
+            ["--profile", "x"],
+            "--profile: there is no profile 'x' in ~/.config/kaito/config.toml\n   Its profiles: work",
+        ),
+        (["--profile", "work", "--no-config"], "--profile: cannot be used with --no-config"),
+    ],
+)
+def test_a_wrong_choice_of_a_profile(kaito, config, arguments, message):
+    config("[profiles.work]")
+    outcome = kaito("chat", "--endpoint", "http://localhost:1", *arguments)
+    assert outcome.code == 2
+    assert message in outcome.err
+
+
+def test_a_profile_without_a_file(kaito):
+    outcome = kaito("chat", "--profile", "work")
+    assert outcome.code == 2
+    assert (
+        "there is no profile 'work'\n   Profiles are in ~/.config/kaito/config.toml, which does not exist"
+        in outcome.err
+    )
+
+
+def test_no_config_ignores_the_file_and_the_variables(kaito, model_server, config):
+    config("[defaults]\nseed = 1\ntemperature = 9")
+    env = {"KAITO_STOP": "END", "KAITO_PROFILE": "none", "KAITO_STATS": "maybe"}
+    assert kaito("chat", "--no-config", "--endpoint", model_server.url, "-m", "hi", env=env).err == ""
+    assert not {"seed", "stop"} & sent(model_server).keys()
+    # The variable ignores what is below variables.
+    env = {"KAITO_STOP": "END", "KAITO_PROFILE": "none", "KAITO_NO_CONFIG": "1", "KAITO_ENDPOINT": model_server.url}
+    assert kaito("chat", "-m", "hi", env=env).err == ""
+    assert sent(model_server)["stop"] == ["END"]
+    assert "seed" not in sent(model_server)
+
+
+def test_the_current_folder_is_never_read(kaito, config, tmp_path, model_server):
+    for name in ("config.toml", "kaito/config.toml", ".config/kaito/config.toml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("[defaults]\ntemperature = 9\n")
+    for variable in (None, "", ".", ".config"):
+        env = {"XDG_CONFIG_HOME": variable}
+        outcome = kaito("chat", "--endpoint", model_server.url, "-m", "hi", env=env, cwd=tmp_path)
+        assert (outcome.code, outcome.err) == (0, "")
+
+
+def test_a_user_without_a_home_has_no_configuration(kaito, model_server):
+    env = {"XDG_CONFIG_HOME": None, "HOME": ""}
+    assert kaito("chat", "--endpoint", model_server.url, "-m", "hi", env=env).out == "Assistant: hi\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions")
+def test_a_file_that_others_can_write_is_reported(kaito, config, model_server):
+    config("[defaults]\nseed = 1").chmod(0o666)
+    outcome = kaito("chat", "--endpoint", model_server.url, "-m", "hi")
+    assert outcome.code == 0
+    assert outcome.err == f"({FILE} can be written by other users; 'chmod go-w' changes that)\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and permissions")
+def test_what_is_not_a_readable_file(kaito, clean_environment):
+    path = clean_environment / ".config/kaito/config.toml"
+    path.mkdir(parents=True)
+    for reason in ("Is a directory", "it is not a regular file", "No such file or directory", "Permission denied"):
+        if reason.startswith("it"):
+            path.rmdir()
+            os.mkfifo(path)
+        elif reason.startswith("No"):
+            path.unlink()
+            path.symlink_to("missing")
+        elif reason.startswith("Perm"):
+            if os.geteuid() == 0:
+                continue
+            path.unlink()
+            path.write_text("")
+            path.chmod(0)
+        outcome = kaito("chat", "--endpoint", "http://localhost:1")
+        assert outcome.code == 2
+        assert outcome.err == f"❌ Error: Cannot read {FILE}: {reason}\n   --no-config ignores the file\n"
+
+
+BROKEN = "[defaults\ns3cret"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["chat", "--help"],
+        ["help", "chat"],
+        ["completion", "bash"],
+        ["config", "path"],
+        ["config", "--help"],
+    ],
+)
+def test_what_works_with_a_broken_file(kaito, config, arguments):
+    config(BROKEN)
+    outcome = kaito(*arguments)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out
+
+
+def test_config_shows_a_broken_file_s_fault_after_the_values(kaito, config):
+    config(BROKEN)
+    outcome = kaito("config")
+    assert outcome.code == 2
+    assert "temperature" in outcome.out
+    assert "config.toml, line 1, column 10: this is not valid TOML" in outcome.err
+    assert "s3cret" not in outcome.err + outcome.out
+
+
+@pytest.mark.parametrize("name", sorted(SUBCOMMANDS))
+def test_a_broken_file_stops_each_other_command(kaito, config, name):
+    config(BROKEN)
+    words = {"completion": ["bash"], "deploy": ["w", "--model", "m"], "chat": ["--endpoint", "http://localhost:1"]}
+    outcome = kaito(name, *words.get(name, []))
+    assert outcome.code == (0 if name == "completion" else 2)
+    assert ("config.toml, line 1" in outcome.err) == (name != "completion")
+
+
+def test_defaults_of_other_commands(kaito, config):
+    config("""
+        [defaults]
+        output = "markdown"
+        model = "a-chat-model"
+        workspace-name = "my-llama"
+        [defaults.deploy]
+        instance-type = "g6.4xlarge"
+        output = "yaml"
+        dry-run = "client"
+        [defaults.status]
+        output = "xml"
+    """)
+    outcome = kaito("deploy", "my-phi", "--model", "phi-4")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "name: my-phi" in outcome.out
+    assert "instanceType: g6.4xlarge" in outcome.out
+    # Neither the model nor the name is that of a chat.
+    assert "--model is required" in kaito("deploy", "my-phi").err
+    assert "NAME is missing" in kaito("deploy", "--model", "phi-4").err
+    outcome = kaito("status")
+    assert outcome.code == 2
+    assert "line 11: [defaults.status] output: 'xml' is not one of plain, json, yaml" in outcome.err
+    assert json.loads(kaito("plugins", "-o", "json").out)
+
+
+def test_kubernetes_variables_of_a_service_are_no_flags(kaito, config):
+    env = {"KAITO_FORWARD_PORT": "tcp://10.0.0.1:80", "KAITO_PORT": "tcp://10.0.0.1:80"}
+    outcome = kaito("forward", env=env)
+    assert "--workspace-name is required" in outcome.err
+
+
+def test_flags_of_plugins_are_configured_too(kaito, model_server, config, tmp_path):
+    (tmp_path / "mine.py").write_text("""
+from kaito import hookimpl
+
+@hookimpl
+def kaito_add_options(command, options):
+    if command == "chat":
+        options.add("--redact", metavar="WORD", help="Send *** for this word", repeatable=True)
+        options.add("--level", metavar="N", parse=int, default=1, help="A level")
+        options.add("--loud", switch=True, help="In capitals")
+        options.add("--words", metavar="FILE", help="A file")
+
+@hookimpl
+def kaito_request(request, settings):
+    values = [settings.option(name) for name in ("redact", "level", "loud", "words")]
+    return request.replace(extra={"seen": values})
+""")
+    path = config(f"""
+        [defaults]
+        endpoint = "{model_server.url}"
+        plugin = "{tmp_path}/mine.py"
+        redact = ["a", "b"]
+        level = 3
+        loud = true
+        words = "w.txt"
+    """)
+    assert kaito("chat", "-m", "hi").err == ""
+    assert sent(model_server)["seen"] == [["a", "b"], 3, True, str(path.parent / "w.txt")]
+    outcome = kaito("chat", "-m", "hi", "--no-loud", "--redact", "c", "--no-words", env={"KAITO_LEVEL": "4"})
+    assert outcome.err == ""
+    assert sent(model_server)["seen"] == [["c"], 4, False, None]
+    assert "KAITO_LEVEL: 'x'" in kaito("chat", "-m", "hi", env={"KAITO_LEVEL": "x"}).err
+    assert "loud" in kaito("config").out
+    assert "--loud" in kaito("chat", "--help").out
+    # The keys of plugins are known to commands without these flags; a misspelt one is not.
+    assert "redact" not in kaito("status", "--kubeconfig", "/dev/null").err
+    config(f'[defaults]\nplugin = "{tmp_path}/mine.py"\nlevle = 3')
+    assert "Did you mean level?" in kaito("status").err
+    path.write_text(f'[defaults]\nplugin = "{tmp_path}/mine.py"\nlevel = "x"')
+    outcome = kaito("chat", "--endpoint", model_server.url, "-m", "hi")
+    assert "line 3: [defaults] level: 'x'" in outcome.err
+
+
+def test_a_plugin_of_the_file_that_does_not_exist(kaito, config):
+    config("[defaults]\nplugin = 'missing_module_x'")
+    outcome = kaito("chat", "--endpoint", "http://localhost:1")
+    assert outcome.code == 2
+    assert "missing_module_x" in outcome.err
+    assert kaito("chat", "--no-plugin", "--help").code == 0
+
+
+def test_verbose_and_color_of_the_configuration(kaito, config):
+    config("[defaults]\nverbose = true\ncolor = 'always'")
+    outcome = kaito("chat")
+    assert outcome.err.startswith("\x1b[31m")
+    assert kaito("chat", "--no-color").err.startswith("❌")
+    assert kaito("nothing", env={"KAITO_COLOR": "always"}).err.startswith("\x1b[31m")
+    assert kaito("--no-config", "nothing", env={"KAITO_COLOR": "always"}).err.startswith("❌")
+
+
+def test_config_shows_values_and_origins(kaito, config):
+    path = config("""
+        [defaults]
+        temperature = 0.2
+        stats = true
+        [defaults.forward]
+        port = 9000
+        [profiles.work]
+        namespace = "team"
+        header = ["X-Team: a", "@file"]
+        [profiles.work.variables]
+        lang = "French"
+    """)
+    (path.parent / "file").write_text("X-Two: 2")
+    arguments = ["config", "--profile", "work", "--top-p", "0.5"]
+    env = {"KAITO_MAX_TOKENS": "5", "KAITO_STATUS_OUTPUT": "json", "KAITO_NAMSPACE": "x", "KAITO_OTHER": "x"}
+    data = json.loads(kaito(*arguments, "-o", "json", env=env).out)
+    assert (data["file"], data["profile"], data["profiles"]) == (str(path), "work", ["work"])
+    values = {one["name"]: one for one in data["values"]}
+    assert values["temperature"] == {
+        "name": "temperature",
+        "value": 0.2,
+        "from": "defaults",
+        "place": f"{FILE}, line 3",
+    }
+    assert values["stats"]["value"] is True
+    assert (values["namespace"]["value"], values["namespace"]["from"]) == ("team", "profile")
+    assert values["header"]["value"] == ["X-Team: (not shown)", f"@{path.parent}/file"]
+    assert (values["max-tokens"]["value"], values["max-tokens"]["place"]) == (5, "KAITO_MAX_TOKENS")
+    assert (values["top-p"]["value"], values["top-p"]["from"]) == (0.5, "flag")
+    assert (values["stream"]["value"], values["stream"]["from"]) == (True, "built-in")
+    assert (values["output"]["value"], values["output"]["from"]) == ("plain", "built-in")
+    assert values["variable lang"]["value"] == "French"
+    assert values["forward port"]["value"] == 9000
+    assert values["status output"]["place"] == "KAITO_STATUS_OUTPUT"
+    outcome = kaito(*arguments, env=env)
+    assert outcome.err == "KAITO_NAMSPACE is not used; did you mean KAITO_NAMESPACE?\n"
+    lines = {line.split("  ")[0]: line.split() for line in outcome.out.splitlines()}
+    assert lines["namespace"] == ["namespace", "team", "profile", "work"]
+    assert lines["temperature"] == ["temperature", "0.2", "defaults"]
+    assert lines["top-p"] == ["top-p", "0.5", "--top-p"]
+    assert lines["min-p"] == ["min-p", "-", "built-in"]
+    assert "temperature: 0.2" not in outcome.out
+    assert kaito(*arguments, "-o", "yaml", env=env).out.startswith("file: ")
+
+
+def test_config_without_a_file(kaito):
+    outcome = kaito("config")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith(f"File: {FILE} (none)\n\n")
+    assert kaito("config", "path").out.endswith("/.config/kaito/config.toml\n")
+
+
+def test_config_edit_creates_the_file_and_checks_it(kaito, clean_environment, tmp_path):
+    path = clean_environment / ".config/kaito/config.toml"
+    outcome = kaito("config", "edit", env={"EDITOR": "true"})
+    assert (outcome.code, outcome.err) == (0, f"{FILE} is valid\n")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert path.read_text().startswith("# The configuration of kaito.")
+    # Each example of it is valid.
+    lines = [line.removeprefix("# ") for line in path.read_text().splitlines()]
+    examples = "\n".join(line for line in lines if re.match(r"\[|[a-z-]+ = ", line))
+    (path.parent / "prompts").mkdir()
+    (path.parent / "prompts/terse.md").write_text("Be terse, in {{lang}}")
+    path.write_text(examples)
+    outcome = kaito("config", "edit", env={"EDITOR": "true"})
+    assert outcome.err == f"{FILE} is valid\n", examples
+    for text, message in [
+        ("[profiles.other]\ntemperature = 9", "line 2: [profiles.other] temperature: '9' is not a number"),
+        ("[defaults.forward]\nport = 'x'", "line 2: [defaults.forward] port: 'x' is not a port"),
+        ("[profiles.p.status]\nwach = true", "Did you mean watch?"),
+    ]:
+        editor = tmp_path / "editor"
+        editor.write_text(f"#!/bin/sh\ncat > \"$1\" <<'E'\n{text}\nE\n")
+        editor.chmod(0o755)
+        outcome = kaito("config", "edit", env={"VISUAL": str(editor)})
+        assert outcome.code == 2
+        assert message in outcome.err
+        assert path.read_text() == f"{text}\n"
+
+
+def test_config_edit_failures(kaito, clean_environment):
+    outcome = kaito("config", "edit", env={"EDITOR": "false"})
+    assert outcome.code == 1
+    assert "The editor 'false' failed with exit code 1" in outcome.err
+    outcome = kaito("config", "edit", env={"EDITOR": "true", "XDG_CONFIG_HOME": "/dev/null"})
+    assert outcome.code == 1
+    assert "Cannot create /dev/null/kaito/config.toml: Not a directory" in outcome.err
+
+
+@pytest.mark.parametrize("words", [["chat", "--profile", ""], ["--profile", ""], ["status", "--profile="]])
+def test_completion_of_profiles(kaito, config, words):
+    config("[profiles.work]\n[profiles.home]")
+    assert kaito("__complete", *words).out.splitlines()[:-1] == ["work", "home"]
+    config(BROKEN)
+    assert kaito("__complete", *words).out.splitlines()[:-1] == []
+
+
+def test_completion_uses_the_configured_kubeconfig(kaito, config):
+    path = config("[defaults]\nkubeconfig = 'kube'\n[profiles.other]\nkubeconfig = 'none'")
+    (path.parent / "kube").write_text("contexts:\n- name: one\n  context: {cluster: c, user: u}\n")
+    (path.parent / "none").write_text("contexts: []\n")
+    assert kaito("__complete", "status", "--context", "").out.splitlines()[:-1] == ["one"]
+    assert kaito("__complete", "status", "--profile", "other", "--context", "").out.splitlines()[:-1] == []
