@@ -63,13 +63,14 @@ def read_sections(file: ConfigFile, is_command: Callable[[str], bool]) -> Sectio
     """
     refuse_secrets(file)
     known = ("defaults", "profiles")
-    if unknown := next((name for name in file.document if name not in known), None):
-        place = file.at((unknown,))
+    unknown = next((name for name in file.document if name not in known), None)
+    if unknown is not None:
+        place, shown = file.at((unknown,)), _bare_or_quoted(unknown)
         if not isinstance(file.document[unknown], dict):
-            raise UsageError(f"{place}: {unknown}: is not in a table", "Put it below a line with [defaults]")
+            raise UsageError(f"{place}: {shown}: is not in a table", "Put it below a line with [defaults]")
         near = did_you_mean(unknown, known)
         hint = f"Did you mean [{near}]?" if near else "The tables are [defaults] and [profiles.NAME]"
-        raise UsageError(f"{place}: [{unknown}]: there is no such table", hint)
+        raise UsageError(f"{place}: [{shown}]: there is no such table", hint)
     return Sections(
         defaults=_section(file, ("defaults",), is_command),
         profiles={name: _section(file, ("profiles", name), is_command) for name in _table(file, ("profiles",))},

@@ -4,11 +4,49 @@ import pytest
 
 from kaito.config.secret_names import is_secret_name, secret_field, secret_header, secret_in_url
 
+SECRETS = [
+    "api-key",
+    "api_key",
+    "apiKey",
+    "API_KEY",
+    "apikey",
+    "token",
+    "hf_token",
+    "accessToken",
+    "db-password",
+    "secret",
+    "authorization",
+    "credentials",
+    "private-key",
+    "access-key",
+    "X-Auth-Token",
+    "Cookie",
+    "passwd",
+    "jwt",
+]
+OTHERS = [
+    "api-key-file",
+    "max-tokens",
+    "stop_token_ids",
+    "min_tokens",
+    "key",
+    "keys",
+    "monkey",
+    "tokenizer",
+    "author",
+    "top-k",
+    "secretary",
+    "certificate-authority",
+    "password-file",
+    "X-Team",
+    "-",
+    "ü",
+]
+
 
 @pytest.mark.parametrize(
     "name",
-    ["api-key", "api_key", "apiKey", "API_KEY", "apikey", "token", "hf_token", "accessToken", "db-password", "secret"]
-    + ["authorization", "credentials", "private-key", "access-key", "X-Auth-Token", "Cookie", "passwd", "jwt"],
+    SECRETS,
 )
 def test_names_of_secrets(name):
     assert is_secret_name(name)
@@ -16,8 +54,7 @@ def test_names_of_secrets(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["api-key-file", "max-tokens", "stop_token_ids", "min_tokens", "key", "keys", "monkey", "tokenizer", "author"]
-    + ["top-k", "secretary", "certificate-authority", "password-file", "X-Team", "", "-", "ü"],
+    OTHERS,
 )
 def test_other_names(name):
     assert not is_secret_name(name)
