@@ -1,7 +1,9 @@
 """Running pip, and the reasons for its failures."""
 
 import asyncio
+import configparser
 import sys
+from pathlib import Path
 
 import pytest
 from kaito_local import pip
@@ -85,3 +87,10 @@ def test_control_sequences_are_not_shown():
 
 def test_long_lines_are_cut():
     assert [len(reason) for reason in pip.reasons("x" * 5000)] == [300]
+
+
+def test_pip_is_installed_with_the_distribution():
+    # An environment of pipx or uv has no pip of its own.
+    setup = configparser.ConfigParser()
+    setup.read(Path(__file__).parents[1] / "setup.cfg", encoding="utf-8")
+    assert "pip" in setup["options"]["install_requires"].splitlines()
