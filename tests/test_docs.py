@@ -54,6 +54,12 @@ def test_the_readme_is_short():
     assert len(README.split()) <= 900
 
 
+def test_the_readme_names_the_tested_pythons():
+    [environments] = re.findall(r"^env_list = (.+)$", (ROOT / "tox.ini").read_text("utf-8"), re.MULTILINE)
+    [tested] = re.findall(r"^## Tested versions\n\n(.+?)\n\n", README, re.MULTILINE | re.DOTALL)
+    assert re.findall(r"3\.\d+", tested) == [f"3.{minor}" for minor in re.findall(r"\bpy3(\d+)\b", environments)]
+
+
 def test_each_command_is_in_the_guide():
     for name in SUBCOMMANDS:
         assert f"kaito {name}" in GUIDE
