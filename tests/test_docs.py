@@ -10,7 +10,7 @@ import pytest
 import kaito
 from kaito import hookspecs
 from kaito.errors import ExitCode
-from kaito.options.table import SETTINGS
+from kaito.options import table
 from kaito.plugin import discovery
 from kaito.plugin.built_in import SUBCOMMANDS, subcommand_module
 from kaito.plugin.manager import create_plugins
@@ -74,7 +74,7 @@ def test_each_slash_command_and_setting_is_in_the_guide():
         assert offered.value.describe()
         assert len(offered.value.describe()) < 60
     [settings] = re.findall(r"^The settings are (.+?)\. ", GUIDE, re.MULTILINE | re.DOTALL)
-    assert set(re.findall("`([a-z-]+)`", settings)) == set(SETTINGS)
+    assert set(re.findall("`([a-z-]+)`", settings)) == set(table.SETTINGS)
 
 
 def test_each_member_of_the_shell_context_is_documented():
@@ -85,6 +85,15 @@ def test_each_member_of_the_shell_context_is_documented():
 
 def test_each_exit_code_is_in_the_guide():
     assert [int(code) for code in re.findall(r"^\| (\d+) \|", GUIDE, re.MULTILINE)] == [int(code) for code in ExitCode]
+
+
+def test_each_variable_is_in_the_guide():
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "kaito").rglob("*.py"))
+    names = set(re.findall(r'"(KAITO_[A-Z_]+[A-Z])"', sources))
+    # One rule in the guide covers the variables of flags.
+    flags = {option.flag for value in vars(table).values() if isinstance(value, tuple) for option in value}
+    names -= {f"KAITO_{flag.lstrip('-').upper().replace('-', '_')}" for flag in flags}
+    assert {name for name in names if f"`{name}`" not in GUIDE} == set()
 
 
 def test_ci_runs_the_readme_s_test_command():
