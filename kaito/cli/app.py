@@ -18,7 +18,7 @@ from kaito.console.stray_output import redirected_prints
 from kaito.console.terminal import Terminal
 from kaito.errors import Abandoned, Ended, ExitCode, Interrupted, KaitoError, OutputClosed, PluginError, UsageError
 from kaito.eventloop import termination
-from kaito.plugin.manager import create_plugins
+from kaito.plugin.manager import Plugins, create_plugins
 
 _GLOBAL_SWITCHES = frozenset({"-h", "--help", "-v", "--verbose", "--no-config"})
 
@@ -26,6 +26,12 @@ _GLOBAL_SWITCHES = frozenset({"-h", "--help", "-v", "--verbose", "--no-config"})
 def run(program: str, arguments: Sequence[str]) -> int:
     """Run a subcommand; return the exit code."""
     terminal = Terminal(sys.stdin, sys.stdout, sys.stderr, os.environ, _color_choice(arguments))
+    plugins: Plugins | None = None
+
+    def is_verbose() -> bool:
+        # The configuration file can ask for it, too.
+        return _is_verbose(arguments) or (plugins is not None and plugins.is_traced)
+
     try:
         with termination.handle_termination(terminal), redirected_prints(terminal.note):
             name, rest = _split(program, arguments)
@@ -40,8 +46,8 @@ def run(program: str, arguments: Sequence[str]) -> int:
     except KaitoError as exc:
         terminal.clear_status()
         terminal.error(exc)
-        if isinstance(exc, PluginError):
-            _show_traceback(terminal, arguments, exc)
+        if isinstance(exc, PluginError) and is_verbose():
+            _show_traceback(terminal, exc)
         return exc.exit_code
     except Ended as exc:
         terminal.clear_status()
@@ -55,7 +61,8 @@ def run(program: str, arguments: Sequence[str]) -> int:
     except Exception as exc:
         terminal.clear_status()
         terminal.error(KaitoError(f"This is a bug in kaito: {type(exc).__name__}: {exc}", "Please report it"))
-        _show_traceback(terminal, arguments, exc)
+        if is_verbose():
+            _show_traceback(terminal, exc)
         return ExitCode.FAILED
     finally:
         terminal.tty.unmute()
@@ -86,10 +93,9 @@ def _choice(given: str, otherwise: ColorChoice) -> ColorChoice:
     return next((one for one in get_args(ColorChoice) if one == given), otherwise)
 
 
-def _show_traceback(terminal: Terminal, arguments: Sequence[str], exc: BaseException) -> None:
-    """Show the traceback with `--verbose`."""
-    if _is_verbose(arguments):
-        terminal.note("".join(traceback.format_exception(exc)), dim=True)
+def _show_traceback(terminal: Terminal, exc: BaseException) -> None:
+    """Show where an exception was raised."""
+    terminal.note("".join(traceback.format_exception(exc)), dim=True)
 
 
 def _is_verbose(arguments: Sequence[str]) -> bool:

@@ -39,8 +39,9 @@ def run_subcommand(offered: Offered[Command], call: Invocation) -> int:
     except UsageError:
         if command.connects:  # a flag may be unknown because its plugin failed
             plugins.check_protection()
-        if parser.config is not None and parser.config.fault is not None:  # or because the file does not name it
-            raise parser.config.fault from None
+        config = parser.config
+        if command.name not in _TOLERANT and config is not None and config.fault is not None:  # or the file's fault
+            raise config.fault from None
         raise
     if given.help:
         call.terminal.write(parser.format_help())

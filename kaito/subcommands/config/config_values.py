@@ -18,11 +18,10 @@ from kaito.config.config_file import shown
 from kaito.config.flag_form import FlagForm, variable_names
 from kaito.config.secret_names import is_secret_name, secret_field, secret_header, secret_in_url
 from kaito.config.user_config import NO_CONFIG, PROFILE, Setting, UserConfig, config_path
-from kaito.console.width import pad, shorten, width
-from kaito.console.wrapping import window_columns
 from kaito.errors import ExitCode, UsageError
 from kaito.options.prompts import VARIABLE_KEY
 from kaito.plugin.built_in import SUBCOMMANDS
+from kaito.types import Column
 from kaito.util.sanitize import one_line
 from kaito.util.suggest import near_names
 
@@ -41,6 +40,10 @@ _OTHERS = (
 )
 
 
+#: The origin is never left out: the values are shown for its sake.
+_COLUMNS = (Column(title="NAME"), Column(title="VALUE", least=12), Column(title="FROM"))
+
+
 class Row(Struct, frozen=True, kw_only=True):
     """One value."""
 
@@ -57,7 +60,7 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 def show(context: CommandContext) -> int:
-    """Write the values; return the exit code."""
+    """Write the values, what is set before what is built-in; return the exit code."""
     given = context.given
     configured = given.configured
     parser: Parser = configured.parser
@@ -70,14 +73,17 @@ def show(context: CommandContext) -> int:
             rows += _of_other_commands(context, config)
     except UsageError as exc:
         fault = exc
+    rows.sort(key=lambda row: row.kind == _BUILT_IN)
     file = config_path()
     if given.shown_as == "plain":
         head = shown(file) if file is not None else "unknown"
         absent = "" if config.file is not None or fault is not None else " (ignored)" if _ignored(config) else " (none)"
         context.write(f"File: {head}{absent}\n")
         if config.profiles:
-            context.write(f"Profile: {config.profile or 'none'} of {', '.join(map(one_line, config.profiles))}\n")
-        context.write("\n" + _table(rows, window_columns() if context.invocation.terminal.out_is_terminal else None))
+            names = ", ".join(map(one_line, config.profiles))
+            context.write(f"Profile: {one_line(config.profile or 'none')} (the file has {names})\n")
+        context.write("\n")
+        context.write_table(_COLUMNS, [(row.name, row.text, row.origin) for row in rows])
     else:
         data = {
             "file": str(file) if config.file is not None else None,
@@ -100,9 +106,7 @@ def _ignored(config: UserConfig) -> bool:
 def _rows(
     parser: Parser, namespace: argparse.Namespace, settings: Settings, environ: Mapping[str, str]
 ) -> Iterator[Row]:
-    # What is set comes first.
-    flags = sorted(forms_of(parser).items(), key=lambda item: (item[0] not in settings, item[0]))
-    for key, (action, form) in flags:
+    for key, (action, form) in sorted(forms_of(parser).items()):
         if form.scope != "shared" or key == VARIABLE_KEY:
             continue
         if key == "api-key-file" and key not in settings and environ.get(_API_KEY):
@@ -177,34 +181,6 @@ def _text(value: Any) -> str:
 
 def _row(name: str, value: Any, text: str, origin: str, kind: str, place: str | None) -> Row:
     return Row(name=name, value=value, text=text, origin=origin, kind=kind, place=place)
-
-
-def _table(rows: list[Row], columns: int | None) -> str:
-    """Return the rows as a table; in a narrow window the origin has a line of its own.
-
-    Args:
-        columns: the most that a line may have; `None` for any length.
-    """
-    names, values, origins = (
-        max(width(one_line(text)) for text in texts)
-        for texts in zip(*((row.name, row.text, row.origin) for row in rows), strict=True)
-    )
-    columns = columns or names + values + origins + 4
-    rest = min(columns - names - origins - 4, values)
-    is_narrow = rest < min(_LEAST_VALUE, values)
-    lines = []
-    for row in rows:
-        name, origin = one_line(row.name), one_line(row.origin)
-        if not is_narrow:
-            lines.append(f"{pad(name, names)}  {pad(shorten(one_line(row.text), rest), rest)}  {origin}")
-        else:
-            lines.append(f"{name}: {shorten(one_line(row.text), max(columns - width(name) - 2, _LEAST_VALUE))}")
-            lines += [f"    {origin}"] if row.kind != _BUILT_IN else []
-    return "".join(f"{line.rstrip()}\n" for line in lines)
-
-
-#: Columns that values need beside the two others.
-_LEAST_VALUE = 16
 
 
 def _unknown_variables(parser: Parser, environ: Mapping[str, str]) -> Iterator[str]:

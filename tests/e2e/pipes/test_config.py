@@ -524,6 +524,24 @@ def test_a_plugin_of_the_file_that_does_not_exist(kaito, config):
     assert kaito("chat", "--no-plugin", "--help").code == 0
 
 
+def test_verbose_in_the_file_shows_tracebacks_of_plugins(kaito, config, tmp_path):
+    (tmp_path / "mine.py").write_text("""
+from kaito import Command, hookimpl
+
+def run(context):
+    raise LookupError("oops")
+
+@hookimpl
+def kaito_commands():
+    return [Command(name="mine", summary="Fail", run=run)]
+""")
+    config(f"[defaults]\nverbose = true\nplugin = '{tmp_path}/mine.py'")
+    outcome = kaito("mine")
+    assert outcome.code == 1
+    assert "Traceback" in outcome.err
+    assert "Traceback" not in kaito("mine", "--no-verbose").err
+
+
 def test_verbose_and_color_of_the_configuration(kaito, config):
     config("[defaults]\nverbose = true\ncolor = 'always'")
     outcome = kaito("chat")
