@@ -38,7 +38,7 @@ def subcommand(name: str) -> tuple[Command, Parser]:
     """Return a subcommand of kaito itself, and its parser."""
     call = Invocation(
         command=f"kaito {name}",
-        arguments=[],
+        arguments=["--no-config"],
         terminal=Terminal(None, None, None, {}),
         plugins=_built_in_plugins(),
         environ={"KAITO_PLUGINS": ""},

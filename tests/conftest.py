@@ -14,6 +14,9 @@ from tests.controlplane import VARIABLE
 
 pytest_plugins = ["kaito.testing.fixtures"]
 
+# Parsers that are made while tests are collected must not read the developer's configuration; a fixture hides it later.
+os.environ["XDG_CONFIG_HOME"] = os.devnull
+
 # No example fails because the machine is busy: pytest-timeout limits the test as a whole.
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")

@@ -62,7 +62,7 @@ def make_parser(offered: Offered[Command], call: Invocation) -> tuple[Parser, Pl
     if command.connects:
         add_endpoint_flags(parser)
     add_shared_flags(parser)
-    parser.config = config_of(parser, call.arguments, call.environ)
+    parser.config = config_of(parser, call.arguments, call.environ, command.name)
     if offered.plugin.origin == "built-in":  # else they were loaded to find the subcommand
         load_named(parser, call, parser.config, options.acts_as or command.name)
     if command.connects or options.acts_as:

@@ -30,9 +30,14 @@ class KnownFlags:
         self._call = call
         self._command = command
 
-    def is_plugins(self, key: str) -> bool:
-        """Return whether plugins add a flag to `kaito chat` or to the command that runs."""
-        return key in self._of_plugins
+    def is_plugins(self, key: str, *, is_table: bool) -> bool:
+        """Return whether plugins add a flag to `kaito chat` or to the command that runs, or a subcommand.
+
+        Args:
+            is_table: whether it can be a subcommand.
+        """
+        # A plugin that is not installed, but named, may have subcommands.
+        return key in self._of_plugins or (is_table and key in self._call.plugins.subcommands())
 
     def commands_with(self, key: str) -> Sequence[str]:
         """Return the names of the built-in commands that have a flag of their own."""
@@ -59,5 +64,5 @@ class KnownFlags:
 
 def parser_of(name: str, call: Invocation) -> Parser:
     """Return the parser of a built-in subcommand, without the flags of plugins."""
-    bare = replace(call, arguments=(), plugins=Plugins(warn=lambda _: None), environ={}, completing=True)
+    bare = replace(call, arguments=("--no-config",), plugins=Plugins(warn=lambda _: None), environ={}, completing=True)
     return make_parser(find_subcommand(name, bare, ""), bare)[0]

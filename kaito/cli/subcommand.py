@@ -38,7 +38,7 @@ def find_subcommand(name: str, call: Invocation, hint: str) -> Offered[Command]:
         plugins.load(discovery.installed_subcommands(allowed, name))
         parser = Parser(call.command, "", "")
         add_shared_flags(parser)
-        load_named(parser, call, config_of(parser, call.arguments, call.environ), name)
+        load_named(parser, call, config_of(parser, call.arguments, call.environ, name), name)
     subcommands = plugins.subcommands(taken={*SUBCOMMANDS} - {name})
     offered = subcommands.get(name)
     if offered is None and (owner := next((one for one in plugins.loaded() if one.name == f"kaito {name}"), None)):

@@ -97,6 +97,9 @@ def _configure(
         call.terminal.note(f"({config.file.warning})", dim=True)
     call.terminal.use_color(given.color)
     if given.verbose:
+        if config.file is not None:
+            profile = f", profile {config.profile}" if config.profile is not None else ""
+            call.terminal.note(f"configuration: {config.file.at()}{profile}", dim=True)
         call.plugins.trace_to(call.terminal.note)
     return Configured(parser=parser, settings=settings)
 

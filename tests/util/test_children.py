@@ -19,6 +19,7 @@ UNMEASURED = {name: value for name, value in os.environ.items() if not name.star
 
 def test_environment_without_secrets():
     environ = {"PATH": "/bin", "KAITO_API_KEY": "sesame", "A": "1"}
+    environ |= {"KAITO_HEADER": "Authorization: sesame", "KAITO_CHAT_HEADER": "Authorization: sesame"}
     assert child_environment(environ, {"A": "2", "B": "3"}) == {"PATH": "/bin", "A": "2", "B": "3"}
 
 

@@ -16,8 +16,12 @@ from kaito.util.suggest import did_you_mean
 class KnownKeys(Protocol):
     """Knows the flags of other commands; asked only about keys that a command does not have."""
 
-    def is_plugins(self, key: str) -> bool:
-        """Return whether plugins add a flag to `kaito chat` or to the command that runs."""
+    def is_plugins(self, key: str, *, is_table: bool) -> bool:
+        """Return whether plugins add a flag to `kaito chat` or to the command that runs, or a subcommand.
+
+        Args:
+            is_table: whether it can be a subcommand.
+        """
 
     def commands_with(self, key: str) -> Sequence[str]:
         """Return the names of the built-in commands that have a flag of their own."""
@@ -46,7 +50,8 @@ def check_keys(
         for key in section.values:
             form = _TABLE.get(key) or own.get(key)
             if form is None or form.scope != "shared":
-                if form is None and known is not None and known.is_plugins(key):
+                is_table = isinstance(section.values[key], dict)
+                if form is None and known is not None and known.is_plugins(key, is_table=is_table):
                     continue
                 raise _refused(section, (key,), form, known)
         for key in section.commands.get(command, {}):

@@ -25,13 +25,17 @@ Settings = Mapping[str, Setting]
 Flags = Mapping[str, tuple[argparse.Action, FlagForm]]
 
 
-def config_of(parser: Parser, arguments: Sequence[str], environ: Mapping[str, str]) -> UserConfig:
-    """Return the configuration that a command line selects, before it can be parsed."""
+def config_of(parser: Parser, arguments: Sequence[str], environ: Mapping[str, str], command: str) -> UserConfig:
+    """Return the configuration that a command line selects, before it can be parsed.
+
+    Args:
+        command: the subcommand, which a plugin may have that is not installed; empty for none.
+    """
     return UserConfig(
         environ,
         profile=next(reversed(parser.given(table.PROFILE.flag, arguments)), None),
         ignored=parser.has(table.NO_CONFIG.flag, arguments),
-        is_command=lambda name: name in SUBCOMMANDS or name in subcommand_names(None),
+        is_command=lambda name: name in (*SUBCOMMANDS, command) or name in subcommand_names(None),
     )
 
 

@@ -126,7 +126,7 @@ class _Line:
         self._ended = False
         for argument in arguments:
             self._add(argument)
-        self._config = config_of(parser, self._given, environ)
+        self._config = config_of(parser, self._given, environ, command)
 
     def _add(self, argument: str) -> None:
         if self._flag is not None:

@@ -535,9 +535,12 @@ def run(context):
 def kaito_commands():
     return [Command(name="mine", summary="Fail", run=run)]
 """)
-    config(f"[defaults]\nverbose = true\nplugin = '{tmp_path}/mine.py'")
+    # The tables of its subcommand are known to all commands.
+    config(f"[defaults]\nverbose = true\nplugin = '{tmp_path}/mine.py'\n[defaults.mine]\ncolor = 'never'")
+    assert kaito("chat", "--endpoint", "http://localhost:1", "--no-stdin").err.endswith("--no-stdin: needs --message\n")
     outcome = kaito("mine")
     assert outcome.code == 1
+    assert outcome.err.startswith(f"configuration: {FILE}\n")
     assert "Traceback" in outcome.err
     assert "Traceback" not in kaito("mine", "--no-verbose").err
 
@@ -545,8 +548,8 @@ def kaito_commands():
 def test_verbose_and_color_of_the_configuration(kaito, config):
     config("[defaults]\nverbose = true\ncolor = 'always'")
     outcome = kaito("chat")
-    assert outcome.err.startswith("\x1b[31m")
-    assert kaito("chat", "--no-color").err.startswith("❌")
+    assert "\x1b[31m❌" in outcome.err
+    assert "\x1b" not in kaito("chat", "--no-color").err
     assert kaito("nothing", env={"KAITO_COLOR": "always"}).err.startswith("\x1b[31m")
     assert kaito("--no-config", "nothing", env={"KAITO_COLOR": "always"}).err.startswith("❌")
 

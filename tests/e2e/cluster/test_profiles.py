@@ -1,0 +1,53 @@
+"""Profiles that name a cluster, and kubectl's own order without one."""
+
+import pytest
+
+
+@pytest.fixture
+def write_config(clean_environment):
+    """Return a function that writes the configuration file."""
+    folder = clean_environment / ".config/kaito"
+    folder.mkdir(parents=True)
+    return (folder / "config.toml").write_text
+
+
+def test_a_profile_names_the_cluster_the_namespace_and_the_workspace(kaito, control_plane, namespace, write_config):
+    namespace.workspace("my-llama")
+    namespace.workspace("my-phi", preset="phi-4", ready=False)
+    elsewhere = control_plane.kubeconfig("viewer")
+    write_config(f"""
+        [defaults]
+        kubeconfig = "{elsewhere}"
+        [profiles.work]
+        namespace = "{namespace.name}"
+        workspace-name = "my-llama"
+    """)
+    outcome = kaito("status", "--profile", "work")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "my-llama" in outcome.out
+    # What the command line names is used in its place.
+    assert kaito("--profile", "work", "status", "--workspace-name", "my-phi").code == 3
+    # The workspace of a profile is in the way of neither a list nor another namespace.
+    for flags in (["-A"], ["--no-workspace-name"]):
+        outcome = kaito("status", "--profile", "work", *flags)
+        assert "my-phi" in outcome.out
+    assert kaito("status", "--profile", "work", "-n", "default").code == 3
+    # A variable comes before the profile.
+    assert kaito("status", "--profile", "work", env={"KAITO_WORKSPACE_NAME": "my-phi"}).code == 3
+    # Completion asks the same cluster.
+    names = kaito("__complete", "chat", "--profile", "work", "--workspace-name", "my-p").out
+    assert names.startswith("my-phi\t")
+    # A default never names the workspace that is deployed.
+    outcome = kaito("deploy", "--profile", "work", "--model", "phi-4", "--dry-run=server")
+    assert outcome.code == 2
+    assert "NAME is missing" in outcome.err
+
+
+def test_kubectl_s_order_holds_without_a_configuration(kaito, namespace, write_config):
+    namespace.workspace("my-llama")
+    viewer = namespace.kubeconfig("viewer")
+    write_config("[defaults]\ntemperature = 0.1\n[profiles.other]\nnamespace = 'default'")
+    for env in ({}, {"KAITO_NO_CONFIG": "1"}):
+        outcome = kaito("status", env={"KUBECONFIG": str(viewer), **env})
+        assert "my-llama" in outcome.out
+    assert "my-llama" not in kaito("status", "--profile", "other", env={"KUBECONFIG": str(viewer)}).out
