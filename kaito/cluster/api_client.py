@@ -18,11 +18,11 @@ from yarl import URL
 from kaito import __version__
 from kaito.cluster.api_connector import ApiConnector, reject_redirects
 from kaito.cluster.api_errors import (
-    CHECK_SERVER,
     ApiRefusedError,
     ApiUnavailableError,
     VersionExpiredError,
     api_error,
+    check_server,
     watch_error,
 )
 from kaito.cluster.api_retry import RetrySchedule
@@ -180,7 +180,7 @@ class ApiClient:
                 except DecodeError as exc:
                     raise self._not_an_api_server(exc, f"watch of {kind.kind}s") from None
                 if event.type == "ERROR":
-                    raise watch_error(event.status)
+                    raise watch_error(event.status, self.config.flags)
                 if event.malformed is not None:
                     self._report_left_out([event.malformed])
                 yield event
@@ -238,10 +238,10 @@ class ApiClient:
     ) -> KaitoError:
         """Repeat a rejected handshake as a plain request: aiohttp drops the body, which has the reason."""
         if 300 <= exc.status < 400:
-            return api_error(exc.status, exc.headers or {}, b"")
+            return api_error(exc.status, exc.headers or {}, b"", self.config.flags)
         if exc.status == 429 or exc.status >= 500:
             # Another request would only add to the load.
-            return api_error(exc.status, exc.headers or {}, _phrase(exc.status).encode())
+            return api_error(exc.status, exc.headers or {}, _phrase(exc.status).encode(), self.config.flags)
         headers = {
             "Connection": "Upgrade",
             "Upgrade": "websocket",
@@ -262,7 +262,8 @@ class ApiClient:
                 with translate_api_errors(self.config):
                     return await read_whole(response, limit or limits.API_OBJECT)
             except BodyTooLargeError as exc:
-                raise ClusterError(f"The API server's response is too large: {exc}", CHECK_SERVER) from None
+                reason = f"The API server's response is too large: {exc}"
+                raise ClusterError(reason, check_server(self.config.flags)) from None
 
     def _decode(self, data: bytes, kind: type[T], what: str) -> T:
         try:
@@ -279,7 +280,7 @@ class ApiClient:
         reason = str(exc) if exc.reason.startswith("it is ") and not exc.field else f"it is not valid: {exc}"
         return ClusterError(
             f"The server at {self.config.server.origin()} is not an API server: its {what}{reason.removeprefix('it')}",
-            CHECK_SERVER,
+            check_server(self.config.flags),
         )
 
     def _report_left_out(self, objects: Iterable[MalformedObject]) -> None:
@@ -346,7 +347,8 @@ class ApiClient:
                 continue
             if (special := outgoing.explain(response.status, error)) is not None:
                 raise special
-            raise api_error(response.status, response.headers, error, expires=credentials.certificate_expiry)
+            expires = credentials.certificate_expiry
+            raise api_error(response.status, response.headers, error, self.config.flags, expires=expires)
 
     async def _open_session(self, credentials: Credentials) -> aiohttp.ClientSession:
         """Return the session, which is a new one when the client certificate has changed."""

@@ -22,8 +22,15 @@ _FORBIDDEN = (
 #: The user of requests without credentials.
 _ANONYMOUS = "system:anonymous"
 _MAX_MESSAGE = 300
-#: The hint for a server that does not answer as an API server does.
-CHECK_SERVER = "Check the server's address in the kubeconfig: kubectl config view --minify"
+
+
+def check_server(flags: str) -> str:
+    """Return the hint for a server that does not answer as an API server does.
+
+    Args:
+        flags: those that select the cluster, for the command.
+    """
+    return f"Check the server's address in the kubeconfig: kubectl config view --minify{flags}"
 
 
 class ObjectNotFoundError(NotFoundError):
@@ -102,13 +109,16 @@ class Status(Struct, frozen=True):
             return None
 
 
-def api_error(code: int, headers: Mapping[str, str], body: bytes, *, expires: datetime | None = None) -> KaitoError:
+def api_error(
+    code: int, headers: Mapping[str, str], body: bytes, flags: str = "", *, expires: datetime | None = None
+) -> KaitoError:
     """Return the exception for an error response.
 
     Args:
         code: the HTTP status.
         headers: the response's.
         body: a `Status` object, or plain text.
+        flags: those that select the cluster, for commands in hints.
         expires: when the client certificate that was presented expires.
     """
     status = Status.parse(body) or Status(message=body[:_MAX_MESSAGE].decode(errors="replace").strip())
@@ -119,7 +129,7 @@ def api_error(code: int, headers: Mapping[str, str], body: bytes, *, expires: da
     if code == 401:
         return _unauthorized(expires)
     if code == 403:
-        return _forbidden(message)
+        return _forbidden(message, flags)
     if code == 404:
         return _not_found(message, status)
     if code == 410 or status.reason == "Expired":
@@ -133,15 +143,15 @@ def api_error(code: int, headers: Mapping[str, str], body: bytes, *, expires: da
         )
     if 300 <= code < 400:
         location = shown_location(headers.get("Location", ""))
-        return ClusterError(f"The API server's address redirects to {location}", CHECK_SERVER)
+        return ClusterError(f"The API server's address redirects to {location}", check_server(flags))
     return KaitoError(f"The API server rejected the request: {message} (HTTP {code})")
 
 
-def watch_error(status: bytes) -> KaitoError:
-    """Return the exception for the `Status` that a watch ends with."""
+def watch_error(status: bytes, flags: str = "") -> KaitoError:
+    """Return the exception for the `Status` that a watch ends with; the flags are those of :func:`api_error`."""
     parsed = Status.parse(status)
     code = parsed.code if parsed is not None else None
-    return api_error(code if isinstance(code, int) and 400 <= code < 600 else 500, {}, status)
+    return api_error(code if isinstance(code, int) and 400 <= code < 600 else 500, {}, status, flags)
 
 
 def _not_found(message: str, status: Status) -> NotFoundError:
@@ -162,7 +172,7 @@ def _unauthorized(expires: datetime | None) -> ForbiddenError:
     )
 
 
-def _forbidden(message: str) -> ForbiddenError:
+def _forbidden(message: str, flags: str) -> ForbiddenError:
     match = re.search(_FORBIDDEN, message)
     if match is None:
         return ForbiddenError(f"The API server does not allow the request: {message}")
@@ -172,21 +182,25 @@ def _forbidden(message: str) -> ForbiddenError:
         return ForbiddenError(
             "The request had no credentials, and the API server does not allow it to anonymous users",
             f"Permission needed: {needed}",
-            "Log in to the cluster, or check the user in the kubeconfig: kubectl config view --minify",
+            f"Log in to the cluster, or check the user in the kubeconfig: kubectl config view --minify{flags}",
         )
     scope = f"namespace '{namespace}'" if namespace else "the whole cluster"
     return MissingPermissionError(
         needed,
         f"User '{user}' may not {needed} in {scope}",
         f"This requires a role with verb '{verb}' on '{resource}' in API group '{group}'",
-        can_i_hint(verb, resource, group=group or "", namespace=namespace),
+        can_i_hint(verb, resource, group=group or "", namespace=namespace, flags=flags),
     )
 
 
-def can_i_hint(verb: str, resource: str, *, group: str = "", namespace: str | None) -> str:
-    """Return a hint with the command that checks a permission. Without a namespace it is for the whole cluster."""
+def can_i_hint(verb: str, resource: str, *, group: str = "", namespace: str | None, flags: str) -> str:
+    """Return a hint with the command that checks a permission. Without a namespace it is for the whole cluster.
+
+    Args:
+        flags: those that select the cluster.
+    """
     kind, _, subresource = resource.partition("/")
     kind += f".{group}" if group else ""
     option = f" --subresource={subresource}" if subresource else ""
     scope = f"-n {namespace}" if namespace else "-A"
-    return f"To check: kubectl auth can-i {verb} {kind}{option} {scope}"
+    return f"To check: kubectl auth can-i {verb} {kind}{option} {scope}{flags}"

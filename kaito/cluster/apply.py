@@ -123,7 +123,7 @@ async def apply(
 async def _find_resource(client: ApiClient, manifest: Manifest) -> _Resource:
     missing = NotFoundError(
         f"The API server has no kind {manifest.kind} in {manifest.path.partition('/')[2].partition('/')[2]}",
-        "To list the kinds that it has: kubectl api-resources",
+        f"To list the kinds that it has: kubectl api-resources{client.config.flags}",
     )
     try:
         data = await client.read(manifest.path)

@@ -53,7 +53,7 @@ class ClusterBackend:
         """Return the cluster, which reads any object with the user's credentials.
 
         Raises:
-            ConnectError: no cluster is configured, or its configuration is not valid.
+            KaitoError: no cluster is configured, or its configuration is not valid.
         """
         from kaito.cluster.cluster import Cluster
 
@@ -71,7 +71,7 @@ class ClusterBackend:
         """Return the location of an endpoint in a namespace of the cluster, for :attr:`Endpoint.location`.
 
         Raises:
-            ConnectError: no cluster is configured, or its configuration is not valid.
+            KaitoError: no cluster is configured, or its configuration is not valid.
         """
         return (await self.shared.client(reporter)).config.location(namespace)
 

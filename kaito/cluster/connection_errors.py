@@ -15,8 +15,6 @@ from kaito.net.failures import HTTP_ERRORS, Cause, Failure, classify
 #: Seconds until a connection must be established.
 CONNECT_TIMEOUT = 10.0
 
-_CHECK_CONTEXT = "Check that the cluster is up and the context is the right one: kubectl config get-contexts"
-
 
 @contextmanager
 def translate_api_errors(config: ClusterConfig) -> Iterator[None]:
@@ -35,24 +33,23 @@ def translate_api_errors(config: ClusterConfig) -> Iterator[None]:
 
 def _error(failure: Failure, config: ClusterConfig) -> ClusterError:
     server, reason = config.server.origin(), failure.reason
+    check_context = f"Check that the cluster is up and the context is the right one: {config.contexts_command}"
     match failure.cause:
         case Cause.CERTIFICATE | Cause.CERTIFICATE_NAME:
             hint = f"Check the certificate-authority of {server} in the kubeconfig"
             return ClusterError(f"The API server's certificate is not trusted: {reason}", hint)
         case Cause.TLS:
-            return ClusterError(f"TLS with the API server {server} failed: {reason}", _CHECK_CONTEXT)
+            return ClusterError(f"TLS with the API server {server} failed: {reason}", check_context)
         case Cause.PROXY_CREDENTIALS | Cause.PROXY_ERROR | Cause.PROXY_UNREACHABLE:
             return ClusterError(f"The proxy to the API server {server} failed: {reason}")
         case Cause.UNKNOWN_HOST:
-            return ClusterError(f"Host '{config.server.host}' of the API server not found", _CHECK_CONTEXT)
+            return ClusterError(f"Host '{config.server.host}' of the API server not found", check_context)
         case Cause.REFUSED:
-            return ApiRefusedError(f"The API server {server} cannot be reached: {reason}", _CHECK_CONTEXT)
+            return ApiRefusedError(f"The API server {server} cannot be reached: {reason}", check_context)
         case Cause.UNREACHABLE:
-            return ClusterError(f"The API server {server} cannot be reached: {reason}", _CHECK_CONTEXT)
+            return ClusterError(f"The API server {server} cannot be reached: {reason}", check_context)
         case Cause.CONNECT_TIMEOUT:
-            return ClusterError(
-                f"No connection to the API server {server} within {CONNECT_TIMEOUT:g} s", _CHECK_CONTEXT
-            )
+            return ClusterError(f"No connection to the API server {server} within {CONNECT_TIMEOUT:g} s", check_context)
         case Cause.READ_TIMEOUT:
             return ClusterError(f"The API server {server} did not respond in time (--request-timeout)")
         case Cause.CLOSED | Cause.NOT_HTTP | Cause.HTTP_2 | Cause.ENCODING:

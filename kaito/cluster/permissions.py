@@ -34,11 +34,13 @@ async def is_allowed(cluster: ApiClient, namespace: str, verb: str, resource: st
     return review.status.allowed is not False
 
 
-def missing_permission(namespace: str, verb: str, resource: str, required: str) -> MissingPermissionError:
+def missing_permission(
+    cluster: ApiClient, namespace: str, verb: str, resource: str, required: str
+) -> MissingPermissionError:
     """Return the error for a permission that :func:`is_allowed` denied, with a sentence about all that are required."""
     return MissingPermissionError(
         f"{verb} {resource}",
         f"You may not {verb} {resource} in namespace '{namespace}'",
         required,
-        can_i_hint(verb, resource, namespace=namespace),
+        can_i_hint(verb, resource, namespace=namespace, flags=cluster.config.flags),
     )

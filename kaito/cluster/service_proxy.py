@@ -69,7 +69,7 @@ class ServiceProxy:
         )
         for verb in _VERBS:
             if verb not in allowed:
-                raise missing_permission(namespace, verb, _RESOURCE, _REQUIRED)
+                raise missing_permission(cluster, namespace, verb, _RESOURCE, _REQUIRED)
         return cls(cluster, namespace, service, port)
 
     async def prepare(self) -> None:
@@ -110,7 +110,8 @@ class ServiceProxy:
         answer = Status.parse(body)
         if answer is None or answer.kind != "Status":
             return _no_api_key() if status == 401 else None
-        error = api_error(status, headers, body, expires=self._credentials.certificate_expiry)
+        expires = self._credentials.certificate_expiry
+        error = api_error(status, headers, body, self._config.flags, expires=expires)
         if isinstance(error, MissingPermissionError):
             return MissingPermissionError(error.needed, error.message, _REQUIRED, *error.hints)
         if isinstance(error, ObjectNotFoundError):
@@ -129,7 +130,7 @@ class ServiceProxy:
             return NotFoundError(f"Service '{service}' no longer exists in namespace '{namespace}'")
         return NotFoundError(
             f"Service '{service}' in namespace '{namespace}' cannot be used: {error.message}",
-            f"To see what it selects: kubectl describe service {service} -n {namespace}",
+            f"To see what it selects: kubectl describe service {service} -n {namespace}{self._config.flags}",
         )
 
     async def _renew(self) -> bool:

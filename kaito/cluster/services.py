@@ -55,7 +55,7 @@ async def find_pod(cluster: ApiClient, namespace: str, service: str) -> PodAddre
             return PodAddress(name=candidate.name, uid=pod.metadata.uid, port=candidate.port)
     raise NotFoundError(
         f"Service '{service}' in namespace '{namespace}' has no ready pod",
-        f"To see its pods: kubectl get pods -n {namespace} -l kaito.sh/workspace={service}",
+        f"To see its pods: kubectl get pods -n {namespace} -l kaito.sh/workspace={service}{cluster.config.flags}",
     )
 
 

@@ -67,9 +67,9 @@ class SharedClient:
         return await asyncio.shield(self._serving)
 
     async def _open(self, reporter: Reporter) -> ApiClient:
-        with self._as_connect_error(self._target.namespace):
-            # A kubeconfig may be a pipe, and a pipe may be slow.
-            config = await asyncio.to_thread(find_cluster_config, self._target, os.environ, reporter)
+        # That no cluster is configured is no failed connection: the error is passed on as it is. A kubeconfig may be a
+        # pipe, and a pipe may be slow.
+        config = await asyncio.to_thread(find_cluster_config, self._target, os.environ, reporter)
         return await self._stack.enter_async_context(ApiClient(config, reporter, self._target.request_timeout))
 
     async def _find(self, reporter: Reporter) -> ServingWorkspace:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 import aiohttp
 from msgspec import Struct, field
 
-from kaito.cluster.api_errors import CHECK_SERVER
+from kaito.cluster.api_errors import check_server
 from kaito.cluster.auth.cluster_config import ClusterConfig
 from kaito.cluster.connection_errors import translate_api_errors
 from kaito.errors import ClusterError, KaitoError
@@ -42,4 +42,4 @@ async def body_lines(response: aiohttp.ClientResponse, config: ClusterConfig) ->
         del buffer[:start]
         if len(buffer) > limits.WATCH_EVENT:
             size = limits.shown_size(limits.WATCH_EVENT)
-            raise ClusterError(f"The API server sent an event of more than {size}", CHECK_SERVER)
+            raise ClusterError(f"The API server sent an event of more than {size}", check_server(config.flags))

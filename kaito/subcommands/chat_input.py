@@ -18,7 +18,14 @@ from kaito.console.terminal import Terminal
 from kaito.errors import KaitoError, UsageError
 from kaito.shell.input.filenames import path_of
 from kaito.shell.input.stdin_reader import read_stdin
+from kaito.shell.input.stdin_sharing import was_read_before
 from kaito.types import Image
+
+#: A loop of a shell reads its first line, and the first call takes all others.
+_READ_BEFORE = """\
+Warning: the beginning of stdin was read before, as by a loop; its rest is placed before this message
+   If the loop was to read it, add --no-stdin or < /dev/null
+   To ask each line of a file in one run: --each --script FILE"""
 
 
 class ScriptFile(Struct, frozen=True):
@@ -49,7 +56,10 @@ def one_message(given: argparse.Namespace, terminal: Terminal) -> str | None:
             raise UsageError("--message: '-' cannot be used with --no-stdin")
         text = read_stdin(terminal, "--message -")
     elif not given.no_stdin and _is_material(terminal.stdin):
+        read_before = was_read_before(terminal.stdin)
         material = read_stdin(terminal, "--message").removesuffix("\n")
+        if material and read_before:
+            terminal.note(_READ_BEFORE)
         text = f"{material}\n\n{text}" if material else text
     if not text.strip():
         raise UsageError("--message: is empty")

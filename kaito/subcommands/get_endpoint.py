@@ -14,7 +14,7 @@ from kaito.endpoints.backend_choice import choose_backends, needs_workspace
 from kaito.errors import ConnectError, KaitoError, NotFoundError, UsageError
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.settings import Settings
-from kaito.types import Candidate, Command
+from kaito.types import Candidate, Command, Target
 from kaito.util.sanitize import one_line
 
 if TYPE_CHECKING:
@@ -67,19 +67,26 @@ def _run(context: CommandContext) -> None:
         terminal.write(one_line(best) + "\n")
 
 
-_FORWARD_HINT = "To open a local port: kubectl kaito forward --workspace-name NAME"
+def _forward_hint(target: Target) -> str:
+    return f"To open a local port: kubectl kaito forward {target.flags}"
 
 
 class EndpointList:
     """All endpoints of a workspace's model.
 
     Args:
+        target: what the user asked for.
         service_url: the Service's base URL inside the cluster; `None` when it is not known.
     """
 
     def __init__(
-        self, candidates: Sequence[Candidate], errors: Sequence[tuple[str, KaitoError]], service_url: str | None
+        self,
+        target: Target,
+        candidates: Sequence[Candidate],
+        errors: Sequence[tuple[str, KaitoError]],
+        service_url: str | None,
     ) -> None:
+        self._forward_hint = _forward_hint(target)
         self._candidates = sorted(candidates, key=lambda candidate: bool(candidate.problem))
         self._errors = errors
         self._service_url = service_url
@@ -107,7 +114,7 @@ class EndpointList:
         ]
         errors = dict.fromkeys(f"{name}: {_reason(exc)}" for name, exc in self._errors)
         raise NotFoundError(
-            "No endpoint is reachable from outside the cluster", *unshared, *failed, *errors, _FORWARD_HINT
+            "No endpoint is reachable from outside the cluster", *unshared, *failed, *errors, self._forward_hint
         )
 
     def warnings(self, best: str) -> list[str]:
@@ -117,7 +124,7 @@ class EndpointList:
             # What was tried, and failed, may be this very URL.
             failed = [f"   {one.backend}: {one.problem}" for one in self._candidates if one.problem]
             failed += [f"   {name}: {_reason(exc)}" for name, exc in self._errors]
-            return ["Warning: this URL works inside the cluster only", *failed, f"   {_FORWARD_HINT}"]
+            return ["Warning: this URL works inside the cluster only", *failed, f"   {self._forward_hint}"]
         if candidate.problem:
             return [f"Warning: this URL was tried, and failed: {candidate.problem}"]
         if candidate.external and best.startswith("http://"):
@@ -175,9 +182,8 @@ async def _list_endpoints(
                 raise
         if serving is not None and not has_shared:
             await _check_service(await shared.client(terminal), serving, settings, errors)
-    return EndpointList(
-        candidates, errors, service_url(serving.name, serving.namespace) if serving is not None else None
-    )
+    inside = service_url(serving.name, serving.namespace) if serving is not None else None
+    return EndpointList(settings.target, candidates, errors, inside)
 
 
 async def _check_service(
@@ -193,7 +199,7 @@ async def _check_service(
 
     if settings.chose_backend:
         message = f"--backend: '{settings.backend}' has no URL that other programs can use"
-        raise errors[0][1] if errors else NotFoundError(message, _FORWARD_HINT)
+        raise errors[0][1] if errors else NotFoundError(message, _forward_hint(settings.target))
     try:
         await get_service(cluster, serving.namespace, serving.name)
     except MissingPermissionError:

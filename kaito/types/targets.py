@@ -39,6 +39,24 @@ class Target(Struct, frozen=True, kw_only=True):
     #: `--request-timeout`: seconds for one request to the API server; `None` for no limit.
     request_timeout: float | None = None
 
+    @property
+    def flags(self) -> str:
+        """What selects it again, for a command to paste: `--workspace-name my-llama -n team-a --context prod`."""
+        name = self.workspace if self.kind == "workspace" else f"{self.kind}/{self.workspace}"
+        return f"--workspace-name {_quoted(name or '')}{self.place_flags}"
+
+    @property
+    def place_flags(self) -> str:
+        """The flags for the namespace and the cluster that were given, each after a blank; `""` for none."""
+        namespace = f" -n {_quoted(self.namespace)}" if self.namespace else ""
+        return namespace + cluster_flags(self.context, self.kubeconfig)
+
+
+def cluster_flags(context: str | None, kubeconfig: str | None) -> str:
+    """Return the flags that select a cluster in a command to paste, kubectl's as well; each after a blank."""
+    given = {"--context": context, "--kubeconfig": kubeconfig}
+    return "".join(f" {flag} {_quoted(value)}" for flag, value in given.items() if value)
+
 
 def target_of(workspace: str | None, **fields: Any) -> Target:
     """Return the target that a name selects: `my-llama` or `inferenceset/my-set`, with further fields."""
@@ -46,6 +64,12 @@ def target_of(workspace: str | None, **fields: Any) -> Target:
     if workspace is not None and workspace.startswith("inferenceset/"):
         kind, workspace = "inferenceset", workspace.removeprefix("inferenceset/")
     return Target(workspace=workspace or None, kind=kind, **fields)
+
+
+def _quoted(value: str) -> str:
+    from shlex import quote
+
+    return quote(value)
 
 
 def service_url(workspace: str, namespace: str, domain: str = "cluster.local") -> str:

@@ -4,8 +4,9 @@ import pytest
 
 from kaito.errors import ConnectError, KaitoError, NotFoundError
 from kaito.subcommands.get_endpoint import EndpointList
-from kaito.types import Candidate
+from kaito.types import Candidate, Target
 
+TARGET = Target(workspace="my set", kind="inferenceset", namespace="ns", context="prod", kubeconfig="/a b")
 SERVICE = "http://w.ns.svc.cluster.local"
 INSIDE = Candidate(backend="dns", url=SERVICE, rank=10, shared=True)
 SECURE = Candidate(backend="ingress", url="https://w.example/v1/", rank=20, shared=True, external=True)
@@ -32,25 +33,25 @@ UNSHARED = Candidate(backend="ingress", url="https://h.example", rank=20, extern
     ],
 )
 def test_best_and_warnings(candidates, external, best, warning):
-    endpoints = EndpointList(candidates, [], SERVICE)
+    endpoints = EndpointList(TARGET, candidates, [], SERVICE)
     assert endpoints.best(external=external) == best
     warnings = "\n".join(endpoints.warnings(best))
     assert warning in warnings if warning else not warnings
 
 
 def test_a_url_that_failed_is_printed_with_a_warning_and_never_as_external():
-    endpoints = EndpointList([FAILED], [], None)
+    endpoints = EndpointList(TARGET, [FAILED], [], None)
     assert endpoints.best(external=False) == "https://f.example"
     assert endpoints.warnings("https://f.example") == ["Warning: this URL was tried, and failed: HTTP 404"]
     with pytest.raises(NotFoundError) as caught:
         endpoints.best(external=True)
     assert caught.value.hints[0] == "ingress: HTTP 404"
-    entries = EndpointList([FAILED, SECURE], [], SERVICE).as_data("x", external=False)["ways"]
+    entries = EndpointList(TARGET, [FAILED, SECURE], [], SERVICE).as_data("x", external=False)["ways"]
     assert [entry["problem"] for entry in entries] == [None, "HTTP 404"]
 
 
 def test_why_nothing_else_is_reachable_is_shown():
-    warnings = EndpointList([], [("cluster-dns", ConnectError("x", "no such host"))], SERVICE).warnings(SERVICE)
+    warnings = EndpointList(TARGET, [], [("cluster-dns", ConnectError("x", "no such host"))], SERVICE).warnings(SERVICE)
     assert "   cluster-dns: no such host" in warnings
 
 
@@ -61,16 +62,20 @@ def test_no_external_endpoint(service_url):
         ("b", KaitoError("broken")),
     ]
     with pytest.raises(NotFoundError) as caught:
-        EndpointList([TUNNEL, UNSHARED], failures, service_url).best(external=True)
+        EndpointList(TARGET, [TUNNEL, UNSHARED], failures, service_url).best(external=True)
     assert caught.value.hints[:3] == (
         "ingress: https://h.example works for kaito, but not for other programs",
         "a: no address yet; and so on",
         "b: broken",
     )
+    assert caught.value.hints[-1] == (
+        "To open a local port: kubectl kaito forward "
+        "--workspace-name 'inferenceset/my set' -n ns --context prod --kubeconfig '/a b'"
+    )
 
 
 def test_json_data():
-    endpoints = EndpointList([INSIDE, TUNNEL, UNSHARED], [("b", KaitoError("broken"))], SERVICE)
+    endpoints = EndpointList(TARGET, [INSIDE, TUNNEL, UNSHARED], [("b", KaitoError("broken"))], SERVICE)
     data = endpoints.as_data(SERVICE, external=False)
     assert [(entry["backend"], entry["shared"], entry["external"], entry["tls"]) for entry in data["ways"]] == [
         ("dns", True, False, False),

@@ -65,7 +65,7 @@ def forbidden_is_a_missing_permission(monkeypatch: pytest.MonkeyPatch):
     from kaito.cluster import api_errors
 
     error = api_errors.MissingPermissionError("x", "no")
-    monkeypatch.setattr(api_errors, "_forbidden", lambda message: error)
+    monkeypatch.setattr(api_errors, "_forbidden", lambda message, flags: error)
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,16 @@ class ClusterConfig(Struct, frozen=True, kw_only=True):
             server=f"{self.server.with_query(None)}\n{authorities}",
         )
 
+    @property
+    def flags(self) -> str:
+        """The flags that select the cluster again, for commands to paste; `""` without any."""
+        return self.context.flags if self.context is not None else ""
+
+    @property
+    def contexts_command(self) -> str:
+        """The command that lists the contexts."""
+        return f"kubectl config get-contexts{self.flags}"
+
     def tls(self, credentials: Credentials) -> ssl.SSLContext:
         """Return a context that trusts the cluster's authorities and presents the client certificate."""
         context = server_context(self.authorities, verify=self.verify)

@@ -103,7 +103,7 @@ async def run_plugin(context: Context, environ: Mapping[str, str], reporter: Rep
     if code:
         raise ForbiddenError(
             f"The credential plugin '{command}' {failure_of(code)}",
-            "Its output is above. To run it again: kubectl get namespaces",
+            f"Its output is above. To run it again: kubectl get namespaces{context.flags}",
         )
     return _parse(bytes(output), command, plugin.api_version)
 

@@ -27,6 +27,7 @@ from kaito.cluster.auth.kubeconfig_types import (
     invalid_file,
 )
 from kaito.errors import UsageError
+from kaito.types.targets import cluster_flags
 from kaito.util.decoding import DecodeError, convert
 from kaito.util.yaml_reader import YamlError, read_yaml
 
@@ -51,6 +52,8 @@ class Context(Struct, frozen=True, kw_only=True):
     cluster_place: Place
     user: User
     user_place: Place
+    #: The flags that selected it, for commands to paste.
+    flags: str = ""
 
     __repr__ = object.__repr__
 
@@ -111,6 +114,7 @@ def load_context(explicit: str | None, name: str | None, environ: Mapping[str, s
         cluster_place=cluster_place,
         user=user,
         user_place=user_place,
+        flags=cluster_flags(name, explicit),
     )
 
 

@@ -161,7 +161,7 @@ class PodRoute:
         ):
             return exc
         required = f"A port-forward requires the verbs 'get' and 'create' on '{_RESOURCE}'"
-        return missing_permission(address.namespace, "create", _RESOURCE, required)
+        return missing_permission(self._cluster, address.namespace, "create", _RESOURCE, required)
 
     async def _locate(self) -> PodPort:
         """Return the pod's address. If the pod was lost, wait for another one as long as a message may wait."""

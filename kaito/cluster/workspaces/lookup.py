@@ -132,7 +132,7 @@ def _not_served_error(cluster: ApiClient, kind: type[WorkspaceObject | Inference
         if kind is WorkspaceObject
         else "This version of KAITO does not support InferenceSets",
         f"{cluster.config.server.origin()} has no resource '{kind.plural}.{API_GROUP}'",
-        "To check the context: kubectl config get-contexts",
+        f"To check the context: {cluster.config.contexts_command}",
     )
 
 
@@ -158,7 +158,7 @@ async def _not_found_error(cluster: ApiClient, kind: type[KaitoObject], name: st
     elif names:
         hints.append(f"Available: {listed(names, _MAX_LISTED_NAMES)}")
     elif not elsewhere:
-        hints.append("To list all workspaces: kubectl kaito status -A")
+        hints.append(f"To list all workspaces: kubectl kaito status -A{cluster.config.flags}")
     return NotFoundError(f"{kind.kind} '{name}' not found in namespace '{namespace}'", *hints)
 
 

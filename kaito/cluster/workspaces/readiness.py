@@ -55,22 +55,22 @@ async def find_serving_workspace(cluster: ApiClient, target: Target, reporter: R
     """
     name = target.workspace or ""
     if target.kind == "inferenceset":
-        return await _find_ready_replica(cluster, name)
+        return await _find_ready_replica(cluster, target)
     workspace, problem = await gather_both(
         _workspace_if_permitted(cluster, name, reporter), fetch_problem(cluster, cluster.namespace, name)
     )
     if workspace is not None:
         workspace = replace(workspace, problem=problem)
-        require_serving(workspace)
+        require_serving(workspace, target)
         if not workspace.ready:
-            raise await _not_ready_error(cluster, "Workspace", name, workspace)
+            raise await _not_ready_error(cluster, target, workspace)
         return ServingWorkspace(name=name, namespace=cluster.namespace, label=name, preset=workspace.preset)
     if problem:
-        raise not_ready_error("Workspace", name, (problem,))
+        raise not_ready_error(target, (problem,))
     return ServingWorkspace(name=name, namespace=cluster.namespace, label=name, preset=None, known_ready=False)
 
 
-def require_serving(workspace: Workspace) -> None:
+def require_serving(workspace: Workspace, target: Target) -> None:
     """Check that a Workspace serves a model once it is ready.
 
     Raises:
@@ -79,21 +79,19 @@ def require_serving(workspace: Workspace) -> None:
     if workspace.tuning:
         raise NotReadyError(
             f"Workspace '{workspace.name}' is a tuning workspace, which does not serve a model",
-            f"State: {workspace.state or 'unknown'}; see 'kubectl kaito status --workspace-name {workspace.name}'",
+            f"State: {workspace.state or 'unknown'}; see 'kubectl kaito status {target.flags}'",
         )
 
 
-def not_ready_error(
-    kind: str, name: str, reasons: Sequence[str], *details: str, waited: str | None = None
-) -> NotReadyError:
-    """Return the contract's error for a `Workspace` or an `InferenceSet`, followed by what is known of the reasons.
+def not_ready_error(target: Target, reasons: Sequence[str], *details: str, waited: str | None = None) -> NotReadyError:
+    """Return the contract's error for a Workspace or an InferenceSet, followed by what is known of the reasons.
 
     `waited` says how long `--wait` has waited.
     """
-    argument = f"inferenceset/{name}" if kind == "InferenceSet" else name
+    kind = "InferenceSet" if target.kind == "inferenceset" else "Workspace"
     return NotReadyError(
-        f"{kind} '{name}' is not ready for inference",
-        f"Use 'kubectl kaito status --workspace-name {argument}' to check status",
+        f"{kind} '{target.workspace}' is not ready for inference",
+        f"Use 'kubectl kaito status {target.flags}' to check status",
         *(reasons or ("KAITO has not reported a status yet",)),
         *details,
         f"Not ready after {waited}; to wait longer, use --wait=DURATION"
@@ -110,9 +108,9 @@ async def _workspace_if_permitted(cluster: ApiClient, name: str, reporter: Repor
         return None
 
 
-async def _not_ready_error(cluster: ApiClient, kind: str, name: str, workspace: Workspace) -> NotReadyError:
+async def _not_ready_error(cluster: ApiClient, target: Target, workspace: Workspace) -> NotReadyError:
     event = await fetch_newest_event(cluster, f"{workspace.name}-0", workspace.namespace)
-    return not_ready_error(kind, name, workspace.reasons, *event_details(event))
+    return not_ready_error(target, workspace.reasons, *event_details(event))
 
 
 def event_details(event: PodEvent | None) -> list[str]:
@@ -120,12 +118,13 @@ def event_details(event: PodEvent | None) -> list[str]:
     return [] if event is None else [f"Latest pod event: {event}"]
 
 
-async def _find_ready_replica(cluster: ApiClient, name: str) -> ServingWorkspace:
+async def _find_ready_replica(cluster: ApiClient, target: Target) -> ServingWorkspace:
+    name = target.workspace or ""
     replicas = sort_replicas(await all_with_health(cluster, await get_replicas(cluster, name)))
     if not replicas:
-        raise not_ready_error("InferenceSet", name, (await get_inference_set(cluster, name)).reasons)
+        raise not_ready_error(target, (await get_inference_set(cluster, name)).reasons)
     if not replicas[0].ready:
-        raise await _not_ready_error(cluster, "InferenceSet", name, replicas[0])
+        raise await _not_ready_error(cluster, target, replicas[0])
     return ServingWorkspace(
         name=replicas[0].name,
         namespace=cluster.namespace,

@@ -53,6 +53,7 @@ class _ReadinessWait:
 
     def __init__(self, cluster: ApiClient, target: Target, reporter: Reporter) -> None:
         self._cluster = cluster
+        self._target = target
         self._name = target.workspace or ""
         self._is_set = target.kind == "inferenceset"
         self._reporter = reporter
@@ -114,8 +115,7 @@ class _ReadinessWait:
 
     def timeout_error(self, waited: str) -> NotReadyError:
         """Return the error for a wait that took too long."""
-        kind = "InferenceSet" if self._is_set else "Workspace"
-        return not_ready_error(kind, self._name, self._reasons, *event_details(self._event), waited=waited)
+        return not_ready_error(self._target, self._reasons, *event_details(self._event), waited=waited)
 
     async def _update(self, workspaces: list[Workspace]) -> bool:
         """Record the current state; return whether it is ready."""
@@ -126,7 +126,7 @@ class _ReadinessWait:
         if workspaces:
             nearest = min(checked or workspaces, key=_distance)
             if not self._is_set:
-                require_serving(nearest)
+                require_serving(nearest, self._target)
             self._workspace, self._reasons = nearest, nearest.reasons
         else:
             self._workspace, self._reasons = None, await self._reasons_without_workspace()

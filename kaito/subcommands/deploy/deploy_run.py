@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from kaito.subcommands.deploy.schema_check import faults
 from kaito.subcommands.deploy.served_schema import find_definition
 
 if TYPE_CHECKING:
-    from kaito import Cluster, CommandContext, Target
+    from kaito import Cluster, CommandContext
 
 _PLURALS = {"Workspace": "workspaces", "InferenceSet": "inferencesets", "ConfigMap": "configmaps"}
 #: Faults that an error lists.
@@ -146,17 +145,11 @@ async def _apply(
 
 
 def _say_what_is_next(context: CommandContext, plan: Deployment, *, waited: bool) -> None:
-    where = _location(context.settings.target)
+    where = context.settings.target.place_flags
     name = f"--workspace-name {plan.workspace}{where}"
     if not waited:
         context.notice(f"To wait until it is ready: {context.program} status {name} --wait")
     context.notice(f"To chat with it: {context.program} chat {name}")
-
-
-def _location(target: Target) -> str:
-    """Return the flags that select the same cluster and namespace again."""
-    flags = {"-n": target.namespace, "--context": target.context, "--kubeconfig": target.kubeconfig}
-    return "".join(f" {flag} {shlex.quote(value)}" for flag, value in flags.items() if value)
 
 
 def _name(item: Mapping[str, Any]) -> str:

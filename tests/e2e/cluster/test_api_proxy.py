@@ -107,7 +107,8 @@ def test_user_without_permission(namespace, workspace):
     assert outcome.err == (
         f"❌ Error: You may not get services/proxy in namespace '{namespace.name}'\n"
         "   The API server's proxy requires the verbs 'get' and 'create' on 'services/proxy'\n"
-        f"   To check: kubectl auth can-i get services --subresource=proxy -n {namespace.name}\n"
+        f"   To check: kubectl auth can-i get services --subresource=proxy -n {namespace.name}"
+        f" --kubeconfig {namespace.kubeconfig('viewer')}\n"
     )
 
 

@@ -9,8 +9,7 @@ import pytest
 from kaito.testing import ModelServer, run_kaito
 from tests.controlplane.certificates import Authority
 
-FORWARD = "   To open a local port: kubectl kaito forward --workspace-name NAME\n"
-INSIDE = f"Warning: this URL works inside the cluster only\n{FORWARD}"
+INSIDE = "Warning: this URL works inside the cluster only\n"
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +46,11 @@ def add_ingress(namespace, server, host="localhost"):
     namespace.create("networking.k8s.io/v1", "Ingress", host.replace(".", "-"), spec=spec, status=status)
 
 
+def forward_hint(namespace):
+    flags = f"--workspace-name my-llama --kubeconfig {namespace.kubeconfig('admin')}"
+    return f"   To open a local port: kubectl kaito forward {flags}\n"
+
+
 def service_url(namespace, name="my-llama"):
     return f"http://{name}.{namespace.name}.svc.cluster.local"
 
@@ -54,7 +58,11 @@ def service_url(namespace, name="my-llama"):
 def test_the_service_s_url(namespace, get_endpoint):
     namespace.workspace()
     outcome = get_endpoint()
-    assert (outcome.code, outcome.out, outcome.err) == (0, f"{service_url(namespace)}\n", INSIDE)
+    assert (outcome.code, outcome.out, outcome.err) == (
+        0,
+        f"{service_url(namespace)}\n",
+        INSIDE + forward_hint(namespace),
+    )
 
 
 def test_an_ingress(namespace, get_endpoint, tls):
@@ -89,13 +97,17 @@ def test_an_ingress_whose_host_cannot_be_resolved(namespace, get_endpoint, tls):
     with ModelServer(tls=tls[:2]) as server:
         add_ingress(namespace, server, "llama.invalid")
         outcome = get_endpoint("--certificate-authority", tls[2])
-        assert (outcome.code, outcome.out, outcome.err) == (0, f"{service_url(namespace)}\n", INSIDE)
+        assert (outcome.code, outcome.out, outcome.err) == (
+            0,
+            f"{service_url(namespace)}\n",
+            INSIDE + forward_hint(namespace),
+        )
         outcome = get_endpoint("--certificate-authority", tls[2], "--external")
     assert (outcome.code, outcome.out) == (3, "")
     url = f"https://llama.invalid:{server.port}"
     assert outcome.err == (
         "❌ Error: No endpoint is reachable from outside the cluster\n"
-        f"   ingress: {url} works for kaito, but not for other programs\n{FORWARD}"
+        f"   ingress: {url} works for kaito, but not for other programs\n{forward_hint(namespace)}"
     )
 
 
@@ -114,7 +126,7 @@ def test_no_external_endpoint(namespace, get_endpoint):
     namespace.workspace()
     outcome = get_endpoint("--external", "-o", "json")
     assert (outcome.code, outcome.out) == (3, "")
-    assert outcome.err == f"❌ Error: No endpoint is reachable from outside the cluster\n{FORWARD}"
+    assert outcome.err == f"❌ Error: No endpoint is reachable from outside the cluster\n{forward_hint(namespace)}"
 
 
 def test_an_inference_set_s_replica(namespace, get_endpoint):

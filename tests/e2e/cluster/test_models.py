@@ -180,7 +180,7 @@ def test_a_list_that_may_not_be_read(namespace, models, offer):
         "The list of models may not be read\n"
         f"   User 'viewer' may not get configmaps in namespace '{namespace.name}'\n"
         "   This requires a role with verb 'get' on 'configmaps' in API group ''\n"
-        f"   To check: kubectl auth can-i get configmaps -n {namespace.name}\n"
+        f"   To check: kubectl auth can-i get configmaps -n {namespace.name} --kubeconfig {namespace.kubeconfig('viewer')}\n"
     )
 
 
