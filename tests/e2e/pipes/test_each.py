@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from kaito.testing import Cut, ErrorEvent, Hang, Say, Status, child_environment, kaito_command
+from tests.examples import examples
 
 
 def rows(outcome):
@@ -110,6 +111,13 @@ def test_a_failed_line_has_its_object_and_the_next_one_is_asked(chat, model_serv
     assert outcome.code == 1
     assert outcome.err.count("❌") == 6
     assert outcome.err.count("\n   at stdin:") == 6
+
+
+def test_the_documented_object_of_a_failure(chat, model_server):
+    model_server.enqueue(Say("one"), Cut("A Node is"))
+    failure = rows(chat("--each", "-o", "json", stdin="a\nb\n"))[1]
+    [documented] = [each.code for each in examples("json") if '"received"' in each.code]
+    assert failure == json.loads(documented)
 
 
 def test_commands_and_empty_lines_have_no_objects(chat):
