@@ -99,6 +99,8 @@ def run(home, team, examples_server):
 def test_example(example, run):
     if shutil.which(PROGRAMS[example.language][0]) is None:
         pytest.skip(f"{example.language} is not installed")
+    if "kubectl " in example.code and shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not installed")
     for part in example.parts:
         process = run(example, part)
         with killed_after(TIMEOUT, process):
