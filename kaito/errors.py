@@ -21,6 +21,7 @@ CtrlC                      a KeyboardInterrupt that a signal raised
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection
 from enum import IntEnum
 from typing import Self
@@ -100,6 +101,10 @@ class UsageError(KaitoError):
     """A flag, a value or a command is not valid."""
 
     exit_code = ExitCode.USAGE
+
+
+class WorkspaceMissingError(UsageError):
+    """`--workspace-name` is required. At a terminal, the command line adds the workspaces that are ready."""
 
 
 class PluginError(KaitoError):
@@ -205,7 +210,14 @@ class Interrupted(BaseException):
     """Ctrl-C during a turn. The connection is closed by the time this is raised.
 
     Not an `Exception`, as `KeyboardInterrupt`: no error handler may swallow it.
+
+    Attributes:
+        at: monotonic seconds when it was raised, or its signal arrived.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = time.monotonic()
 
 
 class Ended(Interrupted):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from typing import get_args
@@ -52,8 +53,9 @@ def run(program: str, arguments: Sequence[str]) -> int:
     except Ended as exc:
         terminal.clear_status()
         return exc.exit_code
-    except (Interrupted, KeyboardInterrupt):
+    except (Interrupted, KeyboardInterrupt) as exc:
         terminal.clear_status()
+        terminal.end_line_of_ctrl_c(exc.at if isinstance(exc, Interrupted) else time.monotonic())
         return ExitCode.INTERRUPTED
     except Abandoned:
         # Something hangs: the interpreter's own shutdown would wait for it.

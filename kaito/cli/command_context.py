@@ -101,7 +101,7 @@ class CommandContext:
         else:
             self._write_fitting(*as_plain(data, self._page, keeps_all=self._keeps_all))
 
-    def write_table(self, columns: Sequence[Column], rows: Iterable[Row]) -> None:
+    def write_table(self, columns: Sequence[Column], rows: Iterable[Row | str]) -> None:
         """Write a table to stdout for people: for `-o plain` and `-o wide`.
 
         At a terminal, no line is longer than the window. What does not fit is left out if the command offers
@@ -109,8 +109,8 @@ class CommandContext:
 
         Args:
             columns: the last may have empty cells; in the others they are shown as `-`.
-            rows: texts, or a :class:`~kaito.types.Cell` for one whose colour has a meaning. Control sequences are
-                removed.
+            rows: their cells: texts, or a :class:`~kaito.types.Cell` for one whose colour has a meaning. A text in
+                place of a row is another line of the last column of the row above. Control sequences are removed.
 
         Raises:
             KaitoError: as :meth:`write`.

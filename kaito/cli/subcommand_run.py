@@ -12,9 +12,10 @@ from msgspec import Struct
 from kaito.cli.args.configured import Settings, apply_config, explained
 from kaito.cli.args.parser import Parser
 from kaito.cli.args.plugin_options import PluginOptions
+from kaito.cli.args.shared_flags import target_from
 from kaito.cli.command_context import CommandContext
 from kaito.cli.invocation import Invocation, make_parser
-from kaito.errors import ExitCode, PluginError, UsageError
+from kaito.errors import ExitCode, PluginError, UsageError, WorkspaceMissingError
 from kaito.plugin.manager import Offered
 from kaito.types import Command
 
@@ -51,6 +52,16 @@ def run_subcommand(offered: Offered[Command], call: Invocation) -> int:
     plugins.set_options(offered.plugin, {**plugins.options_of(offered.plugin), **options.values.values})
     try:
         code = _run(offered, call, given)
+    except WorkspaceMissingError as exc:
+        if not (call.terminal.in_is_terminal and call.terminal.err_is_terminal):
+            raise
+        from kaito.cli.ready_workspaces import show_ready_workspaces
+
+        # The error is shown first: what follows may take its time.
+        call.terminal.clear_status()
+        call.terminal.error(exc)
+        show_ready_workspaces(call, target_from(given))
+        code = exc.exit_code
     except UsageError as exc:
         raise explained(exc, parser, configured.settings) from exc
     call.terminal.clear_status()

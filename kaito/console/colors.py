@@ -59,6 +59,17 @@ class Colors:
         color = {"good": Fore.GREEN, "bad": Fore.RED, "unsure": Fore.YELLOW}[hue]
         return f"{color}{text}{Style.RESET_ALL}"
 
+    def typed(self, stream: TextIO | None) -> tuple[str, str]:
+        """Return the sequences before and after what the user types; empty where a stream gets no colours.
+
+        Of the sixteen colours, bold magenta is legible on dark and on light backgrounds, and nothing else has it.
+        """
+        if not self.enabled(stream):
+            return "", ""
+        from colorama import Fore, Style
+
+        return f"{Style.BRIGHT}{Fore.MAGENTA}", Style.RESET_ALL
+
 
 def _console_ready() -> bool:
     """Make an old Windows console understand colours; elsewhere do nothing."""

@@ -59,17 +59,14 @@ class TextTable:
             return f"(-o wide also shows {', '.join(self.hidden)})"
         return "(-o wide shows long names in full)" if self.shortened else ""
 
-    def add(self, rows: Iterable[Row]) -> str:
-        """Return the lines of further rows, after the header if they are the first or the columns have changed."""
+    def add(self, rows: Iterable[Row | str]) -> str:
+        """Return the lines of further rows, after the header if they are the first or the columns have changed.
+
+        Args:
+            rows: a text in place of a row is another line of the last column of the row above.
+        """
         titles, columns = self._columns
-        last = len(columns) - 1
-        cleaned = [
-            [
-                Cell(one_line(cell.text) or ("" if place == last else _UNKNOWN), cell.hue)
-                for place, cell in enumerate(one if isinstance(one, Cell) else Cell(one) for one in row)
-            ]
-            for row in rows
-        ]
+        cleaned = [self._cleaned(row) for row in rows]
         for row in cleaned:
             self._widths = [max(columns, width(cell.text)) for columns, cell in zip(self._widths, row, strict=True)]
         shown, widths, gap = self._layout()
@@ -79,9 +76,20 @@ class TextTable:
         self.hidden = tuple(titles[place] for place in below if not columns[place].below)
         text = "".join(self._line(cells, widths, gap) for cells in lines)
         for row in cleaned:
-            text += self._line([row[place] for place in shown], widths, gap)
+            if any(row[place].text for place in shown):
+                text += self._line([row[place] for place in shown], widths, gap)
             text += self._below([(place, row[place].text) for place in below])
         return text
+
+    def _cleaned(self, row: Row | str) -> list[Cell]:
+        last = len(self._columns[1]) - 1
+        if isinstance(row, str):
+            return [Cell("")] * last + [Cell(one_line(row))]
+        cells = [cell if isinstance(cell, Cell) else Cell(cell) for cell in row]
+        return [
+            Cell(one_line(cell.text) or ("" if place == last else _UNKNOWN), cell.hue)
+            for place, cell in enumerate(cells)
+        ]
 
     def _layout(self) -> tuple[list[int], list[int], int]:
         """Return the places of the columns that are shown in rows, their widths, and the blanks between them."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from kaito.console.width import clip
+from kaito.console.width import clip, shorten_middle
 from kaito.util.sanitize import one_line
 
 #: Seconds that a wait lasts before it is shown.
 SHOW_AFTER = 0.3
+
+#: The share of a line that is too long which its end gets.
+_END = 0.7
 
 _CLEAR_LINE = "\r\x1b[K"
 
@@ -63,13 +66,15 @@ class StatusLine:
             elapsed = now - self._since
             if not self._text or elapsed < SHOW_AFTER:
                 return
-            if self._retry is not None and self._retry[1] > now:
-                head, tail = f"retrying in {self._retry[1] - now:.0f} s: {self._retry[0]}", ""
-            else:
-                head, tail = self._text, f" … {elapsed:.0f} s" if elapsed >= 1 else " …"
             # The `^C` of a terminal must not wrap the line, as only one is cleared.
-            room = max(self._columns() - len(tail) - len("^C "), 0)
-            if (line := clip(head, room) + tail) != self._shown:
+            room = max(self._columns() - len("^C "), 0)
+            if self._retry is not None and self._retry[1] > now:
+                line = clip(f"retrying in {self._retry[1] - now:.0f} s: {self._retry[0]}", room)
+            else:
+                tail = f" … {elapsed:.0f} s" if elapsed >= 1 else " …"
+                # The end of an event's message has the reason.
+                line = shorten_middle(self._text, room - len(tail), end=_END) + tail
+            if line != self._shown:
                 self._shown = line
                 self._write(_CLEAR_LINE + line)
 

@@ -13,6 +13,8 @@ from typing import TextIO
 from kaito.console.clipboard import clipboard_sequence
 from kaito.console.colors import ColorChoice, Colors
 from kaito.console.columns import Page
+from kaito.console.hyperlinks import shows_links
+from kaito.console.location_line import location_line
 from kaito.console.status_line import StatusLine
 from kaito.console.streams import (
     can_encode,
@@ -65,13 +67,19 @@ class Terminal:
         self.commands: Collection[str] = ()
         self.is_dumb = environ.get("TERM") == "dumb"
         self._in_tmux = "TMUX" in environ
+        self._shows_links = shows_links(environ)
         self.shows_status = self.err_is_terminal and not self.is_dumb
         wait_until_ready(stdin)
         for stream in (stdout, stderr):
             prepare(stream)
         self._environ = environ
         self._colors = Colors(color, environ)
+        self._clock = clock
+        #: When something was written to the terminal; in monotonic seconds.
+        self._written_at = 0.0
         self._lock = threading.RLock()
+        #: The sequences around what is typed, while something is.
+        self._typing = ("", "")
         self._status = StatusLine(self._put, self._columns, clock, self._lock)
         self._stdout_error: KaitoError = OutputClosed("stdout is closed")
         self.keyboard = Keyboard()
@@ -92,6 +100,7 @@ class Terminal:
         try:
             self.stdout.write(text)
             self.stdout.flush()
+            self._written_at = self._clock() if self.out_is_terminal else self._written_at
         except (OSError, ValueError) as exc:
             if isinstance(exc, OSError) and not reader_is_gone(exc):
                 self._stdout_error = KaitoError(f"Cannot write to stdout: {exc.strerror}")
@@ -99,12 +108,55 @@ class Terminal:
             self.stdout = None
             raise self._stdout_error from exc
 
-    def write_interactive(self, text: str) -> None:
-        """Write something for a person at the prompt: to stdout, or to stderr if stdout is not a terminal."""
+    def write_interactive(self, text: str, *, dim: bool = False) -> None:
+        """Write something for a person at the prompt: to stdout, or to stderr if stdout is not a terminal.
+
+        Args:
+            dim: whether it is less bright than other text.
+        """
+        if dim:
+            text = self._colors.dim(text, self._interactive)
         if self.out_is_terminal and self.stdout is not None:
             self.write(self._encodable(text, self.stdout, self.out_is_terminal))
         else:
-            self._to_stderr(text)
+            self._to_stderr(text, is_prompt=True)
+
+    @property
+    def _interactive(self) -> TextIO | None:
+        """The stream for a person at the prompt."""
+        return self.stdout if self.out_is_terminal else self.stderr
+
+    def show_location(self, place: Sequence[tuple[str, str]]) -> None:
+        """Show a person where something is, on a dim line that fits the window.
+
+        Args:
+            place: values with their names, such as `context`.
+        """
+        if line := location_line(place, table_columns()):
+            self.write_interactive(line, dim=True)
+            self.write_interactive("\n")
+
+    def show_typed(self, text: str) -> None:
+        """Show a text as if the user had typed it at the prompt. Control sequences are removed."""
+        before, after = self._colors.typed(self._interactive)
+        self.write_interactive(f"{before}> {sanitize(text)}{after}\n")
+
+    @contextmanager
+    def typing(self) -> Iterator[str]:
+        """Yield the sequence that colours what is typed, which the caller writes first; end the colour after the block.
+
+        What other threads write to stderr meanwhile is not coloured.
+        """
+        before, after = self._colors.typed(self._interactive)
+        self._typing = (before, after)
+        try:
+            yield before
+        finally:
+            self._typing = ("", "")
+            if after:
+                # A terminal that has gone is reported by what is written next.
+                with suppress(KaitoError):
+                    self.write_interactive(after)
 
     def note(self, text: str, *, dim: bool = False) -> None:
         """Write a line to stderr, without control sequences. A closed stderr is ignored.
@@ -134,8 +186,10 @@ class Terminal:
         head, *rest = (" ".join(sanitize(line).splitlines()) for line in lines)
         if self.stderr is not None:
             head = self._encodable(head, self.stderr, self.err_is_terminal)
-        shown = [self._colors.red(head, self.stderr), *rest, *([f"   at {where}"] if where else [])]
-        self._to_stderr("\n".join(shown) + "\n")
+        rest = [*rest, *([f"   at {where}"] if where else [])]
+        if self.err_is_terminal:
+            rest = [wrapped(line, max(self._columns() - 1, MIN_COLUMNS), hang=2).removesuffix("\n") for line in rest]
+        self._to_stderr("\n".join([self._colors.red(head, self.stderr), *rest]) + "\n")
 
     def warning(self, error: KaitoError) -> None:
         """Show an error that does not affect the result, as a remark."""
@@ -169,6 +223,7 @@ class Terminal:
         return Screen(
             terminal=self.out_is_terminal,
             colour=self.colored(self.stdout),
+            links=self._shows_links and self.out_is_terminal and self.colored(self.stdout),
             unicode=can_encode(self.stdout, "é🤖"),
             width=lambda: shutil.get_terminal_size().columns,
         )
@@ -210,6 +265,16 @@ class Terminal:
         """Take the status line off the screen."""
         self._status.clear()
 
+    def end_line_of_ctrl_c(self, at: float) -> None:
+        """End the line on which a terminal has echoed `^C`, unless something was written since: a prompt follows.
+
+        Args:
+            at: when Ctrl-C was pressed, by the clock.
+        """
+        if self.in_is_terminal and (self.out_is_terminal or self.err_is_terminal) and self._written_at <= at:
+            with suppress(KaitoError):
+                self.write_interactive("\n")
+
     # The terminal's modes
 
     def muted(self, *, mark_pastes: bool) -> AbstractContextManager[None]:
@@ -249,15 +314,17 @@ class Terminal:
             with suppress(OSError, ValueError):
                 os.write(self.stderr.fileno(), text.encode())
 
-    def _to_stderr(self, text: str) -> None:
+    def _to_stderr(self, text: str, *, is_prompt: bool = False) -> None:
+        before, after = ("", "") if is_prompt else self._typing
         with self._lock:
             self._status.hide()
-            self._put(text)
+            self._put(f"{after}{text}{before}")
 
     def _put(self, text: str) -> None:
         if self.stderr is not None:
             try:
                 self.stderr.write(self._encodable(text, self.stderr, self.err_is_terminal))
                 self.stderr.flush()
+                self._written_at = self._clock() if self.err_is_terminal else self._written_at
             except (OSError, ValueError):
                 self.stderr = None

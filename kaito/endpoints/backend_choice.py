@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from kaito.errors import UsageError
+from kaito.errors import UsageError, WorkspaceMissingError
 from kaito.hookspecs import Backend
 from kaito.plugin.manager import Offered, Plugins
 from kaito.settings import Settings
@@ -51,11 +51,11 @@ def takes_endpoint(backend: Backend) -> bool:
     return bool(getattr(backend, "takes_endpoint", False))
 
 
-def workspace_missing(backends: Iterable[Backend]) -> UsageError:
+def workspace_missing(backends: Iterable[Backend]) -> WorkspaceMissingError:
     """Return the error for backends that need a workspace, with what can be used without one."""
     named = [f"--backend {one.name}" for one in backends if not needs_workspace(one) and not takes_endpoint(one)]
     hint = f"Without a cluster, use {' or '.join(['--endpoint URL', *named])}"
-    return UsageError("--workspace-name is required", hint)
+    return WorkspaceMissingError("--workspace-name is required", hint)
 
 
 def _values(backends: Mapping[str, Offered[Backend]]) -> list[Backend]:

@@ -160,7 +160,8 @@ class _EndpointSearch:
             self.errors.append((candidate.backend, exc))
             self._report(candidate.backend, f"cannot be opened: {_details(exc)[0]}", started)
             return None
-        self._report(candidate.backend, f"opened {_without_query(endpoint.url)}", started)
+        where = ", ".join(f"{name} {value}" for name, value in endpoint.place)
+        self._report(candidate.backend, f"opened {_without_query(endpoint.url)} ({where})", started)
         return endpoint
 
     async def close(self, stack: AsyncExitStack) -> None:

@@ -22,6 +22,8 @@ from kaito.util.suggest import listed, near_names
 _MAX_NAMED = 10
 #: Why a command may not name a file: the text may be a stranger's.
 _NOT_FROM_A_PIPE = "a file can be named at a prompt and in --script FILE, not from a pipe"
+#: Lines of a message that are shown when the user has not typed it.
+_MAX_LINES = 100
 
 
 class ShellContext:
@@ -60,6 +62,10 @@ class ShellContext:
         self._reported_unsaved = False
         #: With `--each`: the line of the script that began the conversation.
         self._line: int | None = None
+        #: What was typed for the command or message that runs now.
+        self._typed = ""
+        #: The last message that was sent: it is on the screen.
+        self._visible = ""
 
     # State
 
@@ -128,13 +134,13 @@ class ShellContext:
             text = fitting(text, page.window(), hang)
         self._show_text(text)
 
-    def write_table(self, columns: Sequence[Column], rows: Iterable[Row]) -> None:
+    def write_table(self, columns: Sequence[Column], rows: Iterable[Row | str]) -> None:
         """Show a table, where :meth:`write` does. At a terminal, what does not fit stands below its row.
 
         Args:
             columns: the last may have empty cells; in the others they are shown as `-`.
-            rows: texts, or a :class:`~kaito.types.Cell` for one whose colour has a meaning. Control sequences are
-                removed.
+            rows: their cells: texts, or a :class:`~kaito.types.Cell` for one whose colour has a meaning. A text in
+                place of a row is another line of the last column of the row above. Control sequences are removed.
         """
         page = Page() if self._answers.exclusive_stdout else self._terminal.page()
         self._show_text(TextTable(columns, page, keeps_all=True).add(rows))
@@ -151,12 +157,21 @@ class ShellContext:
 
     # Turns
 
+    def begin_entry(self, typed: str) -> None:
+        """Note what was typed for the command or the message that runs next; the shell calls it."""
+        self._typed = typed
+
     def attach(self, image: Image) -> None:
         """Send an image with the next message; those that wait already are sent with it."""
         self._attached = (*self._attached, image)
 
-    def ask(self, text: str) -> None:
+    def ask(self, text: str, *, shown: str | None = None) -> None:
         """Send a message and show the answer, as if it had been typed. The images that wait are sent with it.
+
+        At a prompt, a message that the user has not typed is shown first.
+
+        Args:
+            shown: a remark on stderr in place of the message, such as the name and the size of a file.
 
         Raises:
             KaitoError: the turn failed.
@@ -164,6 +179,11 @@ class ShellContext:
         if not text.strip():
             raise UsageError("There is no message to send")
         self._begin_conversation()
+        if self._interactive and shown is not None:
+            self._terminal.note(f"({shown})", dim=True)
+        elif self._interactive and text.strip() not in self._typed:
+            self._show_message(text)
+        self._visible = text
         images, self._attached = self._attached, ()
         self._show(self._session.ask(text, images))
 
@@ -180,7 +200,11 @@ class ShellContext:
         Raises:
             KaitoError: there is no message, or the turn failed; the conversation is then unchanged.
         """
-        self._show(self._session.retry())
+        pieces, message = self._session.retry(), self._session.last_message
+        if self._interactive and message is not None and message.content not in ("", self._visible):
+            self._show_message(message.content)
+            self._visible = message.content
+        self._show(pieces)
 
     def continue_answer(self) -> None:
         """Continue the last answer, which was cut; the continuation is appended to it.
@@ -306,6 +330,13 @@ class ShellContext:
 
     def _model_names(self) -> list[str]:
         return [info.name for info in self.models]
+
+    def _show_message(self, text: str) -> None:
+        """Show a message as if it had been typed; of a long one the beginning."""
+        lines = text.strip("\n").split("\n")
+        self._terminal.show_typed("\n".join(lines[:_MAX_LINES]))
+        if more := lines[_MAX_LINES:]:
+            self._terminal.note(f"(and {len(more)} more line{'s' * (len(more) != 1)})", dim=True)
 
     def _show(self, pieces: Pieces) -> None:
         # Muted until all is done: type-ahead is echoed by the terminal or by the prompt, never by both.

@@ -8,7 +8,7 @@ from contextlib import nullcontext, suppress
 
 from kaito.chat.session import Session
 from kaito.console.terminal import Terminal
-from kaito.console.wrapping import window_columns, wrapped
+from kaito.console.wrapping import window_columns
 from kaito.errors import Ended, ExitCode, Interrupted, KaitoError, OutputClosed, UsageError
 from kaito.plugin.manager import Offered, Plugins
 from kaito.shell.context import ShellContext
@@ -102,6 +102,9 @@ class Shell(cmd.Cmd):
             self._terminal.note(remark, dim=True)
         if self._interactive:
             self._terminal.write_interactive(INSTRUCTION)
+            connection = self._session.connection
+            self._terminal.show_location([*connection.endpoint.place, ("backend", connection.backend)])
+            self._terminal.write_interactive("\n")
 
     def _next(self) -> bool:
         """Read an entry and run it; return whether it was the last."""
@@ -162,6 +165,7 @@ class Shell(cmd.Cmd):
         return self._run(classify(line))
 
     def _run(self, entry: Entry) -> bool:
+        self._context.begin_entry(entry.arguments or entry.text)
         match entry.kind:
             case Kind.MESSAGE:
                 self._context.ask(entry.text)
@@ -230,6 +234,4 @@ class Shell(cmd.Cmd):
         The tokens are those of the last turn, by the server's count. Only settings that differ from their defaults are
         shown; /set shows all.
         """
-        text = configuration(self._session) + details(self._session)
-        # In a file or a pipe, lines are not wrapped.
-        self._context.write(wrapped(text, window_columns()) if self._terminal.out_is_terminal else text)
+        self._context.write(configuration(self._session) + details(self._session), hang=4)

@@ -11,7 +11,7 @@ from kaito.cli.args.plugin_options import PluginOptions
 from kaito.cli.args.shared_flags import add_cluster_flags, add_endpoint_flags
 from kaito.cli.command_context import CommandContext
 from kaito.endpoints.backend_choice import choose_backends, needs_workspace
-from kaito.errors import ConnectError, KaitoError, NotFoundError, UsageError
+from kaito.errors import ConnectError, KaitoError, NotFoundError, UsageError, WorkspaceMissingError
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.settings import Settings
 from kaito.types import Candidate, Command, Target
@@ -47,7 +47,7 @@ def _run(context: CommandContext) -> None:
     terminal, plugins, given = context.invocation.terminal, context.invocation.plugins, context.given
     output = _output(given.output, given.format)
     if given.workspace_name is None:
-        raise UsageError("--workspace-name is required")
+        raise WorkspaceMissingError("--workspace-name is required")
     settings = context.settings
     backends = {
         name: offered for name, offered in choose_backends(plugins, settings).items() if needs_workspace(offered.value)

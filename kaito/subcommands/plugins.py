@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 
 from msgspec.structs import asdict
 
@@ -11,15 +11,13 @@ from kaito import hookimpl
 from kaito.cli.args.parser import Parser
 from kaito.cli.args.plugin_options import add_plugin_flags
 from kaito.cli.command_context import CommandContext
-from kaito.console.width import pad, width
 from kaito.plugin import discovery
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.plugin.entry_points import allowed_names
 from kaito.plugin.registry import PluginReport
 from kaito.settings import Settings
 from kaito.shell.input.entries import WORDS
-from kaito.types import Command
-from kaito.util.sanitize import one_line
+from kaito.types import Cell, Column, Command, Row
 
 _DESCRIPTION = "List the plugins with their package and version, what they provide, and why some were skipped."
 
@@ -47,21 +45,26 @@ def _run(context: CommandContext) -> None:
     plugins.slash_commands(settings, WORDS)
     plugins.subcommands()
     reports = plugins.reports()
-    if context.output == "plain":
-        context.write(_as_table(reports))
+    if context.output in ("plain", "wide"):
+        context.write_table(_COLUMNS, _rows(reports))
     else:
         context.write_object([asdict(plugin) for plugin in reports])
 
 
-def _as_table(reports: Sequence[PluginReport]) -> str:
-    rows = [("NAME", "DISTRIBUTION", "VERSION", "PROVIDES")]
+_COLUMNS = (
+    Column(title="NAME", least=12),
+    Column(title="DISTRIBUTION", rank=2, least=12),
+    Column(title="VERSION", rank=1, least=8),
+    Column(title="PROVIDES", below=True),
+)
+
+
+def _rows(reports: Iterable[PluginReport]) -> Iterator[Row | str]:
     for plugin in reports:
         provides = ", ".join(plugin.provides) or ("nothing" if plugin.loaded else "skipped")
-        rows.append((plugin.name, plugin.distribution, plugin.version or "-", provides))
-        rows.extend(("", "", "", f"! {fault}") for fault in plugin.faults)
-    cleaned = [[one_line(cell) for cell in row] for row in rows]
-    widths = [max(width(row[column]) for row in cleaned) for column in range(3)]
-    return "".join("   ".join([*map(pad, row, widths), row[3]]).rstrip() + "\n" for row in cleaned)
+        failed = bool(plugin.faults)
+        yield Cell(plugin.name, "bad" if failed else ""), plugin.distribution, plugin.version, provides
+        yield from (f"! {fault}" for fault in plugin.faults)
 
 
 @hookimpl
@@ -73,7 +76,7 @@ def kaito_commands() -> Iterable[Command]:
             summary=SUBCOMMANDS["plugins"],
             description=_DESCRIPTION,
             examples=_EXAMPLES,
-            outputs=("json", "yaml"),
+            outputs=("wide", "json", "yaml"),
             run=_run,
         )
     ]

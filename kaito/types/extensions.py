@@ -15,6 +15,8 @@ class Screen(Struct, frozen=True, kw_only=True):
     terminal: bool = False
     #: Whether colour escape sequences are wanted.
     colour: bool = False
+    #: Whether it has links: texts with an address that it does not show, but opens (OSC 8).
+    links: bool = False
     #: Whether it can show every character.
     unicode: bool = True
     #: Returns the columns, which change when the window is resized.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -131,9 +132,20 @@ class Location(Struct, frozen=True, kw_only=True):
     #: What sets the server apart: an API server's URL and its authorities, a server's own URL, or any name that stays
     #: the same. Only its hash is kept, and it is never shown. `""` for the endpoint's URL.
     server: str = ""
+    #: The place of a server that is in no cluster, as people know it, such as `the lab`; `""` for the host of
+    #: `shown_url`.
+    host: str = ""
 
     # An authority's certificate would fill a traceback.
     __repr__ = object.__repr__
+
+    @property
+    def in_cluster(self) -> list[tuple[str, str]]:
+        """The context and the namespace, as people read them; empty where there is no cluster."""
+        if self.namespace is None and self.context is None:
+            return []
+        context = ("context", self.context or "in-cluster")
+        return [context, *([("namespace", self.namespace)] if self.namespace else [])]
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -184,6 +196,13 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     def base(self) -> str:
         """The URL without its query, a trailing `/v1` and trailing slashes: what request paths are appended to."""
         return _base_url(self.url)
+
+    @property
+    def place(self) -> list[tuple[str, str]]:
+        """Where it is, as people read it: `context` and `namespace`, or `host`, with their values."""
+        # Without the user and the password of a URL.
+        host = self.location.host or urlsplit(self.shown_url).netloc.rpartition("@")[2]
+        return self.location.in_cluster or ([("host", host)] if host else [])
 
 
 def _base_url(url: str) -> str:

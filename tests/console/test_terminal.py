@@ -235,9 +235,18 @@ def test_no_status_where_lines_cannot_be_cleared(is_terminal, environ):
     assert terminal.stderr.text == ""
 
 
+#: The end of an event's message is shown.
+EVENT = "waiting: FailedSc…des, 0/3 nodes, 3 lack nvidia.com/gpu …"
+
+
 @pytest.mark.parametrize(
     ("columns", "text", "line"),
-    [(20, "x" * 50, "x" * 15 + " …"), (3, "x" * 50, " …"), (20, "忙" * 50, "忙" * 7 + " …")],
+    [
+        (20, "x" * 50, "xxxxx…xxxxxxxxx …"),
+        (3, "x" * 50, " …"),
+        (20, "忙" * 50, "忙忙忙…忙忙忙忙 …"),
+        (60, f"waiting: FailedScheduling: {'0/3 nodes, ' * 9}3 lack nvidia.com/gpu", EVENT),
+    ],
 )
 def test_a_long_status_leaves_room_for_ctrl_c(monkeypatch, columns, text, line):
     err = Stream(terminal=True)

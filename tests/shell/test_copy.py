@@ -57,6 +57,7 @@ def test_copy_puts_the_answer_or_its_code_on_the_clipboard(terminal, model_serve
         """
         🤖 Connected to workspace: 127.0.0.1:… (test-model)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/copy»‹enter›
         ❌ Error: There is no answer to copy

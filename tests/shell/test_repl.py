@@ -168,7 +168,7 @@ def test_a_pending_ctrl_c_is_ignored_at_a_prompt_and_ends_a_script(monkeypatch):
     monkeypatch.setattr(harness.terminal.keyboard, "raise_pending", raise_pending)
     out, err = harness.run()
     assert out == "Assistant: one\nAssistant: two\n"
-    assert err.endswith("exit):\n\n\n\n👋 Goodbye!\n")
+    assert err.endswith("exit):\n(host x, backend url)\n\n\n\n👋 Goodbye!\n")
     pending[:] = [None, KeyboardInterrupt()]
     harness = ShellHarness("one", "two")
     monkeypatch.setattr(harness.terminal.keyboard, "raise_pending", raise_pending)

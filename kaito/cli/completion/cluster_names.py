@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar
 
+from kaito.cli.quick_lookup import Silent, quick_lookup
 from kaito.cluster.api_client import ApiClient
-from kaito.cluster.auth.cluster_config import find_cluster_config
 from kaito.cluster.auth.kubeconfig import context_namespaces
 from kaito.cluster.cluster import Cluster
 from kaito.cluster.kinds import Kind, Namespace
@@ -16,16 +16,12 @@ from kaito.cluster.workspaces.lookup import list_objects
 from kaito.cluster.workspaces.objects import InferenceSetObject, Workspace, WorkspaceObject
 from kaito.cluster.workspaces.overview import InferenceSetOverview, Overview, build_overviews
 from kaito.errors import KaitoError
-from kaito.eventloop.thread import ThreadedLoop
 from kaito.types import Target
 
 T = TypeVar("T")
 
 #: Names with their descriptions.
 Names = list[tuple[str, str]]
-
-#: Seconds for all requests.
-_TIMEOUT = 2.0
 
 
 def namespaces(target: Target, environ: Mapping[str, str]) -> Names:
@@ -34,7 +30,7 @@ def namespaces(target: Target, environ: Mapping[str, str]) -> Names:
     Raises:
         KaitoError: no cluster is configured, or the kubeconfig is not valid.
     """
-    names = _fetch(target, environ, _namespaces)
+    names = quick_lookup(target, environ, _namespaces)
     return names or [(name, "") for name in context_namespaces(target.kubeconfig, environ)]
 
 
@@ -44,7 +40,7 @@ def workspaces(target: Target, environ: Mapping[str, str]) -> Names:
     Raises:
         KaitoError: as for :func:`namespaces`.
     """
-    return _fetch(target, environ, _workspaces) or []
+    return quick_lookup(target, environ, _workspaces) or []
 
 
 def offered(
@@ -57,26 +53,9 @@ def offered(
     """
 
     async def ask(client: ApiClient) -> Iterable[str]:
-        return await complete(Cluster(client, _Silent()))
+        return await complete(Cluster(client, Silent()))
 
-    return _fetch(target, environ, ask) or ()
-
-
-def _fetch(target: Target, environ: Mapping[str, str], fetch: Callable[[ApiClient], Awaitable[T]]) -> T | None:
-    """Return what `fetch` returns; `None` when it takes too long."""
-
-    async def bounded() -> T:
-        silent = _Silent()
-        async with asyncio.timeout(_TIMEOUT):
-            config = await asyncio.to_thread(find_cluster_config, target, environ, silent)
-            async with ApiClient(config, silent) as cluster:
-                return await fetch(cluster)
-
-    with ThreadedLoop() as loop:
-        try:
-            return loop.run(bounded())
-        except TimeoutError:
-            return None
+    return quick_lookup(target, environ, ask) or ()
 
 
 async def _namespaces(cluster: ApiClient) -> Names:
@@ -114,13 +93,3 @@ def _state(workspace: Workspace) -> str:
     if workspace.tuning:
         return "tuning"
     return "ready" if workspace.ready else "not ready"
-
-
-class _Silent:
-    """A reporter that reports nothing."""
-
-    def status(self, text: str) -> None: ...
-
-    def retrying(self, reason: str, delay: float) -> None: ...
-
-    def notice(self, text: str) -> None: ...

@@ -65,7 +65,9 @@ def read(arguments: str, shell: ShellContext) -> None:
         raise KaitoError(f"Cannot read '{path}': {exc}") from None
     if not material.strip():
         raise KaitoError(f"'{path}' is empty")
-    shell.ask(f"{material}\n\n{text}" if text else material)
+    lines = material.count("\n") + 1
+    shown = f"sending {path}: {lines} line{'s' * (lines != 1)}, {_size(len(material.encode()))}"
+    shell.ask(f"{material}\n\n{text}" if text else material, shown=shown)
 
 
 def image(arguments: str, shell: ShellContext) -> None:
@@ -88,8 +90,8 @@ def image(arguments: str, shell: ShellContext) -> None:
 def edit(arguments: str, shell: ShellContext) -> None:
     """Write a message in your editor: VISUAL, EDITOR, or vi
 
-    The editor opens with TEXT, or with the last message. What you save is sent as one message. Nothing is sent when you
-    save nothing or an empty file, or when the editor fails, as vi does with ':cq'.
+    The editor opens with TEXT, or with the last message. What you save is shown and sent as one message. Nothing is
+    sent when you save nothing or an empty file, or when the editor fails, as vi does with ':cq'.
     """
     last = shell.last_message.content if shell.last_message is not None else ""
     text = shell.edit(arguments or last)
@@ -104,6 +106,10 @@ def _complete_save(typed: str, shell: ShellContext) -> Iterable[str]:
     if blank and flag == _FORCE:
         return [f"{_FORCE} {name}" for name in file_names(rest, only=True)]
     return [*file_names(typed, only=True), *([_FORCE] if typed and _FORCE.startswith(typed) else [])]
+
+
+def _size(count: int) -> str:
+    return f"{count} bytes" if count < 1000 else f"{count / 1000:.1f} kB"
 
 
 def _messages(count: int) -> str:

@@ -66,7 +66,9 @@ def _setting_name(typed: str) -> str:
 
 def _show(shell: ShellContext, names: Iterable[str]) -> None:
     columns = max(map(len, shell.settings))
-    shell.write("".join(f"  {name:<{columns}}  {_shown(shell, name)}\n" for name in names))
+    lines = (f"  {name:<{columns}}  {_shown(shell, name)}\n" for name in names)
+    # Values go on below their beginning.
+    shell.write("".join(lines), hang=columns + 2)
 
 
 def model(arguments: str, shell: ShellContext) -> None:
@@ -84,7 +86,7 @@ def model(arguments: str, shell: ShellContext) -> None:
         models.insert(0, ModelInfo(name=shell.model))
     # Names come from the server: without control sequences, which would take columns.
     columns = max(width(one_line(info.name)) for info in models)
-    shell.write("".join(_row(info, columns, current=info.name == shell.model) for info in models))
+    shell.write("".join(_row(info, columns, current=info.name == shell.model) for info in models), hang=4)
 
 
 def _row(info: ModelInfo, columns: int, *, current: bool) -> str:
@@ -99,7 +101,7 @@ def format_(arguments: str, shell: ShellContext) -> None:
         set_(f"format {arguments}", shell)
         return
     current = shell.settings["format"]
-    shell.write("".join(f"{'*' if name == current else ' '} {name}\n" for name in shell.choices("format")))
+    shell.write("".join(f"{'*' if name == current else ' '} {name}\n" for name in shell.choices("format")), hang=4)
 
 
 def _complete_set(typed: str, shell: ShellContext) -> Iterable[str]:

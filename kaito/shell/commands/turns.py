@@ -94,7 +94,7 @@ def tokens(arguments: str, shell: ShellContext) -> None:
     share = f", {window_share(counted, shell.window)}" if shell.window else ""
     lines.append(f"Conversation: {counted} tokens{share}{source}")
     lines.append(f"Window: {window_size(shell.window)}")
-    shell.write("Tokens:\n" + "".join(f"  {line}\n" for line in lines))
+    shell.write("Tokens:\n" + "".join(f"  {line}\n" for line in lines), hang=4)
 
 
 def _system(shell: ShellContext) -> list[Message]:

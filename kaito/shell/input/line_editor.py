@@ -26,6 +26,9 @@ _STDOUT = 1
 
 _LINE_UP = "\x1b[A"
 
+# Both editors take what is between these characters of a prompt for a sequence that needs no columns.
+_INVISIBLE = ("\001", "\002")
+
 
 class LineEditor:
     """The line editor that `input` uses once the module `readline` was imported.
@@ -72,8 +75,12 @@ class LineEditor:
         while True:
             try:
                 # Signals raise inside only: stdout is restored in every case.
-                with _edited_at(self._terminal), self._terminal.waiting_for_a_key():
-                    line = _input(prompt)
+                with (
+                    self._terminal.typing() as color,
+                    _edited_at(self._terminal),
+                    self._terminal.waiting_for_a_key(),
+                ):
+                    line = _input(f"{_INVISIBLE[0]}{color}{_INVISIBLE[1]}{prompt}" if color else prompt)
             except EOFError:
                 if not self._ends_line:
                     self._terminal.write_interactive("\n")

@@ -64,15 +64,23 @@ class Prompt(Source):
         if self._editor is not None:
             line = self._editor.read(prompt, self._complete if prompt == PROMPT else None)
         else:
-            line = self._resumable(lambda: input(prompt))
+            line = self._resumable(lambda color: self._asked(color, prompt))
         # A single line that was pasted with its newline is a line: it may be a command.
         line = line.removesuffix("\n")
         # A locale without UTF-8 passes the bytes on undecoded.
         return line.encode("utf-8", "surrogateescape").decode()
 
+    def _asked(self, color: str, prompt: str) -> str:
+        # Not in the prompt: a console might show the sequence.
+        if color:
+            # Whether the terminal has gone is found where it is read.
+            with suppress(KaitoError):
+                self._terminal.write_interactive(color)
+        return input(prompt)
+
     def _unedited(self, prompt: str) -> str:
-        def ask() -> str:
-            self._terminal.write_interactive(prompt)
+        def ask(color: str) -> str:
+            self._terminal.write_interactive(f"{color}{prompt}")
             line = self._terminal.stdin.readline() if self._terminal.stdin else ""
             if not line:
                 raise EOFError
@@ -80,12 +88,16 @@ class Prompt(Source):
 
         return self._resumable(ask)
 
-    def _resumable(self, ask: Callable[[], str]) -> str:
-        """Ask for a line, and again after Ctrl-Z: the system discards what was typed."""
+    def _resumable(self, ask: Callable[[str], str]) -> str:
+        """Ask for a line, and again after Ctrl-Z: the system discards what was typed.
+
+        Args:
+            ask: called with the sequence that colours what is typed.
+        """
         while True:
             try:
-                with self._terminal.waiting_for_a_key():
-                    return ask()
+                with self._terminal.typing() as color, self._terminal.waiting_for_a_key():
+                    return ask(color)
             except Suspended as exc:
                 exc.stop()
             except EOFError:

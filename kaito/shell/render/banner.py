@@ -15,8 +15,8 @@ def banner(session: Session) -> str:
     return "".join(lines)
 
 
-#: The last line of the banner, with the blank line below it.
-INSTRUCTION = "💬 Type your message (or 'quit' to exit):\n\n"
+#: The last line of the banner. Where the chat is stands below it, then a blank line.
+INSTRUCTION = "💬 Type your message (or 'quit' to exit):\n"
 
 
 def resumed(session: Session) -> str:

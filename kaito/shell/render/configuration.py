@@ -25,6 +25,7 @@ def details(session: Session) -> str:
     """Return the lines that `/status` adds."""
     endpoint, window, last = session.connection.endpoint, session.window, session.conversation.last
     lines = [
+        *(f"{name.capitalize()}: {one_line(value)}" for name, value in endpoint.place),
         f"Endpoint: {one_line(endpoint.shown_url)}",
         f"Backend: {session.connection.backend}",
         *([f"Answered by: {one_line(endpoint.via())}"] if endpoint.via else []),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kaito import Command, ForbiddenError, OptionGroup, hookimpl
+from kaito import Column, Command, ForbiddenError, OptionGroup, hookimpl
+from kaito.types import Row, readiness
 
 if TYPE_CHECKING:
     from kaito import CommandContext, ServedModel
@@ -40,11 +41,12 @@ def _run(context: CommandContext) -> None:
     is_wide = context.output == "wide"
     if offer.models:
         context.write("Offered:\n")
-        context.write_object(_without_empty([_offered_row(model, is_wide) for model in offer.models]))
+        names, rows = _offered_rows(offer.models, is_wide)
+        context.write_table([_OFFERED[name] for name in names], rows)
     if served:
         context.write("\nServed:\n" if offer.models else "Served:\n")
         all_namespaces = context.option("all_namespaces")
-        context.write_object([_served_row(one, is_wide, all_namespaces) for one in served])
+        context.write_table(_served_columns(is_wide, all_namespaces), _served_rows(served, is_wide, all_namespaces))
     else:
         context.notice("No model is served" + ("" if context.option("all_namespaces") else " in this namespace"))
 
@@ -67,32 +69,55 @@ async def _read(context: CommandContext) -> tuple[Offer, list[ServedModel]]:
     return offer, [one for one in served if not one.tuning]
 
 
-def _offered_row(model: OfferedModel, is_wide: bool) -> dict[str, Any]:
-    secret = "needed" if model.needs_secret else None
-    row: dict[str, Any] = {
-        "name": model.name,
-        "type": model.type or None,
-        "secret": secret,
-        "copy": model.state or None,
-    }
-    more = {"runtime": model.runtime, "tag": model.tag, "source": model.source, "version": model.version}
-    return {**row, **{name: value or None for name, value in more.items()}} if is_wide else row
+#: The columns of the models that the cluster offers, by the fields of :class:`OfferedModel`.
+_OFFERED = {
+    "name": Column(title="NAME", least=16),
+    "type": Column(title="TYPE", rank=2, least=12),
+    "secret": Column(title="SECRET", rank=1),
+    "state": Column(title="COPY", rank=3, least=8),
+    "runtime": Column(title="RUNTIME"),
+    "tag": Column(title="TAG"),
+    "source": Column(title="SOURCE"),
+    "version": Column(title="VERSION"),
+}
+_WIDE = ("runtime", "tag", "source", "version")
 
 
-def _without_empty(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows without the columns in which none has a value."""
-    names = [name for name in rows[0] if any(row[name] is not None for row in rows)]
-    return [{name: row[name] for name in names} for row in rows]
+def _offered_rows(models: Sequence[OfferedModel], is_wide: bool) -> tuple[list[str], list[list[str]]]:
+    """Return the columns in which a model has a value, and the rows."""
+    fields = [
+        {name: getattr(model, name, "") or "" for name in _OFFERED} | {"secret": "needed" * model.needs_secret}
+        for model in models
+    ]
+    names = [name for name in _OFFERED if is_wide or name not in _WIDE]
+    names = [name for name in names if any(row[name] for row in fields)]
+    return names, [[row[name] or "-" for name in names] for row in fields]
 
 
-def _served_row(one: ServedModel, is_wide: bool, all_namespaces: bool) -> dict[str, Any]:
-    row: dict[str, Any] = {"namespace": one.namespace} if all_namespaces else {}
-    row |= {"name": one.workspace, "ready": one.ready, "model": one.model}
-    if is_wide:
-        nodes = f"{one.ready_replicas}/{one.replicas}" if one.replicas is not None else None
-        row |= {"runtime": one.runtime, "instance": one.instance_type, "nodes": one.nodes, "replicas": nodes}
-        row |= {"adapters": ", ".join(one.adapters) or None}
-    return {**row, "why": one.why}
+def _served_columns(is_wide: bool, all_namespaces: bool) -> list[Column]:
+    return [
+        *([Column(title="NAMESPACE", least=10)] if all_namespaces else []),
+        Column(title="NAME", least=16),
+        Column(title="READY"),
+        Column(title="MODEL", rank=1, least=12),
+        *([Column(title=name) for name in ("RUNTIME", "INSTANCE", "NODES", "REPLICAS", "ADAPTERS")] if is_wide else []),
+        Column(title="WHY", below=True),
+    ]
+
+
+def _served_rows(served: Iterable[ServedModel], is_wide: bool, all_namespaces: bool) -> Iterator[Row]:
+    for one in served:
+        replicas = f"{one.ready_replicas}/{one.replicas}" if one.replicas is not None else ""
+        nodes = str(one.nodes) if one.nodes is not None else ""
+        wide = (one.runtime or "", one.instance_type or "", nodes, replicas, ", ".join(one.adapters))
+        yield (
+            *([one.namespace] if all_namespaces else []),
+            one.workspace,
+            readiness(one.ready),
+            one.model or "",
+            *(wide if is_wide else ()),
+            one.why,
+        )
 
 
 def _offered_data(model: OfferedModel) -> dict[str, Any]:

@@ -36,7 +36,7 @@ _EXAMPLES = """
     kaito status -A -o json
 """
 
-_OUTPUTS = ("plain", "json", "yaml")
+_OUTPUTS = ("plain", "wide", "json", "yaml")
 
 
 def _run(context: CommandContext) -> int:
@@ -82,7 +82,7 @@ def _add_options(options: PluginOptions) -> None:
     parser = options.parser
     group = parser.add_argument_group("Flags for the output")
     flag: Callable[..., Any] = group.add_argument
-    flag("-o", "--output", default="plain", metavar="plain|json|yaml", help="Output format")
+    flag("-o", "--output", default="plain", metavar="plain|wide|json|yaml", help="Output format")
     flag("-w", "--watch", action="store_true", help="Show the status again after each change, until Ctrl-C")
     flag("--show-conditions", action="store_true", help="Show all conditions, not only those that are not met")
     flag("--show-worker-nodes", action="store_true", help="Show the nodes and whether they are ready")

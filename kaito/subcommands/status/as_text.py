@@ -9,11 +9,44 @@ from kaito.cluster.workspaces.engine_metrics import EngineMetrics, download_prog
 from kaito.cluster.workspaces.objects import Metric
 from kaito.cluster.workspaces.overview import InferenceSetOverview, Overview, WorkspaceOverview
 from kaito.cluster.workspaces.probes import NodeReadiness
-from kaito.console.width import pad, width
+from kaito.console.columns import Page, TextTable, fields
+from kaito.types import Cell, Column, Hue, Row, readiness
 from kaito.util.durations import age
-from kaito.util.sanitize import one_line
 
-_UNKNOWN = "-"
+#: States of a Workspace that will be ready if nothing goes wrong; `None` before KAITO has reported one.
+_WAITING = (None, "", "Pending")
+
+
+_NAMESPACE = Column(title="NAMESPACE", least=10)
+_WHY = Column(title="WHY", below=True)
+_WORKSPACES = (
+    Column(title="NAME", least=16),
+    Column(title="READY"),
+    Column(title="MODEL", rank=1, least=14),
+    Column(title="RUNTIME", rank=5),
+    Column(title="INSTANCE", rank=4, least=14),
+    Column(title="NODES", rank=3),
+    Column(title="AGE", rank=2),
+    _WHY,
+)
+_REPLICAS = (
+    Column(title="NAME", least=16),
+    Column(title="READY"),
+    Column(title="RUNNING", rank=2),
+    Column(title="WAITING", rank=1),
+    Column(title="CACHE", rank=3),
+    Column(title="NODES", rank=5),
+    Column(title="AGE", rank=4),
+    _WHY,
+)
+_NODES = (Column(title="NAME", least=16), Column(title="READY"), _WHY)
+_CONDITIONS = (
+    Column(title="TYPE", least=12),
+    Column(title="STATUS"),
+    Column(title="SINCE", rank=1),
+    Column(title="REASON", below=True),
+    Column(title="MESSAGE", below=True),
+)
 
 
 class Table:
@@ -21,16 +54,21 @@ class Table:
 
     Args:
         namespaces: whether to show the namespace.
+        page: where it is shown.
     """
 
-    def __init__(self, *, namespaces: bool = False) -> None:
+    def __init__(self, *, namespaces: bool = False, page: Page | None = None) -> None:
         self._namespaces = namespaces
-        namespace = ["NAMESPACE"] if namespaces else []
-        self._columns = _Columns([*namespace, "NAME", "READY", "MODEL", "RUNTIME", "INSTANCE", "NODES", "AGE", "WHY"])
+        self._table = TextTable([*([_NAMESPACE] if namespaces else []), *_WORKSPACES], page or Page())
 
     def add(self, entries: Iterable[Overview]) -> str:
         """Return the lines of further entries, after the header if they are the first."""
-        return self._columns.add([([entry.namespace] if self._namespaces else []) + _row(entry) for entry in entries])
+        return self._table.add([*([entry.namespace] if self._namespaces else []), *_row(entry)] for entry in entries)
+
+    @property
+    def remark(self) -> str:
+        """One line about what does not fit; `""` if everything does."""
+        return self._table.remark
 
 
 class Describer:
@@ -39,11 +77,21 @@ class Describer:
     Args:
         conditions: whether to show all conditions, not only those that are not met.
         nodes: whether to show the nodes.
+        context: the name of the cluster's context, if it is shown.
+        page: where it is shown.
+
+    Attributes:
+        remark: one line about what does not fit; `""` if everything does.
     """
 
-    def __init__(self, *, conditions: bool = False, nodes: bool = False) -> None:
+    def __init__(
+        self, *, conditions: bool = False, nodes: bool = False, context: str = "", page: Page | None = None
+    ) -> None:
+        self.remark = ""
         self._conditions = conditions
         self._nodes = nodes
+        self._context = context
+        self._page = page or Page()
 
     def describe(self, overview: Overview) -> str:
         """Return its fields, one per line, and its tables."""
@@ -53,9 +101,10 @@ class Describer:
 
     def _workspace(self, overview: WorkspaceOverview) -> str:
         workspace = overview.workspace
-        fields = [
+        shown: list[tuple[str, str | Cell]] = [
             ("Name", workspace.name),
             ("Namespace", workspace.namespace),
+            ("Context", self._context),
             ("Ready", _ready(overview)),
             ("State", workspace.state or ""),
             ("Problem", workspace.problem if workspace.problem != overview.why else ""),
@@ -73,69 +122,46 @@ class Describer:
             ("Load", _load(overview.engine)),
             *_benchmark(workspace.benchmark),
         ]
-        return _aligned(fields) + self._tables(workspace.conditions, overview.nodes)
+        return fields(shown, self._page) + self._tables(workspace.conditions, overview.nodes)
 
     def _inference_set(self, overview: InferenceSetOverview) -> str:
         inference_set = overview.inference_set
-        fields = [
+        shown: list[tuple[str, str | Cell]] = [
             ("Name", overview.name),
             ("Namespace", inference_set.namespace),
+            ("Context", self._context),
             ("Ready", _ready(overview)),
             ("Model", inference_set.preset or ""),
             ("Replicas", f"{inference_set.ready_replicas} of {inference_set.desired_replicas} ready"),
             ("Age", age(inference_set.created)),
             *_benchmark(inference_set.benchmark),
         ]
-        text = _aligned(fields)
+        text = fields(shown, self._page)
         if overview.replicas:
-            columns = _Columns(["NAME", "READY", "RUNNING", "WAITING", "CACHE", "NODES", "AGE", "WHY"])
-            text += "Replicas:\n" + columns.add([_replica(replica) for replica in overview.replicas], indent="  ")
+            text += self._table("Replicas", _REPLICAS, map(_replica, overview.replicas))
         nodes = {node.name: node for replica in overview.replicas for node in replica.nodes}
         return text + self._tables(inference_set.conditions, nodes.values())
 
     def _tables(self, conditions: Sequence[Condition], nodes: Iterable[NodeReadiness]) -> str:
         text = ""
-        if self._nodes:
-            rows = [[node.name, _yes_or_no(node.ready), node.why] for node in nodes]
-            text += "Worker nodes:\n" + _Columns(["NAME", "READY", "WHY"]).add(rows, indent="  ") if rows else ""
+        rows = [(node.name, readiness(node.ready), node.why) for node in nodes] if self._nodes else []
+        if rows:
+            text += self._table("Worker nodes", _NODES, rows)
         title = "Conditions" if self._conditions else "Conditions not met"
         shown = [condition for condition in conditions if self._conditions or condition.status != "True"]
         if shown:
-            columns = _Columns(["TYPE", "STATUS", "SINCE", "REASON", "MESSAGE"])
-            text += f"{title}:\n" + columns.add([_condition(one) for one in shown], indent="  ")
+            text += self._table(title, _CONDITIONS, map(_condition, shown))
         return text
 
-
-class _Columns:
-    """Aligns cells in columns, below a header."""
-
-    def __init__(self, header: Sequence[str]) -> None:
-        self._header: Sequence[str] | None = header
-        self._widths = [0] * len(header)
-
-    def add(self, rows: Iterable[Sequence[str]], *, indent: str = "") -> str:
-        lines = [*([self._header] if self._header is not None else []), *rows]
-        self._header = None
-        cleaned = [[one_line(cell) or _UNKNOWN for cell in line[:-1]] + [one_line(line[-1])] for line in lines]
-        self._widths = [
-            max(columns, *map(width, cells))
-            for columns, cells in zip(self._widths, zip(*cleaned, strict=True), strict=True)
-        ]
-        return "".join(indent + self._line(cells) for cells in cleaned)
-
-    def _line(self, cells: Sequence[str]) -> str:
-        return "   ".join(map(pad, cells, self._widths)).rstrip() + "\n"
+    def _table(self, title: str, columns: Sequence[Column], rows: Iterable[Row]) -> str:
+        table = TextTable(columns, self._page, indent=2)
+        text = table.add(rows)
+        self.remark = self.remark or table.remark
+        return f"{title}:\n{text}"
 
 
-def _aligned(fields: Iterable[tuple[str, str]]) -> str:
-    """Return `Key:  value` lines; fields without a value are left out."""
-    shown = [(key, one_line(value)) for key, value in fields if value]
-    columns = max(width(key) for key, _ in shown) + len(":  ")
-    return "".join(f"{pad(f'{key}:', columns)}{value}\n" for key, value in shown)
-
-
-def _row(entry: Overview) -> list[str]:
-    ready = _yes_or_no(entry.ready)
+def _row(entry: Overview) -> list[str | Cell]:
+    ready = _readiness(entry)
     if isinstance(entry, InferenceSetOverview):
         inference_set = entry.inference_set
         return [entry.name, ready, inference_set.preset or "", "", "", "", age(inference_set.created), entry.why]
@@ -145,13 +171,13 @@ def _row(entry: Overview) -> list[str]:
     return [entry.name, ready, workspace.preset or "", runtime, instance, nodes, age(workspace.created), entry.why]
 
 
-def _replica(replica: WorkspaceOverview) -> list[str]:
+def _replica(replica: WorkspaceOverview) -> list[str | Cell]:
     engine = replica.engine or EngineMetrics()
     running, waiting = ("" if count is None else str(count) for count in (engine.running, engine.waiting))
     load = [running, waiting, _percent(engine.cache_usage)]
     return [
         replica.name,
-        _yes_or_no(replica.ready),
+        _readiness(replica),
         *load,
         _node_count(replica),
         age(replica.workspace.created),
@@ -159,13 +185,25 @@ def _replica(replica: WorkspaceOverview) -> list[str]:
     ]
 
 
-def _condition(condition: Condition) -> list[str]:
-    return [condition.type, condition.status, age(condition.since), condition.reason, condition.message]
+def _condition(condition: Condition) -> list[str | Cell]:
+    hue: Hue = "good" if condition.status == "True" else "bad" if condition.status == "False" else "unsure"
+    status = Cell(condition.status, hue)
+    return [condition.type, status, age(condition.since), condition.reason, condition.message]
 
 
-def _ready(overview: Overview) -> str:
-    word = "yes" if overview.ready else "no"
-    return f"{word}: {overview.why}" if overview.why else word
+def _ready(overview: Overview) -> Cell:
+    ready = _readiness(overview)
+    return Cell(f"{ready.text}: {overview.why}", ready.hue) if overview.why else ready
+
+
+def _readiness(overview: Overview) -> Cell:
+    """Return whether something is ready; what only waits, and what shall never serve, is no failure."""
+    if isinstance(overview, InferenceSetOverview):
+        return readiness(overview.ready, waiting=not overview.deleted)
+    workspace = overview.workspace
+    return readiness(
+        overview.ready, waiting=workspace.tuning or (not workspace.problem and workspace.state in _WAITING)
+    )
 
 
 def _event(overview: WorkspaceOverview) -> str:
@@ -179,10 +217,6 @@ def _node_count(overview: WorkspaceOverview) -> str:
     if target is None:
         return str(actual) if actual else ""
     return f"{actual}/{target}"
-
-
-def _yes_or_no(ready: bool | None) -> str:
-    return "unknown" if ready is None else "yes" if ready else "no"
 
 
 def _percent(share: float | None) -> str:

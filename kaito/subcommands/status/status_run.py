@@ -28,7 +28,7 @@ class StatusOptions(Struct, frozen=True, kw_only=True):
 
     #: Without a workspace, a table of all is shown.
     target: Target
-    #: `plain`, `json` or `yaml`.
+    #: `plain`, `wide`, `json` or `yaml`.
     output: str
     watch: bool
     #: Whether to show the conditions that are met, too.
@@ -66,8 +66,13 @@ class _StatusView:
         self._terminal = terminal
         self._loop = loop
         self._cluster = cluster
-        self._describer = Describer(conditions=options.conditions, nodes=options.nodes)
-        self._table = Table(namespaces=options.all_namespaces)
+        self._is_text = options.output in ("plain", "wide")
+        page = terminal.page(wide=options.output == "wide")
+        self._place = cluster.config.location().in_cluster
+        self._describer = Describer(
+            conditions=options.conditions, nodes=options.nodes, context=dict(self._place)["context"], page=page
+        )
+        self._table = Table(namespaces=options.all_namespaces, page=page)
 
     def show_one(self) -> int:
         not_ready: NotReadyError | None = None
@@ -78,6 +83,7 @@ class _StatusView:
                 not_ready = exc
         overview = self._loop.run(fetch_overview(self._cluster, self._target, nodes=self._options.nodes))
         self._terminal.write(self._format(overview))
+        self._remark(self._describer.remark)
         if not_ready is not None:
             raise not_ready
         return ExitCode.OK if overview.ready else ExitCode.NOT_FOUND
@@ -86,10 +92,12 @@ class _StatusView:
         overviews = self._loop.run(list_overviews(self._cluster, all_namespaces=self._options.all_namespaces))
         self._terminal.clear_status()
         self._note_if_empty(overviews)
-        if self._options.output != "plain":
+        if not self._is_text:
             self._terminal.write(_serialized(table_data(overviews), self._options.output))
         elif overviews:
+            self._show_location()
             self._terminal.write(self._table.add(overviews))
+            self._remark(self._table.remark)
         return ExitCode.OK
 
     def watch_one(self) -> int:
@@ -97,7 +105,7 @@ class _StatusView:
         overviews = watch_overview(self._cluster, self._target, self._terminal.notice, nodes=self._options.nodes)
         for overview in self._loop.stream(overviews):
             self._terminal.write(separator + self._format(overview, in_stream=True))
-            separator = "\n" if self._options.output == "plain" else ""
+            separator = "\n" if self._is_text else ""
         return ExitCode.OK
 
     def watch_table(self) -> int:
@@ -107,17 +115,27 @@ class _StatusView:
             self._terminal.clear_status()
             if is_first:
                 self._note_if_empty(changed)
+                self._show_location()
             is_first = False
-            if self._options.output == "plain":
+            if self._is_text:
                 self._terminal.write(self._table.add(changed) if changed else "")
             else:
                 self._terminal.write("".join(self._format(entry, in_stream=True) for entry in changed))
         return ExitCode.OK
 
     def _format(self, overview: Overview, *, in_stream: bool = False) -> str:
-        if self._options.output == "plain":
+        if self._is_text:
             return self._describer.describe(overview)
         return _serialized(overview_data(overview), self._options.output, in_stream=in_stream)
+
+    def _show_location(self) -> None:
+        """Show a person which cluster the table is of: a script reads the table alone."""
+        if self._is_text and self._terminal.out_is_terminal:
+            self._terminal.show_location(self._place[:1] if self._options.all_namespaces else self._place)
+
+    def _remark(self, text: str) -> None:
+        if text and self._is_text:
+            self._terminal.note(text, dim=True)
 
     def _note_if_empty(self, overviews: Sequence[Overview]) -> None:
         if not overviews:

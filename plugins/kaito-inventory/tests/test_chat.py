@@ -52,6 +52,7 @@ def test_a_prompt_with_an_inventory_that_is_named(terminal, model_server, write)
         """
         🤖 Connected to workspace: llama (test-model)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Hi»‹enter›
         Assistant: Hi

@@ -32,7 +32,8 @@ def f(x):
 """
 
 AT_80 = """\
-Assistant: 概要 🚀
+Assistant:
+概要 🚀
 
 Some bold words in a paragraph that is long enough to wrap in a window of eighty
 columns, 日本語のテキストも折り返されます。
@@ -59,7 +60,8 @@ def f(x):
 Docs (https://kaito.sh) and the end."""
 
 AT_40 = """\
-Assistant: 概要 🚀
+Assistant:
+概要 🚀
 
 Some bold words in a paragraph that is
 long enough to wrap in a window of

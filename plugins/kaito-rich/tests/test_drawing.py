@@ -12,7 +12,7 @@ from kaito.types import Delta, Reply, Screen
     [
         ("Hello, world", "Assistant: Hello, world\n"),
         ("\n\n  Hello\n\n", "Assistant: Hello\n"),
-        ("# Title\ntext", "Assistant: # Title\ntext\n"),
+        ("# Title\ntext", "Assistant: \n# Title\ntext\n"),
         ("- a\n- b\n\ntext", "Assistant: \n• a\n• b\n\ntext\n"),
         ("   - a\n   - b", "Assistant: \n• a\n• b\n"),
         ("a\n\n\n\nb", "Assistant: a\n\nb\n"),
@@ -57,7 +57,7 @@ def test_ascii(draw):
 def test_colours(draw):
     out = draw("# T\n**b** *i* ~~s~~ `c` [l](u)\n\n> q", colour=True)
     assert out == (
-        "Assistant: \x1b[1;4mT\x1b[0m\n"
+        "Assistant: \n\x1b[1;4mT\x1b[0m\n"
         "\x1b[1mb\x1b[0m \x1b[3mi\x1b[0m \x1b[9ms\x1b[0m \x1b[36mc\x1b[0m \x1b[4ml\x1b[0m \x1b[2m(u)\x1b[0m\n\n"
         "\x1b[2m│ \x1b[0mq\n"
     )

@@ -1,7 +1,7 @@
 """Emphasis, code and links within a line, and when they become final."""
 
 import pytest
-from kaito_rich.inline import BOLD, CODE, HOLD, ITALIC, LINK, STRIKE, URL, Inline, spans_of
+from kaito_rich.inline import BOLD, CODE, HOLD, ITALIC, LINK, STRIKE, URL, Inline, Span, spans_of
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_a_backslash_stays_where_it_escapes_nothing_in_practice(text, shown):
 def merged(text, **options):
     """Return the spans of a line, with adjacent ones of the same style merged."""
     spans = []
-    for part, marks in spans_of(text, **options):
+    for part, marks, _ in spans_of(text, **options):
         if spans and spans[-1][1] == marks:
             spans[-1] = (spans[-1][0] + part, marks)
         else:
@@ -81,14 +81,14 @@ def test_without_colour_code_and_struck_out_text_keep_their_marks():
 
 def test_text_is_final_at_once():
     inline = Inline()
-    assert [inline.feed(piece) for piece in ("some", " text, ")] == [[("some", 0)], [(" text, ", 0)]]
+    assert [inline.feed(piece) for piece in ("some", " text, ")] == [[Span("some", 0)], [Span(" text, ", 0)]]
 
 
 def test_only_text_after_an_opening_mark_is_pending():
     inline = Inline()
-    assert inline.feed("now **not") == [("now ", 0)]
+    assert inline.feed("now **not") == [Span("now ", 0)]
     assert inline.feed(" yet") == []
-    assert inline.feed("** and") == [("not", BOLD), (" yet", BOLD), (" and", 0)]
+    assert inline.feed("** and") == [Span("not", BOLD), Span(" yet", BOLD), Span(" and", 0)]
 
 
 @pytest.mark.parametrize("mark", ["**", "*", "~~", "`", "[", "[a](", "<https://"])
@@ -105,7 +105,7 @@ def test_an_unclosed_mark_is_text(mark):
 def test_lines_are_independent():
     inline = Inline()
     inline.feed("**open")
-    assert inline.close() == [("**", 0), ("open", 0)]
-    assert inline.feed("text") == [("text", 0)]
+    assert inline.close() == [Span("**", 0), Span("open", 0)]
+    assert inline.feed("text") == [Span("text", 0)]
     assert inline.feed("**") == []
-    assert inline.close() == [("**", 0)]
+    assert inline.close() == [Span("**", 0)]

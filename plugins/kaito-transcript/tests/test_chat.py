@@ -46,6 +46,7 @@ def test_a_stopped_answer_and_its_continuation(terminal, model_server, tmp_path,
         """
         🤖 Connected to workspace: 127.0.0.1:… (test-model)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Hi»‹enter›
         Assistant: Hel‹ctrl-c›

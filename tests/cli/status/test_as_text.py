@@ -3,11 +3,15 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kaito.cluster.workspaces.engine_metrics import EngineMetrics, Gpu
 from kaito.cluster.workspaces.objects import InferenceSetObject, WorkspaceObject, parse_inference_set, parse_workspace
 from kaito.cluster.workspaces.overview import InferenceSetOverview, deleted_overview, unprobed_workspace
 from kaito.cluster.workspaces.probes import NodeReadiness, PodEvent
+from kaito.console.columns import Page
+from kaito.console.width import width
 from kaito.subcommands.status.as_data import overview_data, table_data
 from kaito.subcommands.status.as_text import Describer, Table
 from kaito.util.decoding import convert
@@ -185,6 +189,76 @@ def test_control_characters_are_removed():
     )
     assert "a b" in text
     assert not {"\x1b", "\x07", "\u202e"} & set(text)
+
+
+NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,250}[a-z0-9])?", fullmatch=True) | st.text(min_size=1, max_size=100)
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+@given(NAMES, NAMES, NAMES)
+def test_no_line_is_longer_than_the_window(columns, name, why, namespace):
+    page = Page(window=lambda: columns)
+    conditions = [{"type": name or "x", "status": "False", "reason": why, "message": f"{why} {name}"}]
+    found = workspace(name, status={"conditions": conditions}, resource={"instanceType": name})
+    found = type(found)(
+        workspace=found.workspace,
+        event=PodEvent(type="Warning", reason=name, message=why, seen="x"),
+        nodes=(NodeReadiness(name=name, ready=False, why=why),),
+    )
+    in_set = InferenceSetOverview(inference_set=inference_set(readyReplicas=1), replicas=(found,))
+    describer = Describer(conditions=True, nodes=True, context=namespace, page=page)
+    table = Table(namespaces=True, page=page)
+    text = describer.describe(found) + describer.describe(in_set) + table.add([found, in_set]) + table.add([found])
+    assert max(map(width, text.splitlines())) <= columns
+
+
+def test_a_table_in_narrow_windows():
+    entries = [
+        workspace("my-llama", status={"state": "Ready", "workerNodes": ["n"]}, resource={"instanceType": "Standard_A"}),
+        workspace("pending", status={"state": "Pending", "conditions": CONDITIONS}),
+    ]
+    wide, narrow = Table(page=Page(window=lambda: 79)), Table(page=Page(window=lambda: 39))
+    assert wide.add(entries) == (
+        "NAME       READY   MODEL   RUNTIME   INSTANCE     NODES   AGE\n"
+        "my-llama   yes     phi-4   vllm      Standard_A   1       -\n"
+        "pending    no      phi-4   vllm      -            -       -\n"
+        "  NodesReady is False (0 of 2 nodes)\n"
+    )
+    assert narrow.add(entries) == (
+        "NAME       READY   MODEL   NODES   AGE\n"
+        "my-llama   yes     phi-4   1       -\n"
+        "pending    no      phi-4   -       -\n"
+        "  NodesReady is False (0 of 2 nodes)\n"
+    )
+    assert (wide.remark, narrow.remark) == ("", "(-o wide also shows RUNTIME, INSTANCE)")
+
+
+def test_conditions_in_a_narrow_window():
+    text = Describer(page=Page(window=lambda: 39)).describe(overview())
+    assert text.endswith(
+        "Conditions not met:\n"
+        "  TYPE                 STATUS   SINCE\n"
+        "  NodesReady           False    -\n"
+        "    0 of 2 nodes\n"
+        "  WorkspaceSucceeded   False    -\n"
+        "    workspaceFailed: not ready\n"
+    )
+    assert "Endpoint:\n  http://w.ns.svc.cluster.local\n" in text
+
+
+def test_readiness_has_a_colour():
+    page = Page(paint=lambda text, hue: f"<{hue}>{text}")
+    describer = Describer(page=page, context="kind-dev")
+    assert "Ready:          <good>yes\n" in describer.describe(overview_with(status={"state": "Ready"}))
+    assert "Ready:          <unsure>no: KAITO" in describer.describe(overview_with())
+    assert "Ready:          <bad>no: state" in describer.describe(overview_with(status={"state": "NotReady"}))
+    assert "Context:        kind-dev\n" in describer.describe(overview_with())
+    assert "<bad>False" in describer.describe(overview())
+
+
+def overview_with(**parts):
+    """Return a workspace whose longest field is `Instance type`."""
+    return workspace(resource={"instanceType": "big"}, **parts)
 
 
 def test_data_always_has_all_fields():

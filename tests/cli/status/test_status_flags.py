@@ -13,7 +13,7 @@ NAMED = ["--workspace-name", "x"]
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-o", "xml"], "--output: 'xml' is not one of plain, json, yaml"),
+        (["-o", "xml"], "--output: 'xml' is not one of plain, wide, json, yaml"),
         (["--wait"], "--wait: requires --workspace-name"),
         (["--show-conditions"], "--show-conditions: requires --workspace-name"),
         (["--show-worker-nodes"], "--show-worker-nodes: requires --workspace-name"),

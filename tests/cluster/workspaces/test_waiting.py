@@ -68,11 +68,11 @@ def test_wait_until_ready(monkeypatch):
 
     async def meanwhile(reporter):
         await server.watched(WORKSPACES)
-        await shown(reporter, "waiting: Pulled: so it is; 0 of 1 nodes")
+        await shown(reporter, "waiting: 0 of 1 nodes; Pulled: so it is")
         server.answers[METRICS] = lambda request: web.Response(
             text="kaito_model_download_speed_bytes_per_second 1.2e8\nkaito_model_download_remaining_seconds 192\n"
         )
-        await shown(reporter, "waiting: downloading the model, 120 MB/s, 3m12s left; Pulled: so it is; 0 of 1 nodes")
+        await shown(reporter, "waiting: downloading the model, 120 MB/s, 3m12s left; 0 of 1 nodes; Pulled: so it is")
         del answers[EVENTS], server.answers[METRICS]
         await shown(reporter, "waiting: 0 of 1 nodes")
         loading = {"type": "InferenceReady", "status": "False", "message": "loading"}

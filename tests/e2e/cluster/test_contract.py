@@ -13,7 +13,7 @@ import pytest
 from kaito.testing import ModelServer, Say, kaito_command
 from tests.e2e.pipes.contract import HELP
 
-BANNER = "🤖 Connected to workspace: my-llama (llama-2-7b)\n💬 Type your message (or 'quit' to exit):\n\n"
+BANNER = "🤖 Connected to workspace: my-llama (llama-2-7b)\n💬 Type your message (or 'quit' to exit):\n"
 
 
 @pytest.fixture(params=["kaito", "kubectl kaito"])
@@ -52,6 +52,11 @@ def seen(session) -> str:
     return "\n".join(line.rstrip() for line in session.transcript.rstrip().splitlines())
 
 
+def where(namespace) -> str:
+    """Return the line below the banner."""
+    return f"(context test, namespace {namespace.name}, backend port-forward)"
+
+
 def test_basic_session(start, namespace, server):
     hello = "Hello! I'm doing well, thank you for asking. How can I assist you today?"
     learning = "Machine learning is a subset of artificial intelligence (AI)."
@@ -66,7 +71,7 @@ def test_basic_session(start, namespace, server):
     session.type("quit\n")
     assert session.wait_exit() == 0
     assert seen(session) == (
-        f"{BANNER}> Hello! How are you?\nAssistant: {hello}\n\n> What is machine learning?\nAssistant: {learning}\n\n"
+        f"{BANNER}{where(namespace)}\n\n> Hello! How are you?\nAssistant: {hello}\n\n> What is machine learning?\nAssistant: {learning}\n\n"
         "> quit\n👋 Goodbye!"
     )
 
@@ -113,7 +118,7 @@ def test_a_system_prompt(start, namespace, server):
     assert seen(session).startswith(
         "🤖 Connected to workspace: my-llama (llama-2-7b)\n"
         "🎯 System prompt: You are a helpful coding assistant\n"
-        "💬 Type your message (or 'quit' to exit):\n\n>"
+        f"💬 Type your message (or 'quit' to exit):\n{where(namespace)}\n\n>"
     )
 
 

@@ -11,6 +11,7 @@ def test_help(chat):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/help»‹enter›
         'quit' (or 'exit'), 'clear', 'help' and 'status' need no slash when they are
@@ -49,9 +50,9 @@ def test_help(chat):
 
         Write a message in your editor: VISUAL, EDITOR, or vi
 
-        The editor opens with TEXT, or with the last message. What you save is sent as
-        one message. Nothing is sent when you save nothing or an empty file, or when
-        the editor fails, as vi does with ':cq'.
+        The editor opens with TEXT, or with the last message. What you save is shown
+        and sent as one message. Nothing is sent when you save nothing or an empty
+        file, or when the editor fails, as vi does with ':cq'.
 
         Works at a prompt and in --script FILE, not from a pipe.
 
@@ -73,6 +74,7 @@ def test_status(chat, server):
         f"""
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/status»‹enter›
         Configuration:
@@ -82,6 +84,7 @@ def test_status(chat, server):
           Max tokens: 1024
           Top-p: 0.9
           System prompt: (none)
+          Host: {server.url.removeprefix("http://")}
           Endpoint: {server.url}/chat/completions
           Backend: url
           Window: 40 tokens
@@ -101,6 +104,7 @@ def test_status(chat, server):
           Max tokens: 1024
           Top-p: 0.9
           System prompt: (none)
+          Host: {server.url.removeprefix("http://")}
           Endpoint: {server.url}/chat/completions
           Backend: url
           Window: 40 tokens
@@ -123,6 +127,7 @@ def test_tokens(chat, server, tokenize, source):
         f"""
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Hi there»‹enter›
         Assistant: Hi there
@@ -146,6 +151,7 @@ def test_commands_and_messages_that_look_alike(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/histroy»‹enter›
         ❌ Error: Unknown command '/histroy'

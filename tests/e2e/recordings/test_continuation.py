@@ -17,6 +17,7 @@ def test_continue_resumes_the_conversation_of_the_terminal(shell, server, folder
         $ «kaito chat --workspace-name my-llama»‹enter›
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «one»‹enter›
         Assistant: one
@@ -27,6 +28,7 @@ def test_continue_resumes_the_conversation_of_the_terminal(shell, server, folder
         🤖 Connected to workspace: my-llama (llama-2-7b)
         (continuing 1 turn)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «two»‹enter›
         Assistant: two
@@ -57,6 +59,7 @@ def test_clear_deletes_the_saved_conversation(chat, folder):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «one»‹enter›
         Assistant: one
@@ -81,6 +84,7 @@ def test_a_conversation_that_cannot_be_saved_is_reported_once(chat, clean_enviro
         (cannot read the input history: {folder.with_name("history")}: Not a directory)
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «one»‹enter›
         Assistant: one

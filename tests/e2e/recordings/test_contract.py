@@ -19,6 +19,7 @@ def test_a_basic_session(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Hello! How are you?»‹enter›
         Assistant: Hello! I'm doing well, thank you for asking. I'm here and ready to help you with any questions or tasks you might have. How can I assist you today?
@@ -64,6 +65,7 @@ def test_a_system_prompt(chat, server):
         🤖 Connected to workspace: my-llama (llama-2-7b)
         🎯 System prompt: You are a helpful coding assistant
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «How do I create a Python function?»‹enter›
         Assistant: To create a Python function, you use the `def` keyword followed by the function name and parameters. Here's the basic syntax:
@@ -101,6 +103,7 @@ def test_the_bare_commands(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «help»‹enter›
         Available commands:
@@ -142,6 +145,7 @@ def test_all_flags(chat):
         🤖 Connected to workspace: my-llama (llama-2-7b)
         🎯 System prompt: You are an expert in Kubernetes and cloud computing
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «status»‹enter›
         Configuration:
@@ -180,6 +184,7 @@ def test_input_too_long(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «one two three four five six seven eight nine»‹enter›
         ❌ Model Error: Input too long (9 tokens > 8 max)

@@ -9,6 +9,7 @@ def test_line_editing(chat):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Helo»‹backspace›
         ↺> Hel«lo»‹home›‹type: Say ›
@@ -31,6 +32,7 @@ def test_a_block_is_one_message_and_is_recalled_complete(chat, server):
         '''
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «"""»‹enter›
         ... «first»‹enter›
@@ -68,6 +70,7 @@ def test_a_block_that_is_cancelled_or_not_closed(chat, server):
         '''
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «"""»‹enter›
         ... «first»‹enter›
@@ -97,6 +100,7 @@ def test_a_paste_is_one_message_and_can_be_edited_when_recalled(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > ‹paste›«line 1
         quit
@@ -129,6 +133,7 @@ def test_type_ahead_appears_at_the_next_prompt(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Hi»‹enter›
         Assistant: Hel‹type: And you?›‹enter›‹type: hal›‹open›lo
@@ -154,6 +159,7 @@ def test_line_editing_works_when_stdout_is_a_pipe(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Helo»‹backspace›
         ↺> Hel«lo»‹enter›

@@ -15,16 +15,23 @@ def test_edit_opens_the_last_message_or_a_draft(chat, tmp_path):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «hello world»‹enter›
         Assistant: hello world
 
         > «/edit»‹enter›
+        > hello moon
+
+        quit
         Assistant: hello moon
 
         quit
 
         > «/edit a draft of the world»‹enter›
+        > a draft of the moon
+
+        quit
         Assistant: a draft of the moon
 
         quit
@@ -51,8 +58,10 @@ def test_visual_takes_precedence_over_editor(chat, tmp_path):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/edit first draft»‹enter›
+        > [first draft]
         Assistant: [first draft]
 
         > «quit»‹enter›
@@ -69,6 +78,7 @@ def test_empty_text_is_not_sent(chat, server, tmp_path, code):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/edit»‹enter›
         Nothing was sent: no text was saved
@@ -83,12 +93,13 @@ def test_empty_text_is_not_sent(chat, server, tmp_path, code):
 
 @pytest.mark.parametrize(("code", "sends"), [("pass", False), ("file.write_text(file.read_text())", True)])
 def test_the_last_message_is_sent_again_only_if_it_was_saved(chat, tmp_path, code, sends):
-    result = "Assistant: hello" if sends else "Nothing was sent: no text was saved"
+    result = "> hello\n        Assistant: hello" if sends else "Nothing was sent: no text was saved"
     replay(
         chat(env={"EDITOR": editor(tmp_path, code)}),
         f"""
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «hello»‹enter›
         Assistant: hello
@@ -130,6 +141,7 @@ def test_an_editor_that_cannot_be_run(shell):
         $ «kaito chat --workspace-name my-llama»‹enter›
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/edit»‹enter›
         ❌ Error: Cannot run the editor '/nowhere/editor': No such file or directory
@@ -140,6 +152,7 @@ def test_an_editor_that_cannot_be_run(shell):
         $ «EDITOR="'unclosed" kaito chat --workspace-name my-llama»‹enter›
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/edit»‹enter›
         ❌ Error: EDITOR: ''unclosed' is not a valid command: No closing quotation
@@ -159,8 +172,10 @@ def test_the_terminal_s_settings_are_restored_after_the_editor(chat, tmp_path):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/edit»‹enter›
+        > x
         Assistant: x
 
         > «next»‹enter›
@@ -181,9 +196,11 @@ def test_the_editor_runs_on_the_terminal_when_stdout_is_a_file(shell, tmp_path):
         $ «kaito chat --workspace-name my-llama > answers»‹enter›
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/edit»‹enter›
         on screen
+        > x
 
         > ‹ctrl-d›
         👋 Goodbye!
@@ -203,6 +220,7 @@ def test_ctrl_c_goes_to_the_editor(chat, server, tmp_path):
         f"""
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/edit»‹enter›
         editing‹ctrl-c›^C❌ Error: The editor '{sys.executable}' was ended by signal 2; nothing was sent
@@ -224,6 +242,7 @@ def test_ctrl_z_suspends_the_editor_and_the_chat(shell, tmp_path):
         $ «kaito chat --workspace-name my-llama»‹enter›
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/edit Hello»‹enter›
         editing‹ctrl-z›^Z
@@ -233,6 +252,7 @@ def test_ctrl_z_suspends_the_editor_and_the_chat(shell, tmp_path):
         $ «fg»‹enter›
         kaito chat --workspace-name my-llama
         «x»‹enter›
+        > x
         Assistant: x
 
         > «quit»‹enter›

@@ -16,6 +16,7 @@ def test_server_errors_do_not_end_the_session(chat, server):
         f"""
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «one»‹enter›
         ❌ Model Error: boom (HTTP 500)
@@ -69,6 +70,7 @@ def test_a_model_that_is_not_served(chat, server):
         """
         🤖 Connected to workspace: my-llama (other)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Hi»‹enter›
         ❌ Error: The server has no model 'other': The model `other` does not exist.
@@ -95,6 +97,7 @@ def test_a_setting_that_the_server_rejects(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/set top-k 40»‹enter›
         top-k: 40

@@ -19,6 +19,7 @@ def test_lines_are_recalled_in_this_run_and_the_next(shell, file):
         $ «kaito chat --workspace-name my-llama»‹enter›
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «one»‹enter›
         Assistant: one
@@ -35,6 +36,7 @@ def test_lines_are_recalled_in_this_run_and_the_next(shell, file):
         $ «kaito chat --workspace-name my-llama»‹enter›
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > ‹up›
         ↺> one!‹up›
@@ -60,6 +62,7 @@ def test_lines_with_a_leading_blank_and_repeated_lines_are_not_saved(chat, serve
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «one»‹enter›
         Assistant: one
@@ -102,6 +105,7 @@ def test_entries_of_several_lines_are_recalled_complete(shell, server, file):
         $ «kaito chat --workspace-name my-llama»‹enter›
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «"""»‹enter›
         ... «first»‹enter›
@@ -132,6 +136,7 @@ def test_entries_of_several_lines_are_recalled_complete(shell, server, file):
         $ «kaito chat --workspace-name my-llama»‹enter›
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > ‹up›
         ↺> one
@@ -183,6 +188,7 @@ def test_a_paste_within_a_block(chat, server):
         '''
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «"""»‹enter›
         ... ‹paste›«def f():
@@ -216,6 +222,7 @@ def test_reverse_search(chat):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «find me»‹enter›
         Assistant: find me
@@ -241,6 +248,7 @@ def test_nothing_is_saved_with_kaito_history_off(chat, file):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «one»‹enter›
         Assistant: one
@@ -265,6 +273,7 @@ def test_an_unusable_history_file_is_reported_once(chat, file):
         (cannot read the input history: {file}: Is a directory)
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «one»‹enter›
         Assistant: one

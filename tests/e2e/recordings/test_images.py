@@ -13,6 +13,7 @@ def test_images(chat, server, tmp_path):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/image 'my cat.png'»‹enter›
         [image: my cat.png, 640x480] is sent with the next message
@@ -46,6 +47,7 @@ def test_calls_of_tools(chat, server, tmp_path):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Add»‹enter›
         Assistant: [tool call] add({"a": 1})

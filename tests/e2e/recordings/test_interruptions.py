@@ -12,6 +12,7 @@ def test_ctrl_c_clears_the_line_and_hints_once_how_to_exit(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «half a mess»‹ctrl-c›
         > ‹ctrl-c›
@@ -37,6 +38,7 @@ def test_ctrl_c_before_the_first_word_withdraws_the_message(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Hi»‹enter›
         waiting for the model …‹ctrl-c›‹gone›
@@ -62,6 +64,7 @@ def test_ctrl_c_stops_an_answer_and_keeps_the_part_that_arrived(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Hi»‹enter›
         Assistant: Hel‹ctrl-c›‹gone›
@@ -102,6 +105,7 @@ def test_ctrl_c_while_a_retry_waits(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Hi»‹enter›
         retrying in … s: …‹ctrl-c›
@@ -130,6 +134,7 @@ def test_ctrl_d_ends_an_empty_line_only(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «half a li»‹ctrl-d›«ne»‹enter›
         Assistant: Hel‹ctrl-d›‹open›lo
@@ -148,6 +153,7 @@ def test_ctrl_d_in_a_block_leaves_pastes_whole(chat, server):
         '''
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «"""»‹enter›
         ... «first»‹enter›
@@ -190,6 +196,7 @@ def test_a_wider_window(chat, server):
         ma-2-7b)
         💬 Type your message (or 'quit' to exit)
         :
+        (host 127.0.0.1:…, backend url)
 
         > «Hi»‹enter›
         Assistant: a narrow window has lines tha
@@ -213,6 +220,7 @@ def test_sigterm_at_the_prompt(chat):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «half a li»‹sigterm›
         """,

@@ -52,6 +52,7 @@ def test_a_command_and_a_formatter(chat, tmp_path):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/help shout»‹enter›
         /shout TEXT
@@ -64,6 +65,7 @@ def test_a_command_and_a_formatter(chat, tmp_path):
 
         > «/sho»‹tab›
         ↺> /shout «hello»‹enter›
+        > HELLO
         Assistant: HELLO
 
         > «/format loud»‹enter›
@@ -118,6 +120,7 @@ def test_a_formatter_with_a_frame(chat, tmp_path):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «hello»‹enter›
         [
@@ -141,6 +144,7 @@ def test_a_formatter_that_fails_in_the_output_of_a_program(chat, tmp_path):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «odd»‹enter›
         [

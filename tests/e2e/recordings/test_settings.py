@@ -9,6 +9,7 @@ def test_settings(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/set»‹enter›
           temperature        1.0
@@ -76,6 +77,7 @@ def test_the_system_prompt(chat, server):
         🤖 Connected to workspace: my-llama (llama-2-7b)
         🎯 System prompt: Be brief
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «one»‹enter›
         Assistant: one
@@ -117,6 +119,7 @@ def test_switching_the_model(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/model»‹enter›
         * llama-2-7b  2048 tokens
@@ -147,6 +150,7 @@ def test_switching_the_format(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/format»‹enter›
           json

@@ -13,6 +13,7 @@ def test_ctrl_z_keeps_the_typed_text(shell, server):
         $ «kaito chat --workspace-name my-llama»‹enter›
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «hello wor»‹ctrl-z›
         [1]+  Stopped                 kaito chat --workspace-name my-llama
@@ -46,6 +47,7 @@ def test_ctrl_z_in_a_block(shell):
         $ «kaito chat --workspace-name my-llama»‹enter›
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «"""»‹enter›
         ... «first»‹enter›
@@ -77,6 +79,7 @@ def test_ctrl_z_suspends_an_answer_and_fg_continues_it(shell, server):
         $ «kaito chat --workspace-name my-llama»‹enter›
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Hi»‹enter›
         waiting for the model …‹ctrl-z›
@@ -122,6 +125,7 @@ def test_bg_continues_an_answer_in_the_background(shell, server):
         $ «kaito chat --workspace-name my-llama»‹enter›
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Hi»‹enter›
         Assistant: Hel‹ctrl-z›

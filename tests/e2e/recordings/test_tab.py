@@ -14,6 +14,7 @@ def test_completion_in_a_session(chat, server, tmp_path):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/und»‹tab›
         ↺> /undo‹ctrl-u›
@@ -29,6 +30,7 @@ def test_completion_in_a_session(chat, server, tmp_path):
 
         > «/read my»‹tab›
         ↺> /read my\\ notes.txt‹enter›
+        (sending my notes.txt: 1 line, 5 bytes)
         Assistant: noted
 
         > «a message»‹tab›« of words»‹enter›

@@ -17,6 +17,7 @@ def test_forty_columns(chat, server):
         ma-2-7b)
         💬 Type your message (or 'quit' to exit)
         :
+        (host 127.0.0.1:…, backend url)
 
         > «a message that is longer than what is »
         «left of the line»‹enter›
@@ -63,6 +64,7 @@ def test_a_dumb_terminal(chat, server):
         Connected to workspace: my-llama (llama-2-7b)
         System prompt: Be brief
         Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «fails»‹enter›
         Model Error: boom (HTTP 500)
@@ -102,6 +104,7 @@ def test_with_stdout_in_a_file_the_prompt_is_on_stderr(shell, server, tmp_path):
         $ «kaito chat --workspace-name my-llama > answers»‹enter›
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Hi»‹enter›
 
@@ -131,6 +134,7 @@ def test_a_model_does_not_drive_the_terminal(chat, server):
         """
         🤖 Connected to workspace: my-llama (evilmodel)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Hi»‹enter›
         Assistant: abcd
@@ -150,6 +154,7 @@ def test_an_endpoint_s_host_stands_for_a_workspace_that_was_not_named(shell, ser
         $ «kaito chat»‹enter›
         🤖 Connected to workspace: {server.url.removeprefix("http://")} (unknown model)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Hi»‹enter›
         Assistant: Hi

@@ -10,6 +10,7 @@ def test_retry(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/retry»‹enter›
         ❌ Error: There is no message to send again
@@ -43,6 +44,7 @@ def test_undo_and_history(chat, server):
         🤖 Connected to workspace: my-llama (llama-2-7b)
         🎯 System prompt: Be brief
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «one»‹enter›
         Assistant: one
@@ -89,6 +91,7 @@ def test_continue(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/continue»‹enter›
         ❌ Error: No answer was cut
@@ -121,6 +124,7 @@ def test_save_and_load(shell, server, tmp_path):
         $ «kaito chat --workspace-name my-llama»‹enter›
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/save talk.json»‹enter›
         ❌ Error: There is nothing to save
@@ -151,6 +155,7 @@ def test_save_and_load(shell, server, tmp_path):
         🤖 Connected to workspace: my-llama (llama-2-7b)
         (continuing 1 turn)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/history»‹enter›
         > one
@@ -173,8 +178,10 @@ def test_read(chat, server, tmp_path):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/read "my log" What failed?»‹enter›
+        (sending my log: 2 lines, 11 bytes)
         Assistant: line 1
         quit
 

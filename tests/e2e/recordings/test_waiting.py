@@ -12,6 +12,7 @@ def test_a_wait_shows_a_status_that_is_cleared_before_the_answer(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Hi»‹enter›
         waiting for the model … 1 s‹first›
@@ -37,6 +38,7 @@ def test_connecting_is_explained(chat, server):
         connecting to my-llama …‹open›
         ↺🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Hi»‹enter›
         Assistant: Hi
@@ -57,6 +59,7 @@ def test_a_busy_server_gets_another_request(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Hi»‹enter›
         retrying in … s: …‹open›
@@ -80,6 +83,7 @@ def test_reasoning_is_shown_separately_or_hidden(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Really?»‹enter›
         Thinking: hm, well
@@ -107,6 +111,7 @@ def test_reasoning_can_be_hidden_from_the_start(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Really?»‹enter›
         Assistant: yes
@@ -130,6 +135,7 @@ def test_statistics_of_each_answer(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Count»‹enter›
         Assistant: one two three

@@ -10,6 +10,7 @@ def test_a_full_window_is_reported_and_freed_by_clear(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «one two three four»‹enter›
         Assistant: one two three four
@@ -43,6 +44,7 @@ def test_trim_drops_the_oldest_turns_and_is_reported_once(chat, server):
         🤖 Connected to workspace: my-llama (llama-2-7b)
         🎯 System prompt: Be brief
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «one two three»‹enter›
         Assistant: one two three
@@ -77,6 +79,7 @@ def test_trim_can_be_turned_on_when_the_window_is_full(chat, server):
         """
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «one two three»‹enter›
         Assistant: one two three

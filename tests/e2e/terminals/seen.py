@@ -7,7 +7,10 @@ from pathlib import Path
 
 from kaito.testing import TerminalSession
 
-BANNER = "🤖 Connected to workspace: my-llama (llama-2-7b)\n💬 Type your message (or 'quit' to exit):\n\n"
+BANNER = (
+    "🤖 Connected to workspace: my-llama (llama-2-7b)\n💬 Type your message (or 'quit' to exit):\n"
+    "(host 127.0.0.1:…, backend url)\n\n"
+)
 
 
 def screen(session: TerminalSession) -> str:

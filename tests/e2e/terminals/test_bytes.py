@@ -3,7 +3,7 @@
 import re
 
 from kaito.testing import Hang, Say, Status, kaito_command
-from tests.e2e.terminals.seen import at_prompt
+from tests.e2e.terminals.seen import BANNER, at_prompt
 
 
 def test_the_help_s_two_blanks_are_there(chat):
@@ -23,7 +23,10 @@ def test_errors_are_red_and_the_contract_s_texts_are_not_coloured(chat, server):
     assert b"\x1b[31m\xe2\x9d\x8c Model Error:" in session.raw
     assert b"Assistant: Hi" in session.raw
     plain = re.sub(rb"\x1b\[\?2004[hl]", b"", session.raw)
-    assert plain.split("🤖".encode())[1].split(b"> one")[0].count(b"\x1b") == 0
+    banner, _, rest = plain[plain.index("🤖".encode()) :].partition(b"\x1b")
+    assert banner.decode() == BANNER.partition("(host")[0].replace("\n", "\r\n")
+    # The line below it is dim, and what is typed has its colour.
+    assert re.match(rb"\[2m\(host [0-9.:]+, backend url\)\x1b\[0m\r\n\r\n\x1b\[1m\x1b\[35m> one", rest)
 
 
 def test_reasoning_and_hints_are_dim(chat, server):

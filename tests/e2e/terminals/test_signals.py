@@ -3,13 +3,14 @@
 import contextlib
 import os
 import select
+import shlex
 import signal
 import termios
 
 import pytest
 
 from kaito.eventloop.termination import GRACE
-from kaito.testing import Gate, Hang, Say, Status
+from kaito.testing import Gate, Hang, Say, Status, kaito_command
 from tests.e2e.terminals.seen import at_prompt, editor, screen
 
 
@@ -205,3 +206,23 @@ def test_resizing_while_waiting(moments, server):
     gate.open()
     session.wait_for("Assistant: Hello\n\n>")
     assert "waiting" not in screen(session)
+
+
+@pytest.mark.parametrize("command", ["forward", "chat"])
+def test_ctrl_c_ends_its_line(terminal, server, command):
+    """The prompt of the user's shell begins a line, also after `^C`; and no empty line follows what was written since."""
+    server.enqueue(Hang("some words"))
+    arguments = {"forward": ["--port", "0"], "chat": ["-m", "Hi"]}[command]
+    line = shlex.join(kaito_command(command, "--endpoint", server.url, *arguments))
+    session = terminal(["bash", "--norc", "--noprofile", "-i"], env={"PS1": "$ "})
+    session.wait_for("$")
+    session.type(f"clear; {line}\n")
+    session.wait_for({"forward": "via url", "chat": "some words"}[command])
+    session.press("ctrl-c")
+    session.wait_for("\n$")
+    ended = [part for part in session.screen.splitlines() if "via url" in part or "^C" in part or part == "$"]
+    assert ended[-1] == "$"
+    assert any("^C" in part for part in session.screen.splitlines())
+    assert "\n\n$" not in session.screen
+    session.type("exit\n")
+    session.wait_exit()

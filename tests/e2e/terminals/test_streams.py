@@ -7,7 +7,7 @@ import pytest
 
 from kaito.testing import Status, kaito_command
 
-PROMPTED = "🤖 Connected to workspace: my-llama (llama-2-7b)\n💬 Type your message (or 'quit' to exit):\n\n"
+PROMPTED = "🤖 Connected to workspace: my-llama (llama-2-7b)\n💬 Type your message (or 'quit' to exit):\n"
 CLEARED = "🗑️ Conversation history cleared"
 HELP = "Available commands:"
 

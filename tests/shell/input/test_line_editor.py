@@ -57,7 +57,7 @@ class Readline(ModuleType):
 
 @pytest.fixture
 def terminal():
-    return Terminal(Keyboard(), Keyboard(), Keyboard(), {"TERM": "xterm"})
+    return Terminal(Keyboard(), Keyboard(), Keyboard(), {"TERM": "xterm", "NO_COLOR": "1"})
 
 
 BYTES = ["set input-meta on", "set output-meta on", "set convert-meta off"]

@@ -109,7 +109,7 @@ def test_no_history_is_saved_without_a_line_editor(terminal, typed, tmp_path):
 
 def test_prompts_go_to_stderr_without_a_line_editor():
     err = Keyboard()
-    source = new_prompt(Terminal(Keyboard("hello\n"), io.StringIO(), err, {}))
+    source = new_prompt(Terminal(Keyboard("hello\n"), io.StringIO(), err, {"NO_COLOR": "1"}))
     assert source.read().text == "hello"
     with pytest.raises(EOFError):
         source.read()

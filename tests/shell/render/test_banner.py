@@ -13,7 +13,10 @@ from tests.shell.harness import ShellHarness
 TURN = (Message("user", "q"), Message("assistant", "a"))
 #: The harness's workspace and model, and the banner that shows them without control sequences.
 LABEL, MODEL = "w\x1b[2J", "m\x1b[2J"
-BANNER, LAST = "🤖 Connected to workspace: w (m)\n", "💬 Type your message (or 'quit' to exit):\n\n"
+BANNER, LAST = (
+    "🤖 Connected to workspace: w (m)\n",
+    "💬 Type your message (or 'quit' to exit):\n(host x, backend url)\n\n",
+)
 
 
 def run_and_quit(saved, system_prompt=None, **options):

@@ -42,12 +42,14 @@ class Drawing:
     def __init__(self, screen: Screen, *, after: str) -> None:
         self._theme = Theme(screen)
         self._blocks = Blocks()
-        self._inline = Inline(colour=screen.colour)
+        self._inline = Inline(colour=screen.colour, links=screen.links)
         self._writer = Writer(screen.width, self._theme, cell_len(after.rpartition("\n")[2]))
         #: The style of the block, which is added to the styles of its spans.
         self._marks = 0
         #: The text before the block's first word; `None` after it was written.
         self._before_words: str | None = None
+        #: Whether the block is a heading.
+        self._in_heading = False
         #: Whether a blank line precedes the next block.
         self._gap = False
         self._highlighter: Highlighter | None = None
@@ -80,6 +82,7 @@ class Drawing:
             case Signal():
                 self._signal(event)
             case HeadingBegin():
+                self._in_heading = True
                 self._marks = HEADINGS[event.level - 1]
                 self._before_words = "" if self._theme.colour else "#" * event.level + " "
             case ItemBegin():
@@ -98,6 +101,7 @@ class Drawing:
         theme, symbols = self._theme, self._theme.symbols
         match signal:
             case Signal.PARAGRAPH:
+                self._in_heading = False
                 self._marks = 0
                 self._before_words = ""
             case Signal.BREAK:
@@ -134,7 +138,10 @@ class Drawing:
                 # A block without text is not written.
                 if not text.strip(" \t\n"):
                     continue
-                self._begin()
+                if self._in_heading:
+                    self._begin_row()
+                else:
+                    self._begin()
                 self._writer.words(self._before_words, None)
                 self._before_words = None
             self._writer.words(text, style)

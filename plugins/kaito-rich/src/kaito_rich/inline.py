@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from html.entities import html5
 from typing import NamedTuple
 
+from kaito_rich.links import misleads, opened_address
+
 #: The styles of a span, which can be combined.
 BOLD, ITALIC, STRIKE, CODE, LINK, URL = (1 << bit for bit in range(6))
 
@@ -42,6 +44,8 @@ class Span(NamedTuple):
     text: str
     #: A combination of :data:`BOLD` and the other styles.
     marks: int = 0
+    #: The address that the terminal opens.
+    link: str = ""
 
 
 #: The backslash of a line break after which no line follows.
@@ -52,6 +56,7 @@ BACKSLASH = Span("\\")
 class _Node:
     text: str
     marks: int = 0
+    link: str = ""
 
 
 @dataclass(slots=True)
@@ -77,10 +82,12 @@ class Inline:
 
     Args:
         colour: whether styles can be shown. If not, code and struck-out text keep their marks.
+        links: whether the terminal has links. If not, addresses are shown.
     """
 
-    def __init__(self, *, colour: bool = True) -> None:
+    def __init__(self, *, colour: bool = True, links: bool = False) -> None:
         self._colour = colour
+        self._links = links
         #: Whether the last line ended with a backslash, which is a line break if another line follows.
         self.broken = False
         self._reset()
@@ -141,7 +148,7 @@ class Inline:
 
     def _settled(self) -> list[Span]:
         count = self._openers[0].number - self._first if self._openers else len(self._nodes)
-        spans = [Span(node.text, node.marks) for node in self._nodes[:count] if node.text]
+        spans = [Span(node.text, node.marks, node.link) for node in self._nodes[:count] if node.text]
         del self._nodes[:count]
         self._first += count
         return spans
@@ -308,14 +315,16 @@ class Inline:
     def _link(self, index: int, url: str) -> None:
         opener = self._openers[index]
         label = self._nodes[opener.number - self._first + 1 :]
+        text = "".join(node.text for node in label)
+        address = opened_address(url) if self._links else ""
         opener.node.text = ""
         for node in label:
             node.marks |= LINK
+            node.link = address
         del self._openers[index:]
         if opener.mark == "[":  # links are not nested
             self._openers = [other for other in self._openers if other.mark != "["]
-        text = "".join(node.text for node in label)
-        if url and url != text:
+        if url and url != text and (not address or not text.strip() or misleads(text, url)):
             if text:
                 self._literal(" ")
             self._literal(f"({url})", URL)
@@ -324,6 +333,7 @@ class Inline:
     def _angle(self, raw: str, position: int, *, final: bool) -> int:
         if (link := _AUTOLINK.match(raw, position)) and len(link[0]) <= HOLD:
             self._literal(link[1], LINK)
+            self._nodes[-1].link = opened_address(link[1]) if self._links else ""
             return len(link[0])
         if (line_break := _LINE_BREAK.match(raw, position)) and len(line_break[0]) <= HOLD:
             self._literal("\n")
@@ -362,8 +372,8 @@ def _entity_text(name: str) -> str:
     return text if all(letter.isprintable() or letter == "\xa0" for letter in text) else ""
 
 
-def spans_of(text: str, *, colour: bool = True) -> list[Span]:
+def spans_of(text: str, *, colour: bool = True, links: bool = False) -> list[Span]:
     """Return the spans of a whole line."""
-    inline = Inline(colour=colour)
+    inline = Inline(colour=colour, links=links)
     spans = [*inline.feed(text), *inline.close()]
     return [*spans, BACKSLASH] if inline.broken else spans

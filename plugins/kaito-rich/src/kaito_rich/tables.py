@@ -42,7 +42,7 @@ def table_lines(table: Table, theme: Theme, width: int) -> list[str]:
 
 def _cell(text: str, *, theme: Theme, marks: int = 0) -> Text:
     cell = Text(overflow="fold")
-    for part, style in theme.spans(spans_of(text.replace("\t", " "), colour=theme.colour), marks):
+    for part, style in theme.spans(spans_of(text.replace("\t", " "), colour=theme.colour, links=theme.links), marks):
         cell.append(part, style)
     return cell
 

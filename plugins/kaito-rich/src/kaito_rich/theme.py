@@ -7,6 +7,7 @@ from rich.style import Style
 
 from kaito.types import Screen
 from kaito_rich.inline import BOLD, CODE, ITALIC, LINK, STRIKE, URL, Span
+from kaito_rich.links import linked
 
 #: The style of borders, rules and bars, next to those of spans.
 FRAME = 1 << 6
@@ -48,6 +49,7 @@ class Theme:
 
     def __init__(self, screen: Screen) -> None:
         self.colour = screen.colour
+        self.links = screen.links
         self.unicode = screen.unicode
         self.symbols = Symbols(unicode=screen.unicode)
         self.color_system = ColorSystem.STANDARD if screen.colour else None
@@ -64,8 +66,17 @@ class Theme:
 
     def spans(self, spans: list[Span], marks: int = 0) -> list[tuple[str, Style | None]]:
         """Return the texts and styles of spans, with the style `marks` added."""
-        return [(text, self.style(own | marks)) for text, own in spans]
+        return [(text, self._linked(self.style(own | marks), link)) for text, own, link in spans]
 
     def paint(self, text: str, style: Style | None) -> str:
         """Return text with the escape sequences of a style."""
-        return text if style is None else style.render(text, color_system=self.color_system)
+        if style is None:
+            return text
+        if style.link is None:
+            return style.render(text, color_system=self.color_system)
+        # rich would give each link a number by chance.
+        return linked(style.update_link(None).render(text, color_system=self.color_system), style.link)
+
+    @staticmethod
+    def _linked(style: Style | None, link: str) -> Style | None:
+        return (style or Style()).update_link(link) if link else style

@@ -17,6 +17,7 @@ def test_a_prompt(terminal, model_server):
         """
         🤖 Connected to workspace: 127.0.0.1:… (test-model)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «/{{ cookiecutter.name }}-size»‹enter›
         0 words

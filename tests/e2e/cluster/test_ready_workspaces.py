@@ -1,0 +1,121 @@
+"""Without `--workspace-name`: at a terminal the ready workspaces follow the error, in scripts nothing is contacted."""
+
+import shlex
+import socket
+import time
+
+import pytest
+
+from kaito.testing import kaito_command, run_kaito
+
+ERROR = "❌ Error: --workspace-name is required\n   Without a cluster, use --endpoint URL\n"
+
+
+@pytest.fixture
+def missing(terminal, namespace, monkeypatch):
+    """Return a function that runs a command at a terminal; it returns the exit code and the screen."""
+    monkeypatch.setenv("KUBECONFIG", str(namespace.kubeconfig("admin")))
+
+    def missing(*arguments, columns=120, **env):
+        session = terminal(kaito_command(*arguments), columns=columns, env=env)
+        return session.wait_exit(), session.transcript.rstrip() + "\n"
+
+    return missing
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (["chat"], "kaito chat"),
+        (["chat", "-m", "What is this?"], "kaito chat -m 'What is this?'"),
+        (["forward", "--port", "0"], "kaito forward --port 0"),
+        (["get-endpoint"], "kaito get-endpoint"),
+    ],
+)
+def test_the_ready_workspaces_are_commands_to_paste(namespace, missing, arguments, command):
+    namespace.workspace("my-llama")
+    namespace.pending_workspace("pending")
+    namespace.tuning_workspace("tuning")
+    namespace.inference_set("phi", {"phi-a": None})
+    code, screen = missing(*arguments)
+    assert code == 2
+    hint = "" if arguments[0] == "get-endpoint" else "   Without a cluster, use --endpoint URL\n"
+    assert screen == (
+        f"❌ Error: --workspace-name is required\n{hint}"
+        f"   Ready in namespace {namespace.name}, context test:\n"
+        f"     {command} --workspace-name my-llama\n"
+        f"     {command} --workspace-name phi-a\n"
+        f"     {command} --workspace-name inferenceset/phi\n"
+    )
+
+
+def test_a_pasted_command_works(namespace, missing, server, terminal):
+    namespace.workspace("my-llama", port=server.port)
+    _, screen = missing("chat", "-m", "Is it you?")
+    line = screen.splitlines()[-1].strip()
+    assert line.startswith("kaito chat -m")
+    outcome = run_kaito(*shlex.split(line)[1:])
+    assert (outcome.code, outcome.out) == (0, "Assistant: Is it you?\n")
+
+
+def test_those_of_other_namespaces_follow_when_the_namespace_has_none(namespace, missing):
+    namespace.workspace("my-llama")
+    code, screen = missing("chat", "-n", "empty", "--temperature", "0.1")
+    assert code == 2
+    assert "   Ready in context test:\n" in screen
+    assert f"     kaito chat --temperature 0.1 -n {namespace.name} --workspace-name my-llama\n" in screen
+
+
+def test_a_header_is_not_repeated(namespace, missing):
+    namespace.workspace("my-llama")
+    _, screen = missing("chat", "-n", namespace.name, "--header", "X-Key: secret")
+    assert f"     kaito chat -n {namespace.name} --workspace-name my-llama\n" in screen
+    assert "secret" not in screen
+
+
+def test_a_script_contacts_nothing(namespace, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        monkeypatch.setenv("KUBECONFIG", kubeconfig(namespace, listener))
+        outcome = run_kaito("chat", "-m", "Hi", stdin="")
+        assert (outcome.code, outcome.out, outcome.err) == (2, "", ERROR)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def test_an_unreachable_cluster_adds_nothing(namespace, missing):
+    code, screen = missing("chat", KUBECONFIG=str(namespace.kubeconfig("down")))
+    assert (code, screen) == (2, ERROR)
+    code, screen = missing("chat", KUBECONFIG="/does/not/exist")
+    assert (code, screen) == (2, ERROR)
+    code, screen = missing("chat", KUBECONFIG=str(namespace.kubeconfig("nobody")))
+    assert (code, screen) == (2, ERROR)
+
+
+def test_a_cluster_that_hangs_is_given_up_after_two_seconds(namespace, missing, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        begun = time.monotonic()
+        code, screen = missing("chat", KUBECONFIG=kubeconfig(namespace, listener))
+        assert (code, screen) == (2, ERROR)
+        assert time.monotonic() - begun >= 2
+
+
+def test_ctrl_c_ends_the_lookup(terminal, namespace):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        session = terminal(kaito_command("chat"), env={"KUBECONFIG": kubeconfig(namespace, listener)})
+        session.wait_for("looking for ready workspaces")
+        session.press("ctrl-c")
+        assert session.wait_exit() == 130
+        assert session.transcript.rstrip() == ERROR.rstrip()
+
+
+def kubeconfig(namespace, listener):
+    """Return the path of a kubeconfig whose API server is a socket that never responds."""
+    path = namespace.kubeconfig("admin")
+    text = path.read_text()
+    port = listener.getsockname()[1]
+    server = next(word for word in text.replace('"', " ").split() if word.startswith("https://"))
+    hanging = path.with_name(f"hanging-{port}")
+    hanging.write_text(text.replace(server, f"https://127.0.0.1:{port}"))
+    hanging.chmod(0o600)
+    return str(hanging)
