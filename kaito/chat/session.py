@@ -40,6 +40,7 @@ class Session:
         kept: whether that answer is part of the conversation.
         resumed: the earlier conversation that this one continues.
         line: the line of a script that is run now.
+        typed: what the user has typed for the message or the command that runs now, without the command's name.
 
     Args:
         clock: returns monotonic seconds.
@@ -63,6 +64,7 @@ class Session:
         self.kept = False
         self.resumed = resumed
         self.line: int | None = None
+        self.typed = ""
         self.conversation = Conversation(settings.current.system_prompt, resumed)
         #: The message of a failed turn, and whether its answer would have replaced the last one.
         self._failed: tuple[Message, bool] | None = None

@@ -33,6 +33,9 @@ _OTHER_NAMES = {
 }
 _ALL_SETTINGS = ShellHint("/set shows all settings", "The settings are flags, too; see 'kaito chat --help'")
 
+#: Formatters that are installed separately, and their distributions.
+_DISTRIBUTIONS = {"markdown": "kaito-rich"}
+
 
 class SessionSettings:
     """The settings of one session, with `/set`'s names and texts.
@@ -56,7 +59,12 @@ class SessionSettings:
         self._initial_of_plugins = {name: setting.value for name, setting in self._of_plugins.items()}
         self._formats = tuple(formats)
         self._extra = _extra_fields(settings)
-        parsers.one_of(*formats)("--output")(settings.output)
+        try:
+            parsers.one_of(*formats)("--output")(settings.output)
+        except UsageError as exc:
+            distribution = _DISTRIBUTIONS.get(settings.output)
+            hints = [f"It is part of {distribution}: pip install {distribution}"] if distribution else []
+            raise UsageError(exc.message, *exc.hints, *hints) from None
 
     def request(self, messages: tuple[Message, ...], model: str | None) -> ChatRequest:
         """Return a request with the sampling parameters that hold now."""

@@ -62,8 +62,6 @@ class ShellContext:
         self._reported_unsaved = False
         #: With `--each`: the line of the script that began the conversation.
         self._line: int | None = None
-        #: What was typed for the command or message that runs now.
-        self._typed = ""
         #: The last message that was sent: it is on the screen.
         self._visible = ""
 
@@ -157,10 +155,6 @@ class ShellContext:
 
     # Turns
 
-    def begin_entry(self, typed: str) -> None:
-        """Note what was typed for the command or the message that runs next; the shell calls it."""
-        self._typed = typed
-
     def attach(self, image: Image) -> None:
         """Send an image with the next message; those that wait already are sent with it."""
         self._attached = (*self._attached, image)
@@ -181,7 +175,7 @@ class ShellContext:
         self._begin_conversation()
         if self._interactive and shown is not None:
             self._terminal.note(f"({shown})", dim=True)
-        elif self._interactive and text.strip() not in self._typed:
+        elif self._interactive and text.strip() not in self._session.typed:
             self._show_message(text)
         self._visible = text
         images, self._attached = self._attached, ()

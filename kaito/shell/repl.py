@@ -165,7 +165,7 @@ class Shell(cmd.Cmd):
         return self._run(classify(line))
 
     def _run(self, entry: Entry) -> bool:
-        self._context.begin_entry(entry.arguments or entry.text)
+        self._session.typed = entry.arguments or entry.text
         match entry.kind:
             case Kind.MESSAGE:
                 self._context.ask(entry.text)

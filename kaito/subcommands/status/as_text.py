@@ -20,7 +20,7 @@ _WAITING = (None, "", "Pending")
 _NAMESPACE = Column(title="NAMESPACE", least=10)
 _WHY = Column(title="WHY", below=True)
 _WORKSPACES = (
-    Column(title="NAME", least=16),
+    Column(title="NAME", least=20),
     Column(title="READY"),
     Column(title="MODEL", rank=1, least=14),
     Column(title="RUNTIME", rank=5),
@@ -30,7 +30,7 @@ _WORKSPACES = (
     _WHY,
 )
 _REPLICAS = (
-    Column(title="NAME", least=16),
+    Column(title="NAME", least=20),
     Column(title="READY"),
     Column(title="RUNNING", rank=2),
     Column(title="WAITING", rank=1),
@@ -39,7 +39,7 @@ _REPLICAS = (
     Column(title="AGE", rank=4),
     _WHY,
 )
-_NODES = (Column(title="NAME", least=16), Column(title="READY"), _WHY)
+_NODES = (Column(title="NAME", least=20), Column(title="READY"), _WHY)
 _CONDITIONS = (
     Column(title="TYPE", least=12),
     Column(title="STATUS"),

@@ -214,6 +214,7 @@ def test_the_connection_error_shows_the_service_s_url(kaito):
         (["--backend", "url"], "--backend: 'url' requires --endpoint URL"),
         (["--backend", "ingress", "--endpoint", "http://x"], "--backend: 'ingress' cannot be used with --endpoint"),
         (["--endpoint", "http://x", "-o", "xml"], "--output: 'xml' is not one of json, plain"),
+        (["--endpoint", "http://x", "-o", "markdown"], "It is part of kaito-rich: pip install kaito-rich"),
         (["--temperature", "3"], "--temperature: '3' is not a number from 0.0 to 2.0"),
     ],
 )
