@@ -13,14 +13,18 @@ if TYPE_CHECKING:
     from kaito.chat.image_files import read_image
     from kaito.chat.transcripts import read_conversation, write_conversation
     from kaito.console.width import pad, shorten, width
+    from kaito.console.wrapping import window_columns
     from kaito.endpoints.server_wait import wait_until_answering
+    from kaito.history.exports import Export, export_format, write_export
     from kaito.net.proxies import proxy_for
     from kaito.options.parsers import DEFAULT
     from kaito.options.request_values import BODY_PREFIX
     from kaito.shell.input.filenames import file_names, first_name, only_name, path_of
+    from kaito.shell.render.conversation_table import conversation_table
     from kaito.shell.render.statistics import token_counts, window_share, window_size
     from kaito.util.children import child_environment, read_output
     from kaito.util.decoding import DecodeError, convert, decode_json
+    from kaito.util.fenced_code import code_blocks
     from kaito.util.file_locks import lock_file
     from kaito.util.plugin_folders import config_folder, data_folder
     from kaito.util.safe_files import UnreadableError, check_private, make_folders, read_text, replace_private
@@ -33,15 +37,19 @@ __all__ = [
     "DEFAULT",
     "UNSAFE",
     "DecodeError",
+    "Export",
     "UnreadableError",
     "YamlError",
     "check_private",
     "child_environment",
+    "code_blocks",
     "config_folder",
+    "conversation_table",
     "convert",
     "data_folder",
     "decode_json",
     "decode_yaml",
+    "export_format",
     "file_names",
     "first_name",
     "lock_file",
@@ -63,9 +71,11 @@ __all__ = [
     "token_counts",
     "wait_until_answering",
     "width",
+    "window_columns",
     "window_share",
     "window_size",
     "write_conversation",
+    "write_export",
 ]
 
 _EXPORTS = {
@@ -76,6 +86,8 @@ _EXPORTS = {
     "pad": "kaito.console.width",
     "shorten": "kaito.console.width",
     "width": "kaito.console.width",
+    "window_columns": "kaito.console.wrapping",
+    "code_blocks": "kaito.util.fenced_code",
     # Files: bounded, private, and replaced as a whole
     "UnreadableError": "kaito.util.safe_files",
     "check_private": "kaito.util.safe_files",
@@ -88,6 +100,11 @@ _EXPORTS = {
     "read_conversation": "kaito.chat.transcripts",
     "write_conversation": "kaito.chat.transcripts",
     "read_image": "kaito.chat.image_files",
+    # Past conversations: as a table, and as Markdown or HTML
+    "Export": "kaito.history.exports",
+    "conversation_table": "kaito.shell.render.conversation_table",
+    "export_format": "kaito.history.exports",
+    "write_export": "kaito.history.exports",
     # Data from outside, decoded into types: every failure is one error, with the field
     "DecodeError": "kaito.util.decoding",
     "YamlError": "kaito.util.yaml_reader",

@@ -8,12 +8,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from msgspec import Struct
 
+from kaito.chat.conversation_origin import origin_of
 from kaito.endpoints.selection import open_endpoint
 from kaito.hookspecs import Backend
 from kaito.openai.client import ChatClient
 from kaito.plugin.manager import Offered, Plugins
 from kaito.settings import Settings
-from kaito.types import Endpoint, ModelInfo, Reporter, Waiting
+from kaito.types import Endpoint, ModelInfo, Reporter, Target, Waiting
+from kaito.types.conversations import Origin
 
 
 class Connection(Struct, frozen=True, kw_only=True):
@@ -30,6 +32,15 @@ class Connection(Struct, frozen=True, kw_only=True):
         """Return the model to request; `None` leaves the choice to the server."""
         listed = self.models[0].name if self.models else None
         return self.endpoint.model or settings.target.model or listed
+
+    def origin(self, target: Target, model: str) -> Origin:
+        """Return with which server the conversations of this connection are.
+
+        Args:
+            target: what the user asked for.
+            model: the model's name as the banner shows it.
+        """
+        return origin_of(self.endpoint, target, self.backend, model)
 
 
 @asynccontextmanager

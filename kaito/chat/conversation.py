@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from kaito.chat.turn import Turn, divided, divided_where_possible
 from kaito.openai.finish_reasons import Ending, ending_of
 from kaito.types import Message, Reply
+from kaito.types.conversations import ConversationInfo
 
 #: Bytes that a chat template adds to each message, roughly.
 _TEMPLATE_BYTES = 16
@@ -17,16 +19,19 @@ _TEMPLATE_BYTES = 16
 _IMAGE_BYTES = 4000
 
 
-class SavedConversation(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SavedConversation(Struct, frozen=True, kw_only=True):
     """A conversation of an earlier run."""
 
     #: The system prompt, if any, and the turns.
     messages: tuple[Message, ...] = ()
     #: Whether the last answer was cut and can be continued.
-    cut: bool = field(default=False, name="broke_off")  # the name in earlier versions' files
-    #: The workspace and the model as the banner named them; `None` when unknown.
-    workspace: str | None = None
-    model: str | None = None
+    cut: bool = False
+    #: What the history knows of it; `None` for a conversation from a file.
+    info: ConversationInfo | None = None
+    #: Whether the user named it, with whatever server it was.
+    named: bool = False
+    #: How often it was changed in the history, where another shell may change it, too.
+    revision: int = 0
 
     @property
     def system(self) -> tuple[Message, ...]:
@@ -42,19 +47,28 @@ class SavedConversation(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Conversation:
     """A conversation whose roles always alternate, as strict chat templates require.
 
+    Attributes:
+        number: grows when another conversation begins in place of the present one.
+        dropped: how many turns were dropped to fit the window since it began.
+
     Args:
         resumed: an earlier conversation to continue; its system prompt is used unless one is given.
     """
 
     def __init__(self, system_prompt: str | None = None, resumed: SavedConversation | None = None) -> None:
         self.system_prompt = system_prompt
+        self.number = 0
+        self.dropped = 0
         self._turns: list[Turn] = []
         if resumed is not None:
-            for message in resumed.system:
-                self.system_prompt = system_prompt or message.content
-            self._turns = divided_where_possible(resumed.turns)
-            if self._turns and resumed.cut:
-                self._turns[-1] = replace(self._turns[-1], cut=True)
+            self._take(resumed, system_prompt)
+
+    def _take(self, resumed: SavedConversation, system_prompt: str | None) -> None:
+        for message in resumed.system:
+            self.system_prompt = system_prompt or message.content
+        self._turns = divided_where_possible(resumed.turns)
+        if self._turns and resumed.cut:
+            self._turns[-1] = replace(self._turns[-1], cut=True)
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -65,6 +79,11 @@ class Conversation:
     def turns(self) -> int:
         """The number of turns in the history."""
         return len(self._turns)
+
+    @property
+    def turn_list(self) -> tuple[Turn, ...]:
+        """The turns of the history."""
+        return tuple(self._turns)
 
     @property
     def last(self) -> Turn | None:
@@ -104,20 +123,33 @@ class Conversation:
         rest = list(messages)
         system = rest.pop(0).content if rest and rest[0].role == "system" else None
         turns = divided(rest)
-        before = dict(enumerate(self._turns))
+        before = self._turns
         self.system_prompt = system or None
         self._turns = [
-            known if (known := before.get(place)) and known.messages == turn.messages else turn
-            for place, turn in enumerate(turns)
+            known if known is not None and known.messages == turn.messages else turn
+            for known, turn in zip(chain(before, repeat(None)), turns, strict=False)
         ]
+        if before and (not turns or before[0] is not self._turns[0]):
+            self._begin()
+
+    def resume(self, saved: SavedConversation) -> None:
+        """Continue another conversation in place of the present one. Its system prompt is used, if it has one."""
+        self._begin()
+        self._take(saved, None)
 
     def clear(self) -> None:
-        """Remove all turns."""
+        """Remove all turns: another conversation begins."""
         self._turns.clear()
+        self._begin()
+
+    def _begin(self) -> None:
+        self.number += 1
+        self.dropped = 0
 
     def drop_oldest(self, turns: int) -> None:
         """Remove the oldest turns."""
         del self._turns[:turns]
+        self.dropped += turns
 
     def drop_last(self) -> None:
         """Remove the last turn, if there is one."""

@@ -92,17 +92,6 @@ class Session:
         listed = next((info.window for info in self.models if info.name == self.model), None)
         return listed or self.connection.client.window(self._requested_model)
 
-    @property
-    def saved(self) -> SavedConversation:
-        """The conversation in the form that a later run can continue."""
-        last = self.conversation.last
-        return SavedConversation(
-            messages=self.conversation.messages,
-            cut=last is not None and last.cut,
-            workspace=self.connection.endpoint.label,
-            model=self.model,
-        )
-
     # Turns
 
     def ask(self, text: str, images: Sequence[Image] = (), *, replacing: bool = False) -> Pieces:
@@ -375,6 +364,13 @@ class Session:
     def clear(self) -> None:
         """Remove the history."""
         self.conversation.clear()
+        self._failed = None
+        self._reported_trimming = False
+
+    def resume(self, saved: SavedConversation) -> None:
+        """Continue an earlier conversation in place of the present one."""
+        self.resumed = saved
+        self.conversation.resume(saved)
         self._failed = None
         self._reported_trimming = False
 

@@ -132,7 +132,7 @@ def write_conversation(path: Path, messages: Sequence[Message], *, force: bool =
         # A device or a folder is never replaced; an empty file, as mktemp makes, has nothing to lose.
         if path.exists() and not (path.is_file() and (force or path.stat().st_size == 0)):
             _check_replaceable(path, messages)
-        content = msgspec.json.format(msgspec.json.encode([_written(message) for message in messages]), indent=2)
+        content = msgspec.json.format(msgspec.json.encode([written_message(message) for message in messages]), indent=2)
         if len(content) >= limits.CONVERSATION:
             raise ValueError(f"it would be larger than {limits.shown_size(limits.CONVERSATION)}")
         replace_file(path, content + b"\n")
@@ -140,7 +140,7 @@ def write_conversation(path: Path, messages: Sequence[Message], *, force: bool =
         raise KaitoError(f"Cannot write '{path}': {getattr(exc, 'strerror', None) or exc}") from None
 
 
-def _written(message: Message) -> Message | dict[str, Any]:
+def written_message(message: Message) -> Message | dict[str, Any]:
     """Return a message in OpenAI's form, in which parts with images have a further field."""
     written = request_message(message)
     if isinstance(written, dict) and message.images:

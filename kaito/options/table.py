@@ -158,7 +158,21 @@ CONVERSATION = (
     _value(
         "--model", "NAME", flag_values.text, "Model or adapter to request; the first that the server lists by default"
     ),
-    _switch("--continue", "Continue the last conversation of this terminal", field="resume", configured="never"),
+    _switch(
+        "--continue",
+        "Continue the newest conversation with this target",
+        field="continue_newest",
+        configured="never",
+    ),
+    _value(
+        "--resume",
+        "ID",
+        flag_values.text,
+        "Continue any conversation, with its own target unless another one is given; 'kaito history' lists them",
+        action="optional",
+        const="",
+        configured="never",
+    ),
     _value("--load", "FILE", None, "Continue a conversation that /save wrote", configured="never"),
 )
 

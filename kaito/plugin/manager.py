@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 #: What `-o` may be besides `plain`.
-_OUTPUTS = frozenset({"text", "json", "yaml", "wide", "markdown", "name", "url"})
+_OUTPUTS = frozenset({"text", "json", "yaml", "wide", "markdown", "html", "name", "url"})
 
 
 class Offered(Struct, Generic[T], frozen=True):

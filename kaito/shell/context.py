@@ -6,15 +6,18 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from kaito.chat.saved import LastConversation
 from kaito.chat.session import Pieces, Session
 from kaito.console.columns import Page, TextTable
 from kaito.console.terminal import Terminal
 from kaito.console.wrapping import fitting
 from kaito.errors import Ended, Interrupted, KaitoError, UsageError
+from kaito.history.recorder import Recorder
 from kaito.options.prompts import filled, prompt
+from kaito.shell.past_conversations import PastConversations
 from kaito.shell.render.answer_writer import AnswerWriter
+from kaito.shell.render.banner import resumed
 from kaito.types import Column, Image, Message, ModelInfo, Reply, Row
+from kaito.types.conversations import ConversationInfo
 from kaito.util.sanitize import sanitize
 from kaito.util.suggest import listed, near_names
 
@@ -32,7 +35,7 @@ class ShellContext:
     The constructor's arguments are the shell's own; commands get a context and never create one.
 
     Args:
-        last: saves the conversation for `--continue`; `None` saves it nowhere.
+        recorder: keeps the conversation in the history; `None` keeps it nowhere.
         interactive: whether the user types at a prompt.
         trusted: whether what the user types may name files: not when it comes from a pipe.
         mute: keeps type-ahead off the screen in a `with` block.
@@ -44,7 +47,7 @@ class ShellContext:
         terminal: Terminal,
         answers: AnswerWriter,
         *,
-        last: LastConversation | None = None,
+        recorder: Recorder | None = None,
         remember: Callable[[str], object] = lambda text: None,
         interactive: bool = False,
         trusted: bool = True,
@@ -53,13 +56,12 @@ class ShellContext:
         self._session = session
         self._terminal = terminal
         self._answers = answers
-        self._last = last
         self._remember = remember
         self._interactive = interactive
         self._trusted = trusted
         self._attached: tuple[Image, ...] = ()
         self._mute = mute
-        self._reported_unsaved = False
+        self._past = PastConversations(session, terminal, recorder, waits=interactive)
         #: With `--each`: the line of the script that began the conversation.
         self._line: int | None = None
         #: The last message that was sent: it is on the screen.
@@ -218,7 +220,7 @@ class ShellContext:
             images, self._attached = self._attached, ()
             return Message("user", "", images=images)
         message = self._session.undo()
-        self._save()
+        self._past.save()
         return message
 
     def replace(self, messages: Sequence[Message]) -> None:
@@ -232,13 +234,68 @@ class ShellContext:
         except ValueError as exc:
             raise UsageError(f"Not a conversation: {exc}") from None
         self._line = self._session.line
-        self._save()
+        self._past.save()
 
     def clear(self) -> None:
-        """Remove the history, its saved copy, and images that wait; a conversation that another run saved stays."""
+        """Begin a new conversation, and remove the images that wait. `/sessions` lists the earlier one."""
         self._attached = ()
         self._session.clear()
-        self._save()
+        self._past.save()
+
+    # Past conversations
+
+    @property
+    def title(self) -> str | None:
+        """The conversation's title: by :meth:`rename`, else the first line of its first message, if there is one."""
+        return self._past.title
+
+    @property
+    def id(self) -> str | None:
+        """The conversation's identifier in the history; `None` while it is not kept there."""
+        return self._past.id
+
+    def rename(self, title: str) -> None:
+        """Give the conversation a title.
+
+        Raises:
+            KaitoError: conversations are not kept.
+        """
+        self._past.rename(title)
+
+    def sessions(self, words: str = "") -> Sequence[ConversationInfo]:
+        """Return the conversations of the history in which all words stand, newest first; all of them without words.
+
+        Raises:
+            KaitoError: conversations are not kept, or the history cannot be read.
+        """
+        return self._past.find(words)
+
+    def resume(self, id: str) -> None:
+        """Continue a conversation of the history in place of the present one, which stays in the history.
+
+        With which server it was is shown, and that its text goes to another one, if that is so.
+
+        Args:
+            id: its identifier, or the beginning of it.
+
+        Raises:
+            KaitoError: conversations are not kept, there is no such conversation, or it cannot be read.
+        """
+        self._past.resume(id)
+        self._attached = ()
+        self._line = self._session.line
+        for remark in resumed(self._session):
+            self._terminal.note(remark, dim=True)
+
+    def branch(self, title: str = "") -> None:
+        """Continue a copy of the conversation: what follows is not added to the original.
+
+        Raises:
+            KaitoError: conversations are not kept, or there is no turn yet.
+        """
+        self._past.branch(title)
+
+    # The clipboard and the editor
 
     def copy(self, text: str) -> None:
         """Put a text on the clipboard of the user's terminal, also over SSH and in tmux (OSC 52).
@@ -341,19 +398,9 @@ class ShellContext:
                 if self._interactive and not isinstance(exc, Ended):
                     remark = "(stopped)" if self._session.kept else "(stopped; the conversation is unchanged)"
                     self._terminal.note(remark, dim=True)
-                self._save()
+                self._past.save()
                 self._session.report_turn()
                 raise
-            self._save()
+            self._past.save()
         if not self._session.kept:
             self._terminal.note("(empty answer; the conversation is unchanged)", dim=True)
-
-    def _save(self) -> None:
-        """Save the conversation for `--continue`; report once when that fails."""
-        if self._last is not None:
-            try:
-                self._last.save(self._session.saved)
-            except KaitoError as exc:
-                if not self._reported_unsaved:
-                    self._reported_unsaved = True
-                    self._terminal.warning(exc)

@@ -98,7 +98,7 @@ class Shell(cmd.Cmd):
         """Show the banner at a prompt, and in every mode which conversation is continued."""
         if self._interactive:
             self._terminal.write_interactive(banner(self._session))
-        if remark := resumed(self._session):
+        for remark in resumed(self._session):
             self._terminal.note(remark, dim=True)
         if self._interactive:
             self._terminal.write_interactive(INSTRUCTION)
@@ -203,7 +203,10 @@ class Shell(cmd.Cmd):
     do_exit = do_quit
 
     def do_clear(self, argument: str) -> None:
-        """Clear the conversation history; the system prompt stays"""
+        """Clear the conversation history; the system prompt stays
+
+        A new conversation begins. /sessions lists the earlier one, and /resume continues it.
+        """
         self._context.clear()
         message = "🗑️ Conversation history cleared"
         if self._interactive:

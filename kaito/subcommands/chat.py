@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable
 from contextlib import nullcontext
 
 from kaito import hookimpl
-from kaito.chat.conversation import SavedConversation
-from kaito.chat.saved import LastConversation, history_file, last_conversation, state_folder, to_continue
 from kaito.chat.session_settings import SessionSettings
 from kaito.cli.args.plugin_options import PluginOptions
 from kaito.cli.args.shared_flags import add_options
 from kaito.cli.command_context import CommandContext
 from kaito.endpoints.backend_choice import choose_backends
-from kaito.errors import KaitoError, UsageError
+from kaito.history.library import Library
+from kaito.history.state_folder import history_bounds, input_history_file, state_folder
 from kaito.options import table
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.shell.input.entries import WORDS
-from kaito.shell.input.filenames import path_of
+from kaito.subcommands.chat_continuation import continuation
 from kaito.subcommands.chat_input import attached_images, one_message, open_script
 from kaito.types import Command
 
@@ -46,6 +44,9 @@ _EXAMPLES = """
     # Ask each line of a file by itself, and write one JSON object for each
     kaito chat --workspace-name my-llama --each --script questions.txt -o json
 
+    # Continue the newest conversation with this workspace
+    kaito chat --workspace-name my-llama --continue
+
     # Without a cluster: any OpenAI-compatible server
     kaito chat --endpoint http://localhost:8080
 """
@@ -54,24 +55,23 @@ _EXAMPLES = """
 def _run(context: CommandContext) -> int:
     call, given = context.invocation, context.given
     terminal, plugins = call.terminal, call.plugins
-    flags = context.settings
     _check_each(given)
+    folder = state_folder(call.environ, terminal.notice)
+    bounds = history_bounds(call.environ)
+    continued = continuation(given, context.settings, Library(folder) if folder else None, terminal)
+    flags = continued.settings(context.settings)
     formatters = plugins.formatters()
     settings = SessionSettings(flags, sorted(formatters), plugins.settings)
     backends = choose_backends(plugins, flags)
     commands = plugins.slash_commands(flags, WORDS)
     terminal.commands = {*commands, *WORDS}
     plugins.check_protection()
-    folder = state_folder(call.environ, terminal.notice)
-    last = last_conversation(folder, (terminal.stdin, terminal.stderr, terminal.stdout))
-    earlier = _earlier(given, last)
     images = attached_images(given)
     message = one_message(given, terminal)
     with open_script(given, terminal) if message is None else nullcontext() as script:
         # Everything that was given is valid: only now are servers contacted, and modules imported for it.
         from kaito.subcommands import chat_run
 
-        at_prompt = message is None and script is None
         plan = chat_run.ChatPlan(
             terminal=terminal,
             plugins=plugins,
@@ -81,27 +81,15 @@ def _run(context: CommandContext) -> int:
             commands=commands,
             keep_going=given.keep_going or flags.each,
             verbose=given.verbose,
-            earlier=earlier,
-            last=last if at_prompt or given.resume else None,
-            history=history_file(folder),
+            program=context.program,
+            continuation=continued,
+            bounds=bounds,
+            state=folder,
+            history=input_history_file(folder),
         )
         if message is not None:
             return chat_run.send_one(plan, message, images)
         return chat_run.run_prompt(plan) if script is None else chat_run.run_script(plan, script)
-
-
-def _earlier(given: argparse.Namespace, last: LastConversation | None) -> SavedConversation | None:
-    """Return the conversation to continue; `None` for a new one."""
-    if given.load is None:
-        return to_continue(last) if given.resume else None
-    if given.resume:
-        raise UsageError("--load: cannot be used with --continue")
-    from kaito.chat.transcripts import read_conversation
-
-    try:
-        return SavedConversation(messages=tuple(read_conversation(path_of("--load", given.load))))
-    except KaitoError as exc:
-        raise UsageError(f"--load: {exc.message}", *exc.hints) from None
 
 
 def _check_each(given: argparse.Namespace) -> None:
@@ -112,8 +100,7 @@ def _check_each(given: argparse.Namespace) -> None:
     """
     if given.each and given.message is not None:
         raise UsageError("--each: cannot be used with --message", "Write one message per line in a file: --script FILE")
-    if given.each and (given.resume or given.load is not None):
-        flag = "--continue" if given.resume else "--load"
+    if given.each and (flag := continuing_flag(given)):
         raise UsageError(f"--each: cannot be used with {flag}: each line begins a conversation")
 
 

@@ -13,15 +13,15 @@ from pathlib import Path
 from msgspec import Struct
 
 from kaito.chat.connection import open_connection
-from kaito.chat.conversation import SavedConversation
-from kaito.chat.saved import LastConversation
 from kaito.chat.session import Session
 from kaito.chat.session_settings import SessionSettings
 from kaito.console.terminal import Terminal
-from kaito.errors import ExitCode
+from kaito.errors import ExitCode, KaitoError
 from kaito.eventloop.base import Loop
 from kaito.eventloop.main_thread import MainThreadLoop
 from kaito.eventloop.thread import ThreadedLoop
+from kaito.history.recorder import Recorder
+from kaito.history.state_folder import Bounds
 from kaito.hookspecs import Backend, Formatter
 from kaito.plugin.manager import Offered, Plugins
 from kaito.shell.context import ShellContext
@@ -29,8 +29,9 @@ from kaito.shell.input.sources import Script, Source
 from kaito.shell.render.answer_writer import AnswerWriter
 from kaito.shell.render.banner import resumed
 from kaito.shell.repl import Shell
+from kaito.subcommands.chat_continuation import Continuation
 from kaito.subcommands.chat_input import ScriptFile
-from kaito.types import Image, SlashCommand
+from kaito.types import Image, SlashCommand, conversations
 
 
 class ChatPlan(Struct, frozen=True, kw_only=True):
@@ -46,10 +47,13 @@ class ChatPlan(Struct, frozen=True, kw_only=True):
     keep_going: bool
     #: Show tracebacks of bugs.
     verbose: bool
-    #: The conversation to continue; `None` for a new one.
-    earlier: SavedConversation | None
-    #: Where the conversation is saved; `None` saves it nowhere.
-    last: LastConversation | None
+    #: The program as the user entered it.
+    program: str
+    continuation: Continuation
+    #: How much of the past is kept.
+    bounds: Bounds
+    #: The folder in which conversations are kept; `None` keeps none.
+    state: Path | None
     #: The file of the input history; `None` keeps none.
     history: Path | None
 
@@ -61,10 +65,14 @@ def send_one(plan: ChatPlan, message: str, images: Sequence[Image] = ()) -> int:
         KaitoError: it failed.
         Interrupted: Ctrl-C.
     """
-    with _session(plan, ThreadedLoop) as (session, _), _answers(plan, interactive=False) as answers:
-        if remark := resumed(session):
+    with (
+        _recorder(plan, "message") as recorder,
+        _session(plan, ThreadedLoop) as (session, _),
+        _answers(plan, interactive=False) as answers,
+    ):
+        for remark in resumed(session):
             plan.terminal.note(remark, dim=True)
-        context = ShellContext(session, plan.terminal, answers, last=plan.last)
+        context = ShellContext(session, plan.terminal, answers, recorder=recorder)
         for image in images:
             context.attach(image)
         context.ask(message)
@@ -85,7 +93,11 @@ def run_prompt(plan: ChatPlan) -> int:
     from kaito.shell.input.tab_completion import TabCompletion
 
     terminal = plan.terminal
-    with _session(plan, ThreadedLoop) as (session, _), _answers(plan, interactive=True) as answers:
+    with (
+        _recorder(plan, "terminal") as recorder,
+        _session(plan, ThreadedLoop) as (session, _),
+        _answers(plan, interactive=True) as answers,
+    ):
         editor = line_editor(terminal)
         history = History(plan.history) if plan.history is not None else None
         recall = Recall(editor, history, terminal.warning)
@@ -93,7 +105,7 @@ def run_prompt(plan: ChatPlan) -> int:
             session,
             terminal,
             answers,
-            last=plan.last,
+            recorder=recorder,
             remember=recall.add_message,
             interactive=True,
             mute=lambda: terminal.muted(mark_pastes=editor is not None and editor.takes_pastes),
@@ -113,10 +125,14 @@ def run_script(plan: ChatPlan, script: ScriptFile) -> int:
     """
     # Windows cannot wait for a pipe and for connections at once.
     loop_type = ThreadedLoop if sys.platform == "win32" else MainThreadLoop
-    with _session(plan, loop_type) as (session, loop), _answers(plan, interactive=False) as answers:
+    with (
+        _recorder(plan, "each" if plan.settings.current.each else "script") as recorder,
+        _session(plan, loop_type) as (session, loop),
+        _answers(plan, interactive=False) as answers,
+    ):
         wait = _shown_wait(loop, plan.terminal, script.name) if isinstance(loop, MainThreadLoop) else None
         source = Script(script.file, script.name, wait=wait, trusted=script.trusted)
-        context = ShellContext(session, plan.terminal, answers, last=plan.last, trusted=script.trusted)
+        context = ShellContext(session, plan.terminal, answers, recorder=recorder, trusted=script.trusted)
         code = _run(plan, session, context, answers, source, interactive=False)
     return answers.exit_code(code)
 
@@ -146,7 +162,26 @@ def _session(plan: ChatPlan, loop_type: type[Loop]) -> Iterator[tuple[Session, L
         loop.hold(open_connection(plan.backends, plan.plugins, plan.settings.current, terminal)) as connection,
     ):
         terminal.clear_status()
-        yield Session(loop, connection, plan.plugins, plan.settings, terminal, plan.earlier), loop
+        earlier = plan.continuation.choose(connection.origin(plan.settings.current.target, ""), plan.program)
+        yield Session(loop, connection, plan.plugins, plan.settings, terminal, earlier), loop
+
+
+@contextmanager
+def _recorder(plan: ChatPlan, source: conversations.Source) -> Iterator[Recorder | None]:
+    """Yield what keeps the conversation; at the end, in every case, all of it is written."""
+    if plan.state is None:
+        yield None
+        return
+    recorder = Recorder(plan.state, plan.bounds, source)
+    try:
+        yield recorder
+    finally:
+        recorder.close()
+        for report in recorder.take_reports():
+            if isinstance(report, KaitoError):
+                plan.terminal.warning(report)
+            else:
+                plan.terminal.note(f"({report})", dim=True)
 
 
 def _answers(plan: ChatPlan, *, interactive: bool) -> AnswerWriter:

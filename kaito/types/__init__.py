@@ -2,6 +2,7 @@
 
 from kaito.types.cluster_objects import Applied, ServedModel
 from kaito.types.commands import Command
+from kaito.types.conversations import ConversationInfo, Origin
 from kaito.types.extensions import Screen, SlashCommand
 from kaito.types.images import Image
 from kaito.types.messages import (
@@ -29,6 +30,7 @@ __all__ = [
     "ChatRequest",
     "Column",
     "Command",
+    "ConversationInfo",
     "Delta",
     "Endpoint",
     "Failure",
@@ -38,6 +40,7 @@ __all__ = [
     "Message",
     "ModelInfo",
     "OptionGroup",
+    "Origin",
     "Outcome",
     "Rank",
     "Reply",

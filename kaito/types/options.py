@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     #: Returns texts that a value may become. An `async def` function gets the cluster that the line selects.
     Completer = Callable[[], Iterable[str]] | Callable[[Cluster], Awaitable[Iterable[str]]]
+    #: The same for the next word of an argument of several words; `None` for the name of a file.
+    WordCompleter = Callable[[Sequence[str]], Iterable[str] | None]
 
 
 class Flag(Struct, frozen=True, kw_only=True):
@@ -69,7 +71,8 @@ class Argument(Struct, frozen=True, kw_only=True):
     parse: Callable[[str], Any] = str
     required: bool = True
     choices: tuple[str, ...] = ()
-    complete: Completer | None = None
+    complete: Completer | WordCompleter | None = None
+    repeatable: bool = False
 
     @property
     def name(self) -> str:
@@ -80,6 +83,7 @@ class Argument(Struct, frozen=True, kw_only=True):
     def usage(self) -> str:
         """The argument in the usage line."""
         shown = "|".join(self.choices) or self.metavar
+        shown = f"{shown}..." if self.repeatable else shown
         return shown if self.required else f"[{shown}]"
 
 
@@ -113,7 +117,8 @@ class OptionGroup(ABC):
             switch: the flag takes no value and is `True` when given.
             repeatable: the flag may be given several times; the value is a list.
             choices: the only texts that are allowed, which are completed.
-            complete: returns texts that the value may become at the Tab key. It should take less than a second. An
+            complete: returns texts that the value may become at the Tab key, each with its description after a tab, if
+                it has one. It should take less than a second. An
                 `async def` function gets a :class:`~kaito.Cluster` for the flags of the line, and two seconds.
             setting: `/set` can change it within a session, under the flag's name. The next hook sees the new value.
             short: such as `-r`.
@@ -145,20 +150,30 @@ class OptionGroup(ABC):
         parse: Callable[[str], Any] = str,
         required: bool = True,
         choices: Sequence[str] = (),
-        complete: Completer | None = None,
+        complete: Completer | WordCompleter | None = None,
+        repeatable: bool = False,
     ) -> None:
         """Add the one argument that has no flag: `kaito NAME ARGUMENT`. Only a subcommand can add it.
 
         Args:
             metavar: stands for it in `--help`, such as `NAME`; `option("name")` returns its value.
             help: one sentence for `--help`.
+            complete: as for a flag. With `repeatable`, it gets the words before the one that is completed, and returns
+                `None` where the word is the name of a file.
+            repeatable: the argument may be any number of words; the value is a list.
 
         Raises:
             ValueError: there is one already, or these are not the options of a subcommand.
         """
         self._declare_argument(
             Argument(
-                metavar=metavar, help=help, parse=parse, required=required, choices=tuple(choices), complete=complete
+                metavar=metavar,
+                help=help,
+                parse=parse,
+                required=required,
+                choices=tuple(choices),
+                complete=complete,
+                repeatable=repeatable,
             )
         )
 

@@ -140,6 +140,30 @@ def open_private(path: Path, flags: int) -> int | None:
     return file
 
 
+def private_file(path: Path, *, create: bool) -> bool:
+    """Prepare a file of a private folder for a library that opens it by its name; return whether it exists.
+
+    A file that exists is not opened: in a process that has it open, closing it again would release SQLite's locks.
+
+    Raises:
+        OSError: it is not a regular file, can be written by others, or cannot be created. The reason names it.
+    """
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        if not create:
+            return False
+        with suppress(FileExistsError), owner_only():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        status = path.lstat()
+    _check_private(path, status)
+    if not stat.S_ISREG(status.st_mode):
+        raise _unsafe(path, "is not a regular file")
+    if os.name == "posix" and status.st_uid == os.geteuid() and status.st_mode & 0o077:
+        path.chmod(0o600)
+    return True
+
+
 def replace_private(path: Path, content: bytes) -> None:
     """Replace a file of a private folder, or create it, as a whole or not at all.
 

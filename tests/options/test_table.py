@@ -86,7 +86,7 @@ def test_each_option_is_stored_and_has_a_help_text():
     options += [*table.CONVERSATION, *table.SAMPLING, *table.REQUEST, *table.OUTPUT, *table.INPUT]
     assert len({option.flag for option in options}) == len(options)
     fields = {*Settings.__struct_fields__, *Target.__struct_fields__}
-    read_by_commands = {"plugin", "workspace_name", "header", "api_key_file", "resume", "load"}
+    read_by_commands = {"plugin", "workspace_name", "header", "api_key_file", "continue_newest", "resume", "load"}
     read_by_commands |= {"message", "no_stdin", "script", "keep_going", "image"}
     read_by_commands |= {"profile", "no_config", "variable"}
     for option in options:

@@ -54,8 +54,8 @@ def plugin_module(**functions):
 
 #: The built-in backends and commands, in the order in which their plugins are called.
 BACKENDS = ["url", "cluster-dns", "ingress", "port-forward", "api-proxy"]
-COMMANDS = ["retry", "undo", "continue", "history", "system", "tokens"]
-COMMANDS += ["set", "unset", "model", "format", "save", "load", "read", "image", "edit", "copy"]
+COMMANDS = ["retry", "undo", "continue", "history", "system", "tokens", "sessions", "resume", "branch", "title"]
+COMMANDS += ["set", "unset", "model", "format", "save", "export", "load", "read", "image", "edit", "copy"]
 
 
 def test_built_in_plugins(load):
@@ -73,6 +73,7 @@ def test_built_in_plugins(load):
         ("text", "kaito", True),
         ("json", "kaito", True),
         ("turns", "kaito", True),
+        ("sessions", "kaito", True),
         ("preferences", "kaito", True),
         ("files", "kaito", True),
         ("clipboard_commands", "kaito", True),

@@ -126,7 +126,7 @@ class ShellHarness:
             self.session,
             self.terminal,
             self.answers,
-            last=options.pop("last", None),
+            recorder=options.pop("recorder", None),
             interactive=interactive,
             trusted=trusted,
         )

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from kaito.console.clipboard import LONGEST, clipboard_sequence
 from kaito.errors import UsageError
-from kaito.shell.commands.clipboard_commands import code_blocks
 from kaito.testing import Say, kaito_command, replay
+from kaito.toolkit import code_blocks
 from tests.shell.harness import ShellHarness
 
 

@@ -86,9 +86,16 @@ class Parser(argparse.ArgumentParser):
         Raises:
             UsageError: they are not valid.
         """
-        words = self._joined(arguments)
-        self._add_counterparts(words)
-        namespace, rest = self.parse_known_args(words)
+        joined = self._joined(arguments)
+        self._add_counterparts(joined)
+        words: list[str] = []
+        if self.argument is not None and self.argument.repeatable:
+            # argparse takes no flags between the words.
+            words = [word.removeprefix("\0") for word in joined if not word.startswith("-") or word == "-"]
+            joined = [word for word in joined if word.startswith("-") and word != "-"]
+        namespace, rest = self.parse_known_args(joined)
+        if words:
+            namespace.argument = words
         if rest:
             raise self._unknown(rest[0])
         if self.argument is not None and not namespace.help:
@@ -97,7 +104,7 @@ class Parser(argparse.ArgumentParser):
                 self._keep_argument(namespace.argument)
         return namespace
 
-    def take_argument(self, argument: Argument, keep: Callable[[str], object]) -> None:
+    def take_argument(self, argument: Argument, keep: Callable[[Any], object]) -> None:
         """Take a positional argument, whose value is passed to a function.
 
         Raises:
@@ -109,12 +116,13 @@ class Parser(argparse.ArgumentParser):
         self._keep_argument = keep
         self.add_argument("argument", nargs="?", help=argparse.SUPPRESS)
 
-    def _check_argument(self, argument: Argument, value: str | None) -> None:
+    def _check_argument(self, argument: Argument, value: str | list[str] | None) -> None:
         choices = ", ".join(argument.choices)
         if value is None and argument.required:
             raise UsageError(f"Give one of {choices}" if choices else f"{argument.metavar} is missing", self._see())
-        if value is not None and choices and value not in argument.choices:
-            raise UsageError(f"'{value}' is not one of {choices}", self._see())
+        for word in [value] if isinstance(value, str) else value or ():
+            if choices and word not in argument.choices:
+                raise UsageError(f"'{word}' is not one of {choices}", self._see())
 
     @property
     def flags(self) -> list[argparse.Action]:

@@ -116,9 +116,14 @@ class PluginOptions(OptionGroup):
     def _declare_argument(self, argument: Argument) -> None:
         if not self._subcommand:
             super()._declare_argument(argument)
-        self.values.keep(argument.name, None)
+        self.values.keep(argument.name, [] if argument.repeatable else None)
         parser = self._parser_of(argument.metavar, argument.parse, ())
-        self.parser.take_argument(argument, lambda value: self.values.keep(argument.name, parser(value)))
+
+        def keep(value: str | list[str]) -> None:
+            parsed = parser(value) if isinstance(value, str) else [parser(word) for word in value]
+            self.values.keep(argument.name, parsed)
+
+        self.parser.take_argument(argument, keep)
 
     def _parser_of(self, name: str, parse: Callable[[str], Any], choices: Sequence[str]) -> Callable[[str], Any]:
         return lambda value: parsed(self._plugin, name, value, parse, choices)

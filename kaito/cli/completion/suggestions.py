@@ -28,7 +28,7 @@ from kaito.settings import Settings
 from kaito.types import Target
 
 if TYPE_CHECKING:
-    from kaito.types.options import Completer
+    from kaito.types.options import Completer, WordCompleter
 
 # A metavar that lists the values, such as `auto|always|never`.
 _CHOICES = re.compile(r"[a-z0-9-]+(\|[a-z0-9-]+)+")
@@ -101,6 +101,17 @@ def _words(words: Iterable[str]) -> Sequence[Suggestion]:
     return [Suggestion(word) for word in words]
 
 
+def _described(words: Iterable[str]) -> Sequence[Suggestion]:
+    """Return words whose descriptions follow them after a tab."""
+    parts = (str(word).partition("\t") for word in words)
+    return [Suggestion(word, description) for word, _, description in parts]
+
+
+def _may_take_next(flag: Action) -> bool:
+    """Return whether a flag with an optional value takes the next argument, unless that is a flag."""
+    return flag.nargs == "?"
+
+
 class _Line:
     """The arguments before the word that is completed.
 
@@ -129,14 +140,18 @@ class _Line:
         self._config = config_of(parser, self._given, environ, command)
 
     def _add(self, argument: str) -> None:
-        if self._flag is not None:
+        if self._flag is not None and _may_take_next(self._flag) and argument.startswith("-"):
+            self._given.append(self._flag.option_strings[-1])
+            self._flag = None
+            self._add(argument)
+        elif self._flag is not None:
             self._given.append(f"{self._flag.option_strings[-1]}={argument}")
             self._flag = None
         elif argument == "--":
             self._ended = True
         elif not self._ended and argument.startswith("-"):
             flag = self._parser.flag(argument)
-            if flag is not None and flag.nargs is None:
+            if flag is not None and (flag.nargs is None or _may_take_next(flag)):
                 self._flag = flag
             else:
                 self._given.append(argument)
@@ -149,13 +164,12 @@ class _Line:
         Args:
             words: `None` for those that the subcommand's argument may be.
         """
-        if self._flag is not None:
+        if self._flag is not None and not (_may_take_next(self._flag) and current.startswith("-")):
             return self._values(self._flag).starting_with(current)
         if self._ended:
             return Suggestions()
         if not current.startswith("-"):
-            offered = Suggestions(self._arguments(), self._takes_file()) if words is None else Suggestions(words)
-            return offered.starting_with(current)
+            return (self._arguments() if words is None else Suggestions(words)).starting_with(current)
         name, equals, value = current.partition("=")
         if equals:
             flag = self._parser.flag(name)
@@ -191,23 +205,26 @@ class _Line:
             return Suggestions(_words(sorted(self._plugins.formatters())))
         return Suggestions(files=metavar.rpartition("|")[2] == "FILE")
 
-    def _takes_file(self) -> bool:
-        """Return whether the subcommand's argument, which may come next, is a file."""
+    def _arguments(self) -> Suggestions:
+        """Return what the subcommand's argument, or the next of its words, may be."""
         argument = self._parser.argument
-        is_given = any(not word.startswith("-") for word in self._given)
-        return argument is not None and not is_given and argument.metavar == "FILE" and argument.complete is None
-
-    def _arguments(self) -> Sequence[Suggestion]:
-        argument = self._parser.argument
-        if argument is None or any(not word.startswith("-") for word in self._given):
-            return ()
-        return self._offered_by_plugin(argument.complete) if argument.complete else _words(argument.choices)
+        before = [word for word in self._given if not word.startswith("-")]
+        if argument is None or (before and not argument.repeatable):
+            return Suggestions()
+        if argument.complete is None:
+            return Suggestions(_words(argument.choices), files=argument.metavar == "FILE")
+        if not argument.repeatable:
+            return Suggestions(self._offered_by_plugin(cast("Completer", argument.complete)))
+        offered: Iterable[str] | None = ()
+        with suppress(Exception, SystemExit):
+            offered = cast("WordCompleter", argument.complete)(before)
+        return Suggestions(files=True) if offered is None else Suggestions(_described(offered))
 
     def _offered_by_plugin(self, complete: Completer) -> Sequence[Suggestion]:
         """Return what a plugin's function offers; nothing if it fails."""
         offered: Sequence[Suggestion] = ()
         with suppress(Exception, SystemExit):
-            offered = _words([str(word) for word in self._called(complete)])
+            offered = _described(self._called(complete))
         return offered
 
     def _called(self, complete: Completer) -> Iterable[str]:
@@ -250,6 +267,12 @@ class _Line:
 
         return [Suggestion(*name) for name in namespaces(self._target(), self._environ)]
 
+    def conversations(self) -> Sequence[Suggestion]:
+        """Return the identifiers of past conversations, with their titles."""
+        from kaito.history.identifier_completion import conversation_words
+
+        return _described(conversation_words(self._environ))
+
     def workspaces(self) -> Sequence[Suggestion]:
         """Return the workspaces and InferenceSets of the namespace."""
         from kaito.cli.completion.cluster_names import workspaces
@@ -263,5 +286,6 @@ _VALUE_SOURCES: Mapping[str, Callable[[_Line], Sequence[Suggestion]]] = {
     "--context": _Line.contexts,
     "--namespace": _Line.namespaces,
     "--profile": _Line.profiles,
+    "--resume": _Line.conversations,
     "--workspace-name": _Line.workspaces,
 }

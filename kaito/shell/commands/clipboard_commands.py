@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kaito import hookimpl
 from kaito.errors import UsageError
+from kaito.toolkit import code_blocks
 from kaito.types import SlashCommand
 
 if TYPE_CHECKING:
     from kaito import ShellContext
-
-#: A fenced block of Markdown: the fence, and the text up to a fence of the same letters that is at least as long, or to
-#: the end.
-_BLOCK = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n`]*\n(.*?)(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 
 
 def copy(arguments: str, shell: ShellContext) -> None:
@@ -42,11 +38,6 @@ def copy(arguments: str, shell: ShellContext) -> None:
     shell.copy(blocks[place - 1])
     which = "The code" if len(blocks) == 1 else f"Code block {place} of {len(blocks)}"
     shell.notice(f"{which} was sent to the clipboard")
-
-
-def code_blocks(text: str) -> list[str]:
-    """Return the contents of the fenced code blocks of a Markdown text."""
-    return [match[2].removesuffix("\n") for match in _BLOCK.finditer(text)]
 
 
 @hookimpl

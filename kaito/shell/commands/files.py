@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaito import hookimpl
 from kaito.errors import KaitoError, UsageError
-from kaito.toolkit import UnreadableError, file_names, first_name, only_name, path_of, read_text
+from kaito.toolkit import (
+    Export,
+    UnreadableError,
+    export_format,
+    file_names,
+    first_name,
+    only_name,
+    path_of,
+    read_text,
+    write_export,
+)
 from kaito.types import SlashCommand
 
 if TYPE_CHECKING:
@@ -22,18 +34,49 @@ _FORCE = "--force"
 def save(arguments: str, shell: ShellContext) -> None:
     """Save the conversation to a file
 
-    The file is a JSON list of messages in OpenAI's format, readable by you alone. An earlier state of the same
-    conversation is replaced; any other file is not. '/save --force FILE' replaces any file.
+    The file is a JSON list of messages in OpenAI's format, which /load reads; with a name that ends with .md or .html,
+    it is written for people, as by /export. You alone can read it. An earlier state of the same conversation is
+    replaced; any other file is not. '/save --force FILE' replaces any file.
     """
     from kaito.toolkit import write_conversation
 
-    flag, _, rest = arguments.partition(" ")
-    force = flag == _FORCE
-    path = only_name("/save", rest.strip() if force else arguments)
+    path, force = _forced_name("/save", arguments)
+    if export_format(path) not in (None, "json"):
+        _export(path, shell, force=force)
+        return
     if not shell.conversation:
         raise UsageError("There is nothing to save")
     write_conversation(path, shell.conversation, force=force)
     shell.notice(f"Saved {_messages(len(shell.conversation))} to {path}")
+
+
+def export(arguments: str, shell: ShellContext) -> None:
+    """Write the conversation for people: Markdown or HTML
+
+    The end of the file's name decides: .md or .html. An HTML file needs no other file, and runs no script. An earlier
+    export of the same conversation is replaced; any other file is not. '/export --force FILE' replaces any file.
+    """
+    path, force = _forced_name("/export", arguments)
+    if export_format(path) in (None, "json"):
+        raise UsageError(f"/export: '{path}' does not end with .md or .html", "/save writes JSON")
+    _export(path, shell, force=force)
+
+
+def _export(path: Path, shell: ShellContext, *, force: bool) -> None:
+    if not shell.conversation:
+        raise UsageError("There is nothing to export")
+    now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z").strip()
+    details = (("Model", shell.model), ("Date", now))
+    title = shell.title or "Conversation"
+    write_export(path, Export(messages=shell.conversation, title=title, id=shell.id, details=details), force=force)
+    shell.notice(f"Exported {_messages(len(shell.conversation))} to {path}")
+
+
+def _forced_name(command: str, arguments: str) -> tuple[Path, bool]:
+    """Return the file that arguments name, and whether it is replaced in any case."""
+    flag, _, rest = arguments.partition(" ")
+    force = flag == _FORCE
+    return only_name(command, rest.strip() if force else arguments), force
 
 
 def load(arguments: str, shell: ShellContext) -> None:
@@ -121,6 +164,7 @@ def kaito_slash_commands() -> Iterable[SlashCommand]:
     """Return the commands."""
     return [
         SlashCommand(name="save", run=save, arguments="FILE", touches_files=True, complete=_complete_save),
+        SlashCommand(name="export", run=export, arguments="FILE", touches_files=True, complete=_complete_save),
         SlashCommand(
             name="load",
             run=load,

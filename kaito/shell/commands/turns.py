@@ -44,12 +44,31 @@ def continue_(arguments: str, shell: ShellContext) -> None:
 
 
 def history(arguments: str, shell: ShellContext) -> None:
-    """Show the conversation"""
+    """Show the conversation, or the turns with these words
+
+    '/sessions WORDS' searches all conversations.
+    """
     if not shell.conversation:
         shell.notice("The conversation is empty")
+    if arguments:
+        words = arguments.casefold().split()
+        found = [turn for turn in _turns(shell) if _has_words(turn, words)]
+        if not found:
+            shell.notice(f"No turn has '{one_line(arguments)}'")
+        shell.write("\n".join(f"{_shown_turn(turn)}\n" for turn in found))
+        return
     blocks = [_HEADS[message.role] + message.content.strip("\n") for message in _system(shell)]
-    blocks += ["\n".join(_HEADS[message.role] + message.shown.strip() for message in turn) for turn in _turns(shell)]
+    blocks += [_shown_turn(turn) for turn in _turns(shell)]
     shell.write("\n".join(f"{block}\n" for block in blocks if block))
+
+
+def _has_words(turn: list[Message], words: list[str]) -> bool:
+    text = "\n".join(message.shown for message in turn).casefold()
+    return all(word in text for word in words)
+
+
+def _shown_turn(turn: list[Message]) -> str:
+    return "\n".join(_HEADS[message.role] + message.shown.strip() for message in turn)
 
 
 _HEADS = {"system": "System prompt: ", "user": "> ", "assistant": "Assistant: ", "tool": "Result: "}
@@ -117,7 +136,7 @@ def kaito_slash_commands() -> Iterable[SlashCommand]:
         SlashCommand(name="retry", run=retry),
         SlashCommand(name="undo", run=undo),
         SlashCommand(name="continue", run=continue_),
-        SlashCommand(name="history", run=history),
+        SlashCommand(name="history", run=history, arguments="[WORDS]"),
         SlashCommand(name="system", run=system, arguments="[TEXT]", complete=_complete_system),
         SlashCommand(name="tokens", run=tokens),
     ]

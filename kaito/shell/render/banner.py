@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 from kaito.chat.session import Session
+from kaito.types.conversations import Origin
+from kaito.util.durations import human_duration
 from kaito.util.sanitize import one_line, sanitize
 
 
@@ -19,18 +23,38 @@ def banner(session: Session) -> str:
 INSTRUCTION = "💬 Type your message (or 'quit' to exit):\n"
 
 
-def resumed(session: Session) -> str:
-    """Return a remark on the earlier conversation that is continued, with its workspace and model if they differ.
+def resumed(session: Session, *, now: float | None = None) -> list[str]:
+    """Return remarks on the earlier conversation that is continued, none for a new one.
 
-    It is `""` for a new conversation.
+    One that the user has named may have been with another server: they say with which.
+
+    Args:
+        now: seconds since 1970; the present time by default.
     """
-    turns, earlier = session.conversation.turns, session.resumed
-    if earlier is None or not earlier.turns or not turns:
-        return ""
-    others = []
-    if earlier.workspace is not None and earlier.workspace != session.connection.endpoint.label:
-        others.append(f"workspace {one_line(earlier.workspace)}")
-    if earlier.model is not None and earlier.model != session.model:
-        others.append(f"model {one_line(earlier.model)}")
-    origin = f", which {'was' if turns == 1 else 'were'} with {', '.join(others)}" if others else ""
-    return f"(continuing {turns} turn{'s' * (turns != 1)}{origin})"
+    turns, saved = session.conversation.turns, session.resumed
+    if saved is None or not saved.turns or not turns:
+        return []
+    count = f"{turns} turn{'s' * (turns != 1)}"
+    if saved.info is None:
+        return [f"(continuing {count})"]
+    info, then = saved.info, saved.info.origin
+    was = "was" if turns == 1 else "were"
+    other_model = then.model is not None and then.model != session.model
+    if not saved.named:
+        model = f", which {was} with model {one_line(then.model or '')}" if other_model else ""
+        return [f"(continuing {count}{model})"]
+    model = f", model {one_line(then.model)}" if then.model else ""
+    ago = human_duration((time.time() if now is None else now) - info.updated)
+    remarks = [f"(continuing {count} of {info.id}, {ago} ago, with {_shown(then)}{model}: {one_line(info.title)})"]
+    origin = session.connection.origin(session.settings.current.target, session.model)
+    if origin.identity != then.identity:
+        remarks.append(f"(its text, which was with {_shown(then)}, is sent to {_shown(origin)} from now on)")
+    return remarks
+
+
+def _shown(origin: Origin) -> str:
+    """Return the name of what a conversation was with, and where that is."""
+    kind = origin.kind if origin.kind == "workspace" else ""
+    address = origin.endpoint if origin.endpoint and origin.endpoint.partition("//")[2] != origin.name else None
+    more = ", ".join(part for part in (origin.place, address) if part)
+    return one_line(f"{kind} {origin.name}" + (f" ({more})" if more else "")).strip()

@@ -103,7 +103,9 @@ def test_help_fits_the_window(kaito, command, columns):
     message, _, usage = outcome.out.partition("\nUsage:\n")
     too_long = [line for line in message.splitlines() if len(line) > columns]
     # Words of a command, and a flag with its value, are never broken.
-    assert all(line.startswith(("      --", '      "', "      ~/", "  OPENAI_")) for line in too_long)
+    assert all(
+        line.startswith(("      --", "  -o, --output ", '      "', "      ~/", "  OPENAI_")) for line in too_long
+    )
     assert len(too_long) <= (0 if columns == 80 else 2)
     assert usage
 

@@ -23,24 +23,29 @@ def test_help(chat):
           Ctrl-D  exits
 
         Commands ('/help NAME' shows more about one):
+          /branch [TITLE]      Continue a copy of this conversation
           /clear               Clear the conversation history; the system prompt stays
           /continue            Continue an answer that was cut
           /copy [code [N]]     Copy the last answer, or its code, to the clipboard
           /edit [TEXT]         Write a message in your editor: VISUAL, EDITOR, or vi
           /exit                Exit the chat session
+          /export FILE         Write the conversation for people: Markdown or HTML
           /format [NAME]       Show the output formats, or switch to one
           /help [NAME]         Show all commands, including plugins', or help on one
-          /history             Show the conversation
+          /history [WORDS]     Show the conversation, or the turns with these words
           /image FILE [TEXT]   Send an image: PNG, JPEG, GIF or WebP
           /load FILE           Load a conversation from a file and continue it
           /model [NAME]        Show the models and adapters, or switch to one
           /quit                Exit the chat session
           /read FILE [TEXT]    Send a text file as a message, or before one
+          /resume ID           Continue a past conversation
           /retry               Send the last message again
           /save FILE           Save the conversation to a file
+          /sessions [WORDS]    List past conversations, or those with these words
           /set [NAME [VALUE]]  Show the settings, or change one
           /status              Show the configuration, the endpoint and the tokens
           /system [TEXT]       Show the system prompt, or replace it
+          /title [TEXT]        Show the conversation's title, or change it
           /tokens              Show the conversation's tokens, by the server's count
           /undo                Remove the last turn: your message and the answer
           /unset NAME          Restore a setting's value from the start

@@ -1,16 +1,35 @@
-"""`--continue` resumes the last conversation of a terminal."""
+"""`--continue` and `--resume` continue conversations of any terminal, and the shell's commands find them."""
 
 import pytest
+from msgspec.structs import replace
 
+from kaito.chat.conversation_origin import fingerprint
+from kaito.history.library import Library
 from kaito.testing import replay
+from kaito.types import Origin
+from tests.history.talks import ORIGIN, Clock, kept
 
 
 @pytest.fixture
 def folder(clean_environment):
-    return clean_environment / ".local" / "state" / "kaito" / "conversations"
+    return clean_environment / ".local" / "state" / "kaito"
 
 
-def test_continue_resumes_the_conversation_of_the_terminal(shell, server, folder):
+@pytest.fixture
+def origin(server):
+    """Return the origin of conversations with the server."""
+    return Origin(
+        workspace="my-llama",
+        kind="workspace",
+        server=fingerprint(server.url),
+        label="my-llama",
+        endpoint=server.url,
+        backend="url",
+        model="llama-2-7b",
+    )
+
+
+def test_continue_resumes_the_newest_conversation_of_the_target(shell, server, folder):
     replay(
         shell(columns=100),
         """
@@ -39,7 +58,7 @@ def test_continue_resumes_the_conversation_of_the_terminal(shell, server, folder
         (continuing 2 turns)
         Assistant: three
         $ «KAITO_HISTORY=off kaito chat --workspace-name my-llama --continue || echo "it failed with $?"»‹enter›
-        ❌ Error: --continue: needs a terminal with a saved conversation (KAITO_HISTORY=off saves none)
+        ❌ Error: --continue: KAITO_HISTORY=off keeps no conversations
         it failed with 2
         $ «exit»‹enter›
         exit
@@ -48,11 +67,30 @@ def test_continue_resumes_the_conversation_of_the_terminal(shell, server, folder
     )
     texts = [[message["content"] for message in chat.messages] for chat in server.chats]
     assert texts == [["one"], ["one", "one", "two"], ["one", "one", "two", "two", "three"]]
-    [file] = folder.iterdir()
-    assert file.read_text().count('"role"') == 6
+    [info] = Library(folder).find()
+    assert (info.turns, info.source) == (3, "message")
 
 
-def test_clear_deletes_the_saved_conversation(chat, folder):
+def test_another_terminal_continues_too(start, folder):
+    for turn, remark in (("one", ""), ("two", "(continuing 1 turn)\n        ")):
+        replay(
+            start(*(["--continue"] if remark else [])),
+            f"""
+        🤖 Connected to workspace: my-llama (llama-2-7b)
+        {remark}💬 Type your message (or 'quit' to exit):
+
+        > «{turn}»‹enter›
+        Assistant: {turn}
+
+        > «quit»‹enter›
+        👋 Goodbye!
+        """,
+            code=0,
+        )
+    assert [info.turns for info in Library(folder).find()] == [2]
+
+
+def test_clear_begins_a_conversation_and_the_earlier_one_can_be_resumed(chat, server, folder):
     counts = []
     replay(
         chat(),
@@ -67,28 +105,64 @@ def test_clear_deletes_the_saved_conversation(chat, folder):
         > ‹count›«clear»‹enter›
         🗑️ Conversation history cleared
 
+        > ‹count›«two»‹enter›
+        Assistant: two
+
         > ‹count›«quit»‹enter›
         👋 Goodbye!
         """,
         code=0,
-        count=lambda: counts.append(len(list(folder.iterdir()))),
+        count=lambda: counts.append(len(Library(folder).find())),
     )
-    assert counts == [1, 0]
+    assert counts == [1, 1, 2]
+    assert [len(chat.messages) for chat in server.chats] == [1, 1]
 
 
-def test_a_conversation_that_cannot_be_saved_is_reported_once(chat, clean_environment, folder):
+def test_what_is_elsewhere_is_named_to_paste(shell, folder):
+    first = kept(folder, "one")
+    second = kept(folder, "what\x1b[2J is it?", origin=replace(ORIGIN, namespace="team-b", context=None))
+    replay(
+        shell(columns=120),
+        f"""
+        $ «kaito chat --workspace-name my-llama --continue || echo "it failed with $?"»‹enter›
+        ❌ Error: There is no conversation with my-llama to continue
+           Conversations with another server of this name can be continued there:
+           kaito chat --resume {second}  # my-llama (namespace team-b): what is it?
+           kaito chat --resume {first}  # my-llama (namespace team-a, context prod): one
+        it failed with 3
+        $ «exit»‹enter›
+        exit
+        """,
+        code=0,
+    )
+
+
+def test_resume_asks_which(start, folder, origin):
+    clock = Clock()
+    ids = [kept(folder, f"talk {number}", origin=origin, clock=clock) for number in (1, 2)]
+    session = start("--resume", columns=80)
+    session.wait_for("Number or ID (1 to 2): ")
+    assert session.screen.splitlines()[0].split() == ["#", "ID", "AGE", "TURNS", "WITH", "TITLE"]
+    session.type("2\n")
+    session.wait_for("💬")
+    assert f"(continuing 1 turn of {ids[0]}, " in session.transcript
+    session.type("quit\n")
+    assert session.wait_exit() == 0
+
+
+def test_a_history_that_cannot_be_used_is_reported_once(chat, clean_environment, folder):
     (clean_environment / ".local").write_text("a file")
     replay(
         chat(columns=250),
         f"""
-        (cannot read the input history: {folder.with_name("history")}: Not a directory)
+        (cannot read the input history: {folder / "history"}: Not a directory)
         🤖 Connected to workspace: my-llama (llama-2-7b)
         💬 Type your message (or 'quit' to exit):
         (host 127.0.0.1:…, backend url)
 
         > «one»‹enter›
         Assistant: one
-        (cannot save the conversation in {folder}: Not a directory; KAITO_HISTORY=off saves nothing)
+        (cannot keep conversations in {folder / "history.db"}: Not a directory; KAITO_HISTORY=off keeps nothing)
 
         > «two»‹enter›
         Assistant: two

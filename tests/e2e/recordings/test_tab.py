@@ -37,7 +37,7 @@ def test_completion_in_a_session(chat, server, tmp_path):
         Assistant: a message of words
 
         > «/s»‹tab›‹tab›
-        /save     /set      /status   /system
+        /save       /sessions   /set        /status     /system
         > /s«et se»‹tab›
         ↺> /set seed «5»‹enter›
         seed: 5

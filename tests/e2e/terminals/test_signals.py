@@ -10,6 +10,7 @@ import termios
 import pytest
 
 from kaito.eventloop.termination import GRACE
+from kaito.history.library import Library
 from kaito.testing import Gate, Hang, Say, Status, kaito_command
 from tests.e2e.terminals.seen import at_prompt, editor, screen
 
@@ -75,7 +76,7 @@ def moments(start, server, tmp_path):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 @pytest.mark.parametrize("moment", Moments.NAMES)
-def test_a_signal_ends_a_chat_cleanly(moments, server, clean_environment, moment, number, code):
+def test_a_signal_ends_a_chat_cleanly(moments, server, kaito, clean_environment, moment, number, code):
     session = moments.reach(moment)
     os.kill(session.pid, number)
     assert session.wait_exit() == code
@@ -91,8 +92,9 @@ def test_a_signal_ends_a_chat_cleanly(moments, server, clean_environment, moment
     if moment in ("before the first token", "between tokens", "connecting"):
         server.wait_for_disconnect()
     if moment == "between tokens":
-        [file] = (clean_environment / ".local" / "state" / "kaito" / "conversations").iterdir()
-        assert '"Hel"' in file.read_text()
+        [info] = Library(clean_environment / ".local" / "state" / "kaito").find()
+        assert info.turns == 1
+        assert kaito("history", "show", info.id).out.endswith("\nAssistant:\nHel\n")
 
 
 @pytest.mark.parametrize("moment", ["prompt", "between tokens"])

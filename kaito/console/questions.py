@@ -1,0 +1,32 @@
+"""Asks for one line at the terminal."""
+
+from __future__ import annotations
+
+from kaito.console.terminal import Terminal
+from kaito.errors import Suspended
+
+
+def can_ask(terminal: Terminal) -> bool:
+    """Return whether there is someone to ask, who sees the question."""
+    return terminal.in_is_terminal and (terminal.out_is_terminal or terminal.err_is_terminal)
+
+
+def ask(terminal: Terminal, question: str) -> str:
+    """Ask, and return the line without surrounding blanks; `""` at the end of input.
+
+    Raises:
+        Interrupted: Ctrl-C, and other signals.
+    """
+    if terminal.stdin is None:
+        return ""
+    while True:
+        terminal.write_interactive(question)
+        try:
+            with terminal.waiting_for_a_key():
+                line = terminal.stdin.readline()
+        except Suspended as exc:
+            exc.stop()
+        else:
+            if not line.endswith("\n"):
+                terminal.write_interactive("\n")
+            return line.strip()

@@ -1,0 +1,109 @@
+"""Writes what has changed of conversations since they were written last. Another shell may have changed them, too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import takewhile
+from operator import is_
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from kaito.chat.turn import Turn
+from kaito.history.identifiers import new_id
+from kaito.history.records import Record, title_of
+from kaito.history.slots import Slot, Snapshot
+from kaito.history.store import (
+    add_turns,
+    copy_turns,
+    insert_conversation,
+    remove_conversations,
+    remove_turns,
+    update_conversation,
+)
+from kaito.types.conversations import ConversationInfo
+
+if TYPE_CHECKING:
+    from kaito.history.database import Database
+
+
+def write_changes(database: Database, batch: Sequence[tuple[Slot, Snapshot]]) -> list[str]:
+    """Write conversations in one transaction; return remarks for the user.
+
+    Raises:
+        KaitoError: they cannot be written; the file and the slots are then as before.
+    """
+    remarks: list[str] = []
+    with database.writing():
+        written = [(slot, _write(database, slot, snapshot, remarks)) for slot, snapshot in batch]
+    for slot, now in written:
+        slot.become(now)
+    return remarks
+
+
+def _write(database: Database, slot: Slot, snapshot: Snapshot, remarks: list[str]) -> Slot:
+    """Write one conversation; return what its slot becomes."""
+    # The session's own list of turns has lost its first ones, and does not know of those that are hidden.
+    hidden = min(slot.hidden, snapshot.dropped + len(snapshot.turns))
+    turns = snapshot.turns[max(hidden - snapshot.dropped, 0) :]
+    dropped = max(snapshot.dropped - hidden, 0)
+    skipped = max(dropped - slot.dropped, 0)
+    title, first = snapshot.title, slot.first + skipped
+    slot = replace(slot, title=title, turns=slot.turns[skipped:], first=first, dropped=dropped, hidden=hidden)
+    if slot.revision:
+        select = "SELECT revision, title FROM conversation WHERE id = ?"
+        row = database.connection.execute(select, (slot.id,)).fetchone()
+        if row is None:
+            # It was deleted meanwhile: only what is new is kept, nobody wants the rest back.
+            known = _common(slot.turns, turns)
+            turns, hidden = turns[known:], snapshot.dropped + len(snapshot.turns) - len(turns[known:])
+            slot = Slot(id=new_id(), title=title, created=snapshot.updated, hidden=hidden)
+        elif row[0] != slot.revision:
+            branch = slot.branch(new_id(), snapshot.updated, title)
+            copy_turns(database, slot.id, branch.id, slot.first)
+            remarks.append(
+                f"another shell continues {slot.id}, too; this conversation is now {branch.id}, a branch of it"
+            )
+            slot = replace(branch, first=first, dropped=dropped, hidden=hidden)
+            title = branch.title
+        else:
+            title = title or str(row[1])
+    return _store(database, slot, snapshot, turns, title)
+
+
+def _store(database: Database, slot: Slot, snapshot: Snapshot, turns: tuple[Turn, ...], title: str | None) -> Slot:
+    """Write the turns that the file does not have, and what is known of the conversation."""
+    common = _common(slot.turns, turns)
+    count = slot.first + len(turns)
+    if not count:
+        if slot.revision:
+            remove_conversations(database, [slot.id])
+        return replace(slot, turns=(), revision=0)
+    if not title or (slot.first == common == 0 and not snapshot.title and not slot.title):
+        title = title_of(turns[0].messages if turns else ())
+    info = ConversationInfo(
+        id=slot.id,
+        title=title,
+        created=slot.created,
+        updated=snapshot.updated,
+        turns=count,
+        source=snapshot.source,
+        origin=snapshot.origin,
+        parent=slot.parent,
+    )
+    record = Record(info, snapshot.system, snapshot.cut, slot.revision + 1)
+    first = slot.first + common
+    if slot.revision:
+        remove_turns(database, slot.id, first)
+        update_conversation(database, record)
+    else:
+        insert_conversation(database, record)
+    add_turns(database, slot.id, first, [turn.messages for turn in turns[common:]])
+    return replace(slot, turns=turns, revision=slot.revision + 1)
+
+
+def _common(known: Sequence[Turn], turns: Sequence[Turn]) -> int:
+    """Return how many turns both begin with."""
+    if len(known) <= len(turns) and all(map(is_, known, turns)):
+        return len(known)
+    return len([*takewhile(bool, map(is_, known, turns))])

@@ -1,0 +1,154 @@
+"""Conversations for people: as Markdown, as one HTML page, and as JSON that `--load` reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from kaito.chat.transcripts import written_message
+from kaito.errors import KaitoError, UsageError
+from kaito.types import Message
+from kaito.types.conversations import ConversationInfo
+from kaito.util.fenced_code import open_fence
+from kaito.util.safe_files import UnreadableError, read_text, replace_file
+from kaito.util.sanitize import one_line, sanitize
+
+#: Who said a message, in the headings.
+SPEAKERS: Mapping[str, str] = {
+    "system": "System prompt",
+    "user": "You",
+    "assistant": "Assistant",
+    "tool": "Tool result",
+}
+#: The formats by the ends of file names.
+_SUFFIXES = {".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".json": "json"}
+#: Bytes of the beginning of a file, in which the identifier of an exported conversation stands.
+_HEAD = 4096
+_READABLE = 256 * 1024 * 1024
+
+
+class Export(Struct, frozen=True, kw_only=True):
+    """A conversation to export."""
+
+    messages: Sequence[Message]
+    title: str = "Conversation"
+    #: The identifier in the history; `None` when it is not kept.
+    id: str | None = None
+    #: Names and values, such as the model, in the order in which they are shown.
+    details: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def mark(self) -> str:
+        """What shows that a file is an export of this conversation, so that it may be replaced; `""` for none."""
+        return f"Conversation: {self.id}" if self.id is not None else ""
+
+
+def export_of(info: ConversationInfo, messages: Sequence[Message]) -> Export:
+    """Return the export of a conversation of the history."""
+    origin = info.origin
+    details = [("With", f"{origin.name} ({origin.place})" if origin.place else origin.name)]
+    details += [("Model", origin.model)] if origin.model else []
+    details += [("Date", shown_time(info.updated))]
+    return Export(messages=messages, title=info.title, id=info.id, details=tuple(details))
+
+
+def shown_time(seconds: float) -> str:
+    """Return a time since 1970 in the local zone; `unknown` for one that no calendar has."""
+    try:
+        return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M %Z").strip()
+    except (OSError, OverflowError, ValueError):
+        return "unknown"
+
+
+def iso_time(seconds: float) -> str | None:
+    """Return a time since 1970 as data, in UTC; `None` for one that no calendar has."""
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
+    except (OSError, OverflowError, ValueError):
+        return None
+
+
+def export_format(path: Path) -> str | None:
+    """Return the format that the end of a file's name stands for; `None` for any other."""
+    return _SUFFIXES.get(path.suffix.lower())
+
+
+def as_markdown(export: Export) -> str:
+    """Return a conversation as a Markdown document."""
+    lines = [f"# {one_line(export.title)}", ""]
+    lines += [f"- {name}: {one_line(value)}" for name, value in export.details]
+    lines += [f"- {export.mark}"] if export.mark else []
+    for message in export.messages:
+        text = sanitize(message.shown).strip("\n")
+        # An answer that was cut in a code block would take the rest into it.
+        fence = open_fence(text)
+        lines += ["", f"## {SPEAKERS[message.role]}", "", text, *([fence] if fence else [])]
+    return "\n".join(lines) + "\n"
+
+
+def as_data(export: Export) -> dict[str, Any]:
+    """Return a conversation as data, which `--load` reads."""
+    from msgspec import to_builtins
+
+    head = {"id": export.id, "title": export.title, **{name.lower(): value for name, value in export.details}}
+    return {**head, "messages": to_builtins([written_message(message) for message in export.messages])}
+
+
+def as_json_text(export: Export) -> str:
+    """Return a conversation as a JSON document."""
+    import json
+
+    return json.dumps(as_data(export), indent=2, allow_nan=False) + "\n"
+
+
+def exported(export: Export, format: str) -> str:
+    """Return a conversation as `markdown`, `html` or `json`."""
+    from kaito.history.html_export import as_html
+
+    formats: Mapping[str, Callable[[Export], str]] = {
+        "markdown": as_markdown,
+        "html": as_html,
+        "json": as_json_text,
+    }
+    return formats[format](export)
+
+
+def write_export(path: Path, export: Export, format: str | None = None, *, force: bool = False) -> None:
+    """Write a conversation to a file, readable by its user alone.
+
+    Args:
+        path: an existing file is replaced if it is empty, or an earlier export of the same conversation.
+        format: `markdown`, `html` or `json`; by default what the file's name ends with.
+        force: replace any regular file.
+
+    Raises:
+        UsageError: the name has another end.
+        KaitoError: the file cannot be written, or an existing one is not replaced.
+    """
+    format = format or export_format(path)
+    if format is None:
+        raise UsageError(f"'{path}' does not end with .md, .html or .json")
+    try:
+        if path.exists() and not (path.is_file() and (force or path.stat().st_size == 0)):
+            _check_replaceable(path, export)
+        replace_file(path, exported(export, format).encode("utf-8", "replace"))
+    except (OSError, ValueError) as exc:
+        raise KaitoError(f"Cannot write '{path}': {getattr(exc, 'strerror', None) or exc}") from None
+
+
+def _check_replaceable(path: Path, export: Export) -> None:
+    if not path.is_file():
+        raise KaitoError(f"'{path}' exists and is not replaced: not a regular file")
+    try:
+        head = read_text(path, _READABLE)[:_HEAD]
+    except UnreadableError:
+        head = ""
+    if export.id is None or not any(mark in head for mark in (export.mark, f'"id": "{export.id}"')):
+        raise KaitoError(f"'{path}' exists and is not replaced: it is not an export of this conversation", _FORCE)
+
+
+_FORCE = "With --force, it is replaced"

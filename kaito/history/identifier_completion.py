@@ -1,0 +1,23 @@
+"""What the identifier of a conversation may become at the Tab key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kaito.errors import KaitoError
+from kaito.history.library import Library
+from kaito.history.state_folder import state_folder
+from kaito.util.sanitize import one_line
+
+#: The newest conversations that are offered.
+_OFFERED = 100
+
+
+def conversation_words(environ: Mapping[str, str]) -> list[str]:
+    """Return identifiers, each with its title after a tab; nothing when nothing is kept or can be read."""
+    folder = state_folder(environ, lambda _: None)
+    try:
+        found = Library(folder).find(limit=_OFFERED) if folder is not None else []
+    except KaitoError:
+        return []
+    return [f"{one.id}\t{one_line(one.title)}" for one in found]

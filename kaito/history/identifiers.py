@@ -1,0 +1,31 @@
+"""Identifiers of conversations: short, easy to type, and hard to mistake for a word or a number."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+#: Digits and letters without those that look alike (0 o, 1 i l) and without vowels: no words come out.
+_LETTERS = "23456789bcdfghjkmnpqrstvwxz"
+#: Some 10^11 identifiers.
+LENGTH = 8
+
+
+def new_id(random: Callable[[int], bytes] = os.urandom) -> str:
+    """Return a new identifier.
+
+    Args:
+        random: returns so many bytes.
+    """
+    number = int.from_bytes(random(LENGTH), "big")
+    letters = []
+    for _ in range(LENGTH):
+        number, place = divmod(number, len(_LETTERS))
+        letters.append(_LETTERS[place])
+    # A letter first: an identifier is never taken for a number.
+    return _LETTERS[8 + number % (len(_LETTERS) - 8)] + "".join(letters[1:])
+
+
+def typed_id(text: str) -> str:
+    """Return an identifier, or its beginning, as it is kept."""
+    return text.strip().lower()

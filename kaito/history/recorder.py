@@ -1,0 +1,115 @@
+"""Keeps the conversation of a run: what has changed after each turn is written by a thread of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from kaito.chat.conversation import Conversation, SavedConversation
+from kaito.errors import KaitoError
+from kaito.history.identifiers import new_id
+from kaito.history.records import shortened
+from kaito.history.slots import Slot, Snapshot
+from kaito.history.state_folder import Bounds
+from kaito.history.writer import Writer
+from kaito.types.conversations import Origin, Source
+
+#: Seconds to wait until a turn is on the disk, at a prompt and at the end of a run.
+PROMPT_TIMEOUT, END_TIMEOUT = 1.0, 10.0
+
+
+class Recorder:
+    """Keeps one conversation after the other.
+
+    Args:
+        folder: the state folder.
+        source: where the messages come from.
+        clock: returns seconds since 1970.
+    """
+
+    def __init__(self, folder: Path, bounds: Bounds, source: Source, clock: Callable[[], float] = time.time) -> None:
+        self.folder = folder
+        self._source = source
+        self._clock = clock
+        self._writer = Writer(folder, bounds, clock)
+        self._slot = self._new_slot()
+        #: The conversation of the session that is kept; it may begin another one.
+        self._number = 0
+
+    @property
+    def id(self) -> str:
+        """The identifier of the present conversation."""
+        return self._slot.id
+
+    @property
+    def title(self) -> str | None:
+        """The title that the user gave to the present conversation."""
+        return self._slot.title
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the file has the present conversation."""
+        return self._slot.revision > 0
+
+    def resume(self, saved: SavedConversation, conversation: Conversation) -> None:
+        """Continue a conversation of the history: the next turns are added to it.
+
+        Args:
+            conversation: it as the session has it.
+        """
+        self._number, info, turns = conversation.number, saved.info, conversation.turn_list
+        if info is None:  # it is from a file
+            self._slot = self._new_slot()
+            return
+        self._slot = Slot(
+            id=info.id,
+            title=info.title,
+            parent=info.parent,
+            created=info.created,
+            revision=saved.revision,
+            turns=turns,
+            first=max(info.turns - len(turns), 0),
+        )
+
+    def branch(self, title: str | None) -> None:
+        """Keep what follows, and the present turns, as another conversation."""
+        self._slot = self._slot.branch(new_id(), self._clock(), title)
+
+    def rename(self, title: str) -> None:
+        """Give the present conversation a title."""
+        self._slot.title = shortened(title)
+
+    def save(self, conversation: Conversation, origin: Origin) -> None:
+        """Note how the conversation is now. It is written soon; :meth:`flush` waits for that."""
+        if conversation.number != self._number:
+            self._number = conversation.number
+            self._slot = self._new_slot()
+        last = conversation.last
+        snapshot = Snapshot(
+            turns=conversation.turn_list,
+            system=conversation.system_prompt,
+            dropped=conversation.dropped,
+            cut=last is not None and last.cut,
+            origin=origin,
+            title=self._slot.title,
+            updated=self._clock(),
+            source=self._source,
+        )
+        if snapshot.turns or self._slot.turns:
+            self._writer.put(self._slot, snapshot)
+
+    def flush(self, timeout: float = PROMPT_TIMEOUT) -> None:
+        """Wait until everything is written, or seconds have passed."""
+        self._writer.flush(timeout)
+
+    def close(self) -> None:
+        """Write everything and close the file."""
+        self._writer.close(END_TIMEOUT)
+
+    def take_reports(self) -> list[KaitoError | str]:
+        """Return what went wrong since the last call, and what the user should know."""
+        return self._writer.take_reports()
+
+    def _new_slot(self) -> Slot:
+        return Slot(id=new_id(), created=self._clock())

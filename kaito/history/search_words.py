@@ -1,0 +1,57 @@
+"""Turns what a user searches for into conditions: words, never a syntax. Pure: no I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+#: The most words that are searched for; further ones are ignored.
+MOST_WORDS = 32
+#: The most characters of one word.
+_LONGEST = 200
+
+#: The letters that FTS5's tokenizer puts into words, roughly.
+_TOKENS = re.compile(r"[^\W_]+")
+#: Scripts without blanks between words: the tokenizer takes a whole sentence for one.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+
+
+class SearchWord(Struct, frozen=True):
+    """One word, as the two ways to search take it."""
+
+    #: The query of the index; `""` when the index cannot find the word.
+    query: str
+    #: The pattern of `LIKE`, with `\\` as escape; `""` when the index finds exactly the word.
+    pattern: str
+    #: The pattern for an SQLite without the index.
+    fallback: str
+
+
+def search_words(words: str) -> list[SearchWord]:
+    """Return the words of a text, all of which a conversation must have. A word also finds longer ones.
+
+    Args:
+        words: whatever the user typed, quotes and operators included: they have no meaning.
+    """
+    plain = words.replace("\0", " ").encode("utf-8", "replace").decode()
+    return [_word(word[:_LONGEST]) for word in dict.fromkeys(plain.split())][:MOST_WORDS]
+
+
+def _word(word: str) -> SearchWord:
+    pattern = "%" + re.sub(r"([\\%_])", r"\\\1", word) + "%"
+    tokens = _TOKENS.findall(word)
+    if not tokens or _UNSPACED.search(word):
+        return SearchWord("", pattern, pattern)
+    # A phrase: `well-known` is two tokens in a row. The last one may be the beginning of a longer word.
+    query = '"' + " ".join(tokens) + '"*'
+    return SearchWord(query, "" if tokens == [word] else pattern, pattern)
+
+
+def matches(words: Sequence[str], text: str) -> bool:
+    """Return whether a text has all words, whatever their case."""
+    folded = text.casefold()
+    return all(word.casefold() in folded for word in words)

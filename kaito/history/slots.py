@@ -1,0 +1,58 @@
+"""The conversations of a run on their way into the file."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from kaito.chat.turn import Turn
+from kaito.history.records import shortened, title_of
+from kaito.types.conversations import Origin, Source
+
+#: Behind the title of a branch that the user has not called anything.
+_BRANCH = "(branch)"
+
+
+class Slot(Struct, eq=False, kw_only=True):
+    """One conversation as it is kept. The thread that writes changes it."""
+
+    id: str
+    #: What the user called it; `None` for the first message.
+    title: str | None = None
+    parent: str | None = None
+    #: Seconds since 1970.
+    created: float
+    #: What the file has: how often it was changed, and which turns. 0 when it has nothing.
+    revision: int = 0
+    turns: tuple[Turn, ...] = ()
+    #: The number of the first of these turns: earlier ones were dropped to fit the window, and stay in the file.
+    first: int = 0
+    #: How many of the conversation's turns the session has dropped since it began or resumed it.
+    dropped: int = 0
+    #: How many of the session's turns are not kept: the user has deleted them in the meantime.
+    hidden: int = 0
+
+    def become(self, other: Slot) -> None:
+        """Take over what another one has, but not the title: the user may have given another one meanwhile."""
+        for name in self.__struct_fields__:
+            if name != "title" or self.title is None:
+                setattr(self, name, getattr(other, name))
+
+    def branch(self, id: str, now: float, title: str | None = None) -> Slot:
+        """Return a conversation that begins with the turns of this one."""
+        if not title and (turns := self.turns):
+            title = f"{self.title or title_of(turns[0].messages)} {_BRANCH}"
+        return Slot(id=id, title=shortened(title) if title else None, parent=self.id, created=now)
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """A conversation at the end of a turn."""
+
+    turns: tuple[Turn, ...]
+    #: How many turns were dropped before these.
+    dropped: int
+    system: str | None
+    cut: bool
+    origin: Origin
+    title: str | None
+    updated: float
+    source: Source

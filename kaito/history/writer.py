@@ -1,0 +1,158 @@
+"""Writes conversations on a thread of its own, so that no answer waits for the disk.
+
+Whatever has changed while the thread was writing is written in one transaction.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kaito.errors import KaitoError
+from kaito.history.slots import Slot, Snapshot
+from kaito.history.state_folder import Bounds
+
+if TYPE_CHECKING:
+    from kaito.history.database import Database
+
+#: Seconds for which the thread gathers changes, unless someone waits for them: a script may have thousands of turns.
+_GATHERING = 0.1
+#: Changes after which the bounds are checked again.
+_PRUNE_AFTER = 500
+
+
+class Writer:
+    """Takes conversations from one thread and writes them on another, which begins with the first of them.
+
+    Args:
+        folder: the state folder.
+        clock: returns seconds since 1970.
+    """
+
+    def __init__(self, folder: Path, bounds: Bounds, clock: Callable[[], float]) -> None:
+        self._folder = folder
+        self._bounds = bounds
+        self._clock = clock
+        self._thread: threading.Thread | None = None
+        self._changed = threading.Condition()
+        # Guarded by the condition:
+        self._waiting: dict[int, tuple[Slot, Snapshot]] = {}
+        self._writing = False
+        self._hurried = False
+        self._closed = False
+        self._reports: list[KaitoError | str] = []
+        # The thread's own:
+        self._database: Database | None = None
+        self._failure: tuple[str, ...] = ()
+        self._until_pruned = 0
+
+    def put(self, slot: Slot, snapshot: Snapshot) -> None:
+        """Have a conversation written as it is now, in place of what waits to be written of it."""
+        with self._changed:
+            if self._closed:
+                return
+            was_idle = not self._waiting
+            self._waiting[id(slot)] = (slot, snapshot)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="history", daemon=True)
+                self._thread.start()
+            elif was_idle:
+                self._changed.notify_all()
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until everything is written, for so many seconds; return whether it is."""
+        with self._changed:
+            self._hurried = True
+            self._changed.notify_all()
+            try:
+                return self._changed.wait_for(lambda: not self._waiting and not self._writing, timeout)
+            finally:
+                self._hurried = self._closed
+
+    def close(self, timeout: float) -> None:
+        """Write everything and close the file, within so many seconds."""
+        with self._changed:
+            self._closed = self._hurried = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(timeout)
+            if self._thread.is_alive():
+                self._report(KaitoError(f"The last turns could not be written to {self._folder} in time"))
+
+    def take_reports(self) -> list[KaitoError | str]:
+        """Return what happened since the last call: errors, and remarks for the user."""
+        with self._changed:
+            reports, self._reports = self._reports, []
+        return reports
+
+    # On the thread
+
+    def _run(self) -> None:
+        try:
+            while batch := self._next_batch():
+                self._write(batch)
+        finally:
+            with self._changed:
+                self._writing = False
+                self._waiting.clear()
+                self._changed.notify_all()
+            if self._database is not None:
+                self._database.close()
+
+    def _next_batch(self) -> list[tuple[Slot, Snapshot]]:
+        """Return what is to be written next; nothing at the end."""
+        with self._changed:
+            self._writing = False
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            if not self._hurried:
+                self._changed.wait_for(lambda: self._hurried, _GATHERING)
+            batch = [*self._waiting.values()]
+            self._waiting.clear()
+            self._writing = bool(batch)
+            return batch
+
+    def _write(self, batch: list[tuple[Slot, Snapshot]]) -> None:
+        from kaito.history.changes import write_changes
+        from kaito.history.pruning import prune
+
+        try:
+            database = self._opened()
+            remarks = write_changes(database, batch)
+            self._failure = ()
+            self._until_pruned -= len(batch)
+            if self._until_pruned <= 0:
+                self._until_pruned = _PRUNE_AFTER
+                prune(database, self._bounds, self._clock(), batch[-1][0].id)
+        except KaitoError as exc:
+            self._report(exc)
+            # A file that was moved away is created again.
+            self._close_database()
+        else:
+            for remark in remarks:
+                self._report(remark)
+
+    def _opened(self) -> Database:
+        if self._database is None:
+            from kaito.history.database import open_database
+
+            self._database = open_database(self._folder, create=True)
+        if self._database is None:
+            raise KaitoError(f"Cannot keep conversations in {self._folder}")
+        return self._database
+
+    def _close_database(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def _report(self, report: KaitoError | str) -> None:
+        """Remember a report for the user; the same error is reported once."""
+        if isinstance(report, KaitoError):
+            if self._failure == (report.message, *report.hints):
+                return
+            self._failure = (report.message, *report.hints)
+        with self._changed:
+            self._reports.append(report)

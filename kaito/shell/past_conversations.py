@@ -1,0 +1,121 @@
+"""What the shell does with the history: it keeps the present conversation, and continues earlier ones."""
+
+from __future__ import annotations
+
+from kaito.chat.session import Session
+from kaito.console.terminal import Terminal
+from kaito.errors import KaitoError, UsageError
+from kaito.history.library import Library
+from kaito.history.recorder import Recorder
+from kaito.history.records import title_of
+from kaito.types.conversations import ConversationInfo, Origin
+
+
+class PastConversations:
+    """The history of a session; without a recorder nothing is kept.
+
+    Args:
+        waits: whether each turn is on the disk before the next entry is read: at a prompt.
+    """
+
+    def __init__(self, session: Session, terminal: Terminal, recorder: Recorder | None, *, waits: bool) -> None:
+        self._session = session
+        self._terminal = terminal
+        self._recorder = recorder
+        self._waits = waits
+        self._origin: Origin | None = None
+        if recorder is not None and session.resumed is not None:
+            recorder.resume(session.resumed, session.conversation)
+
+    def save(self) -> None:
+        """Keep the conversation as it is now; report once when that fails."""
+        if self._recorder is None:
+            return
+        self._recorder.save(self._session.conversation, self.origin)
+        if self._waits:
+            self._recorder.flush()
+        self.report()
+
+    def report(self) -> None:
+        """Show what went wrong, and what has become of the conversation."""
+        for report in self._recorder.take_reports() if self._recorder is not None else ():
+            if isinstance(report, KaitoError):
+                self._terminal.warning(report)
+            else:
+                self._terminal.note(f"({report})", dim=True)
+
+    @property
+    def origin(self) -> Origin:
+        """With which server this session is."""
+        model = self._session.model
+        if self._origin is None or self._origin.model != model:
+            self._origin = self._session.connection.origin(self._session.settings.current.target, model)
+        return self._origin
+
+    # For commands
+
+    def find(self, words: str) -> list[ConversationInfo]:
+        """Return the conversations in which all words stand, newest first.
+
+        Raises:
+            KaitoError: nothing is kept, or the history cannot be read.
+        """
+        recorder = self._keeping()
+        recorder.flush()
+        return Library(recorder.folder).find(words)
+
+    @property
+    def id(self) -> str | None:
+        """The identifier of the present conversation; `None` when it is not kept."""
+        if self._recorder is None:
+            return None
+        # It is another one when another shell continues the same conversation, and none when it cannot be written.
+        self._recorder.flush()
+        return self._recorder.id if self._recorder.is_kept else None
+
+    @property
+    def title(self) -> str | None:
+        """The title of the present conversation; `None` when it has none yet."""
+        turns = self._session.conversation.turn_list
+        given = self._recorder.title if self._recorder is not None else None
+        return given or (title_of(turns[0].messages) if turns else None)
+
+    def resume(self, typed: str) -> None:
+        """Continue an earlier conversation in place of the present one, which stays in the history.
+
+        Raises:
+            KaitoError: nothing is kept, there is no such conversation, or it cannot be read.
+        """
+        recorder = self._keeping()
+        recorder.flush()
+        saved = Library(recorder.folder).load(typed)
+        self._session.resume(saved)
+        recorder.resume(saved, self._session.conversation)
+
+    def branch(self, title: str) -> None:
+        """Keep the present turns, and what follows, as another conversation.
+
+        Raises:
+            KaitoError: nothing is kept, or there is no turn yet.
+        """
+        recorder = self._keeping()
+        if not self._session.conversation.turns:
+            raise UsageError("There is no turn yet: nothing to branch from")
+        recorder.flush()
+        recorder.branch(title or None)
+        self.save()
+        recorder.flush()
+
+    def rename(self, title: str) -> None:
+        """Give the present conversation a title.
+
+        Raises:
+            KaitoError: nothing is kept.
+        """
+        self._keeping().rename(title)
+        self.save()
+
+    def _keeping(self) -> Recorder:
+        if self._recorder is None:
+            raise UsageError("Conversations are not kept: KAITO_HISTORY=off")
+        return self._recorder

@@ -1,0 +1,173 @@
+"""Which earlier conversation `kaito chat` continues: `--continue`, `--resume` and `--load`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from kaito.chat.conversation import SavedConversation
+from kaito.console.questions import ask, can_ask
+from kaito.console.terminal import Terminal
+from kaito.console.wrapping import window_columns
+from kaito.errors import KaitoError, NotFoundError, UsageError
+from kaito.history.library import Library
+from kaito.settings import Settings
+from kaito.shell.input.filenames import path_of
+from kaito.shell.render.conversation_table import conversation_table
+from kaito.types.conversations import ConversationInfo, Origin
+from kaito.types.targets import target_of
+
+#: The conversations that `--resume` without an identifier shows.
+_OFFERED = 10
+
+
+class Continuation(Struct, frozen=True, kw_only=True):
+    """What is continued, as far as that is known before the connection."""
+
+    #: `None` when nothing is kept.
+    library: Library | None
+    #: The conversation of `--resume` or `--load`.
+    saved: SavedConversation | None = None
+    #: `--continue`: the newest one of the server that is connected to.
+    newest: bool = False
+    #: Whether the user has not said with which server to continue, so that it must be the same.
+    same_server: bool = False
+
+    def settings(self, settings: Settings) -> Settings:
+        """Return the settings with the target of the conversation, where the user has named none."""
+        info = self.saved.info if self.saved is not None else None
+        if not self.same_server or info is None:
+            return settings
+        origin, given = info.origin, settings.target
+        target = target_of(
+            origin.name if origin.workspace is not None else None,
+            namespace=given.namespace or origin.namespace,
+            context=given.context or origin.context,
+            kubeconfig=given.kubeconfig or origin.kubeconfig,
+            endpoint=origin.endpoint,
+            model=given.model,
+            wait=given.wait,
+            request_timeout=given.request_timeout,
+        )
+        if target.workspace is None:
+            target = replace(target, namespace=given.namespace, context=given.context, kubeconfig=given.kubeconfig)
+        needs_backend = target.workspace is None and target.endpoint is None
+        return replace(settings, target=target, backend=origin.backend or "auto" if needs_backend else settings.backend)
+
+    def choose(self, origin: Origin, program: str) -> SavedConversation | None:
+        """Return the conversation to continue with the server that is connected to.
+
+        Args:
+            program: `kaito` or `kubectl kaito`, for commands to paste.
+
+        Raises:
+            NotFoundError: `--continue`, and there is none.
+            UsageError: another server answers than that of the conversation, and the user has not named it.
+        """
+        info = self.saved.info if self.saved is not None else None
+        if info is not None and self.same_server and origin.server != info.origin.server:
+            raise UsageError(
+                f"--resume: {info.id} was with another server than the one that is now {_described(origin)}",
+                "To send its text there, name the target, such as with --workspace-name or --endpoint",
+            )
+        if not self.newest or self.library is None:
+            return self.saved
+        saved = self.library.newest(origin)
+        if saved is None:
+            raise _nothing_to_continue(origin, self.library.elsewhere(origin), program)
+        return saved
+
+
+def continuation(
+    given: argparse.Namespace, settings: Settings, library: Library | None, terminal: Terminal
+) -> Continuation:
+    """Return what the flags say.
+
+    Raises:
+        UsageError: they contradict each other, nothing is kept, or an identifier is missing.
+        KaitoError: there is no such conversation, or it cannot be read.
+    """
+    chosen = _continuing_flags(given)
+    if len(chosen) > 1:
+        raise UsageError(f"{chosen[0]}: cannot be used with {chosen[1]}")
+    if given.load is not None:
+        return Continuation(library=library, saved=_from_file(given.load))
+    if library is None:
+        if chosen:
+            raise UsageError(f"{chosen[0]}: KAITO_HISTORY=off keeps no conversations")
+        return Continuation(library=None)
+    if given.resume is None:
+        return Continuation(library=library, newest=given.continue_newest)
+    saved = library.load(given.resume or _asked(library, terminal))
+    names_target = settings.chose_backend or settings.target.workspace is not None
+    if not names_target and saved.info is not None and not saved.info.origin.server:
+        raise UsageError(
+            f"--resume: an earlier version of kaito kept {saved.info.id}, without its server",
+            "Name the target, such as with --workspace-name or --endpoint",
+        )
+    return Continuation(library=library, saved=saved, same_server=not names_target)
+
+
+def continuing_flag(given: argparse.Namespace) -> str | None:
+    """Return the flag that asks for an earlier conversation; `None` when none does."""
+    return next(iter(_continuing_flags(given)), None)
+
+
+def _continuing_flags(given: argparse.Namespace) -> list[str]:
+    flags = {
+        "--load": given.load is not None,
+        "--continue": given.continue_newest,
+        "--resume": given.resume is not None,
+    }
+    return [flag for flag, is_given in flags.items() if is_given]
+
+
+def _from_file(name: str) -> SavedConversation:
+    from kaito.chat.transcripts import read_conversation
+
+    try:
+        return SavedConversation(messages=tuple(read_conversation(path_of("--load", name))))
+    except KaitoError as exc:
+        raise UsageError(f"--load: {exc.message}", *exc.hints) from None
+
+
+def _asked(library: Library, terminal: Terminal) -> str:
+    """Show the newest conversations, and return the identifier of the one that the user chooses.
+
+    Raises:
+        UsageError: there is no terminal to ask at, or the user chooses none.
+        NotFoundError: there is no conversation.
+    """
+    if not can_ask(terminal):
+        raise UsageError("--resume: needs the identifier of a conversation", "'kaito history' lists them")
+    offered = library.find(limit=_OFFERED)
+    if not offered:
+        raise NotFoundError("There is no conversation to resume", "Start a new one without --resume")
+    terminal.note(conversation_table(offered, window_columns(), numbered=True).removesuffix("\n"))
+    answer = ask(terminal, f"Number or ID (1 to {len(offered)}): ")
+    if answer.isdecimal() and 1 <= int(answer) <= len(offered):
+        return offered[int(answer) - 1].id
+    if not answer or answer.isdecimal():
+        raise UsageError("--resume: no conversation was chosen")
+    return answer
+
+
+def _nothing_to_continue(origin: Origin, others: Sequence[ConversationInfo], program: str) -> NotFoundError:
+    if not others:
+        return NotFoundError(
+            f"There is no conversation with {_described(origin)} to continue",
+            "Start a new one without --continue; 'kaito history' lists those with other servers",
+        )
+    commands = [f"{program} chat --resume {one.id}  # {_described(one.origin)}: {one.title}" for one in others]
+    return NotFoundError(
+        f"There is no conversation with {_described(origin)} to continue",
+        "Conversations with another server of this name can be continued there:",
+        *commands,
+    )
+
+
+def _described(origin: Origin) -> str:
+    return f"{origin.name}{f' ({origin.place})' if origin.place else ''}"

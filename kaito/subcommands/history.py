@@ -1,0 +1,215 @@
+"""`kaito history`: lists and searches past conversations, shows, exports and deletes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from kaito import hookimpl
+from kaito.cli.args.plugin_options import PluginOptions
+from kaito.cli.command_context import CommandContext
+from kaito.console.questions import ask, can_ask
+from kaito.console.wrapping import window_columns
+from kaito.errors import UsageError
+from kaito.history.exports import SPEAKERS, as_data, export_format, export_of, exported, iso_time, write_export
+from kaito.history.identifier_completion import conversation_words
+from kaito.history.library import Library
+from kaito.history.state_folder import state_folder
+from kaito.plugin.built_in import SUBCOMMANDS
+from kaito.shell.input.filenames import path_of
+from kaito.shell.render.conversation_table import conversation_table
+from kaito.types import Command
+from kaito.types.conversations import ConversationInfo
+from kaito.util.sanitize import one_line
+
+_DESCRIPTION = (
+    "List past conversations, newest first, or those in which all WORDS stand. 'show ID' shows one, 'export ID [FILE]' "
+    "writes it as Markdown, HTML or JSON, 'delete ID' deletes it. The beginning of an ID is enough. "
+    "'kaito chat --resume ID' continues one."
+)
+
+_EXAMPLES = """
+    # List all conversations
+    kaito history
+
+    # Search
+    kaito history rolling update
+
+    # Show one
+    kaito history show 7k3mq9xd
+
+    # Write one as a page to read in a browser
+    kaito history export 7k3mq9xd talk.html
+
+    # Delete everything
+    kaito history delete --all
+"""
+
+#: The formats of each action besides `plain`.
+_FORMATS = {
+    "": ("wide", "json", "yaml"),
+    "show": ("json", "yaml"),
+    "export": ("markdown", "json", "html"),
+    "delete": (),
+}
+_ALL_FORMATS = ("wide", "json", "yaml", "markdown", "html")
+
+
+def _run(context: CommandContext) -> None:
+    words: list[str] = context.option("words")
+    actions: dict[str, Callable[[CommandContext, Library, Sequence[str]], None]] = {
+        "show": _show,
+        "export": _export,
+        "delete": _delete,
+    }
+    action = words[0] if words and words[0] in actions else ""
+    formats = _FORMATS[action]
+    if context.output not in ("plain", *formats):
+        allowed = ", ".join(formats) if formats else "no format"
+        named = f"history {action}".rstrip()
+        raise UsageError(f"--output: '{context.output}' is not for '{named}'", f"It takes {allowed}")
+    if action != "delete" and (context.option("all") or context.option("yes")):
+        raise UsageError(f"--{'all' if context.option('all') else 'yes'}: only 'history delete' takes it")
+    if action != "export" and context.option("force"):
+        raise UsageError("--force: only 'history export' takes it")
+    folder = state_folder(context.invocation.environ, context.notice)
+    if folder is None:
+        raise UsageError("KAITO_HISTORY=off keeps no conversations")
+    if action:
+        actions[action](context, Library(folder), words[1:])
+    else:
+        _list(context, Library(folder), " ".join(words))
+
+
+def _list(context: CommandContext, library: Library, words: str) -> None:
+    found = library.find(words)
+    if context.output in ("json", "yaml"):
+        context.write_object([_as_data(info) for info in found])
+        return
+    if not found:
+        context.notice(f"No conversation has '{words}'" if words else "There is no conversation yet")
+        return
+    columns = window_columns() if context.invocation.terminal.out_is_terminal else None
+    context.write(conversation_table(found, columns, wide=context.output == "wide"))
+
+
+def _show(context: CommandContext, library: Library, words: Sequence[str]) -> None:
+    saved = library.load(_only_id("show", words))
+    if (info := saved.info) is None:
+        return
+    export = export_of(info, saved.messages)
+    if context.output != "plain":
+        context.write_object({**_as_data(info), "messages": as_data(export)["messages"]})
+        return
+    lines = [("Title", info.title), ("ID", info.id), *export.details, ("Turns", str(info.turns))]
+    lines += [("Branch of", info.parent)] if info.parent else []
+    head = "".join(f"{name}: {one_line(text)}\n" for name, text in lines)
+    texts = [f"{SPEAKERS[message.role]}:\n{message.shown.strip()}\n" for message in saved.messages]
+    context.write("\n".join([head, *texts]))
+
+
+def _export(context: CommandContext, library: Library, words: Sequence[str]) -> None:
+    if len(words) > 2:
+        raise UsageError("history export: takes an ID and a file", "Quote a file name that has blanks")
+    saved = library.load(_only_id("export", words[:1]))
+    if saved.info is None:
+        return
+    export = export_of(saved.info, saved.messages)
+    given = None if context.output == "plain" else context.output
+    if len(words) == 1:
+        context.write(exported(export, given or "markdown"))
+        return
+    path = path_of("history export", words[1])
+    if given is None and export_format(path) is None:
+        given = "markdown"
+    write_export(path, export, given, force=context.option("force"))
+    context.notice(f"Exported {saved.info.id} to {path}")
+
+
+def _delete(context: CommandContext, library: Library, words: Sequence[str]) -> None:
+    everything = context.option("all")
+    if everything == bool(words):
+        raise UsageError("history delete: needs IDs, or --all", "'kaito history' lists the conversations")
+    chosen = library.find() if everything else [library.info(word) for word in words]
+    if not chosen:
+        context.notice("There is no conversation yet")
+        return
+    count = "1 conversation" if len(chosen) == 1 else f"{len(chosen)} conversations"
+    terminal = context.invocation.terminal
+    if not context.option("yes"):
+        if not can_ask(terminal):
+            raise UsageError("history delete: needs --yes where nobody can be asked")
+        what = count if everything or len(chosen) > 1 else f"{chosen[0].id}, {one_line(chosen[0].title)}"
+        if ask(terminal, f"Delete {what}? [y/N] ").lower() not in ("y", "yes"):
+            context.notice("Nothing was deleted")
+            return
+    library.delete([info.id for info in chosen])
+    context.notice(f"Deleted {count}")
+
+
+def _only_id(action: str, words: Sequence[str]) -> str:
+    if len(words) != 1:
+        raise UsageError(
+            f"history {action}: needs the ID of a conversation", f"To search for the word: kaito history '{action} '"
+        )
+    return words[0]
+
+
+def _as_data(info: ConversationInfo) -> dict[str, Any]:
+    """Return what is known of a conversation, without the hash of its server."""
+    origin = info.origin
+    return {
+        "id": info.id,
+        "title": info.title,
+        "created": iso_time(info.created),
+        "updated": iso_time(info.updated),
+        "turns": info.turns,
+        "source": info.source,
+        "workspace": origin.workspace,
+        "kind": origin.kind or None,
+        "namespace": origin.namespace,
+        "context": origin.context,
+        "endpoint": origin.endpoint,
+        "backend": origin.backend,
+        "model": origin.model,
+        "parent": info.parent,
+    }
+
+
+def _complete(words: Sequence[str]) -> Iterable[str] | None:
+    import os
+
+    if not words:
+        return ["show\tShow a conversation", "export\tWrite one as a file", "delete\tDelete conversations"]
+    if words[0] == "delete" or (words[0] in ("show", "export") and len(words) == 1):
+        return conversation_words(os.environ)
+    return None if words[0] == "export" and len(words) == 2 else ()
+
+
+def _add_options(options: PluginOptions) -> None:
+    options.add_argument(
+        "WORDS",
+        help="What to search for; or show, export or delete, and the ID of a conversation",
+        required=False,
+        repeatable=True,
+        complete=_complete,
+    )
+    options.add("--all", switch=True, help="With delete: all conversations")
+    options.add("--yes", switch=True, short="-y", help="With delete: do not ask")
+    options.add("--force", switch=True, help="With export: replace any file")
+
+
+@hookimpl
+def kaito_commands() -> Iterable[Command]:
+    """Return `history`."""
+    return [
+        Command(
+            name="history",
+            summary=SUBCOMMANDS["history"],
+            description=_DESCRIPTION,
+            examples=_EXAMPLES,
+            options=_add_options,
+            outputs=_ALL_FORMATS,
+            run=_run,
+        )
+    ]

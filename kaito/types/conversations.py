@@ -1,0 +1,70 @@
+"""Past conversations: what is known of each, and with which model's server it was."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+#: Where its messages came from: a prompt, `--message`, a script, or a script each line of which is a conversation.
+Source = Literal["terminal", "message", "script", "each"]
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    """With which server a conversation was, and how to connect to it again."""
+
+    #: `None` with `--endpoint` alone and with a backend that needs no workspace.
+    workspace: str | None = None
+    #: `workspace`, `inferenceset` and so on; `""` without a workspace.
+    kind: str = ""
+    namespace: str | None = None
+    #: The kubeconfig's context.
+    context: str | None = None
+    #: A hash that sets the server apart from others of the same name; `""` when it is not known.
+    server: str = ""
+    #: The name in the banner.
+    label: str = ""
+    #: `--endpoint`, without credentials and without its query.
+    endpoint: str | None = None
+    #: The backend that connected.
+    backend: str | None = None
+    #: `--kubeconfig`.
+    kubeconfig: str | None = None
+    #: The model's name as the banner showed it.
+    model: str | None = None
+
+    @property
+    def identity(self) -> tuple[str | None, str, str | None, str | None, str]:
+        """What must be the same for `--continue`: the target's names, and the server."""
+        return self.workspace, self.kind, self.namespace, self.context, self.server
+
+    @property
+    def name(self) -> str:
+        """The name of what it was with, as `--workspace-name` takes it, or that in the banner."""
+        if self.workspace is None:
+            return self.label or self.endpoint or self.backend or "unknown"
+        return self.workspace if self.kind in ("", "workspace") else f"{self.kind}/{self.workspace}"
+
+    @property
+    def place(self) -> str:
+        """The namespace and the context in words, as far as they are known: `namespace team-a, context prod`."""
+        parts = [f"namespace {self.namespace}"] if self.namespace else []
+        return ", ".join([*parts, *([f"context {self.context}"] if self.context else [])])
+
+
+class ConversationInfo(Struct, frozen=True, kw_only=True):
+    """One past conversation, without its text."""
+
+    #: Lower-case letters and digits.
+    id: str
+    #: The first line of the first message, or what the user called it.
+    title: str
+    #: Seconds since 1970, as is the next.
+    created: float
+    #: When its last turn ended.
+    updated: float
+    turns: int
+    source: Source = "terminal"
+    origin: Origin = Origin()
+    #: The conversation that it is a branch of.
+    parent: str | None = None

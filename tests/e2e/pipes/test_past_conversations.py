@@ -1,0 +1,449 @@
+"""Past conversations from scripts: kept, continued, listed, exported and deleted."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+from contextlib import closing
+
+import pytest
+import yaml
+from msgspec.structs import replace
+
+from kaito.history.library import Library
+from kaito.testing import Status, kaito_command
+from tests.history.talks import ORIGIN, Clock, execute, kept, questions, rows
+
+
+@pytest.fixture
+def folder(clean_environment):
+    return clean_environment / ".local" / "state" / "kaito"
+
+
+@pytest.fixture
+def library(folder):
+    return Library(folder)
+
+
+def asked(server):
+    """Return the messages of the last request."""
+    return [message["content"] for message in server.chats[-1].messages]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "source"),
+    [(["-m", "one"], {}, "message"), ([], {"stdin": "one\n"}, "script")],
+)
+def test_every_mode_keeps_its_conversation(chat, library, arguments, options, source):
+    outcome = chat(*arguments, **options)
+    assert (outcome.code, outcome.out, outcome.err) == (0, "Assistant: one\n", "")
+    [info] = library.find()
+    assert (info.title, info.turns, info.source) == ("one", 1, source)
+
+
+def test_continue_needs_no_terminal(chat, model_server):
+    chat("-m", "one")
+    outcome = chat("--continue", "-m", "and why?")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "Assistant: and why?\n", "(continuing 1 turn)\n")
+    assert asked(model_server) == ["one", "one", "and why?"]
+    chat("--continue", stdin="clear\nnew\n")
+    assert asked(model_server) == ["new"]
+    chat("--continue", "-m", "x")
+    assert asked(model_server) == ["new", "new", "x"]
+
+
+def test_a_failed_turn_is_not_kept(chat, model_server, library, folder):
+    model_server.enqueue(Status(400, {"error": {"message": "no"}}))
+    assert chat("-m", "one").code == 1
+    assert not folder.exists()
+    assert library.find() == []
+
+
+def test_another_server_s_conversation_is_not_continued(chat, kaito, start_model_server):
+    chat("-m", "secret of one")
+    other = start_model_server()
+    outcome = kaito("chat", "--endpoint", other.url, "--continue", "-m", "x")
+    assert outcome.code == 3
+    assert outcome.err.startswith("❌ Error: There is no conversation with 127.0.0.1:")
+    assert other.chats == []
+
+
+def test_the_same_workspace_name_elsewhere_is_offered_by_id(chat, kaito, library, start_model_server):
+    chat("--workspace-name", "my-llama", "-m", "one")
+    [info] = library.find()
+    other = start_model_server()
+    arguments = ["chat", "--endpoint", other.url, "--workspace-name", "my-llama"]
+    outcome = kaito(*arguments, "--continue", "-m", "x")
+    assert outcome.code == 3
+    assert f"\n   kaito chat --resume {info.id}  # my-llama: one\n" in outcome.err
+    assert other.chats == []
+    # By its identifier it is, and that is said.
+    outcome = kaito(*arguments, "--resume", info.id, "-m", "x")
+    assert outcome.code == 0
+    assert "(its text, which was with workspace my-llama (http://127.0.0.1:" in outcome.err
+    assert asked(other) == ["one", "one", "x"]
+
+
+def test_resume_connects_to_the_recorded_target(chat, kaito, library, model_server):
+    chat("--workspace-name", "my-llama", "-m", "one")
+    [info] = library.find()
+    outcome = kaito("chat", "--resume", info.id[:6], "-m", "two")
+    assert (outcome.code, outcome.out) == (0, "Assistant: two\n")
+    assert outcome.err.startswith(f"(continuing 1 turn of {info.id}, ")
+    assert f", with workspace my-llama ({model_server.url}), model test-model: one)\n" in outcome.err
+    assert "is sent to" not in outcome.err
+    assert asked(model_server) == ["one", "one", "two"]
+    assert library.info(info.id).turns == 2
+
+
+def test_resume_refuses_another_server_at_the_recorded_address(chat, kaito, library, folder, model_server):
+    chat("-m", "one")
+    [info] = library.find()
+    execute(folder, "UPDATE conversation SET server = 'another'")
+    outcome = kaito("chat", "--resume", info.id, "-m", "x")
+    assert outcome.code == 2
+    assert f"--resume: {info.id} was with another server than the one that is now " in outcome.err
+    assert len(model_server.chats) == 1
+    assert chat("--resume", info.id, "-m", "x").code == 0
+
+
+def test_resume_of_what_an_earlier_version_kept_needs_a_target(chat, kaito, folder, model_server):
+    conversations = folder / "conversations"
+    conversations.mkdir(parents=True, mode=0o700)
+    folder.chmod(0o700)
+    turn = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+    (conversations / "pts-1.json").write_text(json.dumps({"messages": turn, "workspace": "my-llama"}))
+    [entry] = json.loads(kaito("history", "-o", "json").out)
+    outcome = kaito("chat", "--resume", entry["id"], "-m", "x")
+    assert outcome.code == 2
+    assert "without its server\n   Name the target" in outcome.err
+    outcome = chat("--workspace-name", "my-llama", "--resume", entry["id"], "-m", "x")
+    assert outcome.code == 0
+    assert asked(model_server) == ["q", "a", "x"]
+
+
+def test_the_query_of_a_url_is_not_kept(kaito, folder, model_server):
+    url = f"{model_server.url}/?key=hush-hush"
+    assert kaito("chat", "--endpoint", url, "-m", "one").code == 0
+    for path in folder.iterdir():
+        assert b"hush-hush" not in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--resume", "-m", "x"], "--resume: needs the identifier of a conversation\n   'kaito history' lists them\n"),
+        (["--resume", "x", "--continue", "-m", "x"], "--continue: cannot be used with --resume\n"),
+        (["--load", "f", "--continue", "-m", "x"], "--load: cannot be used with --continue\n"),
+        (["--load", "f", "--resume", "x", "-m", "x"], "--load: cannot be used with --resume\n"),
+    ],
+)
+def test_usage_errors(chat, model_server, arguments, message):
+    outcome = chat(*arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert message in outcome.err
+    assert model_server.requests == []
+
+
+@pytest.mark.parametrize("flag", [["--continue"], ["--resume", "x"]])
+def test_nothing_is_continued_when_nothing_is_kept(chat, flag, folder):
+    outcome = chat(*flag, "-m", "x", env={"KAITO_HISTORY": "off"})
+    assert (outcome.code, outcome.err) == (2, f"❌ Error: {flag[0]}: KAITO_HISTORY=off keeps no conversations\n")
+    assert chat("-m", "x", env={"KAITO_HISTORY": "off"}).code == 0
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("name", ["KAITO_HISTORY_SIZE", "KAITO_HISTORY_AGE"])
+def test_invalid_bounds_are_a_usage_error(chat, name):
+    outcome = chat("-m", "x", env={name: "much"})
+    assert outcome.code == 2
+    assert outcome.err.startswith(f"❌ Error: {name}: 'much' is not a")
+
+
+def test_bounds_apply(chat, kaito, folder, library):
+    for number in range(3):
+        kept(folder, f"talk {number}", clock=Clock())
+    assert chat("-m", "new", env={"KAITO_HISTORY_AGE": "1d"}).code == 0
+    assert [info.title for info in library.find()] == ["new"]
+
+
+def test_a_history_that_cannot_be_used_does_not_change_the_answer(chat, folder):
+    folder.mkdir(parents=True, mode=0o700)
+    (folder / "history.db").write_text("not a database" * 100)
+    outcome = chat("-m", "one")
+    assert (outcome.code, outcome.out) == (0, "Assistant: one\n")
+    assert outcome.err.count("(the history of conversations is damaged: ") == 1
+    outcome = chat("--continue", "-m", "one")
+    assert outcome.code == 1
+    assert "The history of conversations is damaged" in outcome.err
+
+
+# kaito history
+
+
+@pytest.fixture
+def two(folder):
+    """Keep two conversations; return their identifiers."""
+    return [
+        kept(folder, "What is\x1b[2J a Pod?", "And a Node?"),
+        kept(folder, "Naïve café", origin=replace(ORIGIN, context=None, kind="inferenceset", workspace="my-set")),
+    ]
+
+
+def test_the_list(kaito, two):
+    outcome = kaito("history")
+    assert (outcome.code, outcome.err) == (0, "")
+    head, second, first = outcome.out.splitlines()
+    assert head.split() == ["ID", "AGE", "TURNS", "WITH", "TITLE"]
+    assert first.split()[0] == two[0]
+    assert second.split()[2:] == ["1", "inferenceset/my-set", "Naïve", "café"]
+    assert first.endswith("  What is a Pod?")
+    wide = kaito("history", "-o", "wide").out
+    assert "team-a      prod      llama" in wide
+
+
+def test_a_search(kaito, two):
+    assert kaito("history", "node").out.splitlines()[1].startswith(two[0])
+    assert kaito("history", "NODE", "pod").out.splitlines()[1].startswith(two[0])
+    outcome = kaito("history", "--", "--nothing", "else")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "No conversation has '--nothing else'\n")
+
+
+def test_the_list_as_data(kaito, two):
+    data = json.loads(kaito("history", "-o", "json").out)
+    assert yaml.safe_load(kaito("history", "-o", "yaml").out) == data
+    assert [entry["id"] for entry in data] == two[::-1]
+    assert {name: data[1][name] for name in ("title", "workspace", "namespace", "context", "model", "turns")} == {
+        "title": "What is\x1b[2J a Pod?",
+        "workspace": "my-llama",
+        "namespace": "team-a",
+        "context": "prod",
+        "model": "llama",
+        "turns": 2,
+    }
+    assert data[1]["created"].endswith("Z")
+    # The hash of the server is nobody's business.
+    assert "server" not in data[0]
+    assert json.loads(kaito("history", "zzz", "-o", "json").out) == []
+
+
+def test_show(kaito, two):
+    outcome = kaito("history", "show", two[0])
+    assert outcome.out.startswith(
+        f"Title: What is a Pod?\nID: {two[0]}\nWith: my-llama (namespace team-a, context prod)\n"
+    )
+    assert outcome.out.endswith("\nYou:\nAnd a Node?\n\nAssistant:\nanswer to And a Node?\n")
+    assert "\x1b" not in outcome.out
+    data = json.loads(kaito("history", "show", two[0], "-o", "json").out)
+    assert data["messages"][0] == {"role": "user", "content": "What is\x1b[2J a Pod?"}
+
+
+def test_export_and_load(kaito, chat, two, tmp_path, model_server):
+    page, talk, text = tmp_path / "talk.html", tmp_path / "talk.json", tmp_path / "talk.txt"
+    assert kaito("history", "export", two[0]).out.startswith("# What is a Pod?\n")
+    assert kaito("history", "export", two[0], page).err == f"Exported {two[0]} to {page}\n"
+    assert "<script" not in page.read_text()
+    assert kaito("history", "export", two[0], talk).code == 0
+    assert chat("--load", talk, "-m", "x").code == 0
+    assert len(asked(model_server)) == 5
+    outcome = kaito("history", "export", two[0], text, "-o", "html")
+    assert (outcome.code, outcome.err) == (0, f"Exported {two[0]} to {text}\n")
+    assert text.read_text().startswith("<!DOCTYPE html>")
+    text.write_text("mine")
+    outcome = kaito("history", "export", two[0], text)
+    assert (outcome.code, text.read_text()) == (1, "mine")
+    assert outcome.err.endswith("it is not an export of this conversation\n   With --force, it is replaced\n")
+    assert kaito("history", "export", two[0], text, "--force").code == 0
+    assert text.read_text().startswith("# What is a Pod?\n")
+
+
+def test_delete(kaito, two, library):
+    outcome = kaito("history", "delete", two[0])
+    assert (outcome.code, outcome.err) == (2, "❌ Error: history delete: needs --yes where nobody can be asked\n")
+    assert kaito("history", "delete", two[0], "nothing", "--yes").code == 3
+    assert len(library.find()) == 2
+    assert kaito("history", "delete", two[0], "-y").err == "Deleted 1 conversation\n"
+    assert kaito("history", "delete", "--all", "--yes").err == "Deleted 1 conversation\n"
+    assert kaito("history", "delete", "--all", "--yes").err == "There is no conversation yet\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (
+            ["show"],
+            2,
+            "history show: needs the ID of a conversation\n   To search for the word: kaito history 'show '\n",
+        ),
+        (["export"], 2, "history export: needs the ID"),
+        (["export", "a", "b", "c"], 2, "history export: takes an ID and a file"),
+        (["show", "zz"], 3, "There is no conversation 'zz'\n   'kaito history' lists them\n"),
+        (["delete"], 2, "history delete: needs IDs, or --all"),
+        (["delete", "x", "--all"], 2, "history delete: needs IDs, or --all"),
+        (["--all"], 2, "--all: only 'history delete' takes it"),
+        (["-y", "x"], 2, "--yes: only 'history delete' takes it"),
+        (["show", "x", "--force"], 2, "--force: only 'history export' takes it"),
+        (["-o", "html"], 2, "--output: 'html' is not for 'history'\n   It takes wide, json, yaml\n"),
+        (["show", "x", "-o", "wide"], 2, "--output: 'wide' is not for 'history show'\n   It takes json, yaml\n"),
+        (["--nope"], 2, "Unknown flag '--nope'"),
+    ],
+)
+def test_usage_errors_of_history(kaito, two, arguments, code, message):
+    outcome = kaito("history", *arguments)
+    assert (outcome.code, outcome.out) == (code, "")
+    assert message in outcome.err
+
+
+def test_nothing_is_listed_when_nothing_is_kept(kaito, folder):
+    outcome = kaito("history", env={"KAITO_HISTORY": "off"})
+    assert (outcome.code, outcome.err) == (2, "❌ Error: KAITO_HISTORY=off keeps no conversations\n")
+    outcome = kaito("history")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "There is no conversation yet\n")
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["history", ""], ["show\tShow a conversation", "export\tWrite one as a file", "delete\tDelete conversations"]),
+        (["history", "show", ""], None),
+        (["history", "delete", "x", ""], None),
+        (["history", "-o", "json", "show", ""], None),
+        (["history", "show", "x", ""], []),
+        (["history", "export", "x", ""], "files"),
+        (["chat", "--resume", ""], None),
+        (["chat", "--resume="], None),
+        (["chat", "--resume", "--no-std"], ["--no-stdin\tWith --message, do not read stdin"]),
+        (["chat", "--resume", "x", "--no-std"], ["--no-stdin\tWith --message, do not read stdin"]),
+    ],
+)
+def test_completion(kaito, two, words, offered):
+    *lines, directive = kaito("__complete", *words).out.splitlines()
+    if offered == "files":
+        assert (lines, directive) == ([], ":0")
+        return
+    assert directive == ":4"
+    assert lines == ([f"{two[1]}\tNaïve café", f"{two[0]}\tWhat is a Pod?"] if offered is None else offered)
+
+
+def test_the_table_of_a_terminal_fits_it(terminal, two):
+    for columns in (80, 40, 24):
+        session = terminal(kaito_command("history"), columns=columns)
+        assert session.wait_exit() == 0
+        lines = session.transcript.splitlines()
+        assert len(lines) == 3
+        assert max(map(len, lines)) <= columns
+        assert lines[2].startswith(two[0])
+
+
+# Many shells at once, and kill -9
+
+
+def started(server, *arguments, stdin=subprocess.PIPE):
+    return subprocess.Popen(
+        kaito_command("chat", "--endpoint", server.url, *arguments),
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def checked(folder):
+    """Check the whole file, and its index."""
+    with closing(sqlite3.connect(folder / "history.db")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        connection.execute("INSERT INTO search (search) VALUES ('integrity-check')")
+
+
+def test_many_shells_write_at_once(model_server, folder, library):
+    processes = [started(model_server) for _ in range(6)]
+    scripts = ["".join(f"shell {number} turn {turn}\n" for turn in range(20)) for number in range(6)]
+    for process, script in zip(processes, scripts, strict=True):
+        assert process.stdin is not None
+        process.stdin.write(script)
+        process.stdin.flush()
+    for process in processes:
+        out, err = process.communicate()
+        assert (process.returncode, out.count("Assistant: "), err) == (0, 20, "")
+    checked(folder)
+    found = library.find()
+    assert len(found) == 6
+    texts = sorted(questions(library.load(info.id)) for info in found)
+    assert texts == sorted(script.splitlines() for script in scripts)
+
+
+def test_a_kill_loses_no_completed_turn(model_server, folder, library):
+    total = 0
+    for rounds in range(1, 6):
+        process = started(model_server)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for number in range(rounds):
+            process.stdin.write(f"round {rounds} turn {number}\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == f"Assistant: round {rounds} turn {number}\n"
+        total += rounds
+        wait_for_turns(folder, total)
+        # In the middle of a stream of further turns.
+        process.stdin.write("".join(f"late {number}\n" for number in range(50)))
+        process.stdin.flush()
+        process.stdout.readline()
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        checked(folder)
+        late = sum(title.startswith("late") for info in library.find() for title in questions(library.load(info.id)))
+        total = sum(rounds for rounds in range(1, rounds + 1)) + late
+    found = library.find()
+    assert len(found) == 5
+    for rounds, info in enumerate(reversed(found), 1):
+        kept_turns = questions(library.load(info.id))
+        assert kept_turns[:rounds] == [f"round {rounds} turn {number}" for number in range(rounds)]
+        # What came later is a beginning of it: no turn is missing in between.
+        assert kept_turns[rounds:] == [f"late {number}" for number in range(len(kept_turns) - rounds)]
+
+
+def wait_for_turns(folder, count):
+    """Wait until the file has so many turns: a script's are written within a tenth of a second."""
+    while True:
+        try:
+            if rows(folder, "SELECT count(*) FROM turn") >= [(count,)]:
+                return
+        except sqlite3.OperationalError:  # it is being created
+            continue
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_loses_nothing(model_server, library, number):
+    process = started(model_server)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("one\ntwo\n")
+    process.stdin.flush()
+    for _ in range(2):
+        process.stdout.readline()
+    process.send_signal(number)
+    process.communicate()
+    assert process.returncode == 128 + number
+    [info] = library.find()
+    assert questions(library.load(info.id)) == ["one", "two"]
+
+
+def test_two_processes_that_continue_the_same_conversation_branch(chat, model_server, library):
+    chat("-m", "one")
+    [first] = library.find()
+    slow = started(model_server, "--continue")
+    assert slow.stdin is not None
+    assert slow.stdout is not None
+    slow.stdin.write("slow\n")
+    slow.stdin.flush()
+    assert slow.stdout.readline() == "Assistant: slow\n"
+    while library.info(first.id).turns < 2:
+        pass
+    assert chat("--continue", "-m", "quick").code == 0
+    slow.stdin.write("slow again\n")
+    _, err = slow.communicate()
+    assert f"(another shell continues {first.id}, too; this conversation is now " in err
+    texts = {tuple(questions(library.load(info.id))) for info in library.find()}
+    assert texts == {("one", "slow", "quick"), ("one", "slow", "slow again")}

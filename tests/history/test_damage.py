@@ -1,0 +1,245 @@
+"""A history that cannot be used: one clear message, the rest goes on, and nothing is destroyed."""
+
+import errno
+import os
+import sqlite3
+import sys
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kaito.errors import KaitoError
+from kaito.history import database as databases
+from kaito.history.database import open_database
+from kaito.history.library import Library
+from tests.history.talks import Talk, execute, kept, questions, rows
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="no modes and links")
+
+
+def refusal(folder):
+    """Return the message of an attempt to keep a turn; the second attempt must not repeat it."""
+    talk = Talk(folder).say("a")
+    talk.say("b")
+    [report] = talk.close()
+    assert isinstance(report, KaitoError)
+    return report.message
+
+
+@pytest.mark.parametrize(
+    "content", [b"not a database at all, but long enough for a header" * 30, b"SQLite format 3\0" + b"\xff" * 4096]
+)
+def test_a_damaged_file_is_named_and_left_alone(folder, library, content):
+    folder.mkdir(parents=True, mode=0o700)
+    file = folder / "history.db"
+    file.write_bytes(content)
+    assert refusal(folder) == f"The history of conversations is damaged: {file}"
+    with pytest.raises(KaitoError, match="is damaged") as caught:
+        library.find()
+    assert caught.value.hints == (f"To begin a new one: mv {file} {file}.damaged",)
+    assert file.read_bytes() == content
+
+
+def test_a_damaged_page_does_not_take_the_rest_with_it(folder, library):
+    kept(folder, *("x" * 3000 for _ in range(20)))
+    file = folder / "history.db"
+    size = file.stat().st_size
+    with file.open("r+b") as stream:
+        stream.seek(4096 * 3)
+        stream.write(b"\xff" * (size - 4096 * 3))
+    before = file.read_bytes()
+    with pytest.raises(KaitoError, match="is damaged"):
+        library.find("x")
+    assert "is damaged" in refusal(folder)
+    assert file.read_bytes() == before
+
+
+def test_a_file_of_a_later_version_is_left_alone(folder, library):
+    kept(folder, "a")
+    execute(folder, "PRAGMA user_version = 99")
+    assert (
+        refusal(folder) == f"The history of conversations was written by a later version of kaito: {folder}/history.db"
+    )
+    with pytest.raises(KaitoError, match="later version"):
+        library.find()
+    assert rows(folder, "SELECT count(*) FROM conversation") == [(1,)]
+
+
+def test_another_program_s_database_is_left_alone(folder):
+    folder.mkdir(parents=True, mode=0o700)
+    execute(folder, "CREATE TABLE theirs (x)")
+    (folder / "history.db").chmod(0o600)
+    assert refusal(folder) == f"This is not a history of conversations: {folder}/history.db"
+
+
+def test_an_empty_file_becomes_a_history(folder, library):
+    folder.mkdir(parents=True, mode=0o700)
+    (folder / "history.db").touch(0o600)
+    kept(folder, "a")
+    assert len(library.find()) == 1
+
+
+@posix
+@pytest.mark.parametrize("target", ["elsewhere.db", "/dev/null"])
+def test_a_symbolic_link_is_not_followed(folder, target):
+    folder.mkdir(parents=True, mode=0o700)
+    (folder / "history.db").symlink_to(target)
+    assert "is a symbolic link" in refusal(folder)
+    assert sorted(os.listdir(folder)) == ["history.db"]
+
+
+@posix
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
+def test_what_is_not_a_file_is_refused(folder, make):
+    folder.mkdir(parents=True, mode=0o700)
+    make(folder / "history.db", 0o700)
+    assert "is not a regular file" in refusal(folder)
+
+
+@posix
+@pytest.mark.parametrize("part", [".", "history.db"])
+def test_what_others_can_write_is_refused(folder, library, part):
+    kept(folder, "a")
+    (folder / part).chmod(0o777)
+    assert "can be written by other users; 'chmod go-w' changes that" in refusal(folder)
+    with pytest.raises(KaitoError, match="can be written by other users"):
+        library.find()
+
+
+@posix
+def test_a_file_that_others_could_read_becomes_private(folder):
+    kept(folder, "a")
+    (folder / "history.db").chmod(0o644)
+    kept(folder, "b")
+    assert (folder / "history.db").stat().st_mode & 0o777 == 0o600
+
+
+@posix
+def test_the_state_folder_itself_may_be_a_link(tmp_path):
+    (tmp_path / "real").mkdir(0o700)
+    (tmp_path / "state").symlink_to(tmp_path / "real")
+    kept(tmp_path / "state", "a")
+    assert (tmp_path / "real" / "history.db").is_file()
+
+
+def test_a_folder_that_cannot_be_created_is_reported(tmp_path, library):
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file" / "kaito"
+    assert refusal(folder) == f"Cannot keep conversations in {folder}/history.db: Not a directory"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("SQLITE_FULL", "the disk is full"),
+        ("SQLITE_READONLY_DBMOVED", "the folder or the file cannot be written"),
+        ("SQLITE_CANTOPEN", "the folder or the file cannot be written"),
+        ("SQLITE_BUSY", "another process has locked it for more than 5 s"),
+        ("SQLITE_IOERR", "disk I/O error"),
+    ],
+)
+def test_sqlite_s_errors_are_explained(tmp_path, name, reason):
+    exc = sqlite3.OperationalError("disk I/O error")
+    exc.sqlite_errorname = name
+    with (
+        pytest.raises(KaitoError, match=f"^Cannot keep conversations in .*: {reason}$"),
+        databases.translated(tmp_path),
+    ):
+        raise exc
+    with pytest.raises(KaitoError, match="No space left"), databases.translated(tmp_path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_loses_nothing_once_there_is_room(folder, library, monkeypatch):
+    connect = databases._connect
+
+    def connect_with_a_limit(file):
+        connection = connect(file)
+        connection.execute("PRAGMA max_page_count = 30")
+        return connection
+
+    monkeypatch.setattr(databases, "_connect", connect_with_a_limit)
+    talk = Talk(folder).say("a", "b" * 500_000)
+    [report] = talk.recorder.take_reports()
+    assert isinstance(report, KaitoError)
+    assert report.message.endswith("the disk is full")
+    monkeypatch.undo()
+    # What could not be written is written with the next turn.
+    talk.say("c")
+    assert talk.close() == []
+    assert [len(text) for text in questions(library.load(talk.id))] == [1, 500_000, 1]
+
+
+def test_a_history_that_was_moved_away_is_begun_again(folder, library):
+    talk = Talk(folder).say("a")
+    for path in list(folder.iterdir()):
+        path.rename(folder / f"{path.name}.old")
+    talk.say("b")
+    talk.close()
+    kept(folder, "c")
+    assert len(library.find()) == 1
+
+
+def test_a_lock_is_waited_for_and_then_reported(folder, monkeypatch):
+    kept(folder, "a")
+    monkeypatch.setattr(databases, "BUSY_TIMEOUT", 0.05)
+    other = sqlite3.connect(folder / "history.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    talk = Talk(folder).say("b")
+    [report] = talk.recorder.take_reports()
+    assert isinstance(report, KaitoError)
+    assert "another process has locked it" in report.message
+    other.execute("COMMIT")
+    other.close()
+    talk.say("c")
+    assert talk.close() == []
+
+
+def test_rows_that_someone_has_edited_are_left_out(folder, library):
+    good, bad = kept(folder, "good", "two"), kept(folder, "bad")
+    execute(folder, f"UPDATE conversation SET turns = 'many' WHERE id = '{bad}'")
+    assert [info.id for info in library.find()] == [good]
+    execute(folder, "UPDATE turn SET messages = '[{\"role\": 5}]' WHERE number = 0")
+    assert questions(library.load(good)) == ["two"]
+    execute(folder, "UPDATE turn SET messages = x'ff'")
+    with pytest.raises(KaitoError, match=f"No turn of conversation {good} can be read"):
+        library.load(good)
+    execute(folder, "UPDATE conversation SET created = 'x'")
+    with pytest.raises(KaitoError, match="is damaged"):
+        library.find()
+
+
+@given(
+    column=st.sampled_from(
+        ["id", "title", "updated", "source", "turns", "kind", "server", "cut", "revision", "system"]
+    ),
+    value=st.none() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text(max_size=20) | st.binary(max_size=20),
+    messages=st.binary(max_size=60) | st.text(max_size=60) | st.integers(),
+)
+def test_any_value_in_the_file_is_read_or_refused_by_name(tmp_path_factory, column, value, messages):
+    folder = tmp_path_factory.getbasetemp() / "edited"
+    if not folder.exists():
+        kept(folder, "a", "b")
+    database = open_database(folder, create=False)
+    assert database is not None
+    with database:
+        connection = database.connection
+        connection.execute("DELETE FROM turn")
+        connection.execute("DELETE FROM conversation")
+    kept(folder, "a", "b")
+    database = open_database(folder, create=False)
+    assert database is not None
+    with database:
+        connection = database.connection
+        try:
+            connection.execute(f"UPDATE conversation SET {column} = ?", (value,))
+            connection.execute("UPDATE turn SET messages = ?", (messages,))
+        except (sqlite3.Error, UnicodeEncodeError, OverflowError):
+            return
+    library = Library(folder)
+    # Anything else than an error of ours fails the test.
+    with suppress(KaitoError):
+        for info in library.find():
+            library.load(info.id)
