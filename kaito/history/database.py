@@ -155,6 +155,8 @@ def _connect(file: Path) -> Connection:
     connection.execute("PRAGMA trusted_schema = OFF")
     # Deleted text is overwritten.
     connection.execute("PRAGMA secure_delete = ON")
+    # KiB, negative. A chat may last for days, and needs its last page only.
+    connection.execute("PRAGMA cache_size = -512")
     # A process that is killed loses nothing with it; only a power failure loses the last transactions.
     connection.execute("PRAGMA synchronous = NORMAL")
     return connection

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 #: Digits and letters without those that look alike (0 o, 1 i l) and without vowels: no words come out.
 _LETTERS = "23456789bcdfghjkmnpqrstvwxz"
+_FIRST = _LETTERS[8:]
 #: Some 10^11 identifiers.
 LENGTH = 8
 
@@ -17,13 +18,9 @@ def new_id(random: Callable[[int], bytes] = os.urandom) -> str:
     Args:
         random: returns so many bytes.
     """
-    number = int.from_bytes(random(LENGTH), "big")
-    letters = []
-    for _ in range(LENGTH):
-        number, place = divmod(number, len(_LETTERS))
-        letters.append(_LETTERS[place])
+    first, *rest = random(LENGTH)
     # A letter first: an identifier is never taken for a number.
-    return _LETTERS[8 + number % (len(_LETTERS) - 8)] + "".join(letters[1:])
+    return _FIRST[first % len(_FIRST)] + "".join([_LETTERS[byte % len(_LETTERS)] for byte in rest])
 
 
 def typed_id(text: str) -> str:

@@ -85,6 +85,8 @@ class Recorder:
         if conversation.number != self._number:
             self._number = conversation.number
             self._slot = self._new_slot()
+        if not (conversation.turns or self._slot.turns):
+            return
         last = conversation.last
         snapshot = Snapshot(
             turns=conversation.turn_list,
@@ -96,8 +98,7 @@ class Recorder:
             updated=self._clock(),
             source=self._source,
         )
-        if snapshot.turns or self._slot.turns:
-            self._writer.put(self._slot, snapshot)
+        self._writer.put(self._slot, snapshot)
 
     def flush(self, timeout: float = PROMPT_TIMEOUT) -> None:
         """Wait until everything is written, or seconds have passed."""

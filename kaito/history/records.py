@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -93,14 +94,22 @@ def decode_record(row: Sequence[Any]) -> Record:
 
 def columns_of(record: Record) -> tuple[Any, ...]:
     """Return the values of :data:`COLUMNS`."""
-    info, origin = record.info, record.info.origin
+    info = record.info
+    system = storable(record.system) if record.system is not None else None
+    return (
+        *(info.id, storable(info.title), info.created, info.updated, info.source, info.turns, info.parent),
+        *_origin_columns(info.origin),
+        *(system, int(record.cut), record.revision),
+    )
+
+
+@lru_cache(maxsize=16)  # all conversations of a script have the same
+def _origin_columns(origin: Origin) -> tuple[str | None, ...]:
     values = (
-        *(info.id, info.title, info.created, info.updated, info.source, info.turns, info.parent),
         *(origin.workspace, origin.kind, origin.namespace, origin.context, origin.server, origin.label),
         *(origin.endpoint, origin.backend, origin.kubeconfig, origin.model),
-        *(record.system, int(record.cut), record.revision),
     )
-    return tuple(storable(value) if isinstance(value, str) else value for value in values)
+    return tuple(storable(value) if value is not None else None for value in values)
 
 
 def encode_turn(messages: Sequence[Message]) -> bytes:
@@ -144,4 +153,6 @@ def shortened(title: str) -> str:
 
 def storable(text: str) -> str:
     """Return a text as SQLite takes it: its functions end at a zero byte, and it has no halves of surrogate pairs."""
+    if text.isascii():
+        return text.replace("\0", " ") if "\0" in text else text
     return text.replace("\0", " ").encode("utf-8", "replace").decode()

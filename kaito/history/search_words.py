@@ -14,9 +14,11 @@ _LONGEST = 200
 
 #: The letters that FTS5's tokenizer puts into words, roughly.
 _TOKENS = re.compile(r"[^\W_]+")
-#: Scripts without blanks between words: the tokenizer takes a whole sentence for one.
-_UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+#: Scripts without blanks between words: the tokenizer takes a whole sentence for one. A pattern would take long to
+#: compile.
+_UNSPACED = (
+    *((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF)),
+    *((0x3400, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF)),
 )
 
 
@@ -44,7 +46,7 @@ def search_words(words: str) -> list[SearchWord]:
 def _word(word: str) -> SearchWord:
     pattern = "%" + re.sub(r"([\\%_])", r"\\\1", word) + "%"
     tokens = _TOKENS.findall(word)
-    if not tokens or _UNSPACED.search(word):
+    if not tokens or any(low <= ord(letter) <= high for letter in word for low, high in _UNSPACED):
         return SearchWord("", pattern, pattern)
     # A phrase: `well-known` is two tokens in a row. The last one may be the beginning of a longer word.
     query = '"' + " ".join(tokens) + '"*'

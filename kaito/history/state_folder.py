@@ -16,10 +16,10 @@ _ON, _OFF = ("", "on", "1", "yes", "true"), ("off", "0", "no", "false")
 
 _KIB = 1024
 _UNITS = {"": _KIB**2, "K": _KIB, "M": _KIB**2, "G": _KIB**3}
-_SIZE = re.compile(r"([0-9]{1,9})\s*(?:([KMG])(?:i?B)?)?", re.ASCII | re.IGNORECASE)
+_SIZE = r"([0-9]{1,9})\s*(?:([KMG])(?:i?B)?)?"
 _DAY = 86400.0
 _PERIODS = {"": _DAY, "h": 3600.0, "d": _DAY, "w": 7 * _DAY, "y": 365 * _DAY}
-_AGE = re.compile(r"([0-9]{1,9})\s*([hdwy]?)", re.ASCII | re.IGNORECASE)
+_AGE = r"([0-9]{1,9})\s*([hdwy]?)"
 #: The least size: an empty file with its index has some 100 KiB.
 _LEAST_SIZE = _KIB**2
 _LARGEST_SIZE = 64 * _KIB**3
@@ -57,7 +57,7 @@ def parse_size(name: str, value: str) -> int:
     Raises:
         UsageError: it is not a size from 1 MiB to 64 GiB.
     """
-    match = _SIZE.fullmatch(value)
+    match = re.fullmatch(_SIZE, value, re.ASCII | re.IGNORECASE)
     size = int(match[1]) * _UNITS[(match[2] or "").upper()] if match else 0
     if not _LEAST_SIZE <= size <= _LARGEST_SIZE:
         raise UsageError(f"{name}: '{value}' is not a size from {shown_size(_LEAST_SIZE)} to 64 GiB, such as 256MiB")
@@ -75,7 +75,7 @@ def parse_age(name: str, value: str) -> float | None:
     """
     if value.lower() == "never":
         return None
-    match = _AGE.fullmatch(value)
+    match = re.fullmatch(_AGE, value, re.ASCII | re.IGNORECASE)
     if match is None or not int(match[1]):
         raise UsageError(f"{name}: '{value}' is not an age such as 90d, 12w, 1y or never")
     return int(match[1]) * _PERIODS[match[2].lower()]

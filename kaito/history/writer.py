@@ -83,6 +83,8 @@ class Writer:
 
     def take_reports(self) -> list[KaitoError | str]:
         """Return what happened since the last call: errors, and remarks for the user."""
+        if not self._reports:
+            return []
         with self._changed:
             reports, self._reports = self._reports, []
         return reports

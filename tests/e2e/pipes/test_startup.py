@@ -19,6 +19,7 @@ HEAVY = [
     "colorama",
     "argparse",
     "readline",
+    "sqlite3",
 ]
 
 
@@ -47,6 +48,12 @@ def test_a_usage_error_imports_no_network_code():
     assert "aiohttp" not in found
     assert "asyncio" not in found
     assert "importlib.metadata" not in found
+
+
+def test_the_history_is_not_opened_before_the_first_turn(model_server):
+    arguments = ["chat", "--endpoint", model_server.url]
+    assert "sqlite3" not in imported(*arguments, stdin="/status\n/set\nclear\n")
+    assert "sqlite3" in imported(*arguments, stdin="hello\n")
 
 
 def test_help_of_a_command_imports_no_network_code():
