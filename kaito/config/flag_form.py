@@ -143,5 +143,10 @@ def variable_names(form: FlagForm, command: str) -> Sequence[str]:
     Args:
         command: the subcommand.
     """
-    names = [f"KAITO_{command}_{form.key}"] + ([f"KAITO_{form.key}"] if form.scope == "shared" else [])
-    return [name.upper().replace("-", "_") for name in names]
+    own = shared_variable(f"{command}-{form.key}")
+    return [own, shared_variable(form.key)] if form.scope == "shared" else [own]
+
+
+def shared_variable(key: str) -> str:
+    """Return the environment variable of a flag for all commands."""
+    return f"KAITO_{key}".upper().replace("-", "_")

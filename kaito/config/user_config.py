@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from kaito.config.flag_form import FlagForm, Given, from_variable, is_on, variable_names
+from kaito.config.flag_form import FlagForm, Given, from_variable, is_on, shared_variable, variable_names
 from kaito.errors import KaitoError, UsageError
 from kaito.util.plugin_folders import config_folder
 
@@ -194,6 +194,10 @@ class UserConfig:
                         given=_of_variable(form, name, value), origin=Origin(kind="variable", name=name)
                     )
         return iter(found)
+
+    def sets(self, key: str) -> bool:
+        """Return whether a value for all commands is set for a flag."""
+        return shared_variable(key) in self._environ or any(key in section.values for section in self.sections)
 
     @property
     def has_api_key(self) -> bool:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from kaito.cli.args.parser import Parser
 from kaito.config.flag_form import FlagForm, Given
@@ -88,6 +91,12 @@ def apply_config(
     if not names_workspace:
         flags.pop(table.WORKSPACE_NAME.flag[2:], None)
     forms = {key: form for key, (_, form) in flags.items()}
+    known = cache(known) if known is not None else None
+    for key, form in forms.items():
+        if form.scope == "command" and known is not None and config.sets(key):
+            # A plugin may add a flag to `kaito chat` and to a subcommand of its own, in which it means the same.
+            is_shared = known().is_plugins(key, is_table=False)
+            forms[key] = replace(form, scope="shared") if is_shared else form
     if config.sections:
         from kaito.cli.args.config_keys import check_keys
 

@@ -179,10 +179,16 @@ class _Line:
             flag = self._parser.flag(match[1])
             if flag is not None and flag.nargs is None:
                 return self._values(flag).starting_with(match[2], prefix=match[1])
-        return self._flags(short=current == "-").starting_with(current)
+        flags = self._flags(short=current == "-", reverse=current.startswith("--no-"))
+        return flags.starting_with(current)
 
-    def _flags(self, *, short: bool) -> Suggestions:
-        """Return the flags that may still be given."""
+    def _flags(self, *, short: bool, reverse: bool) -> Suggestions:
+        """Return the flags that may still be given.
+
+        Args:
+            short: also in their short forms.
+            reverse: also those that restore built-in values.
+        """
         given = {word.partition("=")[0] for word in self._given}
         suggestions = []
         for flag in self._parser.flags:
@@ -191,6 +197,9 @@ class _Line:
             if (is_repeatable or given.isdisjoint(flag.option_strings)) and (self._plugins is not None or is_global):
                 names = flag.option_strings if short else [name for name in flag.option_strings if name[:2] == "--"]
                 suggestions += [Suggestion(name, str(flag.help or "")) for name in names]
+                form = self._parser.form(flag)
+                if reverse and form.scope != "never" and not form.inverted:
+                    suggestions.append(Suggestion(f"--no-{form.key}", f"Restore the built-in value of {form.flag}"))
         return Suggestions(suggestions)
 
     def _values(self, flag: Action) -> Suggestions:

@@ -15,7 +15,8 @@ from kaito.types import Command
 
 _DESCRIPTION = (
     "Show the values that 'kaito chat' would use, and where each comes from: a flag, an environment variable, a "
-    "profile, the defaults of the file, or kaito itself. Flags of other commands follow when they are set."
+    "profile, the defaults of the file, or kaito itself. Flags of other commands follow when they are set. For each "
+    "flag that can be set, --no-NAME restores kaito's own value for one run."
 )
 
 _EXAMPLES = """

@@ -516,6 +516,31 @@ def kaito_request(request, settings):
     assert "line 3: [defaults] level: 'x'" in outcome.err
 
 
+def test_a_plugin_s_flag_means_the_same_in_its_subcommand(kaito, config, tmp_path):
+    (tmp_path / "mine.py").write_text("""
+from kaito import Command, hookimpl
+
+def add(options):
+    options.add("--words", metavar="FILE", help="A file")
+    options.add("--own", help="A word")
+
+@hookimpl
+def kaito_add_options(options):
+    options.add("--words", metavar="FILE", help="A file")
+
+@hookimpl
+def kaito_commands():
+    return [Command(name="mine", summary="Write", options=add, run=lambda c: c.write(f"{c.option('words')} {c.option('own')}"))]
+""")
+    plugin = f"[defaults]\nplugin = '{tmp_path}/mine.py'\n"
+    path = config(f"{plugin}words = 'w'\n[defaults.mine]\nown = 'o'")
+    assert kaito("mine").out == f"{path.parent}/w o"
+    assert kaito("mine", "--no-words", env={"KAITO_MINE_OWN": "p"}).out == "None p"
+    assert kaito("mine", env={"KAITO_WORDS": "v", "KAITO_OWN": "p"}).out == "v o"
+    path.write_text(f"{plugin}own = 'o'")
+    assert "line 3: [defaults] own: there is no such flag" in kaito("mine").err
+
+
 def test_a_plugin_of_the_file_that_does_not_exist(kaito, config):
     config("[defaults]\nplugin = 'missing_module_x'")
     outcome = kaito("chat", "--endpoint", "http://localhost:1")
@@ -659,3 +684,9 @@ def test_completion_uses_the_configured_kubeconfig(kaito, config):
     (path.parent / "none").write_text("contexts: []\n")
     assert kaito("__complete", "status", "--context", "").out.splitlines()[:-1] == ["one"]
     assert kaito("__complete", "status", "--profile", "other", "--context", "").out.splitlines()[:-1] == []
+
+
+def test_completion_of_flags_that_restore(kaito):
+    words = [line.split("\t")[0] for line in kaito("__complete", "chat", "--no-s").out.splitlines()]
+    assert {"--no-stats", "--no-seed", "--no-stdin", "--no-stream", "--no-system-prompt"} <= {*words}
+    assert "--no-stats" not in kaito("__complete", "chat", "--").out

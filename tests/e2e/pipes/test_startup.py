@@ -20,6 +20,7 @@ HEAVY = [
     "argparse",
     "readline",
     "sqlite3",
+    "tomllib",
 ]
 
 
@@ -48,6 +49,7 @@ def test_a_usage_error_imports_no_network_code():
     assert "aiohttp" not in found
     assert "asyncio" not in found
     assert "importlib.metadata" not in found
+    assert "tomllib" not in found
 
 
 def test_the_history_is_not_opened_before_the_first_turn(model_server):
