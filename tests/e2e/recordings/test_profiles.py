@@ -22,6 +22,7 @@ def test_a_profile_at_a_prompt(chat, server, clean_environment, tmp_path):
         🤖 Connected to workspace: my-llama (llama-2-7b)
         🎯 System prompt: Review it in French
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «status»‹enter›
         Configuration:
