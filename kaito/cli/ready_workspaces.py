@@ -10,13 +10,14 @@ from kaito.cluster.api_client import ApiClient
 from kaito.cluster.workspaces.served import served_models
 from kaito.errors import KaitoError
 from kaito.types import ServedModel, Target
+from kaito.types.targets import target_of
 
 #: Workspaces that are suggested.
 _MOST = 8
 #: Characters of a command that is repeated with all its arguments.
 _LONGEST = 200
 #: Flags whose values may be secret.
-_SECRET = ("--header", "-H")
+_SECRET = ("--header",)
 
 
 def show_ready_workspaces(call: Invocation, target: Target) -> None:
@@ -59,24 +60,25 @@ def _lines(call: Invocation, target: Target, place: Mapping[str, str], ready: Se
     elsewhere = any(one.namespace != place["namespace"] for one in ready)
     inside = f"namespace {place['namespace']}, {where}" if not elsewhere else where
     lines = [f"Ready in {inside}:"]
-    for one in ready[:_MOST]:
-        namespace = [] if one.namespace == place["namespace"] else ["-n", one.namespace]
-        lines.append(f"  {_command(call, target, [*namespace, '--workspace-name', one.workspace])}")
-    if more := len(ready) - _MOST:
-        lines += [f"  and {more} more; '{status}' lists all"] if more > 0 else []
-    return lines
+    lines += [f"  {_command(call, target, one, place['namespace'])}" for one in ready[:_MOST]]
+    more = len(ready) - _MOST
+    return lines if more <= 0 else [*lines, f"  and {more} more; '{status}' lists all"]
 
 
-def _command(call: Invocation, target: Target, added: Sequence[str]) -> str:
-    """Return the command with further arguments: as it was entered, unless that is long or may hold secrets."""
+def _command(call: Invocation, target: Target, one: ServedModel, namespace: str) -> str:
+    """Return the command with the name of a workspace: as it was entered, unless that is long or may hold secrets."""
     arguments = list(call.arguments)
-    if "-n" in added:
-        arguments = _without_namespace(arguments)
-    line = f"{call.command} {shlex.join([*arguments, *added])}"
-    if len(line) > _LONGEST or "\n" in line or any(one.partition("=")[0] in _SECRET for one in arguments):
-        chosen = (("--kubeconfig", target.kubeconfig), ("--context", target.context), ("-n", target.namespace))
-        kept = [part for flag, value in chosen if value and flag not in added for part in (flag, value)]
-        line = f"{call.command} {shlex.join([*kept, *added])}"
+    if one.namespace != namespace:
+        arguments = [*_without_namespace(arguments), "-n", one.namespace]
+    line = f"{call.command} {shlex.join([*arguments, '--workspace-name', one.workspace])}"
+    if len(line) > _LONGEST or "\n" in line or any(each.partition("=")[0] in _SECRET for each in arguments):
+        chosen = target_of(
+            one.workspace,
+            namespace=target.namespace if one.namespace == namespace else one.namespace,
+            context=target.context,
+            kubeconfig=target.kubeconfig,
+        )
+        line = f"{call.command} {chosen.flags}"
     return line
 
 

@@ -106,11 +106,13 @@ class TextTable:
             gap = _GAPS[-1]
             needed = [self._needed(place, whole) for place, whole in zip(shown, full, strict=True)]
             if sum(needed) + gap * (len(needed) - 1) <= room:
-                return shown, _narrowed(full, needed, room - gap * (len(full) - 1)), gap
+                ranks = [columns[place].rank for place in shown]
+                return shown, _narrowed(full, needed, ranks, room - gap * (len(full) - 1)), gap
             droppable = [place for place in shown if columns[place].rank]
             if not droppable:
                 gap = min(gap, max(room // len(full) - 1, 0))
-                return shown, _narrowed(needed, [1] * len(full), room - gap * (len(full) - 1)), gap
+                least = [1] * len(full)
+                return shown, _narrowed(needed, least, least, room - gap * (len(full) - 1)), gap
             shown.remove(max(droppable, key=lambda place: columns[place].rank))
 
     def _needed(self, place: int, whole: int) -> int:
@@ -141,14 +143,14 @@ class TextTable:
         return "".join(f"{part}\n" for line in lines for part in broken(" " * indent + line, room, indent))
 
 
-def _narrowed(widths: Sequence[int], least: Sequence[int], room: int) -> list[int]:
-    """Return widths whose sum is `room` if their least allows it: the widest are narrowed first."""
+def _narrowed(widths: Sequence[int], least: Sequence[int], ranks: Sequence[int], room: int) -> list[int]:
+    """Return widths whose sum is `room` if their least allows it: what matters less first, then the widest."""
     narrowed = list(widths)
-    for _ in range(max(sum(narrowed) - room, 0)):
-        widest = max(range(len(narrowed)), key=lambda place: (narrowed[place] > least[place], narrowed[place]))
-        if narrowed[widest] <= least[widest]:
+    while sum(narrowed) > room:
+        wide = [place for place, columns in enumerate(narrowed) if columns > least[place]]
+        if not wide:
             break
-        narrowed[widest] -= 1
+        narrowed[max(wide, key=lambda place: (ranks[place], narrowed[place]))] -= 1
     return narrowed
 
 

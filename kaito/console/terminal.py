@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 import time
@@ -31,6 +32,9 @@ from kaito.errors import KaitoError, OutputClosed, UsageError
 from kaito.eventloop.keyboard import Keyboard
 from kaito.types import Screen
 from kaito.util.sanitize import sanitize
+
+#: A command to paste in a line of an error.
+_COMMAND = re.compile("(?:^ +|: |')(?:kaito|kubectl|pip) ")
 
 
 class Terminal:
@@ -188,7 +192,12 @@ class Terminal:
             head = self._encodable(head, self.stderr, self.err_is_terminal)
         rest = [*rest, *([f"   at {where}"] if where else [])]
         if self.err_is_terminal:
-            rest = [wrapped(line, max(self._columns() - 1, MIN_COLUMNS), hang=2).removesuffix("\n") for line in rest]
+            columns = max(self._columns() - 1, MIN_COLUMNS)
+            rest = [
+                # A command that is broken could not be pasted.
+                line if _COMMAND.search(line) else wrapped(line, columns, hang=2).removesuffix("\n")
+                for line in rest
+            ]
         self._to_stderr("\n".join([self._colors.red(head, self.stderr), *rest]) + "\n")
 
     def warning(self, error: KaitoError) -> None:

@@ -306,3 +306,16 @@ def test_ctrl_z_in_the_middle_of_a_write_takes_the_status_off_the_screen():
         clock.now = 0.6
         terminal.tick()
         assert os.read(read.fileno(), 99) == "\r\x1b[Kwaiting …".encode()
+
+
+def test_hints_fit_the_window_and_commands_stay_whole(monkeypatch):
+    err = Stream(terminal=True)
+    monkeypatch.setattr(err, "fileno", lambda: 2)
+    monkeypatch.setattr("os.get_terminal_size", lambda fd: os.terminal_size((40, 24)))
+    monkeypatch.setattr("os.get_blocking", lambda fd: True)
+    terminal = make(err=err, environ={"NO_COLOR": "1"})
+    command = "Use 'kubectl kaito status --workspace-name my-llama -n team-a' to check status"
+    terminal.error(KaitoError("x", command, "The window holds 8 tokens, prompt and answer; 'clear' would not help"))
+    assert terminal.stderr.text == (
+        f"❌ Error: x\n   {command}\n   The window holds 8 tokens, prompt\n     and answer; 'clear' would not help\n"
+    )

@@ -86,6 +86,7 @@ def test_the_first_chat(shell, team, server, picture):
         $ «kaito chat --workspace-name my-llama»‹enter›
         🤖 Connected to workspace: my-llama (llama-3.1-8b-instruct)
         💬 Type your message (or 'quit' to exit):
+        (context gpu-cluster, namespace team-a, backend port-forward)
 
         > «What is a Pod?»‹enter›
         Assistant: A Pod is the smallest unit that Kubernetes runs: one or more containe
@@ -112,13 +113,12 @@ def test_status(shell, team, server, picture):
         session,
         """
         $ «kaito status»‹enter›
-        NAME       READY   MODEL                   RUNTIME   INSTANCE
-        NODES   AGE   WHY
-        my-llama   yes     llama-3.1-8b-instruct   vllm      Standard_NC24ads_A100_v4
-        1/1     12m
-        my-phi     no      phi-4-mini-instruct     vllm      Standard_NC24ads_A100_v4
-        0/1     12m   NodeClaimReady is False (nodeClaimNotReady: 1 nodeClaim is not rea
-        dy)
+        (context gpu-cluster, namespace team-a)
+        NAME      READY  MODEL                  RUNTIME  INSTANCE            NODES  AGE
+        my-llama  yes    llama-3.1-8b-instruct  vllm     Standard_…_A100_v4  1/1    12m
+        my-phi    no     phi-4-mini-instruct    vllm     Standard_…_A100_v4  0/1    12m
+          NodeClaimReady is False (nodeClaimNotReady: 1 nodeClaim is not ready)
+        (-o wide shows long names in full)
         $ ‹ctrl-d›exit
         """,
         code=0,
@@ -140,6 +140,7 @@ def test_a_wait(shell, team, server, picture):
         waiting: waiting for the pod to be ready … s‹picture›‹ready›
         ↺🤖 Connected to workspace: my-phi (phi-4-mini-instruct)
         💬 Type your message (or 'quit' to exit):
+        (context gpu-cluster, namespace team-a, backend port-forward)
 
         > ‹ctrl-d›
         👋 Goodbye!
@@ -181,9 +182,11 @@ def test_markdown(shell, team, server, picture):
         $ «kaito chat --workspace-name my-llama -o markdown»‹enter›
         🤖 Connected to workspace: my-llama (llama-3.1-8b-instruct)
         💬 Type your message (or 'quit' to exit):
+        (context gpu-cluster, namespace team-a, backend port-forward)
 
         > «How do I roll back a Deployment?»‹enter›
-        Assistant: Rolling back
+        Assistant:
+        Rolling back
 
         1. Look at the history:
            ╭─ sh
@@ -226,8 +229,8 @@ def test_an_error(shell, team, server, picture):
            Use 'kubectl kaito status --workspace-name my-phi' to check status
            NodeClaimReady is False (nodeClaimNotReady: 1 nodeClaim is not ready)
            Pod my-phi-0 is not ready yet (Pending)
-           Latest pod event: FailedScheduling: 0/3 nodes are available: 3 Insufficient n
-        vidia.com/gpu.
+           Latest pod event: FailedScheduling: 0/3 nodes are available: 3 Insufficient
+             nvidia.com/gpu.
            To wait until it is ready, use --wait
         $ ‹ctrl-d›exit
         """,

@@ -69,7 +69,7 @@ def test_those_of_other_namespaces_follow_when_the_namespace_has_none(namespace,
 def test_a_header_is_not_repeated(namespace, missing):
     namespace.workspace("my-llama")
     _, screen = missing("chat", "-n", namespace.name, "--header", "X-Key: secret")
-    assert f"     kaito chat -n {namespace.name} --workspace-name my-llama\n" in screen
+    assert f"     kaito chat --workspace-name my-llama -n {namespace.name}\n" in screen
     assert "secret" not in screen
 
 

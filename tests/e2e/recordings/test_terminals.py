@@ -39,8 +39,8 @@ def test_forty_columns(chat, server):
         > «/undoo»‹enter›
         ❌ Error: Unknown command '/undoo'
            Did you mean /undo?
-           To send it as a message, write //undo
-        o
+           To send it as a message, write
+             //undoo
 
         > «quit»‹enter›
         👋 Goodbye!

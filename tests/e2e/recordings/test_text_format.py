@@ -11,6 +11,7 @@ def test_text_at_a_prompt(terminal, model_server):
         """
         🤖 Connected to workspace: 127.0.0.1:… (test-model)
         💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «Hi»‹enter›
         hel‹open›lo

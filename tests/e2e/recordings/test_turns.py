@@ -18,7 +18,8 @@ def test_retry(chat, server):
         > «Hi»‹enter›
         Assistant: Hel
         ❌ Model Error: The stream ended early: the connection was lost
-           What arrived is not part of the conversation; send the message again (/retry)
+           What arrived is not part of the conversation; send the message again
+             (/retry)
 
         > «/retry»‹enter›
         Assistant: Hello
