@@ -23,7 +23,7 @@ from kaito.types import Image
 
 #: A loop of a shell reads its first line, and the first call takes all others.
 _READ_BEFORE = """\
-Warning: the beginning of stdin was read before, as by a loop; its rest is placed before this message
+Warning: stdin was read before, as by a loop; the rest of it is sent, too
    If the loop was to read it, add --no-stdin or < /dev/null
    To ask each line of a file in one run: --each --script FILE"""
 

@@ -50,7 +50,12 @@ class Target(Struct, frozen=True, kw_only=True):
     def place_flags(self) -> str:
         """The flags for the namespace and the cluster that were given, each after a blank; `""` for none."""
         namespace = f" -n {_quoted(self.namespace)}" if self.namespace else ""
-        return namespace + cluster_flags(self.context, self.kubeconfig)
+        return namespace + self.cluster_flags
+
+    @property
+    def cluster_flags(self) -> str:
+        """Those for the cluster alone, which kubectl has, too."""
+        return cluster_flags(self.context, self.kubeconfig)
 
 
 def cluster_flags(context: str | None, kubeconfig: str | None) -> str:

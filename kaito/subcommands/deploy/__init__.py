@@ -60,7 +60,8 @@ def _plan(context: CommandContext) -> Deployment:
     replicas = option("replicas")
     is_set = is_set or replicas is not None
     if option("model") is None:
-        raise UsageError("--model is required", f"To list what this cluster offers: {context.program} models")
+        offers = f"{context.program} models{context.settings.target.place_flags}"
+        raise UsageError("--model is required", f"To list what this cluster offers: {offers}")
     if is_set and option("count") is not None:
         raise UsageError("--count: cannot be used with --replicas", "KAITO decides how many nodes each replica needs")
     if replicas == 0 and context.settings.target.wait is not None:

@@ -80,7 +80,7 @@ def _show(context: CommandContext, text: str) -> None:
 async def _steps(context: CommandContext, plan: Deployment, options: Options) -> AsyncGenerator[Step, None]:
     async with context.cluster() as cluster:
         context.reporter.status(f"reading the cluster's definition of {plan.kind}")
-        definition = await find_definition(cluster, plan.kind)
+        definition = await find_definition(cluster, plan.kind, context.settings.target.cluster_flags)
         items = build(plan, definition.version, cluster.namespace)
         _check(plan, [(fault.field, fault.reason) for fault in faults(items[-1], definition)], definition.version)
         for item in items:

@@ -67,8 +67,11 @@ class _Document(Struct, frozen=True):
     components: _Components = _Components()
 
 
-async def find_definition(cluster: Cluster, kind: str) -> Definition:
+async def find_definition(cluster: Cluster, kind: str, flags: str) -> Definition:
     """Return a kind of KAITO's in the version that the cluster prefers, of those that have it.
+
+    Args:
+        flags: those that select the cluster, for commands to paste.
 
     Raises:
         NotFoundError: KAITO is not installed, or does not have the kind.
@@ -76,7 +79,7 @@ async def find_definition(cluster: Cluster, kind: str) -> Definition:
     try:
         group = await cluster.get(f"/apis/{GROUP}", _Group)
     except NotFoundError:
-        hint = "To check the context: kubectl config get-contexts"
+        hint = f"To check the context: kubectl config get-contexts{flags}"
         raise NotFoundError("KAITO is not installed in this cluster", hint) from None
     for version in (each.version for each in group.versions):
         served = await cluster.get(f"/apis/{GROUP}/{version}", _Resources)
@@ -84,7 +87,7 @@ async def find_definition(cluster: Cluster, kind: str) -> Definition:
             return await _with_schema(cluster, kind, version)
     raise NotFoundError(
         f"The KAITO of this cluster has no kind {kind}",
-        f"To list those that it has: kubectl api-resources --api-group={GROUP}",
+        f"To list those that it has: kubectl api-resources --api-group={GROUP}{flags}",
     )
 
 

@@ -16,7 +16,11 @@ DEPLOY = ("deploy", "my-phi", "--model", "phi-4")
     ("arguments", "message"),
     [
         (["deploy"], "NAME is missing\n   See 'kaito deploy --help'"),
-        (["deploy", "my-phi"], "--model is required\n   To list what this cluster offers: kaito models"),
+        (["deploy", "my-phi"], "--model is required\n   To list what this cluster offers: kaito models\n"),
+        (
+            ["deploy", "my-phi", "-n", "team", "--context", "my prod"],
+            "--model is required\n   To list what this cluster offers: kaito models -n team --context 'my prod'\n",
+        ),
         (["deploy", "My", "--model", "phi-4"], "NAME: 'My' is not a name of at most 63 lower-case letters"),
         ([*DEPLOY, "--model", "a b"], "--model: 'a b' is not a preset such as phi-4, or a Hugging Face id"),
         ([*DEPLOY, "--count", "0"], "--count: '0' is not a whole number from 1 to 1000"),

@@ -11,7 +11,7 @@ from kaito.testing import child_environment, kaito_command
 
 LINES = "one\ntwo\nthree\n"
 WARNING = (
-    "Warning: the beginning of stdin was read before, as by a loop; its rest is placed before this message\n"
+    "Warning: stdin was read before, as by a loop; the rest of it is sent, too\n"
     "   If the loop was to read it, add --no-stdin or < /dev/null\n"
     "   To ask each line of a file in one run: --each --script FILE\n"
 )
