@@ -13,6 +13,7 @@ from kaito_local import download, hub, model
 from kaito_local.engine import Engine
 from kaito_local.hub_names import Reference
 from kaito_local.relay import HOST, Relay
+from kaito_local.tuning import BUILT_IN
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -44,7 +45,7 @@ class LocalBackend:
         engine = Engine()
         try:
             # If this is cancelled, the thread continues; `stop` makes it discard the model that it loads.
-            url = await asyncio.to_thread(engine.start, path, name, compact=chosen is None)
+            url = await asyncio.to_thread(engine.start, path, name, BUILT_IN if chosen is None else None)
             async with _relay_to(engine, url) as port:
                 base = f"http://{HOST}:{port}"
                 yield Endpoint(

@@ -12,6 +12,8 @@ from kaito.errors import KaitoError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kaito_local.tuning import Tuning
+
 #: The context window in tokens: the maximum of the built-in model. llama.cpp shortens it for models with a smaller
 #: window. The file's own value is not used, as some models announce windows that need gigabytes.
 WINDOW = 8192
@@ -33,7 +35,7 @@ class Engine:
         self._server: Any = None
         self._stopped = False
 
-    def start(self, model: Path, name: str, *, compact: bool) -> str:
+    def start(self, model: Path, name: str, tuning: Tuning | None = None) -> str:
         """Load `model` and return the URL of its server.
 
         Blocks, and holds the GIL while llama.cpp reads the file.
@@ -41,8 +43,7 @@ class Engine:
         Args:
             model: a GGUF file.
             name: the name of the model in the server's answers.
-            compact: whether to store the attention keys in 8 bits instead of 16. The width of the model's attention
-                heads must be a multiple of 32.
+            tuning: of the built-in model; `None` for a model of the user, which runs as its file says.
 
         Raises:
             KaitoError: llama.cpp is not installed, or cannot load the file.
@@ -56,7 +57,7 @@ class Engine:
                 "To reinstall it: python -m pip install --force-reinstall xllamacpp",
             ) from error
         try:
-            server = llama.Server(_parameters(llama, model, name, compact))
+            server = llama.Server(_parameters(llama, model, name, tuning))
             # Waits until the server's loop runs. Stopping the server before that would hang forever.
             server.handle_metrics()
             url = str(server.listening_address)
@@ -81,7 +82,7 @@ class Engine:
             self._server = None  # the destructor joins the threads
 
 
-def _parameters(llama: Any, model: Path, name: str, compact: bool) -> Any:
+def _parameters(llama: Any, model: Path, name: str, tuning: Tuning | None) -> Any:
     parameters = llama.CommonParams()
     # Below all log levels: nothing is written to stderr, not even errors.
     parameters.verbosity = -1
@@ -108,7 +109,11 @@ def _parameters(llama: Any, model: Path, name: str, compact: bool) -> Any:
     parameters.cache_ram_mib = 0
     # A warm-up would read the whole file while the GIL is held. The first prompt reads it without the GIL.
     parameters.warmup = False
-    if compact:
+    if tuning is not None:
+        parameters.chat_template = tuning.template
+        for parameter, value in tuning.sampling.items():
+            setattr(parameters.sampling, parameter, value)
+        # Attention keys in 8 bits instead of 16: the width of the model's attention heads must be a multiple of 32.
         # Compact values would need flash attention, which doubles the time of long prompts on a CPU.
         parameters.flash_attn_type = llama.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
         parameters.cache_type_k = llama.ggml_type.GGML_TYPE_Q8_0
