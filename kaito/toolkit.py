@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from kaito.chat.image_files import read_image
     from kaito.chat.transcripts import read_conversation, write_conversation
     from kaito.console.width import pad, shorten, width
-    from kaito.console.wrapping import window_columns
     from kaito.endpoints.server_wait import wait_until_answering
     from kaito.history.exports import Export, export_format, write_export
     from kaito.net.proxies import proxy_for
@@ -71,7 +70,6 @@ __all__ = [
     "token_counts",
     "wait_until_answering",
     "width",
-    "window_columns",
     "window_share",
     "window_size",
     "write_conversation",
@@ -86,7 +84,6 @@ _EXPORTS = {
     "pad": "kaito.console.width",
     "shorten": "kaito.console.width",
     "width": "kaito.console.width",
-    "window_columns": "kaito.console.wrapping",
     "code_blocks": "kaito.util.fenced_code",
     # Files: bounded, private, and replaced as a whole
     "UnreadableError": "kaito.util.safe_files",

@@ -14,7 +14,7 @@ from kaito.shell.input.entries import WORDS
 ROOT = Path(__file__).parents[1]
 SOURCES = [*ROOT.glob("kaito/**/*.py"), *ROOT.glob("plugins/*/src/**/*.py")]
 COMMANDS = {*create_plugins(warn=pytest.fail, allowed="").slash_commands(Settings()), *WORDS}
-NAMED = re.compile(rf"(?<![\w/.-])/({'|'.join(sorted(COMMANDS))})(?![\w/.-])|'(?:{'|'.join(sorted(WORDS))})'")
+NAMED = re.compile(rf"(?<![\w/.<-])/({'|'.join(sorted(COMMANDS))})(?![\w/.-])|'(?:{'|'.join(sorted(WORDS))})'")
 
 #: Where a text is shown at a prompt only, or names the command that it is about.
 AT_A_PROMPT = {

@@ -10,7 +10,7 @@ from kaito.chat.session import Pieces, Session
 from kaito.console.columns import Page, TextTable
 from kaito.console.terminal import Terminal
 from kaito.console.wrapping import fitting
-from kaito.errors import Ended, Interrupted, KaitoError, UsageError
+from kaito.errors import Ended, Interrupted, UsageError
 from kaito.history.recorder import Recorder
 from kaito.options.prompts import filled, prompt
 from kaito.shell.past_conversations import PastConversations
@@ -19,7 +19,7 @@ from kaito.shell.render.banner import resumed
 from kaito.types import Column, Image, Message, ModelInfo, Reply, Row
 from kaito.types.conversations import ConversationInfo
 from kaito.util.sanitize import sanitize
-from kaito.util.suggest import listed, near_names
+from kaito.util.suggest import near_or_listed
 
 #: Models that a message names.
 _MAX_NAMED = 10
@@ -271,9 +271,7 @@ class ShellContext:
         return self._past.find(words)
 
     def resume(self, id: str) -> None:
-        """Continue a conversation of the history in place of the present one, which stays in the history.
-
-        With which server it was is shown, and that its text goes to another one, if that is so.
+        """Continue a conversation of the history in place of the present one; show with which server it was.
 
         Args:
             id: its identifier, or the beginning of it.
@@ -294,8 +292,6 @@ class ShellContext:
             KaitoError: conversations are not kept, or there is no turn yet.
         """
         self._past.branch(title)
-
-    # The clipboard and the editor
 
     def copy(self, text: str) -> None:
         """Put a text on the clipboard of the user's terminal, also over SSH and in tmux (OSC 52).
@@ -359,12 +355,9 @@ class ShellContext:
             self.refresh_models()
             known = self._model_names()
         if known and name not in known:
-            near = near_names(name, known)
             # Gateways route to models that they do not list.
             self._terminal.note(f"The server does not list '{name}'; it is requested anyway")
-            self._terminal.note(
-                f"Did you mean {' or '.join(near)}?" if near else f"It lists {listed(known, _MAX_NAMED)}"
-            )
+            self._terminal.note(near_or_listed(name, known, _MAX_NAMED))
         self._session.use_model(name)
 
     def refresh_models(self) -> None:

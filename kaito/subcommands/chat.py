@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable
 from contextlib import nullcontext
 
@@ -11,12 +12,13 @@ from kaito.cli.args.plugin_options import PluginOptions
 from kaito.cli.args.shared_flags import add_options
 from kaito.cli.command_context import CommandContext
 from kaito.endpoints.backend_choice import choose_backends
+from kaito.errors import UsageError
 from kaito.history.library import Library
 from kaito.history.state_folder import history_bounds, input_history_file, state_folder
 from kaito.options import table
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.shell.input.entries import WORDS
-from kaito.subcommands.chat_continuation import continuation
+from kaito.subcommands.chat_continuation import continuation, continuing_flag
 from kaito.subcommands.chat_input import attached_images, one_message, open_script
 from kaito.types import Command
 

@@ -9,9 +9,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kaito.chat.conversation import SavedConversation
+from kaito.console.columns import Page, TextTable
 from kaito.console.questions import ask, can_ask
 from kaito.console.terminal import Terminal
-from kaito.console.wrapping import window_columns
+from kaito.console.wrapping import table_columns
 from kaito.errors import KaitoError, NotFoundError, UsageError
 from kaito.history.library import Library
 from kaito.settings import Settings
@@ -146,7 +147,8 @@ def _asked(library: Library, terminal: Terminal) -> str:
     offered = library.find(limit=_OFFERED)
     if not offered:
         raise NotFoundError("There is no conversation to resume", "Start a new one without --resume")
-    terminal.note(conversation_table(offered, window_columns(), numbered=True).removesuffix("\n"))
+    columns, rows = conversation_table(offered, numbered=True)
+    terminal.write_interactive(TextTable(columns, Page(window=table_columns)).add(rows))
     answer = ask(terminal, f"Number or ID (1 to {len(offered)}): ")
     if answer.isdecimal() and 1 <= int(answer) <= len(offered):
         return offered[int(answer) - 1].id

@@ -9,7 +9,6 @@ from kaito import hookimpl
 from kaito.cli.args.plugin_options import PluginOptions
 from kaito.cli.command_context import CommandContext
 from kaito.console.questions import ask, can_ask
-from kaito.console.wrapping import window_columns
 from kaito.errors import UsageError
 from kaito.history.exports import SPEAKERS, as_data, export_format, export_of, exported, iso_time, write_export
 from kaito.history.identifier_completion import conversation_words
@@ -89,8 +88,7 @@ def _list(context: CommandContext, library: Library, words: str) -> None:
     if not found:
         context.notice(f"No conversation has '{words}'" if words else "There is no conversation yet")
         return
-    columns = window_columns() if context.invocation.terminal.out_is_terminal else None
-    context.write(conversation_table(found, columns, wide=context.output == "wide"))
+    context.write_table(*conversation_table(found, wide=context.output == "wide"))
 
 
 def _show(context: CommandContext, library: Library, words: Sequence[str]) -> None:

@@ -25,3 +25,9 @@ def listed(names: Sequence[str], most: int) -> str:
     """Return the first names for a message, up to `most`, and the number of the others."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def near_or_listed(name: str, known: Sequence[str], most: int) -> str:
+    """Return a question for the nearest names; without any, which names exist, up to `most`."""
+    near = near_names(name, known)
+    return f"Did you mean {' or '.join(near)}?" if near else f"It lists {listed(known, most)}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaito import hookimpl
-from kaito.errors import KaitoError, UsageError
+from kaito.errors import KaitoError, ShellHint, UsageError
 from kaito.toolkit import (
     Export,
     UnreadableError,
@@ -58,7 +58,7 @@ def export(arguments: str, shell: ShellContext) -> None:
     """
     path, force = _forced_name("/export", arguments)
     if export_format(path) in (None, "json"):
-        raise UsageError(f"/export: '{path}' does not end with .md or .html", "/save writes JSON")
+        raise UsageError(f"/export: '{path}' does not end with .md or .html", ShellHint("/save writes JSON"))
     _export(path, shell, force=force)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kaito import hookimpl
-from kaito.errors import KaitoError, UsageError
-from kaito.toolkit import conversation_table, one_line, window_columns
+from kaito.errors import KaitoError, ShellHint, UsageError
+from kaito.toolkit import conversation_table, one_line
 from kaito.types import SlashCommand
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def sessions(arguments: str, shell: ShellContext) -> None:
     if not found:
         shell.notice(f"No conversation has '{one_line(arguments)}'" if arguments else "There is no conversation yet")
         return
-    shell.write(conversation_table(found[:_SHOWN], window_columns()))
+    shell.write_table(*conversation_table(found[:_SHOWN]))
     if len(found) > _SHOWN:
         shell.notice(f"({len(found) - _SHOWN} more; 'kaito history' lists all)")
 
@@ -37,7 +37,9 @@ def resume(arguments: str, shell: ShellContext) -> None:
     The present one stays in the history. The beginning of an ID is enough if no other begins so.
     """
     if not arguments:
-        raise UsageError("/resume: needs the ID of a conversation", "/sessions lists them")
+        raise UsageError(
+            "/resume: needs the ID of a conversation", ShellHint("/sessions lists them", "'kaito history' lists them")
+        )
     shell.resume(arguments)
 
 
