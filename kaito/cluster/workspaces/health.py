@@ -10,6 +10,8 @@ from kaito.cluster.kinds import ContainerState, ContainerStatus, Pod, Service
 WORKSPACE_LABEL = "kaito.sh/workspace"
 #: Why a container waits while nothing is wrong.
 _STARTING = ("", "ContainerCreating", "PodInitializing")
+#: What is said of a pod that starts, and of a pod or a Service that is not there yet.
+_NOT_YET, _MISSING = "is not ready yet", "does not exist"
 
 
 class Backing:
@@ -34,7 +36,7 @@ class Backing:
         if self._services is not None:
             service = self._services.get((namespace, name))
             if service is None:
-                return f"Service '{name}' does not exist"
+                return f"Service '{name}' {_MISSING}"
             selector = service.spec.selector
         if self._pods is None:
             return ""
@@ -50,12 +52,17 @@ class Backing:
         return [pod for pod in fewest if selector.items() <= pod.metadata.labels.items()]
 
 
+def may_pass(problem: str) -> bool:
+    """Return whether a problem belongs to a Workspace that starts, and may pass by itself."""
+    return not problem or f" {_NOT_YET} " in problem or problem.endswith(_MISSING)
+
+
 def pods_problem(workspace: str, pods: Iterable[Pod]) -> str:
     """Return why none of a Workspace's pods is ready; `""` when one is."""
     ordered = sorted(pods, key=lambda pod: pod.name)
     if any(pod.ready and not any(map(_container_reason, pod.status.container_statuses)) for pod in ordered):
         return ""
-    return pod_problem(ordered[0]) if ordered else f"Pod {workspace}-0 does not exist"
+    return pod_problem(ordered[0]) if ordered else f"Pod {workspace}-0 {_MISSING}"
 
 
 def pod_problem(pod: Pod) -> str:
@@ -77,7 +84,7 @@ def _reason(pod: Pod) -> str:
             return f"cannot be scheduled: {_explained(condition.reason, condition.message)}"
     restarts = sum(container.restart_count for container in status.container_statuses)
     count = f", {_restarts(restarts)}" if restarts else ""
-    return f"is not ready yet ({status.phase or 'no status'}{count})"
+    return f"{_NOT_YET} ({status.phase or 'no status'}{count})"
 
 
 def _container_reason(container: ContainerStatus) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from kaito.cluster.kinds import Condition
 from kaito.cluster.workspaces.engine_metrics import EngineMetrics, download_progress
+from kaito.cluster.workspaces.health import may_pass
 from kaito.cluster.workspaces.objects import Metric
 from kaito.cluster.workspaces.overview import InferenceSetOverview, Overview, WorkspaceOverview
 from kaito.cluster.workspaces.probes import NodeReadiness
@@ -201,9 +202,8 @@ def _readiness(overview: Overview) -> Cell:
     if isinstance(overview, InferenceSetOverview):
         return readiness(overview.ready, waiting=not overview.deleted)
     workspace = overview.workspace
-    return readiness(
-        overview.ready, waiting=workspace.tuning or (not workspace.problem and workspace.state in _WAITING)
-    )
+    is_waiting = workspace.state in _WAITING and may_pass(workspace.problem)
+    return readiness(overview.ready, waiting=is_waiting or workspace.tuning)
 
 
 def _event(overview: WorkspaceOverview) -> str:

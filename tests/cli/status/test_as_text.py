@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from kaito.cluster.workspaces.engine_metrics import EngineMetrics, Gpu
 from kaito.cluster.workspaces.objects import InferenceSetObject, WorkspaceObject, parse_inference_set, parse_workspace
@@ -252,6 +253,10 @@ def test_readiness_has_a_colour():
     assert "Ready:          <good>yes\n" in describer.describe(overview_with(status={"state": "Ready"}))
     assert "Ready:          <unsure>no: KAITO" in describer.describe(overview_with())
     assert "Ready:          <bad>no: state" in describer.describe(overview_with(status={"state": "NotReady"}))
+    for problem, hue in (("Pod w-0 is not ready yet (Pending)", "unsure"), ("Pod w-0 does not run: x", "bad")):
+        found = overview_with(status={"state": "Pending"})
+        found = type(found)(workspace=replace(found.workspace, problem=problem))
+        assert f"Ready:          <{hue}>no: state is Pending\n" in describer.describe(found)
     assert "Context:        kind-dev\n" in describer.describe(overview_with())
     assert "<bad>False" in describer.describe(overview())
 
