@@ -72,11 +72,8 @@ def picture(request):
 def test_the_first_chat(shell, team, server, picture):
     server.model = "llama-3.1-8b-instruct"
     server.enqueue(
-        Say(
-            "A Pod is the smallest unit that Kubernetes runs: one or more containers that share a network address "
-            "and storage.",
-        ),
-        Say("Usually one. A second container joins it only when both must run on the same node."),
+        Say("The smallest unit that Kubernetes runs: one or more containers."),
+        Say("Usually one. A second one joins it if both must share a node."),
     )
     team.workspace("my-llama", port=server.port, preset="llama-3.1-8b-instruct")
     session = shell()
@@ -89,12 +86,10 @@ def test_the_first_chat(shell, team, server, picture):
         (context gpu-cluster, namespace team-a, backend port-forward)
 
         > «What is a Pod?»‹enter›
-        Assistant: A Pod is the smallest unit that Kubernetes runs: one or more containe
-        rs that share a network address and storage.
+        Assistant: The smallest unit that Kubernetes runs: one or more containers.
 
         > «How many containers should it have?»‹enter›
-        Assistant: Usually one. A second container joins it only when both must run on t
-        he same node.
+        Assistant: Usually one. A second one joins it if both must share a node.
 
         > «quit»‹enter›
         👋 Goodbye!
@@ -108,22 +103,21 @@ def test_the_first_chat(shell, team, server, picture):
 def test_status(shell, team, server, picture):
     team.workspace("my-llama", port=server.port, preset="llama-3.1-8b-instruct")
     team.pending_workspace("my-phi", preset="phi-4-mini-instruct")
-    session = shell()
+    session = shell(96)
     replay(
         session,
         """
         $ «kaito status»‹enter›
         (context gpu-cluster, namespace team-a)
-        NAME      READY  MODEL                  RUNTIME  INSTANCE            NODES  AGE
-        my-llama  yes    llama-3.1-8b-instruct  vllm     Standard_…_A100_v4  1/1    12m
-        my-phi    no     phi-4-mini-instruct    vllm     Standard_…_A100_v4  0/1    12m
+        NAME       READY   MODEL                   RUNTIME   INSTANCE                   NODES   AGE
+        my-llama   yes     llama-3.1-8b-instruct   vllm      Standard_NC24ads_A100_v4   1/1     12m
+        my-phi     no      phi-4-mini-instruct     vllm      Standard_NC24ads_A100_v4   0/1     12m
           NodeClaimReady is False (nodeClaimNotReady: 1 nodeClaim is not ready)
-        (-o wide shows long names in full)
         $ ‹ctrl-d›exit
         """,
         code=0,
     )
-    picture(session, "status", "The workspaces of a namespace, and why one is not ready")
+    picture(session, "status", "The workspaces of a namespace, and why one is not ready", columns=96)
 
 
 def test_a_wait(shell, team, server, picture):
