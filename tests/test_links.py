@@ -14,13 +14,15 @@ PAGES = sorted(
     if "_build" not in path.parts
 )
 OURS = f"{repository.url()}/"
+#: Pages of the repository's site that are no files.
+FORMS = (f"{OURS}security/advisories/new", f"{OURS}issues")
 
 
 def target_of(page: Path, link: repository.Link) -> Path | None:
     """Return the file that a link names, or None for a page of another site."""
     if link.target == repository.url():
         return ROOT / "README.md"
-    if link.target.startswith(OURS):
+    if link.target.startswith(OURS) and link.target not in FORMS:
         kind, branch, place = link.target.removeprefix(OURS).split("/", 2)
         assert (kind in ("blob", "tree", "raw"), branch) == (True, "main"), link
         return ROOT / place

@@ -128,8 +128,10 @@ class Writer:
             if self._until_pruned <= 0:
                 self._until_pruned = _PRUNE_AFTER
                 prune(database, self._bounds, self._clock(), batch[-1][0].id)
-        except KaitoError as exc:
-            self._report(exc)
+        except Exception as exc:
+            # As in a command, a mistake of ours must not end the thread, nor write over the user's screen.
+            bug = KaitoError(f"This is a bug in kaito: {type(exc).__name__}: {exc}", "Please report it")
+            self._report(exc if isinstance(exc, KaitoError) else bug)
             # A file that was moved away is created again.
             self._close_database()
         else:

@@ -132,7 +132,7 @@ def open_private(path: Path, flags: int) -> int | None:
         try:
             status = os.fstat(file)
             _check_private(path, status)
-            if os.name == "posix" and status.st_uid == os.geteuid():
+            if _HAS_OWNERS and status.st_uid == os.geteuid():
                 os.fchmod(file, 0o600)
         except BaseException:
             os.close(file)
@@ -159,7 +159,7 @@ def private_file(path: Path, *, create: bool) -> bool:
     _check_private(path, status)
     if not stat.S_ISREG(status.st_mode):
         raise _unsafe(path, "is not a regular file")
-    if os.name == "posix" and status.st_uid == os.geteuid() and status.st_mode & 0o077:
+    if _HAS_OWNERS and status.st_uid == os.geteuid() and status.st_mode & 0o077:
         path.chmod(0o600)
     return True
 
@@ -214,6 +214,9 @@ def try_lock(file: int) -> bool:
 
 _umask = threading.Lock()
 
+#: Whether files have owners and modes; on Windows they have neither.
+_HAS_OWNERS = hasattr(os, "geteuid")
+
 #: The end of a temporary file's name.
 _SUFFIX = ".kaito-tmp"
 
@@ -221,7 +224,7 @@ _SUFFIX = ".kaito-tmp"
 def _check_private(path: Path, status: os.stat_result) -> None:
     if stat.S_ISLNK(status.st_mode):
         raise _unsafe(path, "is a symbolic link")
-    if os.name != "posix":
+    if not _HAS_OWNERS:
         return
     if status.st_uid not in (os.geteuid(), 0):
         raise _unsafe(path, "belongs to another user")

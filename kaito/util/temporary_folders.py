@@ -53,7 +53,7 @@ def _held(folder: Path) -> Iterator[bool]:
 
 
 def _sweep(parent: Path, prefix: str) -> None:
-    if os.name != "posix":
+    if not hasattr(os, "geteuid"):
         return
     for folder in parent.glob(f"{prefix}*"):
         with suppress(OSError):
