@@ -145,6 +145,11 @@ class Terminal:
         before, after = self._colors.typed(self._interactive)
         self.write_interactive(f"{before}> {sanitize(text)}{after}\n")
 
+    def write_typed(self, text: str) -> None:
+        """Write to stdout what :meth:`show_typed` shows."""
+        before, after = self._colors.typed(self.stdout)
+        self.write(f"{before}> {sanitize(text)}{after}\n")
+
     @contextmanager
     def typing(self) -> Iterator[str]:
         """Yield the sequence that colours what is typed, which the caller writes first; end the colour after the block.

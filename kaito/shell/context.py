@@ -7,26 +7,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from kaito.chat.session import Pieces, Session
-from kaito.console.columns import Page, TextTable
 from kaito.console.terminal import Terminal
-from kaito.console.wrapping import fitting
 from kaito.errors import Ended, Interrupted, UsageError
 from kaito.history.recorder import Recorder
 from kaito.options.prompts import filled, prompt
 from kaito.shell.past_conversations import PastConversations
 from kaito.shell.render.answer_writer import AnswerWriter
 from kaito.shell.render.banner import resumed
+from kaito.shell.render.command_output import CommandOutput
 from kaito.types import Column, Image, Message, ModelInfo, Reply, Row
 from kaito.types.conversations import ConversationInfo
-from kaito.util.sanitize import sanitize
 from kaito.util.suggest import near_or_listed
 
 #: Models that a message names.
 _MAX_NAMED = 10
 #: Why a command may not name a file: the text may be a stranger's.
 _NOT_FROM_A_PIPE = "a file can be named at a prompt and in --script FILE, not from a pipe"
-#: Lines of a message that are shown when the user has not typed it.
-_MAX_LINES = 100
 
 
 class ShellContext:
@@ -56,6 +52,7 @@ class ShellContext:
         self._session = session
         self._terminal = terminal
         self._answers = answers
+        self._output = CommandOutput(terminal, answers)
         self._remember = remember
         self._interactive = interactive
         self._trusted = trusted
@@ -129,10 +126,11 @@ class ShellContext:
             hang: at a terminal, lines that are longer than the window are broken between words, and go on so many
                 columns further right than they begin; `None` leaves that to the terminal.
         """
-        text = sanitize(text)
-        if hang is not None and (page := self._terminal.page()).window is not None:
-            text = fitting(text, page.window(), hang)
-        self._show_text(text)
+        self._output.write(text, hang=hang)
+
+    def write_typed(self, text: str) -> None:
+        """Show a text after `> `, where :meth:`write` does, in the colour of what the user types."""
+        self._output.write_typed(text)
 
     def write_table(self, columns: Sequence[Column], rows: Iterable[Row | str]) -> None:
         """Show a table, where :meth:`write` does. At a terminal, what does not fit stands below its row.
@@ -142,14 +140,7 @@ class ShellContext:
             rows: their cells: texts, or a :class:`~kaito.types.Cell` for one whose colour has a meaning. A text in
                 place of a row is another line of the last column of the row above. Control sequences are removed.
         """
-        page = Page() if self._answers.exclusive_stdout else self._terminal.page()
-        self._show_text(TextTable(columns, page, keeps_all=True).add(rows))
-
-    def _show_text(self, text: str) -> None:
-        if self._answers.exclusive_stdout:
-            self._terminal.note(text.removesuffix("\n"))
-        else:
-            self._terminal.write(text)
+        self._output.write_table(columns, rows)
 
     def notice(self, text: str) -> None:
         """Write a line to stderr. Control sequences are removed."""
@@ -178,7 +169,7 @@ class ShellContext:
         if self._interactive and shown is not None:
             self._terminal.note(f"({shown})", dim=True)
         elif self._interactive and text.strip() not in self._session.typed:
-            self._show_message(text)
+            self._output.show_message(text)
         self._visible = text
         images, self._attached = self._attached, ()
         self._show(self._session.ask(text, images))
@@ -198,7 +189,7 @@ class ShellContext:
         """
         pieces, message = self._session.retry(), self._session.last_message
         if self._interactive and message is not None and message.content not in ("", self._visible):
-            self._show_message(message.content)
+            self._output.show_message(message.content)
             self._visible = message.content
         self._show(pieces)
 
@@ -374,13 +365,6 @@ class ShellContext:
 
     def _model_names(self) -> list[str]:
         return [info.name for info in self.models]
-
-    def _show_message(self, text: str) -> None:
-        """Show a message as if it had been typed; of a long one the beginning."""
-        lines = text.strip("\n").split("\n")
-        self._terminal.show_typed("\n".join(lines[:_MAX_LINES]))
-        if more := lines[_MAX_LINES:]:
-            self._terminal.note(f"(and {len(more)} more line{'s' * (len(more) != 1)})", dim=True)
 
     def _show(self, pieces: Pieces) -> None:
         # Muted until all is done: type-ahead is echoed by the terminal or by the prompt, never by both.

@@ -55,11 +55,12 @@ def history(arguments: str, shell: ShellContext) -> None:
         found = [turn for turn in _turns(shell) if _has_words(turn, words)]
         if not found:
             shell.notice(f"No turn has '{one_line(arguments)}'")
-        shell.write("\n".join(f"{_shown_turn(turn)}\n" for turn in found))
-        return
-    blocks = [_HEADS[message.role] + message.content.strip("\n") for message in _system(shell)]
-    blocks += [_shown_turn(turn) for turn in _turns(shell)]
-    shell.write("\n".join(f"{block}\n" for block in blocks if block))
+    else:
+        found = [*([message] for message in _system(shell)), *_turns(shell)]
+    for number, turn in enumerate(found):
+        if number:
+            shell.write("\n")
+        _show_turn(shell, turn)
 
 
 def _has_words(turn: list[Message], words: list[str]) -> bool:
@@ -67,11 +68,15 @@ def _has_words(turn: list[Message], words: list[str]) -> bool:
     return all(word in text for word in words)
 
 
-def _shown_turn(turn: list[Message]) -> str:
-    return "\n".join(_HEADS[message.role] + message.shown.strip() for message in turn)
+def _show_turn(shell: ShellContext, turn: list[Message]) -> None:
+    for message in turn:
+        if message.role == "user":
+            shell.write_typed(message.shown.strip())
+        else:
+            shell.write(f"{_HEADS[message.role]}{message.shown.strip()}\n")
 
 
-_HEADS = {"system": "System prompt: ", "user": "> ", "assistant": "Assistant: ", "tool": "Result: "}
+_HEADS = {"system": "System prompt: ", "assistant": "Assistant: ", "tool": "Result: "}
 
 
 def system(arguments: str, shell: ShellContext) -> None:
