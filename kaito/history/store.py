@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 #: The messages of one turn.
 TurnMessages = Sequence[Message]
 
+
+class TurnTooLongError(KaitoError):
+    """A turn is larger than any that is kept."""
+
+
 _INSERT = f"INSERT INTO conversation ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS.split(',')))})"
 
 
@@ -40,13 +45,13 @@ def add_turns(database: Database, conversation: str, first: int, turns: Iterable
     """Add turns to a conversation, the first with the given number.
 
     Raises:
-        KaitoError: one is too large.
+        TurnTooLongError: one is too large.
     """
     connection = database.connection
     for number, turn in enumerate(turns, first):
         messages, text = encode_turn(turn), searchable(turn)
         if len(messages) > limits.CONVERSATION:
-            raise KaitoError("The last turn is too long to be kept")
+            raise TurnTooLongError("The last turn is too long to be kept")
         cursor = connection.execute(
             "INSERT INTO turn (conversation, number, messages, text) VALUES (?, ?, ?, ?)",
             (conversation, number, messages, text),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _GATHERING = 0.1
 #: Changes after which the bounds are checked again.
 _PRUNE_AFTER = 500
+#: Conversations that are tried again.
+_MOST_FAILED = 1000
 
 
 class Writer:
@@ -45,6 +47,8 @@ class Writer:
         self._reports: list[KaitoError | str] = []
         # The thread's own:
         self._database: Database | None = None
+        #: What could not be written: it is tried again with what comes next, and at the end.
+        self._failed: dict[int, tuple[Slot, Snapshot]] = {}
         self._failure: tuple[str, ...] = ()
         self._until_pruned = 0
 
@@ -111,15 +115,25 @@ class Writer:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             if not self._hurried:
                 self._changed.wait_for(lambda: self._hurried, _GATHERING)
-            batch = [*self._waiting.values()]
+            batch = {**self._failed, **self._waiting}
+            self._failed.clear()
             self._waiting.clear()
             self._writing = bool(batch)
-            return batch
+            return [*batch.values()]
 
     def _write(self, batch: list[tuple[Slot, Snapshot]]) -> None:
+        """Write conversations in one transaction; when that fails, each by itself."""
+        if self._try_to_write(batch) or len(batch) == 1:
+            return
+        for one in batch:
+            self._try_to_write([one])
+
+    def _try_to_write(self, batch: list[tuple[Slot, Snapshot]]) -> bool:
         from kaito.history.changes import write_changes
         from kaito.history.pruning import prune
+        from kaito.history.store import TurnTooLongError
 
+        remarks: list[str] = []
         try:
             database = self._opened()
             remarks = write_changes(database, batch)
@@ -129,14 +143,18 @@ class Writer:
                 self._until_pruned = _PRUNE_AFTER
                 prune(database, self._bounds, self._clock(), batch[-1][0].id)
         except Exception as exc:
+            if len(batch) > 1:
+                return False
+            if not (self._closed or isinstance(exc, TurnTooLongError)) and len(self._failed) < _MOST_FAILED:
+                self._failed[id(batch[0][0])] = batch[0]
             # As in a command, a mistake of ours must not end the thread, nor write over the user's screen.
             bug = KaitoError(f"This is a bug in kaito: {type(exc).__name__}: {exc}", "Please report it")
             self._report(exc if isinstance(exc, KaitoError) else bug)
             # A file that was moved away is created again.
             self._close_database()
-        else:
-            for remark in remarks:
-                self._report(remark)
+        for remark in remarks:
+            self._report(remark)
+        return True
 
     def _opened(self) -> Database:
         if self._database is None:

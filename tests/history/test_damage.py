@@ -14,6 +14,7 @@ from kaito.errors import KaitoError
 from kaito.history import database as databases
 from kaito.history.database import open_database
 from kaito.history.library import Library
+from kaito.types import Message, Reply
 from tests.history.talks import Talk, execute, kept, questions, rows
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="no modes and links")
@@ -195,6 +196,37 @@ def test_a_lock_is_waited_for_and_then_reported(folder, monkeypatch):
     other.close()
     talk.say("c")
     assert talk.close() == []
+
+
+def test_what_could_not_be_written_is_written_later(folder, library, monkeypatch):
+    kept(folder, "a")
+    monkeypatch.setattr(databases, "BUSY_TIMEOUT", 0.01)
+    other = sqlite3.connect(folder / "history.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    talk = Talk(folder)
+    for text in ("b", "c", "d"):
+        talk.conversation.clear()
+        talk.say(text)
+    assert len(talk.recorder.take_reports()) == 1
+    assert [info.title for info in library.find()] == ["a"]
+    other.execute("COMMIT")
+    other.close()
+    # With the next one, or at the end.
+    assert talk.close() == []
+    assert sorted(info.title for info in library.find()) == ["a", "b", "c", "d"]
+
+
+def test_one_conversation_that_cannot_be_kept_does_not_take_others_with_it(folder, library, monkeypatch):
+    monkeypatch.setattr("kaito.util.limits.CONVERSATION", 500)
+    talk = Talk(folder)
+    for text in ("a", "b" * 600, "c"):
+        talk.conversation.clear()
+        talk.conversation.record(Message("user", text), Reply(content="x", finish_reason="stop"))
+        talk.recorder.save(talk.conversation, talk.origin)
+    [report] = talk.close()
+    assert isinstance(report, KaitoError)
+    assert report.message == "The last turn is too long to be kept"
+    assert sorted(info.title for info in library.find()) == ["a", "c"]
 
 
 def test_rows_that_someone_has_edited_are_left_out(folder, library):
