@@ -147,7 +147,7 @@ def _asked(library: Library, terminal: Terminal) -> str:
     offered = library.find(limit=_OFFERED)
     if not offered:
         raise NotFoundError("There is no conversation to resume", "Start a new one without --resume")
-    columns, rows = conversation_table(offered, numbered=True)
+    columns, rows = conversation_table(offered, brief=True, numbered=True)
     terminal.write_interactive(TextTable(columns, Page(window=table_columns)).add(rows))
     answer = ask(terminal, f"Number or ID (1 to {len(offered)}): ")
     if answer.isdecimal() and 1 <= int(answer) <= len(offered):

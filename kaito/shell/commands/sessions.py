@@ -26,7 +26,7 @@ def sessions(arguments: str, shell: ShellContext) -> None:
     if not found:
         shell.notice(f"No conversation has '{one_line(arguments)}'" if arguments else "There is no conversation yet")
         return
-    shell.write_table(*conversation_table(found[:_SHOWN]))
+    shell.write_table(*conversation_table(found[:_SHOWN], brief=True))
     if len(found) > _SHOWN:
         shell.notice(f"({len(found) - _SHOWN} more; 'kaito history' lists all)")
 

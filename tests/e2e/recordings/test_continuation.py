@@ -142,7 +142,7 @@ def test_resume_asks_which(start, folder, origin):
     ids = [kept(folder, f"talk {number}", origin=origin, clock=clock) for number in (1, 2)]
     session = start("--resume", columns=80)
     session.wait_for("Number or ID (1 to 2): ")
-    assert session.screen.splitlines()[0].split() == ["#", "ID", "AGE", "TURNS", "WITH", "TITLE"]
+    assert session.screen.splitlines()[0].split() == ["#", "ID", "AGE", "WITH", "TITLE"]
     session.type("2\n")
     session.wait_for("💬")
     assert f"(continuing 1 turn of {ids[0]}, " in session.transcript
