@@ -77,6 +77,13 @@ def test_each_slash_command_and_setting_is_in_the_guide():
     assert set(re.findall("`([a-z-]+)`", settings)) == set(table.SETTINGS)
 
 
+def test_the_flags_of_one_run_are_in_the_guide():
+    [named] = re.findall(r"^- \*\*One run only\*\*: (.+?) cannot be set", GUIDE.replace("\n ", ""), re.MULTILINE)
+    assert set(re.findall("`([a-z-]+)`", named)) == {
+        option.flag[2:] for option in table.ALL if option.configured == "never"
+    }
+
+
 def test_each_member_of_the_shell_context_is_documented():
     names = [name for name in vars(ShellContext) if not name.startswith("_")]
     table = PLUGINS[PLUGINS.index("kaito.ShellContext") : PLUGINS.index("## Rules")]

@@ -70,8 +70,8 @@ class Merge:
         dropped = set(self._displaced)
         if self._names_workspace and _is_without_workspace(section.get("backend")):
             dropped.add("backend")
-        for key in _SERVER:
-            if key in section and (key in dropped or self._is_other(key, section[key])):
+        for key in (*_SERVER, *_CLUSTER):
+            if key in section and (key in dropped or (key in _SERVER and self._is_other(key, section[key]))):
                 dropped |= _FOR_SERVER
         return dropped
 

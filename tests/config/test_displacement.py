@@ -52,6 +52,8 @@ WORK = {
         ({"backend": "port-forward"}, LAPTOP, {"backend", "seed"}),
         ({"backend": "url"}, LAPTOP, {"backend", "endpoint", "api-key-file", "header", "model", "seed"}),
         ({"endpoint": "http://b"}, WORK, {"endpoint", "seed"}),
+        ({"endpoint": "http://b"}, {"workspace_name": "w", "api_key_file": "key", "seed": "1"}, {"endpoint", "seed"}),
+        ({"endpoint": "http://b"}, {"api_key_file": "key", "seed": "1"}, {"endpoint", "api-key-file", "seed"}),
         ({"workspace_name": "v"}, WORK, {"context", "namespace", "workspace-name", "backend", "api-key-file", "seed"}),
         ({"namespace": "m"}, WORK, {"context", "namespace", "workspace-name", "backend", "api-key-file", "seed"}),
         ({"context": "d"}, WORK, {"context", "namespace", "workspace-name", "seed"}),

@@ -22,6 +22,9 @@ from kaito.plugin.entry_points import subcommand_names
 if TYPE_CHECKING:
     from kaito.cli.args.config_keys import KnownKeys
 
+ENDPOINT = table.ENDPOINT_URL.flag[2:]
+_ENDPOINT_FORM = FlagForm(key=ENDPOINT, flag=table.ENDPOINT_URL.flag, metavar="URL", scope="shared")
+
 #: What is set, by the keys of flags. What has its built-in value is left out.
 Settings = Mapping[str, Setting]
 #: The flags of a parser by key.
@@ -102,13 +105,15 @@ def apply_config(
 
         check_keys(config.sections, command, forms, known() if known is not None else None)
     given, restored = _of_the_line(parser, flags)
-    levels = list(config.levels(command, forms))
+    levels = list(config.levels(command, {ENDPOINT: _ENDPOINT_FORM, **forms}))
     if not any(table for level in levels for table in level):
         return {key: setting for key, setting in given.items() if key not in restored}
     from kaito.config.displacement import Merge
 
     merge = Merge()
     merge.take(given, without_effect=restored)
+    if ENDPOINT not in flags:  # it goes to a workspace, and what stands beside an endpoint is not for that
+        merge.displace(ENDPOINT)
     variables: list[Setting] = []
     for level in levels:
         variables += [found[VARIABLE_KEY] for found in level if VARIABLE_KEY in found]

@@ -51,3 +51,13 @@ def test_kubectl_s_order_holds_without_a_configuration(kaito, namespace, write_c
         outcome = kaito("status", env={"KUBECONFIG": str(viewer), **env})
         assert "my-llama" in outcome.out
     assert "my-llama" not in kaito("status", "--profile", "other", env={"KUBECONFIG": str(viewer)}).out
+
+
+def test_a_key_of_an_endpoint_is_not_for_a_workspace(kaito, namespace, write_config, tmp_path):
+    namespace.workspace("my-llama")
+    # Whoever uses the key would fail to read it.
+    write_config(f"[defaults]\nendpoint = 'http://localhost:1'\napi-key-file = '{tmp_path}/missing'")
+    arguments = ["get-endpoint", "--kubeconfig", str(namespace.kubeconfig("viewer")), "--workspace-name", "my-llama"]
+    assert kaito(*arguments).code == 0
+    write_config(f"[defaults]\napi-key-file = '{tmp_path}/missing'")
+    assert "cannot read" in kaito(*arguments).err
