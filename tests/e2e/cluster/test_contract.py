@@ -191,3 +191,13 @@ def test_troubleshooting(run, namespace, server):
     assert endpoint.returncode == 0
     assert endpoint.stdout == f"http://my-workspace.{namespace.name}.svc.cluster.local\n"
     assert "inside the cluster only" in endpoint.stderr
+
+
+def test_where_the_chat_is(run, namespace, server):
+    namespace.workspace("my-llama", port=server.port)
+    outcome = run("chat", "--workspace-name", "my-llama", "--verbose", stdin="/status\n")
+    assert f"\n  Context: test\n  Namespace: {namespace.name}\n  Endpoint: http" in outcome.stdout
+    assert "\n  Backend: port-forward\n" in outcome.stdout
+    assert f" (context test, namespace {namespace.name}) (" in outcome.stderr
+    text = run("status", "--workspace-name", "my-llama").stdout
+    assert f"\nNamespace:      {namespace.name}\nContext:        test\n" in text

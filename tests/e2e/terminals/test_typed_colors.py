@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from kaito.testing import Say
+from kaito.testing import Say, kaito_command
 from kaito.testing.screen import Screen
 from tests.e2e.terminals.seen import at_prompt, editor
 
@@ -131,3 +131,83 @@ def test_a_file_that_is_sent_is_named_with_its_size(chat, server, tmp_path):
     session.type("/read notes.txt Summarize\n")
     session.wait_for("Assistant: read\n\n>")
     assert "> /read notes.txt Summarize\n(sending notes.txt: 2000 lines, 8.0 kB)\nAssistant: read" in session.transcript
+
+
+def test_the_history_shows_messages_in_their_colour(chat, server):
+    server.enqueue(Say("one"), Say("> not typed"))
+    session = chat(columns=_COLUMNS)
+    for text, prompts in (("first", 2), ("second", 3)):
+        session.type(f"{text}\n")
+        session.wait_for(at_prompt(prompts))
+    session.type("/history\n")
+    session.wait_for(lambda session: session.transcript.count("Assistant: > not typed") == 2)
+    session.press("ctrl-d")
+    assert session.wait_exit() == 0
+    assert typed_lines(session) == ["> first", "> second", "> /history", "> first", "> second", ">"]
+
+
+def test_a_message_of_an_earlier_run_is_shown_when_it_is_sent_again(chat, server):
+    session = chat(columns=_COLUMNS)
+    session.type("asked before\n")
+    session.wait_for(at_prompt(2))
+    session.press("ctrl-d")
+    assert session.wait_exit() == 0
+    session = chat("--continue", columns=_COLUMNS)
+    session.type("/retry\n")
+    session.wait_for("Assistant: asked before\n\n>")
+    session.type("/retry\n")
+    session.wait_for("Assistant: asked before\n\n>", count=2)
+    session.press("ctrl-d")
+    assert session.wait_exit() == 0
+    # Then it is on the screen.
+    assert typed_lines(session) == ["> /retry", "> asked before", "> /retry", ">"]
+
+
+PLUGIN = """
+from contextlib import asynccontextmanager
+from kaito import Backend, Candidate, Cell, Column, Command, Endpoint, Location, hookimpl
+
+class Lab(Backend):
+    name = "lab"
+    needs_workspace = False
+    async def discover(self, target, reporter):
+        return [Candidate(backend=self.name, url="URL", rank=1)]
+    @asynccontextmanager
+    async def open(self, candidate, reporter):
+        yield Endpoint(url="URL", shown_url="URL", label="lab", location=Location(host="rack 4 of the lab"))
+
+@hookimpl
+def kaito_backends():
+    return [Lab()]
+
+def run(context):
+    context.write_table(
+        [Column(title="NAME", least=10), Column(title="STATE"), Column(title="PLACE", rank=1), Column(title="WHY", below=True)],
+        [("a" * 50, Cell("no", "bad"), "rack 4 of the lab", "it is off"), ("b", Cell("yes", "good"), "rack 5", "")],
+    )
+    context.write_object([{"name": "c", "description": "a long text that cannot stand beside the name in the window"}])
+
+@hookimpl
+def kaito_commands():
+    return [Command(name="lab", summary="List the lab", run=run)]
+"""
+
+
+def test_a_plugin_names_its_place_and_writes_tables(terminal, server, tmp_path):
+    (tmp_path / "lab.py").write_text(PLUGIN.replace("URL", server.url))
+    session = terminal(kaito_command("chat", "--plugin", "./lab.py"), columns=_COLUMNS, cwd=tmp_path)
+    session.wait_for("(host rack 4 of the lab, backend lab)\n\n>")
+    session.press("ctrl-d")
+    assert session.wait_exit() == 0
+    session = terminal(kaito_command("lab", "--plugin", "./lab.py"), columns=40, cwd=tmp_path)
+    assert session.wait_exit() == 0
+    assert session.screen == (
+        "NAME           STATE  PLACE\n"
+        "aaaaaa…aaaaaa  no     rack 4 of the lab\n"
+        "  it is off\n"
+        "b              yes    rack 5\n"
+        "NAME\n"
+        "c\n"
+        "  description: a long text that cannot\n"
+        "  stand beside the name in the window"
+    )
