@@ -47,7 +47,7 @@ def test_an_extension_that_the_server_rejects_has_a_hint(chat, model_server):
     model_server.enqueue(Status(400, {"error": {"message": message, "type": "BadRequestError", "code": 400}}))
     outcome = chat(stdin="/set min-p 0.1\nhi\n")
     assert outcome.code == 1
-    assert "   '/set min-p default' leaves the choice to the server\n   at stdin:2\n" in outcome.err
+    assert "   Leave out --min-p, and the server decides\n   at stdin:2\n" in outcome.err
 
 
 def test_output_of_commands_goes_to_stdout_and_messages_to_stderr(chat, model_server):

@@ -196,9 +196,17 @@ def test_the_contract_s_connection_error(kaito, refused_url):
     )
 
 
-def test_the_connection_error_shows_the_service_s_url(kaito):
-    outcome = kaito("chat", "--workspace-name", "my-workspace", "-n", "prod", "-m", "x")
+def test_the_connection_error_shows_the_service_s_url(kaito, refused_url, tmp_path):
+    config = tmp_path / "config"
+    config.write_text(
+        "current-context: a\n"
+        "contexts: [{name: a, context: {cluster: a}}]\n"
+        f"clusters: [{{name: a, cluster: {{server: '{refused_url}'}}}}]\n"
+    )
+    flags = ["--workspace-name", "my-workspace", "-n", "prod", "--kubeconfig", str(config)]
+    outcome = kaito("chat", *flags, "-m", "x")
     assert outcome.code == 4
+    assert outcome.err.startswith("❌ Error: Unable to connect to workspace endpoint\n")
     assert "   Endpoint: http://my-workspace.prod.svc.cluster.local/chat/completions\n" in outcome.err
 
 
