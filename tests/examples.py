@@ -12,6 +12,8 @@ A command that does not end by itself, such as `kaito forward`, is ended by SIGI
 Blocks of commands have the language `sh`, `zsh` or `fish`. A session is `text` that begins with the prompt, `> `. A block
 of `console` has commands after `$ `, and what they print: a line `...` stands for any lines.
 
+There is one conversation in the history: the ID `7k3mq9xd` stands for its ID.
+
 The first block of `toml` in a page is the configuration for the page's commands.
 """
 

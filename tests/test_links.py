@@ -1,5 +1,6 @@
 """Links in the documentation name files and headings that exist."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -14,18 +15,15 @@ PAGES = sorted(
     if "_build" not in path.parts
 )
 OURS = f"{repository.url()}/"
-#: Pages of the repository's site that are no files.
-FORMS = (f"{OURS}security/advisories/new", f"{OURS}issues")
 
 
 def target_of(page: Path, link: repository.Link) -> Path | None:
     """Return the file that a link names, or None for a page of another site."""
     if link.target == repository.url():
         return ROOT / "README.md"
-    if link.target.startswith(OURS) and link.target not in FORMS:
-        kind, branch, place = link.target.removeprefix(OURS).split("/", 2)
-        assert (kind in ("blob", "tree", "raw"), branch) == (True, "main"), link
-        return ROOT / place
+    if match := re.fullmatch(rf"{re.escape(OURS)}(?:blob|tree|raw)/main/(?P<place>.+)", link.target):
+        return ROOT / match["place"]
+    assert not re.match(rf"{re.escape(OURS)}(blob|tree|raw)/", link.target), f"{link.target} is not of the branch main"
     if "://" in link.target:
         return None
     return page.parent / link.target if link.target else page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shlex
@@ -69,7 +70,7 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def run(home, team, examples_server):
+def run(home, team, examples_server, kaito):
     """Return a function that runs the code of an example, and returns its process."""
 
     def run(example, code):
@@ -80,6 +81,12 @@ def run(home, team, examples_server):
             code = code.replace(url, examples_server.url)
         # Only one kubectl-kaito is installed.
         folders = [each for each in os.environ["PATH"].split(os.pathsep) if not Path(each, "kubectl-kaito").exists()]
+        if re.search(r"7k3mq9xd|--continue|--resume", code):
+            kubeconfig = str(team.kubeconfig("admin", "production"))
+            kept = kaito("chat", "--kubeconfig", kubeconfig, "--workspace-name", "my-llama", "-m", "A rolling update")
+            assert kept.code == 0, kept.err
+            [conversation] = json.loads(kaito("history", "-o", "json").out)
+            code = code.replace("7k3mq9xd", conversation["id"]).replace("7k3", conversation["id"][:6])
         path = os.pathsep.join([str(home / "bin"), *folders])
         return subprocess.Popen(
             [*PROGRAMS.get(example.language, PROGRAMS["sh"]), "-c", code],
