@@ -74,6 +74,8 @@ class Backend(Protocol):
     needs_workspace: bool = True
     #: Whether it opens the URL of `--endpoint`: it is asked if one is given, and only then.
     takes_endpoint: bool = False
+    #: What `kaito plugins` says about it, such as `the machines of the lab`; `""` for nothing.
+    about: str = ""
 
     @abstractmethod
     async def discover(self, target: Target, reporter: Reporter) -> Sequence[Candidate]:

@@ -156,7 +156,10 @@ CONVERSATION = (
     _field("--max-tokens", "COUNT", parsers.count, "Maximum tokens in response"),
     _field("--top-p", "NUMBER", parsers.share, "Top-p (nucleus sampling) parameter, 0.0 to 1.0"),
     _value(
-        "--model", "NAME", flag_values.text, "Model or adapter to request; the first that the server lists by default"
+        "--model",
+        "NAME",
+        flag_values.text,
+        "Model or adapter to request; the server's first by default. For --backend local: FILE.gguf, hf.co/OWNER/REPO",
     ),
     _switch(
         "--continue",

@@ -51,6 +51,9 @@ _EXAMPLES = """
 
     # Without a cluster: any OpenAI-compatible server
     kaito chat --endpoint http://localhost:8080
+
+    # Without a server: a small model in this process, which knows little
+    kaito chat --backend local
 """
 
 

@@ -42,12 +42,13 @@ TEXTS = {
     "the text in the model's file, and six examples": tuning.with_examples(f"{FILE}.", tuning.EXAMPLES),
     "“You are a helpful assistant.”, and six examples": tuning.with_examples(HELPFUL, tuning.EXAMPLES),
 }
-SAMPLING: Mapping[str, Mapping[str, float]] = {
+#: The sampling with which the texts are compared.
+FEW = {"min_p": 0.3}
+SAMPLING: Mapping[str, Mapping[str, float | str]] = {
     "min-p 0.05, llama.cpp's default": LLAMA_CPP,
-    "min-p 0.1": {"min_p": 0.1},
-    "min-p 0.3": {"min_p": 0.3},
-    "min-p 0.5": {"min_p": 0.5},
-    "min-p 0.3, repetition penalty 1.1": {"min_p": 0.3, "penalty_repeat": 1.1},
+    "min-p 0.3": FEW,
+    "min-p 0.5 after the temperature": {"samplers": tuning.TEMPERATURE_FIRST, "min_p": 0.5},
+    "min-p 0.7 after the temperature": {"samplers": tuning.TEMPERATURE_FIRST, "min_p": 0.7},
 }
 #: Tokens of an answer; what is checked of it is shorter.
 _LENGTH = 32
@@ -139,7 +140,7 @@ def main() -> None:
 
     best = tuning.BUILT_IN
     table("before", rows({"the text in the model's file, min-p 0.05": Tuning(system=FILE, sampling=LLAMA_CPP)}))
-    table("system text", rows({name: Tuning(system=text, sampling=best.sampling) for name, text in TEXTS.items()}))
+    table("system text", rows({name: Tuning(system=text, sampling=FEW) for name, text in TEXTS.items()}))
     table("sampling", rows({name: Tuning(system=best.system, sampling=each) for name, each in SAMPLING.items()}))
 
 

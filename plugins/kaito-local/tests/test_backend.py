@@ -10,6 +10,7 @@ import pytest
 from kaito_local import download
 from kaito_local.backend import LocalBackend
 from kaito_local.engine import Engine
+from kaito_local.tuning import BUILT_IN
 
 from kaito.errors import ExitCode, KaitoError, NotFoundError, UsageError
 from kaito.types import Target
@@ -255,7 +256,7 @@ def test_cancelling_while_loading(cached, reporter):
 def test_stopping_while_loading_discards_the_model(model_file):
     engine = Engine()
     engine.stop()
-    url = engine.start(model_file, "x", compact=True)
+    url = engine.start(model_file, "x", BUILT_IN)
 
     async def check():
         async with aiohttp.ClientSession() as session:
@@ -274,5 +275,5 @@ def test_a_file_of_the_user_needs_no_cache(model_file, models, reporter):
 def test_starting_and_stopping_repeatedly(model_file):
     for _ in range(8):
         engine = Engine()
-        engine.start(model_file, "x", compact=True)
+        engine.start(model_file, "x", BUILT_IN)
         engine.stop()

@@ -21,12 +21,17 @@ if TYPE_CHECKING:
     from kaito.types import Reporter, Target
 
 
+#: Shown below the banner, so that nobody expects more.
+_BUILT_IN = "this process, with a small model that knows little"
+
+
 class LocalBackend:
     """A small model for a machine without a cluster. Everything happens in :meth:`open`."""
 
     name = "local"
     needs_workspace = False
     takes_endpoint = False
+    about = f"{model.NAME} in this process, which knows little; or a model of yours"
 
     async def discover(self, target: Target, reporter: Reporter) -> Sequence[Candidate]:
         """Return this process as the only candidate. It has no rank: it is used only if the user names the backend."""

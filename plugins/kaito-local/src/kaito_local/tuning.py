@@ -27,7 +27,7 @@ class Tuning(Struct, frozen=True, kw_only=True):
     #: Precedes a conversation without a system prompt; `None` for nothing.
     system: str | None = None
     #: Values for what a request leaves open, by the names of llama.cpp's parameters.
-    sampling: Mapping[str, float] = {}
+    sampling: Mapping[str, float | str] = {}
 
     @property
     def template(self) -> str:
@@ -51,5 +51,12 @@ EXAMPLES = (
     ("Name a vegetable that is green.", "Spinach is green."),
 )
 
+#: llama.cpp's samplers with the temperature before min-p, not after it. Min-p keeps the tokens that are nearly as
+#: likely as the best one: in this order, the more of them the higher the user's temperature is.
+TEMPERATURE_FIRST = "penalties;dry;top_n_sigma;top_k;typ_p;top_p;temperature;min_p"
+
 #: The best in the comparison, which is in the folder `comparison` beside this package's sources.
-BUILT_IN = Tuning(system=with_examples("You are a helpful assistant.", EXAMPLES), sampling={"min_p": 0.3})
+BUILT_IN = Tuning(
+    system=with_examples("You are a helpful assistant.", EXAMPLES),
+    sampling={"samplers": TEMPERATURE_FIRST, "min_p": 0.7},
+)
