@@ -21,6 +21,7 @@ class UrlBackend:
     name = "url"
     needs_workspace = False
     takes_endpoint = True
+    about = ""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
