@@ -52,7 +52,7 @@ def test_a_prompt_with_an_inventory_that_is_named(terminal, model_server, write)
         """
         🤖 Connected to workspace: llama (test-model)
         💬 Type your message (or 'quit' to exit):
-        (host 127.0.0.1:…, backend url)
+        (host 127.0.0.1:…, backend inventory)
 
         > «Hi»‹enter›
         Assistant: Hi
@@ -74,8 +74,8 @@ def test_a_prompt_with_an_inventory_that_is_named(terminal, model_server, write)
             "The inventory '{file}' has no endpoint 'c'\n   It has: a, b",
         ),
         (["--backend", "inventory", "--workspace-name", "inferenceset/a"], 3, "The inventory '{file}' has no endpoint"),
-        (["--workspace-name", "c", "-n", "team"], 4, "Unable to connect to workspace endpoint"),
-        (["--workspace-name", "a", "-n", "team"], 4, "Unable to connect to workspace endpoint"),
+        (["--workspace-name", "c", "-n", "team"], 4, "No cluster is configured"),
+        (["--workspace-name", "a", "-n", "team"], 4, "No cluster is configured"),
         ([], 2, "--workspace-name is required\n   Without a cluster, use --endpoint URL or --backend inventory"),
     ],
 )

@@ -78,6 +78,7 @@ def test_another_terminal_continues_too(start, folder):
             f"""
         🤖 Connected to workspace: my-llama (llama-2-7b)
         {remark}💬 Type your message (or 'quit' to exit):
+        (host 127.0.0.1:…, backend url)
 
         > «{turn}»‹enter›
         Assistant: {turn}
