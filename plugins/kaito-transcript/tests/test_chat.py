@@ -86,7 +86,7 @@ def test_a_full_disk_is_said_once_and_the_chat_goes_on(model_server, file, recor
         input="Hi\nTell me more\nHow are you?\n",
         capture_output=True,
         text=True,
-        env=child_environment(),
+        env=child_environment({"KAITO_HISTORY": "off"}),
         timeout=60,
         check=False,
     )
