@@ -132,7 +132,7 @@ def test_a_prompt_continues_after_a_task_that_exited(terminal, exiting, model_se
         f"""
         🤖 Connected to workspace: odd (test-model)
         💬 Type your message (or 'quit' to exit):
-        (host 127.0.0.1:…, backend url)
+        (host 127.0.0.1:…, backend odd)
 
         > «/exit-later»‹enter›
 

@@ -350,7 +350,7 @@ def test_the_list_of_plugins_as_json(kaito, plugin):
 
 
 def test_the_list_of_plugins_rejects_other_formats(kaito):
-    assert "--output: 'xml' is not one of plain, json" in kaito("plugins", "-o", "xml").err
+    assert "--output: 'xml' is not one of plain, wide, json" in kaito("plugins", "-o", "xml").err
 
 
 def test_no_request_is_sent_when_a_plugin_is_missing(chat, model_server):
