@@ -293,14 +293,15 @@ def test_an_answer_that_does_not_match_is_a_failure(chat, model_server, write, a
     assert outcome.err == (f"❌ Error: The answer does not match the JSON schema: {fault}\n   Send the message again\n")
     record = json.loads(chat("--schema", file, "-o", "json", "-m", "x").out)
     assert "parsed" not in record
-    assert record["text"] == answer
+    assert (record["text"], record["received"]) == (None, answer)
+    assert record["error"]["message"].startswith("The answer does not match the JSON schema: ")
 
 
 def test_an_answer_that_was_cut_can_be_continued(chat, model_server, write):
     model_server.enqueue(Say('{"items": [{"pri', finish_reason="length"), Say('ce": 2}]}'))
     outcome = chat("--schema", write("order.json", SCHEMA), "--keep-going", stdin="x\n/continue\n/history\n")
     assert outcome.code == 1
-    assert "The token limit cut it; /continue continues it" in outcome.err
+    assert "   The token limit cut it; raise --max-tokens\n" in outcome.err
     assert outcome.out.endswith('> x\nAssistant: {"items": [{"price": 2}]}\n')
 
 
