@@ -66,6 +66,8 @@ class Backend(Protocol):
     One that reports nothing for 35 seconds while it discovers or opens an endpoint is given up, as is one that needs
     more than five seconds to close it. Long work, such as a download, reports its progress with
     :meth:`~kaito.types.Reporter.status`.
+
+    It may have a text `about` besides, such as `the machines of the lab`, which `kaito plugins` shows.
     """
 
     #: The value of `--backend`.
@@ -74,8 +76,6 @@ class Backend(Protocol):
     needs_workspace: bool = True
     #: Whether it opens the URL of `--endpoint`: it is asked if one is given, and only then.
     takes_endpoint: bool = False
-    #: What `kaito plugins` says about it, such as `the machines of the lab`; `""` for nothing.
-    about: str = ""
 
     @abstractmethod
     async def discover(self, target: Target, reporter: Reporter) -> Sequence[Candidate]:

@@ -98,8 +98,8 @@ class Plugins(Registry):
                     self.report_fault(plugin, f"{kind} '{name}' is already offered by {owner}")
                 else:
                     offers[name] = Offered(plugin, value)
-                    about = getattr(value, "about", "") if kind == "backend" else ""
-                    self.note_provided(plugin, f"{kind} {name}" + (f" ({about})" if about else ""))
+                    about = getattr(value, "about", None) if kind == "backend" else None
+                    self.note_provided(plugin, f"{kind} {name}" + (f" ({about})" if isinstance(about, str) else ""))
         return offers
 
     def add_options(self, command: str, groups: Callable[[Plugin], OptionGroup]) -> None:

@@ -60,7 +60,7 @@ def test_the_index_would_accept_them(dist):
     assert done.stdout.count("PASSED") == len(files)
 
 
-@pytest.mark.parametrize(("folder", "name"), zip(FOLDERS, NAMES, strict=True), ids=NAMES)
+@pytest.mark.parametrize(("folder", "name"), list(zip(FOLDERS, NAMES, strict=True)), ids=NAMES)
 def test_an_sdist_has_what_the_repository_has(dist, folder, name):
     with tarfile.open(only(dist.glob(f"{name.replace('-', '_')}-*.tar.gz"))) as tar:
         found = {member.name.partition("/")[2] for member in tar.getmembers() if member.isfile()}
