@@ -36,13 +36,30 @@ class Continuation(Struct, frozen=True, kw_only=True):
     newest: bool = False
     #: Whether the user has not said with which server to continue, so that it must be the same.
     same_server: bool = False
+    #: The flags that the configuration sets: it does not say with which server to continue.
+    configured: frozenset[str] = frozenset()
 
     def settings(self, settings: Settings) -> Settings:
-        """Return the settings with the target of the conversation, where the user has named none."""
+        """Return the settings with the target of the conversation, where the command line names none.
+
+        Raises:
+            UsageError: the configuration has a key for another server.
+        """
         info = self.saved.info if self.saved is not None else None
         if not self.same_server or info is None:
             return settings
         origin, given = info.origin, settings.target
+        if self.configured & _TARGET:
+            if _names(settings, origin):
+                return settings
+            if secrets := self.configured & _SECRETS:
+                raise UsageError(
+                    f"--resume: {info.id} was with another server than the one that '{min(secrets)}' is for",
+                    "Name the target, such as with --workspace-name or --endpoint, or use --no-config",
+                )
+            kept = {name: None for name in ("namespace", "context", "kubeconfig") if name in self.configured}
+            given = replace(given, **kept)
+            settings = replace(settings, backend="auto" if "backend" in self.configured else settings.backend)
         target = target_of(
             origin.name if origin.workspace is not None else None,
             namespace=given.namespace or origin.namespace,
@@ -103,13 +120,36 @@ def continuation(
     if given.resume is None:
         return Continuation(library=library, newest=given.continue_newest)
     saved = library.load(given.resume or _asked(library, terminal))
-    names_target = settings.chose_backend or settings.target.workspace is not None
+    settings_of_flags = given.configured.settings
+    configured = frozenset(key for key, setting in settings_of_flags.items() if setting.origin.kind != "flag")
+    named = {key for key in _TARGET if key in settings_of_flags} - configured
+    names_target = bool(named - {"backend"}) or ("backend" in named and settings.chose_backend)
     if not names_target and saved.info is not None and not saved.info.origin.server:
         raise UsageError(
             f"--resume: an earlier version of kaito kept {saved.info.id}, without its server",
             "Name the target, such as with --workspace-name or --endpoint",
         )
-    return Continuation(library=library, saved=saved, same_server=not names_target)
+    return Continuation(library=library, saved=saved, same_server=not names_target, configured=configured)
+
+
+#: The flags that say with which server a conversation is, and those that may be for this server alone.
+_TARGET = frozenset({"workspace-name", "endpoint", "backend"})
+_SECRETS = frozenset({"api-key-file", "header"})
+
+
+def _names(settings: Settings, origin: Origin) -> bool:
+    """Return whether settings name the server of a conversation, as far as they name one."""
+    target = settings.target
+    endpoint = target.endpoint.partition("?")[0] if target.endpoint is not None else None
+    if endpoint is not None or origin.endpoint is not None:
+        return endpoint == origin.endpoint
+    if target.workspace is None and origin.workspace is None:
+        return settings.backend == origin.backend
+    return (
+        target.workspace == origin.workspace
+        and target.namespace in (None, origin.namespace)
+        and target.context in (None, origin.context)
+    )
 
 
 def continuing_flag(given: argparse.Namespace) -> str | None:

@@ -97,6 +97,38 @@ def test_resume_connects_to_the_recorded_target(chat, kaito, library, model_serv
     assert library.info(info.id).turns == 2
 
 
+def test_resume_connects_to_the_recorded_target_whatever_is_configured(
+    chat, kaito, library, model_server, start_model_server, clean_environment
+):
+    chat("-m", "one")
+    [info] = library.find()
+    other = start_model_server()
+    folder = clean_environment / ".config/kaito"
+    folder.mkdir(parents=True)
+    (folder / "key").write_text("sesame")
+    arguments = ["chat", "--resume", info.id, "-m", "two"]
+    for target in (
+        f"endpoint = '{other.url}'",
+        "workspace-name = 'w'\nnamespace = 'n'\ncontext = 'c'",
+        "backend = 'local'",
+    ):
+        (folder / "config.toml").write_text(f"[defaults]\n{target}\n")
+        assert kaito(*arguments).code == 0, target
+        # A key is not sent to a server that it is not for.
+        (folder / "config.toml").write_text(f"[defaults]\n{target}\napi-key-file = 'key'\n")
+        outcome = kaito(*arguments)
+        assert outcome.code == 2
+        assert "was with another server than the one that 'api-key-file' is for" in outcome.err
+    assert kaito(*arguments, env={"KAITO_ENDPOINT": other.url, "KAITO_NO_CONFIG": "1"}).code == 0
+    assert not other.chats
+    (folder / "config.toml").write_text(f"[defaults]\nendpoint = '{model_server.url}'\napi-key-file = 'key'\n")
+    assert kaito(*arguments).code == 0
+    assert model_server.chats[-1].headers["authorization"] == "Bearer sesame"
+    # What the command line names is meant.
+    assert kaito(*arguments, "--endpoint", other.url).code == 0
+    assert other.chats
+
+
 def test_resume_refuses_another_server_at_the_recorded_address(chat, kaito, library, folder, model_server):
     chat("-m", "one")
     [info] = library.find()
