@@ -27,7 +27,6 @@ class ClusterBackend:
     name: str
     needs_workspace = True
     takes_endpoint = False
-    about = ""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

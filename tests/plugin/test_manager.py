@@ -118,6 +118,14 @@ def test_a_plugin_in_a_file(load, write):
     assert plugins.reports()[-1].provides == ("formatter loud", "backend nowhere", "command greet")
 
 
+def test_a_backend_may_say_what_it_is(load, write):
+    plugins, _ = load(
+        write("lab", GOOD.replace("needs_workspace = False", 'needs_workspace = False\n        about = "the lab"'))
+    )
+    plugins.backends(SETTINGS)
+    assert plugins.reports()[-1].provides == ("backend nowhere (the lab)",)
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [

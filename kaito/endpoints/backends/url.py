@@ -21,7 +21,6 @@ class UrlBackend:
     name = "url"
     needs_workspace = False
     takes_endpoint = True
-    about = ""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
