@@ -21,6 +21,7 @@ HEAVY = [
     "readline",
     "sqlite3",
     "tomllib",
+    "tomllib",
 ]
 
 
