@@ -21,7 +21,6 @@ HEAVY = [
     "readline",
     "sqlite3",
     "tomllib",
-    "tomllib",
 ]
 
 
