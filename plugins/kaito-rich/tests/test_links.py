@@ -68,6 +68,9 @@ def test_other_addresses_are_shown_and_not_opened(target):
         ("bank.example", "https://bank.example.evil.example", True),
         ("bank.example", "https://bank.example@evil.example", True),
         ("bank.example", "https://bank.example:x@evil.example", True),
+        ("bank\u2024example", "https://evil.example", True),
+        ("bank\u3002example", "https://evil.example", True),
+        ("bank\uff0eexample", "https://evil.example", True),
         ("", URL, True),
     ],
 )

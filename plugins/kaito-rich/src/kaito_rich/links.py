@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 import zlib
 from urllib.parse import quote, urlsplit
 
@@ -31,6 +32,8 @@ def opened_address(url: str) -> str:
 
 def misleads(text: str, url: str) -> bool:
     """Return whether the text of a link looks like an address, and not like the one that it opens."""
+    # Other dots than the ASCII one look the same, and browsers take them for it.
+    text = unicodedata.normalize("NFKC", text).replace("\u3002", ".")
     if not _ADDRESS.search(text):
         return False
     named, target = (_SCHEME.sub("", each.strip(), count=1).rstrip("/") for each in (text, url))
