@@ -16,8 +16,11 @@ from kaito import __version__
 def main() -> int:
     """Run the command line of this process; return the exit code."""
     arguments = sys.argv[1:]
-    is_plugin = os.path.basename(sys.argv[0]).startswith("kubectl")
-    program = "kubectl kaito" if is_plugin else "kaito"
+    name = os.path.basename(sys.argv[0])
+    program = "kubectl kaito" if name.startswith("kubectl") else "kaito"
+    # kubectl runs a program of this name to complete what follows `kubectl kaito`.
+    if name.startswith("kubectl_complete-"):
+        arguments.insert(0, "__complete")
     if arguments in (["--version"], ["version"]):
         return _print(f"kaito {__version__}\n")
     if arguments in ([], ["--help"], ["-h"], ["help"]):
@@ -40,12 +43,6 @@ def main() -> int:
         # The interpreter's last collection would visit all objects in vain.
         gc.freeze()
     return code
-
-
-def complete_for_kubectl() -> int:
-    """Complete a line that begins with `kubectl kaito`: kubectl runs `kubectl_complete-kaito` for that."""
-    sys.argv.insert(1, "__complete")
-    return main()
 
 
 def _complete(command: str, arguments: list[str]) -> int:
