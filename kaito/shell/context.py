@@ -23,6 +23,8 @@ from kaito.util.suggest import near_or_listed
 _MAX_NAMED = 10
 #: Why a command may not name a file: the text may be a stranger's.
 _NOT_FROM_A_PIPE = "a file can be named at a prompt and in --script FILE, not from a pipe"
+#: Why a command may not read the history, for the same reason.
+_NO_HISTORY = "Past conversations can be read at a prompt and in --script FILE, not from a pipe"
 
 
 class ShellContext:
@@ -256,20 +258,28 @@ class ShellContext:
     def sessions(self, words: str = "") -> Sequence[ConversationInfo]:
         """Return the conversations of the history in which all words stand, newest first; all of them without words.
 
+        A command that uses it sets `touches_files`.
+
         Raises:
+            UsageError: a pipe asks for them.
             KaitoError: conversations are not kept, or the history cannot be read.
         """
+        self._check_history()
         return self._past.find(words)
 
     def resume(self, id: str) -> None:
         """Continue a conversation of the history in place of the present one; show with which server it was.
 
+        A command that uses it sets `touches_files`.
+
         Args:
             id: its identifier, or the beginning of it.
 
         Raises:
+            UsageError: a pipe asks for it.
             KaitoError: conversations are not kept, there is no such conversation, or it cannot be read.
         """
+        self._check_history()
         self._past.resume(id)
         self._attached = ()
         self._line = self._session.line
@@ -365,6 +375,10 @@ class ShellContext:
 
     def _model_names(self) -> list[str]:
         return [info.name for info in self.models]
+
+    def _check_history(self) -> None:
+        if not self._trusted:
+            raise UsageError(_NO_HISTORY)
 
     def _show(self, pieces: Pieces) -> None:
         # Muted until all is done: type-ahead is echoed by the terminal or by the prompt, never by both.

@@ -34,7 +34,8 @@ class SlashCommand(Struct, frozen=True, kw_only=True):
     summary: str = ""
     #: The arguments for `/help`, such as `NAME VALUE`. When empty, a line with arguments is refused.
     arguments: str = ""
-    #: Whether it reads or writes files or starts programs: refused when commands come from a pipe.
+    #: Whether it reads or writes files, reads past conversations or starts programs: refused when commands come from a
+    #: pipe.
     touches_files: bool = False
     #: Given the arguments typed so far, returns what they can become at the Tab key.
     complete: Callable[[str, Any], Iterable[str]] | None = None

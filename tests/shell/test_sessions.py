@@ -202,3 +202,20 @@ def test_a_plugin_sees_the_history(folder, run):
     assert seen[1] == (True, "Renamed", ["Renamed"])
     assert seen[2] is not None
     assert seen[2] != seen[0][0]
+
+
+@pytest.mark.parametrize("command", [lambda shell: shell.sessions(), lambda shell: shell.resume("x")])
+def test_no_plugin_s_command_reads_the_history_for_a_pipe(folder, command):
+    kept(folder, "private")
+
+    class Plugin:
+        @hookimpl
+        def kaito_slash_commands(self):
+            return [SlashCommand(name="peek", run=lambda arguments, shell: command(shell))]
+
+    recorder = Recorder(folder, Bounds(age=None), "script")
+    harness = ShellHarness("/peek", plugins=[Plugin()], recorder=recorder, trusted=False)
+    out, err = harness.run()
+    assert "Past conversations can be read at a prompt and in --script FILE, not from a pipe" in err
+    assert "private" not in out + err
+    recorder.close()

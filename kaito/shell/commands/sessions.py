@@ -74,8 +74,9 @@ def _complete(typed: str, shell: ShellContext) -> Iterable[str]:
 def kaito_slash_commands() -> Iterable[SlashCommand]:
     """Return the commands."""
     return [
-        SlashCommand(name="sessions", run=sessions, arguments="[WORDS]"),
-        SlashCommand(name="resume", run=resume, arguments="ID", complete=_complete),
+        # A stranger's text must not find private conversations, show them, or send them to the present server.
+        SlashCommand(name="sessions", run=sessions, arguments="[WORDS]", touches_files=True),
+        SlashCommand(name="resume", run=resume, arguments="ID", touches_files=True, complete=_complete),
         SlashCommand(name="branch", run=branch, arguments="[TITLE]"),
         SlashCommand(name="title", run=title, arguments="[TEXT]"),
     ]

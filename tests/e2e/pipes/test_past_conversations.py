@@ -69,6 +69,23 @@ def test_another_server_s_conversation_is_not_continued(chat, kaito, start_model
     assert other.chats == []
 
 
+def test_piped_text_does_not_read_the_history(chat, kaito, library, start_model_server, tmp_path):
+    chat("-m", "secret of one")
+    [info] = library.find()
+    other = start_model_server()
+    lines = ["/sessions", "/sessions secret", f"/resume {info.id}", "/history", "hello"]
+    outcome = kaito("chat", "--endpoint", other.url, "--keep-going", stdin="\n".join(lines))
+    assert outcome.code == 2
+    assert outcome.out == "Assistant: hello\n"
+    assert outcome.err.count(" works at a prompt and in --script FILE, not from a pipe\n") == 3
+    assert "secret" not in outcome.err.replace("/sessions secret", "")
+    assert asked(other) == ["hello"]
+    # A file that the user names is the user's.
+    script = tmp_path / "script"
+    script.write_text("\n".join(lines))
+    assert "secret of one" in kaito("chat", "--endpoint", other.url, "--script", script).out
+
+
 def test_the_same_workspace_name_elsewhere_is_offered_by_id(chat, kaito, library, start_model_server):
     chat("--workspace-name", "my-llama", "-m", "one")
     [info] = library.find()
