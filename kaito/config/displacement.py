@@ -12,6 +12,7 @@ _CLUSTER = frozenset({"workspace-name", "namespace", "context", "kubeconfig"})
 _WITHOUT_WORKSPACE = frozenset({"local", "url"})
 #: Values that say where requests go, …
 _SERVER = ("endpoint", "kubeconfig", "context")
+_WORKSPACE = ("workspace-name", "namespace")
 #: … and values that are meant for that server alone: its keys, its certificates and its model.
 _FOR_SERVER = frozenset(
     {"api-key-file", "header", "model", "certificate-authority", "insecure-skip-tls-verify", "backend"}
@@ -56,7 +57,8 @@ class Merge:
         for table in reversed(tables):
             section.update(table)
         for table in tables:
-            dropped = self._dropped(section)
+            # A command's table may replace the server that the table around it has a key for.
+            dropped = self._dropped(section) | self._dropped(table)
             found = {key: setting for key, setting in table.items() if key not in self.taken and key not in dropped}
             self.taken.update(found)
             self._displace(found, flags=False)
@@ -73,6 +75,9 @@ class Merge:
         for key in (*_SERVER, *_CLUSTER):
             if key in section and (key in dropped or (key in _SERVER and self._is_other(key, section[key]))):
                 dropped |= _FOR_SERVER
+        if any(key in section and self._is_other(key, section[key]) for key in _WORKSPACE):
+            # The way to another workspace of the same cluster is the same.
+            dropped |= _FOR_SERVER - {"backend"}
         return dropped
 
     def _is_other(self, key: str, setting: Setting) -> bool:

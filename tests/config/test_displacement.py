@@ -54,8 +54,22 @@ WORK = {
         ({"endpoint": "http://b"}, WORK, {"endpoint", "seed"}),
         ({"endpoint": "http://b"}, {"workspace_name": "w", "api_key_file": "key", "seed": "1"}, {"endpoint", "seed"}),
         ({"endpoint": "http://b"}, {"api_key_file": "key", "seed": "1"}, {"endpoint", "api-key-file", "seed"}),
-        ({"workspace_name": "v"}, WORK, {"context", "namespace", "workspace-name", "backend", "api-key-file", "seed"}),
-        ({"namespace": "m"}, WORK, {"context", "namespace", "workspace-name", "backend", "api-key-file", "seed"}),
+        ({"workspace_name": "w"}, WORK, {"context", "namespace", "workspace-name", "backend", "api-key-file", "seed"}),
+        ({"namespace": "n"}, WORK, {"context", "namespace", "workspace-name", "backend", "api-key-file", "seed"}),
+        # Another workspace of the same cluster: the same way leads there, the key and the model are not for it.
+        ({"workspace_name": "v"}, WORK, {"context", "namespace", "workspace-name", "backend", "seed"}),
+        ({"namespace": "m"}, WORK, {"context", "namespace", "workspace-name", "backend", "seed"}),
+        (
+            {"workspace_name": "v", "namespace": "m"},
+            {**WORK, "model": "m"},
+            {"workspace-name", "namespace", "context", "backend", "seed"},
+        ),
+        (
+            {"workspace_name": "v"},
+            {"namespace": "n", "api_key_file": "key"},
+            {"workspace-name", "namespace", "api-key-file"},
+        ),
+        ({"namespace": "m"}, {"namespace": "n", "header": "X: 1", "insecure_skip_tls_verify": True}, {"namespace"}),
         ({"context": "d"}, WORK, {"context", "namespace", "workspace-name", "seed"}),
         ({"backend": "ingress"}, WORK, {"context", "namespace", "workspace-name", "backend", "api-key-file", "seed"}),
         ({"workspace_name": "w"}, {"backend": "local", "model": "f"}, {"workspace-name", "model"}),
@@ -92,7 +106,13 @@ def test_a_namespace_below_the_command_line_does_not_choose_a_target():
 def test_the_table_of_a_command_displaces_the_one_around_it():
     assert {*merged(({"endpoint": "http://b"}, {"workspace_name": "w", "seed": "1"}))} == {"endpoint", "seed"}
     tables = ({"endpoint": "http://b"}, {"endpoint": "http://a", "api_key_file": "key"})
-    assert merged(tables) == {"endpoint": "http://b", "api-key-file": "key"}
+    # The key is for the server that it stands beside.
+    assert merged(tables) == {"endpoint": "http://b"}
+    assert {*merged(({"endpoint": "http://b", "model": "m"}, LAPTOP))} == {"endpoint", "model", "seed"}
+    assert {*merged(({"workspace_name": "v"}, WORK))} == {"context", "namespace", "workspace-name", "backend", "seed"}
+    assert {*merged(({"endpoint": "http://b"}, {"api_key_file": "key"}))} == {"endpoint", "api-key-file"}
+    own = ({"endpoint": "http://b", "api_key_file": "own"}, LAPTOP)
+    assert merged(own) == {"endpoint": "http://b", "api-key-file": "own", "seed": "1"}
     # Both are displaced at once.
     assert {*merged(tables, flags={"endpoint": "http://c"})} == {"endpoint"}
 
