@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,7 +21,7 @@ from kaito.settings import Settings
 from kaito.shell.input.filenames import path_of
 from kaito.shell.render.conversation_table import conversation_table
 from kaito.types.conversations import ConversationInfo, Origin
-from kaito.types.targets import target_of
+from kaito.types.targets import Target, target_of
 
 #: The conversations that `--resume` without an identifier shows.
 _OFFERED = 10
@@ -49,17 +51,18 @@ class Continuation(Struct, frozen=True, kw_only=True):
         if not self.same_server or info is None:
             return settings
         origin, given = info.origin, settings.target
-        if self.configured & _TARGET:
-            if _names(settings, origin):
-                return settings
+        names_it = _names(settings, origin)
+        if names_it and given.endpoint is not None:
+            return settings
+        if not names_it and self.configured & (_TARGET | _PLACE):
             if secrets := self.configured & _SECRETS:
                 raise UsageError(
                     f"--resume: {info.id} was with another server than the one that '{min(secrets)}' is for",
                     "Name the target, such as with --workspace-name or --endpoint, or use --no-config",
                 )
-            kept = {name: None for name in ("namespace", "context", "kubeconfig") if name in self.configured}
-            given = replace(given, **kept)
-            settings = replace(settings, backend="auto" if "backend" in self.configured else settings.backend)
+            given, settings = self._without_configured(settings)
+        # A place that is configured is the usual one: the conversation has its own.
+        given = replace(given, **dict.fromkeys(_PLACE & self.configured))
         target = target_of(
             origin.name if origin.workspace is not None else None,
             namespace=given.namespace or origin.namespace,
@@ -74,6 +77,13 @@ class Continuation(Struct, frozen=True, kw_only=True):
             target = replace(target, namespace=given.namespace, context=given.context, kubeconfig=given.kubeconfig)
         needs_backend = target.workspace is None and target.endpoint is None
         return replace(settings, target=target, backend=origin.backend or "auto" if needs_backend else settings.backend)
+
+    def _without_configured(self, settings: Settings) -> tuple[Target, Settings]:
+        """Return the target and the settings without what is configured for another server."""
+        target = replace(settings.target, model=None) if "model" in self.configured else settings.target
+        fields: dict[str, Any] = {"backend": "auto", "certificate_authority": None, "insecure_skip_tls_verify": False}
+        fields = {name: value for name, value in fields.items() if name.replace("_", "-") in self.configured}
+        return target, replace(settings, **fields)
 
     def choose(self, origin: Origin, program: str) -> SavedConversation | None:
         """Return the conversation to continue with the server that is connected to.
@@ -132,23 +142,31 @@ def continuation(
     return Continuation(library=library, saved=saved, same_server=not names_target, configured=configured)
 
 
-#: The flags that say with which server a conversation is, and those that may be for this server alone.
+#: The flags that say with which server a conversation is, where it is, and those that may be for this server alone.
 _TARGET = frozenset({"workspace-name", "endpoint", "backend"})
+_PLACE = frozenset({"namespace", "context", "kubeconfig"})
 _SECRETS = frozenset({"api-key-file", "header"})
 
 
 def _names(settings: Settings, origin: Origin) -> bool:
     """Return whether settings name the server of a conversation, as far as they name one."""
+    from kaito.chat.conversation_origin import server_url
+
     target = settings.target
-    endpoint = target.endpoint.partition("?")[0] if target.endpoint is not None else None
-    if endpoint is not None or origin.endpoint is not None:
-        return endpoint == origin.endpoint
-    if target.workspace is None and origin.workspace is None:
-        return settings.backend == origin.backend
+    if target.endpoint is not None or origin.endpoint is not None:
+        return target.endpoint is not None and server_url(target.endpoint) == origin.endpoint
+    if origin.workspace is None:
+        return target.workspace is None and settings.backend == origin.backend
+    if target.workspace is None:
+        is_its = settings.backend in ("auto", origin.backend)
+    else:
+        is_its = (target.workspace, target.kind) == (origin.workspace, origin.kind)
+    kubeconfig = str(Path(target.kubeconfig).absolute()) if target.kubeconfig is not None else None
     return (
-        target.workspace == origin.workspace
+        is_its
         and target.namespace in (None, origin.namespace)
         and target.context in (None, origin.context)
+        and kubeconfig in (None, origin.kubeconfig)
     )
 
 

@@ -75,6 +75,36 @@ def test_resume_finds_the_recorded_cluster(namespace, workspace, server, elsewhe
     assert len(server.chats) == 2
 
 
+def test_resume_finds_the_recorded_place_whatever_is_configured(
+    namespace, workspace, server, elsewhere, library, clean_environment
+):
+    chat(namespace, "-m", "one")
+    [info] = library.find()
+    other, other_server = elsewhere
+    folder = clean_environment / ".config/kaito"
+    folder.mkdir(parents=True)
+    (folder / "key").write_text("sesame")
+    resume = ["chat", "--resume", info.id, "-m", "two"]
+    places = (f"namespace = '{other.name}'", "context = 'prod'", f"kubeconfig = '{other.kubeconfig()}'")
+    for place in (*places, f"workspace-name = 'my-llama'\n{places[0]}", "workspace-name = 'my-phi'"):
+        (folder / "config.toml").write_text(f"[defaults]\n{place}\n")
+        outcome = run_kaito(*resume)
+        assert (outcome.code, outcome.out) == (0, "Assistant: two\n"), place
+        (folder / "config.toml").write_text(f"[defaults]\n{place}\napi-key-file = 'key'\n")
+        outcome = run_kaito(*resume)
+        assert outcome.code == 2, place
+        assert "was with another server than the one that 'api-key-file' is for" in outcome.err
+    assert other_server.chats == []
+    # The key of its own place is sent.
+    for place in (
+        f"namespace = '{namespace.name}'",
+        f"kubeconfig = '{namespace.kubeconfig()}'\nworkspace-name = 'my-llama'",
+    ):
+        (folder / "config.toml").write_text(f"[defaults]\n{place}\napi-key-file = 'key'\n")
+        assert run_kaito(*resume).code == 0, place
+        assert server.chats[-1].headers["authorization"] == "Bearer sesame"
+
+
 def test_a_context_that_now_leads_to_another_cluster_is_refused(namespace, workspace, server, library, tmp_path):
     # The same API server under another name is another server for all that kaito can know.
     file = tmp_path / "config"

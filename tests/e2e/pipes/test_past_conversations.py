@@ -123,11 +123,16 @@ def test_resume_connects_to_the_recorded_target_whatever_is_configured(
     folder = clean_environment / ".config/kaito"
     folder.mkdir(parents=True)
     (folder / "key").write_text("sesame")
+    (folder / "k").write_text("{}")
     arguments = ["chat", "--resume", info.id, "-m", "two"]
     for target in (
         f"endpoint = '{other.url}'",
         "workspace-name = 'w'\nnamespace = 'n'\ncontext = 'c'",
         "backend = 'local'",
+        # The commonest files: only where workspaces are.
+        "namespace = 'n'",
+        "context = 'c'",
+        "kubeconfig = 'k'",
     ):
         (folder / "config.toml").write_text(f"[defaults]\n{target}\n")
         assert kaito(*arguments).code == 0, target
@@ -141,7 +146,20 @@ def test_resume_connects_to_the_recorded_target_whatever_is_configured(
     (folder / "config.toml").write_text(f"[defaults]\nendpoint = '{model_server.url}'\napi-key-file = 'key'\n")
     assert kaito(*arguments).code == 0
     assert model_server.chats[-1].headers["authorization"] == "Bearer sesame"
+    # All spellings of a server are its name.
+    upper = model_server.url.replace("http", "HTTP")
+    for url in (f"{model_server.url}/v1", f"{model_server.url}/", f"{model_server.url}/v1/?tenant=a", upper):
+        (folder / "config.toml").write_text(f"[defaults]\nendpoint = '{url}'\napi-key-file = 'key'\n")
+        assert kaito(*arguments).code == 0, url
+        assert model_server.chats[-1].headers["authorization"] == "Bearer sesame"
+    # The model and the trust of another server are not for this one, either.
+    (folder / "config.toml").write_text(
+        f"[defaults]\nendpoint = '{other.url}'\nmodel = 'other'\ncertificate-authority = 'key'\n"
+    )
+    assert kaito(*arguments).code == 0
+    assert model_server.chats[-1].body["model"] == "test-model"
     # What the command line names is meant.
+    (folder / "config.toml").write_text(f"[defaults]\nendpoint = '{model_server.url}'\n")
     assert kaito(*arguments, "--endpoint", other.url).code == 0
     assert other.chats
 
