@@ -192,9 +192,9 @@ def _add_options(options: PluginOptions) -> None:
         repeatable=True,
         complete=_complete,
     )
-    options.add("--all", switch=True, help="With delete: all conversations")
-    options.add("--yes", switch=True, short="-y", help="With delete: do not ask")
-    options.add("--force", switch=True, help="With export: replace any file")
+    options.add("--all", switch=True, configurable=False, help="With delete: all conversations")
+    options.add("--yes", switch=True, configurable=False, short="-y", help="With delete: do not ask")
+    options.add("--force", switch=True, configurable=False, help="With export: replace any file")
 
 
 @hookimpl

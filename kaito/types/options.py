@@ -32,6 +32,7 @@ class Flag(Struct, frozen=True, kw_only=True):
     complete: Completer | None
     setting: bool
     short: str
+    configurable: bool
 
     @property
     def name(self) -> str:
@@ -104,6 +105,7 @@ class OptionGroup(ABC):
         complete: Completer | None = None,
         setting: bool = False,
         short: str = "",
+        configurable: bool = True,
     ) -> None:
         """Add an option. Read its value later with :meth:`~kaito.settings.Settings.option`.
 
@@ -122,6 +124,8 @@ class OptionGroup(ABC):
                 `async def` function gets a :class:`~kaito.Cluster` for the flags of the line, and two seconds.
             setting: `/set` can change it within a session, under the flag's name. The next hook sees the new value.
             short: such as `-r`.
+            configurable: whether the configuration file and variables can set it. `False` for a flag that is meant for
+                one run, such as one that deletes something or leaves a question out.
 
         Raises:
             ValueError: the flag or the setting exists, or the flag does not have the form `--name`.
@@ -139,6 +143,7 @@ class OptionGroup(ABC):
                 complete=complete,
                 setting=setting,
                 short=short,
+                configurable=configurable,
             )
         )
 

@@ -88,6 +88,7 @@ class PluginOptions(OptionGroup):
         keep = partial(values.append if flag.repeatable else values.keep, name)
         parser = self._parser_of(flag.flag, flag.parse, flag.choices)
         keywords: dict[str, Any] = {"nargs": 0}
+        scope: Scope = "command" if self._subcommand else "shared"
         if not flag.switch:
             # argparse would parse a default that is a text.
             default = _Shown(flag.default) if flag.default and isinstance(flag.default, str) else flag.default
@@ -99,7 +100,7 @@ class PluginOptions(OptionGroup):
             action=_Keep,
             keep=keep,
             restore=partial(values.keep, name, flag.initial),
-            scope="command" if self._subcommand else "shared",
+            scope=scope if flag.configurable else "never",
             complete=flag.complete,
             **keywords,
         )

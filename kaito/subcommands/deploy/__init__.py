@@ -174,7 +174,12 @@ def _add_options(options: OptionGroup) -> None:
         help="Change nothing: only write the object (client), or let the API server check it (server)",
     )
     options.add("--show-diff", switch=True, help="Show the difference to the existing object before it is applied")
-    options.add("--force-conflicts", switch=True, help="Take over fields that others have set, such as with kubectl")
+    options.add(
+        "--force-conflicts",
+        switch=True,
+        configurable=False,
+        help="Take over fields that others have set, such as with kubectl",
+    )
 
 
 @hookimpl

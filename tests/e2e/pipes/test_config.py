@@ -122,6 +122,34 @@ def test_each_switch_can_be_turned_off_again(kaito, model_server, config):
     assert kaito("chat", "-m", "hi", "--stats", "--no-stats").err == ""
 
 
+@pytest.mark.parametrize(
+    ("command", "flag"),
+    [("history", "all"), ("history", "yes"), ("history", "force"), ("deploy", "force-conflicts")],
+)
+def test_a_flag_that_destroys_is_never_configured(kaito, config, command, flag):
+    name = flag.replace("-", "_").upper()
+    variables = {f"KAITO_{name}": "1", f"KAITO_{command.upper()}_{name}": "1"}
+    arguments = {"history": ["history"], "deploy": ["deploy", "w", "--model", "phi-4", "--dry-run=client"]}[command]
+    if command == "history":
+        outcome = kaito(*arguments, env=variables)
+        assert (outcome.code, outcome.err) == (0, "There is no conversation yet\n")
+    config(f"[defaults.{command}]\n{flag} = true")
+    # `config edit` refuses it as the command does.
+    for line in (arguments, ["config", "edit"]):
+        outcome = kaito(*line, env={"EDITOR": "true"})
+        assert outcome.code == 2
+        assert f"[defaults.{command}] {flag}: is for one run, and cannot be set here" in outcome.err
+    outcome = kaito(command, f"--no-{flag}", "--no-config")
+    assert f"Unknown flag '--no-{flag}'" in outcome.err
+
+
+def test_variables_delete_no_conversations(chat, kaito):
+    chat("-m", "one")
+    outcome = kaito("history", "delete", env={"KAITO_HISTORY_ALL": "1", "KAITO_HISTORY_YES": "1"})
+    assert (outcome.code, outcome.err.splitlines()[0]) == (2, "❌ Error: history delete: needs IDs, or --all")
+    assert "one" in kaito("history").out
+
+
 def test_a_flag_that_cannot_be_set_has_no_counterpart(kaito):
     outcome = kaito("chat", "--no-message")
     assert outcome.code == 2
