@@ -37,7 +37,9 @@ async def resolution_error(host: str) -> str | None:
     """Return why DNS cannot resolve a name; `None` when it can."""
     try:
         # A timeout leaves the lookup's thread behind, as it cannot be cancelled.
-        await asyncio.wait_for(asyncio.get_running_loop().getaddrinfo(host, None), DNS_TIMEOUT)
+        # Before Python 3.12, wait_for loses a cancellation at the moment when the address is found.
+        async with asyncio.timeout(DNS_TIMEOUT):
+            await asyncio.get_running_loop().getaddrinfo(host, None)
     except TimeoutError:
         return f"DNS lookup of {host} timed out after {DNS_TIMEOUT:g} s"
     except (OSError, UnicodeError):

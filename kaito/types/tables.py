@@ -36,7 +36,7 @@ class Column(Struct, frozen=True, kw_only=True):
 
 
 #: The cells of a row, one for each column.
-Row = Sequence[str | Cell]
+Row = Sequence[str] | Sequence[str | Cell]
 
 
 def readiness(ready: bool | None, *, waiting: bool = False) -> Cell:

@@ -29,8 +29,10 @@ from kaito.types import Endpoint
 KEY = ConnectionKey("h", 8080, False, True, None, None, None)
 KEY6 = KEY._replace(host="::1")
 ENDPOINT = Endpoint(url="http://h", shown_url="http://h/chat/completions", label="x")
-# Its address is all that is shown of it.
-ACCESS = cast(ClusterConfig, SimpleNamespace(server=URL("https://api:6443/")))
+# What messages show of it.
+ACCESS = cast(
+    ClusterConfig, SimpleNamespace(server=URL("https://api:6443/"), contexts_command="kubectl config get-contexts")
+)
 
 
 def system(number):

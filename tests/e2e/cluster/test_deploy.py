@@ -307,7 +307,7 @@ def test_users_who_may_not(deploy, namespace):
     assert outcome.err == (
         f"❌ Error: User 'viewer' may not patch workspaces.kaito.sh in namespace '{namespace.name}'\n"
         "   This requires a role with verb 'patch' on 'workspaces' in API group 'kaito.sh'\n"
-        f"   To check: kubectl auth can-i patch workspaces.kaito.sh -n {namespace.name} --kubeconfig {namespace.kubeconfig('viewer')}\n"
+        f"   To check: kubectl auth can-i patch workspaces.kaito.sh -n {namespace.name}\n"
     )
     assert deploy("a", "--model", "phi-4", user="badtoken").code == 5
     assert deploy("a", "--model", "phi-4", user="down").code == 4

@@ -109,7 +109,7 @@ def test_flags_of_each_command(complete, kaito, name):
         ("--vers", ["--version"]),
         ("--color never ch", ["chat"]),
         ("-v ch", ["chat"]),
-        ("--color never chat -o ", ["json", "plain"]),
+        ("--color never chat -o ", ["json", "plain", "text"]),
         ("chat -oj", ["-ojson"]),
         ("chat --output=p", ["plain"]),
         ("chat --color never --color", []),
@@ -124,7 +124,7 @@ def test_flags_of_each_command(complete, kaito, name):
         ("completion ", ["bash", "zsh", "fish"]),
         ("completion f", ["fish"]),
         ("completion fish ", []),
-        ("plugins -o ", ["plain", "json", "yaml"]),
+        ("plugins -o ", ["plain", "wide", "json", "yaml"]),
     ],
 )
 def test_suggestions(complete, line, words):
