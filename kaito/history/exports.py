@@ -50,7 +50,7 @@ class Export(Struct, frozen=True, kw_only=True):
 def export_of(info: ConversationInfo, messages: Sequence[Message]) -> Export:
     """Return the export of a conversation of the history."""
     origin = info.origin
-    details = [("With", f"{origin.name} ({origin.place})" if origin.place else origin.name)]
+    details = [("With", origin.shown)]
     details += [("Model", origin.model)] if origin.model else []
     details += [("Date", shown_time(info.updated))]
     return Export(messages=messages, title=info.title, id=info.id, details=tuple(details))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from kaito.shell.input.filenames import path_of
 from kaito.shell.render.conversation_table import conversation_table
 from kaito.types.conversations import ConversationInfo, Origin
 from kaito.types.targets import Target, target_of
+from kaito.util.sanitize import one_line
 
 #: The conversations that `--resume` without an identifier shows.
 _OFFERED = 10
@@ -98,7 +100,7 @@ class Continuation(Struct, frozen=True, kw_only=True):
         info = self.saved.info if self.saved is not None else None
         if info is not None and self.same_server and origin.server != info.origin.server:
             raise UsageError(
-                f"--resume: {info.id} was with another server than the one that is now {_described(origin)}",
+                f"--resume: {info.id} was with another server than the one that is now {origin.shown}",
                 "To send its text there, name the target, such as with --workspace-name or --endpoint",
             )
         if not self.newest or self.library is None:
@@ -218,16 +220,13 @@ def _asked(library: Library, terminal: Terminal) -> str:
 def _nothing_to_continue(origin: Origin, others: Sequence[ConversationInfo], program: str) -> NotFoundError:
     if not others:
         return NotFoundError(
-            f"There is no conversation with {_described(origin)} to continue",
+            f"There is no conversation with {origin.shown} to continue",
             "Start a new one without --continue; 'kaito history' lists those with other servers",
         )
-    commands = [f"{program} chat --resume {one.id}  # {_described(one.origin)}: {one.title}" for one in others]
+    # Nothing but the command stands in its line: a shell may take a comment for words and for further commands.
+    offers = [(one_line(f"{one.origin.shown}: {one.title}"), f"  {program} chat --resume {one.id}") for one in others]
     return NotFoundError(
-        f"There is no conversation with {_described(origin)} to continue",
+        f"There is no conversation with {origin.shown} to continue",
         "Conversations with another server of this name can be continued there:",
-        *commands,
+        *chain.from_iterable(offers),
     )
-
-
-def _described(origin: Origin) -> str:
-    return f"{origin.name}{f' ({origin.place})' if origin.place else ''}"

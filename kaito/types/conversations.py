@@ -51,6 +51,13 @@ class Origin(Struct, frozen=True, kw_only=True):
         parts = [f"namespace {self.namespace}"] if self.namespace else []
         return ", ".join([*parts, *([f"context {self.context}"] if self.context else [])])
 
+    @property
+    def shown(self) -> str:
+        """The name, and where that is: `my-llama (namespace team-a, context prod)`."""
+        address = self.endpoint if self.endpoint and self.endpoint.partition("//")[2] != self.name else ""
+        where = ", ".join(part for part in (self.place, address) if part)
+        return f"{self.name} ({where})" if where else self.name
+
 
 class ConversationInfo(Struct, frozen=True, kw_only=True):
     """One past conversation, without its text."""

@@ -55,6 +55,4 @@ def resumed(session: Session, *, now: float | None = None) -> list[str]:
 def _shown(origin: Origin) -> str:
     """Return the name of what a conversation was with, and where that is."""
     kind = origin.kind if origin.kind == "workspace" else ""
-    address = origin.endpoint if origin.endpoint and origin.endpoint.partition("//")[2] != origin.name else None
-    more = ", ".join(part for part in (origin.place, address) if part)
-    return one_line(f"{kind} {origin.name}" + (f" ({more})" if more else "")).strip()
+    return one_line(f"{kind} {origin.shown}").strip()

@@ -52,7 +52,8 @@ def test_continue_is_for_the_same_namespace_whatever_the_backend(namespace, work
     assert outcome.err.splitlines() == [
         f"❌ Error: There is no conversation with my-llama (namespace {other.name}, context test) to continue",
         "   Conversations with another server of this name can be continued there:",
-        f"   kaito chat --resume {info.id}  # my-llama (namespace {namespace.name}, context test): one",
+        f"   my-llama (namespace {namespace.name}, context test): one",
+        f"     kaito chat --resume {info.id}",
     ]
     assert other_server.chats == []
 

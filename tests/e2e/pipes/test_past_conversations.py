@@ -86,20 +86,31 @@ def test_piped_text_does_not_read_the_history(chat, kaito, library, start_model_
     assert "secret of one" in kaito("chat", "--endpoint", other.url, "--script", script).out
 
 
-def test_the_same_workspace_name_elsewhere_is_offered_by_id(chat, kaito, library, start_model_server):
+def test_the_same_workspace_name_elsewhere_is_offered_by_id(chat, kaito, library, model_server, start_model_server):
     chat("--workspace-name", "my-llama", "-m", "one")
     [info] = library.find()
     other = start_model_server()
     arguments = ["chat", "--endpoint", other.url, "--workspace-name", "my-llama"]
     outcome = kaito(*arguments, "--continue", "-m", "x")
     assert outcome.code == 3
-    assert f"\n   kaito chat --resume {info.id}  # my-llama: one\n" in outcome.err
+    assert f"\n   my-llama ({model_server.url}): one\n     kaito chat --resume {info.id}\n" in outcome.err
     assert other.chats == []
     # By its identifier it is, and that is said.
     outcome = kaito(*arguments, "--resume", info.id, "-m", "x")
     assert outcome.code == 0
     assert "(its text, which was with workspace my-llama (http://127.0.0.1:" in outcome.err
     assert asked(other) == ["one", "one", "x"]
+
+
+def test_a_command_to_paste_has_no_text_of_others_in_its_line(chat, kaito, library, start_model_server):
+    # An interactive zsh has no comments: what stands behind a # would be run, too.
+    texts = ["$(touch pwned)", "x; touch pwned", "`touch pwned`", "x\rtouch pwned"]
+    for text in texts:
+        chat("--workspace-name", "my-llama", "-m", text)
+    arguments = ["chat", "--endpoint", start_model_server().url, "--workspace-name", "my-llama", "--continue"]
+    lines = kaito(*arguments, "-m", "x").err.splitlines()
+    commands = [f"     kaito chat --resume {info.id}" for info in library.find(limit=3)]
+    assert [line for line in lines if "--resume" in line] == commands
 
 
 def test_resume_connects_to_the_recorded_target(chat, kaito, library, model_server):

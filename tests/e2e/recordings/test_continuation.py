@@ -119,17 +119,19 @@ def test_clear_begins_a_conversation_and_the_earlier_one_can_be_resumed(chat, se
     assert [len(chat.messages) for chat in server.chats] == [1, 1]
 
 
-def test_what_is_elsewhere_is_named_to_paste(shell, folder):
+def test_what_is_elsewhere_is_named_to_paste(shell, folder, server):
     first = kept(folder, "one")
     second = kept(folder, "what\x1b[2J is it?", origin=replace(ORIGIN, namespace="team-b", context=None))
     replay(
         shell(columns=120),
         f"""
         $ «kaito chat --workspace-name my-llama --continue || echo "it failed with $?"»‹enter›
-        ❌ Error: There is no conversation with my-llama to continue
+        ❌ Error: There is no conversation with my-llama ({server.url}) to continue
            Conversations with another server of this name can be continued there:
-           kaito chat --resume {second}  # my-llama (namespace team-b): what is it?
-           kaito chat --resume {first}  # my-llama (namespace team-a, context prod): one
+           my-llama (namespace team-b): what is it?
+             kaito chat --resume {second}
+           my-llama (namespace team-a, context prod): one
+             kaito chat --resume {first}
         it failed with 3
         $ «exit»‹enter›
         exit
