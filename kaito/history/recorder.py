@@ -34,6 +34,8 @@ class Recorder:
         self._clock = clock
         self._writer = Writer(folder, bounds, clock)
         self._slot = self._new_slot()
+        #: The one that was given to the writer last: the slot itself knows only what has been written of it.
+        self._noted: Slot | None = None
         #: The conversation of the session that is kept; it may begin another one.
         self._number = 0
 
@@ -85,7 +87,7 @@ class Recorder:
         if conversation.number != self._number:
             self._number = conversation.number
             self._slot = self._new_slot()
-        if not (conversation.turns or self._slot.turns):
+        if not (conversation.turns or self._slot.turns or self._noted is self._slot):
             return
         last = conversation.last
         snapshot = Snapshot(
@@ -98,6 +100,7 @@ class Recorder:
             updated=self._clock(),
             source=self._source,
         )
+        self._noted = self._slot
         self._writer.put(self._slot, snapshot)
 
     def flush(self, timeout: float = PROMPT_TIMEOUT) -> None:

@@ -85,6 +85,18 @@ def test_undo_retry_and_a_continuation_change_the_last_turn(folder, library):
     assert [info.title for info in library.find()] == ["c"]
 
 
+def test_undo_of_a_turn_that_waits_to_be_written(folder, library):
+    talk = Talk(folder)
+    # The writer gathers changes: nothing is in the file yet when the turn is removed.
+    reply = Reply(content="x", finish_reason="stop")
+    talk.conversation.record(Message("user", "undo me"), reply)
+    talk.recorder.save(talk.conversation, talk.origin)
+    talk.conversation.drop_last()
+    talk.recorder.save(talk.conversation, talk.origin)
+    assert talk.close() == []
+    assert library.find() == []
+
+
 def test_clear_begins_another_conversation_and_the_earlier_one_stays(folder, library):
     talk = Talk(folder).say("a")
     first = talk.id
