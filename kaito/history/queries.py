@@ -65,7 +65,8 @@ def elsewhere(database: Database, origin: Origin) -> list[ConversationInfo]:
         KaitoError: the history cannot be read.
     """
     name = origin.workspace if origin.workspace is not None else origin.label
-    condition = "WHERE workspace IS ? OR label = ?"
+    # Without a workspace, only the label counts: "=" is never true of NULL.
+    condition = "WHERE workspace = ? OR label = ?"
     return [record.info for record in _records(database, condition, (origin.workspace, name), _NAMED)]
 
 

@@ -164,6 +164,13 @@ def test_missing_names_of_a_target_are_names_too(folder, library):
     assert library.newest(replace(ORIGIN, context=None)) is not None
 
 
+def test_servers_without_a_workspace_are_not_of_the_same_name(folder, library):
+    one, two = (replace(ORIGIN, workspace=None, kind="", label=f"localhost:{port}", server=port) for port in "12")
+    kept(folder, "a", origin=one)
+    assert library.elsewhere(two) == []
+    assert [info.title for info in library.elsewhere(replace(one, server="3"))] == ["a"]
+
+
 def test_an_identifier_may_be_shortened_while_it_is_the_only_one(folder, library):
     ids = [kept(folder, f"talk {number}") for number in range(40)]
     for each in ids:
