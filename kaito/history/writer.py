@@ -130,31 +130,42 @@ class Writer:
 
     def _try_to_write(self, batch: list[tuple[Slot, Snapshot]]) -> bool:
         from kaito.history.changes import write_changes
-        from kaito.history.pruning import prune
         from kaito.history.store import TurnTooLongError
 
-        remarks: list[str] = []
         try:
             database = self._opened()
             remarks = write_changes(database, batch)
-            self._failure = ()
-            self._until_pruned -= len(batch)
-            if self._until_pruned <= 0:
-                self._until_pruned = _PRUNE_AFTER
-                prune(database, self._bounds, self._clock(), batch[-1][0].id)
         except Exception as exc:
             if len(batch) > 1:
                 return False
             if not (self._closed or isinstance(exc, TurnTooLongError)) and len(self._failed) < _MOST_FAILED:
                 self._failed[id(batch[0][0])] = batch[0]
-            # As in a command, a mistake of ours must not end the thread, nor write over the user's screen.
-            bug = KaitoError(f"This is a bug in kaito: {type(exc).__name__}: {exc}", "Please report it")
-            self._report(exc if isinstance(exc, KaitoError) else bug)
-            # A file that was moved away is created again.
-            self._close_database()
+            self._fail(exc)
+            return True
+        self._failure = ()
         for remark in remarks:
             self._report(remark)
+        self._until_pruned -= len(batch)
+        if self._until_pruned <= 0:
+            self._until_pruned = _PRUNE_AFTER
+            self._prune(database, batch[-1][0].id)
         return True
+
+    def _prune(self, database: Database, current: str) -> None:
+        """Remove what is over the bounds. When that fails, the turns are in the file nevertheless."""
+        from kaito.history.pruning import prune
+
+        try:
+            prune(database, self._bounds, self._clock(), current)
+        except Exception as exc:
+            self._fail(exc)
+
+    def _fail(self, exc: Exception) -> None:
+        """Report an error. As in a command, a mistake of ours must not end the thread, nor write over the screen."""
+        bug = KaitoError(f"This is a bug in kaito: {type(exc).__name__}: {exc}", "Please report it")
+        self._report(exc if isinstance(exc, KaitoError) else bug)
+        # A file that was moved away is created again.
+        self._close_database()
 
     def _opened(self) -> Database:
         if self._database is None:

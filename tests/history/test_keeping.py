@@ -345,5 +345,26 @@ def test_the_traces_of_deleted_text_are_removed_without_an_index_too(folder, lib
     assert library.info(doomed).title == "secret"
 
 
+def test_a_failure_to_remove_old_conversations_is_reported_and_nothing_is_written_twice(folder, library, monkeypatch):
+    first = kept(folder, "a")
+    one, two = (Talk(folder, resumed=library.load(first)) for _ in range(2))
+    one.say("one")
+    one.close()
+
+    def fail(*arguments):
+        raise KaitoError("no room to prune")
+
+    monkeypatch.setattr("kaito.history.pruning.prune", fail)
+    for text in ("two", "more"):
+        two.conversation.record(Message("user", text), Reply(content="x", finish_reason="stop"))
+        two.recorder.save(two.conversation, two.origin)
+    remark, failure = two.close()
+    assert remark == f"another shell continues {first}, too; this conversation is now {two.id}, a branch of it"
+    assert isinstance(failure, KaitoError)
+    assert failure.message == "no room to prune"
+    assert [info.id for info in library.find()] == [two.id, first]
+    assert rows(folder, "SELECT revision FROM conversation WHERE id = ?", two.id) == [(1,)]
+
+
 def test_bounds_have_defaults():
     assert Bounds() == Bounds(256 * 1024 * 1024, 365 * 86400)
