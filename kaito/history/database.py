@@ -166,7 +166,7 @@ def _prepare(database: Database) -> None:
     """Check the file, and bring it to this version."""
     connection = database.connection
     with database.translated():
-        version, application = _number(connection, "user_version"), _number(connection, "application_id")
+        version, application, has_tables = _head(connection)
         if version == VERSION and application == APPLICATION_ID:
             database.indexed = _has_index(connection)
             if database.indexed:
@@ -176,7 +176,7 @@ def _prepare(database: Database) -> None:
                 f"The history of conversations was written by a later version of kaito: {database.file}",
                 "Update kaito; until then, conversations are not kept",
             )
-        elif application != APPLICATION_ID and (version or application or _has_tables(connection)):
+        elif application != APPLICATION_ID and (version or application or has_tables):
             raise KaitoError(f"This is not a history of conversations: {database.file}", "Move the file away")
         if version == 0:
             # Only an empty file can have it; it needs all others to have left the file.
@@ -219,8 +219,19 @@ def _has_index(connection: Connection) -> bool:
         raise
 
 
-def _has_tables(connection: Connection) -> bool:
-    return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None
+def _head(connection: Connection) -> tuple[int, int, bool]:
+    """Return the version, the application, and whether there are tables, all at one time.
+
+    Another process may be creating the file: half of what it writes would look like a file of another program.
+    """
+    connection.execute("BEGIN")
+    try:
+        version, application = _number(connection, "user_version"), _number(connection, "application_id")
+        return version, application, connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None
+    finally:
+        # An error may have ended the transaction.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def _number(connection: Connection, pragma: str) -> int:

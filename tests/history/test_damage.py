@@ -4,6 +4,7 @@ import errno
 import os
 import sqlite3
 import sys
+import threading
 from contextlib import suppress
 
 import pytest
@@ -73,6 +74,26 @@ def test_another_program_s_database_is_left_alone(folder):
     execute(folder, "CREATE TABLE theirs (x)")
     (folder / "history.db").chmod(0o600)
     assert refusal(folder) == f"This is not a history of conversations: {folder}/history.db"
+
+
+def test_a_file_that_another_process_creates_meanwhile_is_a_history(folder, library, monkeypatch):
+    folder.mkdir(parents=True, mode=0o700)
+    (folder / "history.db").touch(0o600)
+    read, others = databases._number, []
+
+    def number(connection, pragma):
+        value = read(connection, pragma)
+        if pragma == "application_id" and not others:
+            others.append(threading.Thread(target=kept, args=(folder, "theirs")))
+            others[0].start()
+            # It may have to wait for us.
+            others[0].join(1)
+        return value
+
+    monkeypatch.setattr(databases, "_number", number)
+    kept(folder, "ours")
+    others[0].join()
+    assert sorted(info.title for info in library.find()) == ["ours", "theirs"]
 
 
 def test_an_empty_file_becomes_a_history(folder, library):
