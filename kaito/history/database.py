@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 FILE = "history.db"
 #: Seconds to wait for another process that writes.
 BUSY_TIMEOUT = 5.0
+#: A process that is killed loses nothing with it; only a power failure loses the last transactions.
+SYNCHRONOUS = "NORMAL"
 
 _OFF_HINT = "KAITO_HISTORY=off keeps nothing"
 
@@ -157,8 +159,7 @@ def _connect(file: Path) -> Connection:
     connection.execute("PRAGMA secure_delete = ON")
     # KiB, negative. A chat may last for days, and needs its last page only.
     connection.execute("PRAGMA cache_size = -512")
-    # A process that is killed loses nothing with it; only a power failure loses the last transactions.
-    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
     return connection
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
 from kaito.chat.turn import divided_where_possible
+from kaito.history.database import SYNCHRONOUS
 from kaito.history.identifiers import new_id
 from kaito.history.records import Record, title_of
 from kaito.history.store import add_turns, insert_conversation
@@ -51,7 +53,7 @@ def take_over(database: Database, folder: Path) -> None:
     if not files:
         return
     unreadable = []
-    with database.writing() as connection:
+    with _durable(database), database.writing() as connection:
         for file in files:
             try:
                 earlier = _read(file)
@@ -74,6 +76,18 @@ def take_over(database: Database, folder: Path) -> None:
                 file.unlink()
     with suppress(OSError):  # one that is damaged is still there
         (folder / "conversations").rmdir()
+
+
+@contextmanager
+def _durable(database: Database) -> Iterator[None]:
+    """Have what is committed in the block on the disk when it ends: the files it comes from are then removed."""
+    with database.translated() as connection:
+        connection.execute("PRAGMA synchronous = FULL")
+    try:
+        yield
+    finally:
+        with database.translated() as connection:
+            connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
 
 
 def _read(file: Path) -> _Earlier:

@@ -8,6 +8,7 @@ import pytest
 
 from kaito.errors import KaitoError
 from kaito.history.database import open_database
+from kaito.history.store import insert_conversation
 from tests.history.talks import ORIGIN, kept, questions, rows
 
 TURN = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello 🤖"}]
@@ -40,6 +41,23 @@ def test_they_are_in_the_history_and_their_files_are_gone(folder, library, earli
     assert saved.cut
     assert library.find("hello")
     assert not (folder / "conversations").exists()
+
+
+def test_they_are_on_the_disk_before_their_files_go(folder, library, earlier, monkeypatch):
+    earlier("pts-1.json", EARLIER)
+    levels = []
+
+    def noted(database, *arguments):
+        insert_conversation(database, *arguments)
+        levels.append(database.connection.execute("PRAGMA synchronous").fetchone())
+
+    monkeypatch.setattr("kaito.history.takeover.insert_conversation", noted)
+    database = open_database(folder, create=False)
+    assert database is not None
+    with database:
+        # FULL: the commit waits for the disk. Later turns do not need to.
+        assert levels == [(2,)]
+        assert database.connection.execute("PRAGMA synchronous").fetchone() == (1,)
 
 
 def test_they_are_not_continued_as_their_server_is_not_known(folder, library, earlier):
