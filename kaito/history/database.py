@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import time
 from collections.abc import Iterator
@@ -151,7 +152,7 @@ def _connect(file: Path) -> Connection:
     import sqlite3
 
     connection = sqlite3.connect(
-        f"file:{quote(str(file))}?mode=rw", uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
+        f"file:{quote(os.fsencode(file))}?mode=rw", uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
     )
     # What others have put into the file runs no functions.
     connection.execute("PRAGMA trusted_schema = OFF")

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from kaito.chat.conversation import SavedConversation
 from kaito.errors import KaitoError, NotFoundError, UsageError
+from kaito.history.library import Library
 from kaito.history.state_folder import Bounds
 from kaito.history.store import erase_traces
 from kaito.types import Image, Message, Reply, ToolCall
@@ -364,6 +365,14 @@ def test_a_failure_to_remove_old_conversations_is_reported_and_nothing_is_writte
     assert failure.message == "no room to prune"
     assert [info.id for info in library.find()] == [two.id, first]
     assert rows(folder, "SELECT revision FROM conversation WHERE id = ?", two.id) == [(1,)]
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are UTF-8")
+def test_the_folder_may_have_any_name(tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9 %41?#") / "kaito"
+    kept(folder, "a")
+    assert [info.title for info in Library(folder).find()] == ["a"]
+    assert sorted(os.listdir(folder)) == ["history.db"]
 
 
 def test_bounds_have_defaults():
