@@ -5,7 +5,8 @@ import os
 import signal
 import sqlite3
 import subprocess
-from contextlib import closing
+import time
+from contextlib import closing, suppress
 
 import pytest
 import yaml
@@ -485,12 +486,22 @@ def test_a_kill_loses_no_completed_turn(model_server, folder, library):
 
 def wait_for_turns(folder, count):
     """Wait until the file has so many turns: a script's are written within a tenth of a second."""
-    while True:
-        try:
-            if rows(folder, "SELECT count(*) FROM turn") >= [(count,)]:
-                return
-        except sqlite3.OperationalError:  # it is being created
-            continue
+
+    def are_there():
+        # It may be being created.
+        with suppress(sqlite3.OperationalError):
+            return rows(folder, "SELECT count(*) FROM turn") >= [(count,)]
+        return False
+
+    wait_until(are_there)
+
+
+def wait_until(condition):
+    """Wait until a condition holds; fail when it does not within a time that suffices on a busy machine, too."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen within 60 s"
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
@@ -518,8 +529,7 @@ def test_two_processes_that_continue_the_same_conversation_branch(chat, model_se
     slow.stdin.write("slow\n")
     slow.stdin.flush()
     assert slow.stdout.readline() == "Assistant: slow\n"
-    while library.info(first.id).turns < 2:
-        pass
+    wait_until(lambda: library.info(first.id).turns == 2)
     assert chat("--continue", "-m", "quick").code == 0
     slow.stdin.write("slow again\n")
     _, err = slow.communicate()
