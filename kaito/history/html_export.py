@@ -52,9 +52,7 @@ def _section(message: Message, rendered: Callable[[str], str]) -> str:
     text = sanitize(message.content).strip("\n")
     # Only the model writes Markdown; what the user typed is shown as it was typed.
     body = (rendered(text) if message.role == "assistant" else _with_code(text)) if text.strip() else ""
-    images = "".join(
-        f'<p><img src="{escape(one.url)}" alt="{escape(one_line(one.shown))}"></p>\n' for one in message.images
-    )
+    images = "".join(map(_image, message.images))
     calls = "".join(f"<pre><code>{escape(sanitize(call.shown))}</code></pre>\n" for call in message.tool_calls)
     return (
         f'<section class="{message.role}">\n<div class="who">{SPEAKERS[message.role]}</div>\n'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -51,9 +50,3 @@ def _word(word: str) -> SearchWord:
     # A phrase: `well-known` is two tokens in a row. The last one may be the beginning of a longer word.
     query = '"' + " ".join(tokens) + '"*'
     return SearchWord(query, "" if tokens == [word] else pattern, pattern)
-
-
-def matches(words: Sequence[str], text: str) -> bool:
-    """Return whether a text has all words, whatever their case."""
-    folded = text.casefold()
-    return all(word.casefold() in folded for word in words)
