@@ -6,7 +6,7 @@ from kaito.chat.session import Session
 from kaito.console.terminal import Terminal
 from kaito.errors import KaitoError, UsageError
 from kaito.history.library import Library
-from kaito.history.recorder import Recorder
+from kaito.history.recorder import END_TIMEOUT, Recorder
 from kaito.history.records import title_of
 from kaito.types.conversations import ConversationInfo, Origin
 
@@ -38,11 +38,8 @@ class PastConversations:
 
     def report(self) -> None:
         """Show what went wrong, and what has become of the conversation."""
-        for report in self._recorder.take_reports() if self._recorder is not None else ():
-            if isinstance(report, KaitoError):
-                self._terminal.warning(report)
-            else:
-                self._terminal.note(f"({report})", dim=True)
+        if self._recorder is not None:
+            show_reports(self._recorder, self._terminal)
 
     @property
     def origin(self) -> Origin:
@@ -96,15 +93,15 @@ class PastConversations:
         """Keep the present turns, and what follows, as another conversation.
 
         Raises:
-            KaitoError: nothing is kept, or there is no turn yet.
+            KaitoError: nothing is kept, there is no turn yet, or the history cannot be written.
         """
         recorder = self._keeping()
         if not self._session.conversation.turns:
             raise UsageError("There is no turn yet: nothing to branch from")
-        recorder.flush()
+        self._write("This conversation is not in the history: there is nothing to branch from")
         recorder.branch(title or None)
         self.save()
-        recorder.flush()
+        self._write("The branch is not in the history yet; it is tried again after the next turn")
 
     def rename(self, title: str) -> None:
         """Give the present conversation a title.
@@ -115,7 +112,28 @@ class PastConversations:
         self._keeping().rename(title)
         self.save()
 
+    def _write(self, failure: str) -> None:
+        """Wait until the present conversation is in the file.
+
+        Raises:
+            KaitoError: it is not; why is shown before, once.
+        """
+        recorder = self._keeping()
+        recorder.flush(END_TIMEOUT)
+        if not recorder.is_kept:
+            self.report()
+            raise KaitoError(failure)
+
     def _keeping(self) -> Recorder:
         if self._recorder is None:
             raise UsageError("Conversations are not kept: KAITO_HISTORY=off")
         return self._recorder
+
+
+def show_reports(recorder: Recorder, terminal: Terminal) -> None:
+    """Show what went wrong with the history since the last call, and what has become of the conversation."""
+    for report in recorder.take_reports():
+        if isinstance(report, KaitoError):
+            terminal.warning(report)
+        else:
+            terminal.note(f"({report})", dim=True)

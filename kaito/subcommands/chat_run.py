@@ -16,7 +16,7 @@ from kaito.chat.connection import open_connection
 from kaito.chat.session import Session
 from kaito.chat.session_settings import SessionSettings
 from kaito.console.terminal import Terminal
-from kaito.errors import ExitCode, KaitoError
+from kaito.errors import ExitCode
 from kaito.eventloop.base import Loop
 from kaito.eventloop.main_thread import MainThreadLoop
 from kaito.eventloop.thread import ThreadedLoop
@@ -26,6 +26,7 @@ from kaito.hookspecs import Backend, Formatter
 from kaito.plugin.manager import Offered, Plugins
 from kaito.shell.context import ShellContext
 from kaito.shell.input.sources import Script, Source
+from kaito.shell.past_conversations import show_reports
 from kaito.shell.render.answer_writer import AnswerWriter
 from kaito.shell.render.banner import resumed
 from kaito.shell.repl import Shell
@@ -177,11 +178,7 @@ def _recorder(plan: ChatPlan, source: conversations.Source) -> Iterator[Recorder
         yield recorder
     finally:
         recorder.close()
-        for report in recorder.take_reports():
-            if isinstance(report, KaitoError):
-                plan.terminal.warning(report)
-            else:
-                plan.terminal.note(f"({report})", dim=True)
+        show_reports(recorder, plan.terminal)
 
 
 def _answers(plan: ChatPlan, *, interactive: bool) -> AnswerWriter:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kaito import hookimpl
-from kaito.errors import ExitCode
+from kaito.errors import ExitCode, KaitoError
 from kaito.history.library import Library
 from kaito.history.recorder import Recorder
 from kaito.history.state_folder import Bounds
@@ -120,6 +120,37 @@ def test_title_and_branch(folder, run):
         ("My \x1b[2J plans (branch)", 2, first.id),
         ("Other", 3, second.id),
     ]
+
+
+def test_a_conversation_that_cannot_be_written_has_no_branch(folder):
+    folder.mkdir(mode=0o700)
+    (folder / "history.db").mkdir()
+    recorder = Recorder(folder, Bounds(age=None), "terminal")
+    harness = ShellHarness("a", "/branch", "/branch Other", recorder=recorder, keep_going=True)
+    _, err = harness.run()
+    recorder.close()
+    assert err.count("is not a regular file") == 1
+    assert err.count("Error: This conversation is not in the history: there is nothing to branch from\n") == 2
+    assert "None" not in err
+
+
+def test_a_branch_that_cannot_be_written_is_an_error(folder, monkeypatch):
+    recorder = Recorder(folder, Bounds(age=None), "terminal")
+    branch = recorder.branch
+
+    def fail(*arguments):
+        raise KaitoError("no room")
+
+    def branched(title):
+        monkeypatch.setattr("kaito.history.changes.write_changes", fail)
+        branch(title)
+
+    monkeypatch.setattr(recorder, "branch", branched)
+    _, err = ShellHarness("a", "/branch", recorder=recorder).run()
+    recorder.close()
+    assert "Error: The branch is not in the history yet; it is tried again after the next turn\n" in err
+    assert err.lower().count("no room") == 1
+    assert "None" not in err
 
 
 def test_history_shows_the_turns_with_these_words(run):
