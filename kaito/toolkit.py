@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kaito.chat.transcripts import read_conversation, write_conversation
     from kaito.console.width import pad, shorten, width
     from kaito.endpoints.server_wait import wait_until_answering
-    from kaito.history.exports import Export, export_format, write_export
+    from kaito.history.exports import Export, export_format, shown_time, write_export
     from kaito.net.proxies import proxy_for
     from kaito.options.parsers import DEFAULT
     from kaito.options.request_values import BODY_PREFIX
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kaito.util.decoding import DecodeError, convert, decode_json
     from kaito.util.fenced_code import code_blocks
     from kaito.util.file_locks import lock_file
+    from kaito.util.limits import shown_size
     from kaito.util.plugin_folders import config_folder, data_folder
     from kaito.util.safe_files import UnreadableError, check_private, make_folders, read_text, replace_private
     from kaito.util.sanitize import UNSAFE, one_line, sanitize
@@ -66,6 +67,8 @@ __all__ = [
     "replace_private",
     "sanitize",
     "shorten",
+    "shown_size",
+    "shown_time",
     "time_limit",
     "token_counts",
     "wait_until_answering",
@@ -93,6 +96,7 @@ _EXPORTS = {
     "lock_file": "kaito.util.file_locks",
     "make_folders": "kaito.util.safe_files",
     "read_text": "kaito.util.safe_files",
+    "shown_size": "kaito.util.limits",
     "replace_private": "kaito.util.safe_files",
     "read_conversation": "kaito.chat.transcripts",
     "write_conversation": "kaito.chat.transcripts",
@@ -101,6 +105,7 @@ _EXPORTS = {
     "Export": "kaito.history.exports",
     "conversation_table": "kaito.shell.render.conversation_table",
     "export_format": "kaito.history.exports",
+    "shown_time": "kaito.history.exports",
     "write_export": "kaito.history.exports",
     # Data from outside, decoded into types: every failure is one error, with the field
     "DecodeError": "kaito.util.decoding",

@@ -60,7 +60,8 @@ def parse_size(name: str, value: str) -> int:
     match = re.fullmatch(_SIZE, value, re.ASCII | re.IGNORECASE)
     size = int(match[1]) * _UNITS[(match[2] or "").upper()] if match else 0
     if not _LEAST_SIZE <= size <= _LARGEST_SIZE:
-        raise UsageError(f"{name}: '{value}' is not a size from {shown_size(_LEAST_SIZE)} to 64 GiB, such as 256MiB")
+        least, largest = shown_size(_LEAST_SIZE), shown_size(_LARGEST_SIZE)
+        raise UsageError(f"{name}: '{value}' is not a size from {least} to {largest}, such as 256MiB")
     return size
 
 

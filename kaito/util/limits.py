@@ -5,7 +5,7 @@ Sizes are in bytes unless a comment says otherwise.
 
 from __future__ import annotations
 
-_KIB, _MIB = 1024, 1024 * 1024
+_KIB, _MIB, _GIB = 1024, 1024**2, 1024**3
 
 #: One response of the API server with a page of a list, and one with a single object: etcd stores at most 1.5 MiB.
 API_PAGE = 16 * _MIB
@@ -77,6 +77,9 @@ PROVIDER_ANSWER = 1 * _MIB
 SHOWN_NAME = 300
 
 
-def shown_size(limit: int) -> str:
-    """Return a limit for a message, such as `64 MiB`."""
-    return f"{limit // _MIB} MiB" if limit >= _MIB else f"{limit // _KIB} KiB"
+def shown_size(size: int) -> str:
+    """Return a number of bytes for a message, such as `64 MiB`, `7.8 KiB` or `11 bytes`."""
+    for unit, name in ((_GIB, "GiB"), (_MIB, "MiB"), (_KIB, "KiB")):
+        if size >= unit:
+            return f"{size / unit:.1f}".removesuffix(".0") + f" {name}"
+    return f"{size} byte{'s' * (size != 1)}"

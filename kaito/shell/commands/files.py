@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,8 @@ from kaito.toolkit import (
     only_name,
     path_of,
     read_text,
+    shown_size,
+    shown_time,
     write_export,
 )
 from kaito.types import SlashCommand
@@ -65,8 +67,7 @@ def export(arguments: str, shell: ShellContext) -> None:
 def _export(path: Path, shell: ShellContext, *, force: bool) -> None:
     if not shell.conversation:
         raise UsageError("There is nothing to export")
-    now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z").strip()
-    details = (("Model", shell.model), ("Date", now))
+    details = (("Model", shell.model), ("Date", shown_time(time.time())))
     title = shell.title or "Conversation"
     write_export(path, Export(messages=shell.conversation, title=title, id=shell.id, details=details), force=force)
     shell.notice(f"Exported {_messages(len(shell.conversation))} to {path}")
@@ -109,7 +110,7 @@ def read(arguments: str, shell: ShellContext) -> None:
     if not material.strip():
         raise KaitoError(f"'{path}' is empty")
     lines = material.count("\n") + 1
-    shown = f"sending {path}: {lines} line{'s' * (lines != 1)}, {_size(len(material.encode()))}"
+    shown = f"sending {path}: {lines} line{'s' * (lines != 1)}, {shown_size(len(material.encode()))}"
     shell.ask(f"{material}\n\n{text}" if text else material, shown=shown)
 
 
@@ -149,10 +150,6 @@ def _complete_save(typed: str, shell: ShellContext) -> Iterable[str]:
     if blank and flag == _FORCE:
         return [f"{_FORCE} {name}" for name in file_names(rest, only=True)]
     return [*file_names(typed, only=True), *([_FORCE] if typed and _FORCE.startswith(typed) else [])]
-
-
-def _size(count: int) -> str:
-    return f"{count} bytes" if count < 1000 else f"{count / 1000:.1f} kB"
 
 
 def _messages(count: int) -> str:

@@ -76,7 +76,7 @@ def test_a_line_without_end(file, monkeypatch):
     write(file, "x" * 1000, LINES[0])
     damaged = []
     assert [each.turns for each in totals([file], damaged.append)] == [1]
-    assert damaged == [f"{file}:1: it is longer than 0 MiB"]
+    assert damaged == [f"{file}:1: it is longer than 200 bytes"]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -67,7 +67,7 @@ def _count(path: Path, by_model: dict[str, Total], damaged: Callable[[str], None
                 if len(line) == _LONGEST and not line.endswith(b"\n"):
                     while (rest := file.readline(_LONGEST)) and not rest.endswith(b"\n"):
                         pass
-                    raise toolkit.DecodeError(f"it is longer than {_LONGEST // 1024**2} MiB")
+                    raise toolkit.DecodeError(f"it is longer than {toolkit.shown_size(_LONGEST)}")
                 record = toolkit.decode_json(line, Counted)
             except toolkit.DecodeError as exc:
                 damaged(f"{path}:{number}: {exc}")
