@@ -12,9 +12,10 @@ from kaito.cli.args.parser import Parser
 from kaito.cli.args.plugin_options import flags_of_plugins
 from kaito.cli.invocation import Invocation, make_parser
 from kaito.cli.subcommand import find_subcommand
+from kaito.errors import KaitoError, UsageError
 from kaito.options import table
 from kaito.plugin.built_in import SUBCOMMANDS
-from kaito.plugin.entry_points import subcommand_names
+from kaito.plugin.entry_points import allowed_names, subcommand_names
 from kaito.plugin.manager import Plugins
 
 
@@ -66,3 +67,29 @@ def parser_of(name: str, call: Invocation) -> Parser:
     """Return the parser of a built-in subcommand, without the flags of plugins."""
     bare = replace(call, arguments=("--no-config",), plugins=Plugins(warn=lambda _: None), environ={}, completing=True)
     return make_parser(find_subcommand(name, bare, ""), bare)[0]
+
+
+def parser_of_plugin(name: str, call: Invocation, profile: str | None) -> Parser:
+    """Return the parser of a plugin's subcommand.
+
+    Args:
+        profile: whose plugins may offer it; `None` for those of the defaults.
+
+    Raises:
+        KaitoError: the plugin failed, or may not be loaded.
+    """
+    allowed = allowed_names(call.environ.get("KAITO_PLUGINS"))
+    if name in subcommand_names(None) and name not in subcommand_names(allowed):
+        raise KaitoError(f"KAITO_PLUGINS leaves '{name}' out")
+    bare = replace(
+        call,
+        arguments=("--profile", profile) if profile is not None else (),
+        plugins=Plugins(warn=lambda _: None),
+        environ={key: value for key, value in call.environ.items() if key == "KAITO_PLUGINS"},
+        completing=True,
+    )
+    try:
+        offered = find_subcommand(name, bare, "")
+    except UsageError:  # a plugin that fails offers none
+        raise KaitoError(f"the plugin of '{name}' cannot be loaded") from None
+    return make_parser(offered, bare)[0]

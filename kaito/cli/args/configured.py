@@ -95,11 +95,8 @@ def apply_config(
         flags.pop(table.WORKSPACE_NAME.flag[2:], None)
     forms = {key: form for key, (_, form) in flags.items()}
     known = cache(known) if known is not None else None
-    for key, form in forms.items():
-        if form.scope == "command" and known is not None and config.sets(key):
-            # A plugin may add a flag to `kaito chat` and to a subcommand of its own, in which it means the same.
-            is_shared = known().is_plugins(key, is_table=False)
-            forms[key] = replace(form, scope="shared") if is_shared else form
+    if known is not None:
+        forms = with_shared(forms, config, known)
     if config.sections:
         from kaito.cli.args.config_keys import check_keys
 
@@ -131,6 +128,21 @@ def apply_config(
     if VARIABLE_KEY in flags and VARIABLE_KEY not in restored:
         settings |= _set_variables(namespace, *flags[VARIABLE_KEY], variables)
     return settings
+
+
+def with_shared(
+    forms: Mapping[str, FlagForm], config: UserConfig, known: Callable[[], KnownKeys]
+) -> dict[str, FlagForm]:
+    """Return the flags of a command, of which those are shared that a plugin also adds to `kaito chat`.
+
+    A plugin may add a flag to it and to a subcommand of its own, in which it means the same.
+    """
+    return {
+        key: replace(form, scope="shared")
+        if form.scope == "command" and config.sets(key) and known().is_plugins(key, is_table=False)
+        else form
+        for key, form in forms.items()
+    }
 
 
 def _of_the_line(parser: Parser, flags: Flags) -> tuple[dict[str, Setting], set[str]]:

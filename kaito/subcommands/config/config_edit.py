@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kaito.cli.args.config_keys import check_keys
-from kaito.cli.args.configured import Flags, forms_of, parsed
+from kaito.cli.args.configured import Flags, forms_of, parsed, with_shared
 from kaito.cli.args.parser import Parser
 from kaito.cli.command_context import CommandContext
-from kaito.cli.known_flags import KnownFlags, parser_of
+from kaito.cli.known_flags import KnownFlags, parser_of, parser_of_plugin
 from kaito.config.config_file import shown
 from kaito.config.file_sections import Section
 from kaito.config.section_values import section_level
@@ -88,14 +88,14 @@ def check(context: CommandContext) -> None:
     Raises:
         UsageError: something is not valid.
     """
-    known = (*SUBCOMMANDS, *subcommand_names(None))
-    config = UserConfig({}, is_command=lambda name: name in known)
+    commands = {*SUBCOMMANDS, *subcommand_names(None), *context.invocation.plugins.subcommands()}
+    config = UserConfig({}, is_command=lambda name: name in commands)
     if config.fault is not None:
         raise config.fault
     chat: Parser = context.given.configured.parser
     for section in config.sections:
         for command, parser in _commands_of(section, context, chat):
-            _check(section, command, forms_of(parser), KnownFlags(context.invocation, command))
+            _check(config, section, command, forms_of(parser), KnownFlags(context.invocation, command))
 
 
 def _commands_of(section: Section, context: CommandContext, chat: Parser) -> Iterator[tuple[str, Parser]]:
@@ -103,10 +103,16 @@ def _commands_of(section: Section, context: CommandContext, chat: Parser) -> Ite
     for name in section.commands:
         if name in SUBCOMMANDS and name != "chat":
             yield name, parser_of(name, context.invocation)
+        elif name not in SUBCOMMANDS:
+            profile = section.path[1] if len(section.path) > 1 else None
+            try:
+                yield name, parser_of_plugin(name, context.invocation, profile)
+            except KaitoError as exc:  # which is no fault of the file
+                context.notice(f"[{'.'.join(section.path)}.{name}] was not checked: {exc.message}")
 
 
-def _check(section: Section, command: str, flags: Flags, known: KnownFlags) -> None:
-    forms = {key: form for key, (_, form) in flags.items()}
+def _check(config: UserConfig, section: Section, command: str, flags: Flags, known: KnownFlags) -> None:
+    forms = with_shared({key: form for key, (_, form) in flags.items()}, config, lambda: known)
     check_keys([section], command, forms, known)
     for values, keys in ((section.commands.get(command, {}), (command,)), (section.values, ())):
         level = section_level(section, values, forms, keys, "defaults", "")

@@ -569,6 +569,67 @@ def kaito_commands():
     assert "line 3: [defaults] own: there is no such flag" in kaito("mine").err
 
 
+def test_config_edit_checks_the_tables_of_plugins_commands(kaito, config, tmp_path):
+    (tmp_path / "mine.py").write_text("""
+from kaito import Command, hookimpl
+
+def add(options):
+    options.add("--words", metavar="FILE", help="A file")
+    options.add("--size", parse=int, help="A number")
+    options.add("--wipe", switch=True, configurable=False, help="Delete all")
+
+@hookimpl
+def kaito_add_options(options):
+    options.add("--words", metavar="FILE", help="A file")
+
+@hookimpl
+def kaito_commands():
+    return [Command(name="mine", summary="Write", options=add, run=lambda c: c.write("mine"))]
+""")
+    plugin = f"[defaults]\nplugin = '{tmp_path}/mine.py'\nwords = 'w'\n"
+    path = config("")
+    for text, message in [
+        ("[defaults.mine]\nsize = 1\n[profiles.p.mine]\nwords = 'v'", f"{FILE} is valid"),
+        ("[defaults.mine]\nnope = 1", "line 5: [defaults.mine] nope: there is no such flag"),
+        ("[defaults.mine]\nsiez = 1", "Did you mean size?"),
+        ("[profiles.p.mine]\nsize = 'x'", "line 5: [profiles.p.mine] size: 'x'"),
+        ("[defaults.mine]\nwipe = true", "line 5: [defaults.mine] wipe: is for one run"),
+    ]:
+        path.write_text(f"{plugin}{text}\n")
+        outcome = kaito("config", "edit", env={"EDITOR": "true"})
+        assert message in outcome.err, text
+        assert outcome.code == (0 if "valid" in message else 2)
+
+
+def test_config_edit_checks_the_tables_of_installed_commands(kaito, config, tmp_path):
+    (tmp_path / "theirs.py").write_text("""
+from kaito import Command, hookimpl
+
+@hookimpl
+def kaito_commands():
+    return [Command(name="theirs", summary="Write", run=lambda c: c.write("theirs"))]
+""")
+    (tmp_path / "theirs-1.dist-info").mkdir()
+    (tmp_path / "theirs-1.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1\n")
+    (tmp_path / "theirs-1.dist-info/entry_points.txt").write_text("[kaito.commands]\ntheirs = theirs\n")
+    config("[defaults.theirs]\nnope = 1")
+    environ = {"EDITOR": "true", "PYTHONPATH": str(tmp_path), "KAITO_PLUGINS": None}
+    outcome = kaito("config", "edit", env=environ)
+    assert outcome.code == 2
+    assert "line 2: [defaults.theirs] nope: there is no such flag" in outcome.err
+    # What may not be loaded is not checked, and that is said.
+    for text, reason in [
+        ("", "KAITO_PLUGINS leaves 'theirs' out"),
+        ("theirs", "the plugin of 'theirs' cannot be loaded"),
+    ]:
+        if text:
+            (tmp_path / "theirs.py").write_text("1 / 0")
+        outcome = kaito("config", "edit", env={**environ, "KAITO_PLUGINS": text})
+        assert f"[defaults.theirs] was not checked: {reason}" in outcome.err
+        assert outcome.err.endswith(f"{FILE} is valid\n")
+        assert outcome.code == 0
+
+
 def test_a_plugin_of_the_file_that_does_not_exist(kaito, config):
     config("[defaults]\nplugin = 'missing_module_x'")
     outcome = kaito("chat", "--endpoint", "http://localhost:1")
