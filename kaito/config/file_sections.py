@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Struct
 
 from kaito.config.config_file import EDIT_HINT, ConfigFile
-from kaito.config.secret_names import secret_key
 from kaito.errors import UsageError
+from kaito.util.secret_names import secret_key
 from kaito.util.suggest import did_you_mean
 
 #: The table with the variables of system prompts.

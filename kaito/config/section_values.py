@@ -7,9 +7,9 @@ from typing import Any
 
 from kaito.config.file_sections import VARIABLES, Section
 from kaito.config.flag_form import FlagForm, Given, from_toml
-from kaito.config.secret_names import secret_field, secret_header, secret_in_url
 from kaito.config.user_config import Kind, Level, Origin, Setting
 from kaito.options.prompts import VARIABLE_KEY
+from kaito.util.secret_names import secret_field, secret_header, secret_in_url
 
 
 def section_level(

@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-#: Variables that are for this program alone.
-_SECRETS = frozenset({"KAITO_API_KEY"})
+from kaito.util.secret_names import may_be_secret
+
 #: Seconds that a program gets to exit after a signal: this process reacts to its own within a second.
 _EXIT_TIMEOUT = 0.3
 _READ_SIZE = 65536
@@ -27,12 +27,11 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.05
 
 def child_environment(environ: Mapping[str, str], added: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment for another program: ours without our secrets, and with what is added."""
-    return {name: value for name, value in environ.items() if not _is_secret(name)} | dict(added or {})
-
-
-def _is_secret(name: str) -> bool:
-    # A variable for `--header`, of all commands or of one, may hold a header with credentials.
-    return name in _SECRETS or (name.startswith("KAITO_") and name.endswith("_HEADER"))
+    # Each flag has variables, also those of plugins.
+    kept = {
+        name: value for name, value in environ.items() if not (name.startswith("KAITO_") and may_be_secret(name, value))
+    }
+    return kept | dict(added or {})
 
 
 def failure_of(code: int) -> str:

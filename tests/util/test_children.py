@@ -19,8 +19,20 @@ UNMEASURED = {name: value for name, value in os.environ.items() if not name.star
 
 def test_environment_without_secrets():
     environ = {"PATH": "/bin", "KAITO_API_KEY": "sesame", "A": "1"}
-    environ |= {"KAITO_HEADER": "Authorization: sesame", "KAITO_CHAT_HEADER": "Authorization: sesame"}
-    assert child_environment(environ, {"A": "2", "B": "3"}) == {"PATH": "/bin", "A": "2", "B": "3"}
+    environ |= {"KAITO_HEADER": "Authorization: sesame", "KAITO_CHAT_HEADER": '["X-Team: a", "Cookie: sesame"]'}
+    # Flags of plugins and of one command have variables, too.
+    environ |= {"KAITO_EXTRA_BODY": '{"api_key": "sesame"}', "KAITO_CHAT_EXTRA_BODY": '{"a": "sesame"}'}
+    environ |= {
+        "KAITO_AUTH_TOKEN": "sesame",
+        "KAITO_CHAT_HUB_PASSWORD": "sesame",
+        "KAITO_FIELDS": '{"token": "sesame"}',
+    }
+    environ |= {"KAITO_ENDPOINT": "http://a/?key=sesame", "KAITO_LAB_ENDPOINT": "http://u:sesame@a"}
+    kept = {"KAITO_API_KEY_FILE": "key", "KAITO_MAX_TOKENS": "7", "KAITO_PROFILE": "p", "KAITO_PLUGINS": "a"}
+    kept |= {"KAITO_SYSTEM_PROMPT": "@terse.md", "KAITO_NAMESPACE": "n"}
+    # Those of other programs are theirs.
+    kept |= {"PATH": "/bin", "AWS_SECRET_ACCESS_KEY": "x", "HF_TOKEN": "y"}
+    assert child_environment({**environ, **kept}, {"A": "2", "B": "3"}) == {**kept, "A": "2", "B": "3"}
 
 
 def test_every_child_process_gets_the_filtered_environment():

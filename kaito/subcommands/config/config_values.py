@@ -16,13 +16,13 @@ from kaito.cli.known_flags import KnownFlags, parser_of
 from kaito.cli.output_formats import as_json, as_yaml
 from kaito.config.config_file import shown
 from kaito.config.flag_form import FlagForm, variable_names
-from kaito.config.secret_names import is_secret_name, secret_field, secret_header, secret_in_url
 from kaito.config.user_config import NO_CONFIG, PROFILE, Setting, UserConfig, config_path
 from kaito.errors import ExitCode, UsageError
 from kaito.options.prompts import VARIABLE_KEY
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.types import Column
 from kaito.util.sanitize import one_line
+from kaito.util.secret_names import is_secret_name, secret_field, secret_header, secret_in_url
 from kaito.util.suggest import near_names
 
 _HIDDEN = "(not shown)"

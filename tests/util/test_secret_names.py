@@ -2,7 +2,7 @@
 
 import pytest
 
-from kaito.config.secret_names import is_secret_name, secret_field, secret_header, secret_in_url
+from kaito.util.secret_names import is_secret_name, secret_field, secret_header, secret_in_url
 
 SECRETS = [
     "api-key",

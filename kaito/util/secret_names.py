@@ -1,6 +1,6 @@
-"""Finds secrets in the configuration file, which must not hold any, by the names of keys, headers and parameters.
+"""Finds secrets by the names of flags, variables, keys, headers and parameters; what a secret is, is decided here.
 
-Errors name the key and never show the value.
+The configuration file must not hold any, other programs get none, and no command to paste has one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ _WORDS = re.compile(
 )
 #: Words before a last `key` that make it a secret.
 _KEYS = re.compile("access|api|auth|client|encryption|license|private|secret|session|shared|signing|subscription")
+#: Flags that may have any header, or any field of a request.
+_HOLDER = re.compile("(^|-)(header|extra-body)$")
 #: What begins the value of a header with credentials.
 _SCHEME = re.compile(r"(basic|bearer|digest|negotiate|token|aws4-hmac-sha256)\s", re.IGNORECASE)
 
@@ -29,6 +31,18 @@ def is_secret_name(name: str) -> bool:
     if not words:
         return False
     return bool(_WORDS.fullmatch(words[-1])) or (words[-1] == "key" and any(map(_KEYS.fullmatch, words)))
+
+
+def may_be_secret(name: str, value: str) -> bool:
+    """Return whether a value is a secret or may hold one, by its form or by its name.
+
+    Args:
+        name: of the flag or of the environment variable; empty when it is not known.
+    """
+    if is_secret_name(name) or _HOLDER.search(name.lower().replace("_", "-")):
+        return True
+    in_url = secret_in_url(value) if "://" in value else None
+    return (in_url or secret_header(value) or secret_field(value)) is not None
 
 
 def secret_header(value: str) -> str | None:
