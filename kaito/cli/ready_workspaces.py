@@ -11,13 +11,12 @@ from kaito.cluster.workspaces.served import served_models
 from kaito.errors import KaitoError
 from kaito.types import ServedModel, Target
 from kaito.types.targets import target_of
+from kaito.util.secret_names import may_be_secret
 
 #: Workspaces that are suggested.
 _MOST = 8
 #: Characters of a command that is repeated with all its arguments.
 _LONGEST = 200
-#: Flags whose values may be secret.
-_SECRET = ("--header",)
 
 
 def show_ready_workspaces(call: Invocation, target: Target) -> None:
@@ -54,15 +53,16 @@ async def _ready(cluster: ApiClient) -> tuple[Mapping[str, str], list[ServedMode
 
 def _lines(call: Invocation, target: Target, place: Mapping[str, str], ready: Sequence[ServedModel]) -> list[str]:
     where = f"context {place['context']}"
-    status = f"{call.command.rpartition(' ')[0]} status"
+    program = call.command.rpartition(" ")[0]
     if not ready:
-        return [f"No workspace is ready in {where}; '{status} -A' lists all"]
+        return [f"No workspace is ready in {where}; '{program} status -A{target.cluster_flags}' lists all"]
     elsewhere = any(one.namespace != place["namespace"] for one in ready)
     inside = f"namespace {place['namespace']}, {where}" if not elsewhere else where
     lines = [f"Ready in {inside}:"]
     lines += [f"  {_command(call, target, one, place['namespace'])}" for one in ready[:_MOST]]
     more = len(ready) - _MOST
-    return lines if more <= 0 else [*lines, f"  and {more} more; '{status}' lists all"]
+    flags = f" -A{target.cluster_flags}" if elsewhere else target.place_flags
+    return lines if more <= 0 else [*lines, f"  and {more} more; '{program} status{flags}' lists all"]
 
 
 def _command(call: Invocation, target: Target, one: ServedModel, namespace: str) -> str:
@@ -71,7 +71,7 @@ def _command(call: Invocation, target: Target, one: ServedModel, namespace: str)
     if one.namespace != namespace:
         arguments = [*_without_namespace(arguments), "-n", one.namespace]
     line = f"{call.command} {shlex.join([*arguments, '--workspace-name', one.workspace])}"
-    if len(line) > _LONGEST or "\n" in line or any(each.partition("=")[0] in _SECRET for each in arguments):
+    if len(line) > _LONGEST or "\n" in line or any(map(_may_be_secret, arguments)):
         chosen = target_of(
             one.workspace,
             namespace=target.namespace if one.namespace == namespace else one.namespace,
@@ -80,6 +80,14 @@ def _command(call: Invocation, target: Target, one: ServedModel, namespace: str)
         )
         line = f"{call.command} {chosen.flags}"
     return line
+
+
+def _may_be_secret(argument: str) -> bool:
+    """Return whether an argument may be a secret, or be a flag that takes one."""
+    if not argument.startswith("--"):
+        return may_be_secret("", argument)
+    flag, _, value = argument.partition("=")
+    return may_be_secret(flag, value)
 
 
 def _without_namespace(arguments: Sequence[str]) -> list[str]:

@@ -66,11 +66,34 @@ def test_those_of_other_namespaces_follow_when_the_namespace_has_none(namespace,
     assert f"     kaito chat --temperature 0.1 -n {namespace.name} --workspace-name my-llama\n" in screen
 
 
-def test_a_header_is_not_repeated(namespace, missing):
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--header", "X-Key: sesame"],
+        ["--header=X-Key: sesame"],
+        ["--extra-body", '{"api_key": "sesame"}'],
+        ["-m", "Authorization: Bearer sesame"],
+    ],
+)
+def test_a_secret_is_not_repeated(namespace, missing, arguments):
     namespace.workspace("my-llama")
-    _, screen = missing("chat", "-n", namespace.name, "--header", "X-Key: secret")
+    _, screen = missing("chat", "-n", namespace.name, *arguments)
     assert f"     kaito chat --workspace-name my-llama -n {namespace.name}\n" in screen
-    assert "secret" not in screen
+    assert "sesame" not in screen
+
+
+def test_a_command_that_lists_all_has_the_flags_of_the_cluster(namespace, missing):
+    path = namespace.kubeconfig("admin")
+    flags = ["--context", "test", "--kubeconfig", str(path)]
+    shown = shlex.join(flags)
+    _, screen = missing("chat", *flags, columns=400, KUBECONFIG="/does/not/exist")
+    assert f"No workspace is ready in context test; 'kaito status -A {shown}' lists all\n" in screen
+    for number in range(9):
+        namespace.workspace(f"w-{number}")
+    _, screen = missing("chat", "-n", namespace.name, *flags, columns=400, KUBECONFIG="/does/not/exist")
+    assert f"  and 1 more; 'kaito status -n {namespace.name} {shown}' lists all\n" in screen
+    _, screen = missing("chat", "-n", "empty", *flags, columns=400, KUBECONFIG="/does/not/exist")
+    assert f"  and 1 more; 'kaito status -A {shown}' lists all\n" in screen
 
 
 def test_a_script_contacts_nothing(namespace, monkeypatch):
