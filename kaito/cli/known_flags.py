@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from kaito.cli.args.configured import forms_of
 from kaito.cli.args.parser import Parser
-from kaito.cli.args.plugin_options import flags_of_plugins
+from kaito.cli.args.plugin_options import keys_of_plugins
 from kaito.cli.invocation import Invocation, make_parser
 from kaito.cli.subcommand import find_subcommand
 from kaito.errors import KaitoError, UsageError
@@ -51,8 +51,8 @@ class KnownFlags:
 
     @cached_property
     def _of_plugins(self) -> frozenset[str]:
-        found = (flags_of_plugins(self._call.plugins, command) for command in {"chat", self._command})
-        return frozenset(flag[2:] for flags in found for flag in flags)
+        found = (keys_of_plugins(self._call.plugins, command) for command in {"chat", self._command})
+        return frozenset().union(*found)
 
     @cached_property
     def _of_commands(self) -> Mapping[str, frozenset[str]]:

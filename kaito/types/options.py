@@ -46,6 +46,11 @@ class Flag(Struct, frozen=True, kw_only=True):
         return self.flag[2:].replace("-", "_")
 
     @property
+    def key(self) -> str:
+        """The name in the configuration, without the `no-` of a switch that turns something off."""
+        return self.flag[2:].removeprefix("no-") if self.switch else self.flag[2:]
+
+    @property
     def names(self) -> list[str]:
         """The flag, after its short form.
 

@@ -162,7 +162,7 @@ class Parser(argparse.ArgumentParser):
         """Return a flag as the configuration sees it."""
         option = self._options.get(action)
         flag = action.option_strings[-1]
-        inverted = action.nargs == 0 and action.const is False
+        inverted = action.nargs == 0 and action.const is False and not self._has_own(flag.replace("--no-", "--", 1))
         kinds: dict[Any, Literal["switch", "optional"]] = {0: "switch", "?": "optional"}
         scope: Scope = "never" if flag == "--help" else "command"
         return FlagForm(
@@ -175,6 +175,11 @@ class Parser(argparse.ArgumentParser):
             words=option.choices if option is not None else (),
             scope=getattr(action, "scope", scope) if option is None else option.configured,
         )
+
+    def _has_own(self, name: str) -> bool:
+        """Return whether there is a flag of a name that is no counterpart of another one."""
+        action = self.flag(name)
+        return action is not None and not isinstance(action, _Restore)
 
     @property
     def used(self) -> Mapping[argparse.Action, Given]:

@@ -25,21 +25,21 @@ def add_plugin_flags(parser: Parser, plugins: Plugins, command: str) -> None:
     plugins.add_options(command, lambda plugin: PluginOptions(parser, plugins, plugin, f"Flags of plugin {plugin}"))
 
 
-def flags_of_plugins(plugins: Plugins, command: str) -> set[str]:
-    """Return the long flags that plugins add to a command, without adding them."""
+def keys_of_plugins(plugins: Plugins, command: str) -> set[str]:
+    """Return the keys of the flags that plugins add to a command, without adding them."""
     names: set[str] = set()
     plugins.add_options(command, lambda _: _Names(names))
     return names
 
 
 class _Names(OptionGroup):
-    """Collects the names of flags."""
+    """Collects the keys of flags."""
 
     def __init__(self, names: set[str]) -> None:
         self._names = names
 
     def _declare(self, flag: Flag) -> None:
-        self._names.add(flag.flag)
+        self._names.add(flag.key)
 
 
 class PluginOptions(OptionGroup):
@@ -87,7 +87,8 @@ class PluginOptions(OptionGroup):
             self._group = self.parser.add_argument_group(self._title)
         keep = partial(values.append if flag.repeatable else values.keep, name)
         parser = self._parser_of(flag.flag, flag.parse, flag.choices)
-        keywords: dict[str, Any] = {"nargs": 0}
+        # As a built-in switch that turns something off has it.
+        keywords: dict[str, Any] = {"nargs": 0, "const": not flag.flag.startswith("--no-")}
         scope: Scope = "command" if self._subcommand else "shared"
         if not flag.switch:
             # argparse would parse a default that is a text.

@@ -569,6 +569,47 @@ def kaito_commands():
     assert "line 3: [defaults] own: there is no such flag" in kaito("mine").err
 
 
+def test_a_switch_of_a_plugin_that_turns_off_is_set_by_its_positive_name(kaito, model_server, config, tmp_path):
+    (tmp_path / "mine.py").write_text("""
+from kaito import Command, hookimpl
+
+@hookimpl
+def kaito_add_options(command, options):
+    options.add("--no-mask", switch=True, help="Send all words")
+    # These are two.
+    options.add("--no-loud", switch=True, help="Never in capitals")
+    options.add("--loud", switch=True, help="In capitals")
+
+@hookimpl
+def kaito_request(request, settings):
+    return request.replace(extra={"seen": [settings.option(name) for name in ("no_mask", "no_loud", "loud")]})
+""")
+    plugin = f"[defaults]\nplugin = '{tmp_path}/mine.py'\nendpoint = '{model_server.url}'\n"
+    path = config(plugin)
+    chat = ["chat", "-m", "hi"]
+    for line, flags, env, seen in [
+        ("", [], {}, [False, False, False]),
+        ("mask = false", [], {}, [True, False, False]),
+        ("mask = true", [], {}, [False, False, False]),
+        ("mask = false", ["--mask"], {}, [False, False, False]),
+        ("mask = true", ["--no-mask"], {}, [True, False, False]),
+        ("", [], {"KAITO_MASK": "off"}, [True, False, False]),
+        ("mask = false", [], {"KAITO_MASK": "on"}, [False, False, False]),
+        ("loud = true\nno-loud = true", [], {}, [False, True, True]),
+    ]:
+        path.write_text(f"{plugin}{line}\n")
+        outcome = kaito(*chat, *flags, env=env)
+        assert (outcome.code, outcome.err) == (0, ""), line
+        assert sent(model_server)["seen"] == seen, (line, flags, env)
+    path.write_text(f"{plugin}no-mask = true\n")
+    assert "line 4: [defaults] no-mask: is written without 'no-'\n   mask = false" in kaito(*chat).err
+    path.write_text(f"{plugin}mask = false\n")
+    # Commands that do not have it leave it alone.
+    assert kaito("plugins").code == 0
+    rows = [line.split() for line in kaito("config").out.splitlines()]
+    assert ["mask", "off", "defaults"] in rows
+
+
 def test_config_edit_checks_the_tables_of_plugins_commands(kaito, config, tmp_path):
     (tmp_path / "mine.py").write_text("""
 from kaito import Command, hookimpl
