@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import kaito
+from docs import command_line
 from kaito import hookspecs
 from kaito.errors import ExitCode
 from kaito.options import table
@@ -79,9 +80,15 @@ def test_each_slash_command_and_setting_is_in_the_guide():
 
 def test_the_flags_of_one_run_are_in_the_guide():
     [named] = re.findall(r"^- \*\*One run only\*\*: (.+?) cannot be set", GUIDE.replace("\n ", ""), re.MULTILINE)
-    assert set(re.findall("`([a-z-]+)`", named)) == {
-        option.flag[2:] for option in table.ALL if option.configured == "never"
+    parsers = [command_line.subcommand(name)[1] for name in SUBCOMMANDS]
+    flags = {
+        action.option_strings[-1] for parser in parsers for action in parser._actions if is_of_one_run(parser, action)
     }
+    assert set(re.findall("`([a-z-]+)`", named)) == {flag[2:] for flag in flags}
+
+
+def is_of_one_run(parser, action):
+    return action.option_strings and action.dest != "help" and parser.form(action).scope == "never"
 
 
 def test_each_member_of_the_shell_context_is_documented():

@@ -130,7 +130,9 @@ def test_a_file_that_is_sent_is_named_with_its_size(chat, server, tmp_path):
     session = chat(cwd=tmp_path, columns=_COLUMNS)
     session.type("/read notes.txt Summarize\n")
     session.wait_for("Assistant: read\n\n>")
-    assert "> /read notes.txt Summarize\n(sending notes.txt: 2000 lines, 7.8 KiB)\nAssistant: read" in session.transcript
+    assert (
+        "> /read notes.txt Summarize\n(sending notes.txt: 2000 lines, 7.8 KiB)\nAssistant: read" in session.transcript
+    )
 
 
 def test_the_history_shows_messages_in_their_colour(chat, server):
