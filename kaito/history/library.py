@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from kaito.chat.conversation import SavedConversation
 from kaito.history.database import Database, open_database
+from kaito.history.excerpts import find_excerpts
 from kaito.history.queries import (
     elsewhere,
     find_conversation,
@@ -35,6 +36,11 @@ class Library:
         """Return the conversations in which all words stand, newest first."""
         with self._open() as database:
             return find_conversations(database, words, limit) if database is not None else []
+
+    def excerpts(self, words: str, ids: Iterable[str]) -> dict[str, str]:
+        """Return a line of the text with these words, by the identifiers of conversations that :meth:`find` found."""
+        with self._open() as database:
+            return find_excerpts(database, words, ids) if database is not None else {}
 
     def info(self, typed: str) -> ConversationInfo:
         """Return the conversation with this identifier, or the only one whose identifier begins so.

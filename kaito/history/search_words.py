@@ -24,6 +24,7 @@ _UNSPACED = (
 class SearchWord(Struct, frozen=True):
     """One word, as the two ways to search take it."""
 
+    text: str
     #: The query of the index; `""` when the index cannot find the word.
     query: str
     #: The pattern of `LIKE`, with `\\` as escape; `""` when the index finds exactly the word.
@@ -46,7 +47,7 @@ def _word(word: str) -> SearchWord:
     pattern = "%" + re.sub(r"([\\%_])", r"\\\1", word) + "%"
     tokens = _TOKENS.findall(word)
     if not tokens or any(low <= ord(letter) <= high for letter in word for low, high in _UNSPACED):
-        return SearchWord("", pattern, pattern)
+        return SearchWord(word, "", pattern, pattern)
     # A phrase: `well-known` is two tokens in a row. The last one may be the beginning of a longer word.
     query = '"' + " ".join(tokens) + '"*'
-    return SearchWord(query, "" if tokens == [word] else pattern, pattern)
+    return SearchWord(word, query, "" if tokens == [word] else pattern, pattern)

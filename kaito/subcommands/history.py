@@ -82,13 +82,14 @@ def _run(context: CommandContext) -> None:
 
 def _list(context: CommandContext, library: Library, words: str) -> None:
     found = library.find(words)
+    excerpts = library.excerpts(words, [info.id for info in found]) if words.strip() else None
     if context.output in ("json", "yaml"):
-        context.write_object([_as_data(info) for info in found])
+        context.write_object([{**_as_data(info), "excerpt": (excerpts or {}).get(info.id)} for info in found])
         return
     if not found:
         context.notice(f"No conversation has '{words}'" if words else "There is no conversation yet")
         return
-    context.write_table(*conversation_table(found, wide=context.output == "wide"))
+    context.write_table(*conversation_table(found, excerpts, wide=context.output == "wide"))
 
 
 def _show(context: CommandContext, library: Library, words: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from kaito.history import queries
 from kaito.history.database import open_database
+from kaito.history.excerpts import find_excerpts
 from kaito.history.search_words import search_words
 from tests.history.talks import Talk, execute, kept, rows
 
@@ -49,7 +50,7 @@ def test_words_are_found(talks, library, words, titles):
      "'; DROP TABLE turn; --", "\0", "a\0b", "\ud800", "x" * 10_000, "a " * 500],
 )  # fmt: skip
 def test_nothing_is_a_syntax(talks, library, words):
-    library.find(words)
+    library.excerpts(words, [info.id for info in library.find(words)])
     assert len(library.find()) == 3
 
 
@@ -61,9 +62,10 @@ def test_any_text_can_be_searched_for(tmp_path_factory, words):
     database = open_database(folder, create=False)
     assert database is not None
     with database:
-        queries.find_conversations(database, words)
-        database.indexed = False
-        queries.find_conversations(database, words)
+        for _ in range(2):
+            found = queries.find_conversations(database, words)
+            find_excerpts(database, words, [record.id for record in found])
+            database.indexed = False
 
 
 def test_titles_are_searched(folder, library):
@@ -113,6 +115,56 @@ def test_an_sqlite_without_fts5_finds_words_too(talks, library, without_fts5, mo
     assert [info.id for info in library.find("restart every")] == [unindexed]
     assert rows(talks, "SELECT stale FROM search_state") == [(0,)]
     execute(talks, "INSERT INTO search (search) VALUES ('integrity-check')")
+
+
+def excerpt(library, words):
+    [info] = library.find(words)
+    return library.excerpts(words, [info.id]).get(info.id)
+
+
+LONG = " ".join(f"word{number}" for number in range(200))
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_an_excerpt_shows_where_the_words_stand(talks, library, without_fts5, indexed):
+    kept(talks, "first", f"{LONG}\n\x1b[2Jthe needle\n{LONG}")
+    if not indexed:
+        without_fts5()
+    shown = excerpt(library, "NEEDLE")
+    assert "the needle word0" in shown
+    assert (shown[0], shown[-1], "\x1b" in shown, "\n" in shown) == ("…", "…", False, False)
+    assert len(shown) < 250
+    assert excerpt(library, "c++").startswith("And C++ or a_b, 100%?")
+    assert excerpt(library, "天気").startswith("東京の天気は")
+    # No turn has both, and one is enough.
+    assert "needle" in excerpt(library, "first needle") or excerpt(library, "first needle").startswith("first")
+
+
+def test_an_excerpt_is_found_as_the_words_are(talks, library):
+    assert excerpt(library, "cafe").startswith("naïve café")
+    assert excerpt(library, "well-known").startswith("well-known")
+
+
+def test_a_turn_with_all_words_is_preferred(folder, library):
+    kept(folder, "apple", "pear", "apple with pear")
+    assert excerpt(library, "pear apple").startswith("apple with pear")
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_an_excerpt_is_short_whatever_the_text_is(folder, library, without_fts5, indexed):
+    kept(folder, "x" * 100_000 + " needle " + "y" * 100_000)
+    if not indexed:
+        without_fts5()
+    assert " needle " in excerpt(library, "needle")
+    assert len(excerpt(library, "needle")) <= 122
+
+
+def test_a_title_alone_has_no_excerpt(folder, library):
+    talk = Talk(folder).say("x")
+    talk.recorder.rename("Holiday plans")
+    talk.keep()
+    talk.close()
+    assert excerpt(library, "holiday") is None
 
 
 def test_words():

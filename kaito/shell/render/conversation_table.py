@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from kaito.types import Column, Row
 from kaito.types.conversations import ConversationInfo
@@ -16,10 +16,12 @@ _TURNS = Column(title="TURNS", rank=3)
 _WITH = Column(title="WITH", rank=2, least=12)
 _WIDE = (Column(title="NAMESPACE", rank=5), Column(title="CONTEXT", rank=6), Column(title="MODEL", rank=4))
 _TITLE = Column(title="TITLE", least=20)
+_EXCERPT = Column(title="EXCERPT", below=True)
 
 
 def conversation_table(
     conversations: Iterable[ConversationInfo],
+    excerpts: Mapping[str, str] | None = None,
     *,
     wide: bool = False,
     brief: bool = False,
@@ -29,6 +31,7 @@ def conversation_table(
     """Return the columns and the rows of a table of past conversations, for `write_table`.
 
     Args:
+        excerpts: lines of their text by their identifiers, which stand below the rows; `None` for no such column.
         wide: with namespace, context and model.
         brief: without the number of turns.
         numbered: whether each row begins with a number, from 1.
@@ -37,6 +40,7 @@ def conversation_table(
     now = time.time() if now is None else now
     counted = [] if brief else [_TURNS]
     columns = [*([_NUMBER] if numbered else []), _ID, _AGE, *counted, _WITH, *(_WIDE if wide else ()), _TITLE]
+    columns += [_EXCERPT] if excerpts is not None else []
     rows = []
     for number, info in enumerate(conversations, 1):
         origin = info.origin
@@ -48,6 +52,7 @@ def conversation_table(
                 origin.name,
                 *([origin.namespace or "", origin.context or "", origin.model or ""] if wide else []),
                 info.title,
+                *([excerpts.get(info.id, "")] if excerpts is not None else []),
             ]
         )
     return columns, rows

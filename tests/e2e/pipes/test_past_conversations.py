@@ -289,6 +289,21 @@ def test_a_search(kaito, two):
     assert (outcome.code, outcome.out, outcome.err) == (0, "", "No conversation has '--nothing else'\n")
 
 
+def test_a_search_shows_where_the_words_stand(kaito, terminal, folder, two):
+    head, row = kaito("history", "node").out.splitlines()
+    assert (head.split()[-1], row.endswith("  And a Node? answer to And a Node?")) == ("EXCERPT", True)
+    [entry] = json.loads(kaito("history", "pod", "-o", "json").out)
+    assert entry["excerpt"] == "What is a Pod? answer to What is a Pod?"
+    assert [entry["excerpt"] for entry in json.loads(kaito("history", "-o", "json").out)] == [None, None]
+    for columns in (80, 40):
+        session = terminal(kaito_command("history", "node"), columns=columns)
+        assert session.wait_exit() == 0
+        head, row, below = session.transcript.splitlines()[:3]
+        assert "EXCERPT" not in head
+        assert row.startswith(two[0])
+        assert below == "  And a Node? answer to And a Node?"
+
+
 def test_the_list_as_data(kaito, two):
     data = json.loads(kaito("history", "-o", "json").out)
     assert yaml.safe_load(kaito("history", "-o", "yaml").out) == data
