@@ -7,7 +7,7 @@ from typing import Any
 
 from kaito.config.file_sections import VARIABLES, Section
 from kaito.config.flag_form import FlagForm, Given, from_toml
-from kaito.config.user_config import Kind, Level, Origin, Setting
+from kaito.config.user_config import Kind, Level, Setting, SettingOrigin
 from kaito.options.prompts import VARIABLE_KEY
 from kaito.util.secret_names import secret_field, secret_header, secret_in_url
 
@@ -31,13 +31,13 @@ def section_level(
     level = {}
     if section.variables and VARIABLE_KEY in forms and not keys:
         texts = tuple(f"{name}={value}" for name, value in section.variables.items())
-        origin = Origin(kind=kind, name=name, section=section, keys=(VARIABLES,))
+        origin = SettingOrigin(kind=kind, name=name, section=section, keys=(VARIABLES,))
         level[VARIABLE_KEY] = Setting(given=texts, origin=origin)
     for key, value in values.items():
         form = forms.get(key)
         if form is None or form.scope == "never" or (form.scope == "command" and not keys):
             continue
-        origin = Origin(kind=kind, name=name, section=section, keys=(*keys, key))
+        origin = SettingOrigin(kind=kind, name=name, section=section, keys=(*keys, key))
         try:
             given = from_toml(form, value, section.file.path.parent)
         except ValueError as exc:
@@ -49,7 +49,7 @@ def section_level(
     return level
 
 
-def refuse_secret(form: FlagForm, given: Given, origin: Origin) -> None:
+def refuse_secret(form: FlagForm, given: Given, origin: SettingOrigin) -> None:
     """Refuse a value of the file that holds credentials.
 
     Raises:

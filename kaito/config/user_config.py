@@ -32,7 +32,7 @@ def config_path() -> Path | None:
 Kind = Literal["flag", "variable", "profile", "defaults"]
 
 
-class Origin(Struct, frozen=True, kw_only=True):
+class SettingOrigin(Struct, frozen=True, kw_only=True):
     """Where a value comes from."""
 
     kind: Kind
@@ -60,7 +60,7 @@ class Setting(Struct, frozen=True, kw_only=True):
     """A value that the configuration gives a flag."""
 
     given: Given
-    origin: Origin
+    origin: SettingOrigin
 
 
 #: The settings of one level, by the keys of their flags.
@@ -191,7 +191,7 @@ class UserConfig:
                 # Kubernetes sets such variables for a Service called `kaito-…`.
                 if (value := self._environ.get(name)) and not value.startswith(("tcp://", "udp://", "sctp://")):
                     level[key] = Setting(
-                        given=_of_variable(form, name, value), origin=Origin(kind="variable", name=name)
+                        given=_of_variable(form, name, value), origin=SettingOrigin(kind="variable", name=name)
                     )
         return iter(found)
 

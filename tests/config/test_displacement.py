@@ -3,11 +3,11 @@
 import pytest
 
 from kaito.config.displacement import Merge
-from kaito.config.user_config import Origin, Setting
+from kaito.config.user_config import Setting, SettingOrigin
 
 
 def level(kind, **values):
-    origin = Origin(kind=kind, name=kind)
+    origin = SettingOrigin(kind=kind, name=kind)
     return {
         key.replace("_", "-"): Setting(given=value if isinstance(value, bool) else (value,), origin=origin)
         for key, value in values.items()
@@ -126,7 +126,8 @@ def test_values_of_one_level_are_not_compared():
 def test_a_restored_flag_displaces_its_own_value_only():
     merge = Merge()
     merge.take(
-        {"endpoint": Setting(given=(), origin=Origin(kind="flag", name="--endpoint"))}, without_effect=["endpoint"]
+        {"endpoint": Setting(given=(), origin=SettingOrigin(kind="flag", name="--endpoint"))},
+        without_effect=["endpoint"],
     )
     merge.add([level("defaults", endpoint="http://a", namespace="n", header="X: 1")])
     assert {key for key, setting in merge.taken.items() if setting.given} == {"namespace"}

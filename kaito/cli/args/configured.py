@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from kaito.cli.args.parser import Parser
 from kaito.config.flag_form import FlagForm, Given
-from kaito.config.user_config import Origin, Setting, UserConfig
+from kaito.config.user_config import Setting, SettingOrigin, UserConfig
 from kaito.errors import UsageError
 from kaito.options import table
 from kaito.options.option import Option
@@ -152,7 +152,7 @@ def _of_the_line(parser: Parser, flags: Flags) -> tuple[dict[str, Setting], set[
         form = parser.form(action)
         if form.key in flags and flags[form.key][0] is action:
             value: Given = not form.inverted if form.kind == "switch" and texts is True else texts
-            given[form.key] = Setting(given=value, origin=Origin(kind="flag", name=form.flag))
+            given[form.key] = Setting(given=value, origin=SettingOrigin(kind="flag", name=form.flag))
             if texts == ():
                 restored.add(form.key)
     return given, restored
@@ -191,7 +191,7 @@ def parsed(action: argparse.Action, form: FlagForm, setting: Setting) -> list[An
         raise _relabelled(exc, form, setting.origin) from None
 
 
-def _relabelled(exc: UsageError, form: FlagForm, origin: Origin) -> UsageError:
+def _relabelled(exc: UsageError, form: FlagForm, origin: SettingOrigin) -> UsageError:
     """Return an error about a value with the place where it is set."""
     reason = exc.message.removeprefix(f"{form.flag}: ").replace(" on the command line", "")
     return origin.error(reason, *exc.hints)
