@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kaito.history.exports import Export, export_format, shown_time, write_export
     from kaito.net.proxies import proxy_for
     from kaito.options.parsers import DEFAULT
+    from kaito.options.prompts import names_file
     from kaito.options.request_values import BODY_PREFIX
     from kaito.shell.input.filenames import file_names, first_name, only_name, path_of
     from kaito.shell.render.conversation_table import conversation_table
@@ -54,6 +55,7 @@ __all__ = [
     "first_name",
     "lock_file",
     "make_folders",
+    "names_file",
     "one_line",
     "only_name",
     "pad",
@@ -117,6 +119,7 @@ _EXPORTS = {
     # The arguments of slash commands that are names of files
     "file_names": "kaito.shell.input.filenames",
     "first_name": "kaito.shell.input.filenames",
+    "names_file": "kaito.options.prompts",
     "only_name": "kaito.shell.input.filenames",
     "path_of": "kaito.shell.input.filenames",
     # The values and names of settings

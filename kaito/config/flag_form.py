@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from kaito.errors import UsageError
 from kaito.options.option import Scope
+from kaito.options.prompts import names_file
 from kaito.util.decoding import DecodeError, decode_json
 
 #: What turns a switch on and off in a variable.
@@ -84,7 +85,7 @@ def _text(form: FlagForm, value: Any, folder: Path) -> str:
 def _resolved(form: FlagForm, value: str, folder: Path) -> str:
     """Return a value in which the name of a file begins in the file's folder."""
     forms = form.metavar.split("|")
-    if "@FILE" in forms and value.startswith("@") and not value.startswith("@@"):
+    if "@FILE" in forms and names_file(value):
         return f"@{_path(value[1:], folder)}"
     if "FILE" not in forms or not value or value in form.words:
         return value

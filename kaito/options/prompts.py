@@ -27,14 +27,17 @@ class Prompt(Struct, frozen=True):
     file: str = ""
 
 
+def names_file(value: str) -> bool:
+    """Return whether a value is `@FILE`: the name of a file in place of text. `@@text` is text that begins with `@`."""
+    return value.startswith("@") and not value.startswith("@@")
+
+
 def prompt(name: str) -> Callable[[str], Prompt]:
     """Return a parser of system prompts: text, or `@FILE`. `@@text` is text that begins with `@`."""
 
     def parse(value: str) -> Prompt:
-        if not value.startswith("@"):
-            return Prompt(text(name)(value))
-        if value.startswith("@@"):
-            return Prompt(text(name)(value[1:]))
+        if not names_file(value):
+            return Prompt(text(name)(value[1:] if value.startswith("@@") else value))
         content = read_file(name, value[1:]).removeprefix("\N{BYTE ORDER MARK}").replace("\r\n", "\n").rstrip("\n")
         if not content.strip():
             raise UsageError(f"{name}: '{value[1:]}' is empty")

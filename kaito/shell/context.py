@@ -10,7 +10,7 @@ from kaito.chat.session import Pieces, Session
 from kaito.console.terminal import Terminal
 from kaito.errors import Ended, Interrupted, UsageError
 from kaito.history.recorder import Recorder
-from kaito.options.prompts import filled, prompt
+from kaito.options.prompts import filled, names_file, prompt
 from kaito.shell.past_conversations import PastConversations
 from kaito.shell.render.answer_writer import AnswerWriter
 from kaito.shell.render.banner import resumed
@@ -326,7 +326,7 @@ class ShellContext:
             UsageError: the file cannot be read, has a variable without a value, or is named by a pipe.
         """
         given = "/system"
-        if text.startswith("@") and not text.startswith("@@") and not self._trusted:
+        if names_file(text) and not self._trusted:
             raise UsageError(f"{given}: {_NOT_FROM_A_PIPE}")
         return filled(given, prompt(given)(text), self._session.settings.current.prompt_variables)
 

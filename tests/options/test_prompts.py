@@ -3,7 +3,7 @@
 import pytest
 
 from kaito.errors import UsageError
-from kaito.options.prompts import Prompt, filled, prompt, variable
+from kaito.options.prompts import Prompt, filled, names_file, prompt, variable
 
 FILE = Prompt("Answer in {{lang}}, {{ lang }} or {{max-words}} words. {{ {x} }} {{}} {{1}}", "p.md")
 
@@ -83,3 +83,10 @@ def test_faults_of_variables(given, variables, required, lines):
     with pytest.raises(UsageError) as caught:
         filled("--system-prompt", given, variables, required)
     assert [caught.value.message, *caught.value.hints] == lines
+
+
+@pytest.mark.parametrize(
+    ("value", "is_file"), [("@a.md", True), ("@", True), ("@@a", False), ("@@@", False), ("a@b", False), ("", False)]
+)
+def test_what_names_a_file(value, is_file):
+    assert names_file(value) == is_file

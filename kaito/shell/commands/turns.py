@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kaito import hookimpl
 from kaito.errors import KaitoError
-from kaito.toolkit import file_names, one_line, only_name, shorten, token_counts, window_share, window_size
+from kaito.toolkit import file_names, names_file, one_line, only_name, shorten, token_counts, window_share, window_size
 from kaito.types import Message, SlashCommand
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def system(arguments: str, shell: ShellContext) -> None:
         shell.write("".join(f"{message.content}\n" for message in _system(shell)) or "(none)\n")
         return
     removed = arguments.lower() in ("none", '""', "''")
-    if _names_file(arguments):
+    if names_file(arguments):
         arguments = f"@{only_name('/system', arguments[1:])}"
     text = "" if removed else shell.read_prompt(arguments)
     turns = shell.conversation[len(_system(shell)) :]
@@ -97,12 +97,8 @@ def system(arguments: str, shell: ShellContext) -> None:
     shell.notice("System prompt removed" if removed else "System prompt replaced")
 
 
-def _names_file(typed: str) -> bool:
-    return typed.startswith("@") and not typed.startswith("@@")
-
-
 def _complete_system(typed: str, shell: ShellContext) -> Iterable[str]:
-    return [f"@{name}" for name in file_names(typed[1:], only=True)] if _names_file(typed) else []
+    return [f"@{name}" for name in file_names(typed[1:], only=True)] if names_file(typed) else []
 
 
 def tokens(arguments: str, shell: ShellContext) -> None:
