@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from kaito.errors import ModelError, ShellHint, UsageError
 from kaito.options import parsers, request_values
 from kaito.options.table import CONVERSATION, SETTINGS
+from kaito.plugin.distributions import install_hints
 from kaito.plugin.option_values import PluginSetting
 from kaito.settings import Settings
 from kaito.types import ChatRequest, Message, ResponseSchema
@@ -32,9 +33,6 @@ _OTHER_NAMES = {
     "parameter": ShellHint("Did you mean /set NAME VALUE?"),
 }
 _ALL_SETTINGS = ShellHint("/set shows all settings", "The settings are flags, too; see 'kaito chat --help'")
-
-#: Formatters that are installed separately, and their distributions.
-_DISTRIBUTIONS = {"markdown": "kaito-rich"}
 
 
 class SessionSettings:
@@ -62,9 +60,7 @@ class SessionSettings:
         try:
             parsers.one_of(*formats)("--output")(settings.output)
         except UsageError as exc:
-            distribution = _DISTRIBUTIONS.get(settings.output)
-            hints = [f"It is part of {distribution}: pip install {distribution}"] if distribution else []
-            raise UsageError(exc.message, *exc.hints, *hints) from None
+            raise UsageError(exc.message, *exc.hints, *install_hints(settings.output)) from None
 
     def request(self, messages: tuple[Message, ...], model: str | None) -> ChatRequest:
         """Return a request with the sampling parameters that hold now."""

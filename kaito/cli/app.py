@@ -20,6 +20,7 @@ from kaito.console.terminal import Terminal
 from kaito.errors import Abandoned, Ended, ExitCode, Interrupted, KaitoError, OutputClosed, PluginError, UsageError
 from kaito.eventloop import termination
 from kaito.plugin.manager import Plugins, create_plugins
+from kaito.util.suggest import did_you_mean
 
 _GLOBAL_SWITCHES = frozenset({"-h", "--help", "-v", "--verbose", "--no-config"})
 
@@ -128,8 +129,10 @@ def _split(program: str, arguments: Sequence[str]) -> tuple[str, list[str]]:
     # The argument after an unknown flag may be its value.
     unknown = next(filter(_is_unknown_flag, arguments[:position]), None)
     if unknown is not None and (position >= len(arguments) or arguments[position] not in known_subcommands()):
-        message = f"Unknown flag '{unknown.partition('=')[0]}'"
-        raise UsageError(message, "Put the flags of a command after its name", hint)
+        flag = unknown.partition("=")[0]
+        near = did_you_mean(flag, [*GLOBAL_VALUE_FLAGS, *_GLOBAL_SWITCHES, "--version"])
+        meant = f"Did you mean {near}?" if near else "Put the flags of a command after its name"
+        raise UsageError(f"Unknown flag '{flag}'", meant, hint)
     if position >= len(arguments):
         raise UsageError("A command is missing", hint)
     name, rest = arguments[position], [*arguments[:position], *arguments[position + 1 :]]

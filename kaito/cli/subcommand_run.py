@@ -97,7 +97,7 @@ def _configure(
             given,
             config,
             options.acts_as or command.name,
-            names_workspace=not command.changes_workspace,
+            names_workspace=command.configurable_workspace,
             known=partial(_known_flags, call, command.name),
         )
     except UsageError as exc:

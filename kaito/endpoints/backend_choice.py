@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from kaito.errors import UsageError, WorkspaceMissingError
 from kaito.hookspecs import Backend
+from kaito.plugin.distributions import install_hints
 from kaito.plugin.manager import Offered, Plugins
 from kaito.settings import Settings
 
@@ -21,8 +22,8 @@ def choose_backends(plugins: Plugins, settings: Settings) -> Mapping[str, Offere
     name, endpoint = settings.backend, settings.target.endpoint
     named = backends.get(name)
     if name != "auto" and named is None:
-        hint = "See 'kaito plugins'; some backends are part of packages that are installed separately"
-        raise UsageError(f"--backend: '{name}' is not one of auto, {', '.join(sorted(backends))}", hint)
+        hints = install_hints(name) or ["See 'kaito plugins'"]
+        raise UsageError(f"--backend: '{name}' is not one of auto, {', '.join(sorted(backends))}", *hints)
     if endpoint is not None:
         if named is not None and not takes_endpoint(named.value):
             raise UsageError(f"--backend: '{name}' cannot be used with --endpoint")

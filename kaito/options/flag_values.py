@@ -78,10 +78,11 @@ def namespace(flag: str) -> Callable[[str], str]:
 
 
 def workspace(flag: str) -> Callable[[str], str]:
-    """Return a parser of a workspace's name, or `inferenceset/NAME`."""
+    """Return a parser of a workspace's name, also as `workspace/NAME`, or `inferenceset/NAME`."""
 
     def parse(value: str) -> str:
-        return _checked_name(flag, value, value.removeprefix("inferenceset/"))
+        _checked_name(flag, value, re.sub("^(workspace|inferenceset)/", "", value))
+        return value.removeprefix("workspace/")
 
     return parse
 

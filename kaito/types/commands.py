@@ -31,8 +31,9 @@ class Command(Struct, frozen=True, kw_only=True):
     cluster: bool = False
     #: With `cluster`: whether one of these flags is `--workspace-name`.
     names_workspace: bool = True
-    #: Whether it creates or changes the workspace that the command line names: the configuration names none then.
-    changes_workspace: bool = False
+    #: Whether the configuration may name the workspace. `False` for a command that creates or changes the one that it
+    #: is given, and for one that lists all of them without a name.
+    configurable_workspace: bool = True
     #: With `cluster`: whether one of these flags is `--wait`, whose value is in `settings.target.wait`.
     waits: bool = False
     #: The formats of `-o` that it offers besides `plain`, such as `text`, `json`, `yaml`, `wide` and `name`;

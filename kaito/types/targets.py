@@ -65,8 +65,13 @@ def cluster_flags(context: str | None, kubeconfig: str | None) -> str:
 
 
 def target_of(workspace: str | None, **fields: Any) -> Target:
-    """Return the target that a name selects: `my-llama` or `inferenceset/my-set`, with further fields."""
+    """Return the target that a name selects, with further fields.
+
+    Args:
+        workspace: such as `my-llama`, `workspace/my-llama` or `inferenceset/my-set`.
+    """
     kind: Literal["workspace", "inferenceset"] = "workspace"
+    workspace = workspace.removeprefix("workspace/") if workspace is not None else None
     if workspace is not None and workspace.startswith("inferenceset/"):
         kind, workspace = "inferenceset", workspace.removeprefix("inferenceset/")
     return Target(workspace=workspace or None, kind=kind, **fields)

@@ -172,7 +172,7 @@ def _environment_proxy(server: URL) -> URL | None:
     return proxy_for(server, any_scheme=False, socks=True)
 
 
-_WITHOUT_CLUSTER = "Without a cluster, use --endpoint URL"
+_WITHOUT_CLUSTER = "To chat without a cluster: kaito chat --endpoint URL"
 
 
 def _no_kubeconfig(target: Target, environ: Mapping[str, str]) -> str:

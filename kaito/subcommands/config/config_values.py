@@ -116,9 +116,14 @@ def _rows(
         else:
             value = _built_in(action, form)
             yield _row(key, value, _text(value), _BUILT_IN, _BUILT_IN, None)
-    for key, setting in settings.items():
-        if key.startswith(f"{VARIABLE_KEY} "):
-            yield _set_row(key, FlagForm(key=key, flag=""), setting, None)
+    variables = {key: setting for key, setting in settings.items() if key.startswith(f"{VARIABLE_KEY} ")}
+    # Those of the command line are merged only where a system prompt is read.
+    if (setting := settings.get(VARIABLE_KEY)) is not None and isinstance(setting.given, tuple):
+        for text in setting.given:
+            name, _, value = (text or "").partition("=")
+            variables[f"{VARIABLE_KEY} {name}"] = Setting(given=(value,), origin=setting.origin)
+    for key, setting in variables.items():
+        yield _set_row(key, FlagForm(key=key, flag=""), setting, None)
 
 
 def _of_other_commands(context: CommandContext, config: UserConfig) -> Iterator[Row]:

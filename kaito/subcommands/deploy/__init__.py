@@ -195,7 +195,7 @@ def kaito_commands() -> Iterable[Command]:
             outputs=("yaml", "json", "name"),
             cluster=True,
             waits=True,
-            changes_workspace=True,
+            configurable_workspace=False,
             run=_run,
         )
     ]

@@ -42,13 +42,13 @@ class InferenceConfig(Struct, frozen=True):
 
 
 def workspace(value: str) -> str:
-    """Return a workspace's name, or `inferenceset/NAME`."""
-    name = value.removeprefix("inferenceset/")
+    """Return a workspace's name, which may be given as `workspace/NAME`, or `inferenceset/NAME`."""
+    name = re.sub("^(workspace|inferenceset)/", "", value)
     if not _LABEL.fullmatch(name) or len(name) > 63:
         raise ValueError(
             "is not a name of at most 63 lower-case letters, digits and '-', with a letter or digit at both ends"
         )
-    return value
+    return value.removeprefix("workspace/")
 
 
 def model(value: str) -> str:

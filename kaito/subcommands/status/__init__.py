@@ -100,6 +100,7 @@ def kaito_commands() -> Iterable[Command]:
             description=_DESCRIPTION,
             examples=_EXAMPLES,
             options=_add_options,
+            configurable_workspace=False,
             run=_run,
         )
     ]

@@ -24,16 +24,16 @@ def test_a_profile_names_the_cluster_the_namespace_and_the_workspace(kaito, cont
     """)
     outcome = kaito("status", "--profile", "work")
     assert (outcome.code, outcome.err) == (0, "")
+    # The list does not become that of one workspace.
     assert "my-llama" in outcome.out
+    assert "my-phi" in outcome.out
     # What the command line names is used in its place.
     assert kaito("--profile", "work", "status", "--workspace-name", "my-phi").code == 3
-    # The workspace of a profile is in the way of neither a list nor another namespace.
-    for flags in (["-A"], ["--no-workspace-name"]):
-        outcome = kaito("status", "--profile", "work", *flags)
-        assert "my-phi" in outcome.out
-    assert kaito("status", "--profile", "work", "-n", "default").code == 3
+    assert "my-phi" in kaito("status", "--profile", "work", "-A").out
+    assert "not found" not in kaito("status", "--profile", "work", "-n", "default").err
     # A variable comes before the profile.
-    assert kaito("status", "--profile", "work", env={"KAITO_WORKSPACE_NAME": "my-phi"}).code == 3
+    outcome = kaito("get-endpoint", "--profile", "work", env={"KAITO_WORKSPACE_NAME": "my-phi"})
+    assert "my-phi" in outcome.out + outcome.err
     # Completion asks the same cluster.
     names = kaito("__complete", "chat", "--profile", "work", "--workspace-name", "my-p").out
     assert names.startswith("my-phi\t")

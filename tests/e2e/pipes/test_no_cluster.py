@@ -21,7 +21,7 @@ def test_the_cause_is_the_first_line(kaito, tmp_path, command):
     assert outcome.err == (
         "❌ Error: No cluster is configured\n"
         "   There is no kubeconfig at ~/.kube/config, and this process does not run in a pod\n"
-        "   Without a cluster, use --endpoint URL\n"
+        "   To chat without a cluster: kaito chat --endpoint URL\n"
     )
 
 

@@ -1,0 +1,17 @@
+"""The distributions of this project's plugins that are installed separately, for the hints of errors."""
+
+from __future__ import annotations
+
+#: By the names of their backends and formatters.
+_DISTRIBUTIONS = {"inventory": "kaito-inventory", "local": "kaito-local", "markdown": "kaito-rich"}
+
+
+def install_hints(name: str) -> list[str]:
+    """Return the lines that say how to install a backend or a formatter of this project; none for any other."""
+    distribution = _DISTRIBUTIONS.get(name)
+    if distribution is None:
+        return []
+    return [
+        f"It is part of {distribution}, which is installed beside kaito: pip install {distribution}",
+        f"In a checkout of kaito: pip install ./plugins/{distribution}",
+    ]
