@@ -13,12 +13,12 @@ from kaito.cli.args.shared_flags import GLOBAL_VALUE_FLAGS
 from kaito.cli.invocation import Invocation
 from kaito.cli.subcommand import find_subcommand, known_subcommands
 from kaito.cli.subcommand_run import run_subcommand
-from kaito.config.flag_form import ON
 from kaito.console.colors import ColorChoice
 from kaito.console.stray_output import redirected_prints
 from kaito.console.terminal import Terminal
 from kaito.errors import Abandoned, Ended, ExitCode, Interrupted, KaitoError, OutputClosed, PluginError, UsageError
 from kaito.eventloop import termination
+from kaito.options.parsers import on_or_off
 from kaito.plugin.manager import Plugins, create_plugins
 from kaito.util.suggest import did_you_mean
 
@@ -103,7 +103,7 @@ def _show_traceback(terminal: Terminal, exc: BaseException) -> None:
 
 def _is_verbose(arguments: Sequence[str]) -> bool:
     """Return whether `--verbose` is given, before the arguments are parsed: plugins may fail until then."""
-    return "--verbose" in arguments or "-v" in arguments or _variable("KAITO_VERBOSE", arguments).lower() in ON
+    return "--verbose" in arguments or "-v" in arguments or bool(on_or_off(_variable("KAITO_VERBOSE", arguments)))
 
 
 def _variable(name: str, arguments: Sequence[str]) -> str:

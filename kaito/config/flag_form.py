@@ -11,12 +11,10 @@ import msgspec
 from msgspec import Struct
 
 from kaito.errors import UsageError
+from kaito.options import parsers
 from kaito.options.option import Scope
 from kaito.options.prompts import names_file
 from kaito.util.decoding import DecodeError, decode_json
-
-#: What turns a switch on and off in a variable.
-ON, OFF = ("on", "true", "1"), ("off", "false", "0")
 
 
 class FlagForm(Struct, frozen=True, kw_only=True):
@@ -106,13 +104,14 @@ def from_variable(form: FlagForm, value: str) -> Given:
     Raises:
         ValueError: it is not valid. The message says what is expected.
     """
-    word = value.strip().lower()
+    on = parsers.on_or_off(value)
     if form.kind == "switch":
-        if word not in (*ON, *OFF):
-            raise ValueError("is not on, off, true, false, 1 or 0")
-        return word in ON
-    if form.kind == "optional" and word in (*ON[:2], *OFF[:2]):
-        return (None,) if word in ON else ()
+        if on is None:
+            raise ValueError("is not on or off")
+        return on
+    # A number is a value.
+    if form.kind == "optional" and on is not None and not value.strip().isdecimal():
+        return (None,) if on else ()
     if form.repeatable and value.startswith("["):
         try:
             return tuple(decode_json(value, list[str]))

@@ -10,9 +10,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from kaito.errors import UsageError
+from kaito.options.parsers import on_or_off
 from kaito.util.limits import shown_size
-
-_ON, _OFF = ("", "on", "1", "yes", "true"), ("off", "0", "no", "false")
 
 _KIB = 1024
 _UNITS = {"": _KIB**2, "K": _KIB, "M": _KIB**2, "G": _KIB**3}
@@ -89,9 +88,10 @@ def state_folder(environ: Mapping[str, str], warn: Callable[[str], object]) -> P
         warn: called when the value of `KAITO_HISTORY` is neither on nor off.
     """
     wish = environ.get("KAITO_HISTORY", "").strip().lower()
-    if wish in _OFF:
+    on = on_or_off(wish)
+    if on is False:
         return None
-    if wish not in _ON:
+    if wish and on is None:
         warn(f"KAITO_HISTORY: '{wish}' is not on or off; input and conversations are saved")
     given = environ.get("XDG_STATE_HOME", "")
     try:

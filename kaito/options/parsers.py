@@ -67,13 +67,23 @@ def one_of(*allowed: str) -> Callable[[str], Callable[[str], str]]:
     return named
 
 
+def on_or_off(word: str) -> bool | None:
+    """Return whether a word turns a switch on or off, such as `on`, `true`, `yes` or `1`; `None` for any other word."""
+    word = word.strip().lower()
+    return True if word in _ON else False if word in _OFF else None
+
+
+#: The same for flags, variables and `/set`.
+_ON, _OFF = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
+
+
 def switch(name: str) -> Callable[[str], bool]:
-    """Return a parser of `on` and `off`."""
+    """Return a parser of `on` and `off`, in any of their spellings."""
 
     def parse(value: str) -> bool:
-        if value.lower() not in ("on", "off"):
+        if (on := on_or_off(value)) is None:
             raise refused(name, value, "on or off")
-        return value.lower() == "on"
+        return on
 
     return parse
 
