@@ -15,6 +15,7 @@ from kaito.subcommands.deploy.deploy_values import Adapter, InferenceConfig
     [
         (values.workspace, "my-llama", "my-llama"),
         (values.workspace, "inferenceset/my-set", "inferenceset/my-set"),
+        (values.workspace, "workspace/my-llama", "my-llama"),
         (values.model, "phi-4", "phi-4"),
         (values.model, "meta-llama/Llama-3.1-8B-Instruct", "meta-llama/Llama-3.1-8B-Instruct"),
         (values.instance_type, "Standard_NC24ads_A100_v4", "Standard_NC24ads_A100_v4"),

@@ -820,3 +820,10 @@ def test_completion_of_flags_that_restore(kaito):
     words = [line.split("\t")[0] for line in kaito("__complete", "chat", "--no-s").out.splitlines()]
     assert {"--no-stats", "--no-seed", "--no-stdin", "--no-stream", "--no-system-prompt"} <= {*words}
     assert "--no-stats" not in kaito("__complete", "chat", "--").out
+
+
+def test_the_variables_of_a_prompt_are_shown_with_the_command_line_s(kaito, config):
+    config("[defaults]\nsystem-prompt = 'x'\n[defaults.variables]\nlang = 'Go'\nlines = 3")
+    rows = json.loads(kaito("config", "--variable", "lang=Rust", "-o", "json").out)["values"]
+    shown = {row["name"]: (row["value"], row["from"]) for row in rows if row["name"].startswith("variable ")}
+    assert shown == {"variable lang": ("Rust", "flag"), "variable lines": ("3", "defaults")}

@@ -93,6 +93,7 @@ def test_help_of_a_command(kaito, name, form):
         (["zzz"], "Unknown command 'zzz'\n   See 'kaito --help'"),
         (["--nope"], "Unknown flag '--nope'\n"),
         (["-n", "x", "--nope=5"], "Unknown flag '--nope'\n"),
+        (["--verson"], "Unknown flag '--verson'\n   Did you mean --version?\n"),
         (["--temperature", "0.5"], "Unknown flag '--temperature'\n   Put the flags of a command after its name\n"),
         (["-z", "chat"], "Unknown flag '-z'\n"),
         (["-n", "x"], "A command is missing"),
