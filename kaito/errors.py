@@ -70,6 +70,8 @@ class KaitoError(Exception):
     exit_code: ExitCode = ExitCode.FAILED
     #: The word before the message.
     label = "Error"
+    #: How many of its lines, from the first, are documented byte for byte: no window breaks them.
+    documented_lines = 0
 
     def __init__(self, message: str, *hints: str) -> None:
         super().__init__(message)
@@ -142,6 +144,7 @@ class ConnectError(KaitoError):
     """
 
     exit_code = ExitCode.UNREACHABLE
+    documented_lines = 3
 
     def __init__(self, endpoint: str, *details: str) -> None:
         super().__init__(
@@ -184,6 +187,8 @@ class WindowError(ModelError):
         window: the context window in tokens; `None` when the server does not report it.
         alone: whether the message has no turns before it that could be dropped.
     """
+
+    documented_lines = 2
 
     def __init__(self, prompt_tokens: int | None, window: int | None, *, alone: bool = False) -> None:
         holds = "Prompt and answer must fit the model's context window"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import threading
 import time
@@ -27,14 +26,11 @@ from kaito.console.streams import (
     without_symbols,
 )
 from kaito.console.tty import Tty
-from kaito.console.wrapping import MIN_COLUMNS, table_columns, wrapped
+from kaito.console.wrapping import MIN_COLUMNS, remark, table_columns
 from kaito.errors import KaitoError, OutputClosed, UsageError
 from kaito.eventloop.keyboard import Keyboard
 from kaito.types import Screen
 from kaito.util.sanitize import sanitize
-
-#: A command to paste in a line of an error.
-_COMMAND = re.compile("(?:^ +|: |')(?:kaito|kubectl|pip) ")
 
 
 class Terminal:
@@ -175,14 +171,13 @@ class Terminal:
         """
         text = sanitize(text)
         if dim:
-            if self.err_is_terminal:
-                text = wrapped(text, max(self._columns() - 1, MIN_COLUMNS), hang=1).removesuffix("\n")
+            text = self._wrapped(text, hang=1)
             text = self._colors.dim(text, self.stderr)
         self._to_stderr(text + "\n")
 
     def notice(self, text: str) -> None:
-        """Write a text as one line to stderr. Any thread may call."""
-        self.note(" ".join(text.splitlines()))
+        """Write a text as one line to stderr; at a terminal, it is wrapped. Any thread may call."""
+        self._to_stderr(self._wrapped(sanitize(" ".join(text.splitlines()))) + "\n")
 
     def error(self, error: KaitoError, *hints: str, where: str = "", in_shell: bool = False) -> None:
         """Show an error, further hints, and as the last line where in a script it happened.
@@ -196,13 +191,9 @@ class Terminal:
         if self.stderr is not None:
             head = self._encodable(head, self.stderr, self.err_is_terminal)
         rest = [*rest, *([f"   at {where}"] if where else [])]
-        if self.err_is_terminal:
-            columns = max(self._columns() - 1, MIN_COLUMNS)
-            rest = [
-                # A command that is broken could not be pasted.
-                line if _COMMAND.search(line) else wrapped(line, columns, hang=2).removesuffix("\n")
-                for line in rest
-            ]
+        fixed = error.documented_lines
+        head = head if fixed else self._wrapped(head, hang=3)
+        rest = [line if place < fixed else self._wrapped(line) for place, line in enumerate(rest, 1)]
         self._to_stderr("\n".join([self._colors.red(head, self.stderr), *rest]) + "\n")
 
     def warning(self, error: KaitoError) -> None:
@@ -316,6 +307,13 @@ class Terminal:
             return os.get_terminal_size(self.stderr.fileno()).columns if self.stderr else 80
         except (OSError, ValueError):
             return 80
+
+    def _wrapped(self, text: str, *, hang: int = 2) -> str:
+        """Return a text for stderr whose lines are broken between words if that is a terminal."""
+        if not self.err_is_terminal:
+            return text
+        columns = max(self._columns() - 1, MIN_COLUMNS)
+        return "\n".join(remark(line, columns, hang=hang) for line in text.split("\n"))
 
     def _encodable(self, text: str, stream: TextIO, is_terminal: bool) -> str:
         if text.isascii() or not ((is_terminal and self.is_dumb) or not can_encode(stream, text)):

@@ -11,6 +11,11 @@ from kaito.console.width import is_narrow, pad, width
 
 #: Columns of running text in a wide and in a narrow window.
 MAX_COLUMNS, MIN_COLUMNS = 100, 20
+# A command to paste: to the end of its line, or in quotation marks.
+_COMMAND = re.compile("(?:^ +|(?<=: ))(?:kaito|kubectl|pip) .*|'(?:kaito|kubectl|pip) [^']*'")
+_URL = re.compile(r"\w+://\S+")
+# What `wrap` does not take for a blank.
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 # Columns that the right side of a table needs; where fewer are left, it goes below the left one, indented.
 _MIN_RIGHT, _BELOW_INDENT = 24, 8
 
@@ -38,8 +43,23 @@ def wrapped(text: str, columns: int, *, hang: int = 4) -> str:
     return "".join(f"{part}\n" for line in lines for part in _parts(line, columns, _indentation(line) + hang))
 
 
+def remark(line: str, columns: int, *, hang: int) -> str:
+    """Return a line for a person as :func:`wrapped`, in which a command stays whole, so that it can be pasted.
+
+    A line that is a command, and one around a quoted command that is longer than a line, are not changed.
+    """
+    hang += _indentation(line)
+    for found in _COMMAND.finditer(line):
+        if not found.start() or (found[0][0] == "'" and width(found[0]) > columns - hang):
+            return line
+    whole = _COMMAND.sub(lambda found: found[0].replace(" ", _NO_BREAK), line)
+    return "\n".join(_parts(whole, columns, hang)).replace(_NO_BREAK, " ")
+
+
 def broken(line: str, columns: int, indent: int) -> list[str]:
-    """Return the parts of a line, none of which is longer: a word that is longer is broken, too.
+    """Return the parts of a line, none of which is longer: a word that is longer is broken, too, unless it is a URL.
+
+    A URL is copied, so it gets a line of its own, with less indentation if need be; a longer one the terminal breaks.
 
     Args:
         columns: the most that a part may have.
@@ -47,7 +67,21 @@ def broken(line: str, columns: int, indent: int) -> list[str]:
     """
     if width(line) <= columns:
         return [line]
-    return _wrap(line, columns, subsequent_indent=" " * min(indent, columns // 2), expand_tabs=False)
+    indent = min(indent, columns // 2)
+    blanks, end = " " * indent, 0
+    parts: list[str] = []
+    for found in _URL.finditer(line):
+        if (taken := width(found[0])) > columns - indent:
+            parts += _pieces(line[end : found.start()], columns, blanks, is_first=not end)
+            parts.append(blanks[: max(columns - taken, 0)] + found[0])
+            end = found.end()
+    return parts + _pieces(line[end:], columns, blanks, is_first=not end)
+
+
+def _pieces(text: str, columns: int, indent: str, *, is_first: bool) -> list[str]:
+    """Break a part of a line, also in words; the first part has its own indentation."""
+    text = text.rstrip() if is_first else indent + text.strip()
+    return _wrap(text, columns, subsequent_indent=indent, expand_tabs=False) if text.strip() else []
 
 
 def fitting(text: str, columns: int, hang: int) -> str:

@@ -130,7 +130,7 @@ def test_fields_are_aligned_and_wrapped():
         "Name:      my-llama\nEndpoint:  http://my-llama.team-a.svc.cluster.local is\n           long\n"
     )
     assert fields(rows, at(30)) == (
-        "Name:      my-llama\nEndpoint:\n  http://my-llama.team-a.svc.c\n  luster.local is long\n"
+        "Name:      my-llama\nEndpoint:\nhttp://my-llama.team-a.svc.cluster.local\n  is long\n"
     )
 
 

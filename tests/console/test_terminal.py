@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
+from kaito.cluster.workspaces.readiness import not_ready_error
 from kaito.console.status_line import SHOW_AFTER
 from kaito.console.terminal import Terminal
-from kaito.errors import ConnectError, ExitCode, KaitoError, OutputClosed
+from kaito.errors import ConnectError, ExitCode, KaitoError, OutputClosed, WindowError
+from kaito.types import Target
 
 
 class Stream(io.TextIOWrapper):
@@ -306,6 +308,42 @@ def test_ctrl_z_in_the_middle_of_a_write_takes_the_status_off_the_screen():
         clock.now = 0.6
         terminal.tick()
         assert os.read(read.fileno(), 99) == "\r\x1b[Kwaiting …".encode()
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    """Return a terminal of 40 columns."""
+    err = Stream(terminal=True)
+    monkeypatch.setattr(err, "fileno", lambda: 2)
+    monkeypatch.setattr("os.get_terminal_size", lambda fd: os.terminal_size((40, 24)))
+    monkeypatch.setattr("os.get_blocking", lambda fd: True)
+    return make(err=err, environ={"NO_COLOR": "1"})
+
+
+def test_errors_and_notices_are_broken_between_words(narrow):
+    narrow.error(KaitoError("config.toml, line 3: temperature: '9' is not a number"))
+    narrow.notice("There is no list of models: recent versions of KAITO publish none")
+    narrow.notice("   They deploy any model that vLLM supports: --model ORGANISATION/MODEL")
+    narrow.note("plugin: a table  with its own lines, which are left alone")
+    assert narrow.stderr.text == (
+        "❌ Error: config.toml, line 3:\n   temperature: '9' is not a number\n"
+        "There is no list of models: recent\n  versions of KAITO publish none\n"
+        "   They deploy any model that vLLM\n     supports: --model\n     ORGANISATION/MODEL\n"
+        "plugin: a table  with its own lines, which are left alone\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "documented"),
+    [
+        (ConnectError("http://my-workspace.default.svc.cluster.local/chat/completions"), 3),
+        (not_ready_error(Target(workspace="my-workspace"), ["Pulling"]), 2),
+        (WindowError(1500, 1024), 2),
+    ],
+)
+def test_what_is_documented_is_not_broken(narrow, error, documented):
+    narrow.error(error)
+    assert narrow.stderr.text.splitlines()[:documented] == error.lines()[:documented]
 
 
 def test_hints_fit_the_window_and_commands_stay_whole(monkeypatch):

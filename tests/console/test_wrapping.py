@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaito.console.width import width
-from kaito.console.wrapping import commands, paragraphs, table, window_columns, wrapped
+from kaito.console.wrapping import broken, commands, paragraphs, remark, table, window_columns, wrapped
 
 TEXT = st.text(st.sampled_from("ab -\n"), max_size=200)
 
@@ -81,3 +81,41 @@ def test_wide_letters_are_measured_where_lines_are_broken():
 @given(st.text(st.sampled_from("ab長🇩🇪👍🏽❤\ufe0f\u0301 \n"), max_size=100), st.integers(20, 60))
 def test_no_line_of_wide_letters_is_too_long(text, columns):
     assert all(width(line) <= columns or " " not in line.strip() for line in wrapped(text, columns).splitlines())
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    [
+        ("  Endpoint: http://my-llama.team-a.svc/v1", ["  Endpoint:", "      http://my-llama.team-a.svc/v1"]),
+        (
+            "see http://my-llama.team-a.svc.cluster/v1 or so",
+            ["see", " http://my-llama.team-a.svc.cluster/v1", "    or so"],
+        ),
+        (f"see https://{'x' * 50} now", ["see", f"https://{'x' * 50}", "    now"]),
+        ("x" * 50, ["x" * 38, f"    {'x' * 12}"]),
+    ],
+)
+def test_a_url_can_be_copied(line, parts):
+    assert broken(line, 38, 6 if line.startswith(" ") else 4) == parts
+
+
+@given(
+    st.text(st.sampled_from("ab:/ "), max_size=200).map(lambda text: text.replace("a:", "a://")), st.integers(20, 60)
+)
+def test_nothing_is_lost_around_urls(text, columns):
+    parts = broken(text, columns, 4)
+    assert "".join("".join(parts).split()) == "".join(text.split())
+    assert all(width(part) <= columns or "://" in part for part in parts)
+
+
+def test_a_command_in_a_remark_can_be_pasted():
+    command = "kaito chat --workspace-name my-llama -n team-a"
+    assert remark(f"To chat with it, later: {command}", 39, hang=2) == f"To chat with it, later:\n  {command}"
+    for line in (f"   {command}", f"Use '{command}' to chat"):
+        assert remark(line, 39, hang=2) == line
+    assert remark("There are more; 'kaito history' lists them all", 39, hang=2) == (
+        "There are more; 'kaito history' lists\n  them all"
+    )
+    assert remark("There are many more; 'kaito history --all' lists", 32, hang=2) == (
+        "There are many more;\n  'kaito history --all' lists"
+    )

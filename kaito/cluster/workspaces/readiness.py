@@ -89,7 +89,7 @@ def not_ready_error(target: Target, reasons: Sequence[str], *details: str, waite
     `waited` says how long `--wait` has waited.
     """
     kind = "InferenceSet" if target.kind == "inferenceset" else "Workspace"
-    return NotReadyError(
+    error = NotReadyError(
         f"{kind} '{target.workspace}' is not ready for inference",
         f"Use 'kubectl kaito status {target.flags}' to check status",
         *(reasons or ("KAITO has not reported a status yet",)),
@@ -98,6 +98,8 @@ def not_ready_error(target: Target, reasons: Sequence[str], *details: str, waite
         if waited
         else "To wait until it is ready, use --wait",
     )
+    error.documented_lines = 2
+    return error
 
 
 async def _workspace_if_permitted(cluster: ApiClient, name: str, reporter: Reporter) -> Workspace | None:
