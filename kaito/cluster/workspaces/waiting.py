@@ -156,15 +156,17 @@ class _ReadinessWait:
         self._show_status()
 
     def _show_status(self) -> None:
-        """Show what is known; what matters comes first and last, as a long line loses its middle."""
+        """Show what is known and not in the notice above; a long line loses its middle, what matters least."""
         download = download_progress(self._engine) if self._engine is not None else ""
         parts = [f"downloading the model, {download}"] if download else []
         if self._reasons:
             unmet = self._workspace.unmet_conditions if self._workspace is not None else ()
             is_problem = self._workspace is not None and self._workspace.reported_ready
-            parts.append(self._reasons[0] if is_problem or not unmet else unmet[0].message or unmet[0].type)
+            reason = self._reasons[0] if is_problem or not unmet else unmet[0].message or unmet[0].type
+            parts += [reason] if reason not in (self._last_notice or "") else []
         parts += [str(self._event)] if self._event is not None else []
-        self._reporter.status("waiting: " + "; ".join(parts) if parts else f"waiting for {self._name}")
+        text = "; ".join(parts) or f"waiting for {self._name}"
+        self._reporter.status(text if text.lower().startswith("waiting") else f"waiting: {text}")
 
 
 def _distance(workspace: Workspace) -> tuple[int, str]:

@@ -68,16 +68,18 @@ def test_wait_until_ready(monkeypatch):
 
     async def meanwhile(reporter):
         await server.watched(WORKSPACES)
-        await shown(reporter, "waiting: 0 of 1 nodes; Pulled: so it is")
+        await shown(reporter, "waiting: Pulled: so it is")
         server.answers[METRICS] = lambda request: web.Response(
             text="kaito_model_download_speed_bytes_per_second 1.2e8\nkaito_model_download_remaining_seconds 192\n"
         )
-        await shown(reporter, "waiting: downloading the model, 120 MB/s, 3m12s left; 0 of 1 nodes; Pulled: so it is")
+        await shown(reporter, "waiting: downloading the model, 120 MB/s, 3m12s left; Pulled: so it is")
         del answers[EVENTS], server.answers[METRICS]
-        await shown(reporter, "waiting: 0 of 1 nodes")
+        reporter.statuses.clear()
+        await shown(reporter, "waiting for w")
         loading = {"type": "InferenceReady", "status": "False", "message": "loading"}
         server.send(WORKSPACES, "MODIFIED", workspace(state="NotReady", conditions=[loading]))
-        await shown(reporter, "waiting: loading")
+        while not any("loading" in notice for notice in reporter.notices):
+            await asyncio.sleep(0.005)
         server.send(WORKSPACES, "MODIFIED", workspace())
 
     reporter = wait(server, meanwhile)
@@ -85,6 +87,7 @@ def test_wait_until_ready(monkeypatch):
         "Waiting for 'w': NodesReady is False (NodesPending: 0 of 1 nodes)",
         "Waiting for 'w': InferenceReady is False (loading)",
     ]
+    assert not any("nodes" in status or "loading" in status for status in reporter.statuses)  # it is in the notices
     assert reporter.statuses[-1] == ""
 
 

@@ -127,7 +127,7 @@ def test_the_status_line_on_a_terminal(namespace, terminal):
         workspace = namespace.workspace(port=server.port, ready=False)
         arguments = ("status", "--kubeconfig", str(namespace.kubeconfig()), "--workspace-name", "my-llama", "--wait")
         session = terminal(kaito_command(*arguments))
-        session.wait_for("100 MB/s, 60s left; waiting for the pod")
+        session.wait_for("100 MB/s, 60s left")
         workspace.set_ready(True)
         session.wait_for("Ready:          yes")
         assert session.wait_exit() == 0
