@@ -52,9 +52,9 @@ def _run(context: CommandContext) -> None:
 
 
 _COLUMNS = (
-    Column(title="NAME", least=20),
-    Column(title="DISTRIBUTION", rank=1, least=12),
-    Column(title="VERSION", rank=2, least=8),
+    Column(title="NAME", least=40),
+    Column(title="DISTRIBUTION", rank=1),
+    Column(title="VERSION", rank=2),
     Column(title="PROVIDES", below=True),
 )
 

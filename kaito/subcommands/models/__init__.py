@@ -71,10 +71,10 @@ async def _read(context: CommandContext) -> tuple[Offer, list[ServedModel]]:
 
 #: The columns of the models that the cluster offers, by the fields of :class:`OfferedModel`.
 _OFFERED = {
-    "name": Column(title="NAME", least=20),
-    "type": Column(title="TYPE", rank=2, least=12),
+    "name": Column(title="NAME", least=40),
+    "type": Column(title="TYPE", rank=2),
     "secret": Column(title="SECRET", rank=1),
-    "state": Column(title="COPY", rank=3, least=8),
+    "state": Column(title="COPY", rank=3),
     "runtime": Column(title="RUNTIME"),
     "tag": Column(title="TAG"),
     "source": Column(title="SOURCE"),
@@ -96,10 +96,10 @@ def _offered_rows(models: Sequence[OfferedModel], is_wide: bool) -> tuple[list[s
 
 def _served_columns(is_wide: bool, all_namespaces: bool) -> list[Column]:
     return [
-        *([Column(title="NAMESPACE", least=10)] if all_namespaces else []),
-        Column(title="NAME", least=20),
+        *([Column(title="NAMESPACE", least=20)] if all_namespaces else []),
+        Column(title="NAME", least=40),
         Column(title="READY"),
-        Column(title="MODEL", rank=1, least=12),
+        Column(title="MODEL", rank=1),
         *([Column(title=name) for name in ("RUNTIME", "INSTANCE", "NODES", "REPLICAS", "ADAPTERS")] if is_wide else []),
         Column(title="WHY", below=True),
     ]

@@ -18,20 +18,20 @@ from kaito.util.durations import age
 _WAITING = (None, "", "Pending")
 
 
-_NAMESPACE = Column(title="NAMESPACE", least=10)
+_NAMESPACE = Column(title="NAMESPACE", least=20)
 _WHY = Column(title="WHY", below=True)
 _WORKSPACES = (
-    Column(title="NAME", least=20),
+    Column(title="NAME", least=40),
     Column(title="READY"),
-    Column(title="MODEL", rank=1, least=14),
+    Column(title="MODEL", rank=1),
     Column(title="RUNTIME", rank=5),
-    Column(title="INSTANCE", rank=4, least=14),
+    Column(title="INSTANCE", rank=4),
     Column(title="NODES", rank=3),
     Column(title="AGE", rank=2),
     _WHY,
 )
 _REPLICAS = (
-    Column(title="NAME", least=20),
+    Column(title="NAME", least=40),
     Column(title="READY"),
     Column(title="RUNNING", rank=2),
     Column(title="WAITING", rank=1),
@@ -40,9 +40,9 @@ _REPLICAS = (
     Column(title="AGE", rank=4),
     _WHY,
 )
-_NODES = (Column(title="NAME", least=20), Column(title="READY"), _WHY)
+_NODES = (Column(title="NAME", least=40), Column(title="READY"), _WHY)
 _CONDITIONS = (
-    Column(title="TYPE", least=12),
+    Column(title="TYPE", least=40),
     Column(title="STATUS"),
     Column(title="SINCE", rank=1),
     Column(title="REASON", below=True),

@@ -210,7 +210,7 @@ def test_no_line_is_longer_than_the_window(columns, name, why, namespace):
     describer = Describer(conditions=True, nodes=True, context=namespace, page=page)
     table = Table(namespaces=True, page=page)
     text = describer.describe(found) + describer.describe(in_set) + table.add([found, in_set]) + table.add([found])
-    assert max(map(width, text.splitlines())) <= columns
+    assert max(width(line) for line in text.splitlines() if "://" not in line) <= columns
 
 
 def test_a_table_in_narrow_windows():
@@ -232,6 +232,22 @@ def test_a_table_in_narrow_windows():
         "  NodesReady is False (0 of 2 nodes)\n"
     )
     assert (wide.remark, narrow.remark) == ("", "(-o wide also shows RUNTIME, INSTANCE)")
+
+
+def test_columns_of_lesser_rank_make_room_for_whole_names():
+    models = {"my-phi": "phi-4-mini-instruct", "my-llama": "llama-3.1-8b-instruct"}
+    entries = [
+        workspace(name, inference={"preset": {"name": model}}, resource={"instanceType": "Standard_NC24ads_A100_v4"})
+        for name, model in models.items()
+    ]
+    for columns, namespaces in ((79, True), (79, False), (60, True), (39, False)):
+        table = Table(namespaces=namespaces, page=Page(window=lambda columns=columns: columns))
+        text = table.add(entries)
+        assert "…" not in text
+        assert all(model in text for model in models.values())
+        assert "INSTANCE" in table.remark or (columns, namespaces) == (79, False)
+    narrow = Table(page=Page(window=lambda: 39))
+    assert "the-first-workspace-of-team-a" in narrow.add([workspace("the-first-workspace-of-team-a")])
 
 
 def test_conditions_in_a_narrow_window():
