@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from kaito import ConflictError, KaitoError, NotFoundError, UsageError
+from kaito.errors import Interrupted
 from kaito.subcommands.deploy.manifests import GROUP, Deployment, build, flag_of
 from kaito.subcommands.deploy.object_diff import difference, without_server_fields
 from kaito.subcommands.deploy.schema_check import faults
@@ -45,6 +46,7 @@ def run(context: CommandContext, plan: Deployment, options: Options) -> None:
 
     Raises:
         KaitoError: the cluster refuses it, it is not ready in time, or the cluster cannot be reached.
+        Interrupted: Ctrl-C.
     """
     items = []
     if options.dry_run == "client":
@@ -52,14 +54,23 @@ def run(context: CommandContext, plan: Deployment, options: Options) -> None:
         if context.output == "plain":
             context.write("".join(f"{_name(item)} created (dry run)\n" for item in items))
     else:
-        for step in context.stream(_steps(context, plan, options)):
-            if step.difference is not None:
-                _show(context, step.difference)
-            elif step.item:
-                # What a dry run writes can be applied: it has no uid of an object that does not exist.
-                items.append(without_server_fields(step.item, whole=bool(options.dry_run)))
-                if context.output == "plain":
-                    context.write(f"{_name(step.item)} {step.done}\n")
+        try:
+            for step in context.stream(_steps(context, plan, options)):
+                if step.difference is not None:
+                    _show(context, step.difference)
+                elif step.item:
+                    # What a dry run writes can be applied: it has no uid of an object that does not exist.
+                    items.append(without_server_fields(step.item, whole=bool(options.dry_run)))
+                    if context.output == "plain":
+                        context.write(f"{_name(step.item)} {step.done}\n")
+        except Interrupted as exc:
+            # What was deployed stays: only the wait for it has ended.
+            if not options.dry_run and any(item["kind"] == plan.kind for item in items):
+                terminal = context.invocation.terminal
+                terminal.clear_status()
+                terminal.end_line_of_ctrl_c(exc.at)
+                _say_what_is_next(context, plan, waited=False)
+            raise
     if context.output == "name":
         context.write("".join(f"{_name(item)}\n" for item in items))
     elif context.output != "plain":

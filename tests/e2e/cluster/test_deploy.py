@@ -402,4 +402,8 @@ def test_ctrl_c_ends_the_wait_and_not_the_deployment(namespace, kubectl, termina
     session.wait_for("Waiting for 'a'")
     session.press("ctrl-c")
     assert session.wait_exit() == 130
+    assert session.screen.endswith(
+        "\nTo wait until it is ready: kaito status --workspace-name a --wait\n"
+        "To chat with it: kaito chat --workspace-name a"
+    )
     assert kubectl("get", "workspaces", "-o", "name") == "workspace.kaito.sh/a\n"
