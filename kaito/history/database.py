@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from kaito.errors import KaitoError
@@ -25,7 +27,19 @@ BUSY_TIMEOUT = 5.0
 #: A process that is killed loses nothing with it; only a power failure loses the last transactions.
 SYNCHRONOUS = "NORMAL"
 
+#: What the file is opened for, as messages name it: "Cannot keep conversations".
+Purpose = Literal["keep", "read", "delete"]
+
 _OFF_HINT = "KAITO_HISTORY=off keeps nothing"
+#: Why a file that may be readable cannot be written.
+_UNWRITABLE_ERRNOS = frozenset({errno.EROFS, errno.ENOSPC, errno.EACCES, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_UNWRITABLE = ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_PERM")
+#: Bytes of a file system that count as none: SQLite needs as much to read a file that others may write.
+_LEAST_FREE = 64 * 1024
+
+
+class UnwritableError(KaitoError):
+    """The file or its folder cannot be written; whether it can be read is not known."""
 
 
 class Database:
@@ -35,9 +49,10 @@ class Database:
         indexed: whether this SQLite has FTS5.
     """
 
-    def __init__(self, file: Path, connection: Connection) -> None:
+    def __init__(self, file: Path, connection: Connection, purpose: Purpose = "keep") -> None:
         self.file = file
         self.connection = connection
+        self.purpose: Purpose = purpose
         self.indexed = False
 
     def __enter__(self) -> Database:
@@ -76,42 +91,58 @@ class Database:
         Raises:
             KaitoError: the file cannot be read or written.
         """
-        with translated(self.file):
+        with translated(self.file, self.purpose):
             yield self.connection
 
 
 @contextmanager
-def translated(file: Path) -> Iterator[None]:
+def translated(file: Path, purpose: Purpose = "keep") -> Iterator[None]:
     """Turn the errors of SQLite and of the file system in the block into ours.
 
     Raises:
-        KaitoError: there was one.
+        UnwritableError: the file or its folder cannot be written.
+        KaitoError: there was another one.
     """
     import sqlite3
 
     try:
         yield
     except OSError as exc:
-        raise KaitoError(f"Cannot keep conversations in {file}: {exc.strerror or exc}", _OFF_HINT) from None
+        kind = UnwritableError if exc.errno in _UNWRITABLE_ERRNOS else KaitoError
+        raise _cannot(kind, purpose, file, exc.strerror or str(exc)) from None
     except sqlite3.Error as exc:
-        raise _error(file, exc) from None
+        raise _error(file, exc, purpose) from None
     except sqlite3.Warning as exc:
-        raise KaitoError(f"Cannot use the conversations in {file}: {exc}", _OFF_HINT) from None
+        raise KaitoError(f"Cannot use the conversations in {file}: {exc}") from None
 
 
-def _error(file: Path, exc: Exception) -> KaitoError:
+def _cannot(kind: type[KaitoError], purpose: Purpose, file: Path, reason: str) -> KaitoError:
+    hints = [_OFF_HINT] if purpose == "keep" else []
+    return kind(f"Cannot {purpose} conversations in {file}: {reason}", *hints)
+
+
+def _error(file: Path, exc: Exception, purpose: Purpose) -> KaitoError:
     name = getattr(exc, "sqlite_errorname", "")
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")):
         return damaged(file)
-    if name.startswith("SQLITE_FULL"):
+    if name.startswith("SQLITE_FULL") or (name.startswith("SQLITE_IOERR") and _is_full(file)):
         reason = "the disk is full"
     elif name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         reason = f"another process has locked it for more than {BUSY_TIMEOUT:g} s"
-    elif name.startswith("SQLITE_READONLY") or name == "SQLITE_CANTOPEN":
+    elif name.startswith("SQLITE_CANTOPEN") and not os.access(file, os.R_OK):
+        reason = "the file cannot be read"
+    elif name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
         reason = "the folder or the file cannot be written"
     else:
         reason = str(exc)
-    return KaitoError(f"Cannot keep conversations in {file}: {reason}", _OFF_HINT)
+    return _cannot(UnwritableError if name.startswith(_UNWRITABLE) else KaitoError, purpose, file, reason)
+
+
+def _is_full(file: Path) -> bool:
+    """Return whether the disk has no room; SQLite calls that an I/O error where it shares memory."""
+    with suppress(OSError):
+        return shutil.disk_usage(file.parent).free < _LEAST_FREE
+    return False
 
 
 def damaged(file: Path) -> KaitoError:
@@ -120,25 +151,26 @@ def damaged(file: Path) -> KaitoError:
     return KaitoError(f"The history of conversations is damaged: {file}", f"To begin a new one: {move}")
 
 
-def open_database(folder: Path, *, create: bool) -> Database | None:
+def open_database(folder: Path, *, create: bool, purpose: Purpose = "keep") -> Database | None:
     """Open the history of a state folder; return `None` when there is none and none is to be created.
 
     Conversations that earlier versions kept are taken over.
 
     Raises:
+        UnwritableError: the file or its folder cannot be written.
         KaitoError: it cannot be used: others can write it, it is damaged, of a later version, or locked.
     """
     from kaito.history.takeover import earlier_files, take_over
 
     file = folder / FILE
-    with translated(file):
+    with translated(file, purpose):
         if not folder.is_dir() and not create:
             return None
         private_folder(folder)
         create = create or bool(earlier_files(folder))
         if not private_file(file, create=create):
             return None
-        database = Database(file, _connect(file))
+        database = Database(file, _connect(file), purpose)
     try:
         _prepare(database)
         take_over(database, folder)
@@ -148,11 +180,61 @@ def open_database(folder: Path, *, create: bool) -> Database | None:
     return database
 
 
-def _connect(file: Path) -> Connection:
+def open_to_read(folder: Path) -> Database | None:
+    """Open the history of a state folder, also on a full disk and where nothing can be written.
+
+    Raises:
+        KaitoError: as :func:`open_database`.
+    """
+    try:
+        return open_database(folder, create=False, purpose="read")
+    except UnwritableError:
+        database = _open_unwritable(folder)
+        if database is None:
+            raise
+        return database
+
+
+def _open_unwritable(folder: Path) -> Database | None:
+    """Open the history without writing anything; return `None` if that is not possible, or would show an old state."""
+    file = folder / FILE
+    with translated(file, "read"):
+        private_folder(folder)
+        if not private_file(file, create=False):
+            return None
+    # Another process may have it open: then SQLite finds its log, and the memory that both share.
+    for mode in ("mode=ro", "mode=ro&immutable=1"):
+        if "immutable" in mode and _has_log(file):
+            return None
+        database = None
+        try:
+            with translated(file, "read"):
+                database = Database(file, _connect(file, mode), "read")
+            if _check(database) == VERSION:
+                return database
+        except UnwritableError:
+            pass
+        except BaseException:
+            if database is not None:
+                database.close()
+            raise
+        if database is not None:
+            database.close()
+    return None
+
+
+def _has_log(file: Path) -> bool:
+    """Return whether a part of the conversations is in the write-ahead log only."""
+    with suppress(OSError):
+        return file.with_name(f"{file.name}-wal").stat().st_size > 0
+    return False
+
+
+def _connect(file: Path, mode: str = "mode=rw") -> Connection:
     import sqlite3
 
     connection = sqlite3.connect(
-        f"file:{quote(os.fsencode(file))}?mode=rw", uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
+        f"file:{quote(os.fsencode(file))}?{mode}", uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
     )
     # What others have put into the file runs no functions.
     connection.execute("PRAGMA trusted_schema = OFF")
@@ -167,20 +249,11 @@ def _connect(file: Path) -> Connection:
 def _prepare(database: Database) -> None:
     """Check the file, and bring it to this version."""
     connection = database.connection
-    with database.translated():
-        version, application, has_tables = _head(connection)
-        if version == VERSION and application == APPLICATION_ID:
-            database.indexed = _has_index(connection)
-            if database.indexed:
-                return
-        elif version > VERSION and application == APPLICATION_ID:
-            raise KaitoError(
-                f"The history of conversations was written by a later version of kaito: {database.file}",
-                "Update kaito; until then, conversations are not kept",
-            )
-        elif application != APPLICATION_ID and (version or application or has_tables):
-            raise KaitoError(f"This is not a history of conversations: {database.file}", "Move the file away")
-        if version == 0:
+    version = _check(database)
+    if database.indexed:
+        return
+    if version == 0:
+        with database.translated():
             # Only an empty file can have it; it needs all others to have left the file.
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             _use_wal(connection)
@@ -189,6 +262,27 @@ def _prepare(database: Database) -> None:
         if (current := _number(connection, "user_version")) < VERSION:
             migrate(connection, current)
         database.indexed = prepare_index(connection)
+
+
+def _check(database: Database) -> int:
+    """Return the version of the file, which may be an earlier one or that of an empty file, 0.
+
+    Raises:
+        KaitoError: it is of a later version, or another program's.
+    """
+    connection = database.connection
+    with database.translated():
+        version, application, has_tables = _head(connection)
+        if version == VERSION and application == APPLICATION_ID:
+            database.indexed = _has_index(connection)
+        elif version > VERSION and application == APPLICATION_ID:
+            raise KaitoError(
+                f"The history of conversations was written by a later version of kaito: {database.file}",
+                "Update kaito; until then, conversations are not kept",
+            )
+        elif application != APPLICATION_ID and (version or application or has_tables):
+            raise KaitoError(f"This is not a history of conversations: {database.file}", "Move the file away")
+    return version
 
 
 def _use_wal(connection: Connection) -> None:

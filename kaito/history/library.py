@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from kaito.chat.conversation import SavedConversation
-from kaito.history.database import Database, open_database
+from kaito.history.database import Database, open_database, open_to_read
 from kaito.history.excerpts import find_excerpts
 from kaito.history.queries import (
     elsewhere,
@@ -26,7 +26,8 @@ from kaito.types.conversations import ConversationInfo, Origin
 class Library:
     """The conversations in a state folder. The file is open during each call only, and is never created.
 
-    All methods raise a `KaitoError` when the file cannot be used.
+    They are read on a full disk and in a folder that cannot be written, too. All methods raise a `KaitoError` when the
+    file cannot be used.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -73,15 +74,16 @@ class Library:
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete conversations, and what the file still has of their text."""
-        with self._open() as database:
-            if database is not None:
+        database = open_database(self.folder, create=False, purpose="delete")
+        if database is not None:
+            with database:
                 with database.writing():
                     remove_conversations(database, ids)
                 erase_traces(database)
 
     @contextmanager
     def _open(self) -> Iterator[Database | None]:
-        database = open_database(self.folder, create=False)
+        database = open_to_read(self.folder)
         if database is None:
             yield None
             return

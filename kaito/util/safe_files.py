@@ -160,7 +160,11 @@ def private_file(path: Path, *, create: bool) -> bool:
     if not stat.S_ISREG(status.st_mode):
         raise _unsafe(path, "is not a regular file")
     if _HAS_OWNERS and status.st_uid == os.geteuid() and status.st_mode & 0o077:
-        path.chmod(0o600)
+        try:
+            path.chmod(0o600)
+        except OSError as exc:
+            if exc.errno != errno.EROFS:  # it can be read there all the same
+                raise
     return True
 
 

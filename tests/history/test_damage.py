@@ -6,6 +6,7 @@ import sqlite3
 import sys
 import threading
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ from kaito.history import database as databases
 from kaito.history.database import open_database
 from kaito.history.library import Library
 from kaito.types import Message, Reply
-from tests.history.talks import Talk, execute, kept, questions, rows
+from tests.history.talks import ORIGIN, Talk, execute, kept, questions, rows
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="no modes and links")
 
@@ -174,11 +175,83 @@ def test_sqlite_s_errors_are_explained(tmp_path, name, reason):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def unwritable(monkeypatch, name, readable=("mode=ro", "mode=ro&immutable=1")):
+    """Let SQLite open files in these modes only, as on a full disk or where nothing can be written."""
+    connect = databases._connect
+
+    def connect_to_read(file, mode="mode=rw"):
+        if mode in readable:
+            return connect(file, mode)
+        exc = sqlite3.OperationalError("disk I/O error")
+        exc.sqlite_errorname = name
+        raise exc
+
+    monkeypatch.setattr(databases, "_connect", connect_to_read)
+
+
+@pytest.mark.parametrize("readable", [("mode=ro", "mode=ro&immutable=1"), ("mode=ro&immutable=1",)])
+@pytest.mark.parametrize(
+    "name", ["SQLITE_FULL", "SQLITE_READONLY_DIRECTORY", "SQLITE_CANTOPEN", "SQLITE_IOERR_SHMSIZE"]
+)
+def test_what_cannot_be_written_is_read(folder, library, monkeypatch, name, readable):
+    id = kept(folder, "apple pie", "pear")
+    unwritable(monkeypatch, name, readable)
+    assert [info.id for info in library.find("PEAR")] == [id]
+    assert library.excerpts("pear", [id])[id].startswith("pear answer")
+    assert questions(library.load(id[:4])) == questions(library.newest(ORIGIN)) == ["apple pie", "pear"]
+    assert [info.id for info in library.elsewhere(ORIGIN)] == [id]
+    with pytest.raises(KaitoError, match=r"^Cannot delete conversations in ") as caught:
+        library.delete([id])
+    assert caught.value.hints == ()
+    assert refusal(folder).startswith("Cannot keep conversations in ")
+
+
+@posix
+def test_a_file_of_a_file_system_that_is_read_only_is_read(folder, library, monkeypatch):
+    id = kept(folder, "a")
+    (folder / "history.db").chmod(0o644)
+    unwritable(monkeypatch, "SQLITE_READONLY")
+
+    def chmod(path, mode):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("pathlib.Path.chmod", chmod)
+    assert [info.id for info in library.find()] == [id]
+
+
+def test_an_old_state_is_not_shown_for_the_present_one(folder, library, monkeypatch):
+    kept(folder, "a")
+    # What a process that was killed has left, of which the shared memory is lost.
+    (folder / "history.db-wal").write_bytes(b"x" * 100)
+    unwritable(monkeypatch, "SQLITE_CANTOPEN", ("mode=ro&immutable=1",))
+    with pytest.raises(
+        KaitoError, match=r"^Cannot read conversations in .*: the folder or the file cannot be written$"
+    ):
+        library.find()
+
+
+def test_a_file_of_another_program_that_cannot_be_written_is_refused(folder, library, monkeypatch):
+    folder.mkdir(parents=True, mode=0o700)
+    execute(folder, "CREATE TABLE theirs (x)")
+    (folder / "history.db").chmod(0o600)
+    unwritable(monkeypatch, "SQLITE_CANTOPEN")
+    with pytest.raises(KaitoError, match="not a history of conversations"):
+        library.find()
+
+
+def test_a_full_disk_is_named_where_sqlite_says_i_o_error(tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    exc = sqlite3.OperationalError("disk I/O error")
+    exc.sqlite_errorname = "SQLITE_IOERR_SHMSIZE"
+    with pytest.raises(KaitoError, match=r"the disk is full$"), databases.translated(tmp_path, "delete"):
+        raise exc
+
+
 def test_a_full_disk_loses_nothing_once_there_is_room(folder, library, monkeypatch):
     connect = databases._connect
 
-    def connect_with_a_limit(file):
-        connection = connect(file)
+    def connect_with_a_limit(file, mode="mode=rw"):
+        connection = connect(file, mode)
         connection.execute("PRAGMA max_page_count = 30")
         return connection
 

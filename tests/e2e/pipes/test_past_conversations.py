@@ -5,6 +5,7 @@ import os
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from contextlib import closing, suppress
 
@@ -257,6 +258,35 @@ def test_a_history_that_cannot_be_used_does_not_change_the_answer(chat, folder):
     assert outcome.code == 1
     assert "The history of conversations is damaged" in outcome.err
 
+
+@pytest.mark.skipif(os.name != "posix", reason="no limit of the size of files")
+def test_a_full_disk_does_not_hide_the_past(chat, kaito, folder, model_server):
+    chat("-m", "one")
+    [entry] = json.loads(kaito("history", "-o", "json").out)
+    # No file can become larger, nor be changed, as if the disk were full.
+    limit = (sys.executable, "-c", _NO_SPACE)
+
+    def limited(*arguments):
+        command = [*limit, *kaito_command(*arguments)]
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+    assert "one" in limited("history").stdout
+    assert "one" in limited("history", "show", entry["id"]).stdout
+    assert limited("history", "export", entry["id"]).stdout.startswith("# one\n")
+    deleted = limited("history", "delete", "--all", "-y")
+    assert (deleted.returncode, deleted.stderr.count("Cannot delete conversations in ")) == (1, 1)
+    for flags in (["--continue"], ["--resume", entry["id"]]):
+        outcome = limited("chat", "--endpoint", model_server.url, *flags, "-m", "two")
+        assert (outcome.returncode, outcome.stdout) == (0, "Assistant: two\n")
+        assert outcome.stderr.count("annot keep conversations in ") == 1
+        assert asked(model_server) == ["one", "one", "two"]
+
+
+_NO_SPACE = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 
 # kaito history
 
