@@ -1,6 +1,7 @@
 """The output of `kaito status`, as text and as data."""
 
 import json
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -241,7 +242,7 @@ def test_columns_of_lesser_rank_make_room_for_whole_names():
         for name, model in models.items()
     ]
     for columns, namespaces in ((79, True), (79, False), (60, True), (39, False)):
-        table = Table(namespaces=namespaces, page=Page(window=lambda columns=columns: columns))
+        table = Table(namespaces=namespaces, page=Page(window=partial(int, columns)))
         text = table.add(entries)
         assert "…" not in text
         assert all(model in text for model in models.values())
