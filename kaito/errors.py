@@ -194,14 +194,12 @@ class WindowError(ModelError):
         holds = "Prompt and answer must fit the model's context window"
         if window is not None:
             holds = f"The window holds {window} tokens, prompt and answer"
-        hint = ShellHint(f"{holds}; 'clear' or '/set trim on' frees it", f"{holds}; --trim drops the oldest turns")
-        if alone:
-            hint = ShellHint(f"{holds}; 'clear' would not help", holds)
+        frees = ShellHint(f"{holds}; 'clear' or '/set trim on' frees it", f"{holds}; --trim drops the oldest turns")
         counts = f"{_count(prompt_tokens)} tokens > {_count(window)} max"
         super().__init__(
             f"Input too long ({counts})",
             "Try reducing your message length or increasing --max-tokens",
-            hint,
+            holds if alone else frees,
         )
         self.prompt_tokens = prompt_tokens
         self.window = window

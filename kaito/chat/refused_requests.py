@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kaito.errors import ModelError, WindowError
+from kaito.errors import ModelError, ShellHint, WindowError
 from kaito.types import Message
 
 #: Statuses with which servers refuse images: vLLM's and OpenAI's, FastAPI's, and llama.cpp's.
@@ -21,6 +21,19 @@ def hint_at_images(error: ModelError, messages: Sequence[Message]) -> None:
     """Add a hint to an error if images may be its cause."""
     if error.status in _NO_IMAGES and has_images(messages):
         error.hints = (*error.hints, _IMAGE_HINT)
+
+
+def stands_alone(messages: Sequence[Message]) -> bool:
+    """Return whether a request has no turns before its message, so that none can be dropped."""
+    return all(message.role != "assistant" for message in messages)
+
+
+def hint_at_old_turns(error: ModelError, messages: Sequence[Message]) -> None:
+    """Leave out of an error's hints that old turns can be dropped if there are none."""
+    if stands_alone(messages):
+        error.hints = tuple(
+            hint.elsewhere if isinstance(hint, ShellHint) and "'clear'" in hint else hint for hint in error.hints
+        )
 
 
 def surplus(error: WindowError, max_tokens: int | None) -> float:

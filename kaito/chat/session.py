@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from kaito.chat.connection import Connection
 from kaito.chat.continuations import CONTINUE_FINAL, PLEASE_CONTINUE, REFUSED, nothing_was_cut, separator
 from kaito.chat.conversation import Conversation, SavedConversation
-from kaito.chat.refused_requests import has_images, hint_at_images, surplus
+from kaito.chat.refused_requests import has_images, hint_at_images, hint_at_old_turns, stands_alone, surplus
 from kaito.chat.reply_builder import ReplyBuilder
 from kaito.chat.session_settings import SessionSettings
 from kaito.chat.structured_answers import parsed_reply
@@ -258,7 +258,7 @@ class Session:
                         yield item
                     break
                 except WindowError as exc:
-                    if all(message.role != "assistant" for message in asked):
+                    if stands_alone(asked):
                         raise WindowError(exc.prompt_tokens, exc.window, alone=True) from None
                     if not can_trim or builder.begun:
                         raise
@@ -268,6 +268,7 @@ class Session:
                     skipping += max(count, min(step, (droppable - skipping + 1) // 2))
                     skipping, step = min(skipping, droppable), step * 2
                 except ModelError as exc:
+                    hint_at_old_turns(exc, asked)
                     if not self._takes_images:
                         hint_at_images(exc, request.messages)
                     exc.hints = (*exc.hints, *self.settings.advice(exc))

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kaito import hookimpl
-from kaito.errors import Ended, ExitCode, Interrupted, ModelError, StreamError, WindowError
+from kaito.errors import Ended, ExitCode, Interrupted, ModelError, ShellHint, StreamError, WindowError
 from kaito.types import Delta, Message, ModelInfo, Target, Usage
 from tests.shell.harness import ShellHarness
 
@@ -515,6 +515,26 @@ def test_an_empty_answer_is_not_a_turn(answer, message):
     assert message in err
     assert [texts(request) for request in harness.server.requests[1:]] == [["a", "A", "b"]] * 2
     assert harness.texts == ["a", "A", "b", "b"]
+
+
+@pytest.mark.parametrize(
+    "full", [lambda: WindowError(9, 8), lambda: ModelError("x", ShellHint("drop turns ('clear')", "send less"))]
+)
+def test_clear_is_suggested_only_if_it_frees_something(full):
+    first, second = (ShellHarness(*questions, interactive=True) for questions in (["a"], ["a", "b"]))
+    first.server.answers, second.server.answers = [full()], ["A", full()]
+    assert "'clear'" not in "".join(first.run())
+    assert "'clear'" in "".join(second.run())
+
+
+def test_clear_is_not_suggested_for_an_answer_that_was_cut_before_it_began():
+    models = [ModelInfo(name="m", window=100)]
+    harness = ShellHarness("a", settings={"target": Target(model="m")}, models=models, interactive=True)
+    full = Usage(prompt_tokens=99, completion_tokens=1)
+    harness.server.answers = [[Delta(reasoning="hm", finish_reason="length", usage=full)]]
+    out = "".join(harness.run())
+    assert "before the answer began" in out
+    assert "'clear'" not in out
 
 
 # --trim

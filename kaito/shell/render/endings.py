@@ -34,7 +34,8 @@ def _cut(session: Session, reply: Reply, *, suggests_commands: bool) -> str:
     early = "" if session.kept else ", before the answer began"
     if _fills_window(session, reply):
         frees = "'clear' or '/set trim on' frees it" if suggests_commands else "--trim drops the oldest turns"
-        frees = f"; {frees}" if session.conversation.turns > 1 or suggests_commands else ""
+        # The next message needs the room of this turn, too; a script's next may have trimmed it.
+        frees = f"; {frees}" if session.conversation.turns > (0 if suggests_commands else 1) else ""
         return f"cut by the context window of {session.window} tokens{after}{early}{frees}"
     limit = "/set max-tokens" if suggests_commands else "--max-tokens"
     more = "/continue continues, " if suggests_commands and session.kept else ""

@@ -189,7 +189,7 @@ def test_input_too_long(chat, server):
         > «one two three four five six seven eight nine»‹enter›
         ❌ Model Error: Input too long (9 tokens > 8 max)
            Try reducing your message length or increasing --max-tokens
-           The window holds 8 tokens, prompt and answer; 'clear' would not help
+           The window holds 8 tokens, prompt and answer
 
         > «Hi»‹enter›
         Assistant: Hi
