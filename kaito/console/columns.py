@@ -136,7 +136,8 @@ class TextTable:
         texts = [text for place, text in cells if columns[place].below and text not in ("", _UNKNOWN)]
         lines = [": ".join(texts)] if texts else []
         if self._keeps_all:
-            moved = [(titles[place].lower(), text) for place, text in cells if not columns[place].below]
+            left = [(columns[place], titles[place].lower(), text) for place, text in cells]
+            moved = [(title, text) for column, title, text in left if not (column.below or column.dispensable)]
             lines = [*(f"{title}: {text}" for title, text in moved if text not in ("", _UNKNOWN)), *lines]
         indent = len(self._indent) + _BELOW_INDENT
         room = self._page.window()

@@ -33,6 +33,8 @@ class Column(Struct, frozen=True, kw_only=True):
     least: int | None = None
     #: Whether its texts stand below the row at a terminal, on lines of their own, as reasons and messages do.
     below: bool = False
+    #: Whether it is left out where all others would stand below the row: it says little.
+    dispensable: bool = False
 
 
 #: The cells of a row, one for each column.

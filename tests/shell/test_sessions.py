@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from kaito import hookimpl
+from kaito.console.columns import Page, TextTable
 from kaito.errors import ExitCode, KaitoError
 from kaito.history.library import Library
 from kaito.history.recorder import Recorder
 from kaito.history.state_folder import Bounds
+from kaito.shell.render.conversation_table import conversation_table
 from kaito.types import Message, SlashCommand
 from tests.history.talks import kept
 from tests.shell.harness import ShellHarness
@@ -56,6 +58,17 @@ def test_sessions_lists_and_searches(folder, run):
     assert err == "No conversation has 'nothing'\n"
 
 
+def test_a_narrow_window_shows_one_line_for_each_conversation(folder):
+    for text in ("What is a Pod and how does it differ from a container?", "Naïve café"):
+        kept(folder, text)
+    found = Library(folder).find()
+    columns, rows = conversation_table(found, brief=True)
+    table = TextTable(columns, Page(window=lambda: 40), keeps_all=True).add(rows)
+    assert [line.split()[0] for line in table.splitlines()] == ["ID", *(info.id for info in found)]
+    assert "TITLE" in table
+    assert "WITH" not in table
+
+
 def test_sessions_knows_the_present_conversation(folder, run):
     _, out, err = run("/sessions", "hello", "/sessions")
     assert err == "There is no conversation yet\n"
@@ -94,6 +107,16 @@ def test_errors(run, line, message):
     harness, _, err = run(line)
     assert message in err
     assert harness.shell.exit_code is not ExitCode.OK
+
+
+@pytest.mark.parametrize(
+    ("interactive", "hint"), [(True, "/sessions lists them"), (False, "'kaito history' lists them")]
+)
+@pytest.mark.parametrize("line", ["/resume", "/resume zzzz"])
+def test_who_lacks_an_id_is_told_where_they_are(folder, run, line, interactive, hint):
+    kept(folder, "a")
+    _, _, err = run(line, interactive=interactive)
+    assert err.count(" lists them") == err.count(f"   {hint}\n") == 1
 
 
 @pytest.mark.parametrize("line", ["/sessions", "/resume x", "/branch", "/title x"])

@@ -11,9 +11,9 @@ from kaito.util.durations import human_duration
 
 _NUMBER = Column(title="#")
 _ID = Column(title="ID")
-_AGE = Column(title="AGE", rank=1)
+_AGE = Column(title="AGE", rank=1, dispensable=True)
 _TURNS = Column(title="TURNS", rank=3)
-_WITH = Column(title="WITH", rank=2, least=12)
+_WITH = Column(title="WITH", rank=2, least=12, dispensable=True)
 _WIDE = (Column(title="NAMESPACE", rank=5), Column(title="CONTEXT", rank=6), Column(title="MODEL", rank=4))
 _TITLE = Column(title="TITLE", least=20)
 _EXCERPT = Column(title="EXCERPT", below=True)
