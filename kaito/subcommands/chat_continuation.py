@@ -42,6 +42,8 @@ class Continuation(Struct, frozen=True, kw_only=True):
     same_server: bool = False
     #: The flags that the configuration sets: it does not say with which server to continue.
     configured: frozenset[str] = frozenset()
+    #: The flags that the command line names.
+    named: frozenset[str] = frozenset()
 
     def settings(self, settings: Settings) -> Settings:
         """Return the settings with the target of the conversation, where the command line names none.
@@ -86,6 +88,27 @@ class Continuation(Struct, frozen=True, kw_only=True):
         fields: dict[str, Any] = {"backend": "auto", "certificate_authority": None, "insecure_skip_tls_verify": False}
         fields = {name: value for name, value in fields.items() if name.replace("_", "-") in self.configured}
         return target, replace(settings, **fields)
+
+    def explained(self, error: UsageError) -> UsageError:
+        """Return what to show for an error of the kubeconfig: the user may not have named what is missing there."""
+        info = self.saved.info if self.saved is not None else None
+        if not self.same_server or info is None:
+            return error
+        origin, elsewhere = info.origin, "--workspace-name or --endpoint continues it elsewhere"
+        if origin.context and "context" not in self.named and error.message.startswith("--context: "):
+            return UsageError(
+                f"--resume: {info.id} was with context '{origin.context}', which this kubeconfig lacks",
+                *error.hints,
+                f"If it has another name now, add --context; {elsewhere}",
+            )
+        if origin.kubeconfig and "kubeconfig" not in self.named and origin.kubeconfig in error.message:
+            return UsageError(
+                f"--resume: {info.id} was with kubeconfig '{origin.kubeconfig}', which cannot be used",
+                error.message,
+                *error.hints,
+                f"If it is in another place now, add --kubeconfig; {elsewhere}",
+            )
+        return error
 
     def choose(self, origin: Origin, program: str) -> SavedConversation | None:
         """Return the conversation to continue with the server that is connected to.
@@ -134,14 +157,14 @@ def continuation(
     saved = library.load(given.resume or _asked(library, terminal))
     settings_of_flags = given.configured.settings
     configured = frozenset(key for key, setting in settings_of_flags.items() if setting.origin.kind != "flag")
-    named = {key for key in _TARGET if key in settings_of_flags} - configured
-    names_target = bool(named - {"backend"}) or ("backend" in named and settings.chose_backend)
+    named = frozenset(settings_of_flags) - configured
+    names_target = bool(named & (_TARGET - {"backend"})) or ("backend" in named and settings.chose_backend)
     if not names_target and saved.info is not None and not saved.info.origin.server:
         raise UsageError(
             f"--resume: an earlier version of kaito kept {saved.info.id}, without its server",
             "Name the target, such as with --workspace-name or --endpoint",
         )
-    return Continuation(library=library, saved=saved, same_server=not names_target, configured=configured)
+    return Continuation(library=library, saved=saved, same_server=not names_target, configured=configured, named=named)
 
 
 #: The flags that say with which server a conversation is, where it is, and those that may be for this server alone.

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from msgspec import Struct
 
-from kaito.chat.connection import open_connection
+from kaito.chat.connection import Connection, open_connection
 from kaito.chat.session import Session
 from kaito.chat.session_settings import SessionSettings
 from kaito.console.terminal import Terminal
-from kaito.errors import ExitCode
+from kaito.errors import ExitCode, UsageError
 from kaito.eventloop.base import Loop
 from kaito.eventloop.main_thread import MainThreadLoop
 from kaito.eventloop.thread import ThreadedLoop
@@ -160,11 +160,22 @@ def _session(plan: ChatPlan, loop_type: type[Loop]) -> Iterator[tuple[Session, L
             terminal.keyboard,
             terminal.notice if plan.verbose else None,
         ) as loop,
-        loop.hold(open_connection(plan.backends, plan.plugins, plan.settings.current, terminal)) as connection,
+        _connected(plan, loop) as connection,
     ):
         terminal.clear_status()
         earlier = plan.continuation.choose(connection.origin(plan.settings.current.target, ""), plan.program)
         yield Session(loop, connection, plan.plugins, plan.settings, terminal, earlier), loop
+
+
+@contextmanager
+def _connected(plan: ChatPlan, loop: Loop) -> Iterator[Connection]:
+    opened = open_connection(plan.backends, plan.plugins, plan.settings.current, plan.terminal)
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(loop.hold(opened))
+        except UsageError as exc:
+            raise plan.continuation.explained(exc) from None
+        yield connection
 
 
 @contextmanager

@@ -188,6 +188,31 @@ def test_resume_refuses_another_server_at_the_recorded_address(chat, kaito, libr
     assert chat("--resume", info.id, "-m", "x").code == 0
 
 
+def test_resume_explains_a_context_that_is_missing_now(kaito, folder, tmp_path):
+    id = kept(folder, "one", origin=replace(ORIGIN, context="gpu-cluster"))
+    config = tmp_path / "config"
+    config.write_text("contexts: [{name: other, context: {cluster: c, user: u}}]")
+    arguments = ["chat", "--resume", id, "-m", "x"]
+    outcome = kaito(*arguments, env={"KUBECONFIG": str(config)})
+    assert (outcome.code, outcome.err) == (
+        2,
+        f"❌ Error: --resume: {id} was with context 'gpu-cluster', which this kubeconfig lacks\n   Contexts: other\n"
+        "   If it has another name now, add --context; --workspace-name or --endpoint continues it elsewhere\n",
+    )
+    assert "was with context 'gpu-cluster'" in kaito(*arguments, env={"KUBECONFIG": ""}).err
+    # What the user names is the user's.
+    outcome = kaito(*arguments, "--context", "typed", env={"KUBECONFIG": str(config)})
+    assert outcome.err.startswith("❌ Error: --context: Context 'typed' not found\n")
+
+
+def test_resume_explains_a_kubeconfig_that_is_missing_now(kaito, folder, tmp_path):
+    file = str(tmp_path / "nothing")
+    id = kept(folder, "one", origin=replace(ORIGIN, kubeconfig=file))
+    outcome = kaito("chat", "--resume", id, "-m", "x")
+    assert outcome.code == 2
+    assert f"--resume: {id} was with kubeconfig '{file}', which cannot be used\n" in outcome.err
+
+
 def test_resume_of_what_an_earlier_version_kept_needs_a_target(chat, kaito, folder, model_server):
     conversations = folder / "conversations"
     conversations.mkdir(parents=True, mode=0o700)
