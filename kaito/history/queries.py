@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kaito.chat.conversation import SavedConversation
-from kaito.errors import KaitoError, NotFoundError, UsageError
+from kaito.errors import KaitoError, NotFoundError, ShellHint, UsageError
 from kaito.history.database import damaged
 from kaito.history.identifiers import typed_id
 from kaito.history.records import COLUMNS, Record, decode_record, decode_turn
@@ -20,6 +20,8 @@ from kaito.util.sanitize import one_line
 if TYPE_CHECKING:
     from kaito.history.database import Database
 
+#: Where a user finds the identifiers of conversations.
+_LISTED = ShellHint("/sessions lists them", "'kaito history' lists them")
 #: The most conversations that a message names.
 _NAMED = 3
 
@@ -93,7 +95,7 @@ def find_conversation(database: Database, typed: str) -> Record:
 
 def not_found(typed: str) -> NotFoundError:
     """Return the error for an identifier that no conversation has."""
-    return NotFoundError(f"There is no conversation '{typed[: limits.SHOWN_NAME]}'", "'kaito history' lists them")
+    return NotFoundError(f"There is no conversation '{typed[: limits.SHOWN_NAME]}'", _LISTED)
 
 
 def load_conversation(database: Database, record: Record) -> SavedConversation:
