@@ -120,7 +120,10 @@ def _export(context: CommandContext, library: Library, words: Sequence[str]) -> 
         return
     path = path_of("history export", words[1])
     if given is None and export_format(path) is None:
-        given = "markdown"
+        raise UsageError(
+            f"history export: '{path}' does not end with .md, .html or .json",
+            "-o markdown, html or json writes a file of any name",
+        )
     write_export(path, export, given, force=context.option("force"))
     context.notice(f"Exported {saved.info.id} to {path}")
 
@@ -147,7 +150,9 @@ def _delete(context: CommandContext, library: Library, words: Sequence[str]) -> 
 
 
 def _only_id(action: str, words: Sequence[str]) -> str:
-    if len(words) != 1:
+    if len(words) > 1:
+        raise UsageError(f"history {action}: takes one ID")
+    if not words:
         raise UsageError(
             f"history {action}: needs the ID of a conversation", f"To search for the word: kaito history '{action} '"
         )

@@ -400,11 +400,16 @@ def test_export_and_load(kaito, chat, two, tmp_path, model_server):
     assert (outcome.code, outcome.err) == (0, f"Exported {two[0]} to {text}\n")
     assert text.read_text().startswith("<!DOCTYPE html>")
     text.write_text("mine")
-    outcome = kaito("history", "export", two[0], text)
+    outcome = kaito("history", "export", two[0], text, "-o", "markdown")
     assert (outcome.code, text.read_text()) == (1, "mine")
     assert outcome.err.endswith("it is not an export of this conversation\n   With --force, it is replaced\n")
-    assert kaito("history", "export", two[0], text, "--force").code == 0
+    assert kaito("history", "export", two[0], text, "-o", "markdown", "--force").code == 0
     assert text.read_text().startswith("# What is a Pod?\n")
+    for name in ("talk.pdf", "talk", "talk.txt"):
+        file = tmp_path / f"other-{name}"
+        outcome = kaito("history", "export", two[0], file)
+        assert (outcome.code, file.exists()) == (2, False)
+        assert f"history export: '{file}' does not end with .md, .html or .json\n   -o markdown" in outcome.err
 
 
 def test_delete(kaito, two, library):
@@ -425,6 +430,7 @@ def test_delete(kaito, two, library):
             2,
             "history show: needs the ID of a conversation\n   To search for the word: kaito history 'show '\n",
         ),
+        (["show", "b4c", "xd5"], 2, "❌ Error: history show: takes one ID\n"),
         (["export"], 2, "history export: needs the ID"),
         (["export", "a", "b", "c"], 2, "history export: takes an ID and a file"),
         (["show", "zz"], 3, "There is no conversation 'zz'\n   'kaito history' lists them\n"),
