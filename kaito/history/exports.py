@@ -14,6 +14,7 @@ from kaito.errors import KaitoError, UsageError
 from kaito.types import Message
 from kaito.types.conversations import ConversationInfo
 from kaito.util.fenced_code import open_fence
+from kaito.util.markdown_headings import lowered
 from kaito.util.safe_files import UnreadableError, read_text, replace_file
 from kaito.util.sanitize import one_line, sanitize
 
@@ -40,6 +41,8 @@ class Export(Struct, frozen=True, kw_only=True):
     id: str | None = None
     #: Names and values, such as the model, in the order in which they are shown.
     details: tuple[tuple[str, str], ...] = ()
+    #: What the history knows of the conversation; `None` when it is not from there.
+    info: ConversationInfo | None = None
 
     @property
     def mark(self) -> str:
@@ -53,7 +56,7 @@ def export_of(info: ConversationInfo, messages: Sequence[Message]) -> Export:
     details = [("With", origin.shown)]
     details += [("Model", origin.model)] if origin.model else []
     details += [("Date", shown_time(info.updated))]
-    return Export(messages=messages, title=info.title, id=info.id, details=tuple(details))
+    return Export(messages=messages, title=info.title, id=info.id, details=tuple(details), info=info)
 
 
 def shown_time(seconds: float) -> str:
@@ -86,7 +89,7 @@ def as_markdown(export: Export) -> str:
         text = sanitize(message.shown).strip("\n")
         # An answer that was cut in a code block would take the rest into it.
         fence = open_fence(text)
-        lines += ["", f"## {SPEAKERS[message.role]}", "", text, *([fence] if fence else [])]
+        lines += ["", f"## {SPEAKERS[message.role]}", "", lowered(text, 3), *([fence] if fence else [])]
     return "\n".join(lines) + "\n"
 
 
@@ -94,8 +97,31 @@ def as_data(export: Export) -> dict[str, Any]:
     """Return a conversation as data, which `--load` reads."""
     from msgspec import to_builtins
 
-    head = {"id": export.id, "title": export.title, **{name.lower(): value for name, value in export.details}}
+    info = export.info
+    known = info_data(info) if info is not None else {name.lower(): value for name, value in export.details}
+    head = {"id": export.id, "title": export.title, **known}
     return {**head, "messages": to_builtins([written_message(message) for message in export.messages])}
+
+
+def info_data(info: ConversationInfo) -> dict[str, Any]:
+    """Return what is known of a conversation as data, without the hash of its server."""
+    origin = info.origin
+    return {
+        "id": info.id,
+        "title": info.title,
+        "created": iso_time(info.created),
+        "updated": iso_time(info.updated),
+        "turns": info.turns,
+        "source": info.source,
+        "workspace": origin.workspace,
+        "kind": origin.kind or None,
+        "namespace": origin.namespace,
+        "context": origin.context,
+        "endpoint": origin.endpoint,
+        "backend": origin.backend,
+        "model": origin.model,
+        "parent": info.parent,
+    }
 
 
 def as_json_text(export: Export) -> str:

@@ -95,6 +95,11 @@ class ShellContext:
         return self._session.model
 
     @property
+    def server(self) -> str:
+        """With whom the conversation is: `my-llama (namespace team-a, context prod)`."""
+        return self._past.origin.shown
+
+    @property
     def models(self) -> tuple[ModelInfo, ...]:
         """The models and adapters that the server listed last; empty when it has no list."""
         return self._session.models
@@ -120,9 +125,7 @@ class ShellContext:
     # Output
 
     def write(self, text: str, *, hang: int | None = None) -> None:
-        """Show what the user asked for: on stdout, or on stderr when the formatter keeps stdout for answers.
-
-        Control sequences are removed.
+        """Show a text without control sequences: on stdout, or on stderr when the formatter keeps stdout for answers.
 
         Args:
             hang: at a terminal, lines that are longer than the window are broken between words, and go on so many

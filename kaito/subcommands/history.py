@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from kaito import hookimpl
 from kaito.cli.args.plugin_options import PluginOptions
 from kaito.cli.command_context import CommandContext
 from kaito.console.questions import ask, can_ask
 from kaito.errors import UsageError
-from kaito.history.exports import SPEAKERS, as_data, export_format, export_of, exported, iso_time, write_export
+from kaito.history.exports import SPEAKERS, as_data, export_format, export_of, exported, info_data, write_export
 from kaito.history.identifier_completion import conversation_words
 from kaito.history.library import Library
 from kaito.history.state_folder import state_folder
@@ -18,7 +17,6 @@ from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.shell.input.filenames import path_of
 from kaito.shell.render.conversation_table import conversation_table
 from kaito.types import Command
-from kaito.types.conversations import ConversationInfo
 from kaito.util.sanitize import one_line
 
 _DESCRIPTION = (
@@ -84,7 +82,7 @@ def _list(context: CommandContext, library: Library, words: str) -> None:
     found = library.find(words)
     excerpts = library.excerpts(words, [info.id for info in found]) if words.strip() else None
     if context.output in ("json", "yaml"):
-        context.write_object([{**_as_data(info), "excerpt": (excerpts or {}).get(info.id)} for info in found])
+        context.write_object([{**info_data(info), "excerpt": (excerpts or {}).get(info.id)} for info in found])
         return
     if not found:
         context.notice(f"No conversation has '{words}'" if words else "There is no conversation yet")
@@ -98,7 +96,7 @@ def _show(context: CommandContext, library: Library, words: Sequence[str]) -> No
         return
     export = export_of(info, saved.messages)
     if context.output != "plain":
-        context.write_object({**_as_data(info), "messages": as_data(export)["messages"]})
+        context.write_object(as_data(export))
         return
     lines = [("Title", info.title), ("ID", info.id), *export.details, ("Turns", str(info.turns))]
     lines += [("Branch of", info.parent)] if info.parent else []
@@ -157,27 +155,6 @@ def _only_id(action: str, words: Sequence[str]) -> str:
             f"history {action}: needs the ID of a conversation", f"To search for the word: kaito history '{action} '"
         )
     return words[0]
-
-
-def _as_data(info: ConversationInfo) -> dict[str, Any]:
-    """Return what is known of a conversation, without the hash of its server."""
-    origin = info.origin
-    return {
-        "id": info.id,
-        "title": info.title,
-        "created": iso_time(info.created),
-        "updated": iso_time(info.updated),
-        "turns": info.turns,
-        "source": info.source,
-        "workspace": origin.workspace,
-        "kind": origin.kind or None,
-        "namespace": origin.namespace,
-        "context": origin.context,
-        "endpoint": origin.endpoint,
-        "backend": origin.backend,
-        "model": origin.model,
-        "parent": info.parent,
-    }
 
 
 def _complete(words: Sequence[str]) -> Iterable[str] | None:

@@ -39,6 +39,16 @@ def split_code(text: str) -> Iterator[Part]:
         yield Part(text[position:])
 
 
+def outside_code(text: str) -> Iterator[Part]:
+    """Yield all pieces of a text as they are written: those between code blocks, and the blocks with their fences."""
+    position = 0
+    for match in _BLOCK.finditer(text):
+        yield Part(text[position : match.start()])
+        yield Part(match[0], code=True)
+        position = match.end()
+    yield Part(text[position:])
+
+
 def open_fence(text: str) -> str:
     """Return the line that closes a code block which the end of a text leaves open; `""` when none is open."""
     blocks = [*_BLOCK.finditer(text)]

@@ -14,7 +14,7 @@ from kaito.errors import KaitoError, UsageError
 from kaito.history.exports import Export, as_markdown, export_of, exported, iso_time, shown_time, write_export
 from kaito.history.html_export import as_html
 from kaito.types import ConversationInfo, Image, Message, ToolCall
-from kaito.util.fenced_code import open_fence, split_code
+from kaito.util.fenced_code import open_fence, outside_code, split_code
 from tests.history.talks import ORIGIN
 from tests.images import png
 
@@ -123,6 +123,46 @@ def test_markdown_shows_what_was_said():
     )
     # A block that is still open does not take the rest into it.
     assert "- Conversation: 7k3mq9xd\n\n## You\n\nq\n\n## Assistant\n\n```\ncut\n```\n\n## You\n\nb\n" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("## Rolling back\n\ntext\n\n### Details", "### Rolling back\n\ntext\n\n#### Details"),
+        ("# A #\n## B\n###### C", "### A #\n#### B\n###### C"),
+        ("Title\n=====\n\ntext\n\nPart\n---", "### Title\n\ntext\n\n#### Part"),
+        ("##\ttab\n#", "####\ttab\n###"),
+        # Already below, or no headings at all.
+        ("### C\n#### D", "### C\n#### D"),
+        ("#hash\n\n- item\n---\n| a |\n---\n\ntext", "#hash\n\n- item\n---\n| a |\n---\n\ntext"),
+        ("```sh\n# comment\n```\n# A\n~~~\n# open", "```sh\n# comment\n```\n### A\n~~~\n# open\n~~~"),
+        ("one\ntwo\n---", "one\ntwo\n---"),
+    ],
+)
+def test_headings_of_a_message_are_below_its_speaker(text, shown):
+    markdown = as_markdown(Export(messages=[Message("assistant", text)]))
+    assert markdown == f"# Conversation\n\n\n## Assistant\n\n{shown}\n"
+
+
+@given(st.text(alphabet="#=-`~\n ab\t"))
+def test_no_heading_of_a_message_is_that_of_a_speaker(text):
+    markdown = as_markdown(Export(messages=[Message("assistant", text)]))
+    between = "".join(part.text if not part.code else "" for part in outside_code(markdown))
+    assert re.findall(r"^ {0,3}#{1,2}(?!#)(?=[ \t]|$).*$", between, re.MULTILINE) == ["# Conversation", "## Assistant"]
+    assert "".join(part.text for part in outside_code(text)) == text
+
+
+def test_data_has_separate_fields():
+    info = ConversationInfo(id="7k3mq9xd", title="T", created=0, updated=1e9, turns=1, origin=ORIGIN)
+    data = json.loads(exported(export_of(info, [Message("user", "q"), Message("assistant", "a")]), "json"))
+    assert {name: data[name] for name in ("workspace", "namespace", "context", "model", "updated")} == {
+        "workspace": "my-llama",
+        "namespace": "team-a",
+        "context": "prod",
+        "model": "llama",
+        "updated": "2001-09-09T01:46:40Z",
+    }
+    assert not {"with", "date", "server"} & {*data}
 
 
 @pytest.mark.parametrize("seconds", [1e300, -1e300, float("nan"), float("inf")])

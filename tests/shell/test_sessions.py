@@ -206,7 +206,7 @@ def test_export_and_save_write_for_people(run, tmp_path):
     assert (
         err == f"Exported 2 messages to {markdown}\nExported 4 messages to {markdown}\nExported 4 messages to {page}\n"
     )
-    assert markdown.read_text().startswith("# hi\n\n- Model: m\n- Date: ")
+    assert markdown.read_text().startswith("# hi\n\n- With: w\n- Model: m\n- Date: ")
     assert markdown.read_text().count("## You") == 2
     assert page.read_text().startswith("<!DOCTYPE html>")
     assert {path.stat().st_mode & 0o777 for path in (markdown, page)} == {0o600}

@@ -67,7 +67,7 @@ def export(arguments: str, shell: ShellContext) -> None:
 def _export(path: Path, shell: ShellContext, *, force: bool) -> None:
     if not shell.conversation:
         raise UsageError("There is nothing to export")
-    details = (("Model", shell.model), ("Date", shown_time(time.time())))
+    details = (("With", shell.server), ("Model", shell.model), ("Date", shown_time(time.time())))
     title = shell.title or "Conversation"
     write_export(path, Export(messages=shell.conversation, title=title, id=shell.id, details=details), force=force)
     shell.notice(f"Exported {_messages(len(shell.conversation))} to {path}")
