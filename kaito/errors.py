@@ -212,7 +212,8 @@ class StreamError(ModelError):
 class Interrupted(BaseException):
     """Ctrl-C during a turn. The connection is closed by the time this is raised.
 
-    Not an `Exception`, as `KeyboardInterrupt`: no error handler may swallow it.
+    Not an `Exception`, as `KeyboardInterrupt`: no error handler may swallow it. When it ends a subcommand, what was
+    added with `add_note` is shown, such as how to go on.
 
     Attributes:
         at: monotonic seconds when it was raised, or its signal arrived.

@@ -57,6 +57,8 @@ def run(program: str, arguments: Sequence[str]) -> int:
     except (Interrupted, KeyboardInterrupt) as exc:
         terminal.clear_status()
         terminal.end_line_of_ctrl_c(exc.at if isinstance(exc, Interrupted) else time.monotonic())
+        for note in getattr(exc, "__notes__", ()):
+            terminal.notice(note)
         return ExitCode.INTERRUPTED
     except Abandoned:
         # Something hangs: the interpreter's own shutdown would wait for it.

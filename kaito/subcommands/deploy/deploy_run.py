@@ -66,17 +66,16 @@ def run(context: CommandContext, plan: Deployment, options: Options) -> None:
         except Interrupted as exc:
             # What was deployed stays: only the wait for it has ended.
             if not options.dry_run and any(item["kind"] == plan.kind for item in items):
-                terminal = context.invocation.terminal
-                terminal.clear_status()
-                terminal.end_line_of_ctrl_c(exc.at)
-                _say_what_is_next(context, plan, waited=False)
+                for line in _next_steps(context, plan, waited=False):
+                    exc.add_note(line)
             raise
     if context.output == "name":
         context.write("".join(f"{_name(item)}\n" for item in items))
     elif context.output != "plain":
         context.write_object(items[0] if len(items) == 1 else {"apiVersion": "v1", "kind": "List", "items": items})
     if not options.dry_run:
-        _say_what_is_next(context, plan, waited=options.wait is not None)
+        for line in _next_steps(context, plan, waited=options.wait is not None):
+            context.notice(line)
 
 
 def _show(context: CommandContext, text: str) -> None:
@@ -155,12 +154,12 @@ async def _apply(
     return Step(item=applied.object, done=f"{done} (server dry run)" if dry_run else done)
 
 
-def _say_what_is_next(context: CommandContext, plan: Deployment, *, waited: bool) -> None:
+def _next_steps(context: CommandContext, plan: Deployment, *, waited: bool) -> list[str]:
+    """Return lines that say what can be done with what was deployed."""
     where = context.settings.target.place_flags
     name = f"--workspace-name {plan.workspace}{where}"
-    if not waited:
-        context.notice(f"To wait until it is ready: {context.program} status {name} --wait")
-    context.notice(f"To chat with it: {context.program} chat {name}")
+    wait = [] if waited else [f"To wait until it is ready: {context.program} status {name} --wait"]
+    return [*wait, f"To chat with it: {context.program} chat {name}"]
 
 
 def _name(item: Mapping[str, Any]) -> str:
