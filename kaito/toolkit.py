@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kaito.util.fenced_code import code_blocks
     from kaito.util.file_locks import lock_file
     from kaito.util.limits import shown_size
-    from kaito.util.plugin_folders import config_folder, data_folder
+    from kaito.util.plugin_folders import config_folder, data_folder, shown_path
     from kaito.util.safe_files import UnreadableError, check_private, make_folders, read_text, replace_private
     from kaito.util.sanitize import UNSAFE, one_line, sanitize
     from kaito.util.time_limits import time_limit
@@ -69,6 +69,7 @@ __all__ = [
     "replace_private",
     "sanitize",
     "shorten",
+    "shown_path",
     "shown_size",
     "shown_time",
     "time_limit",
@@ -98,6 +99,7 @@ _EXPORTS = {
     "lock_file": "kaito.util.file_locks",
     "make_folders": "kaito.util.safe_files",
     "read_text": "kaito.util.safe_files",
+    "shown_path": "kaito.util.plugin_folders",
     "shown_size": "kaito.util.limits",
     "replace_private": "kaito.util.safe_files",
     "read_conversation": "kaito.chat.transcripts",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from msgspec import Struct
 
 from kaito.errors import UsageError
 from kaito.util import limits
+from kaito.util.plugin_folders import shown_path
 from kaito.util.safe_files import UnreadableError, check_private, read_text
 
 #: What corrects a file, as the last line of its errors.
@@ -31,13 +31,7 @@ class ConfigFile(Struct, frozen=True):
     def at(self, keys: Sequence[str] = ()) -> str:
         """Return the place of a value for a message, such as `~/.config/kaito/config.toml, line 3`."""
         line = line_of(self.text, keys) if keys else None
-        return shown(self.path) + (f", line {line}" if line is not None else "")
-
-
-def shown(path: Path) -> str:
-    """Return a path for a message, with `~` for the home folder."""
-    text, home = str(path), os.path.expanduser("~")
-    return f"~{text[len(home) :]}" if home != "/" and text.startswith(home + os.sep) else text
+        return shown_path(self.path) + (f", line {line}" if line is not None else "")
 
 
 def read_config(path: Path) -> ConfigFile:
@@ -50,7 +44,7 @@ def read_config(path: Path) -> ConfigFile:
     try:
         check_private(path)
     except OSError as exc:
-        warning = (exc.strerror or "").replace(str(path), shown(path), 1)
+        warning = (exc.strerror or "").replace(str(path), shown_path(path), 1)
     try:
         text = read_text(path, limits.SETTINGS_FILE)
     except UnreadableError as exc:
@@ -58,16 +52,16 @@ def read_config(path: Path) -> ConfigFile:
     try:
         return ConfigFile(path, text, tomllib.loads(text), warning)
     except RecursionError:
-        raise UsageError(f"{shown(path)} is not valid TOML: it is nested too deeply", EDIT_HINT) from None
+        raise UsageError(f"{shown_path(path)} is not valid TOML: it is nested too deeply", EDIT_HINT) from None
     except ValueError as exc:
         # Nothing of the file is quoted: the fault may be in a line with a secret.
         place = re.search(r"\(at line (\d+), column (\d+)\)", str(exc))
         where = f"line {place[1]}, column {place[2]}" if place else f"line {len(text.splitlines())}"
-        raise UsageError(f"{shown(path)}, {where}: this is not valid TOML", _reason(exc), EDIT_HINT) from None
+        raise UsageError(f"{shown_path(path)}, {where}: this is not valid TOML", _reason(exc), EDIT_HINT) from None
 
 
 def _unreadable(path: Path, reason: str) -> UsageError:
-    return UsageError(f"Cannot read {shown(path)}: {reason}", "--no-config ignores the file")
+    return UsageError(f"Cannot read {shown_path(path)}: {reason}", "--no-config ignores the file")
 
 
 def _reason(exc: ValueError) -> str:

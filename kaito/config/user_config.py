@@ -128,16 +128,16 @@ class UserConfig:
         Raises:
             UsageError: the message names the file, and the nearest profile.
         """
-        from kaito.config.config_file import shown
+        from kaito.util.plugin_folders import shown_path
         from kaito.util.suggest import did_you_mean
 
         if self.file is None or self.path is None:
-            where = shown(self.path) if self.path is not None else "the configuration folder of a user with a home"
+            where = shown_path(self.path) if self.path is not None else "the configuration folder of a user with a home"
             raise UsageError(f"{by}: there is no profile '{name}'", f"Profiles are in {where}, which does not exist")
         if name not in self.profiles:
             near = did_you_mean(name, self.profiles)
             hint = f"Did you mean {near}?" if near else f"Its profiles: {', '.join(self.profiles) or 'none'}"
-            raise UsageError(f"{by}: there is no profile '{name}' in {shown(self.path)}", hint)
+            raise UsageError(f"{by}: there is no profile '{name}' in {shown_path(self.path)}", hint)
 
     @property
     def profiles(self) -> list[str]:

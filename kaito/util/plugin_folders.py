@@ -1,4 +1,4 @@
-"""The folders of plugins: for what the user configures, and for a plugin's own files."""
+"""The folders of plugins, for what the user configures and for a plugin's own files; and paths as they are shown."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ import re
 from pathlib import Path
 
 from kaito.errors import KaitoError
+
+
+def shown_path(path: Path | str) -> str:
+    """Return a path for a message, with `~` for the home folder."""
+    text, home = str(path), os.path.expanduser("~")
+    return f"~{text[len(home) :]}" if home != "/" and text.startswith(home + os.sep) else text
 
 
 def config_folder() -> Path:

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaito.config.config_file import line_of, read_config, shown
+from kaito.config.config_file import line_of, read_config
 from kaito.config.file_sections import read_sections
 from kaito.errors import UsageError
+from kaito.util.plugin_folders import shown_path
 
 TOML = """\
 # temperature = 9
@@ -128,5 +129,5 @@ def test_a_fault_of_syntax_quotes_nothing(line, tmp_path):
 
 
 def test_a_path_is_shown_with_the_home_folder(clean_environment):
-    assert shown(clean_environment / "a") == "~/a"
-    assert shown(clean_environment.with_name(f"{clean_environment.name}x") / "a").startswith("/")
+    assert shown_path(clean_environment / "a") == "~/a"
+    assert shown_path(clean_environment.with_name(f"{clean_environment.name}x") / "a").startswith("/")

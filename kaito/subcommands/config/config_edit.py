@@ -11,7 +11,6 @@ from kaito.cli.args.configured import Flags, forms_of, parsed, with_shared
 from kaito.cli.args.parser import Parser
 from kaito.cli.command_context import CommandContext
 from kaito.cli.known_flags import KnownFlags, parser_of, parser_of_plugin
-from kaito.config.config_file import shown
 from kaito.config.file_sections import Section
 from kaito.config.section_values import section_level
 from kaito.config.user_config import UserConfig, config_path
@@ -19,6 +18,7 @@ from kaito.errors import KaitoError
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.plugin.entry_points import subcommand_names
 from kaito.shell.input.external_editor import run_editor
+from kaito.util.plugin_folders import shown_path
 from kaito.util.safe_files import make_folders, owner_only
 
 #: What a new file contains.
@@ -76,10 +76,10 @@ def edit(context: CommandContext) -> None:
     except FileExistsError:
         pass
     except OSError as exc:
-        raise KaitoError(f"Cannot create {shown(path)}: {exc.strerror}") from None
+        raise KaitoError(f"Cannot create {shown_path(path)}: {exc.strerror}") from None
     run_editor(path, context.invocation.terminal, context.invocation.environ)
     check(context)
-    context.notice(f"{shown(path)} is valid")
+    context.notice(f"{shown_path(path)} is valid")
 
 
 def check(context: CommandContext) -> None:

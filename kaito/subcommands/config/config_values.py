@@ -14,13 +14,13 @@ from kaito.cli.args.parser import Parser
 from kaito.cli.command_context import CommandContext
 from kaito.cli.known_flags import KnownFlags, parser_of
 from kaito.cli.output_formats import as_json, as_yaml
-from kaito.config.config_file import shown
 from kaito.config.flag_form import FlagForm, variable_names
 from kaito.config.user_config import NO_CONFIG, PROFILE, Setting, UserConfig, config_path
 from kaito.errors import ExitCode, UsageError
 from kaito.options.prompts import VARIABLE_KEY
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.types import Column
+from kaito.util.plugin_folders import shown_path
 from kaito.util.sanitize import one_line
 from kaito.util.secret_names import is_secret_name, secret_field, secret_header, secret_in_url
 from kaito.util.suggest import near_names
@@ -76,7 +76,7 @@ def show(context: CommandContext) -> int:
     rows.sort(key=lambda row: row.kind == _BUILT_IN)
     file = config_path()
     if given.shown_as == "plain":
-        head = shown(file) if file is not None else "unknown"
+        head = shown_path(file) if file is not None else "unknown"
         absent = "" if config.file is not None or fault is not None else " (ignored)" if _ignored(config) else " (none)"
         context.write(f"File: {head}{absent}\n")
         if config.profiles:

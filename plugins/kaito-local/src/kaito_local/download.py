@@ -12,7 +12,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from kaito.errors import KaitoError
-from kaito.toolkit import make_folders
+from kaito.toolkit import make_folders, shown_path
 from kaito_local import cache, pip
 from kaito_local.model import NAME
 
@@ -63,7 +63,7 @@ async def built_in_model(reporter: Reporter) -> Path:
         raise KaitoError(f"Cannot download {NAME}", *reasons, *_alternatives(file)) from error
     except OSError as error:
         raise KaitoError(
-            f"Cannot save {NAME} in {models}: {error.strerror or error}",
+            f"Cannot save {NAME} in {shown_path(models)}: {error.strerror or error}",
             "Set XDG_CACHE_HOME to a writable folder with 300 MB of free space",
             *_alternatives(file),
         ) from error
@@ -87,7 +87,7 @@ async def _is_published(file: Path, reporter: Reporter) -> bool:
     except OSError as error:
         digest = str(error)
     if digest != SHA256:
-        reporter.notice(f"{file} is not the published model and is downloaded again")
+        reporter.notice(f"{shown_path(file)} is not the published model and is downloaded again")
         return False
     with contextlib.suppress(OSError):  # a cache that is read-only, or another user's
         os.utime(file, (VERIFIED_TIME, VERIFIED_TIME))
@@ -117,7 +117,7 @@ async def _exclusive(models: Path, reporter: Reporter) -> AsyncIterator[None]:
 
 
 async def _download(models: Path, reporter: Reporter) -> None:
-    reporter.notice(f"Downloading {NAME} ({_MEGABYTES}, with pip) to {models}; this happens only once")
+    reporter.notice(f"Downloading {NAME} ({_MEGABYTES}, with pip) to {shown_path(models)}; this happens only once")
     with cache.scratch(models) as temporary:
         progress = asyncio.create_task(_report_progress(temporary, reporter))
         try:

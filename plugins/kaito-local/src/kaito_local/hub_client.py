@@ -22,7 +22,7 @@ from huggingface_hub import constants, file_download
 from msgspec import Struct
 
 from kaito.errors import KaitoError
-from kaito.toolkit import one_line
+from kaito.toolkit import one_line, shown_path
 from kaito_local import __version__
 from kaito_local.hub_errors import explained, hub_name
 from kaito_local.hub_progress import size_text
@@ -129,10 +129,12 @@ class HubClient:
         if free < file.size - begun + _RESERVE:
             raise KaitoError(
                 f"Not enough space for {name}: it needs {size_text(file.size - begun)}, and {size_text(free)} are free",
-                f"Free some space in {self._cache}, or set HF_HOME to a folder on another disk",
+                f"Free some space in {shown_path(self._cache)}, or set HF_HOME to a folder on another disk",
             )
         resumed = f", {size_text(begun)} of them are there" if begun else ""
-        reporter.notice(f"Downloading {name} ({size_text(file.size)}{resumed}) from {hub_name()} to {self._cache}")
+        reporter.notice(
+            f"Downloading {name} ({size_text(file.size)}{resumed}) from {hub_name()} to {shown_path(self._cache)}"
+        )
         with open(partial, "r+b" if begun else "wb") as target:
             target.seek(begun)
             file_download.http_get(
