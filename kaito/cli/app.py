@@ -37,7 +37,7 @@ def run(program: str, arguments: Sequence[str]) -> int:
     try:
         with termination.handle_termination(terminal), redirected_prints(terminal.note):
             name, rest = _split(program, arguments)
-            trace = terminal.note if _is_verbose(arguments) else None
+            trace = terminal.explain if _is_verbose(arguments) else None
             plugins = create_plugins(warn=terminal.notice, allowed=os.environ.get("KAITO_PLUGINS"), trace=trace)
             call = Invocation(
                 command=f"{program} {name}", arguments=rest, terminal=terminal, plugins=plugins, environ=os.environ

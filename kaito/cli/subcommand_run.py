@@ -111,7 +111,7 @@ def _configure(
         if config.file is not None:
             profile = f", profile {config.profile}" if config.profile is not None else ""
             call.terminal.note(f"configuration: {config.file.at()}{profile}", dim=True)
-        call.plugins.trace_to(call.terminal.note)
+        call.plugins.trace_to(call.terminal.explain)
     return Configured(parser=parser, settings=settings)
 
 

@@ -179,6 +179,10 @@ class Terminal:
         """Write a text as one line to stderr; at a terminal, it is wrapped. Any thread may call."""
         self._to_stderr(self._wrapped(sanitize(" ".join(text.splitlines()))) + "\n")
 
+    def explain(self, text: str) -> None:
+        """Write what `--verbose` says to stderr: its lines are kept, and wrapped at a terminal."""
+        self._to_stderr(self._wrapped(sanitize(text)) + "\n")
+
     def error(self, error: KaitoError, *hints: str, where: str = "", in_shell: bool = False) -> None:
         """Show an error, further hints, and as the last line where in a script it happened.
 

@@ -333,6 +333,13 @@ def test_errors_and_notices_are_broken_between_words(narrow):
     )
 
 
+def test_what_verbose_says_is_broken_between_words_and_keeps_its_lines(narrow):
+    narrow.explain("plugin url: kaito_connect took 3 ms, (context gpu-cluster, namespace team-a)\n  next")
+    assert narrow.stderr.text == (
+        "plugin url: kaito_connect took 3 ms,\n  (context gpu-cluster, namespace\n  team-a)\n  next\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("error", "documented"),
     [
