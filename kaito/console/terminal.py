@@ -98,9 +98,10 @@ class Terminal:
         if self.stdout is None:
             raise self._stdout_error
         try:
+            # Noted before: a key may be pressed as soon as the text is on the screen.
+            self._written_at = self._clock() if self.out_is_terminal else self._written_at
             self.stdout.write(text)
             self.stdout.flush()
-            self._written_at = self._clock() if self.out_is_terminal else self._written_at
         except (OSError, ValueError) as exc:
             if isinstance(exc, OSError) and not reader_is_gone(exc):
                 self._stdout_error = KaitoError(f"Cannot write to stdout: {exc.strerror}")
@@ -339,8 +340,8 @@ class Terminal:
     def _put(self, text: str) -> None:
         if self.stderr is not None:
             try:
+                self._written_at = self._clock() if self.err_is_terminal else self._written_at
                 self.stderr.write(self._encodable(text, self.stderr, self.err_is_terminal))
                 self.stderr.flush()
-                self._written_at = self._clock() if self.err_is_terminal else self._written_at
             except (OSError, ValueError):
                 self.stderr = None

@@ -364,3 +364,26 @@ def test_hints_fit_the_window_and_commands_stay_whole(monkeypatch):
     assert terminal.stderr.text == (
         f"❌ Error: x\n   {command}\n   The window holds 8 tokens, prompt\n     and answer; 'clear' would not help\n"
     )
+
+
+@pytest.mark.parametrize("to_stdout", [True, False])
+def test_ctrl_c_that_is_pressed_while_a_line_is_written_ends_its_line(to_stdout):
+    """A key may be pressed as soon as the text is on the screen, before the call that writes it has returned."""
+    clock = Clock()
+    clock.now = 1.0
+
+    class Slow(Stream):
+        def flush(self):
+            super().flush()
+            clock.now += 1.0
+
+    out, err = Slow(terminal=True), Slow(terminal=True)
+    terminal = Terminal(Stream(terminal=True), out, err, {}, clock=clock)
+    pressed = clock.now + 0.5
+    (terminal.write if to_stdout else terminal.note)("Forwarding\n" if to_stdout else "Forwarding")
+    terminal.end_line_of_ctrl_c(pressed)
+    assert (out.text + err.text).count("\n") == 2
+    later = clock.now
+    terminal.note("Closing")
+    terminal.end_line_of_ctrl_c(later - 5.0)
+    assert (out.text + err.text).count("\n") == 3
