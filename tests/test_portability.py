@@ -22,7 +22,7 @@ def fail(*arguments):
 for name in "fcntl", "grp", "pty", "pwd", "readline", "resource", "termios", "tty":
     sys.modules[name] = None
 for name in ("O_NOFOLLOW", "O_NONBLOCK", "fchmod", "fork", "forkpty", "getegid", "geteuid", "getgid", "getpgid", "getpgrp",
-    "getuid", "killpg", "mkfifo", "openpty", "sched_getaffinity", "setsid", "tcgetpgrp", "tcsetpgrp", "ttyname", "uname"):
+    "getuid", "killpg", "mkfifo", "openpty", "setsid", "tcgetpgrp", "tcsetpgrp", "ttyname", "uname"):
     if hasattr(os, name):
         delattr(os, name)
 for name in ("SIGALRM", "SIGCHLD", "SIGCONT", "SIGHUP", "SIGKILL", "SIGPIPE", "SIGQUIT", "SIGTSTP", "SIGTTIN", "SIGTTOU",

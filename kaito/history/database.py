@@ -236,13 +236,17 @@ def _connect(file: Path, mode: str = "mode=rw") -> Connection:
     connection = sqlite3.connect(
         f"file:{quote(os.fsencode(file))}?{mode}", uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
     )
-    # What others have put into the file runs no functions.
-    connection.execute("PRAGMA trusted_schema = OFF")
-    # Deleted text is overwritten.
-    connection.execute("PRAGMA secure_delete = ON")
-    # KiB, negative. A chat may last for days, and needs its last page only.
-    connection.execute("PRAGMA cache_size = -512")
-    connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
+    try:
+        # What others have put into the file runs no functions.
+        connection.execute("PRAGMA trusted_schema = OFF")
+        # Deleted text is overwritten.
+        connection.execute("PRAGMA secure_delete = ON")
+        # KiB, negative. A chat may last for days, and needs its last page only.
+        connection.execute("PRAGMA cache_size = -512")
+        connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
