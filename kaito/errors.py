@@ -257,6 +257,11 @@ class Abandoned(BaseException):
     """A second Ctrl-C while the first one's cleanup runs: the process exits at once."""
 
 
+def bug_error(exc: Exception) -> KaitoError:
+    """Return the error that is shown for an exception that nothing should have raised."""
+    return KaitoError(f"This is a bug in kaito: {type(exc).__name__}: {exc}", "Please report it")
+
+
 def _unless_naming(commands: Collection[str], hint: str) -> str:
     """Return a hint, `""` if it names a slash command; `/tmp` and `/help/me` are none."""
     words = (word.strip("'\"`()[].,;:!?") for word in hint.split())

@@ -16,7 +16,17 @@ from kaito.cli.subcommand_run import run_subcommand
 from kaito.console.colors import ColorChoice
 from kaito.console.stray_output import redirected_prints
 from kaito.console.terminal import Terminal
-from kaito.errors import Abandoned, Ended, ExitCode, Interrupted, KaitoError, OutputClosed, PluginError, UsageError
+from kaito.errors import (
+    Abandoned,
+    Ended,
+    ExitCode,
+    Interrupted,
+    KaitoError,
+    OutputClosed,
+    PluginError,
+    UsageError,
+    bug_error,
+)
 from kaito.eventloop import termination
 from kaito.options.parsers import on_or_off
 from kaito.plugin.manager import Plugins, create_plugins
@@ -65,7 +75,7 @@ def run(program: str, arguments: Sequence[str]) -> int:
         os._exit(ExitCode.INTERRUPTED)
     except Exception as exc:
         terminal.clear_status()
-        terminal.error(KaitoError(f"This is a bug in kaito: {type(exc).__name__}: {exc}", "Please report it"))
+        terminal.error(bug_error(exc))
         if is_verbose():
             _show_traceback(terminal, exc)
         return ExitCode.FAILED

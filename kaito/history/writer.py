@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kaito.errors import KaitoError
+from kaito.errors import KaitoError, bug_error
 from kaito.history.slots import Slot, Snapshot
 from kaito.history.state_folder import Bounds
 
@@ -162,8 +162,7 @@ class Writer:
 
     def _fail(self, exc: Exception) -> None:
         """Report an error. As in a command, a mistake of ours must not end the thread, nor write over the screen."""
-        bug = KaitoError(f"This is a bug in kaito: {type(exc).__name__}: {exc}", "Please report it")
-        self._report(exc if isinstance(exc, KaitoError) else bug)
+        self._report(exc if isinstance(exc, KaitoError) else bug_error(exc))
         # A file that was moved away is created again.
         self._close_database()
 

@@ -9,7 +9,7 @@ from contextlib import nullcontext, suppress
 from kaito.chat.session import Session
 from kaito.console.terminal import Terminal
 from kaito.console.wrapping import window_columns
-from kaito.errors import Ended, ExitCode, Interrupted, KaitoError, OutputClosed, UsageError
+from kaito.errors import Ended, ExitCode, Interrupted, KaitoError, OutputClosed, UsageError, bug_error
 from kaito.plugin.manager import Offered, Plugins
 from kaito.shell.context import ShellContext
 from kaito.shell.input.entries import WORDS, Entry, Kind, classify
@@ -125,7 +125,7 @@ class Shell(cmd.Cmd):
             if not self._interactive or isinstance(exc, Ended):
                 raise
         except Exception as exc:
-            stop = self._fail(KaitoError(f"This is a bug in kaito: {type(exc).__name__}: {exc}", "Please report it"))
+            stop = self._fail(bug_error(exc))
             if self._verbose:
                 import traceback
 
