@@ -19,6 +19,9 @@ class UnreadableError(Exception):
     """A file cannot be read as text. The message is the reason, without the file's name."""
 
 
+#: Whether files have owners and modes; on Windows they have neither.
+HAS_OWNERS = hasattr(os, "geteuid")
+
 # Opening a pipe without a writer would block; Windows would translate line ends.
 _FLAGS = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
@@ -132,7 +135,7 @@ def open_private(path: Path, flags: int) -> int | None:
         try:
             status = os.fstat(file)
             _check_private(path, status)
-            if _HAS_OWNERS and status.st_uid == os.geteuid():
+            if HAS_OWNERS and status.st_uid == os.geteuid():
                 os.fchmod(file, 0o600)
         except BaseException:
             os.close(file)
@@ -159,7 +162,7 @@ def private_file(path: Path, *, create: bool) -> bool:
     _check_private(path, status)
     if not stat.S_ISREG(status.st_mode):
         raise _unsafe(path, "is not a regular file")
-    if _HAS_OWNERS and status.st_uid == os.geteuid() and status.st_mode & 0o077:
+    if HAS_OWNERS and status.st_uid == os.geteuid() and status.st_mode & 0o077:
         try:
             path.chmod(0o600)
         except OSError as exc:
@@ -218,9 +221,6 @@ def try_lock(file: int) -> bool:
 
 _umask = threading.Lock()
 
-#: Whether files have owners and modes; on Windows they have neither.
-_HAS_OWNERS = hasattr(os, "geteuid")
-
 #: The end of a temporary file's name.
 _SUFFIX = ".kaito-tmp"
 
@@ -228,7 +228,7 @@ _SUFFIX = ".kaito-tmp"
 def _check_private(path: Path, status: os.stat_result) -> None:
     if stat.S_ISLNK(status.st_mode):
         raise _unsafe(path, "is a symbolic link")
-    if not _HAS_OWNERS:
+    if not HAS_OWNERS:
         return
     if status.st_uid not in (os.geteuid(), 0):
         raise _unsafe(path, "belongs to another user")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from kaito.util.safe_files import owner_only, try_lock
+from kaito.util.safe_files import HAS_OWNERS, owner_only, try_lock
 
 #: Seconds after which a folder that no process holds is removed: a program that the killed process had started, such as
 #: an editor, may still use it.
@@ -53,7 +53,7 @@ def _held(folder: Path) -> Iterator[bool]:
 
 
 def _sweep(parent: Path, prefix: str) -> None:
-    if not hasattr(os, "geteuid"):
+    if not HAS_OWNERS:
         return
     for folder in parent.glob(f"{prefix}*"):
         with suppress(OSError):
