@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from docs.repository import write_generated
 from kaito.cli.args.parser import Parser, described
 from kaito.cli.invocation import Invocation, make_parser
 from kaito.cli.subcommand import find_subcommand
@@ -87,16 +88,8 @@ def pages() -> dict[str, str]:
 
 
 def write_pages(folder: Path) -> None:
-    """Write the pages, each only when it has changed: Sphinx then reads it again. Remove those of earlier commands."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written = pages()
-    for path in folder.glob("*.rst"):
-        if path.stem not in written:
-            path.unlink()
-    for name, text in written.items():
-        path = folder / f"{name}.rst"
-        if not path.exists() or path.read_text("utf-8") != text:
-            path.write_text(text, "utf-8")
+    """Write the pages that have changed, and remove those of earlier commands."""
+    write_generated(folder, {f"{name}.rst": text for name, text in pages().items()}, "*.rst")
 
 
 def _flag(short: str, long: str, help_text: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import kaito
 from docs import command_line
-from docs.repository import DOCS, table, url
+from docs.repository import DOCS, table, url, write_generated
 from kaito.plugin.built_in import EXAMPLES, SUBCOMMANDS
 
 #: The folder of the pages, in `docs`.
@@ -36,14 +36,8 @@ def pages() -> dict[str, str]:
 
 
 def write_pages(folder: Path) -> None:
-    """Write the pages, and remove those of commands that do not exist any more."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written = pages()
-    for path in folder.glob("*.1"):
-        if path.name not in written:
-            path.unlink()
-    for name, text in written.items():
-        (folder / name).write_text(text, "utf-8")
+    """Write the pages that have changed, and remove those of earlier commands."""
+    write_generated(folder, pages(), "*.1")
 
 
 def _main_page() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,21 @@ class Link:
 
     target: str
     fragment: str
+
+
+def write_generated(folder: Path, pages: Mapping[str, str], pattern: str) -> None:
+    """Write pages that are generated, by their file names, and remove the other files of the pattern.
+
+    A page is written only when it has changed: Sphinx then reads it again.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob(pattern):
+        if path.name not in pages:
+            path.unlink()
+    for name, text in pages.items():
+        path = folder / name
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
 
 
 def url() -> str:

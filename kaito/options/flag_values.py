@@ -81,8 +81,7 @@ def workspace(flag: str) -> Callable[[str], str]:
     """Return a parser of a workspace's name, also as `workspace/NAME`, or `inferenceset/NAME`."""
 
     def parse(value: str) -> str:
-        _checked_name(flag, value, re.sub("^(workspace|inferenceset)/", "", value))
-        return value.removeprefix("workspace/")
+        return _checked_name(flag, value, re.sub("^(workspace|inferenceset)/", "", value))
 
     return parse
 
