@@ -14,9 +14,8 @@ from kaito.history.identifiers import new_id
 from kaito.history.records import Record, title_of
 from kaito.history.slots import Slot, Snapshot
 from kaito.history.store import (
-    add_turns,
+    Additions,
     copy_turns,
-    insert_conversation,
     remove_conversations,
     remove_turns,
     update_conversation,
@@ -33,73 +32,83 @@ def write_changes(database: Database, batch: Sequence[tuple[Slot, Snapshot]]) ->
     Raises:
         KaitoError: they cannot be written; the file and the slots are then as before.
     """
-    remarks: list[str] = []
+    changes = _Changes(database)
     with database.writing():
-        written = [(slot, _write(database, slot, snapshot, remarks)) for slot, snapshot in batch]
+        written = [(slot, changes.write(slot, snapshot)) for slot, snapshot in batch]
+        changes.additions.write()
     for slot, now in written:
         slot.become(now)
-    return remarks
+    return changes.remarks
 
 
-def _write(database: Database, slot: Slot, snapshot: Snapshot, remarks: list[str]) -> Slot:
-    """Write one conversation; return what its slot becomes."""
-    # The session's own list of turns has lost its first ones, and does not know of those that are hidden.
-    hidden = min(slot.hidden, snapshot.dropped + len(snapshot.turns))
-    turns = snapshot.turns[max(hidden - snapshot.dropped, 0) :]
-    dropped = max(snapshot.dropped - hidden, 0)
-    skipped = max(dropped - slot.dropped, 0)
-    title, first = snapshot.title, slot.first + skipped
-    slot = replace(slot, title=title, turns=slot.turns[skipped:], first=first, dropped=dropped, hidden=hidden)
-    if slot.revision:
-        select = "SELECT revision, title FROM conversation WHERE id = ?"
-        row = database.connection.execute(select, (slot.id,)).fetchone()
-        if row is None:
-            # It was deleted meanwhile: only what is new is kept, nobody wants the rest back.
-            known = _common(slot.turns, turns)
-            turns, hidden = turns[known:], snapshot.dropped + len(snapshot.turns) - len(turns[known:])
-            slot = Slot(id=new_id(), title=title, created=snapshot.updated, hidden=hidden)
-        elif row[0] != slot.revision:
-            branch = slot.branch(new_id(), snapshot.updated, title)
-            copy_turns(database, slot.id, branch.id, slot.first)
-            remarks.append(
-                f"another shell continues {slot.id}, too; this conversation is now {branch.id}, a branch of it"
-            )
-            slot = replace(branch, first=first, dropped=dropped, hidden=hidden)
-            title = branch.title
-        else:
-            title = title or str(row[1])
-    return _store(database, slot, snapshot, turns, title)
+class _Changes:
+    """What one transaction changes."""
 
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.additions = Additions(database)
+        self.remarks: list[str] = []
 
-def _store(database: Database, slot: Slot, snapshot: Snapshot, turns: tuple[Turn, ...], title: str | None) -> Slot:
-    """Write the turns that the file does not have, and what is known of the conversation."""
-    common = _common(slot.turns, turns)
-    count = slot.first + len(turns)
-    if not count:
+    def write(self, slot: Slot, snapshot: Snapshot) -> Slot:
+        """Write one conversation; return what its slot becomes."""
+        # The session's own list of turns has lost its first ones, and does not know of those that are hidden.
+        hidden = min(slot.hidden, snapshot.dropped + len(snapshot.turns))
+        turns = snapshot.turns[max(hidden - snapshot.dropped, 0) :]
+        dropped = max(snapshot.dropped - hidden, 0)
+        skipped = max(dropped - slot.dropped, 0)
+        title, first = snapshot.title, slot.first + skipped
+        slot = replace(slot, title=title, turns=slot.turns[skipped:], first=first, dropped=dropped, hidden=hidden)
         if slot.revision:
-            remove_conversations(database, [slot.id])
-        return replace(slot, turns=(), revision=0)
-    if not title or (slot.first == common == 0 and not snapshot.title and not slot.title):
-        title = title_of(turns[0].messages if turns else ())
-    info = ConversationInfo(
-        id=slot.id,
-        title=title,
-        created=slot.created,
-        updated=snapshot.updated,
-        turns=count,
-        source=snapshot.source,
-        origin=snapshot.origin,
-        parent=slot.parent,
-    )
-    record = Record(info, snapshot.system, snapshot.cut, slot.revision + 1)
-    first = slot.first + common
-    if slot.revision:
-        remove_turns(database, slot.id, first)
-        update_conversation(database, record)
-    else:
-        insert_conversation(database, record)
-    add_turns(database, slot.id, first, [turn.messages for turn in turns[common:]])
-    return replace(slot, turns=turns, revision=slot.revision + 1)
+            # The same conversation may have been resumed twice in this run.
+            self.additions.write()
+            select = "SELECT revision, title FROM conversation WHERE id = ?"
+            row = self._database.connection.execute(select, (slot.id,)).fetchone()
+            if row is None:
+                # It was deleted meanwhile: only what is new is kept, nobody wants the rest back.
+                known = _common(slot.turns, turns)
+                turns, hidden = turns[known:], snapshot.dropped + len(snapshot.turns) - len(turns[known:])
+                slot = Slot(id=new_id(), title=title, created=snapshot.updated, hidden=hidden)
+            elif row[0] != slot.revision:
+                branch = slot.branch(new_id(), snapshot.updated, title)
+                copy_turns(self._database, slot.id, branch.id, slot.first)
+                self.remarks.append(
+                    f"another shell continues {slot.id}, too; this conversation is now {branch.id}, a branch of it"
+                )
+                slot = replace(branch, first=first, dropped=dropped, hidden=hidden)
+                title = branch.title
+            else:
+                title = title or str(row[1])
+        return self._store(slot, snapshot, turns, title)
+
+    def _store(self, slot: Slot, snapshot: Snapshot, turns: tuple[Turn, ...], title: str | None) -> Slot:
+        """Write the turns that the file does not have, and what is known of the conversation."""
+        common = _common(slot.turns, turns)
+        count = slot.first + len(turns)
+        if not count:
+            if slot.revision:
+                remove_conversations(self._database, [slot.id])
+            return replace(slot, turns=(), revision=0)
+        if not title or (slot.first == common == 0 and not snapshot.title and not slot.title):
+            title = title_of(turns[0].messages if turns else ())
+        info = ConversationInfo(
+            id=slot.id,
+            title=title,
+            created=slot.created,
+            updated=snapshot.updated,
+            turns=count,
+            source=snapshot.source,
+            origin=snapshot.origin,
+            parent=slot.parent,
+        )
+        record = Record(info, snapshot.system, snapshot.cut, slot.revision + 1)
+        first = slot.first + common
+        if slot.revision:
+            remove_turns(self._database, slot.id, first)
+            update_conversation(self._database, record)
+        else:
+            self.additions.add_conversation(record)
+        self.additions.add_turns(slot.id, first, [turn.messages for turn in turns[common:]])
+        return replace(slot, turns=turns, revision=slot.revision + 1)
 
 
 def _common(known: Sequence[Turn], turns: Sequence[Turn]) -> int:

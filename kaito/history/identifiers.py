@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable
 
 #: Digits and letters without those that look alike (0 o, 1 i l) and without vowels: no words come out.
-_LETTERS = "23456789bcdfghjkmnpqrstvwxz"
-_FIRST = _LETTERS[8:]
+_LETTERS = b"23456789bcdfghjkmnpqrstvwxz"
+#: The character for each byte, at the beginning and after it.
+_FIRST, _REST = (bytes(letters[byte % len(letters)] for byte in range(256)) for letters in (_LETTERS[8:], _LETTERS))
 #: Some 10^11 identifiers.
 LENGTH = 8
 
@@ -18,9 +19,9 @@ def new_id(random: Callable[[int], bytes] = os.urandom) -> str:
     Args:
         random: returns so many bytes.
     """
-    first, *rest = random(LENGTH)
+    data = random(LENGTH)
     # A letter first: an identifier is never taken for a number.
-    return _FIRST[first % len(_FIRST)] + "".join([_LETTERS[byte % len(_LETTERS)] for byte in rest])
+    return (data[:1].translate(_FIRST) + data[1:].translate(_REST)).decode()
 
 
 def typed_id(text: str) -> str:

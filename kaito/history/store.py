@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from kaito.errors import KaitoError
@@ -11,22 +11,75 @@ from kaito.types import Message
 from kaito.util import limits
 
 if TYPE_CHECKING:
+    from sqlite3 import Connection
+
     from kaito.history.database import Database
 
 #: The messages of one turn.
 TurnMessages = Sequence[Message]
+#: Rows of one statement: SQLite before 3.32 takes 999 values, and a conversation has 20.
+_ROWS = 40
 
 
 class TurnTooLongError(KaitoError):
     """A turn is larger than any that is kept."""
 
 
-_INSERT = f"INSERT INTO conversation ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS.split(',')))})"
+class Additions:
+    """What a transaction adds, gathered until :meth:`write`.
+
+    It is written in few statements: at each one another thread gets its turn, and that costs more than the statement.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._conversations: list[Sequence[object]] = []
+        self._turns: list[Sequence[object]] = []
+
+    def add_conversation(self, record: Record) -> None:
+        """Add a conversation; its turns follow."""
+        self._conversations.append(columns_of(record))
+
+    def add_turns(self, conversation: str, first: int, turns: Iterable[TurnMessages]) -> None:
+        """Add turns to a conversation, the first with the given number.
+
+        Raises:
+            TurnTooLongError: one is too large.
+        """
+        for number, turn in enumerate(turns, first):
+            messages = encode_turn(turn)
+            if len(messages) > limits.CONVERSATION:
+                raise TurnTooLongError("The last turn is too long to be kept")
+            self._turns.append((conversation, number, messages, searchable(turn)))
+
+    def write(self) -> None:
+        """Write what was gathered since the last call."""
+        connection = self._database.connection
+        for rows in _chunks(self._conversations):
+            _insert(connection, f"conversation ({COLUMNS})", rows)
+        for rows in _chunks(self._turns):
+            last = _insert(connection, "turn (conversation, number, messages, text)", rows)
+            if self._database.indexed:
+                connection.execute(
+                    "INSERT INTO search (rowid, text) SELECT id, text FROM turn WHERE id > ? AND id <= ?",
+                    (last - len(rows), last),
+                )
+        if self._turns and not self._database.indexed:
+            _note_stale(self._database)
+        self._conversations.clear()
+        self._turns.clear()
 
 
-def insert_conversation(database: Database, record: Record) -> None:
-    """Add a conversation; its turns follow."""
-    database.connection.execute(_INSERT, columns_of(record))
+def _chunks(rows: Sequence[Sequence[object]]) -> Iterator[Sequence[Sequence[object]]]:
+    return (rows[first : first + _ROWS] for first in range(0, len(rows), _ROWS))
+
+
+def _insert(connection: Connection, columns: str, rows: Sequence[Sequence[object]]) -> int:
+    """Insert rows with one statement; return the number of the last one, those before have the numbers before it."""
+    row = f"({', '.join('?' * len(rows[0]))})"
+    values = [value for row in rows for value in row]
+    cursor = connection.execute(f"INSERT INTO {columns} VALUES {', '.join([row] * len(rows))}", values)
+    return cursor.lastrowid or 0
 
 
 def update_conversation(database: Database, record: Record) -> None:
@@ -39,27 +92,6 @@ def update_conversation(database: Database, record: Record) -> None:
     database.connection.execute(
         f"UPDATE conversation SET {assignments} WHERE id = ?", [*(values[name] for name in changed), values["id"]]
     )
-
-
-def add_turns(database: Database, conversation: str, first: int, turns: Iterable[TurnMessages]) -> None:
-    """Add turns to a conversation, the first with the given number.
-
-    Raises:
-        TurnTooLongError: one is too large.
-    """
-    connection = database.connection
-    for number, turn in enumerate(turns, first):
-        messages, text = encode_turn(turn), searchable(turn)
-        if len(messages) > limits.CONVERSATION:
-            raise TurnTooLongError("The last turn is too long to be kept")
-        cursor = connection.execute(
-            "INSERT INTO turn (conversation, number, messages, text) VALUES (?, ?, ?, ?)",
-            (conversation, number, messages, text),
-        )
-        if database.indexed:
-            connection.execute("INSERT INTO search (rowid, text) VALUES (?, ?)", (cursor.lastrowid, text))
-        else:
-            _note_stale(database)
 
 
 def remove_turns(database: Database, conversation: str, first: int) -> None:

@@ -14,7 +14,7 @@ from kaito.chat.turn import divided_where_possible
 from kaito.history.database import SYNCHRONOUS
 from kaito.history.identifiers import new_id
 from kaito.history.records import Record, title_of
-from kaito.history.store import add_turns, insert_conversation
+from kaito.history.store import Additions
 from kaito.types import Message
 from kaito.types.conversations import ConversationInfo, Origin
 from kaito.util import limits
@@ -66,8 +66,10 @@ def take_over(database: Database, folder: Path) -> None:
             record, turns = _converted(earlier, file, updated)
             known = connection.execute("SELECT 1 FROM conversation WHERE id = ?", (record.info.id,)).fetchone()
             if turns and known is None:
-                insert_conversation(database, record)
-                add_turns(database, record.info.id, 0, turns)
+                additions = Additions(database)
+                additions.add_conversation(record)
+                additions.add_turns(record.info.id, 0, turns)
+                additions.write()
     for file in files:
         with suppress(OSError):
             if file in unreadable:

@@ -7,11 +7,15 @@ import sys
 import pytest
 from msgspec.structs import replace
 
-from kaito.chat.conversation import SavedConversation
+from kaito.chat.conversation import Conversation, SavedConversation
 from kaito.errors import KaitoError, NotFoundError, UsageError
+from kaito.history.changes import write_changes
+from kaito.history.database import open_database
+from kaito.history.identifiers import new_id
 from kaito.history.library import Library
+from kaito.history.slots import Slot, Snapshot
 from kaito.history.state_folder import Bounds
-from kaito.history.store import erase_traces
+from kaito.history.store import erase_traces, remove_conversations
 from kaito.types import Image, Message, Reply, ToolCall
 from tests.history.talks import ORIGIN, Clock, Talk, execute, kept, questions, rows
 from tests.images import png
@@ -377,3 +381,35 @@ def test_the_folder_may_have_any_name(tmp_path):
 
 def test_bounds_have_defaults():
     assert Bounds() == Bounds(256 * 1024 * 1024, 365 * 86400)
+
+
+def test_many_conversations_of_one_transaction_are_kept_and_found(folder, library):
+    batch = []
+    for number in range(130):
+        conversation = Conversation(None)
+        for turn in range(number % 3 + 1):
+            conversation.record(Message("user", f"question{number}x part{turn}"), Reply(content="x"))
+        snapshot = Snapshot(
+            turns=conversation.turn_list,
+            system=None,
+            dropped=0,
+            cut=False,
+            origin=ORIGIN,
+            title=None,
+            updated=float(number),
+            source="script",
+        )
+        batch.append((Slot(id=new_id(), created=0.0), snapshot))
+    database = open_database(folder, create=True)
+    assert database is not None
+    with database:
+        # What others have removed before leaves gaps in the numbers of the turns.
+        write_changes(database, batch[:2])
+        with database.writing():
+            remove_conversations(database, [batch[0][0].id])
+        write_changes(database, batch[2:])
+        database.connection.execute("INSERT INTO search (search, rank) VALUES ('integrity-check', 1)")
+    for number, (slot, snapshot) in [*enumerate(batch)][1:]:
+        assert slot.revision == 1
+        assert [info.id for info in library.find(f"question{number}x")] == [slot.id]
+        assert [*library.load(slot.id).messages] == [message for turn in snapshot.turns for message in turn.messages]

@@ -8,7 +8,7 @@ import pytest
 
 from kaito.errors import KaitoError
 from kaito.history.database import open_database
-from kaito.history.store import insert_conversation
+from kaito.history.store import Additions
 from tests.history.talks import ORIGIN, kept, questions, rows
 
 TURN = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello 🤖"}]
@@ -47,11 +47,12 @@ def test_they_are_on_the_disk_before_their_files_go(folder, library, earlier, mo
     earlier("pts-1.json", EARLIER)
     levels = []
 
-    def noted(database, *arguments):
-        insert_conversation(database, *arguments)
-        levels.append(database.connection.execute("PRAGMA synchronous").fetchone())
+    class Noted(Additions):
+        def write(self):
+            super().write()
+            levels.append(self._database.connection.execute("PRAGMA synchronous").fetchone())
 
-    monkeypatch.setattr("kaito.history.takeover.insert_conversation", noted)
+    monkeypatch.setattr("kaito.history.takeover.Additions", Noted)
     database = open_database(folder, create=False)
     assert database is not None
     with database:
@@ -93,7 +94,7 @@ def test_they_are_removed_only_after_they_were_written(folder, earlier, monkeypa
     def fail(*arguments):
         raise KaitoError("The disk is full")
 
-    monkeypatch.setattr("kaito.history.takeover.add_turns", fail)
+    monkeypatch.setattr("kaito.history.takeover.Additions.write", fail)
     with pytest.raises(KaitoError, match="The disk is full"):
         open_database(folder, create=True)
     assert file.exists()

@@ -33,8 +33,10 @@ def imported(*arguments, stdin=None):
         "code = main()\n"
         f"print(code, *[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
     )
+    # A child that measures its coverage imports what that needs.
+    environment = child_environment({"COVERAGE_PROCESS_CONFIG": None, "COVERAGE_PROCESS_START": None})
     done = subprocess.run(
-        [sys.executable, "-c", code], env=child_environment(), capture_output=True, text=True, check=True, input=stdin
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, input=stdin
     )
     return done.stderr.splitlines()[-1].split()[1:]
 
