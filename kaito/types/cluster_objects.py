@@ -20,6 +20,8 @@ class ServedModel(Struct, frozen=True, kw_only=True):
     ready: bool
     #: Why it does not, or not all of it; `""` when nothing is missing.
     why: str = ""
+    #: Whether it does not, and may by itself: its node is being created, its model is being loaded.
+    waiting: bool = False
     #: `vllm` or `transformers`; `None` for an InferenceSet, as are the next three.
     runtime: str | None = None
     instance_type: str | None = None

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from kaito.cluster.api_client import ApiClient
 from kaito.cluster.workspaces.engine_metrics import EngineMetrics
-from kaito.cluster.workspaces.health import Backing
+from kaito.cluster.workspaces.health import Backing, may_pass
 from kaito.cluster.workspaces.health_checks import list_backing, with_health
 from kaito.cluster.workspaces.lookup import get_inference_set, get_replicas, get_workspace, list_objects
 from kaito.cluster.workspaces.objects import (
@@ -35,6 +35,8 @@ from kaito.types.targets import service_url
 from kaito.util.tasks import gather_both
 
 _DELETED_STATE = "Deleted"
+#: States of a Workspace that will be ready if nothing goes wrong; `None` before KAITO has reported one.
+_WAITING_STATES = (None, "", "Pending")
 
 
 class WorkspaceOverview(Struct, frozen=True, kw_only=True):
@@ -73,6 +75,12 @@ class WorkspaceOverview(Struct, frozen=True, kw_only=True):
         if workspace.tuning:
             return "tuning workspaces do not serve a model"
         return workspace.reasons[0]
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it may become ready by itself."""
+        workspace = self.workspace
+        return not self.ready and workspace.state in _WAITING_STATES and may_pass(workspace.problem)
 
     @property
     def endpoint(self) -> str | None:
@@ -116,6 +124,11 @@ class InferenceSetOverview(Struct, frozen=True, kw_only=True):
             return count
         reason = next((replica.why for replica in self.replicas if not replica.ready), inference_set.unmet_condition)
         return f"{count}: {reason}" if reason else count
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it may become ready by itself."""
+        return not self.ready and not self.deleted
 
 
 Overview = WorkspaceOverview | InferenceSetOverview

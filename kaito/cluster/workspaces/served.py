@@ -26,6 +26,7 @@ def _served(overview: Overview) -> ServedModel:
             model=inference_set.preset,
             ready=overview.ready,
             why=overview.why,
+            waiting=overview.waiting,
             replicas=inference_set.desired_replicas,
             ready_replicas=inference_set.ready_replicas,
         )
@@ -37,6 +38,7 @@ def _served(overview: Overview) -> ServedModel:
         model=workspace.preset,
         ready=overview.ready,
         why=overview.why,
+        waiting=overview.waiting,
         runtime=workspace.runtime,
         instance_type=workspace.instance_type,
         nodes=workspace.target_nodes,

@@ -113,7 +113,7 @@ def _served_rows(served: Iterable[ServedModel], is_wide: bool, all_namespaces: b
         yield (
             *([one.namespace] if all_namespaces else []),
             one.workspace,
-            readiness(one.ready),
+            readiness(one.ready, waiting=one.waiting),
             one.model or "",
             *(wide if is_wide else ()),
             one.why,

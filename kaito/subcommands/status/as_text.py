@@ -6,17 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from kaito.cluster.kinds import Condition
 from kaito.cluster.workspaces.engine_metrics import EngineMetrics, download_progress
-from kaito.cluster.workspaces.health import may_pass
 from kaito.cluster.workspaces.objects import Metric
 from kaito.cluster.workspaces.overview import InferenceSetOverview, Overview, WorkspaceOverview
 from kaito.cluster.workspaces.probes import NodeReadiness
 from kaito.console.columns import Page, TextTable, fields
 from kaito.types import Cell, Column, Hue, Row, readiness
 from kaito.util.durations import age
-
-#: States of a Workspace that will be ready if nothing goes wrong; `None` before KAITO has reported one.
-_WAITING = (None, "", "Pending")
-
 
 _NAMESPACE = Column(title="NAMESPACE", least=20)
 _WHY = Column(title="WHY", below=True)
@@ -199,11 +194,8 @@ def _ready(overview: Overview) -> Cell:
 
 def _readiness(overview: Overview) -> Cell:
     """Return whether something is ready; what only waits, and what shall never serve, is no failure."""
-    if isinstance(overview, InferenceSetOverview):
-        return readiness(overview.ready, waiting=not overview.deleted)
-    workspace = overview.workspace
-    is_waiting = workspace.state in _WAITING and may_pass(workspace.problem)
-    return readiness(overview.ready, waiting=is_waiting or workspace.tuning)
+    is_tuning = isinstance(overview, WorkspaceOverview) and overview.workspace.tuning
+    return readiness(overview.ready, waiting=overview.waiting or is_tuning)
 
 
 def _event(overview: WorkspaceOverview) -> str:

@@ -1,6 +1,7 @@
 """`kaito models` against a real API server."""
 
 import json
+import re
 
 import pytest
 import yaml
@@ -228,3 +229,14 @@ def test_a_list_that_is_not_valid(namespace, models, offer, text, reason):
 def test_text_of_the_cluster_is_sanitized(models, offer):
     outcome = models(*offer('models: [{name: "a\\e[31m\\u202eb", type: "x\\ny"}]'))
     assert outcome.out.splitlines()[2].split() == ["ab", "x", "y"]
+
+
+def test_what_waits_is_not_coloured_as_a_failure(namespace, models):
+    namespace.workspace("serves", preset="phi-4")
+    namespace.pending_workspace("waits")
+    namespace.workspace("fails", preset="phi-4", state="Failed")
+    colors = {}
+    for line in models("--color", "always").out.splitlines():
+        if found := re.match(r"(serves|waits|fails) +\x1b\[(\d+)m(yes|no)\b", line):
+            colors[found[1]] = found[2]
+    assert colors == {"serves": "32", "waits": "33", "fails": "31"}
