@@ -2,7 +2,9 @@
 
 import signal
 import subprocess
+import sys
 
+import pytest
 from index import stalling
 from test_download import eventually, files_in
 
@@ -63,3 +65,20 @@ def test_sigterm(cached, driver):
     finally:
         process.terminate()
     assert process.wait(60) == -signal.SIGTERM
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="llama.cpp uses GNU OpenMP on Linux")
+@pytest.mark.parametrize(
+    ("environment", "shown"),
+    [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "passive"}, "0")],
+    ids=["ours", "the user's", "the user's policy"],
+)
+def test_threads_that_wait_leave_the_cores_to_others(driver, environment, shown):
+    driver.environment.update(environment, OMP_DISPLAY_ENV="verbose")
+    code = (
+        "import os\nbefore = dict(os.environ)\nfrom kaito_local.engine import _import_llama\n_import_llama()\n"
+        "assert dict(os.environ) == before"
+    )
+    command = [driver.python, "-c", code]
+    done = subprocess.run(command, env=driver.variables(), stderr=subprocess.PIPE, text=True, timeout=240, check=True)
+    assert f"GOMP_SPINCOUNT = '{shown}'" in done.stderr

@@ -22,6 +22,12 @@ WINDOW = 8192
 BATCH = 128
 #: With more threads than this, a small model gets no faster: the threads wait for each other.
 MAX_THREADS = 8
+#: How often a thread of GNU OpenMP looks for the others before it sleeps, some microseconds, and the environment
+#: variables by which a user decides that. They meet a thousand times for each token. By default they spin for
+#: milliseconds: beside other programs that use all cores, each then waits for one that does not run, and a token takes
+#: seconds. With less than this, idle cores are slower. https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html
+_SPIN_COUNT = "1000"
+_SPIN_VARIABLES = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 
 
 class Engine:
@@ -49,8 +55,8 @@ class Engine:
             KaitoError: llama.cpp is not installed, or cannot load the file.
         """
         try:
-            # Imported here, as it maps 100 MB of code; by name, as it has no types.
-            llama: Any = importlib.import_module("xllamacpp")
+            # Imported here, as it maps 100 MB of code.
+            llama = _import_llama()
         except ImportError as error:
             raise KaitoError(
                 f"Cannot import llama.cpp, which the local backend needs: {error}",
@@ -80,6 +86,18 @@ class Engine:
         with self._lock:
             self._stopped = True
             self._server = None  # the destructor joins the threads
+
+
+def _import_llama() -> Any:
+    """Import llama.cpp by name, as it has no types."""
+    if any(name in os.environ for name in _SPIN_VARIABLES):
+        return importlib.import_module("xllamacpp")
+    # OpenMP reads it when it is loaded; children do not inherit it.
+    os.environ[_SPIN_VARIABLES[0]] = _SPIN_COUNT
+    try:
+        return importlib.import_module("xllamacpp")
+    finally:
+        os.environ.pop(_SPIN_VARIABLES[0], None)
 
 
 def _parameters(llama: Any, model: Path, name: str, tuning: Tuning | None) -> Any:
