@@ -1,10 +1,10 @@
-"""Compares system texts and sampling settings of the built-in model by the answers to simple questions.
+"""Compares beginnings of a conversation, and sampling settings, of the built-in model by answers to simple questions.
 
     python plugins/kaito-local/comparison/compare.py [--seeds 3] [--example QUESTION]
 
 Each question is sent as `kaito chat` sends it: alone, with the default `--temperature` and `--top-p`, and with one seed
 after the other. The output is a table in Markdown. It is the same in each run on the same kind of processor; others
-round differently, which changes a few answers. It takes five minutes on two idle cores.
+round differently, which changes a few answers. It takes six minutes on two idle cores.
 """
 
 from __future__ import annotations
@@ -34,21 +34,26 @@ BRIEF = "You are a helpful assistant. You answer simple questions in one short s
 #: llama.cpp's own default.
 LLAMA_CPP = {"min_p": 0.05}
 
-TEXTS = {
-    "the text in the model's file": FILE,
-    "none": None,
-    "“You are a helpful assistant.”": HELPFUL,
-    "the same, and “You answer simple questions in one short sentence.”": BRIEF,
-    "the text in the model's file, and six examples": tuning.with_examples(f"{FILE}.", tuning.EXAMPLES),
-    "“You are a helpful assistant.”, and six examples": tuning.with_examples(HELPFUL, tuning.EXAMPLES),
+#: The examples as a part of the system prompt.
+IN_TEXT = "\n".join(f"Question: {question}\nAnswer: {answer}" for question, answer in tuning.QUESTIONS)
+
+BEGINNINGS: Mapping[str, Mapping[str, Any]] = {
+    "the text in the model's file": {"system": FILE},
+    "none": {},
+    "“You are a helpful assistant.”": {"system": HELPFUL},
+    "the same, and “You answer simple questions in one short sentence.”": {"system": BRIEF},
+    "“You are a helpful assistant.”, and six questions with answers in it": {"system": f"{HELPFUL}\n\n{IN_TEXT}"},
+    "the same questions and answers, as turns after it": {"system": HELPFUL, "examples": tuning.QUESTIONS},
+    "a greeting and thanks around these": {"system": HELPFUL, "examples": tuning.BUILT_IN.examples},
 }
-#: The sampling with which the texts are compared.
+#: The sampling with which the beginnings are compared.
 FEW = {"min_p": 0.3}
 SAMPLING: Mapping[str, Mapping[str, float | str]] = {
     "min-p 0.05, llama.cpp's default": LLAMA_CPP,
     "min-p 0.3": FEW,
     "min-p 0.5 after the temperature": {"samplers": tuning.TEMPERATURE_FIRST, "min_p": 0.5},
     "min-p 0.7 after the temperature": {"samplers": tuning.TEMPERATURE_FIRST, "min_p": 0.7},
+    "the same, and DRY 0.8": tuning.BUILT_IN.sampling,
 }
 #: Tokens of an answer; what is checked of it is shorter.
 _LENGTH = 32
@@ -140,8 +145,13 @@ def main() -> None:
 
     best = tuning.BUILT_IN
     table("before", rows({"the text in the model's file, min-p 0.05": Tuning(system=FILE, sampling=LLAMA_CPP)}))
-    table("system text", rows({name: Tuning(system=text, sampling=FEW) for name, text in TEXTS.items()}))
-    table("sampling", rows({name: Tuning(system=best.system, sampling=each) for name, each in SAMPLING.items()}))
+    table("beginning", rows({name: Tuning(**each, sampling=FEW) for name, each in BEGINNINGS.items()}))
+    table(
+        "sampling",
+        rows(
+            {name: Tuning(system=best.system, examples=best.examples, sampling=each) for name, each in SAMPLING.items()}
+        ),
+    )
 
 
 if __name__ == "__main__":

@@ -61,6 +61,25 @@ def test_the_example_does_not_depend_on_rounding(cached, reporter):
     assert min(gaps) > 1
 
 
+@pytest.mark.parametrize(
+    "message", ["Hi", "hello", "Hi there!", "Thanks!", "Thank you", "Good morning", "Hello, how are you?"]
+)
+def test_small_talk_is_not_answered_with_the_examples(cached, reporter, message):
+    """A person's first message is often not a question."""
+
+    async def use(post):
+        answers = []
+        for seed in range(5):
+            response = await post("/v1/chat/completions", chat(("user", message), seed=seed, max_tokens=48))
+            answers.append(response["choices"][0]["message"]["content"])
+        return answers
+
+    for answer in on_endpoint(reporter, use):
+        assert not [
+            word for word in ("Portugal", "Lisbon", "vegetable", "Spinach", "chien", "24", "big") if word in answer
+        ]
+
+
 def prompts(reporter, *conversations, model=None):
     async def use(post):
         return [(await post("/apply-template", {"messages": each}))["prompt"] for each in conversations]
@@ -73,11 +92,13 @@ def test_a_system_prompt_of_the_user_takes_the_place_of_the_engine_s(cached, rep
     turns = [question, {"role": "assistant", "content": "Hello"}, question]
     own, without, longer = prompts(reporter, [{"role": "system", "content": "Be terse."}, question], [question], turns)
     assert own == "<|im_start|>system\nBe terse.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
-    system = f"<|im_start|>system\n{BUILT_IN.system}<|im_end|>\n"
-    assert without == f"{system}<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+    begins = f"<|im_start|>system\n{BUILT_IN.system}<|im_end|>\n"
+    for message, answer in BUILT_IN.examples:
+        begins += f"<|im_start|>user\n{message}<|im_end|>\n<|im_start|>assistant\n{answer}<|im_end|>\n"
+    assert without == f"{begins}<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
     # Once, before the first turn; the turns are as they were said.
     assert longer == (
-        f"{system}<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHello<|im_end|>\n"
+        f"{begins}<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHello<|im_end|>\n"
         "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
     )
 
@@ -86,7 +107,7 @@ def test_a_model_of_the_user_runs_as_its_file_says(cached, reporter, tmp_path):
     (tmp_path / "mine.gguf").symlink_to(cached)
     [prompt] = prompts(reporter, [{"role": "user", "content": "Hi"}], model=str(tmp_path / "mine.gguf"))
     assert "SmolLM, trained by Hugging Face" in prompt
-    assert tuning.EXAMPLES[0][0] not in prompt
+    assert tuning.QUESTIONS[0][0] not in prompt
 
 
 def test_sampling_of_the_user_takes_the_place_of_the_engine_s(cached, reporter):
