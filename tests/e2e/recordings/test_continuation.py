@@ -45,7 +45,7 @@ def test_continue_resumes_the_newest_conversation_of_the_target(shell, server, f
         👋 Goodbye!
         $ «kaito chat --workspace-name my-llama --continue»‹enter›
         🤖 Connected to workspace: my-llama (llama-2-7b)
-        (continuing 1 turn)
+        (continuing 1 turn of …, … ago: one)
         💬 Type your message (or 'quit' to exit):
         (host 127.0.0.1:…, backend url)
 
@@ -55,7 +55,7 @@ def test_continue_resumes_the_newest_conversation_of_the_target(shell, server, f
         > «quit»‹enter›
         👋 Goodbye!
         $ «kaito chat --workspace-name my-llama --continue -m three»‹enter›
-        (continuing 2 turns)
+        (continuing 2 turns of …, … ago: one)
         Assistant: three
         $ «KAITO_HISTORY=off kaito chat --workspace-name my-llama --continue || echo "it failed with $?"»‹enter›
         ❌ Error: --continue: KAITO_HISTORY=off keeps no conversations
@@ -72,7 +72,7 @@ def test_continue_resumes_the_newest_conversation_of_the_target(shell, server, f
 
 
 def test_another_terminal_continues_too(start, folder):
-    for turn, remark in (("one", ""), ("two", "(continuing 1 turn)\n        ")):
+    for turn, remark in (("one", ""), ("two", "(continuing 1 turn of …, … ago: one)\n        ")):
         replay(
             start(*(["--continue"] if remark else [])),
             f"""
