@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -47,7 +48,9 @@ def test_every_mode_keeps_its_conversation(chat, library, arguments, options, so
 def test_continue_needs_no_terminal(chat, model_server):
     chat("-m", "one")
     outcome = chat("--continue", "-m", "and why?")
-    assert (outcome.code, outcome.out, outcome.err) == (0, "Assistant: and why?\n", "(continuing 1 turn)\n")
+    assert (outcome.code, outcome.out) == (0, "Assistant: and why?\n")
+    # Another shell may have continued something else meanwhile.
+    assert re.fullmatch(r"\(continuing 1 turn of [a-z0-9]{8}, \d+s ago: one\)\n", outcome.err)
     assert asked(model_server) == ["one", "one", "and why?"]
     chat("--continue", stdin="clear\nnew\n")
     assert asked(model_server) == ["new"]
@@ -594,6 +597,22 @@ def test_a_signal_loses_nothing(model_server, library, number):
     assert process.returncode == 128 + number
     [info] = library.find()
     assert questions(library.load(info.id)) == ["one", "two"]
+
+
+def test_a_shell_whose_conversation_was_deleted_says_so(model_server, kaito, library):
+    process = started(model_server)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("one\n")
+    process.stdin.flush()
+    process.stdout.readline()
+    wait_until(library.find)
+    [deleted] = library.find()
+    assert kaito("history", "delete", deleted.id, "--yes").code == 0
+    _, err = process.communicate("two\n")
+    [info] = library.find()
+    assert err == f"({deleted.id} was deleted meanwhile; what follows is a new conversation, {info.id})\n"
+    assert (info.title, info.turns) == ("two", 1)
 
 
 def test_two_processes_that_continue_the_same_conversation_branch(chat, model_server, library):
