@@ -270,6 +270,18 @@ class ShellContext:
         self._check_history()
         return self._past.find(words)
 
+    def excerpts(self, words: str, conversations: Iterable[ConversationInfo]) -> Mapping[str, str]:
+        """Return where words stand in conversations that :meth:`sessions` found: a line of text for each identifier.
+
+        One of which only the title has the words is left out. A command that uses it sets `touches_files`.
+
+        Raises:
+            UsageError: a pipe asks for them.
+            KaitoError: conversations are not kept, or the history cannot be read.
+        """
+        self._check_history()
+        return self._past.excerpts(words, [info.id for info in conversations])
+
     def resume(self, id: str) -> None:
         """Continue a conversation of the history in place of the present one; show with which server it was.
 

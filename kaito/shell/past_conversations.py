@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kaito.chat.session import Session
 from kaito.console.terminal import Terminal
 from kaito.errors import KaitoError, UsageError
@@ -60,6 +62,14 @@ class PastConversations:
         recorder = self._keeping()
         recorder.flush()
         return Library(recorder.folder).find(words)
+
+    def excerpts(self, words: str, ids: Iterable[str]) -> dict[str, str]:
+        """Return a line of the text with these words, by the identifiers of conversations that :meth:`find` found.
+
+        Raises:
+            KaitoError: nothing is kept, or the history cannot be read.
+        """
+        return Library(self._keeping().folder).excerpts(words, ids)
 
     @property
     def id(self) -> str | None:

@@ -19,15 +19,22 @@ from kaito.shell.render.conversation_table import conversation_table
 from kaito.types import Command
 from kaito.util.sanitize import one_line
 
+#: How many conversations are listed at a terminal, so that the newest stay on the screen; and how many that a search
+#: finds, which take two lines each.
+_LISTED, _FOUND = 20, 10
+
 _DESCRIPTION = (
-    "List past conversations, newest first, or those in which all WORDS stand. 'show ID' shows one, 'export ID [FILE]' "
-    "writes it as Markdown, HTML or JSON, 'delete ID' deletes it. The beginning of an ID is enough. "
-    "'kaito chat --resume ID' continues one."
+    "List past conversations, newest first, or those that contain all WORDS. At a terminal, the newest "
+    f"{_LISTED} are listed, or {_FOUND} that contain the words. 'show ID' shows one, 'export ID [FILE]' writes it as "
+    "Markdown, HTML or JSON, 'delete ID' deletes it. The beginning of an ID is enough. 'kaito chat --resume ID' continues one."
 )
 
 _EXAMPLES = """
     # List all conversations
     kaito history
+
+    # List all of them, also at a terminal
+    kaito history --all
 
     # Search
     kaito history rolling update
@@ -65,8 +72,10 @@ def _run(context: CommandContext) -> None:
         allowed = ", ".join(formats) if formats else "no format"
         named = f"history {action}".rstrip()
         raise UsageError(f"--output: '{context.output}' is not for '{named}'", f"It takes {allowed}")
-    if action != "delete" and (context.option("all") or context.option("yes")):
-        raise UsageError(f"--{'all' if context.option('all') else 'yes'}: only 'history delete' takes it")
+    if action not in ("", "delete") and context.option("all"):
+        raise UsageError(f"--all: 'history {action}' takes one ID")
+    if action != "delete" and context.option("yes"):
+        raise UsageError("--yes: only 'history delete' takes it")
     if action != "export" and context.option("force"):
         raise UsageError("--force: only 'history export' takes it")
     folder = state_folder(context.invocation.environ, context.notice)
@@ -80,14 +89,21 @@ def _run(context: CommandContext) -> None:
 
 def _list(context: CommandContext, library: Library, words: str) -> None:
     found = library.find(words)
-    excerpts = library.excerpts(words, [info.id for info in found]) if words.strip() else None
-    if context.output in ("json", "yaml"):
+    is_search, is_data = bool(words.strip()), context.output in ("json", "yaml")
+    terminal = context.invocation.terminal
+    shown = found
+    if terminal.out_is_terminal and not is_data and not context.option("all"):
+        shown = found[: _FOUND if is_search else _LISTED]
+    excerpts = library.excerpts(words, [info.id for info in shown]) if is_search else None
+    if is_data:
         context.write_object([{**info_data(info), "excerpt": (excerpts or {}).get(info.id)} for info in found])
         return
     if not found:
         context.notice(f"No conversation has '{words}'" if words else "There is no conversation yet")
         return
-    context.write_table(*conversation_table(found, excerpts, wide=context.output == "wide"))
+    context.write_table(*conversation_table(shown, excerpts, wide=context.output == "wide"))
+    if more := len(found) - len(shown):
+        terminal.note(f"({more} more; --all lists all {len(found)})", dim=True)
 
 
 def _show(context: CommandContext, library: Library, words: Sequence[str]) -> None:
@@ -175,7 +191,12 @@ def _add_options(options: PluginOptions) -> None:
         repeatable=True,
         complete=_complete,
     )
-    options.add("--all", switch=True, configurable=False, help="With delete: all conversations")
+    options.add(
+        "--all",
+        switch=True,
+        configurable=False,
+        help="List all conversations, also at a terminal; with delete: delete all",
+    )
     options.add("--yes", switch=True, configurable=False, short="-y", help="With delete: do not ask")
     options.add("--force", switch=True, configurable=False, help="With export: replace any file")
 

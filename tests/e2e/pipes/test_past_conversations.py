@@ -439,7 +439,7 @@ def test_delete(kaito, two, library):
         (["show", "zz"], 3, "There is no conversation 'zz'\n   'kaito history' lists them\n"),
         (["delete"], 2, "history delete: needs IDs, or --all"),
         (["delete", "x", "--all"], 2, "history delete: needs IDs, or --all"),
-        (["--all"], 2, "--all: only 'history delete' takes it"),
+        (["show", "x", "--all"], 2, "--all: 'history show' takes one ID"),
         (["-y", "x"], 2, "--yes: only 'history delete' takes it"),
         (["show", "x", "--force"], 2, "--force: only 'history export' takes it"),
         (["-o", "html"], 2, "--output: 'html' is not for 'history'\n   It takes wide, json, yaml\n"),
@@ -494,6 +494,26 @@ def test_the_table_of_a_terminal_fits_it(terminal, two):
         # A narrow one says what it leaves out.
         assert (len(lines) == 3) == (columns == 80)
         assert lines[2].startswith(two[0])
+
+
+def test_a_terminal_gets_the_newest_and_everything_else_gets_all(terminal, kaito, folder):
+    ids = [kept(folder, f"talk {number}") for number in range(21)]
+
+    def listed(*arguments):
+        session = terminal(kaito_command("history", *arguments), columns=80)
+        assert session.wait_exit() == 0
+        lines = session.transcript.splitlines()
+        return [line.split()[0] for line in lines if line.startswith(tuple(ids))], lines[-1]
+
+    assert listed() == (ids[:0:-1], "(1 more; --all lists all 21)")
+    assert listed("talk") == (ids[:10:-1], "(11 more; --all lists all 21)")
+    assert listed("-o", "wide")[0] == ids[:0:-1]
+    assert listed("--all")[0] == listed("--all", "talk")[0] == ids[::-1]
+    for arguments in ([], ["talk"], ["--all"]):
+        assert len(kaito("history", *arguments).out.splitlines()) == 22
+    session = terminal(kaito_command("history", "-o", "json"), columns=200)
+    assert session.wait_exit() == 0
+    assert len(json.loads(session.transcript)) == 21
 
 
 # Many shells at once, and kill -9
