@@ -26,7 +26,8 @@ _LISTED, _FOUND = 20, 10
 _DESCRIPTION = (
     "List past conversations, newest first, or those that contain all WORDS. At a terminal, the newest "
     f"{_LISTED} are listed, or {_FOUND} that contain the words. 'show ID' shows one, 'export ID [FILE]' writes it as "
-    "Markdown, HTML or JSON, 'delete ID' deletes it. The beginning of an ID is enough. 'kaito chat --resume ID' continues one."
+    "Markdown, HTML or JSON, 'delete ID' deletes it. The beginning of an ID is enough. 'kaito chat --resume ID' "
+    "continues one."
 )
 
 _EXAMPLES = """
