@@ -10,7 +10,7 @@ from kaito.chat.session import Pieces, Session
 from kaito.console.terminal import Terminal
 from kaito.errors import Ended, Interrupted, UsageError
 from kaito.history.recorder import Recorder
-from kaito.options.prompts import filled, names_file, prompt
+from kaito.options.prompts import filled, names_file, prompt, unfilled
 from kaito.shell.past_conversations import PastConversations
 from kaito.shell.render.answer_writer import AnswerWriter
 from kaito.shell.render.banner import resumed
@@ -343,7 +343,10 @@ class ShellContext:
         given = "/system"
         if names_file(text) and not self._trusted:
             raise UsageError(f"{given}: {_NOT_FROM_A_PIPE}")
-        return filled(given, prompt(given)(text), self._session.settings.current.prompt_variables)
+        read, variables = prompt(given)(text), self._session.settings.current.prompt_variables
+        if remark := unfilled(read, variables):
+            self._terminal.note(f"({remark})", dim=True)
+        return filled(given, read, variables)
 
     # Settings and the server
 
