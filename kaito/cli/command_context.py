@@ -55,8 +55,7 @@ class CommandContext:
             UsageError: they contradict each other, or a file that they name cannot be used.
         """
         settings = settings_from(self.given, self.invocation.environ)
-        if remark := unfilled_prompt(self.given):
-            self.invocation.terminal.note(f"({remark})", dim=True)
+        self.invocation.terminal.remark(unfilled_prompt(self.given))
         return self.invocation.plugins.settings_for(self._plugin, settings)
 
     def option(self, name: str) -> Any:

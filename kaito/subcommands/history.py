@@ -60,6 +60,12 @@ _FORMATS = {
 _ALL_FORMATS = ("wide", "json", "yaml", "markdown", "html")
 
 
+def _formats(words: Sequence[str]) -> Sequence[str]:
+    """Return the formats of the action that the words on the command line name."""
+    formats = _FORMATS.get(words[0], _FORMATS[""]) if words else _ALL_FORMATS
+    return ("plain", *formats)
+
+
 def _run(context: CommandContext) -> None:
     words: list[str] = context.option("words")
     actions: dict[str, Callable[[CommandContext, Library, Sequence[str]], None]] = {
@@ -70,8 +76,8 @@ def _run(context: CommandContext) -> None:
     action = words[0] if words and words[0] in actions else ""
     formats = _FORMATS[action]
     if context.output not in ("plain", *formats):
-        allowed = ", ".join(formats) if formats else "no format"
         named = f"history {action}".rstrip()
+        allowed = ", ".join(("plain", *formats))
         raise UsageError(f"--output: '{context.output}' is not for '{named}'", f"It takes {allowed}")
     if action not in ("", "delete") and context.option("all"):
         raise UsageError(f"--all: 'history {action}' takes one ID")
@@ -155,9 +161,9 @@ def _delete(context: CommandContext, library: Library, words: Sequence[str]) -> 
     terminal = context.invocation.terminal
     if not context.option("yes"):
         if not can_ask(terminal):
-            raise UsageError("history delete: needs --yes where nobody can be asked")
+            raise UsageError("history delete: needs --yes, as there is no terminal at which to ask")
         what = count if everything or len(chosen) > 1 else f"{chosen[0].id}, {one_line(chosen[0].title)}"
-        if ask(terminal, f"Delete {what}? [y/N] ").lower() not in ("y", "yes"):
+        if (ask(terminal, f"Delete {what}? [y/N] ") or "").lower() not in ("y", "yes"):
             context.notice("Nothing was deleted")
             return
     library.delete([info.id for info in chosen])
@@ -192,6 +198,13 @@ def _add_options(options: PluginOptions) -> None:
         repeatable=True,
         complete=_complete,
     )
+    options.parser.formats = _formats
+    if (output := options.parser.flag("--output")) is not None:
+        takes = "; ".join(
+            f"{name} takes {', '.join(_FORMATS[action])}"
+            for action, name in (("", "the list"), ("show", "'show'"), ("export", "'export'"))
+        )
+        output.help = f"Output format; {takes}"
     options.add(
         "--all",
         switch=True,

@@ -217,6 +217,9 @@ class _Line:
         if (source := _VALUE_SOURCES.get(flag.option_strings[-1])) is not None:
             return Suggestions(source(self), ordered=True)
         metavar = str(flag.metavar or "")
+        if flag.dest == "output" and self._parser.formats is not None:
+            words = [word for word in self._given if not word.startswith("-")]
+            return Suggestions(_words(self._parser.formats(words)), ordered=True)
         if _CHOICES.fullmatch(metavar):
             return Suggestions(_words(metavar.split("|")), ordered=True)
         if flag.dest == "output" and self._plugins is not None:

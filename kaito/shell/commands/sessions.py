@@ -38,7 +38,7 @@ def sessions(arguments: str, shell: ShellContext) -> None:
 def resume(arguments: str, shell: ShellContext) -> None:
     """Continue a past conversation
 
-    The present one stays in the history. The beginning of an ID is enough if no other begins so.
+    The present one stays in the history. The beginning of an ID is enough if it is unique.
     """
     if not arguments:
         raise UsageError(

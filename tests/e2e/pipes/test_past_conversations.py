@@ -241,7 +241,7 @@ def test_the_query_of_a_url_is_not_kept(kaito, folder, model_server):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--resume", "-m", "x"], "--resume: needs the identifier of a conversation\n   'kaito history' lists them\n"),
+        (["--resume", "-m", "x"], "--resume: needs the ID of a conversation\n   'kaito history' lists them\n"),
         (["--resume", "x", "--continue", "-m", "x"], "--continue: cannot be used with --resume\n"),
         (["--load", "f", "--continue", "-m", "x"], "--load: cannot be used with --continue\n"),
         (["--load", "f", "--resume", "x", "-m", "x"], "--load: cannot be used with --resume\n"),
@@ -417,7 +417,10 @@ def test_export_and_load(kaito, chat, two, tmp_path, model_server):
 
 def test_delete(kaito, two, library):
     outcome = kaito("history", "delete", two[0])
-    assert (outcome.code, outcome.err) == (2, "❌ Error: history delete: needs --yes where nobody can be asked\n")
+    assert (outcome.code, outcome.err) == (
+        2,
+        "❌ Error: history delete: needs --yes, as there is no terminal at which to ask\n",
+    )
     assert kaito("history", "delete", two[0], "nothing", "--yes").code == 3
     assert len(library.find()) == 2
     assert kaito("history", "delete", two[0], "-y").err == "Deleted 1 conversation\n"
@@ -442,8 +445,9 @@ def test_delete(kaito, two, library):
         (["show", "x", "--all"], 2, "--all: 'history show' takes one ID"),
         (["-y", "x"], 2, "--yes: only 'history delete' takes it"),
         (["show", "x", "--force"], 2, "--force: only 'history export' takes it"),
-        (["-o", "html"], 2, "--output: 'html' is not for 'history'\n   It takes wide, json, yaml\n"),
-        (["show", "x", "-o", "wide"], 2, "--output: 'wide' is not for 'history show'\n   It takes json, yaml\n"),
+        (["-o", "html"], 2, "--output: 'html' is not for 'history'\n   It takes plain, wide, json, yaml\n"),
+        (["delete", "x", "-o", "json"], 2, "--output: 'json' is not for 'history delete'\n   It takes plain\n"),
+        (["show", "x", "-o", "wide"], 2, "--output: 'wide' is not for 'history show'\n   It takes plain, json, yaml\n"),
         (["--nope"], 2, "Unknown flag '--nope'"),
     ],
 )
@@ -469,6 +473,11 @@ def test_nothing_is_listed_when_nothing_is_kept(kaito, folder):
         (["history", "delete", "x", ""], None),
         (["history", "-o", "json", "show", ""], None),
         (["history", "show", "x", ""], []),
+        (["history", "show", "x", "-o", ""], ["plain", "json", "yaml"]),
+        (["history", "export", "x", "--output="], ["plain", "markdown", "json", "html"]),
+        (["history", "delete", "x", "-o", ""], ["plain"]),
+        (["history", "hello", "-o", ""], ["plain", "wide", "json", "yaml"]),
+        (["history", "-o", ""], ["plain", "wide", "json", "yaml", "markdown", "html"]),
         (["history", "export", "x", ""], "files"),
         (["chat", "--resume", ""], None),
         (["chat", "--resume="], None),
