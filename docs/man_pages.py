@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import kaito
@@ -23,6 +23,14 @@ _DESCRIPTION = """\
 kaito is a terminal client for the language models that KAITO, the Kubernetes AI Toolchain Operator, serves in a
 cluster. It finds the endpoint of a workspace by itself, streams answers, runs scripts, connects to any
 OpenAI-compatible server, and is extended by plugins. As a plugin of kubectl, it is called `kubectl kaito`."""
+
+
+#: The files that the pages of commands name.
+_FILES = {
+    "chat": ("config.toml", "history.db", "history"),
+    "config": ("config.toml",),
+    "history": ("history.db",),
+}
 
 
 def pages() -> dict[str, str]:
@@ -50,6 +58,7 @@ def _main_page() -> str:
             _section("EXAMPLES", _code(EXAMPLES.replace("PROGRAM", "kaito"))),
             _exit_status(),
             _section("ENVIRONMENT", _list(table(DOCS / "guide" / "environment.md", "variable"))),
+            _files(),
             _see_also([f"kaito-{name}" for name in SUBCOMMANDS]),
         ]
     )
@@ -69,11 +78,24 @@ def _command_page(page: command_line.CommandPage) -> str:
         ]
     if page.examples:
         parts.append(_section("EXAMPLES", _code(page.examples)))
-    return "".join([*parts, _exit_status(), _see_also(["kaito"])])
+    parts.append(_exit_status())
+    if (files := _FILES.get(page.name)) is not None:
+        parts.append(_files(files))
+    return "".join([*parts, _see_also(["kaito"])])
 
 
 def _exit_status() -> str:
     return _section("EXIT STATUS", _list(table(DOCS / "guide" / "scripts.md", "exit code")))
+
+
+def _files(names: Collection[str] | None = None) -> str:
+    """Return the section about files.
+
+    Args:
+        names: of the files, without their folders; `None` for all.
+    """
+    files = table(DOCS / "guide" / "environment.md", "file")
+    return _section("FILES", _list(file for file in files if names is None or file[0].rpartition("/")[2] in names))
 
 
 def _see_also(names: Iterable[str]) -> str:

@@ -51,6 +51,13 @@ def test_man_shows_commands_exit_codes_and_variables():
     assert "\n       kaito - chat with" in page
 
 
+def test_man_shows_the_files():
+    config, history = "~/.config/kaito/config.toml", "~/.local/state/kaito/history.db"
+    for name, files in {"kaito": [config, history], "kaito-history": [history], "kaito-config": [config]}.items():
+        page = shown(f"{name}.1").partition("\nFILES\n")[2]
+        assert all(f"       {file}\n" in page for file in files), name
+
+
 def test_slash_commands_and_settings_are_in_the_page_of_the_chat():
     page = shown("kaito-chat.1")
     for usage, _ in [*command_line.slash_commands(), *command_line.settings()]:

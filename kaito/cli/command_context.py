@@ -9,7 +9,7 @@ from functools import cached_property
 from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kaito.cli.args.shared_flags import settings_from
+from kaito.cli.args.shared_flags import settings_from, unfilled_prompt
 from kaito.cli.invocation import Invocation
 from kaito.cli.output_formats import as_json, as_plain, as_yaml
 from kaito.console.columns import Page, TextTable
@@ -55,6 +55,7 @@ class CommandContext:
             UsageError: they contradict each other, or a file that they name cannot be used.
         """
         settings = settings_from(self.given, self.invocation.environ)
+        self.invocation.terminal.remark(unfilled_prompt(self.given))
         return self.invocation.plugins.settings_for(self._plugin, settings)
 
     def option(self, name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from kaito.cli.args.plugin_options import PluginOptions
 from kaito.cli.args.shared_flags import target_from
 from kaito.cli.command_context import CommandContext
 from kaito.cli.invocation import Invocation, make_parser
+from kaito.config.fault_reports import raise_fault
 from kaito.errors import ExitCode, PluginError, UsageError, WorkspaceMissingError
 from kaito.plugin.manager import Offered
 from kaito.types import Command
@@ -75,8 +77,8 @@ class Configured(Struct, frozen=True, kw_only=True):
 
     parser: Parser
     settings: Settings = {}
-    #: Why it could not be applied; only for a command that works all the same.
-    fault: UsageError | None = None
+    #: What is wrong with it; only for a command that works all the same.
+    faults: Sequence[UsageError] = ()
 
 
 def _configure(
@@ -89,21 +91,19 @@ def _configure(
     """
     command, config = offered.value, parser.config
     assert config is not None
-    try:
-        if config.fault is not None:
-            raise config.fault
-        settings = apply_config(
-            parser,
-            given,
-            config,
-            options.acts_as or command.name,
-            names_workspace=command.configurable_workspace,
-            known=partial(_known_flags, call, command.name),
-        )
-    except UsageError as exc:
-        if command.name not in _TOLERANT:
-            raise
-        return Configured(parser=parser, fault=exc)
+    faults: list[UsageError] = []
+    report = faults.append if command.name in _TOLERANT else raise_fault
+    for fault in config.faults:
+        report(fault)
+    settings = apply_config(
+        parser,
+        given,
+        config,
+        options.acts_as or command.name,
+        names_workspace=command.configurable_workspace,
+        known=partial(_known_flags, call, command.name),
+        report=report,
+    )
     if config.file is not None and config.file.warning:
         call.terminal.note(f"({config.file.warning})", dim=True)
     call.terminal.use_color(given.color)
@@ -112,7 +112,7 @@ def _configure(
             profile = f", profile {config.profile}" if config.profile is not None else ""
             call.terminal.note(f"configuration: {config.file.at()}{profile}", dim=True)
         call.plugins.trace_to(call.terminal.explain)
-    return Configured(parser=parser, settings=settings)
+    return Configured(parser=parser, settings=settings, faults=faults)
 
 
 def _known_flags(call: Invocation, command: str) -> KnownFlags:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from kaito.config.config_file import EDIT_HINT, ConfigFile
+from kaito.config.fault_reports import Report, raise_fault
 from kaito.errors import UsageError
 from kaito.util.secret_names import secret_key
 from kaito.util.suggest import did_you_mean
@@ -52,74 +53,75 @@ class Sections(Struct, frozen=True, kw_only=True):
         return [self.defaults, *self.profiles.values()]
 
 
-def read_sections(file: ConfigFile, is_command: Callable[[str], bool]) -> Sections:
+def read_sections(file: ConfigFile, is_command: Callable[[str], bool], report: Report = raise_fault) -> Sections:
     """Return the sections of a file.
 
     Args:
         is_command: returns whether there is a subcommand of a name.
-
-    Raises:
-        UsageError: it has other tables than these, values of another type, or a secret.
+        report: takes the error when it has other tables than these, values of another type, or a secret.
     """
-    refuse_secrets(file)
+    _remove_secrets(file, report)
     known = ("defaults", "profiles")
-    unknown = next((name for name in file.document if name not in known), None)
-    if unknown is not None:
+    for unknown in [name for name in file.document if name not in known]:
         place, shown = file.at((unknown,)), _bare_or_quoted(unknown)
         if not isinstance(file.document[unknown], dict):
-            raise UsageError(f"{place}: {shown}: is not in a table", "Put it below a line with [defaults]")
+            report(UsageError(f"{place}: {shown}: is not in a table", "Put it below a line with [defaults]"))
+            continue
         near = did_you_mean(unknown, known)
         hint = f"Did you mean [{near}]?" if near else "The tables are [defaults] and [profiles.NAME]"
-        raise UsageError(f"{place}: [{shown}]: there is no such table", hint)
+        report(UsageError(f"{place}: [{shown}]: there is no such table", hint))
+    profiles = _table(file, ("profiles",), report)
     return Sections(
-        defaults=_section(file, ("defaults",), is_command),
-        profiles={name: _section(file, ("profiles", name), is_command) for name in _table(file, ("profiles",))},
+        defaults=_section(file, ("defaults",), is_command, report),
+        profiles={name: _section(file, ("profiles", name), is_command, report) for name in profiles},
     )
 
 
-def refuse_secrets(file: ConfigFile) -> None:
-    """Refuse keys that are named like secrets.
-
-    Raises:
-        UsageError: there is one. The message never shows the value.
-    """
-    if (path := secret_key(file.document, _NO_SECRETS)) is not None:
-        raise UsageError(
-            f"{file.at(path)}: {path[-1]}: a secret must not be in this file",
-            'Put the key in a file of its own: api-key-file = "FILE"; or a header: header = "@FILE"',
+def _remove_secrets(file: ConfigFile, report: Report) -> None:
+    """Refuse keys that are named like secrets. No error shows the value, and nothing else can once it is gone."""
+    while (path := secret_key(file.document, _NO_SECRETS)) is not None:
+        report(
+            UsageError(
+                f"{file.at(path)}: {path[-1]}: a secret must not be in this file",
+                'Put the key in a file of its own: api-key-file = "FILE"; or a header: header = "@FILE"',
+            )
         )
+        table, *keys = file.document, *path
+        # A list on the way to it is removed whole.
+        while len(keys) > 1 and isinstance(table[keys[0]], dict):
+            table = table[keys.pop(0)]
+        del table[keys[0]]
 
 
-def _table(file: ConfigFile, keys: tuple[str, ...]) -> dict[str, Any]:
-    """Return a table; an empty one if there is none.
-
-    Raises:
-        UsageError: it is something else.
-    """
+def _table(file: ConfigFile, keys: tuple[str, ...], report: Report) -> dict[str, Any]:
+    """Return a table; an empty one if there is none, or if it is something else."""
     value: Any = file.document
     for key in keys:
         value = value.get(key, {})
     if not isinstance(value, dict):
         name = ".".join(map(_bare_or_quoted, keys))
-        raise UsageError(f"{file.at(keys)}: {name}: is not a table", f"Write it as a line with [{name}]")
+        report(UsageError(f"{file.at(keys)}: {name}: is not a table", f"Write it as a line with [{name}]"))
+        return {}
     return value
 
 
-def _section(file: ConfigFile, path: tuple[str, ...], is_command: Callable[[str], bool]) -> Section:
-    table = _table(file, path)
+def _section(file: ConfigFile, path: tuple[str, ...], is_command: Callable[[str], bool], report: Report) -> Section:
+    table = _table(file, path, report)
     commands = {name: value for name, value in table.items() if isinstance(value, dict) and is_command(name)}
     rest = {name: value for name, value in table.items() if name not in commands and name != VARIABLES}
     section = Section(file=file, path=path, values=rest, commands=commands, variables={})
-    return msgspec.structs.replace(section, variables=_variables(section, table.get(VARIABLES, {})))
+    return msgspec.structs.replace(section, variables=_variables(section, table.get(VARIABLES, {}), report))
 
 
-def _variables(section: Section, table: Any) -> dict[str, str]:
+def _variables(section: Section, table: Any, report: Report) -> dict[str, str]:
     if not isinstance(table, dict):
-        raise section.error('is not a table such as { lang = "French" }', VARIABLES)
+        report(section.error('is not a table such as { lang = "French" }', VARIABLES))
+        return {}
     texts = {}
     for name, value in table.items():
         if not isinstance(value, str | int | float) or isinstance(value, bool):
-            raise section.error("is not text or a number", VARIABLES, name)
+            report(section.error("is not text or a number", VARIABLES, name))
+            continue
         texts[name] = str(value)
     return texts
 

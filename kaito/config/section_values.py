@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kaito.config.fault_reports import Report, raise_fault
 from kaito.config.file_sections import VARIABLES, Section
 from kaito.config.flag_form import FlagForm, Given, from_toml
 from kaito.config.user_config import Kind, Level, Setting, SettingOrigin
+from kaito.errors import UsageError
 from kaito.options.prompts import VARIABLE_KEY
 from kaito.util.secret_names import secret_field, secret_header, secret_in_url
 
@@ -19,14 +21,13 @@ def section_level(
     keys: tuple[str, ...],
     kind: Kind,
     name: str,
+    report: Report = raise_fault,
 ) -> Level:
     """Return what a table of the file sets, for the flags that a command has.
 
     Args:
         keys: of the table, within the section: none, or the command.
-
-    Raises:
-        UsageError: a value has a type that its flag does not take, or is a secret.
+        report: takes the error when a value has a type that its flag does not take, or is a secret.
     """
     level = {}
     if section.variables and VARIABLE_KEY in forms and not keys:
@@ -38,15 +39,29 @@ def section_level(
         if form is None or form.scope == "never" or (form.scope == "command" and not keys):
             continue
         origin = SettingOrigin(kind=kind, name=name, section=section, keys=(*keys, key))
-        try:
-            given = from_toml(form, value, section.file.path.parent)
-        except ValueError as exc:
-            raise origin.error(str(exc)) from None
-        refuse_secret(form, given, origin)
         if key == VARIABLE_KEY and key in level:
-            raise origin.error(f"cannot be used with [{'.'.join(section.path)}.{VARIABLES}]")
-        level[key] = Setting(given=given, origin=origin)
+            report(origin.error(f"cannot be used with [{'.'.join(section.path)}.{VARIABLES}]"))
+            continue
+        try:
+            level[key] = Setting(given=_given(form, value, origin, section), origin=origin)
+        except UsageError as fault:
+            report(fault)
+            level[key] = Setting(given=(), origin=origin, fault=fault)
     return level
+
+
+def _given(form: FlagForm, value: Any, origin: SettingOrigin, section: Section) -> Given:
+    """Return what a value of the file gives a flag.
+
+    Raises:
+        UsageError: it has another type, or is a secret.
+    """
+    try:
+        given = from_toml(form, value, section.file.path.parent)
+    except ValueError as exc:
+        raise origin.error(str(exc)) from None
+    refuse_secret(form, given, origin)
+    return given
 
 
 def refuse_secret(form: FlagForm, given: Given, origin: SettingOrigin) -> None:

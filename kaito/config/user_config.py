@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from kaito.config.fault_reports import Report, raise_fault
 from kaito.config.flag_form import FlagForm, Given, from_variable, is_on, shared_variable, variable_names
 from kaito.errors import KaitoError, UsageError
 from kaito.util.plugin_folders import config_folder
@@ -61,6 +62,8 @@ class Setting(Struct, frozen=True, kw_only=True):
 
     given: Given
     origin: SettingOrigin
+    #: Why the value cannot be used; it is then without effect.
+    fault: UsageError | None = None
 
 
 #: The settings of one level, by the keys of their flags.
@@ -70,7 +73,8 @@ Level = Mapping[str, Setting]
 class UserConfig:
     """The file, the chosen profile and the variables.
 
-    Nothing raises here: what is wrong with the file or the choice is `fault`, as some commands work all the same.
+    Nothing raises here: what is wrong with the file or the choice is in `faults`, as some commands work all the same.
+    All that is valid is read nevertheless.
 
     Args:
         environ: the environment.
@@ -80,9 +84,12 @@ class UserConfig:
 
     Attributes:
         path: the file's path; `None` when it is not known.
-        file: the file; `None` when there is none, or it is ignored or faulty.
-        profile: the name of the chosen profile.
-        fault: what is wrong.
+        file: the file; `None` when there is none, or it is ignored or cannot be read.
+        is_unreadable: whether there is a file that cannot be read: what it sets is not known.
+        is_ignored: whether the user has said so.
+        profile: the name of the chosen profile, which exists.
+        missing_profile: the name of a chosen profile that does not exist.
+        faults: what is wrong.
     """
 
     def __init__(
@@ -95,31 +102,52 @@ class UserConfig:
     ) -> None:
         self.path: Path | None = config_path()
         self.file: ConfigFile | None = None
+        self.is_unreadable = False
+        self.is_ignored = False
         self.profile: str | None = None
-        self.fault: UsageError | None = None
+        self.missing_profile: str | None = None
+        self.faults: list[UsageError] = []
         self._sections: Sections | None = None
         self._environ = {} if ignored else environ
-        try:
-            self._load(profile, ignored, is_command)
-        except UsageError as exc:
-            self.fault = exc
+        self.is_ignored = ignored or self._is_switched_off()
+        if not self.is_ignored:
+            self._load(profile, is_command)
+        elif profile is not None:
+            self.faults.append(UsageError("--profile: cannot be used with --no-config or KAITO_NO_CONFIG"))
 
-    def _load(self, profile: str | None, ignored: bool, is_command: Callable[[str], bool]) -> None:
-        if not ignored:
-            ignored = is_on(NO_CONFIG, self._environ.get(NO_CONFIG))
-        if ignored:
-            if profile is not None:
-                raise UsageError("--profile: cannot be used with --no-config or KAITO_NO_CONFIG")
-            return
+    @property
+    def fault(self) -> UsageError | None:
+        """The first fault; `None` when nothing is wrong."""
+        return next(iter(self.faults), None)
+
+    def _is_switched_off(self) -> bool:
+        try:
+            return is_on(NO_CONFIG, self._environ.get(NO_CONFIG))
+        except UsageError as exc:
+            self.faults.append(exc)
+            return False
+
+    def _load(self, profile: str | None, is_command: Callable[[str], bool]) -> None:
         name, by = (profile, "--profile") if profile is not None else (self._environ.get(PROFILE) or None, PROFILE)
         if self.path is not None and os.path.lexists(self.path):
             from kaito.config.config_file import read_config
             from kaito.config.file_sections import read_sections
 
-            self.file = read_config(self.path)
-            self._sections = read_sections(self.file, is_command)
-        if name is not None:
+            try:
+                self.file = read_config(self.path)
+            except UsageError as exc:
+                self.is_unreadable = True
+                self.faults.append(exc)
+                return
+            self._sections = read_sections(self.file, is_command, self.faults.append)
+        if name is None:
+            return
+        try:
             self._check_profile(name, by)
+        except UsageError as exc:
+            self.missing_profile = name
+            self.faults.append(exc)
+        else:
             self.profile = name
 
     def _check_profile(self, name: str, by: str) -> None:
@@ -159,17 +187,17 @@ class UserConfig:
             return defaults
         return [(self._sections.profiles[self.profile], "profile", f"profile {self.profile}"), *defaults]
 
-    def levels(self, command: str, forms: Mapping[str, FlagForm]) -> Iterator[list[Level]]:
+    def levels(
+        self, command: str, forms: Mapping[str, FlagForm], report: Report = raise_fault
+    ) -> Iterator[list[Level]]:
         """Yield the levels below the command line, the highest first; each has the command's values, then the others'.
 
         Args:
             command: the subcommand.
             forms: its flags by key.
-
-        Raises:
-            UsageError: a value has a type that its flag does not take, or is a secret in the file.
+            report: takes the error when a value has a type that its flag does not take, or is a secret in the file.
         """
-        yield list(self._variables(command, forms))
+        yield list(self._variables(command, forms, report))
         if self._sections is None:
             return
         from kaito.config.section_values import section_level
@@ -177,12 +205,12 @@ class UserConfig:
         for section, kind, name in self.chosen:
             yield [
                 section_level(
-                    section, section.commands.get(command, {}), forms, (command,), kind, f"{name}, {command}"
+                    section, section.commands.get(command, {}), forms, (command,), kind, f"{name}, {command}", report
                 ),
-                section_level(section, section.values, forms, (), kind, name),
+                section_level(section, section.values, forms, (), kind, name, report),
             ]
 
-    def _variables(self, command: str, forms: Mapping[str, FlagForm]) -> Iterator[Level]:
+    def _variables(self, command: str, forms: Mapping[str, FlagForm], report: Report) -> Iterator[Level]:
         found: tuple[dict[str, Setting], dict[str, Setting]] = ({}, {})
         for key, form in forms.items():
             if form.scope == "never":
@@ -190,9 +218,7 @@ class UserConfig:
             for level, name in zip(found, variable_names(form, command), strict=False):
                 # Kubernetes sets such variables for a Service called `kaito-…`.
                 if (value := self._environ.get(name)) and not value.startswith(("tcp://", "udp://", "sctp://")):
-                    level[key] = Setting(
-                        given=_of_variable(form, name, value), origin=SettingOrigin(kind="variable", name=name)
-                    )
+                    level[key] = _of_variable(form, name, value, report)
         return iter(found)
 
     def sets(self, key: str) -> bool:
@@ -205,10 +231,13 @@ class UserConfig:
         return bool(self._environ.get("KAITO_API_KEY"))
 
 
-def _of_variable(form: FlagForm, name: str, value: str) -> Given:
+def _of_variable(form: FlagForm, name: str, value: str, report: Report) -> Setting:
+    origin = SettingOrigin(kind="variable", name=name)
     try:
-        return from_variable(form, value)
+        return Setting(given=from_variable(form, value), origin=origin)
     except ValueError as exc:
         # A list may be one of headers.
         shown_value = f"'{value}' " if form.kind == "switch" else ""
-        raise UsageError(f"{name}: {shown_value}{exc}") from None
+        fault = UsageError(f"{name}: {shown_value}{exc}")
+    report(fault)
+    return Setting(given=(), origin=origin, fault=fault)

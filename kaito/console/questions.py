@@ -11,14 +11,14 @@ def can_ask(terminal: Terminal) -> bool:
     return terminal.in_is_terminal and (terminal.out_is_terminal or terminal.err_is_terminal)
 
 
-def ask(terminal: Terminal, question: str) -> str:
-    """Ask, and return the line without surrounding blanks; `""` at the end of input.
+def ask(terminal: Terminal, question: str) -> str | None:
+    """Ask, and return the line without surrounding blanks; `None` at the end of input.
 
     Raises:
         Interrupted: Ctrl-C, and other signals.
     """
     if terminal.stdin is None:
-        return ""
+        return None
     while True:
         terminal.write_interactive(question)
         try:
@@ -29,4 +29,4 @@ def ask(terminal: Terminal, question: str) -> str:
         else:
             if not line.endswith("\n"):
                 terminal.write_interactive("\n")
-            return line.strip()
+            return line.strip() if line else None

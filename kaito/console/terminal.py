@@ -203,8 +203,14 @@ class Terminal:
 
     def warning(self, error: KaitoError) -> None:
         """Show an error that does not affect the result, as a remark."""
-        message = "; ".join((error.message, *error.shown_hints(commands=self.commands)))
-        self.note(f"({message[0].lower()}{message[1:]})", dim=True)
+        parts = (error.message, *error.shown_hints(commands=self.commands))
+        # They are one sentence, in which names such as KAITO_HISTORY stay as they are.
+        self.remark("; ".join(part[:1].lower() + part[1:] if part[1:2].islower() else part for part in parts))
+
+    def remark(self, text: str) -> None:
+        """Show a remark in parentheses, unless it is empty."""
+        if text:
+            self.note(f"({text})", dim=True)
 
     def copy(self, text: str) -> None:
         """Put a text on the terminal's clipboard.

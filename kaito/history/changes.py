@@ -34,10 +34,10 @@ def write_changes(database: Database, batch: Sequence[tuple[Slot, Snapshot]]) ->
     """
     changes = _Changes(database)
     with database.writing():
-        written = [(slot, changes.write(slot, snapshot)) for slot, snapshot in batch]
+        written = [(slot, changes.write(slot, snapshot), snapshot.title) for slot, snapshot in batch]
         changes.additions.write()
-    for slot, now in written:
-        slot.become(now)
+    for slot, now, title in written:
+        slot.become(now, title)
     return changes.remarks
 
 
@@ -64,10 +64,12 @@ class _Changes:
             select = "SELECT revision, title FROM conversation WHERE id = ?"
             row = self._database.connection.execute(select, (slot.id,)).fetchone()
             if row is None:
-                # It was deleted meanwhile: only what is new is kept, nobody wants the rest back.
+                # It was deleted meanwhile: only what is new is kept. Nobody wants the rest back, nor its title.
                 known = _common(slot.turns, turns)
                 turns, hidden = turns[known:], snapshot.dropped + len(snapshot.turns) - len(turns[known:])
-                slot = Slot(id=new_id(), title=title, created=snapshot.updated, hidden=hidden)
+                deleted, title = slot.id, None
+                slot = Slot(id=new_id(), created=snapshot.updated, hidden=hidden)
+                self.remarks.append(f"{deleted} was deleted meanwhile; what follows is a new conversation, {slot.id}")
             elif row[0] != slot.revision:
                 branch = slot.branch(new_id(), snapshot.updated, title)
                 copy_turns(self._database, slot.id, branch.id, slot.first)

@@ -31,10 +31,14 @@ class Slot(Struct, eq=False, kw_only=True):
     #: How many of the session's turns are not kept: the user has deleted them in the meantime.
     hidden: int = 0
 
-    def become(self, other: Slot) -> None:
-        """Take over what another one has, but not the title: the user may have given another one meanwhile."""
+    def become(self, other: Slot, title: str | None) -> None:
+        """Take over what another one has, but not the title if the user has given another one meanwhile.
+
+        Args:
+            title: the title when the other one was made of this one.
+        """
         for name in self.__struct_fields__:
-            if name != "title" or self.title is None:
+            if name != "title" or self.title == title:
                 setattr(self, name, getattr(other, name))
 
     def branch(self, id: str, now: float, title: str | None = None) -> Slot:

@@ -15,6 +15,8 @@ from kaito.util.suggest import did_you_mean
 VARIABLE_KEY = "variable"
 VARIABLE_FLAG = f"--{VARIABLE_KEY}"
 
+#: The most places that a remark names.
+_NAMED = 3
 _KEY = "[A-Za-z_][A-Za-z0-9_-]*"
 _PLACE = re.compile(r"\{\{[ \t]*(" + _KEY + r")[ \t]*\}\}")
 
@@ -61,6 +63,8 @@ def variable(name: str) -> Callable[[str], tuple[str, str]]:
 def filled(name: str, given: Prompt, variables: Mapping[str, str], required: Collection[str] = ()) -> str:
     """Return the text of a system prompt, with the values of its variables. Without any variables it is verbatim.
 
+    :func:`unfilled` has a remark on that.
+
     Args:
         name: to show in errors.
         required: variables that the prompt must have.
@@ -82,6 +86,20 @@ def filled(name: str, given: Prompt, variables: Mapping[str, str], required: Col
         line = given.text.count("\n", 0, missing.start()) + 1
         raise UsageError(
             f"{name}: '{given.file}', line {line}: {{{{{missing[1]}}}}} has no value",
-            f"Give it with {VARIABLE_FLAG} {missing[1]}=VALUE; given are {', '.join(sorted(variables))}",
+            f"Add {VARIABLE_FLAG} {missing[1]}=VALUE; values are given for {', '.join(sorted(variables))}",
         )
     return _PLACE.sub(lambda place: variables[place[1]], given.text)
+
+
+def unfilled(given: Prompt, variables: Mapping[str, str]) -> str:
+    """Return a remark on the places of a file that stay because there are no variables at all; `""` for none.
+
+    They are no error then: a prompt may have braces of its own.
+    """
+    if not given.file or variables:
+        return ""
+    keys = [*dict.fromkeys(place[1] for place in _PLACE.finditer(given.text))]
+    if not keys:
+        return ""
+    names = ", ".join(f"{{{{{key}}}}}" for key in keys[:_NAMED]) + (", …" if len(keys) > _NAMED else "")
+    return f"'{given.file}' is sent with {names} unchanged; {VARIABLE_FLAG} {keys[0]}=VALUE gives a value"

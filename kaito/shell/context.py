@@ -10,7 +10,7 @@ from kaito.chat.session import Pieces, Session
 from kaito.console.terminal import Terminal
 from kaito.errors import Ended, Interrupted, UsageError
 from kaito.history.recorder import Recorder
-from kaito.options.prompts import filled, names_file, prompt
+from kaito.options.prompts import filled, names_file, prompt, unfilled
 from kaito.shell.past_conversations import PastConversations
 from kaito.shell.render.answer_writer import AnswerWriter
 from kaito.shell.render.banner import resumed
@@ -23,8 +23,6 @@ from kaito.util.suggest import near_or_listed
 _MAX_NAMED = 10
 #: Why a command may not name a file: the text may be a stranger's.
 _NOT_FROM_A_PIPE = "a file can be named at a prompt and in --script FILE, not from a pipe"
-#: Why a command may not read the history, for the same reason.
-_NO_HISTORY = "Past conversations can be read at a prompt and in --script FILE, not from a pipe"
 
 
 class ShellContext:
@@ -60,7 +58,7 @@ class ShellContext:
         self._trusted = trusted
         self._attached: tuple[Image, ...] = ()
         self._mute = mute
-        self._past = PastConversations(session, terminal, recorder, waits=interactive)
+        self._past = PastConversations(session, terminal, recorder, waits=interactive, trusted=trusted)
         #: With `--each`: the line of the script that began the conversation.
         self._line: int | None = None
         #: The last message that was sent: it is on the screen.
@@ -267,8 +265,17 @@ class ShellContext:
             UsageError: a pipe asks for them.
             KaitoError: conversations are not kept, or the history cannot be read.
         """
-        self._check_history()
         return self._past.find(words)
+
+    def excerpts(self, words: str, conversations: Iterable[ConversationInfo]) -> Mapping[str, str]:
+        """Return where words stand in conversations that :meth:`sessions` found: a line of text for each identifier.
+
+        One of which only the title has the words is left out. A command that uses it sets `touches_files`.
+
+        Raises:
+            KaitoError: a pipe asks for them, conversations are not kept, or the history cannot be read.
+        """
+        return self._past.excerpts(words, [info.id for info in conversations])
 
     def resume(self, id: str) -> None:
         """Continue a conversation of the history in place of the present one; show with which server it was.
@@ -282,7 +289,6 @@ class ShellContext:
             UsageError: a pipe asks for it.
             KaitoError: conversations are not kept, there is no such conversation, or it cannot be read.
         """
-        self._check_history()
         self._past.resume(id)
         self._attached = ()
         self._line = self._session.line
@@ -328,10 +334,11 @@ class ShellContext:
         Raises:
             UsageError: the file cannot be read, has a variable without a value, or is named by a pipe.
         """
-        given = "/system"
         if names_file(text) and not self._trusted:
-            raise UsageError(f"{given}: {_NOT_FROM_A_PIPE}")
-        return filled(given, prompt(given)(text), self._session.settings.current.prompt_variables)
+            raise UsageError(f"/system: {_NOT_FROM_A_PIPE}")
+        read, variables = prompt("/system")(text), self._session.settings.current.prompt_variables
+        self._terminal.remark(unfilled(read, variables))
+        return filled("/system", read, variables)
 
     # Settings and the server
 
@@ -354,10 +361,10 @@ class ShellContext:
         Raises:
             KaitoError: the server cannot be reached.
         """
-        if name not in (known := self._model_names()):
+        if all(info.name != name for info in self.models):
             # It may have been loaded since.
             self.refresh_models()
-            known = self._model_names()
+        known = [info.name for info in self.models]
         if known and name not in known:
             # Gateways route to models that they do not list.
             self._terminal.note(f"The server does not list '{name}'; it is requested anyway")
@@ -375,13 +382,6 @@ class ShellContext:
     def count_tokens(self) -> int | None:
         """Return the conversation's tokens by the server's count; `None` when it does not answer within seconds."""
         return self._session.count_tokens()
-
-    def _model_names(self) -> list[str]:
-        return [info.name for info in self.models]
-
-    def _check_history(self) -> None:
-        if not self._trusted:
-            raise UsageError(_NO_HISTORY)
 
     def _show(self, pieces: Pieces) -> None:
         # Muted until all is done: type-ahead is echoed by the terminal or by the prompt, never by both.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kaito.chat.session import Session
 from kaito.console.terminal import Terminal
 from kaito.errors import KaitoError, UsageError
@@ -10,19 +12,26 @@ from kaito.history.recorder import END_TIMEOUT, Recorder
 from kaito.history.records import title_of
 from kaito.types.conversations import ConversationInfo, Origin
 
+#: Why a command may not read the history: the text may be a stranger's.
+_NOT_FROM_A_PIPE = "Past conversations can be read at a prompt and in --script FILE, not from a pipe"
+
 
 class PastConversations:
     """The history of a session; without a recorder nothing is kept.
 
     Args:
         waits: whether each turn is on the disk before the next entry is read: at a prompt.
+        trusted: whether commands may read earlier conversations: not when they come from a pipe.
     """
 
-    def __init__(self, session: Session, terminal: Terminal, recorder: Recorder | None, *, waits: bool) -> None:
+    def __init__(
+        self, session: Session, terminal: Terminal, recorder: Recorder | None, *, waits: bool, trusted: bool
+    ) -> None:
         self._session = session
         self._terminal = terminal
         self._recorder = recorder
         self._waits = waits
+        self._trusted = trusted
         self._origin: Origin | None = None
         if recorder is not None and session.resumed is not None:
             recorder.resume(session.resumed, session.conversation)
@@ -55,11 +64,17 @@ class PastConversations:
         """Return the conversations in which all words stand, newest first.
 
         Raises:
-            KaitoError: nothing is kept, or the history cannot be read.
+            KaitoError: nothing is kept, a pipe asks for them, or the history cannot be read.
         """
-        recorder = self._keeping()
-        recorder.flush()
-        return Library(recorder.folder).find(words)
+        return self._readable().find(words)
+
+    def excerpts(self, words: str, ids: Iterable[str]) -> dict[str, str]:
+        """Return a line of the text with these words, by the identifiers of conversations that :meth:`find` found.
+
+        Raises:
+            KaitoError: as :meth:`find`.
+        """
+        return self._readable().excerpts(words, ids)
 
     @property
     def id(self) -> str | None:
@@ -81,13 +96,11 @@ class PastConversations:
         """Continue an earlier conversation in place of the present one, which stays in the history.
 
         Raises:
-            KaitoError: nothing is kept, there is no such conversation, or it cannot be read.
+            KaitoError: nothing is kept, a pipe asks for it, there is no such conversation, or it cannot be read.
         """
-        recorder = self._keeping()
-        recorder.flush()
-        saved = Library(recorder.folder).load(typed)
+        saved = self._readable().load(typed)
         self._session.resume(saved)
-        recorder.resume(saved, self._session.conversation)
+        self._keeping().resume(saved, self._session.conversation)
 
     def branch(self, title: str) -> None:
         """Keep the present turns, and what follows, as another conversation.
@@ -123,6 +136,14 @@ class PastConversations:
         if not recorder.is_kept:
             self.report()
             raise KaitoError(failure)
+
+    def _readable(self) -> Library:
+        """Return the history, in which the present conversation is as it is now."""
+        if not self._trusted:
+            raise UsageError(_NOT_FROM_A_PIPE)
+        recorder = self._keeping()
+        recorder.flush()
+        return Library(recorder.folder)
 
     def _keeping(self) -> Recorder:
         if self._recorder is None:

@@ -222,22 +222,28 @@ def _asked(library: Library, terminal: Terminal) -> str:
     """Show the newest conversations, and return the identifier of the one that the user chooses.
 
     Raises:
-        UsageError: there is no terminal to ask at, or the user chooses none.
+        UsageError: there is no terminal to ask at, or the input ends before the user has chosen one.
         NotFoundError: there is no conversation.
     """
     if not can_ask(terminal):
-        raise UsageError("--resume: needs the identifier of a conversation", "'kaito history' lists them")
+        raise UsageError("--resume: needs the ID of a conversation", "'kaito history' lists them")
     offered = library.find(limit=_OFFERED)
     if not offered:
         raise NotFoundError("There is no conversation to resume", "Start a new one without --resume")
     columns, rows = conversation_table(offered, brief=True, numbered=True)
     terminal.write_interactive(TextTable(columns, Page(window=table_columns)).add(rows))
-    answer = ask(terminal, f"Number or ID (1 to {len(offered)}): ")
-    if answer.isdecimal() and 1 <= int(answer) <= len(offered):
-        return offered[int(answer) - 1].id
-    if not answer or answer.isdecimal():
-        raise UsageError("--resume: no conversation was chosen")
-    return answer
+    while (answer := ask(terminal, f"Number or ID (1 to {len(offered)}): ")) is not None:
+        # An identifier is never a number.
+        if answer.isdecimal() and 1 <= int(answer) <= len(offered):
+            return offered[int(answer) - 1].id
+        if not answer or answer.isdecimal():
+            terminal.note(f"Enter a number (1 to {len(offered)}) or the ID of a conversation; Ctrl-D ends")
+            continue
+        try:
+            return library.info(answer).id
+        except (NotFoundError, UsageError) as exc:
+            terminal.note("; ".join((exc.message, *exc.shown_hints(commands=()))))
+    raise UsageError("--resume: no conversation was chosen")
 
 
 def _nothing_to_continue(origin: Origin, others: Sequence[ConversationInfo], program: str) -> NotFoundError:

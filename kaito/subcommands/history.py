@@ -19,15 +19,23 @@ from kaito.shell.render.conversation_table import conversation_table
 from kaito.types import Command
 from kaito.util.sanitize import one_line
 
+#: How many conversations are listed at a terminal, so that the newest stay on the screen; and how many that a search
+#: finds, which take two lines each.
+_LISTED, _FOUND = 20, 10
+
 _DESCRIPTION = (
-    "List past conversations, newest first, or those in which all WORDS stand. 'show ID' shows one, 'export ID [FILE]' "
-    "writes it as Markdown, HTML or JSON, 'delete ID' deletes it. The beginning of an ID is enough. "
-    "'kaito chat --resume ID' continues one."
+    "List past conversations, newest first, or those that contain all WORDS. At a terminal, the newest "
+    f"{_LISTED} are listed, or {_FOUND} that contain the words. 'show ID' shows one, 'export ID [FILE]' writes it as "
+    "Markdown, HTML or JSON, 'delete ID' deletes it. The beginning of an ID is enough. 'kaito chat --resume ID' "
+    "continues one."
 )
 
 _EXAMPLES = """
     # List all conversations
     kaito history
+
+    # List all of them, also at a terminal
+    kaito history --all
 
     # Search
     kaito history rolling update
@@ -52,6 +60,12 @@ _FORMATS = {
 _ALL_FORMATS = ("wide", "json", "yaml", "markdown", "html")
 
 
+def _formats(words: Sequence[str]) -> Sequence[str]:
+    """Return the formats of the action that the words on the command line name."""
+    formats = _FORMATS.get(words[0], _FORMATS[""]) if words else _ALL_FORMATS
+    return ("plain", *formats)
+
+
 def _run(context: CommandContext) -> None:
     words: list[str] = context.option("words")
     actions: dict[str, Callable[[CommandContext, Library, Sequence[str]], None]] = {
@@ -62,11 +76,13 @@ def _run(context: CommandContext) -> None:
     action = words[0] if words and words[0] in actions else ""
     formats = _FORMATS[action]
     if context.output not in ("plain", *formats):
-        allowed = ", ".join(formats) if formats else "no format"
         named = f"history {action}".rstrip()
+        allowed = ", ".join(("plain", *formats))
         raise UsageError(f"--output: '{context.output}' is not for '{named}'", f"It takes {allowed}")
-    if action != "delete" and (context.option("all") or context.option("yes")):
-        raise UsageError(f"--{'all' if context.option('all') else 'yes'}: only 'history delete' takes it")
+    if action not in ("", "delete") and context.option("all"):
+        raise UsageError(f"--all: 'history {action}' takes one ID")
+    if action != "delete" and context.option("yes"):
+        raise UsageError("--yes: only 'history delete' takes it")
     if action != "export" and context.option("force"):
         raise UsageError("--force: only 'history export' takes it")
     folder = state_folder(context.invocation.environ, context.notice)
@@ -80,14 +96,21 @@ def _run(context: CommandContext) -> None:
 
 def _list(context: CommandContext, library: Library, words: str) -> None:
     found = library.find(words)
-    excerpts = library.excerpts(words, [info.id for info in found]) if words.strip() else None
-    if context.output in ("json", "yaml"):
+    is_search, is_data = bool(words.strip()), context.output in ("json", "yaml")
+    terminal = context.invocation.terminal
+    shown = found
+    if terminal.out_is_terminal and not is_data and not context.option("all"):
+        shown = found[: _FOUND if is_search else _LISTED]
+    excerpts = library.excerpts(words, [info.id for info in shown]) if is_search else None
+    if is_data:
         context.write_object([{**info_data(info), "excerpt": (excerpts or {}).get(info.id)} for info in found])
         return
     if not found:
         context.notice(f"No conversation has '{words}'" if words else "There is no conversation yet")
         return
-    context.write_table(*conversation_table(found, excerpts, wide=context.output == "wide"))
+    context.write_table(*conversation_table(shown, excerpts, wide=context.output == "wide"))
+    if more := len(found) - len(shown):
+        terminal.note(f"({more} more; --all lists all {len(found)})", dim=True)
 
 
 def _show(context: CommandContext, library: Library, words: Sequence[str]) -> None:
@@ -138,9 +161,9 @@ def _delete(context: CommandContext, library: Library, words: Sequence[str]) -> 
     terminal = context.invocation.terminal
     if not context.option("yes"):
         if not can_ask(terminal):
-            raise UsageError("history delete: needs --yes where nobody can be asked")
+            raise UsageError("history delete: needs --yes, as there is no terminal at which to ask")
         what = count if everything or len(chosen) > 1 else f"{chosen[0].id}, {one_line(chosen[0].title)}"
-        if ask(terminal, f"Delete {what}? [y/N] ").lower() not in ("y", "yes"):
+        if (ask(terminal, f"Delete {what}? [y/N] ") or "").lower() not in ("y", "yes"):
             context.notice("Nothing was deleted")
             return
     library.delete([info.id for info in chosen])
@@ -175,7 +198,19 @@ def _add_options(options: PluginOptions) -> None:
         repeatable=True,
         complete=_complete,
     )
-    options.add("--all", switch=True, configurable=False, help="With delete: all conversations")
+    options.parser.formats = _formats
+    if (output := options.parser.flag("--output")) is not None:
+        takes = "; ".join(
+            f"{name} takes {', '.join(_FORMATS[action])}"
+            for action, name in (("", "the list"), ("show", "'show'"), ("export", "'export'"))
+        )
+        output.help = f"Output format; {takes}"
+    options.add(
+        "--all",
+        switch=True,
+        configurable=False,
+        help="List all conversations, also at a terminal; with delete: delete all",
+    )
     options.add("--yes", switch=True, configurable=False, short="-y", help="With delete: do not ask")
     options.add("--force", switch=True, configurable=False, help="With export: replace any file")
 

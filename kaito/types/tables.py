@@ -22,7 +22,7 @@ class Column(Struct, frozen=True, kw_only=True):
     """A column of a table.
 
     At a terminal, a table is never wider than the window: long cells are shortened in the middle, then columns are left
-    out. `-o wide`, a pipe and a file show everything.
+    out. With `-o wide`, in a pipe and in a file, each row is one line with all columns that the command gives.
     """
 
     #: In capitals, such as `NAME`.

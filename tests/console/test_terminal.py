@@ -387,3 +387,14 @@ def test_ctrl_c_that_is_pressed_while_a_line_is_written_ends_its_line(to_stdout)
     terminal.note("Closing")
     terminal.end_line_of_ctrl_c(later - 5.0)
     assert (out.text + err.text).count("\n") == 3
+
+
+def test_a_remark_on_an_error_is_one_sentence():
+    terminal = make()
+    terminal.warning(
+        KaitoError("The file is damaged: /X", "To begin a new one: mv X Y", "KAITO_HISTORY=off keeps nothing")
+    )
+    terminal.warning(KaitoError("KAITO_X is wrong"))
+    assert terminal.stderr.text == (
+        "(the file is damaged: /X; to begin a new one: mv X Y; KAITO_HISTORY=off keeps nothing)\n(KAITO_X is wrong)\n"
+    )

@@ -281,10 +281,24 @@ def test_deleted_text_is_gone_from_the_file(folder, library):
 def test_what_was_deleted_elsewhere_does_not_come_back(folder, library):
     talk = Talk(folder).say("a", "b")
     library.delete([talk.id])
+    deleted = talk.id
     talk.say("c", "d")
-    assert talk.close() == []
-    assert [questions(library.load(info.id)) for info in library.find()] == [["c", "d"]]
+    assert talk.close() == [f"{deleted} was deleted meanwhile; what follows is a new conversation, {talk.id}"]
+    [info] = library.find()
+    assert (info.id, info.title, questions(library.load(info.id))) == (talk.id, "c", ["c", "d"])
     assert rows(folder, "SELECT count(*) FROM turn") == [(2,)]
+
+
+def test_a_conversation_that_was_deleted_does_not_leave_its_title_to_the_next_one(folder, library):
+    talk = Talk(folder, resumed=library.load(kept(folder, "a secret")))
+    library.delete([talk.id])
+    talk.say("b", "c")
+    assert [info.title for info in library.find()] == ["b"]
+    # A title that is given afterwards is the new one's.
+    talk.recorder.rename("mine")
+    talk.say("d")
+    talk.close()
+    assert [info.title for info in library.find()] == ["mine"]
 
 
 def test_undo_after_a_deletion_hides_no_later_turn(folder, library):

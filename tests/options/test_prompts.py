@@ -3,7 +3,7 @@
 import pytest
 
 from kaito.errors import UsageError
-from kaito.options.prompts import Prompt, filled, names_file, prompt, variable
+from kaito.options.prompts import Prompt, filled, names_file, prompt, unfilled, variable
 
 FILE = Prompt("Answer in {{lang}}, {{ lang }} or {{max-words}} words. {{ {x} }} {{}} {{1}}", "p.md")
 
@@ -41,6 +41,21 @@ def test_variables():
     assert filled("p", Prompt("{{lang}}"), {"lang": "French"}) == "{{lang}}"
 
 
+@pytest.mark.parametrize(
+    ("given", "variables", "remark"),
+    [
+        (Prompt("{{a}} {{ b }} {{a}}", "p.md"), {}, "'p.md' is sent with {{a}}, {{b}} unchanged; --variable a=VALUE"),
+        (Prompt("{{a}}{{b}}{{c}}{{d}}", "p.md"), {}, "'p.md' is sent with {{a}}, {{b}}, {{c}}, … unchanged; "),
+        (Prompt("{{a}}", "p.md"), {"b": "x"}, ""),
+        (Prompt("{ {x} } {{}} {{1}}", "p.md"), {}, ""),
+        (Prompt("{{a}}"), {}, ""),
+    ],
+)
+def test_places_that_stay_are_named(given, variables, remark):
+    assert unfilled(given, variables).startswith(remark)
+    assert bool(unfilled(given, variables)) == bool(remark)
+
+
 @pytest.mark.parametrize("value", ["", "a", "=b", "a b=c", "1a=b", "é=b"])
 def test_what_is_not_a_variable(value):
     with pytest.raises(UsageError, match=r"^--variable: '.*' is not KEY=VALUE"):
@@ -61,7 +76,7 @@ def test_a_variable_may_have_any_value():
             [],
             [
                 "--system-prompt: 'p.md', line 2: {{lang}} has no value",
-                "Give it with --variable lang=VALUE; given are lnag, other",
+                "Add --variable lang=VALUE; values are given for lnag, other",
             ],
         ),
         (

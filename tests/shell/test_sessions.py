@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from typing import Any
 
 import pytest
@@ -47,12 +48,13 @@ def test_sessions_lists_and_searches(folder, run):
     kept(folder, "apple\x1b[2J pie")
     kept(folder, "pear tart")
     _, out, err = run("/sessions", "/sessions APPLE", "/sessions nothing\x1b[2J")
-    assert [line.rpartition("  ")[2].strip() for line in out.splitlines()] == [
-        "TITLE",
-        "pear tart",
-        "apple pie",
-        "TITLE",
-        "apple pie",
+    assert [re.split(" {2,}", line)[3:] for line in out.splitlines()] == [
+        ["TITLE"],
+        ["pear tart"],
+        ["apple pie"],
+        ["TITLE", "EXCERPT"],
+        # Where the word stands, as 'kaito history' shows it.
+        ["apple pie", "apple pie answer to apple pie"],
     ]
     assert "\x1b" not in out
     assert err == "No conversation has 'nothing'\n"
@@ -258,7 +260,20 @@ def test_a_plugin_sees_the_history(folder, run):
     assert seen[2] != seen[0][0]
 
 
-@pytest.mark.parametrize("command", [lambda shell: shell.sessions(), lambda shell: shell.resume("x")])
+@pytest.mark.parametrize("typed", ["/sessions", "/sessions talk"])
+def test_more_conversations_than_are_shown_are_counted(folder, run, typed):
+    for number in range(21):
+        kept(folder, f"talk {number}")
+    _, out, err = run(typed)
+    shown, more, words = (20, 1, "") if typed == "/sessions" else (10, 11, " WORDS")
+    assert len(out.splitlines()) == shown + 1
+    assert err == f"({more} more; 'kaito history --all{words}' lists all)\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [lambda shell: shell.sessions(), lambda shell: shell.excerpts("x", []), lambda shell: shell.resume("x")],
+)
 def test_no_plugin_s_command_reads_the_history_for_a_pipe(folder, command):
     kept(folder, "private")
 

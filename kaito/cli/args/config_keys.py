@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from kaito.config.fault_reports import Report, raise_fault
 from kaito.config.file_sections import VARIABLES, Section
 from kaito.config.flag_form import FlagForm
 from kaito.errors import UsageError
@@ -35,6 +36,7 @@ def check_keys(
     command: str,
     own: Mapping[str, FlagForm],
     known: KnownKeys | None,
+    report: Report = raise_fault,
 ) -> None:
     """Check that the keys of all sections are flags, and those of the command's tables.
 
@@ -42,9 +44,7 @@ def check_keys(
         command: the subcommand.
         own: its flags.
         known: knows the flags of the other commands; `None` for no others.
-
-    Raises:
-        UsageError: one is not. The message has the nearest name.
+        report: takes the error when one is not. Its message has the nearest name.
     """
     for section in sections:
         for key in section.values:
@@ -53,11 +53,11 @@ def check_keys(
                 is_table = isinstance(section.values[key], dict)
                 if form is None and known is not None and known.is_plugins(key, is_table=is_table):
                     continue
-                raise _refused(section, (key,), form, known)
+                report(_refused(section, (key,), form, known))
         for key in section.commands.get(command, {}):
             form = own.get(key)
             if form is None or form.scope == "never":
-                raise _refused(section, (command, key), form or _TABLE.get(key), known, own)
+                report(_refused(section, (command, key), form or _TABLE.get(key), known, own))
 
 
 def _refused(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from kaito.cli.args.parser import Parser
+from kaito.config.fault_reports import Report, raise_fault
 from kaito.config.flag_form import FlagForm, Given
 from kaito.config.user_config import Setting, SettingOrigin, UserConfig
 from kaito.errors import UsageError
@@ -79,6 +80,7 @@ def apply_config(
     *,
     names_workspace: bool = True,
     known: Callable[[], KnownKeys] | None = None,
+    report: Report = raise_fault,
 ) -> Settings:
     """Set the flags that the command line does not have from the configuration; return what is set, by key.
 
@@ -86,9 +88,7 @@ def apply_config(
         command: the subcommand whose tables and variables apply.
         names_workspace: whether the configuration may name the workspace.
         known: returns what knows the flags of the other commands; `None` for no others.
-
-    Raises:
-        UsageError: a value is not allowed, or a key is not a flag. The message names the place.
+        report: takes the error when a value is not allowed, or a key is not a flag. Its message names the place.
     """
     flags = forms_of(parser)
     if not names_workspace:
@@ -100,9 +100,9 @@ def apply_config(
     if config.sections:
         from kaito.cli.args.config_keys import check_keys
 
-        check_keys(config.sections, command, forms, known() if known is not None else None)
+        check_keys(config.sections, command, forms, known() if known is not None else None, report)
     given, restored = _of_the_line(parser, flags)
-    levels = list(config.levels(command, {ENDPOINT: _ENDPOINT_FORM, **forms}))
+    levels = list(config.levels(command, {ENDPOINT: _ENDPOINT_FORM, **forms}, report))
     if not any(table for level in levels for table in level):
         return {key: setting for key, setting in given.items() if key not in restored}
     from kaito.config.displacement import Merge
@@ -121,12 +121,11 @@ def apply_config(
     for key, setting in merge.taken.items():
         if key not in given:
             if key != VARIABLE_KEY:
-                _set(parser, namespace, *flags[key], setting)
-                settings[key] = setting
+                settings[key] = _set(parser, namespace, *flags[key], setting, report)
         elif key not in restored:
             settings[key] = setting
     if VARIABLE_KEY in flags and VARIABLE_KEY not in restored:
-        settings |= _set_variables(namespace, *flags[VARIABLE_KEY], variables)
+        settings |= _set_variables(namespace, *flags[VARIABLE_KEY], variables, report)
     return settings
 
 
@@ -159,19 +158,26 @@ def _of_the_line(parser: Parser, flags: Flags) -> tuple[dict[str, Setting], set[
 
 
 def _set(
-    parser: Parser, namespace: argparse.Namespace, action: argparse.Action, form: FlagForm, setting: Setting
-) -> None:
-    """Set a flag as if the command line had it.
-
-    Raises:
-        UsageError: the value is not allowed.
-    """
+    parser: Parser,
+    namespace: argparse.Namespace,
+    action: argparse.Action,
+    form: FlagForm,
+    setting: Setting,
+    report: Report,
+) -> Setting:
+    """Set a flag as if the command line had it; return the setting, with the fault of a value that is not allowed."""
     if isinstance(setting.given, bool):
         if setting.given != form.inverted:
             action(parser, namespace, [], form.flag)
-        return
-    for value in parsed(action, form, setting):
+        return setting
+    try:
+        values = parsed(action, form, setting)
+    except UsageError as fault:
+        report(fault)
+        return replace(setting, fault=fault)
+    for value in values:
         action(parser, namespace, value, form.flag)
+    return setting
 
 
 def parsed(action: argparse.Action, form: FlagForm, setting: Setting) -> list[Any]:
@@ -211,16 +217,17 @@ def explained(exc: UsageError, parser: Parser, settings: Settings) -> UsageError
 
 
 def _set_variables(
-    namespace: argparse.Namespace, action: argparse.Action, form: FlagForm, found: Sequence[Setting]
+    namespace: argparse.Namespace, action: argparse.Action, form: FlagForm, found: Sequence[Setting], report: Report
 ) -> Settings:
-    """Merge the variables of system prompts by name, those of each level before those below it.
-
-    Raises:
-        UsageError: one is not valid.
-    """
+    """Merge the variables of system prompts by name, those of each level before those below it."""
     values, settings = {}, {}
     for setting in reversed(found):
-        for key, value in parsed(action, form, setting):
+        try:
+            pairs = parsed(action, form, setting)
+        except UsageError as fault:
+            report(fault)
+            continue
+        for key, value in pairs:
             values[key] = value
             settings[f"{VARIABLE_KEY} {key}"] = Setting(given=(value,), origin=setting.origin)
     namespace.configured_variables = values

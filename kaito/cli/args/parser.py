@@ -66,6 +66,7 @@ class Parser(argparse.ArgumentParser):
     Attributes:
         argument: the positional argument; `None` if there is none.
         config: the user's configuration; `None` before the command line was looked at.
+        formats: returns the formats of `-o` that the words before it allow; `None` when all are always allowed.
         stand_ins: flags that only the configuration sets, in place of those with their names.
     """
 
@@ -74,6 +75,7 @@ class Parser(argparse.ArgumentParser):
         self._summary = summary
         self._examples = textwrap.dedent(examples).strip("\n")
         self.config: UserConfig | None = None
+        self.formats: Callable[[Sequence[str]], Sequence[str]] | None = None
         self.stand_ins: list[argparse.Action] = []
         self._options: dict[argparse.Action, Option] = {}
         self._used: dict[argparse.Action, Given] = {}

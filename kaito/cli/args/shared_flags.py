@@ -11,7 +11,7 @@ from kaito.errors import UsageError
 from kaito.options import flag_values, table
 from kaito.options.option import Option
 from kaito.options.parsers import one_of
-from kaito.options.prompts import Prompt, filled
+from kaito.options.prompts import Prompt, filled, unfilled
 from kaito.settings import Settings
 from kaito.types import Target
 from kaito.types.targets import target_of
@@ -107,6 +107,13 @@ def _system_prompt(values: Mapping[str, Any]) -> str | None:
     if given is None and not required:
         return None
     return filled("--system-prompt", given or Prompt(""), _prompt_variables(values), required) or None
+
+
+def unfilled_prompt(given: argparse.Namespace) -> str:
+    """Return a remark on variables in the file of `--system-prompt` that no flag gives a value; `""` for none."""
+    values = vars(given)
+    prompt: Prompt | None = values.get("system_prompt")
+    return unfilled(prompt, _prompt_variables(values)) if prompt is not None else ""
 
 
 def _prompt_variables(values: Mapping[str, Any]) -> Mapping[str, str]:

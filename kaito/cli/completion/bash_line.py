@@ -13,6 +13,8 @@ _BLANKS = " \t\n"
 _QUOTED_IN_DOUBLE_QUOTES = '"\\$`\n'
 #: Characters that need quoting outside of quotes.
 _UNSAFE = re.compile(r"([^\w@%+=:,./-])", re.ASCII)
+#: Word breaks that belong to the word after them: `rl_special_prefixes`.
+_SPECIAL_PREFIXES = "$@"
 #: `COMP_TYPE` of menu-complete and insert-completions, which insert the reply and so take no descriptions.
 _INSERTING = ("37", "42")
 #: Fewer columns than this are not enough for a description.
@@ -57,7 +59,7 @@ class BashLine:
                 word += character
                 in_word = True
                 if character in word_breaks:
-                    kept = len(word)
+                    kept = len(word) - (character in _SPECIAL_PREFIXES)
         self.words.append(word)
         self._quote = quote
         self._kept = kept

@@ -20,6 +20,8 @@ _BASH_COMMAND = "__complete_bash"
 
 #: cobra's `ShellCompDirectiveDefault`, which lets the shell complete file names, and `ShellCompDirectiveNoFileComp`.
 _FILES, _NO_FILES = 0, 4
+#: `ShellCompDirectiveNoSpace` and `ShellCompDirectiveKeepOrder`, which are added to these.
+_NO_SPACE, _KEEP_ORDER = 2, 32
 
 
 def complete(command: str, arguments: Sequence[str]) -> int:
@@ -57,7 +59,12 @@ def _response(command: str, arguments: Sequence[str]) -> str:
         lines = line.replies(shown, comp_type, int(columns))
     else:
         lines = [f"{one.word}\t{one.description}" if one.description else one.word for one in shown]
-    return "\n".join([*lines, f":{_FILES if suggestions.files else _NO_FILES}", ""])
+    directive = _FILES if suggestions.files else _NO_FILES
+    if suggestions.ordered and len(shown) > 1:
+        directive += _KEEP_ORDER
+    if len(shown) == 1 and shown[0].word.endswith("/"):  # a folder: the name goes on
+        directive += _NO_SPACE
+    return "\n".join([*lines, f":{directive}", ""])
 
 
 def _is_safe(word: str) -> bool:

@@ -21,10 +21,12 @@ from kaito.cli.subcommand import find_subcommand
 from kaito.console.terminal import Terminal
 from kaito.options import table
 from kaito.options.option import Option
+from kaito.options.prompts import names_file
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.plugin.entry_points import allowed_names, subcommand_names
 from kaito.plugin.manager import Plugins, create_plugins
 from kaito.settings import Settings
+from kaito.shell.input.filenames import found_names
 from kaito.types import Target
 
 if TYPE_CHECKING:
@@ -48,11 +50,13 @@ class Suggestions(Struct, frozen=True):
     words: Sequence[Suggestion] = ()
     #: Whether it is a file name, which the shell completes.
     files: bool = False
+    #: Whether the shell keeps the order of the words, as of values; it sorts commands and flags.
+    ordered: bool = False
 
     def starting_with(self, text: str, prefix: str = "") -> Suggestions:
         """Return the words that start with a text, each with a prefix."""
-        matching = (one for one in self.words if one.word.startswith(text))
-        return Suggestions([Suggestion(prefix + one.word, one.description) for one in matching], self.files)
+        matching = [Suggestion(prefix + one.word, one.description) for one in self.words if one.word.startswith(text)]
+        return Suggestions(matching, self.files, self.ordered)
 
 
 def suggest(words: Sequence[str], environ: Mapping[str, str]) -> Suggestions:
@@ -165,7 +169,7 @@ class _Line:
             words: `None` for those that the subcommand's argument may be.
         """
         if self._flag is not None and not (_may_take_next(self._flag) and current.startswith("-")):
-            return self._values(self._flag).starting_with(current)
+            return self._values(self._flag, current).starting_with(current)
         if self._ended:
             return Suggestions()
         if not current.startswith("-"):
@@ -174,11 +178,11 @@ class _Line:
         if equals:
             flag = self._parser.flag(name)
             takes_value = flag is not None and flag.nargs in (None, "?")
-            return self._values(flag).starting_with(value) if flag is not None and takes_value else Suggestions()
+            return self._values(flag, value).starting_with(value) if flag is not None and takes_value else Suggestions()
         if match := _SHORT_WITH_VALUE.fullmatch(current):
             flag = self._parser.flag(match[1])
             if flag is not None and flag.nargs is None:
-                return self._values(flag).starting_with(match[2], prefix=match[1])
+                return self._values(flag, match[2]).starting_with(match[2], prefix=match[1])
         flags = self._flags(short=current == "-", reverse=current.startswith("--no-"))
         return flags.starting_with(current)
 
@@ -202,17 +206,29 @@ class _Line:
                     suggestions.append(Suggestion(f"--no-{form.key}", f"Restore the built-in value of {form.flag}"))
         return Suggestions(suggestions)
 
-    def _values(self, flag: Action) -> Suggestions:
+    def _values(self, flag: Action, typed: str) -> Suggestions:
+        """Return the values of a flag.
+
+        Args:
+            typed: what is typed of the value.
+        """
         if complete := getattr(flag, "complete", None):
-            return Suggestions(self._offered_by_plugin(complete))
+            return Suggestions(self._offered_by_plugin(complete), ordered=True)
         if (source := _VALUE_SOURCES.get(flag.option_strings[-1])) is not None:
-            return Suggestions(source(self))
+            return Suggestions(source(self), ordered=True)
         metavar = str(flag.metavar or "")
+        if flag.dest == "output" and self._parser.formats is not None:
+            words = [word for word in self._given if not word.startswith("-")]
+            return Suggestions(_words(self._parser.formats(words)), ordered=True)
         if _CHOICES.fullmatch(metavar):
-            return Suggestions(_words(metavar.split("|")))
+            return Suggestions(_words(metavar.split("|")), ordered=True)
         if flag.dest == "output" and self._plugins is not None:
-            return Suggestions(_words(sorted(self._plugins.formatters())))
-        return Suggestions(files=metavar.rpartition("|")[2] == "FILE")
+            return Suggestions(_words(sorted(self._plugins.formatters())), ordered=True)
+        forms = metavar.split("|")
+        if "@FILE" in forms and names_file(typed):
+            # A shell does not look for a file behind the `@`.
+            return Suggestions(_words(f"@{name}" for name in found_names(typed[1:])), ordered=True)
+        return Suggestions(files=forms[-1] == "FILE")
 
     def _arguments(self) -> Suggestions:
         """Return what the subcommand's argument, or the next of its words, may be."""
@@ -221,13 +237,13 @@ class _Line:
         if argument is None or (before and not argument.repeatable):
             return Suggestions()
         if argument.complete is None:
-            return Suggestions(_words(argument.choices), files=argument.metavar == "FILE")
+            return Suggestions(_words(argument.choices), files=argument.metavar == "FILE", ordered=True)
         if not argument.repeatable:
-            return Suggestions(self._offered_by_plugin(cast("Completer", argument.complete)))
+            return Suggestions(self._offered_by_plugin(cast("Completer", argument.complete)), ordered=True)
         offered: Iterable[str] | None = ()
         with suppress(Exception, SystemExit):
             offered = cast("WordCompleter", argument.complete)(before)
-        return Suggestions(files=True) if offered is None else Suggestions(_described(offered))
+        return Suggestions(files=True) if offered is None else Suggestions(_described(offered), ordered=True)
 
     def _offered_by_plugin(self, complete: Completer) -> Sequence[Suggestion]:
         """Return what a plugin's function offers; nothing if it fails."""

@@ -13,28 +13,32 @@ from kaito.types import SlashCommand
 if TYPE_CHECKING:
     from kaito import ShellContext
 
-#: The most conversations that are shown or completed.
-_SHOWN, _COMPLETED = 20, 100
+#: The most conversations that are shown, that are shown with a line of their text each, and that are completed.
+_SHOWN, _SHOWN_WITH_TEXT, _COMPLETED = 20, 10, 100
 
 
 def sessions(arguments: str, shell: ShellContext) -> None:
     """List past conversations, or those with these words
 
-    The newest come first. '/resume ID' continues one; 'kaito history' lists all, and deletes and exports them.
+    The newest come first. '/resume ID' continues one; 'kaito history --all' lists all, and 'kaito history' also deletes
+    and exports them.
     """
     found = shell.sessions(arguments)
     if not found:
         shell.notice(f"No conversation has '{one_line(arguments)}'" if arguments else "There is no conversation yet")
         return
-    shell.write_table(*conversation_table(found[:_SHOWN], brief=True))
-    if len(found) > _SHOWN:
-        shell.notice(f"({len(found) - _SHOWN} more; 'kaito history' lists all)")
+    shown = found[: _SHOWN_WITH_TEXT if arguments else _SHOWN]
+    excerpts = shell.excerpts(arguments, shown) if arguments else None
+    shell.write_table(*conversation_table(shown, excerpts, brief=True))
+    if more := len(found) - len(shown):
+        # The words may have any characters, so they are not part of a command to paste.
+        shell.notice(f"({more} more; 'kaito history --all{' WORDS' if arguments else ''}' lists all)")
 
 
 def resume(arguments: str, shell: ShellContext) -> None:
     """Continue a past conversation
 
-    The present one stays in the history. The beginning of an ID is enough if no other begins so.
+    The present one stays in the history. The beginning of an ID is enough if it is unique.
     """
     if not arguments:
         raise UsageError(

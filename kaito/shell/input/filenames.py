@@ -68,16 +68,18 @@ def file_names(typed: str, *, only: bool) -> list[str]:
     if quote:
         if quote in typed[1:]:
             return []
-        return [f"{quote}{name}{'' if _is_folder(name) else quote}" for name in _names(typed[1:]) if quote not in name]
+        return [
+            f"{quote}{name}{'' if _is_folder(name) else quote}" for name in found_names(typed[1:]) if quote not in name
+        ]
     # A backslash in the name itself would be read as an escape.
-    names = [name for name in _names(_ESCAPED.sub(r"\1", typed)) if not _ESCAPED.search(name)]
+    names = [name for name in found_names(_ESCAPED.sub(r"\1", typed)) if not _ESCAPED.search(name)]
     if _BLANK.search(typed):
         return [name for name in names if not name.startswith(_QUOTES)] if only else []
     return [_SPECIAL.sub(r"\\\1", name) for name in names]
 
 
-def _names(begun: str) -> Iterator[str]:
-    """Yield the names that begin like this, with the folder as it was written."""
+def found_names(begun: str) -> Iterator[str]:
+    """Yield the names of files that begin so, with the folder as it was written; folders end with a separator."""
     folder, rest = os.path.split(begun)
     head = begun[: len(begun) - len(rest)]
     try:

@@ -26,7 +26,7 @@ INSTRUCTION = "💬 Type your message (or 'quit' to exit):\n"
 def resumed(session: Session, *, now: float | None = None) -> list[str]:
     """Return remarks on the earlier conversation that is continued, none for a new one.
 
-    One that the user has named may have been with another server: they say with which.
+    They say which one it is. One that the user has named may have been with another server: they say with which.
 
     Args:
         now: seconds since 1970; the present time by default.
@@ -38,16 +38,13 @@ def resumed(session: Session, *, now: float | None = None) -> list[str]:
     if saved.info is None:
         return [f"(continuing {count})"]
     info, then = saved.info, saved.info.origin
-    was = "was" if turns == 1 else "were"
-    other_model = then.model is not None and then.model != session.model
-    if not saved.named:
-        model = f", which {was} with model {one_line(then.model or '')}" if other_model else ""
-        return [f"(continuing {count}{model})"]
-    model = f", model {one_line(then.model)}" if then.model else ""
     ago = human_duration((time.time() if now is None else now) - info.updated)
-    remarks = [f"(continuing {count} of {info.id}, {ago} ago, with {_shown(then)}{model}: {one_line(info.title)})"]
+    known = [_shown(then)] if saved.named else []
+    known += [f"model {one_line(then.model)}"] if then.model and (saved.named or then.model != session.model) else []
+    with_what = f", with {', '.join(known)}" if known else ""
+    remarks = [f"(continuing {count} of {info.id}, {ago} ago{with_what}: {one_line(info.title)})"]
     origin = session.connection.origin(session.settings.current.target, session.model)
-    if origin.identity != then.identity:
+    if saved.named and origin.identity != then.identity:
         remarks.append(f"(its text, which was with {_shown(then)}, is sent to {_shown(origin)} from now on)")
     return remarks
 

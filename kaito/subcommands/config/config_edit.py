@@ -23,7 +23,7 @@ from kaito.util.safe_files import make_folders, owner_only
 
 #: What a new file contains.
 TEMPLATE = """\
-# The configuration of kaito. 'kaito config' shows what holds and where it comes from.
+# The configuration of kaito. 'kaito config' shows each value and where it comes from.
 #
 # The keys are the long flags without dashes. A flag on the command line and an environment variable such as
 # KAITO_TEMPERATURE replace them. Secrets do not belong here: name a file with api-key-file or header = "@FILE".

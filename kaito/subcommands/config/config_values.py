@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,19 +14,22 @@ from kaito.cli.args.parser import Parser
 from kaito.cli.command_context import CommandContext
 from kaito.cli.known_flags import KnownFlags, parser_of
 from kaito.cli.output_formats import as_json, as_yaml
+from kaito.config.fault_reports import Report
 from kaito.config.flag_form import FlagForm, variable_names
-from kaito.config.user_config import NO_CONFIG, PROFILE, Setting, UserConfig, config_path
+from kaito.config.user_config import NO_CONFIG, PROFILE, Setting, UserConfig
 from kaito.errors import ExitCode, UsageError
 from kaito.options.prompts import VARIABLE_KEY
 from kaito.plugin.built_in import SUBCOMMANDS
-from kaito.types import Column
+from kaito.types import Cell, Column
 from kaito.util.plugin_folders import shown_path
 from kaito.util.sanitize import one_line
 from kaito.util.secret_names import is_secret_name, secret_field, secret_header, secret_in_url
 from kaito.util.suggest import near_names
 
 _HIDDEN = "(not shown)"
-_BUILT_IN = "built-in"
+#: The error says more: it shows the value unless that may be a secret.
+_NOT_VALID = "(not valid)"
+_BUILT_IN, _UNKNOWN = "built-in", "unknown"
 _API_KEY = "KAITO_API_KEY"
 #: Variables of kaito's own that do not stand for flags.
 _OTHERS = (
@@ -42,6 +45,8 @@ _OTHERS = (
 
 #: The origin is never left out: the values are shown for its sake.
 _COLUMNS = (Column(title="NAME"), Column(title="VALUE", least=12), Column(title="FROM"))
+#: Only where a value is not valid.
+_ERROR = Column(title="ERROR", below=True)
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -57,6 +62,8 @@ class Row(Struct, frozen=True, kw_only=True):
     kind: str
     #: The place in the file, the flag or the variable.
     place: str | None
+    #: Why the value is not valid.
+    error: str | None = None
 
 
 def show(context: CommandContext) -> int:
@@ -66,41 +73,71 @@ def show(context: CommandContext) -> int:
     parser: Parser = configured.parser
     config = parser.config
     assert config is not None
-    fault: UsageError | None = configured.fault
+    found: list[UsageError] = [*configured.faults]
     rows = list(_rows(parser, given, configured.settings, context.invocation.environ))
-    try:
-        if fault is None:
-            rows += _of_other_commands(context, config)
-    except UsageError as exc:
-        fault = exc
-    rows.sort(key=lambda row: row.kind == _BUILT_IN)
-    file = config_path()
+    rows += _of_other_commands(context, config, found.append)
+    if config.is_unreadable:
+        rows = [_unknown(row) if row.kind == _BUILT_IN else row for row in rows]
+    rows.sort(key=lambda row: row.kind in (_BUILT_IN, _UNKNOWN))
+    # Each command finds those of the tables that it shares with others.
+    faults = [*{fault.message: fault for fault in found}.values()]
     if given.shown_as == "plain":
-        head = shown_path(file) if file is not None else "unknown"
-        absent = "" if config.file is not None or fault is not None else " (ignored)" if _ignored(config) else " (none)"
-        context.write(f"File: {head}{absent}\n")
-        if config.profiles:
-            names = ", ".join(map(one_line, config.profiles))
-            context.write(f"Profile: {one_line(config.profile or 'none')} (the file has {names})\n")
-        context.write("\n")
-        context.write_table(_COLUMNS, [(row.name, row.text, row.origin) for row in rows])
+        context.write(_head(config))
+        _write_rows(context, rows)
     else:
         data = {
-            "file": str(file) if config.file is not None else None,
+            "file": str(config.path) if config.file is not None else None,
             "profile": config.profile,
             "profiles": config.profiles,
-            "values": [{"name": row.name, "value": row.value, "from": row.kind, "place": row.place} for row in rows],
+            "errors": [fault.message for fault in faults],
+            "values": [
+                {"name": row.name, "value": row.value, "from": row.kind, "place": row.place, "error": row.error}
+                for row in rows
+            ],
         }
         context.invocation.terminal.write({"json": as_json, "yaml": as_yaml}[given.shown_as](data))
     for remark in _unknown_variables(parser, context.invocation.environ):
         context.notice(remark)
-    if fault is not None:
-        raise fault
-    return ExitCode.OK
+    if not faults:
+        return ExitCode.OK
+    *others, last = faults
+    for fault in others:
+        context.invocation.terminal.error(fault)
+    raise last
 
 
-def _ignored(config: UserConfig) -> bool:
-    return config.path is not None and config.path.exists()
+def _head(config: UserConfig) -> str:
+    """Return which file and which profile apply."""
+    path = shown_path(config.path) if config.path is not None else "unknown"
+    state = ""
+    if config.is_unreadable:
+        state = " (cannot be used)"
+    elif config.file is None:
+        exists = config.path is not None and config.path.exists()
+        state = " (ignored)" if exists else " (none)"
+    lines = [f"File: {path}{state}"]
+    if config.profiles or config.missing_profile is not None:
+        missing = config.missing_profile
+        profile = f"{missing}, which does not exist" if missing is not None else config.profile or "none"
+        names = ", ".join(map(one_line, config.profiles)) or "none"
+        lines.append(f"Profile: {one_line(profile)} (the file has {names})")
+    return "\n".join([*lines, "", ""])
+
+
+def _write_rows(context: CommandContext, rows: Sequence[Row]) -> None:
+    if not any(row.error for row in rows):
+        context.write_table(_COLUMNS, [(row.name, row.text, row.origin) for row in rows])
+        return
+    marked = [
+        (row.name, Cell(row.text, "bad") if row.error else row.text, row.origin, one_line(row.error or ""))
+        for row in rows
+    ]
+    context.write_table([*_COLUMNS, _ERROR], marked)
+
+
+def _unknown(row: Row) -> Row:
+    """Return the row of a value that a file may set which cannot be read."""
+    return _row(row.name, None, "-", _UNKNOWN, _UNKNOWN, None)
 
 
 def _rows(
@@ -126,7 +163,7 @@ def _rows(
         yield _set_row(key, FlagForm(key=key, flag=""), setting, None)
 
 
-def _of_other_commands(context: CommandContext, config: UserConfig) -> Iterator[Row]:
+def _of_other_commands(context: CommandContext, config: UserConfig, report: Report) -> Iterator[Row]:
     """Yield what is set for flags that only single commands have."""
     environ = context.invocation.environ
     tables = {name for section, *_ in config.chosen for name in section.commands}
@@ -136,7 +173,8 @@ def _of_other_commands(context: CommandContext, config: UserConfig) -> Iterator[
             continue
         parser = parser_of(name, context.invocation)
         namespace, _ = parser.parse_known_args([])
-        settings = apply_config(parser, namespace, config, name, known=partial(KnownFlags, context.invocation, name))
+        known = partial(KnownFlags, context.invocation, name)
+        settings = apply_config(parser, namespace, config, name, known=known, report=report)
         for key, (action, form) in sorted(forms_of(parser).items()):
             if key in settings and (form.scope == "command" or (name != "chat" and _is_own(settings[key], name))):
                 yield _set_row(f"{name} {key}", form, settings[key], getattr(namespace, action.dest, None))
@@ -150,6 +188,8 @@ def _is_own(setting: Setting, command: str) -> bool:
 
 def _set_row(name: str, form: FlagForm, setting: Setting, value: Any) -> Row:
     origin = setting.origin
+    if (fault := setting.fault) is not None:
+        return _row(name, None, _NOT_VALID, origin.name, origin.kind, origin.place, fault.message)
     if isinstance(setting.given, bool):
         value, text = setting.given, _text(setting.given)
     else:
@@ -184,8 +224,8 @@ def _text(value: Any) -> str:
     return "-" if value is None else str(value)
 
 
-def _row(name: str, value: Any, text: str, origin: str, kind: str, place: str | None) -> Row:
-    return Row(name=name, value=value, text=text, origin=origin, kind=kind, place=place)
+def _row(name: str, value: Any, text: str, origin: str, kind: str, place: str | None, error: str | None = None) -> Row:
+    return Row(name=name, value=value, text=text, origin=origin, kind=kind, place=place, error=error)
 
 
 def _unknown_variables(parser: Parser, environ: Mapping[str, str]) -> Iterator[str]:

@@ -5,7 +5,7 @@ import pytest
 from kaito.cli.completion.bash_line import BashLine
 from kaito.cli.completion.suggestions import Suggestion
 
-BREAKS = " \t\n\"'><=;|&(:"
+BREAKS = " \t\n\"'@><=;|&(:"
 TAB, LIST, MENU, ALL = "9", "63", "37", "42"
 
 
@@ -43,6 +43,10 @@ def test_words(text, words):
         ("kaito --context a:b", "a:b:c", "b:c"),
         ("kaito --context a\\:b", "a:b:c", "a:b:c"),
         ("kaito --context=", "x", "x"),
+        # but an '@' belongs to the word after it
+        ("kaito --header @f", "@file", "@file"),
+        ("kaito --header=@f", "@file", "@file"),
+        ("kaito --header a:@f", "a:@file", "@file"),
         # and the part before an open quote
         ("kaito --context='a:", "a:b c", "a:b c"),
         ("kaito --context='a:b'", "a:b c", "a:b\\ c"),

@@ -11,6 +11,7 @@ import pytest
 
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.testing import TerminalSession, child_environment
+from tests.history.talks import kept
 
 SCRIPTS = sysconfig.get_path("scripts")
 #: Arguments that keep each shell from reading settings, and what it needs before the script.
@@ -129,7 +130,8 @@ def test_flags_of_each_command(complete, kaito, name):
 )
 def test_suggestions(complete, line, words):
     found, directive = complete(*line.split(" "))
-    assert directive == ":4"
+    # Values have an order, flags have none.
+    assert directive == (":36" if words is not None and len(words) > 1 else ":4")
     if words is None:
         assert {"-m", "--message", "-n", "--namespace"} <= set(found)
     else:
@@ -141,6 +143,26 @@ def test_suggestions(complete, line, words):
 )
 def test_file_names_are_completed_by_the_shell(complete, line):
     assert complete(*line.split(" ")) == ([], ":0")
+
+
+@pytest.mark.parametrize("flag", ["--system-prompt", "--extra-body", "--header"])
+def test_file_names_behind_an_at_sign(complete, tmp_path, flag):
+    for name in ("review.md", "readme", "other", ".hidden"):
+        (tmp_path / name).touch()
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts/a b.md").touch()
+    for typed, words, directive in [
+        ("", [], ":4"),
+        ("r", [], ":4"),
+        ("@", ["@other", "@prompts/", "@readme", "@review.md"], ":36"),
+        ("@re", ["@readme", "@review.md"], ":36"),
+        ("@pro", ["@prompts/"], ":6"),
+        ("@prompts/", ["@prompts/a b.md"], ":4"),
+        # Text that begins with an '@'.
+        ("@@re", [], ":4"),
+    ]:
+        for line in ((flag, typed), (f"{flag}={typed}",)):
+            assert complete("chat", *line, cwd=tmp_path) == (words, directive), line
 
 
 def test_backends_and_flags_of_plugins(complete, tmp_path):
@@ -162,7 +184,7 @@ def test_backends_and_flags_of_plugins(complete, tmp_path):
     line = ("chat", "--plugin", str(plugin))
     assert complete(*line, "--red") == (["--redact"], ":4")
     assert complete(*line, "--redact", "") == ([], ":4")
-    assert complete(*line, "--mood=") == (["good", "bad"], ":4")
+    assert complete(*line, "--mood=") == (["good", "bad"], ":36")
     assert complete(*line, "--notes", "") == ([], ":0")
 
 
@@ -193,7 +215,7 @@ def kubeconfig(tmp_path, monkeypatch):
 
 
 def test_contexts(complete, kubeconfig, monkeypatch):
-    assert complete("chat", "--context", "") == (CONTEXTS, ":4")
+    assert complete("chat", "--context", "") == (CONTEXTS, ":36")
     assert complete("--context", "he") == (["here"], ":4")
     monkeypatch.delenv("KUBECONFIG")
     assert complete("chat", "--context=") == ([], ":4")
@@ -204,7 +226,7 @@ def test_contexts(complete, kubeconfig, monkeypatch):
 
 def test_namespaces_of_the_contexts(complete, kubeconfig):
     kubeconfig.write_text(CONFIG.replace("clusters:", "- {name: empty, context: null}\nclusters:"))
-    assert complete("chat", "-n", "") == (["team-a", "team-b"], ":4")
+    assert complete("chat", "-n", "") == (["team-a", "team-b"], ":36")
     assert complete("chat", "--workspace-name", "") == ([], ":4")
 
 
@@ -232,7 +254,7 @@ def test_network_code_is_imported_only_when_needed():
             [sys.executable, "-c", code, *words], env=child_environment(), capture_output=True, text=True, check=True
         )
         assert done.stderr == "", words
-        assert done.stdout.endswith(("\n:4\n", ":0\n"))
+        assert done.stdout.endswith(("\n:4\n", "\n:36\n", ":0\n"))
 
 
 def test_stdout_is_closed():
@@ -288,6 +310,10 @@ LINES = [
     ("kaito chat --script no", " --script notes.txt"),
     ("kaito chat --kubeconfig=no", " --kubeconfig=notes.txt"),
     ("kaito chat --plugin x --context=her", " --context=here"),
+    ("kaito chat --system-prompt @no", " --system-prompt @notes.txt"),
+    ("kaito chat --extra-body=@no", " --extra-body=@notes.txt"),
+    # Within a folder the name goes on.
+    ("kaito chat --system-prompt @fol\t", " --system-prompt @folder/a.md"),
     ("true; kaito plug", "true; kaito plugins"),
 ]
 
@@ -299,6 +325,8 @@ def last_line(session):
 @pytest.mark.parametrize("name", sorted(SHELLS))
 def test_a_shell_completes(shell, kubeconfig, tmp_path, name):
     (tmp_path / "notes.txt").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/a.md").touch()
     session = shell(name, cwd=tmp_path)
     for text, line in LINES:
         session.type(text)
@@ -315,6 +343,20 @@ def test_a_shell_shows_descriptions(shell, name):
     session.press("tab", "tab")
     session.wait_for("Maximum tokens in response", timeout=60)
     session.wait_for("--model", timeout=60)
+
+
+@pytest.mark.parametrize("line", ["kaito chat --resume ", "kaito history show "])
+@pytest.mark.parametrize("name", sorted(SHELLS))
+def test_conversations_are_offered_from_the_newest_on(shell, clean_environment, name, line):
+    folder = clean_environment / ".local" / "state" / "kaito"
+    # So long that each has a line of its own.
+    ids = [kept(folder, f"talk {number} {'x' * 60}") for number in range(6)]
+    session = shell(name)
+    session.type(line)
+    session.press("tab", "tab")
+    session.wait_for(lambda session: all(f"talk {number}" in session.screen for number in range(6)), timeout=60)
+    assert sorted(ids, key=session.screen.rindex) == ids[::-1]
+    assert re.search(r"\d+[smh]\d* ago: talk 0", session.screen)
 
 
 @pytest.mark.parametrize("name", sorted(SHELLS))

@@ -460,6 +460,83 @@ def test_config_shows_a_broken_file_s_fault_after_the_values(kaito, config):
     assert "s3cret" not in outcome.err + outcome.out
 
 
+def shown_by_config(kaito, *arguments, env=None):
+    """Return what `kaito config` shows as text, by name, and its data."""
+    plain, data = (kaito("config", *arguments, *more, env=env) for more in ([], ["-o", "json"]))
+    assert (plain.code, data.code) == (2, 2)
+    assert plain.err == data.err
+    rows = {line.split("  ")[0]: line for line in plain.out.splitlines()}
+    return rows, json.loads(data.out), plain
+
+
+def test_config_shows_what_applies_beside_a_variable_that_is_not_valid(kaito, config):
+    config('[defaults]\nworkspace-name = "demo"\nmax-tokens = 5')
+    message = "KAITO_MAX_TOKENS: 'x' is not a whole number from 1 to 2147483647"
+    rows, data, plain = shown_by_config(kaito, env={"KAITO_MAX_TOKENS": "x", "KAITO_SEED": "3"})
+    assert rows["workspace-name"].split() == ["workspace-name", "demo", "defaults"]
+    assert rows["seed"].split() == ["seed", "3", "KAITO_SEED"]
+    assert rows["max-tokens"].split(None, 4)[1:] == ["(not", "valid)", "KAITO_MAX_TOKENS", message]
+    assert plain.err == f"❌ Error: {message}\n"
+    values = {one.pop("name"): one for one in data["values"]}
+    place = "KAITO_MAX_TOKENS"
+    assert values["max-tokens"] == {"value": None, "from": "variable", "place": place, "error": message}
+    assert (values["workspace-name"]["value"], values["workspace-name"]["error"]) == ("demo", None)
+    assert data["errors"] == [message]
+
+
+def test_config_shows_each_fault_of_the_file_and_all_that_is_valid(kaito, config):
+    config("""
+        [defaults]
+        workspace-name = "demo"
+        namspace = "a"
+        top-p = 7
+        seed = [1]
+        header = "Authorization: s3cret"
+        password = "s3cret"
+        [defaults.variables]
+        lang = "French"
+        token = "s3cret"
+        lines = true
+        [defaults.forward]
+        port = "x"
+        [defaults.status]
+        output = "json"
+        [profile.x]
+        seed = 1
+    """)
+    rows, data, plain = shown_by_config(kaito)
+    for name in ("top-p", "seed", "header", "forward port"):
+        assert "(not valid)" in rows[name]
+    assert "s3cret" not in plain.out + plain.err + str(data)
+    shown = {name: rows[name].split()[-2:] for name in ("workspace-name", "variable lang", "status output")}
+    assert shown == {
+        "workspace-name": ["demo", "defaults"],
+        "variable lang": ["French", "defaults"],
+        "status output": ["defaults,", "status"],
+    }
+    assert len(data["errors"]) == plain.err.count("❌") == 9
+    for line in (4, 5, 6, 7, 8, 11, 12, 14, 17):
+        assert plain.err.count(f"config.toml, line {line}: ") == 1, line
+
+
+def test_config_with_a_profile_that_does_not_exist_shows_what_else_applies(kaito, config):
+    path = config("[defaults]\nseed = 1\n[profiles.work]\nseed = 2")
+    rows, data, plain = shown_by_config(kaito, "--profile", "nope")
+    assert rows["seed"].split() == ["seed", "1", "defaults"]
+    assert plain.out.splitlines()[1] == "Profile: nope, which does not exist (the file has work)"
+    assert (data["file"], data["profile"]) == (str(path), None)
+    assert data["errors"] == ["--profile: there is no profile 'nope' in ~/.config/kaito/config.toml"]
+
+
+def test_config_does_not_call_built_in_what_a_broken_file_may_set(kaito, config):
+    config(BROKEN)
+    rows, data, plain = shown_by_config(kaito, env={"KAITO_SEED": "3"})
+    assert plain.out.startswith(f"File: {FILE} (cannot be used)\n")
+    assert rows["seed"].split() == ["seed", "3", "KAITO_SEED"]
+    assert rows["temperature"].split() == ["temperature", "-", "unknown"]
+    assert {one["from"] for one in data["values"]} == {"variable", "unknown"}
+
+
 @pytest.mark.parametrize("name", sorted(SUBCOMMANDS))
 def test_a_broken_file_stops_each_other_command(kaito, config, name):
     config(BROKEN)
@@ -733,6 +810,7 @@ def test_config_shows_values_and_origins(kaito, config):
         "value": 0.2,
         "from": "defaults",
         "place": f"{FILE}, line 3",
+        "error": None,
     }
     assert values["stats"]["value"] is True
     assert (values["namespace"]["value"], values["namespace"]["from"]) == ("team", "profile")

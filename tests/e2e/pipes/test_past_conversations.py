@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -47,7 +48,9 @@ def test_every_mode_keeps_its_conversation(chat, library, arguments, options, so
 def test_continue_needs_no_terminal(chat, model_server):
     chat("-m", "one")
     outcome = chat("--continue", "-m", "and why?")
-    assert (outcome.code, outcome.out, outcome.err) == (0, "Assistant: and why?\n", "(continuing 1 turn)\n")
+    assert (outcome.code, outcome.out) == (0, "Assistant: and why?\n")
+    # Another shell may have continued something else meanwhile.
+    assert re.fullmatch(r"\(continuing 1 turn of [a-z0-9]{8}, \d+s ago: one\)\n", outcome.err)
     assert asked(model_server) == ["one", "one", "and why?"]
     chat("--continue", stdin="clear\nnew\n")
     assert asked(model_server) == ["new"]
@@ -238,7 +241,7 @@ def test_the_query_of_a_url_is_not_kept(kaito, folder, model_server):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--resume", "-m", "x"], "--resume: needs the identifier of a conversation\n   'kaito history' lists them\n"),
+        (["--resume", "-m", "x"], "--resume: needs the ID of a conversation\n   'kaito history' lists them\n"),
         (["--resume", "x", "--continue", "-m", "x"], "--continue: cannot be used with --resume\n"),
         (["--load", "f", "--continue", "-m", "x"], "--load: cannot be used with --continue\n"),
         (["--load", "f", "--resume", "x", "-m", "x"], "--load: cannot be used with --resume\n"),
@@ -414,7 +417,10 @@ def test_export_and_load(kaito, chat, two, tmp_path, model_server):
 
 def test_delete(kaito, two, library):
     outcome = kaito("history", "delete", two[0])
-    assert (outcome.code, outcome.err) == (2, "❌ Error: history delete: needs --yes where nobody can be asked\n")
+    assert (outcome.code, outcome.err) == (
+        2,
+        "❌ Error: history delete: needs --yes, as there is no terminal at which to ask\n",
+    )
     assert kaito("history", "delete", two[0], "nothing", "--yes").code == 3
     assert len(library.find()) == 2
     assert kaito("history", "delete", two[0], "-y").err == "Deleted 1 conversation\n"
@@ -436,11 +442,12 @@ def test_delete(kaito, two, library):
         (["show", "zz"], 3, "There is no conversation 'zz'\n   'kaito history' lists them\n"),
         (["delete"], 2, "history delete: needs IDs, or --all"),
         (["delete", "x", "--all"], 2, "history delete: needs IDs, or --all"),
-        (["--all"], 2, "--all: only 'history delete' takes it"),
+        (["show", "x", "--all"], 2, "--all: 'history show' takes one ID"),
         (["-y", "x"], 2, "--yes: only 'history delete' takes it"),
         (["show", "x", "--force"], 2, "--force: only 'history export' takes it"),
-        (["-o", "html"], 2, "--output: 'html' is not for 'history'\n   It takes wide, json, yaml\n"),
-        (["show", "x", "-o", "wide"], 2, "--output: 'wide' is not for 'history show'\n   It takes json, yaml\n"),
+        (["-o", "html"], 2, "--output: 'html' is not for 'history'\n   It takes plain, wide, json, yaml\n"),
+        (["delete", "x", "-o", "json"], 2, "--output: 'json' is not for 'history delete'\n   It takes plain\n"),
+        (["show", "x", "-o", "wide"], 2, "--output: 'wide' is not for 'history show'\n   It takes plain, json, yaml\n"),
         (["--nope"], 2, "Unknown flag '--nope'"),
     ],
 )
@@ -466,6 +473,11 @@ def test_nothing_is_listed_when_nothing_is_kept(kaito, folder):
         (["history", "delete", "x", ""], None),
         (["history", "-o", "json", "show", ""], None),
         (["history", "show", "x", ""], []),
+        (["history", "show", "x", "-o", ""], ["plain", "json", "yaml"]),
+        (["history", "export", "x", "--output="], ["plain", "markdown", "json", "html"]),
+        (["history", "delete", "x", "-o", ""], ["plain"]),
+        (["history", "hello", "-o", ""], ["plain", "wide", "json", "yaml"]),
+        (["history", "-o", ""], ["plain", "wide", "json", "yaml", "markdown", "html"]),
         (["history", "export", "x", ""], "files"),
         (["chat", "--resume", ""], None),
         (["chat", "--resume="], None),
@@ -478,8 +490,10 @@ def test_completion(kaito, two, words, offered):
     if offered == "files":
         assert (lines, directive) == ([], ":0")
         return
-    assert directive == ":4"
-    assert lines == ([f"{two[1]}\tNaïve café", f"{two[0]}\tWhat is a Pod?"] if offered is None else offered)
+    assert directive == (":4" if len(lines) < 2 else ":36")
+    lines = [re.sub(r"\t\S+ ago: ", "\t… ago: ", line) for line in lines]
+    newest_first = [f"{two[1]}\t… ago: Naïve café", f"{two[0]}\t… ago: What is a Pod?"]
+    assert lines == (newest_first if offered is None else offered)
 
 
 def test_the_table_of_a_terminal_fits_it(terminal, two):
@@ -491,6 +505,26 @@ def test_the_table_of_a_terminal_fits_it(terminal, two):
         # A narrow one says what it leaves out.
         assert (len(lines) == 3) == (columns == 80)
         assert lines[2].startswith(two[0])
+
+
+def test_a_terminal_gets_the_newest_and_everything_else_gets_all(terminal, kaito, folder):
+    ids = [kept(folder, f"talk {number}") for number in range(21)]
+
+    def listed(*arguments):
+        session = terminal(kaito_command("history", *arguments), columns=80)
+        assert session.wait_exit() == 0
+        lines = session.transcript.splitlines()
+        return [line.split()[0] for line in lines if line.startswith(tuple(ids))], lines[-1]
+
+    assert listed() == (ids[:0:-1], "(1 more; --all lists all 21)")
+    assert listed("talk") == (ids[:10:-1], "(11 more; --all lists all 21)")
+    assert listed("-o", "wide")[0] == ids[:0:-1]
+    assert listed("--all")[0] == listed("--all", "talk")[0] == ids[::-1]
+    for arguments in ([], ["talk"], ["--all"]):
+        assert len(kaito("history", *arguments).out.splitlines()) == 22
+    session = terminal(kaito_command("history", "-o", "json"), columns=200)
+    assert session.wait_exit() == 0
+    assert len(json.loads(session.transcript)) == 21
 
 
 # Many shells at once, and kill -9
@@ -594,6 +628,22 @@ def test_a_signal_loses_nothing(model_server, library, number):
     assert process.returncode == 128 + number
     [info] = library.find()
     assert questions(library.load(info.id)) == ["one", "two"]
+
+
+def test_a_shell_whose_conversation_was_deleted_says_so(model_server, kaito, library):
+    process = started(model_server)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("one\n")
+    process.stdin.flush()
+    process.stdout.readline()
+    wait_until(library.find)
+    [deleted] = library.find()
+    assert kaito("history", "delete", deleted.id, "--yes").code == 0
+    _, err = process.communicate("two\n")
+    [info] = library.find()
+    assert err == f"({deleted.id} was deleted meanwhile; what follows is a new conversation, {info.id})\n"
+    assert (info.title, info.turns) == ("two", 1)
 
 
 def test_two_processes_that_continue_the_same_conversation_branch(chat, model_server, library):

@@ -18,7 +18,9 @@ def system(server):
 
 
 def test_a_file_and_its_variables(chat, model_server, prompt_file):
-    assert chat("-m", "hi", "--system-prompt", f"@{prompt_file}").err == ""
+    assert chat("-m", "hi", "--system-prompt", f"@{prompt_file}").err == (
+        f"('{prompt_file}' is sent with {{{{lang}}}}, {{{{lines}}}} unchanged; --variable lang=VALUE gives a value)\n"
+    )
     assert system(model_server) == "Review in {{lang}}, {{lines}} lines."
     assert (
         chat("-m", "hi", "--system-prompt", f"@{prompt_file}", "--variable", "lang=Latin", "--variable=lines=2").err
@@ -75,6 +77,17 @@ def test_slash_system_reads_a_file(chat, model_server, prompt_file, tmp_path):
     assert chat("--script", str(script), *arguments).code == 0
     assert model_server.chats[0].body["messages"][0]["content"] == "In Latin"
     assert system(model_server) == "@home"
+
+
+def test_slash_system_says_what_it_leaves_unchanged(chat, model_server, prompt_file, tmp_path):
+    script = tmp_path / "script"
+    script.write_text(f"/system @{prompt_file}\nhi\n")
+    outcome = chat("--script", str(script))
+    assert outcome.err == (
+        f"('{prompt_file}' is sent with {{{{lang}}}}, {{{{lines}}}} unchanged; --variable lang=VALUE gives a value)\n"
+        "System prompt replaced\n"
+    )
+    assert system(model_server) == "Review in {{lang}}, {{lines}} lines."
 
 
 def test_slash_system_reads_no_file_that_a_pipe_names(chat, model_server, prompt_file):

@@ -45,7 +45,7 @@ def test_continue_resumes_the_newest_conversation_of_the_target(shell, server, f
         👋 Goodbye!
         $ «kaito chat --workspace-name my-llama --continue»‹enter›
         🤖 Connected to workspace: my-llama (llama-2-7b)
-        (continuing 1 turn)
+        (continuing 1 turn of …, … ago: one)
         💬 Type your message (or 'quit' to exit):
         (host 127.0.0.1:…, backend url)
 
@@ -55,7 +55,7 @@ def test_continue_resumes_the_newest_conversation_of_the_target(shell, server, f
         > «quit»‹enter›
         👋 Goodbye!
         $ «kaito chat --workspace-name my-llama --continue -m three»‹enter›
-        (continuing 2 turns)
+        (continuing 2 turns of …, … ago: one)
         Assistant: three
         $ «KAITO_HISTORY=off kaito chat --workspace-name my-llama --continue || echo "it failed with $?"»‹enter›
         ❌ Error: --continue: KAITO_HISTORY=off keeps no conversations
@@ -72,7 +72,7 @@ def test_continue_resumes_the_newest_conversation_of_the_target(shell, server, f
 
 
 def test_another_terminal_continues_too(start, folder):
-    for turn, remark in (("one", ""), ("two", "(continuing 1 turn)\n        ")):
+    for turn, remark in (("one", ""), ("two", "(continuing 1 turn of …, … ago: one)\n        ")):
         replay(
             start(*(["--continue"] if remark else [])),
             f"""
@@ -151,6 +151,35 @@ def test_resume_asks_which(start, folder, origin):
     assert f"(continuing 1 turn of {ids[0]}, " in session.transcript
     session.type("quit\n")
     assert session.wait_exit() == 0
+
+
+def test_an_answer_that_names_no_conversation_is_asked_for_again(start, folder, origin):
+    prompt = "Number or ID (1 to 1): "
+    id = kept(folder, "talk", origin=origin)
+    session = start("--resume", columns=80)
+    answers = [
+        ("", "Enter a number (1 to 1) or the ID of a conversation; Ctrl-D ends"),
+        ("99", "Enter a number (1 to 1) or the ID of a conversation; Ctrl-D ends"),
+        ("nope", "There is no conversation 'nope'; 'kaito history' lists them"),
+    ]
+    for number, (answer, remark) in enumerate(answers, 1):
+        session.wait_for(prompt, count=number)
+        session.type(f"{answer}\n")
+        session.wait_for(f"{prompt}{answer}\n{remark}\n")
+    session.wait_for(prompt, count=len(answers) + 1)
+    session.type(f"{id[:3]}\n")
+    session.wait_for("💬")
+    session.type("quit\n")
+    assert session.wait_exit() == 0
+
+
+def test_nothing_is_chosen_at_the_end_of_the_input(start, folder, origin):
+    kept(folder, "talk", origin=origin)
+    session = start("--resume", columns=80)
+    session.wait_for("Number or ID (1 to 1): ")
+    session.press("ctrl-d")
+    assert session.wait_exit() == 2
+    assert "--resume: no conversation was chosen" in session.transcript
 
 
 def test_a_history_that_cannot_be_used_is_reported_once(chat, clean_environment, folder):

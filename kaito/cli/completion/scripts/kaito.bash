@@ -16,6 +16,14 @@ __kaito_complete() {
     # Complete file names only where one is expected.
     if [[ $line != :0 && $(type -t compopt) == builtin ]]; then
         compopt +o default +o bashdefault
+        # A folder, within which the name goes on.
+        if ((${line#:} & 2)); then
+            compopt -o nospace
+        fi
+        # Values have an order. Bash before 4.4 sorts them.
+        if ((${line#:} & 32)); then
+            compopt -o nosort 2>/dev/null
+        fi
     fi
 }
 

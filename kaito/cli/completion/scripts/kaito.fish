@@ -17,10 +17,15 @@ function __kaito_complete
         printf "$flag%s\n" (__fish_complete_path (string replace -- "$flag" '' "$typed"))
         return
     end
-    for candidate in $answer[1..-2]
+    set -l candidates $answer[1..-2]
+    # Values have an order, commands and flags are sorted.
+    if not contains -- $last :36 :38
+        set candidates (printf '%s\n' $candidates | sort)
+    end
+    for candidate in $candidates
         printf '%s%s\n' "$flag" "$candidate"
     end
 end
 
 complete -c kaito -e
-complete -c kaito -f -a '(__kaito_complete)'
+complete -c kaito -f -k -a '(__kaito_complete)'

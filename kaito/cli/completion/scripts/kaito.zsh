@@ -3,7 +3,7 @@
 
 _kaito() {
     local program=${(Q)words[1]} last candidate
-    local -a answer described
+    local -a answer described order suffix
     # An alias or a function cannot be run.
     [[ $(whence -w -- $program) == *': command' ]] || program=kaito
     answer=("${(@f)$(${~program} __complete "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null)}")
@@ -23,7 +23,10 @@ _kaito() {
             described+=("${candidate//:/\\:}")
         fi
     done
-    (($#described)) && _describe -t kaito kaito described
+    # Values have an order; and within a folder, the name goes on.
+    ((${last#:} & 32)) && order=(-V)
+    ((${last#:} & 2)) && suffix=(-S '')
+    (($#described)) && _describe $order -t kaito kaito described "${suffix[@]}"
 }
 
 if [[ ${funcstack[1]} == _kaito ]]; then
