@@ -16,6 +16,7 @@ from kaito.plugin.manager import Offered, Plugins
 from kaito.settings import Settings
 from kaito.types import Candidate, Endpoint, Reporter
 from kaito.types.targets import shown_url
+from kaito.util.program import program_name
 
 T = TypeVar("T")
 
@@ -208,7 +209,7 @@ class _EndpointSearch:
             (exc.endpoint for exc in (*self._silent, *errors) if isinstance(exc, ConnectError)),
             shown_url(target.workspace, target.namespace),
         )
-        return ConnectError(shown, *(lines or ["No backend offers an endpoint; see 'kaito plugins'"]), hint)
+        return ConnectError(shown, *(lines or [f"No backend offers an endpoint; see '{program_name()} plugins'"]), hint)
 
     def _report(self, name: str, result: str, started: float) -> None:
         if self._settings.verbose:

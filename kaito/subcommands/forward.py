@@ -12,6 +12,7 @@ from kaito.forward.origins import allowed_origin
 from kaito.options import flag_values
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.types import Command
+from kaito.util.program import program_name
 
 _DESCRIPTION = (
     "Open a local port in front of a workspace. OpenAI-compatible clients can use it as if the model ran on this "
@@ -51,7 +52,7 @@ def _run(context: CommandContext) -> None:
     from kaito.forward.server import serve
 
     if names := ", ".join(plugins.protecting):
-        terminal.notice(f"Requests to this port are not redacted; 'kaito chat' passes them to {names}")
+        terminal.notice(f"Requests to this port are not redacted; '{program_name()} chat' passes them to {names}")
 
     def ready(url: str, name: str, backend: str) -> None:
         terminal.clear_status()

@@ -21,6 +21,7 @@ from kaito.cluster.workspaces.objects import (
     parse_workspace,
 )
 from kaito.errors import KaitoError, NotFoundError
+from kaito.util.program import program_name
 from kaito.util.suggest import did_you_mean, listed
 
 #: One of KAITO's kinds.
@@ -158,7 +159,7 @@ async def _not_found_error(cluster: ApiClient, kind: type[KaitoObject], name: st
     elif names:
         hints.append(f"Available: {listed(names, _MAX_LISTED_NAMES)}")
     elif not elsewhere:
-        hints.append(f"To list all workspaces: kubectl kaito status -A{cluster.config.flags}")
+        hints.append(f"To list all workspaces: {program_name()} status -A{cluster.config.flags}")
     return NotFoundError(f"{kind.kind} '{name}' not found in namespace '{namespace}'", *hints)
 
 

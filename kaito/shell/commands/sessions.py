@@ -9,6 +9,7 @@ from kaito import hookimpl
 from kaito.errors import KaitoError, ShellHint, UsageError
 from kaito.toolkit import conversation_table, one_line
 from kaito.types import SlashCommand
+from kaito.util.program import program_name
 
 if TYPE_CHECKING:
     from kaito import ShellContext
@@ -28,7 +29,7 @@ def sessions(arguments: str, shell: ShellContext) -> None:
         return
     shell.write_table(*conversation_table(found[:_SHOWN], brief=True))
     if len(found) > _SHOWN:
-        shell.notice(f"({len(found) - _SHOWN} more; 'kaito history' lists all)")
+        shell.notice(f"({len(found) - _SHOWN} more; '{program_name()} history' lists all)")
 
 
 def resume(arguments: str, shell: ShellContext) -> None:
@@ -38,7 +39,8 @@ def resume(arguments: str, shell: ShellContext) -> None:
     """
     if not arguments:
         raise UsageError(
-            "/resume: needs the ID of a conversation", ShellHint("/sessions lists them", "'kaito history' lists them")
+            "/resume: needs the ID of a conversation",
+            ShellHint("/sessions lists them", f"'{program_name()} history' lists them"),
         )
     shell.resume(arguments)
 

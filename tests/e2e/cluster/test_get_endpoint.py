@@ -48,7 +48,7 @@ def add_ingress(namespace, server, host="localhost"):
 
 def forward_hint(namespace):
     flags = f"--workspace-name my-llama --kubeconfig {namespace.kubeconfig('admin')}"
-    return f"   To open a local port: kubectl kaito forward {flags}\n"
+    return f"   To open a local port: kaito forward {flags}\n"
 
 
 def service_url(namespace, name="my-llama"):

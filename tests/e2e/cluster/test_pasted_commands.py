@@ -24,7 +24,7 @@ def given(namespace, tmp_path):
 
 def pasted(text):
     """Return the arguments of the command of kaito in a text."""
-    [command] = re.findall(r"kubectl kaito (.*?)(?:' to check status)?$", text, re.MULTILINE)
+    [command] = re.findall(r"(?:Use 'kubectl|:) kaito (.*?)(?:' to check status)?$", text, re.MULTILINE)
     return shlex.split(command)
 
 
