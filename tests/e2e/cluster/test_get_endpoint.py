@@ -167,7 +167,10 @@ def test_invalid_credentials_and_no_api_server(namespace, get_endpoint):
         (["--workspace-name", "x", "--format", "plain"], "--format: 'plain' is not one of url, json"),
         (["--workspace-name", "x", "--format", "url", "-o", "json"], "--format: 'url' contradicts --output 'json'"),
         (["--workspace-name", "x", "--endpoint", "http://x"], "Unknown flag '--endpoint'"),
-        (["--workspace-name", "X"], "--workspace-name: 'X' is not a name of at most 63"),
+        (
+            ["--workspace-name", "X"],
+            "--workspace-name: 'X' is not a name such as my-llama, workspace/my-llama or inferenceset/my-set",
+        ),
     ],
 )
 def test_flags_are_validated_first(arguments, message):

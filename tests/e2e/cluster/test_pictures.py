@@ -218,6 +218,7 @@ def test_an_error(shell, team, server, picture):
         $ «kaito chat --workspace-name my-lama»‹enter›
         ❌ Error: Workspace 'my-lama' not found in namespace 'team-a'
            Did you mean 'my-llama'?
+           To list all workspaces: kaito status -A
         $ «kaito chat --workspace-name my-phi»‹enter›
         ❌ Error: Workspace 'my-phi' is not ready for inference
            Use 'kubectl kaito status --workspace-name my-phi' to check status

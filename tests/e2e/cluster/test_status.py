@@ -119,7 +119,9 @@ def test_a_missing_workspace(control_plane, namespace, status):
     outcome = status("--workspace-name", "my-lama")
     assert (outcome.code, outcome.out) == (3, "")
     assert outcome.err == (
-        f"❌ Error: Workspace 'my-lama' not found in namespace '{namespace.name}'\n   Did you mean 'my-llama'?\n"
+        f"❌ Error: Workspace 'my-lama' not found in namespace '{namespace.name}'\n"
+        "   Did you mean 'my-llama'?\n"
+        f"   To list all workspaces: kaito status -A --kubeconfig {namespace.kubeconfig('admin')}\n"
     )
     outcome = status("--workspace-name", "my-llama", "-n", "default")
     assert f"Found in: {namespace.name} (use -n {namespace.name})" in outcome.err
