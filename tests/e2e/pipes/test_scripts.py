@@ -123,7 +123,7 @@ def test_a_failure_ends_a_script_unless_keep_going_is_given(chat, model_server, 
     model_server.enqueue(Say("a"), Status(500, {"error": {"message": "engine died"}}))
     outcome = chat(*["--keep-going"] * keep_going, stdin="a\nb\nc\n")
     assert (outcome.code, outcome.out) == (1, out)
-    assert outcome.err == "❌ Model Error: engine died (HTTP 500)\n   at stdin:2\n"
+    assert outcome.err == "❌ Model Error: engine died (HTTP 500)\n   The server's log may say more\n   at stdin:2\n"
     assert len(model_server.chats) == sent
 
 
