@@ -64,7 +64,7 @@ def _help(program: str) -> str:
         [
             wrapped("Chat with the language models that KAITO serves in a Kubernetes cluster.", columns, hang=0),
             f"Examples:\n{commands(examples_as_started(EXAMPLES), columns)}",
-            f"Commands:\n{table(SUBCOMMANDS.items(), columns)}",
+            f"Commands:\n{table([*SUBCOMMANDS.items(), ('help', 'Show this help, or that of a command')], columns)}",
             *([f"Commands of plugins:\n{wrapped(f'  {of_plugins}', columns, hang=0)}"] if of_plugins else []),
             "Flags:\n  -h, --help    Show this help\n      --version Show the version\n",
             f"Usage:\n  {program} COMMAND [flags]\n",

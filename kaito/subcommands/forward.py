@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from kaito import hookimpl
 from kaito.cli.args.plugin_options import PluginOptions
 from kaito.cli.command_context import CommandContext
+from kaito.console.wrapping import window_columns, wrapped
 from kaito.endpoints.backend_choice import choose_backends
 from kaito.forward.origins import allowed_origin
 from kaito.options import flag_values
@@ -56,7 +57,8 @@ def _run(context: CommandContext) -> None:
 
     def ready(url: str, name: str, backend: str) -> None:
         terminal.clear_status()
-        terminal.write(f"Forwarding {url} -> {name} via {backend}\n")
+        text = f"Forwarding {url} -> {name} via {backend}\n"
+        terminal.write(wrapped(text, window_columns()) if terminal.out_is_terminal else text)
 
     with ThreadedLoop(terminal.tick if terminal.shows_status else None) as loop:
         serving = serve(

@@ -29,7 +29,7 @@ class Once(argparse.Action):
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
     ) -> None:
         if getattr(namespace, self.dest) is not None:
-            raise UsageError(f"{self.option_strings[-1]}: is given twice")
+            raise UsageError(f"{self.option_strings[-1]} is given twice")
         setattr(namespace, self.dest, values)
 
 

@@ -42,7 +42,7 @@ def failing(*arguments: str, **more):
     [
         ("nobody", 5, "User 'nobody' may not"),
         ("nobody-token", 5, "User 'nobody' may not"),
-        ("anonymous", 5, "The request had no credentials"),
+        ("anonymous", 5, "The request had no credentials, and the API server refuses it from anonymous users"),
         ("badtoken", 5, "The API server rejected your credentials (HTTP 401)"),
         ("expired", 5, "Your client certificate for the cluster expired on"),
         ("wrongca", 4, "The API server's certificate is not trusted"),

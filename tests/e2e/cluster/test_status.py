@@ -194,7 +194,5 @@ def test_wait_then_show(namespace, status):
     assert outcome.err == (
         f"Waiting for 'b': {PENDING}\n"
         "❌ Error: Workspace 'b' is not ready for inference\n"
-        f"   Use 'kubectl kaito status --workspace-name b --kubeconfig {namespace.kubeconfig('admin')}' to check status\n"
-        f"   {PENDING}\n"
         "   Not ready after 1s; to wait longer, use --wait=DURATION\n"
     )

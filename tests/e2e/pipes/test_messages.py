@@ -50,14 +50,14 @@ def test_a_dash_sends_all_of_stdin_verbatim(chat, model_server):
 @pytest.mark.parametrize(
     ("arguments", "stdin", "message"),
     [
-        (["-m", " "], None, "--message: is empty"),
-        (["-m", "-"], "", "--message: is empty"),
+        (["-m", " "], None, "--message is empty"),
+        (["-m", "-"], "", "--message is empty"),
         (["-m", "-", "--no-stdin"], "x", "--message: '-' cannot be used with --no-stdin"),
         (["--no-stdin"], "x", "--no-stdin: needs --message"),
         (["-m", "x", "--script", "y"], None, "--message: cannot be used with --script"),
         (["-m", "x", "--script", "-"], "y", "--message: cannot be used with --script"),
-        (["-m", "x", "--message=y"], None, "--message: is given twice"),
-        (["-mx", "-m", "y"], None, "--message: is given twice"),
+        (["-m", "x", "--message=y"], None, "--message is given twice"),
+        (["-mx", "-m", "y"], None, "--message is given twice"),
     ],
 )
 def test_invalid_combinations_of_message_flags(chat, model_server, arguments, stdin, message):

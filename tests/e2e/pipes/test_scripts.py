@@ -74,7 +74,7 @@ def test_a_line_of_a_mebibyte(chat, model_server):
 def test_invalid_utf8_is_reported_with_its_line(chat, model_server):
     outcome = chat(stdin=b"a\nb\xff\nc\n")
     assert outcome.out == "Assistant: a\n"
-    assert outcome.err == "❌ Error: the line is not UTF-8: byte 2 is 0xff\n   at stdin:2\n"
+    assert outcome.err == "❌ Error: The line is not UTF-8: byte 2 is 0xff\n   at stdin:2\n"
     assert outcome.code == 1
 
 

@@ -341,3 +341,7 @@ def test_commands_are_named_as_the_user_has_started_kaito(tmp_path, arguments, s
         assert shown.replace("PROGRAM", program) in text
         other = {"kaito": "kubectl kaito", "kubectl kaito": r"(?<!kubectl )\bkaito (?=chat|status|plugins|history)"}
         assert not re.search(other[program], text)
+
+
+def test_the_help_lists_help():
+    assert re.search("^  help +Show this help", run_kaito("--help").out, re.MULTILINE)
