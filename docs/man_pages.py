@@ -55,7 +55,7 @@ def _main_page() -> str:
             _section("SYNOPSIS", _code("kaito COMMAND [flags]\nkubectl kaito COMMAND [flags]")),
             _section("DESCRIPTION", _paragraph(_DESCRIPTION)),
             _section("COMMANDS", _list((f"kaito {name}", f"{summary}.") for name, summary in SUBCOMMANDS.items())),
-            _section("EXAMPLES", _code(EXAMPLES.replace("PROGRAM", "kaito"))),
+            _section("EXAMPLES", _code(EXAMPLES)),
             _exit_status(),
             _section("ENVIRONMENT", _list(table(DOCS / "guide" / "environment.md", "variable"))),
             _files(),

@@ -5,6 +5,7 @@ KaitoError              1  anything else
 ├── PluginError         1  a plugin failed
 ├── NotFoundError       3  the workspace does not exist, or is not ready
 ├── ClusterError        4  the API server cannot be reached
+│   └── NoClusterError  4  no cluster is configured
 ├── ForbiddenError      5  credentials are missing or insufficient
 ├── ConflictError       1  someone else has set the fields of an object
 ├── ConnectError        4  the model's endpoint cannot be reached, or stays unavailable
@@ -123,6 +124,10 @@ class ClusterError(KaitoError):
     """No cluster is configured, or its API server cannot be reached."""
 
     exit_code = ExitCode.UNREACHABLE
+
+
+class NoClusterError(ClusterError):
+    """No cluster is configured. The command line adds what can be used without one."""
 
 
 class ForbiddenError(KaitoError):

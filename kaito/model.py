@@ -26,6 +26,7 @@ from kaito.plugin.option_values import GivenOptions
 from kaito.settings import Settings
 from kaito.types import Delta, Message, ModelInfo, OptionGroup, Reply, Reporter
 from kaito.types.targets import target_of
+from kaito.util.program import program_name
 
 _logger = logging.getLogger("kaito")
 
@@ -193,7 +194,7 @@ def _set_options(plugins: Plugins, given: Mapping[str, Any]) -> None:
     if refused:
         raise refused[0]
     if unused:
-        raise UsageError(f"options: no plugin has the option '{next(iter(unused))}'", "See 'kaito plugins'")
+        raise UsageError(f"options: no plugin has the option '{next(iter(unused))}'", f"See '{program_name()} plugins'")
 
 
 class _LogReporter:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kaito.util.decoding import DecodeError, convert, decode_json
     from kaito.util.fenced_code import code_blocks
     from kaito.util.file_locks import lock_file
+    from kaito.util.installation import install_hint
     from kaito.util.limits import shown_size
     from kaito.util.plugin_folders import config_folder, data_folder, shown_path
     from kaito.util.safe_files import UnreadableError, check_private, make_folders, read_text, replace_private
@@ -53,6 +54,7 @@ __all__ = [
     "export_format",
     "file_names",
     "first_name",
+    "install_hint",
     "lock_file",
     "make_folders",
     "names_file",
@@ -131,6 +133,8 @@ _EXPORTS = {
     "token_counts": "kaito.shell.render.statistics",
     "window_share": "kaito.shell.render.statistics",
     "window_size": "kaito.shell.render.statistics",
+    # What to install, for an error that says so
+    "install_hint": "kaito.util.installation",
     # Other programs, servers and time
     "child_environment": "kaito.util.children",
     "read_output": "kaito.util.children",

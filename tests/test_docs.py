@@ -2,7 +2,9 @@
 
 import importlib.util
 import inspect
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,23 @@ def test_each_example_plugin_loads(source, tmp_path):
 
 def test_the_readme_is_short():
     assert len(README.split()) <= 900
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/guide/install.md"])
+def test_an_installation_with_pip_is_found_by_new_terminals(page, tmp_path):
+    text = (ROOT / page).read_text("utf-8")
+    [venv] = re.findall(r"^python3 -m venv (\S+)(?: && \.venv/bin/pip install -q '|\n~)", text, re.MULTILINE)
+    [links] = re.findall(r"^mkdir -p ~/\.local/bin[^\n]*\n(?:ln [^\n]*\n)?", text, re.MULTILINE)
+    [scripts] = re.findall(r"console_scripts =\n(.+?)\n\n", (ROOT / "setup.cfg").read_text("utf-8"), re.DOTALL)
+    names = set(re.findall(r"^ +(\S+) = ", scripts, re.MULTILINE))
+    programs = tmp_path / venv.replace("~", str(tmp_path)) / "bin"
+    programs.mkdir(parents=True)
+    for name in (*names, "pip", "python3"):
+        (programs / name).touch()
+    for _ in range(2):  # also when it is installed again
+        subprocess.run(["sh", "-euc", links], cwd=tmp_path, env={**os.environ, "HOME": str(tmp_path)}, check=True)
+    linked = tmp_path / ".local" / "bin"
+    assert {path.name for path in linked.iterdir() if path.exists()} == names
 
 
 def test_the_readme_names_the_tested_pythons():

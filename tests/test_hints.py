@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kaito.errors import KaitoError, ShellHint, WindowError
+from kaito.plugin.built_in import SUBCOMMANDS as BUILT_IN
 from kaito.plugin.manager import create_plugins
 from kaito.settings import Settings
 from kaito.shell.input.entries import WORDS
@@ -57,6 +58,32 @@ def offending():
 
 def test_only_shell_hints_name_commands():
     assert list(offending()) == []
+
+
+#: Where a text is the contract's, or not one to type.
+OTHERWISE_NAMED = {
+    "kaito/cluster/workspaces/readiness.py": "Use 'kubectl kaito status ",
+    "kaito/util/program.py": "kubectl kaito",
+    "kaito/forward/proxy.py": "kaito forward: ",
+}
+#: Help texts, which are changed when they are shown, and a file that is written once.
+SHOWN_AS_STARTED = {"_DESCRIPTION", "_EXAMPLES", "EXAMPLES", "TEMPLATE"}
+HELP_OF_FLAGS = "kaito/options/table.py"
+
+
+def test_commands_are_named_as_the_user_has_started_the_program():
+    command = re.compile(rf"kubectl kaito|(?<![\w./-])kaito ({'|'.join(BUILT_IN)})\b")
+    found = []
+    for path in SOURCES:
+        name = path.relative_to(ROOT).as_posix()
+        for statement in ast.parse(path.read_text("utf-8")).body:
+            targets = {getattr(one, "id", "") for one in getattr(statement, "targets", [])}
+            if name == HELP_OF_FLAGS or targets & SHOWN_AS_STARTED:
+                continue
+            for text, line in texts(statement):
+                if command.search(text) and not text.startswith(OTHERWISE_NAMED.get(name, "\0")):
+                    found.append(f"{name}:{line}: {text}")
+    assert found == []
 
 
 def test_a_plain_hint_that_names_a_command_is_shown_at_a_prompt_only():

@@ -33,6 +33,13 @@ class Connection(Struct, frozen=True, kw_only=True):
         listed = self.models[0].name if self.models else None
         return self.endpoint.model or settings.target.model or listed
 
+    def log_command(self, target: Target) -> str:
+        """Return the command that shows the server's log; `""` if it is not that of one Workspace in a cluster."""
+        namespace = self.endpoint.location.namespace
+        if target.workspace is None or target.kind != "workspace" or target.endpoint is not None or not namespace:
+            return ""
+        return f"kubectl logs {target.workspace}-0 -n {namespace}{target.cluster_flags}"
+
     def origin(self, target: Target, model: str) -> Origin:
         """Return with which server the conversations of this connection are.
 

@@ -23,6 +23,23 @@ def hint_at_images(error: ModelError, messages: Sequence[Message]) -> None:
         error.hints = (*error.hints, _IMAGE_HINT)
 
 
+def add_next_steps(error: ModelError, log_command: str) -> None:
+    """Add what to do to an error that has nothing but the server's message.
+
+    Args:
+        log_command: the command that shows the server's log; `""` when it is not known.
+    """
+    if error.hints or error.status is None:  # without a status, the answer had begun
+        return
+    if 400 <= error.status < 500:
+        error.hints = (
+            ShellHint("Change the message, or a setting ('/set' shows them)", "Change the message, or the flags"),
+        )
+        return
+    log = f": {log_command}" if log_command else ""
+    error.hints = (f"The server's log may say more{log}", ShellHint("/retry sends the message again"))
+
+
 def stands_alone(messages: Sequence[Message]) -> bool:
     """Return whether a request has no turns before its message, so that none can be dropped."""
     return all(message.role != "assistant" for message in messages)

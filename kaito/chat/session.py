@@ -11,7 +11,14 @@ from msgspec.structs import replace
 from kaito.chat.connection import Connection
 from kaito.chat.continuations import CONTINUE_FINAL, PLEASE_CONTINUE, REFUSED, nothing_was_cut, separator
 from kaito.chat.conversation import Conversation, SavedConversation
-from kaito.chat.refused_requests import has_images, hint_at_images, hint_at_old_turns, stands_alone, surplus
+from kaito.chat.refused_requests import (
+    add_next_steps,
+    has_images,
+    hint_at_images,
+    hint_at_old_turns,
+    stands_alone,
+    surplus,
+)
 from kaito.chat.reply_builder import ReplyBuilder
 from kaito.chat.session_settings import SessionSettings
 from kaito.chat.structured_answers import parsed_reply
@@ -272,6 +279,7 @@ class Session:
                     if not self._takes_images:
                         hint_at_images(exc, request.messages)
                     exc.hints = (*exc.hints, *self.settings.advice(exc))
+                    add_next_steps(exc, self.connection.log_command(self.settings.current.target))
                     raise
         except Interrupted:
             reply = builder.reply()

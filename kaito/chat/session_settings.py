@@ -15,6 +15,7 @@ from kaito.plugin.distributions import install_hints
 from kaito.plugin.option_values import PluginSetting
 from kaito.settings import Settings
 from kaito.types import ChatRequest, Message, ResponseSchema
+from kaito.util.program import program_name
 from kaito.util.suggest import did_you_mean
 
 #: Shown for a field that is not sent, so that the server's own default applies.
@@ -32,7 +33,7 @@ _OTHER_NAMES = {
     "history": ShellHint("Did you mean /history?"),
     "parameter": ShellHint("Did you mean /set NAME VALUE?"),
 }
-_ALL_SETTINGS = ShellHint("/set shows all settings", "The settings are flags, too; see 'kaito chat --help'")
+_ALL_SETTINGS = ShellHint("/set shows all settings", f"The settings are flags, too; see '{program_name()} chat --help'")
 
 
 class SessionSettings:

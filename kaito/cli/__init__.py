@@ -11,13 +11,13 @@ import os
 import sys
 
 from kaito import __version__
+from kaito.util.program import program_name
 
 
 def main() -> int:
     """Run the command line of this process; return the exit code."""
     arguments = sys.argv[1:]
-    name = os.path.basename(sys.argv[0])
-    program = "kubectl kaito" if name.startswith("kubectl") else "kaito"
+    name, program = os.path.basename(sys.argv[0]), program_name()
     # kubectl runs a program of this name to complete what follows `kubectl kaito`.
     if name.startswith("kubectl_complete-"):
         arguments.insert(0, "__complete")
@@ -55,16 +55,16 @@ def _help(program: str) -> str:
     from kaito.console.wrapping import commands, table, window_columns, wrapped
     from kaito.plugin.built_in import EXAMPLES, SUBCOMMANDS
     from kaito.plugin.entry_points import allowed_names, subcommand_names
+    from kaito.util.program import examples_as_started
 
-    examples = EXAMPLES.replace("PROGRAM", program)
     installed = subcommand_names(allowed_names(os.environ.get("KAITO_PLUGINS")))
     of_plugins = ", ".join(name for name in installed if name not in SUBCOMMANDS and name.isprintable())
     columns = max(window_columns(), 39)
     return "\n".join(
         [
             wrapped("Chat with the language models that KAITO serves in a Kubernetes cluster.", columns, hang=0),
-            f"Examples:\n{commands(examples, columns)}",
-            f"Commands:\n{table(SUBCOMMANDS.items(), columns)}",
+            f"Examples:\n{commands(examples_as_started(EXAMPLES), columns)}",
+            f"Commands:\n{table([*SUBCOMMANDS.items(), ('help', 'Show this help, or that of a command')], columns)}",
             *([f"Commands of plugins:\n{wrapped(f'  {of_plugins}', columns, hang=0)}"] if of_plugins else []),
             "Flags:\n  -h, --help    Show this help\n      --version Show the version\n",
             f"Usage:\n  {program} COMMAND [flags]\n",

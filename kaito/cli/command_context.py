@@ -16,6 +16,7 @@ from kaito.console.columns import Page, TextTable
 from kaito.plugin.manager import Offered
 from kaito.settings import Settings
 from kaito.types import Column, Command, Reporter, Row
+from kaito.util.program import program_name
 from kaito.util.sanitize import sanitize
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class CommandContext:
     @property
     def program(self) -> str:
         """The program as the user entered it, `kaito` or `kubectl kaito`, for commands to paste."""
-        return self.invocation.command.rpartition(" ")[0]
+        return program_name()
 
     # Output
 

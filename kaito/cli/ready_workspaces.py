@@ -11,6 +11,7 @@ from kaito.cluster.workspaces.served import served_models
 from kaito.errors import KaitoError
 from kaito.types import ServedModel, Target
 from kaito.types.targets import target_of
+from kaito.util.program import program_name
 from kaito.util.secret_names import may_be_secret
 
 #: Workspaces that are suggested.
@@ -53,7 +54,7 @@ async def _ready(cluster: ApiClient) -> tuple[Mapping[str, str], list[ServedMode
 
 def _lines(call: Invocation, target: Target, place: Mapping[str, str], ready: Sequence[ServedModel]) -> list[str]:
     where = f"context {place['context']}"
-    program = call.command.rpartition(" ")[0]
+    program = program_name()
     if not ready:
         return [f"No workspace is ready in {where}; '{program} status -A{target.cluster_flags}' lists all"]
     elsewhere = any(one.namespace != place["namespace"] for one in ready)

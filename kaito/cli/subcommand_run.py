@@ -17,9 +17,11 @@ from kaito.cli.args.shared_flags import target_from
 from kaito.cli.command_context import CommandContext
 from kaito.cli.invocation import Invocation, make_parser
 from kaito.config.fault_reports import raise_fault
-from kaito.errors import ExitCode, PluginError, UsageError, WorkspaceMissingError
+from kaito.errors import ExitCode, NoClusterError, PluginError, UsageError, WorkspaceMissingError
 from kaito.plugin.manager import Offered
+from kaito.settings import Settings as RunSettings
 from kaito.types import Command
+from kaito.util.program import program_name
 
 if TYPE_CHECKING:
     from kaito.cli.known_flags import KnownFlags
@@ -66,6 +68,12 @@ def run_subcommand(offered: Offered[Command], call: Invocation) -> int:
         code = exc.exit_code
     except UsageError as exc:
         raise explained(exc, parser, configured.settings) from exc
+    except NoClusterError as exc:
+        from kaito.endpoints.backend_choice import without_cluster
+
+        backends = [one.value for one in plugins.backends(RunSettings()).values()]
+        other = "" if command.connects else f"{program_name()} chat"
+        raise NoClusterError(exc.message, *exc.hints, without_cluster(backends, other)) from exc
     call.terminal.clear_status()
     if code is not None and not isinstance(code, int):
         raise PluginError(f"Plugin {offered.plugin} returned {code!r} from {command.name}, which is not an exit code")

@@ -180,7 +180,7 @@ def _forbidden(message: str, flags: str) -> ForbiddenError:
     needed = f"{verb} {resource}" + (f".{group}" if group else "")
     if user == _ANONYMOUS:
         return ForbiddenError(
-            "The request had no credentials, and the API server does not allow it to anonymous users",
+            "The request had no credentials, and the API server refuses it from anonymous users",
             f"Permission needed: {needed}",
             f"Log in to the cluster, or check the user in the kubeconfig: kubectl config view --minify{flags}",
         )

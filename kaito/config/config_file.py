@@ -13,10 +13,11 @@ from msgspec import Struct
 from kaito.errors import UsageError
 from kaito.util import limits
 from kaito.util.plugin_folders import shown_path
+from kaito.util.program import program_name
 from kaito.util.safe_files import UnreadableError, check_private, read_text
 
 #: What corrects a file, as the last line of its errors.
-EDIT_HINT = "'kaito config edit' opens the file; --no-config ignores it"
+EDIT_HINT = f"'{program_name()} config edit' opens the file; --no-config ignores it"
 
 
 class ConfigFile(Struct, frozen=True):

@@ -9,6 +9,7 @@ from kaito.hookspecs import Backend
 from kaito.plugin.distributions import install_hints
 from kaito.plugin.manager import Offered, Plugins
 from kaito.settings import Settings
+from kaito.util.program import program_name
 
 
 def choose_backends(plugins: Plugins, settings: Settings) -> Mapping[str, Offered[Backend]]:
@@ -22,7 +23,7 @@ def choose_backends(plugins: Plugins, settings: Settings) -> Mapping[str, Offere
     name, endpoint = settings.backend, settings.target.endpoint
     named = backends.get(name)
     if name != "auto" and named is None:
-        hints = install_hints(name) or ["See 'kaito plugins'"]
+        hints = install_hints(name) or [f"See '{program_name()} plugins'"]
         raise UsageError(f"--backend: '{name}' is not one of auto, {', '.join(sorted(backends))}", *hints)
     if endpoint is not None:
         if named is not None and not takes_endpoint(named.value):
@@ -54,9 +55,20 @@ def takes_endpoint(backend: Backend) -> bool:
 
 def workspace_missing(backends: Iterable[Backend]) -> WorkspaceMissingError:
     """Return the error for backends that need a workspace, with what can be used without one."""
+    return WorkspaceMissingError("--workspace-name is required", without_cluster(backends))
+
+
+def without_cluster(backends: Iterable[Backend], command: str = "") -> str:
+    """Return the hint with what can be used without a cluster.
+
+    Args:
+        command: the command to use it with, if it is not the one that runs.
+    """
     named = [f"--backend {one.name}" for one in backends if not needs_workspace(one) and not takes_endpoint(one)]
-    hint = f"Without a cluster, use {' or '.join(['--endpoint URL', *named])}"
-    return WorkspaceMissingError("--workspace-name is required", hint)
+    flags = ["--endpoint URL", *named]
+    if command:
+        return f"To chat without a cluster: {' or '.join(f'{command} {flag}' for flag in flags)}"
+    return f"Without a cluster, use {' or '.join(flags)}"
 
 
 def _values(backends: Mapping[str, Offered[Backend]]) -> list[Backend]:

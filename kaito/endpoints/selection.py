@@ -9,13 +9,14 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, as
 from typing import TypeVar
 
 from kaito.endpoints.backend_calls import BackendCalls
-from kaito.endpoints.backend_choice import workspace_missing
+from kaito.endpoints.backend_choice import needs_workspace, workspace_missing
 from kaito.errors import ConnectError, ForbiddenError, KaitoError, NotFoundError, UsageError
 from kaito.hookspecs import Backend
 from kaito.plugin.manager import Offered, Plugins
 from kaito.settings import Settings
 from kaito.types import Candidate, Endpoint, Reporter
 from kaito.types.targets import shown_url
+from kaito.util.program import program_name
 
 T = TypeVar("T")
 
@@ -199,7 +200,11 @@ class _EndpointSearch:
         lines: list[str] = []
         for details, names in by_details.items():
             lines += [f"{', '.join(names)}: {details[0]}", *(f"  {detail}" for detail in details[1:])]
-        lines += [f"{one.backend}: {one.url} is used only with --backend {one.backend}" for one in self._unranked]
+        lines += [
+            f"{one.backend}: {one.url} is used only with --backend {one.backend}"
+            for one in self._unranked
+            if self._leads_to_target(one)
+        ]
         hint = "To connect to any OpenAI-compatible server directly, use --endpoint URL"
         if lines and all(isinstance(exc, ForbiddenError) for exc in errors):
             return ForbiddenError("No backend is allowed to reach the workspace's endpoint", *lines, hint)
@@ -208,7 +213,13 @@ class _EndpointSearch:
             (exc.endpoint for exc in (*self._silent, *errors) if isinstance(exc, ConnectError)),
             shown_url(target.workspace, target.namespace),
         )
-        return ConnectError(shown, *(lines or ["No backend offers an endpoint; see 'kaito plugins'"]), hint)
+        return ConnectError(shown, *(lines or [f"No backend offers an endpoint; see '{program_name()} plugins'"]), hint)
+
+    def _leads_to_target(self, candidate: Candidate) -> bool:
+        """Return whether a candidate is for what the user has named: one that needs no workspace is for none."""
+        if self._settings.target.workspace is None:
+            return True
+        return any(needs_workspace(backend) for backend in self._asked if backend.name == candidate.backend)
 
     def _report(self, name: str, result: str, started: float) -> None:
         if self._settings.verbose:

@@ -41,13 +41,15 @@ async def wait_until_answering(endpoint: Endpoint, settings: Settings, timeout: 
         async with asyncio.timeout(timeout or None), EndpointSession(endpoint, settings) as session:
             delay = _DELAY
             while problem := await _problem(endpoint, session):
+                # Some failures name the server themselves.
+                problem = problem.removeprefix(f"{endpoint.label}: ")
                 if problem != reason:
                     reason = problem
                     if timeout:
                         reporter.notice(f"Waiting for {endpoint.label}: {reason}")
                 if not timeout:
                     raise ConnectError(endpoint.shown_url, f"The server is not ready: {reason}")
-                reporter.status(f"waiting for {endpoint.label}: {reason}")
+                reporter.status("waiting")
                 await asyncio.sleep(delay)
                 delay = min(delay * _GROWTH, _LONGEST)
     except TimeoutError:

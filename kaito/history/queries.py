@@ -15,13 +15,14 @@ from kaito.types import Message
 from kaito.types.conversations import ConversationInfo, Origin
 from kaito.util import limits
 from kaito.util.decoding import DecodeError
+from kaito.util.program import program_name
 from kaito.util.sanitize import one_line
 
 if TYPE_CHECKING:
     from kaito.history.database import Database
 
 #: Where a user finds the identifiers of conversations.
-_LISTED = ShellHint("/sessions lists them", "'kaito history' lists them")
+_LISTED = ShellHint("/sessions lists them", f"'{program_name()} history' lists them")
 #: The most conversations that a message names.
 _NAMED = 3
 

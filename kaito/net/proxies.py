@@ -72,7 +72,9 @@ def parse_proxy(proxy: str, *, socks: bool = True) -> URL:
         kinds = "http, https and socks5" if socks else "http and https"
         raise ProxyError(f"a proxy of the kind '{parsed.scheme}'; only {kinds} are supported")
     if _is_socks(parsed) and importlib.util.find_spec("python_socks") is None:
-        raise ProxyError("a SOCKS proxy, which needs the extra 'socks'", "Install it: pip install 'kaito[socks]'")
+        from kaito.util.installation import install_hint
+
+        raise ProxyError("a SOCKS proxy, which needs the package 'python-socks'", install_hint("kaito", extra="socks"))
     return parsed
 
 

@@ -51,7 +51,8 @@ def error_for(response: ErrorResponse, endpoint: str, model: str | None, models:
         case ErrorKind.PROXY_UNAUTHORIZED:
             return proxy_credentials_required(quoted)
         case ErrorKind.FORBIDDEN:
-            return ForbiddenError(f"The model's server denied access: {quoted}")
+            hint = "Another key may be allowed: set KAITO_API_KEY, or pass a file with --api-key-file"
+            return ForbiddenError(f"The model's server denied access: {quoted}", hint)
         case ErrorKind.UNKNOWN_MODEL:
             name = f"model '{model}'" if model else "such model"
             return NotFoundError(f"The server has no {name}: {response.message}", *_other_models(model, models))

@@ -72,7 +72,7 @@ def namespace(flag: str) -> Callable[[str], str]:
     """Return a parser of namespaces."""
 
     def parse(value: str) -> str:
-        return _checked_name(flag, value, value)
+        return _checked_name(flag, value, value, f"a name of {_OF_LABELS}")
 
     return parse
 
@@ -81,18 +81,19 @@ def workspace(flag: str) -> Callable[[str], str]:
     """Return a parser of a workspace's name, also as `workspace/NAME`, or `inferenceset/NAME`."""
 
     def parse(value: str) -> str:
-        return _checked_name(flag, value, re.sub("^(workspace|inferenceset)/", "", value))
+        return _checked_name(flag, value, re.sub("^(workspace|inferenceset)/", "", value), _WORKSPACE_RULE)
 
     return parse
 
 
-def _checked_name(flag: str, value: str, name: str) -> str:
+def _checked_name(flag: str, value: str, name: str, rule: str) -> str:
     if not _LABEL.fullmatch(name) or len(name) > 63:
-        raise refused(flag, value, _NAME_RULE)
+        raise refused(flag, value, rule)
     return value
 
 
-_NAME_RULE = "a name of at most 63 lower-case letters, digits and '-', with a letter or digit at both ends"
+_OF_LABELS = "at most 63 lower-case letters, digits and '-', with a letter or digit at both ends"
+_WORKSPACE_RULE = f"a name such as my-llama, workspace/my-llama or inferenceset/my-set, of {_OF_LABELS}"
 
 
 def url(flag: str) -> Callable[[str], str]:

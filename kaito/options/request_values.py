@@ -76,8 +76,10 @@ def schema(name: str) -> Callable[[str], ResponseSchema | None]:
         except DecodeError as exc:
             raise UsageError(f"{name}: '{file}' is not a JSON schema: {exc}") from None
         except MissingPackageError:
+            from kaito.util.installation import install_hint
+
             raise UsageError(
-                f"{name}: needs the package 'jsonschema', which is not installed", "pip install 'kaito[schema]'"
+                f"{name}: needs the package 'jsonschema', which is not installed", install_hint("kaito", extra="schema")
             ) from None
         if fault is not None:
             raise UsageError(f"{name}: '{file}' is not a JSON schema: {fault.path}: {fault.reason[:_MAX_SHOWN]}")

@@ -33,16 +33,16 @@ SUBCOMMANDS = {
     "completion": "Print the script that adds completion to a shell",
 }
 
-#: Examples for `kaito --help`; `PROGRAM` stands for the command as the user entered it.
+#: Examples for `kaito --help`.
 EXAMPLES = """\
 # Chat with the model of a workspace
-PROGRAM chat --workspace-name my-llama
+kaito chat --workspace-name my-llama
 
 # Send one message
-PROGRAM chat --workspace-name my-llama -m "What is machine learning?"
+kaito chat --workspace-name my-llama -m "What is machine learning?"
 
 # Without a cluster: any OpenAI-compatible server
-PROGRAM chat --endpoint http://localhost:8080
+kaito chat --endpoint http://localhost:8080
 """
 
 

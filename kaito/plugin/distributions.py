@@ -11,7 +11,6 @@ def install_hints(name: str) -> list[str]:
     distribution = _DISTRIBUTIONS.get(name)
     if distribution is None:
         return []
-    return [
-        f"It is part of {distribution}, which is installed beside kaito: pip install {distribution}",
-        f"In a checkout of kaito: pip install ./plugins/{distribution}",
-    ]
+    from kaito.util.installation import install_hint
+
+    return [f"'{name}' comes with the plugin {distribution}, which is not installed", install_hint(distribution)]

@@ -319,7 +319,7 @@ class ShellContext:
         A command that uses it sets `touches_files`.
 
         Raises:
-            KaitoError: the editor cannot be run, or it failed.
+            KaitoError: there is no terminal, the editor cannot be run, or it failed.
         """
         from kaito.shell.input.external_editor import edited
 

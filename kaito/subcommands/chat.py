@@ -86,7 +86,6 @@ def _run(context: CommandContext) -> int:
             commands=commands,
             keep_going=given.keep_going or flags.each,
             verbose=given.verbose,
-            program=context.program,
             continuation=continued,
             bounds=bounds,
             state=folder,

@@ -23,6 +23,7 @@ from kaito.shell.input.filenames import path_of
 from kaito.shell.render.conversation_table import conversation_table
 from kaito.types.conversations import ConversationInfo, Origin
 from kaito.types.targets import Target, target_of
+from kaito.util.program import program_name
 from kaito.util.sanitize import one_line
 
 #: The conversations that `--resume` without an identifier shows.
@@ -110,11 +111,8 @@ class Continuation(Struct, frozen=True, kw_only=True):
             )
         return error
 
-    def choose(self, origin: Origin, program: str) -> SavedConversation | None:
+    def choose(self, origin: Origin) -> SavedConversation | None:
         """Return the conversation to continue with the server that is connected to.
-
-        Args:
-            program: `kaito` or `kubectl kaito`, for commands to paste.
 
         Raises:
             NotFoundError: `--continue`, and there is none.
@@ -130,7 +128,7 @@ class Continuation(Struct, frozen=True, kw_only=True):
             return self.saved
         saved = self.library.newest(origin)
         if saved is None:
-            raise _nothing_to_continue(origin, self.library.elsewhere(origin), program)
+            raise _nothing_to_continue(origin, self.library.elsewhere(origin))
         return saved
 
 
@@ -226,7 +224,7 @@ def _asked(library: Library, terminal: Terminal) -> str:
         NotFoundError: there is no conversation.
     """
     if not can_ask(terminal):
-        raise UsageError("--resume: needs the ID of a conversation", "'kaito history' lists them")
+        raise UsageError("--resume: needs the ID of a conversation", f"'{program_name()} history' lists them")
     offered = library.find(limit=_OFFERED)
     if not offered:
         raise NotFoundError("There is no conversation to resume", "Start a new one without --resume")
@@ -246,14 +244,16 @@ def _asked(library: Library, terminal: Terminal) -> str:
     raise UsageError("--resume: no conversation was chosen")
 
 
-def _nothing_to_continue(origin: Origin, others: Sequence[ConversationInfo], program: str) -> NotFoundError:
+def _nothing_to_continue(origin: Origin, others: Sequence[ConversationInfo]) -> NotFoundError:
     if not others:
         return NotFoundError(
             f"There is no conversation with {origin.shown} to continue",
-            "Start a new one without --continue; 'kaito history' lists those with other servers",
+            f"Start a new one without --continue; '{program_name()} history' lists those with other servers",
         )
     # Nothing but the command stands in its line: a shell may take a comment for words and for further commands.
-    offers = [(one_line(f"{one.origin.shown}: {one.title}"), f"  {program} chat --resume {one.id}") for one in others]
+    offers = [
+        (one_line(f"{one.origin.shown}: {one.title}"), f"  {program_name()} chat --resume {one.id}") for one in others
+    ]
     return NotFoundError(
         f"There is no conversation with {origin.shown} to continue",
         "Conversations with another server of this name can be continued there:",

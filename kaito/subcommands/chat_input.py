@@ -62,7 +62,7 @@ def one_message(given: argparse.Namespace, terminal: Terminal) -> str | None:
             terminal.note(_READ_BEFORE)
         text = f"{material}\n\n{text}" if material else text
     if not text.strip():
-        raise UsageError("--message: is empty")
+        raise UsageError("--message is empty")
     return text
 
 

@@ -48,8 +48,6 @@ class ChatPlan(Struct, frozen=True, kw_only=True):
     keep_going: bool
     #: Show tracebacks of bugs.
     verbose: bool
-    #: The program as the user entered it.
-    program: str
     continuation: Continuation
     #: How much of the past is kept.
     bounds: Bounds
@@ -163,7 +161,7 @@ def _session(plan: ChatPlan, loop_type: type[Loop]) -> Iterator[tuple[Session, L
         _connected(plan, loop) as connection,
     ):
         terminal.clear_status()
-        earlier = plan.continuation.choose(connection.origin(plan.settings.current.target, ""), plan.program)
+        earlier = plan.continuation.choose(connection.origin(plan.settings.current.target, ""))
         yield Session(loop, connection, plan.plugins, plan.settings, terminal, earlier), loop
 
 

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from kaito import hookimpl
 from kaito.cli.args.plugin_options import PluginOptions
 from kaito.cli.command_context import CommandContext
+from kaito.console.wrapping import window_columns, wrapped
 from kaito.endpoints.backend_choice import choose_backends
 from kaito.forward.origins import allowed_origin
 from kaito.options import flag_values
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.types import Command
+from kaito.util.program import program_name
 
 _DESCRIPTION = (
     "Open a local port in front of a workspace. OpenAI-compatible clients can use it as if the model ran on this "
@@ -51,11 +53,12 @@ def _run(context: CommandContext) -> None:
     from kaito.forward.server import serve
 
     if names := ", ".join(plugins.protecting):
-        terminal.notice(f"Requests to this port are not redacted; 'kaito chat' passes them to {names}")
+        terminal.notice(f"Requests to this port are not redacted; '{program_name()} chat' passes them to {names}")
 
     def ready(url: str, name: str, backend: str) -> None:
         terminal.clear_status()
-        terminal.write(f"Forwarding {url} -> {name} via {backend}\n")
+        text = f"Forwarding {url} -> {name} via {backend}\n"
+        terminal.write(wrapped(text, window_columns()) if terminal.out_is_terminal else text)
 
     with ThreadedLoop(terminal.tick if terminal.shows_status else None) as loop:
         serving = serve(

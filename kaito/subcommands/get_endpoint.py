@@ -15,6 +15,7 @@ from kaito.errors import ConnectError, KaitoError, NotFoundError, UsageError, Wo
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.settings import Settings
 from kaito.types import Candidate, Command, Target
+from kaito.util.program import program_name
 from kaito.util.sanitize import one_line
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _run(context: CommandContext) -> None:
 
 
 def _forward_hint(target: Target) -> str:
-    return f"To open a local port: kubectl kaito forward {target.flags}"
+    return f"To open a local port: {program_name()} forward {target.flags}"
 
 
 class EndpointList:

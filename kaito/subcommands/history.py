@@ -17,6 +17,7 @@ from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.shell.input.filenames import path_of
 from kaito.shell.render.conversation_table import conversation_table
 from kaito.types import Command
+from kaito.util.program import program_name
 from kaito.util.sanitize import one_line
 
 #: How many conversations are listed at a terminal, so that the newest stay on the screen; and how many that a search
@@ -152,7 +153,7 @@ def _export(context: CommandContext, library: Library, words: Sequence[str]) -> 
 def _delete(context: CommandContext, library: Library, words: Sequence[str]) -> None:
     everything = context.option("all")
     if everything == bool(words):
-        raise UsageError("history delete: needs IDs, or --all", "'kaito history' lists the conversations")
+        raise UsageError("history delete: needs IDs, or --all", f"'{program_name()} history' lists the conversations")
     chosen = library.find() if everything else [library.info(word) for word in words]
     if not chosen:
         context.notice("There is no conversation yet")
@@ -175,7 +176,8 @@ def _only_id(action: str, words: Sequence[str]) -> str:
         raise UsageError(f"history {action}: takes one ID")
     if not words:
         raise UsageError(
-            f"history {action}: needs the ID of a conversation", f"To search for the word: kaito history '{action} '"
+            f"history {action}: needs the ID of a conversation",
+            f"To search for the word: {program_name()} history '{action} '",
         )
     return words[0]
 

@@ -259,5 +259,7 @@ def _new_screen(columns: int, rows: int) -> Screen:
     try:
         from kaito.testing.screen import Screen
     except ModuleNotFoundError as error:
-        raise RuntimeError("TerminalSession needs pyte: pip install 'kaito[test]'") from error
+        from kaito.util.installation import install_hint
+
+        raise RuntimeError(f"TerminalSession needs the package 'pyte'. {install_hint('pyte')}") from error
     return Screen(columns, rows)

@@ -69,7 +69,7 @@ def test_no_external_endpoint(service_url):
         "b: broken",
     )
     assert caught.value.hints[-1] == (
-        "To open a local port: kubectl kaito forward "
+        "To open a local port: kaito forward "
         "--workspace-name 'inferenceset/my set' -n ns --context prod --kubeconfig '/a b'"
     )
 

@@ -47,7 +47,9 @@ def test_explained_error_responses():
         server.enqueue(Status(403, "the gate"))
         assert failure(chat, ForbiddenError).message == "the gate is shut"
         server.enqueue(Status(403, "the model"))
-        assert failure(chat, ForbiddenError).message.startswith("The model's server denied access")
+        error = failure(chat, ForbiddenError)
+        assert error.message.startswith("The model's server denied access")
+        assert error.hints == ("Another key may be allowed: set KAITO_API_KEY, or pass a file with --api-key-file",)
         server.route("/v1/models", Status(403, "the gate"))
         with pytest.raises(ForbiddenError, match="the gate is shut"):
             chat.models()

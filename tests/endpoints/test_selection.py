@@ -153,6 +153,20 @@ def test_the_error_lists_what_was_tried():
     )
 
 
+def test_a_backend_for_no_workspace_was_no_route_to_one():
+    local = Backend("local", None)
+    local.needs_workspace = False
+    forbidden = ForbiddenError("no permission")
+    error = failure(Backend("a", 10, error=forbidden), Backend("b", 20, error=ForbiddenError("nor here")), local)
+    assert isinstance(error, ForbiddenError)
+    assert error.hints[:-1] == ("a: no permission", "b: nor here")
+    error = failure(Backend("a", 10, error=KaitoError("no")), local)
+    assert error.details[:-1] == ("a: no",)
+    failed = [Backend("a", 10, error=KaitoError("no")), Backend("b", 20, error=KaitoError("nor here"))]
+    error = failure(*failed, local, settings=Settings())
+    assert error.details[:-1] == ("a: no", "b: nor here", "local: http://local is used only with --backend local")
+
+
 def test_an_error_of_the_target_is_shown_alone():
     missing = NotFoundError("Workspace 'w' not found")
     assert failure(Backend("a", 10, error=missing), Backend("b", 20, error=KaitoError("no"))) is missing

@@ -117,3 +117,14 @@ def test_a_server_that_is_loading(kaito, model_server):
     outcome = kaito("chat", "-m", "hi", "--endpoint", model_server.url, "--wait=400ms")
     assert outcome.code == 4
     assert "HTTP 503 for /v1/models" in outcome.err
+
+
+def test_a_reason_that_names_the_server_names_it_once(refused_url, reporter):
+    label = refused_url.removeprefix("http://")
+    endpoint = Endpoint(url=refused_url, shown_url=f"{refused_url}/chat/completions", label=label)
+    with pytest.raises(ConnectError) as caught:
+        asyncio.run(wait_until_answering(endpoint, Settings(), 0.3, reporter))
+    assert reporter.notices == [f"Waiting for {label}: Connection refused"]
+    assert caught.value.details == ("The server was not ready after 0.3s (--wait): Connection refused",)
+    # What the notice says is not repeated below it.
+    assert set(reporter.statuses) == {"waiting", ""}

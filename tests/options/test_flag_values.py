@@ -111,7 +111,14 @@ def test_invalid_temperatures(value):
         (["--idle-timeout", "25h"], "is not a duration"),
         (["--idle-timeout", "٣"], "is not a duration"),
         (["--request-timeout", "x"], "--request-timeout: 'x' is not a duration from 0"),
-        (["--workspace-name", "My_Llama"], "--workspace-name: 'My_Llama' is not a name of at most 63 lower-case"),
+        (
+            ["--workspace-name", "My_Llama"],
+            "--workspace-name: 'My_Llama' is not a name such as my-llama, workspace/my-llama or inferenceset/my-set",
+        ),
+        (
+            ["--workspace-name", "foo/x"],
+            "'foo/x' is not a name such as my-llama, workspace/my-llama or inferenceset/my-set",
+        ),
         (["--workspace-name", "a.b"], "is not a name"),
         (["--workspace-name", "a" * 64], "is not a name"),
         (["--workspace-name", "inferenceset/"], "is not a name"),

@@ -56,7 +56,7 @@ def test_a_missing_folder_leaves_no_file_open(terminal, tmp_path):
 
 def test_without_pyte_the_error_says_what_to_install(terminal, monkeypatch):
     monkeypatch.setitem(sys.modules, "kaito.testing.screen", None)
-    with pytest.raises(RuntimeError, match=r"needs pyte: pip install 'kaito\[test\]'"):
+    with pytest.raises(RuntimeError, match=r"needs the package 'pyte'\. To install it: .* install pyte$"):
         terminal([*PYTHON, ""])
 
 

@@ -15,6 +15,7 @@ from kaito.console.wrapping import commands, table, window_columns, wrapped
 from kaito.errors import UsageError
 from kaito.options.option import Option, Scope
 from kaito.types.options import Argument
+from kaito.util.program import as_started, examples_as_started
 from kaito.util.suggest import did_you_mean
 
 # Columns of the flags' names, and the least columns of the help.
@@ -28,7 +29,7 @@ class Once(argparse.Action):
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
     ) -> None:
         if getattr(namespace, self.dest) is not None:
-            raise UsageError(f"{self.option_strings[-1]}: is given twice")
+            raise UsageError(f"{self.option_strings[-1]} is given twice")
         setattr(namespace, self.dest, values)
 
 
@@ -275,14 +276,14 @@ class Parser(argparse.ArgumentParser):
     def format_help(self) -> str:
         """Return the help in the window's width: summary, examples, flags by group, usage."""
         columns = max(window_columns(), _NARROWEST)
-        parts = [wrapped(self._summary, columns, hang=0)]
+        parts = [wrapped(as_started(self._summary), columns, hang=0)]
         if self._examples:
-            parts.append(f"Examples:\n{commands(self._examples, columns)}")
+            parts.append(f"Examples:\n{commands(examples_as_started(self._examples), columns)}")
         if self.argument is not None and self.argument.help:
             row = (f"    {self.argument.metavar}", self.argument.help)
             parts.append(f"Argument:\n{table([row], columns, left=_FLAGS)}")
         for title, actions in self.groups:
-            rows = [(short.ljust(4) + long, text) for short, long, text in map(described, actions)]
+            rows = [(short.ljust(4) + long, as_started(text)) for short, long, text in map(described, actions)]
             parts.append(f"{title}:\n{table(rows, columns, left=_FLAGS)}")
         return "\n".join([*parts, f"Usage:\n  {self.usage_line}\n"])
 

@@ -20,7 +20,7 @@ from kaito.cluster.auth.credentials import (
 )
 from kaito.cluster.auth.kubeconfig import Context, load_context, search_path
 from kaito.cluster.auth.kubeconfig_types import Place
-from kaito.errors import ClusterError, UsageError
+from kaito.errors import ClusterError, NoClusterError, UsageError
 from kaito.net.proxies import ProxyError, by_kind, parse_proxy, proxy_for
 from kaito.types import Location, Reporter, Target
 
@@ -141,12 +141,12 @@ def find_cluster_config(target: Target, environ: Mapping[str, str], reporter: Re
 
 def _from_service_account(target: Target, environ: Mapping[str, str]) -> ClusterConfig:
     if not service_account.in_pod(environ):
-        raise ClusterError("No cluster is configured", _no_kubeconfig(target, environ), _WITHOUT_CLUSTER)
+        raise NoClusterError("No cluster is configured", _no_kubeconfig(target, environ))
     try:
         server = service_account.api_server(environ)
         authorities = service_account.authorities()
     except ClusterError as exc:
-        raise ClusterError(exc.message, _WITHOUT_CLUSTER) from None
+        raise NoClusterError(exc.message) from None
     proxy, socks = by_kind(_environment_proxy(server))
     return ClusterConfig(
         server=server,
@@ -170,9 +170,6 @@ def _own_proxy(url: str, place: Place) -> URL:
 def _environment_proxy(server: URL) -> URL | None:
     # Go's clients ignore ALL_PROXY.
     return proxy_for(server, any_scheme=False, socks=True)
-
-
-_WITHOUT_CLUSTER = "To chat without a cluster: kaito chat --endpoint URL"
 
 
 def _no_kubeconfig(target: Target, environ: Mapping[str, str]) -> str:

@@ -21,6 +21,7 @@ from kaito.cluster.workspaces.objects import (
     parse_workspace,
 )
 from kaito.errors import KaitoError, NotFoundError
+from kaito.util.program import program_name
 from kaito.util.suggest import did_you_mean, listed
 
 #: One of KAITO's kinds.
@@ -138,8 +139,9 @@ def _not_served_error(cluster: ApiClient, kind: type[WorkspaceObject | Inference
 
 async def _not_found_error(cluster: ApiClient, kind: type[KaitoObject], name: str) -> NotFoundError:
     """Return an error with the hints that the user's permissions allow."""
-    in_namespace, in_cluster, namespaces = await asyncio.gather(
-        _namespaced_names(list_objects(cluster, kind)),
+    workspaces, inference_sets, in_cluster, namespaces = await asyncio.gather(
+        _namespaced_names(list_objects(cluster, WorkspaceObject)),
+        _namespaced_names(list_objects(cluster, InferenceSetObject)),
         _namespaced_names(list_objects(cluster, kind, all_namespaces=True)),
         _namespaced_names(cluster.items("/api/v1/namespaces", Namespace)),
     )
@@ -152,13 +154,16 @@ async def _not_found_error(cluster: ApiClient, kind: type[KaitoObject], name: st
     if elsewhere:
         option = f"use -n {elsewhere[0]}" if len(elsewhere) == 1 else "select one with -n"
         hints.append(f"Found in: {listed(elsewhere, _MAX_LISTED_NAMES)} ({option})")
-    names = [each for _, each in in_namespace]
-    if close := did_you_mean(name, names):
-        hints.append(f"Did you mean '{close}'?")
-    elif names:
-        hints.append(f"Available: {listed(names, _MAX_LISTED_NAMES)}")
-    elif not elsewhere:
-        hints.append(f"To list all workspaces: kubectl kaito status -A{cluster.config.flags}")
+    # What --workspace-name takes, and the names alone; those of the same kind replace others.
+    own: dict[str, str] = {each: each for _, each in workspaces}
+    of_sets: dict[str, str] = {each: f"inferenceset/{each}" for _, each in inference_sets}
+    by_name = {**of_sets, **own} if kind is WorkspaceObject else {**own, **of_sets}
+    if close := did_you_mean(name, by_name):
+        hints.append(f"Did you mean '{by_name[close]}'?")
+    elif by_name:
+        hints.append(f"Available: {listed([*own.values(), *of_sets.values()], _MAX_LISTED_NAMES)}")
+    if not elsewhere:
+        hints.append(f"To list all workspaces: {program_name()} status -A{cluster.config.flags}")
     return NotFoundError(f"{kind.kind} '{name}' not found in namespace '{namespace}'", *hints)
 
 

@@ -16,6 +16,7 @@ from kaito.cluster.workspaces.probes import PodEvent, fetch_newest_event
 from kaito.errors import NotFoundError
 from kaito.types import Reporter, Target
 from kaito.types.targets import shown_url
+from kaito.util.program import program_name
 from kaito.util.tasks import gather_both
 
 
@@ -79,7 +80,7 @@ def require_serving(workspace: Workspace, target: Target) -> None:
     if workspace.tuning:
         raise NotReadyError(
             f"Workspace '{workspace.name}' is a tuning workspace, which does not serve a model",
-            f"State: {workspace.state or 'unknown'}; see 'kubectl kaito status {target.flags}'",
+            f"State: {workspace.state or 'unknown'}; see '{program_name()} status {target.flags}'",
         )
 
 

@@ -165,7 +165,7 @@ class _ReadinessWait:
             reason = self._reasons[0] if is_problem or not unmet else unmet[0].message or unmet[0].type
             parts += [reason] if reason not in (self._last_notice or "") else []
         parts += [str(self._event)] if self._event is not None else []
-        text = "; ".join(parts) or f"waiting for {self._name}"
+        text = "; ".join(parts) or "waiting"
         self._reporter.status(text if text.lower().startswith("waiting") else f"waiting: {text}")
 
 

@@ -9,6 +9,7 @@ from kaito import hookimpl
 from kaito.errors import KaitoError, ShellHint, UsageError
 from kaito.toolkit import conversation_table, one_line
 from kaito.types import SlashCommand
+from kaito.util.program import program_name
 
 if TYPE_CHECKING:
     from kaito import ShellContext
@@ -32,7 +33,7 @@ def sessions(arguments: str, shell: ShellContext) -> None:
     shell.write_table(*conversation_table(shown, excerpts, brief=True))
     if more := len(found) - len(shown):
         # The words may have any characters, so they are not part of a command to paste.
-        shell.notice(f"({more} more; 'kaito history --all{' WORDS' if arguments else ''}' lists all)")
+        shell.notice(f"({more} more; '{program_name()} history --all{' WORDS' if arguments else ''}' lists all)")
 
 
 def resume(arguments: str, shell: ShellContext) -> None:
@@ -42,7 +43,8 @@ def resume(arguments: str, shell: ShellContext) -> None:
     """
     if not arguments:
         raise UsageError(
-            "/resume: needs the ID of a conversation", ShellHint("/sessions lists them", "'kaito history' lists them")
+            "/resume: needs the ID of a conversation",
+            ShellHint("/sessions lists them", f"'{program_name()} history' lists them"),
         )
     shell.resume(arguments)
 

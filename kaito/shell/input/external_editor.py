@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any, TextIO
 
 from kaito.console.terminal import Terminal
-from kaito.errors import KaitoError
+from kaito.errors import KaitoError, UsageError
 from kaito.util.children import child_environment, failure_of
 from kaito.util.safe_files import UnreadableError, owner_only, read_text
 from kaito.util.temporary_folders import temporary_folder
@@ -31,9 +31,11 @@ def edited(text: str, terminal: Terminal, environ: Mapping[str, str]) -> str:
     """Return the edited text without trailing newlines; `""` when nothing was saved.
 
     Raises:
+        UsageError: there is no terminal.
         KaitoError: the editor cannot be run, it failed, or its file cannot be written.
         Ended: SIGTERM or SIGHUP; the editor has exited.
     """
+    require_terminal(terminal)
     command = editor_command(environ)
     with _file_with(f"{text}\n" if text else "") as path:
         before = _version(path)
@@ -46,8 +48,18 @@ def edited(text: str, terminal: Terminal, environ: Mapping[str, str]) -> str:
             raise KaitoError(f"Cannot read the file that the editor '{command[0]}' saved: {exc}") from None
 
 
+def require_terminal(terminal: Terminal) -> None:
+    """Check that there is a terminal on which an editor can run: elsewhere, it would write its screen into a file.
+
+    Raises:
+        UsageError: the input, or all of the output, is not a terminal.
+    """
+    if not (terminal.in_is_terminal and (terminal.out_is_terminal or terminal.err_is_terminal)):
+        raise UsageError("There is no terminal on which the editor could run")
+
+
 def run_editor(path: Path, terminal: Terminal, environ: Mapping[str, str], *, otherwise: str = "") -> None:
-    """Run the user's editor on a file, and wait until it exits.
+    """Run the user's editor on a file, and wait until it exits. :func:`require_terminal` was called before.
 
     Args:
         otherwise: what follows from a failure, for its message.

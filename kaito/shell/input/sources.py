@@ -20,7 +20,7 @@ _READ_SIZE = 64 * 1024
 
 _TOO_LONG = f"the line is longer than {limits.shown_size(limits.SCRIPT_LINE)}"
 _BLOCK_TOO_LONG = f"a block is longer than {limits.shown_size(limits.STDIN)}"
-_UNCLOSED = 'a block opened by """ is not closed'
+_UNCLOSED = 'A block opened by """ is not closed'
 
 
 #: The handler of errors that puts a byte that is never UTF-8 in the place of what cannot be decoded.
@@ -156,7 +156,7 @@ class Script(Source):
         try:
             return raw.decode()
         except UnicodeDecodeError as exc:
-            message = f"the line is not UTF-8: byte {exc.start + 1} is 0x{raw[exc.start]:02x}"
+            message = f"The line is not UTF-8: byte {exc.start + 1} is 0x{raw[exc.start]:02x}"
             if self._decoder is not None:
                 message = "the line is not valid in the encoding of the byte order mark"
             raise BadLineError(message, raw.decode("utf-8", "replace")) from None

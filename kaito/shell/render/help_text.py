@@ -10,6 +10,7 @@ from kaito.console.wrapping import paragraphs, table, wrapped
 from kaito.errors import ShellHint, UsageError
 from kaito.plugin.manager import Offered
 from kaito.types import SlashCommand
+from kaito.util.program import as_started
 from kaito.util.sanitize import one_line
 from kaito.util.suggest import did_you_mean
 
@@ -81,7 +82,7 @@ class Help:
         if (offered := self._commands.get(name)) is None:
             raise self.unknown(name)
         command = offered.value
-        text = _docstring(command.run)
+        text = as_started(_docstring(command.run))
         if command.summary:
             text = f"{command.summary}\n{text.partition(chr(10))[2]}"
         notes = [] if offered.plugin.distribution == "kaito" else [f"From plugin {offered.plugin}."]

@@ -17,7 +17,7 @@ from kaito.config.user_config import UserConfig, config_path
 from kaito.errors import KaitoError
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.plugin.entry_points import subcommand_names
-from kaito.shell.input.external_editor import run_editor
+from kaito.shell.input.external_editor import require_terminal, run_editor
 from kaito.util.plugin_folders import shown_path
 from kaito.util.safe_files import make_folders, owner_only
 
@@ -64,9 +64,10 @@ def edit(context: CommandContext) -> None:
 
     Raises:
         KaitoError: it cannot be created or edited.
-        UsageError: what was saved is not valid. It stays as it is.
+        UsageError: there is no terminal, or what was saved is not valid. It stays as it is.
     """
     path = path_of_file()
+    require_terminal(context.invocation.terminal)
     try:
         make_folders(path.parent)
         with owner_only():

@@ -61,7 +61,8 @@ def run(context: CommandContext, plan: Deployment, options: Options) -> None:
                 elif step.item:
                     # What a dry run writes can be applied: it has no uid of an object that does not exist.
                     items.append(without_server_fields(step.item, whole=bool(options.dry_run)))
-                    if context.output == "plain":
+                    # The difference says what a dry run would do.
+                    if context.output == "plain" and not (options.show_diff and options.dry_run):
                         context.write(f"{_name(step.item)} {step.done}\n")
         except Interrupted as exc:
             # What was deployed stays: only the wait for it has ended.

@@ -46,7 +46,8 @@ def workspace(value: str) -> str:
     name = re.sub("^(workspace|inferenceset)/", "", value)
     if not _LABEL.fullmatch(name) or len(name) > 63:
         raise ValueError(
-            "is not a name of at most 63 lower-case letters, digits and '-', with a letter or digit at both ends"
+            "is not a name such as my-llama, workspace/my-llama or inferenceset/my-set, of at most 63 lower-case "
+            "letters, digits and '-', with a letter or digit at both ends"
         )
     return value.removeprefix("workspace/")
 

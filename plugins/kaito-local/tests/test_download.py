@@ -283,3 +283,14 @@ def test_progress_reports_end_with_the_download(wheels, reporter):
         return len(asyncio.all_tasks())
 
     assert asyncio.run(check()) == 1
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/guide/first-chat.md", "docs/guide/local-models.md"])
+def test_the_documentation_has_the_size_of_the_download(page):
+    root = Path(__file__).parents[3]
+    folder = Path(__file__).parents[1]
+    for file in {root / page, folder / page}:
+        if file.exists():
+            size = re.search(r"(?:downloads?|downloaded)\b[^.]*?(\d+ MB)", file.read_text("utf-8"))
+            assert size is not None, file
+            assert size[1] == download._MEGABYTES, file

@@ -75,7 +75,7 @@ def test_wait_until_ready(monkeypatch):
         await shown(reporter, "waiting: downloading the model, 120 MB/s, 3m12s left; Pulled: so it is")
         del answers[EVENTS], server.answers[METRICS]
         reporter.statuses.clear()
-        await shown(reporter, "waiting for w")
+        await shown(reporter, "waiting")
         loading = {"type": "InferenceReady", "status": "False", "message": "loading"}
         server.send(WORKSPACES, "MODIFIED", workspace(state="NotReady", conditions=[loading]))
         while not any("loading" in notice for notice in reporter.notices):

@@ -167,14 +167,13 @@ def test_the_difference(deploy, kubectl, namespace):
         "   instanceType: T",
         "   labelSelector:",
         "     matchLabels:",
-        "workspace.kaito.sh/a applied (server dry run)",
     ]
     assert get(kubectl, "workspace", "a")["resource"]["count"] == 1
     outcome = deploy(*arguments, "--show-diff", "-o", "json")
     assert json.loads(outcome.out)["resource"]["count"] == 2
     assert "+  count: 2\n" in outcome.err
     outcome = deploy(*arguments, "--show-diff", "--dry-run=server")
-    assert outcome.out == ("workspace.kaito.sh/a would not change\nworkspace.kaito.sh/a applied (server dry run)\n")
+    assert outcome.out == "workspace.kaito.sh/a would not change\n"
     assert "+  name: b\n" in deploy("b", "--model", "phi-4", "--show-diff").out
 
 

@@ -42,7 +42,7 @@ def failing(*arguments: str, **more):
     [
         ("nobody", 5, "User 'nobody' may not"),
         ("nobody-token", 5, "User 'nobody' may not"),
-        ("anonymous", 5, "The request had no credentials"),
+        ("anonymous", 5, "The request had no credentials, and the API server refuses it from anonymous users"),
         ("badtoken", 5, "The API server rejected your credentials (HTTP 401)"),
         ("expired", 5, "Your client certificate for the cluster expired on"),
         ("wrongca", 4, "The API server's certificate is not trusted"),
@@ -60,8 +60,26 @@ def test_unknown_workspace(namespace, workspace, command):
     outcome = failing(*arguments, "--kubeconfig", str(namespace.kubeconfig("admin")))
     assert outcome.code == 3
     assert outcome.err == (
-        f"❌ Error: Workspace 'my-lama' not found in namespace '{namespace.name}'\n   Did you mean 'my-llama'?\n"
+        f"❌ Error: Workspace 'my-lama' not found in namespace '{namespace.name}'\n"
+        "   Did you mean 'my-llama'?\n"
+        f"   To list all workspaces: kaito status -A --kubeconfig {namespace.kubeconfig('admin')}\n"
     )
+    arguments = [word if word != "my-llama" else "unlike" for word in command]
+    outcome = failing(*arguments, "--kubeconfig", str(namespace.kubeconfig("admin")))
+    assert "   Available: my-llama\n   To list all workspaces: kaito status -A" in outcome.err
+
+
+def test_inference_sets_are_suggested_as_they_are_typed(namespace, workspace, command):
+    namespace.inference_set("phi-set")
+    admin = ["--kubeconfig", str(namespace.kubeconfig("admin"))]
+    for name, hint in (
+        ("nope", "Available: my-llama, inferenceset/phi-set"),
+        ("phi-set", "Did you mean 'inferenceset/phi-set'?"),
+        ("inferenceset/my-llama", "Did you mean 'my-llama'?"),
+    ):
+        outcome = failing(*(word if word != "my-llama" else name for word in command), *admin)
+        assert outcome.code == 3
+        assert f"   {hint}\n   To list all workspaces: kaito status -A" in outcome.err
 
 
 def test_workspace_in_another_namespace(namespace, workspace, command):

@@ -48,7 +48,7 @@ def add_ingress(namespace, server, host="localhost"):
 
 def forward_hint(namespace):
     flags = f"--workspace-name my-llama --kubeconfig {namespace.kubeconfig('admin')}"
-    return f"   To open a local port: kubectl kaito forward {flags}\n"
+    return f"   To open a local port: kaito forward {flags}\n"
 
 
 def service_url(namespace, name="my-llama"):
@@ -167,7 +167,10 @@ def test_invalid_credentials_and_no_api_server(namespace, get_endpoint):
         (["--workspace-name", "x", "--format", "plain"], "--format: 'plain' is not one of url, json"),
         (["--workspace-name", "x", "--format", "url", "-o", "json"], "--format: 'url' contradicts --output 'json'"),
         (["--workspace-name", "x", "--endpoint", "http://x"], "Unknown flag '--endpoint'"),
-        (["--workspace-name", "X"], "--workspace-name: 'X' is not a name of at most 63"),
+        (
+            ["--workspace-name", "X"],
+            "--workspace-name: 'X' is not a name such as my-llama, workspace/my-llama or inferenceset/my-set",
+        ),
     ],
 )
 def test_flags_are_validated_first(arguments, message):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kaito.testing import run_kaito
+from kaito.testing import Status, run_kaito
 
 #: Where the terminal is not told which cluster: what is pasted has to say it.
 ELSEWHERE = {"HOME": "/nowhere", "KUBECONFIG": None, "KUBERNETES_SERVICE_HOST": None}
@@ -24,7 +24,7 @@ def given(namespace, tmp_path):
 
 def pasted(text):
     """Return the arguments of the command of kaito in a text."""
-    [command] = re.findall(r"kubectl kaito (.*?)(?:' to check status)?$", text, re.MULTILINE)
+    [command] = re.findall(r"(?:Use 'kubectl|:) kaito (.*?)(?:' to check status)?$", text, re.MULTILINE)
     return shlex.split(command)
 
 
@@ -58,6 +58,18 @@ def test_nothing_is_added_that_was_not_given(namespace):
     environment = {"KUBECONFIG": str(namespace.kubeconfig("admin"))}
     outcome = run_kaito("chat", "--workspace-name", "my-workspace", "-m", "x", env=environment)
     assert pasted(outcome.err) == ["status", "--workspace-name", "my-workspace"]
+
+
+def test_the_log_of_a_server_that_failed(namespace, given, model_server):
+    namespace.workspace(port=model_server.port)
+    model_server.enqueue(Status(500, {"error": {"message": "boom"}}), Status(400, {"error": {"message": "bad"}}))
+    command = ["chat", "--workspace-name", "my-llama", *given, "-m", "x", "-o", "json"]
+    outcome = run_kaito(*command, env=ELSEWHERE)
+    assert json.loads(outcome.out)["error"]["hints"] == [
+        f"The server's log may say more: kubectl logs my-llama-0 {shlex.join(given)}"
+    ]
+    outcome = run_kaito(*command, env=ELSEWHERE)
+    assert json.loads(outcome.out)["error"]["hints"] == ["Change the message, or the flags"]
 
 
 def test_a_permission_to_check(namespace, given):

@@ -131,7 +131,7 @@ def test_a_wait(shell, team, server, picture):
         $ «kaito chat --workspace-name my-phi --wait»‹enter›
         Waiting for 'my-phi': InferenceReady is False (WorkspaceInferenceStatusPending:
           waiting for the pod to be ready)
-        waiting for my-phi … s‹picture›‹ready›
+        waiting … s‹picture›‹ready›
         ↺🤖 Connected to workspace: my-phi (phi-4-mini-instruct)
         💬 Type your message (or 'quit' to exit):
         (context gpu-cluster, namespace team-a, backend port-forward)
@@ -218,6 +218,7 @@ def test_an_error(shell, team, server, picture):
         $ «kaito chat --workspace-name my-lama»‹enter›
         ❌ Error: Workspace 'my-lama' not found in namespace 'team-a'
            Did you mean 'my-llama'?
+           To list all workspaces: kaito status -A
         $ «kaito chat --workspace-name my-phi»‹enter›
         ❌ Error: Workspace 'my-phi' is not ready for inference
            Use 'kubectl kaito status --workspace-name my-phi' to check status

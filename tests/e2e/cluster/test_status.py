@@ -119,7 +119,9 @@ def test_a_missing_workspace(control_plane, namespace, status):
     outcome = status("--workspace-name", "my-lama")
     assert (outcome.code, outcome.out) == (3, "")
     assert outcome.err == (
-        f"❌ Error: Workspace 'my-lama' not found in namespace '{namespace.name}'\n   Did you mean 'my-llama'?\n"
+        f"❌ Error: Workspace 'my-lama' not found in namespace '{namespace.name}'\n"
+        "   Did you mean 'my-llama'?\n"
+        f"   To list all workspaces: kaito status -A --kubeconfig {namespace.kubeconfig('admin')}\n"
     )
     outcome = status("--workspace-name", "my-llama", "-n", "default")
     assert f"Found in: {namespace.name} (use -n {namespace.name})" in outcome.err
@@ -192,7 +194,5 @@ def test_wait_then_show(namespace, status):
     assert outcome.err == (
         f"Waiting for 'b': {PENDING}\n"
         "❌ Error: Workspace 'b' is not ready for inference\n"
-        f"   Use 'kubectl kaito status --workspace-name b --kubeconfig {namespace.kubeconfig('admin')}' to check status\n"
-        f"   {PENDING}\n"
         "   Not ready after 1s; to wait longer, use --wait=DURATION\n"
     )

@@ -8,6 +8,7 @@ import stat
 import pytest
 
 from kaito.plugin.built_in import SUBCOMMANDS
+from kaito.testing import Outcome, kaito_command
 
 FILE = "~/.config/kaito/config.toml"
 
@@ -24,6 +25,17 @@ def config(clean_environment):
         return path
 
     return write
+
+
+@pytest.fixture
+def edit(terminal):
+    """Return a function that runs `kaito config edit` on a terminal."""
+
+    def edit(env):
+        session = terminal(kaito_command("config", "edit"), env=env, stderr="pipe")
+        return Outcome(code=session.wait_exit(), out_bytes=session.out, err_bytes=session.err)
+
+    return edit
 
 
 def sent(server):
@@ -126,7 +138,7 @@ def test_each_switch_can_be_turned_off_again(kaito, model_server, config):
     ("command", "flag"),
     [("history", "all"), ("history", "yes"), ("history", "force"), ("deploy", "force-conflicts")],
 )
-def test_a_flag_that_destroys_is_never_configured(kaito, config, command, flag):
+def test_a_flag_that_destroys_is_never_configured(kaito, edit, config, command, flag):
     name = flag.replace("-", "_").upper()
     variables = {f"KAITO_{name}": "1", f"KAITO_{command.upper()}_{name}": "1"}
     arguments = {"history": ["history"], "deploy": ["deploy", "w", "--model", "phi-4", "--dry-run=client"]}[command]
@@ -135,8 +147,7 @@ def test_a_flag_that_destroys_is_never_configured(kaito, config, command, flag):
         assert (outcome.code, outcome.err) == (0, "There is no conversation yet\n")
     config(f"[defaults.{command}]\n{flag} = true")
     # `config edit` refuses it as the command does.
-    for line in (arguments, ["config", "edit"]):
-        outcome = kaito(*line, env={"EDITOR": "true"})
+    for outcome in (kaito(*arguments), edit({"EDITOR": "true"})):
         assert outcome.code == 2
         assert f"[defaults.{command}] {flag}: is for one run, and cannot be set here" in outcome.err
     outcome = kaito(command, f"--no-{flag}", "--no-config")
@@ -276,10 +287,10 @@ def test_secrets_are_refused_and_not_shown(kaito, config, line, name):
     assert "s3cret" not in outcome.out + outcome.err
 
 
-@pytest.mark.parametrize("arguments", [["chat", "-m", "hi"], ["config", "edit"], ["status"], ["config", "-o", "json"]])
-def test_each_command_refuses_secrets(kaito, config, arguments):
+@pytest.mark.parametrize("arguments", [["chat", "-m", "hi"], None, ["status"], ["config", "-o", "json"]])
+def test_each_command_refuses_secrets(kaito, edit, config, arguments):
     config('[profiles.unused]\npassword = "s3cret"')
-    outcome = kaito(*arguments, env={"EDITOR": "true"})
+    outcome = kaito(*arguments) if arguments is not None else edit({"EDITOR": "true"})
     assert outcome.code == 2
     assert "line 2: password: a secret must not be in this file" in outcome.err
     assert "s3cret" not in outcome.out + outcome.err
@@ -687,7 +698,7 @@ def kaito_request(request, settings):
     assert ["mask", "off", "defaults"] in rows
 
 
-def test_config_edit_checks_the_tables_of_plugins_commands(kaito, config, tmp_path):
+def test_config_edit_checks_the_tables_of_plugins_commands(edit, config, tmp_path):
     (tmp_path / "mine.py").write_text("""
 from kaito import Command, hookimpl
 
@@ -714,12 +725,12 @@ def kaito_commands():
         ("[defaults.mine]\nwipe = true", "line 5: [defaults.mine] wipe: is for one run"),
     ]:
         path.write_text(f"{plugin}{text}\n")
-        outcome = kaito("config", "edit", env={"EDITOR": "true"})
+        outcome = edit({"EDITOR": "true"})
         assert message in outcome.err, text
         assert outcome.code == (0 if "valid" in message else 2)
 
 
-def test_config_edit_checks_the_tables_of_installed_commands(kaito, config, tmp_path):
+def test_config_edit_checks_the_tables_of_installed_commands(edit, config, tmp_path):
     (tmp_path / "theirs.py").write_text("""
 from kaito import Command, hookimpl
 
@@ -732,7 +743,7 @@ def kaito_commands():
     (tmp_path / "theirs-1.dist-info/entry_points.txt").write_text("[kaito.commands]\ntheirs = theirs\n")
     config("[defaults.theirs]\nnope = 1")
     environ = {"EDITOR": "true", "PYTHONPATH": str(tmp_path), "KAITO_PLUGINS": None}
-    outcome = kaito("config", "edit", env=environ)
+    outcome = edit(environ)
     assert outcome.code == 2
     assert "line 2: [defaults.theirs] nope: there is no such flag" in outcome.err
     # What may not be loaded is not checked, and that is said.
@@ -742,7 +753,7 @@ def kaito_commands():
     ]:
         if text:
             (tmp_path / "theirs.py").write_text("1 / 0")
-        outcome = kaito("config", "edit", env={**environ, "KAITO_PLUGINS": text})
+        outcome = edit({**environ, "KAITO_PLUGINS": text})
         assert f"[defaults.theirs] was not checked: {reason}" in outcome.err
         assert outcome.err.endswith(f"{FILE} is valid\n")
         assert outcome.code == 0
@@ -840,9 +851,9 @@ def test_config_without_a_file(kaito):
     assert kaito("config", "path").out.endswith("/.config/kaito/config.toml\n")
 
 
-def test_config_edit_creates_the_file_and_checks_it(kaito, clean_environment, tmp_path):
+def test_config_edit_creates_the_file_and_checks_it(edit, clean_environment, tmp_path):
     path = clean_environment / ".config/kaito/config.toml"
-    outcome = kaito("config", "edit", env={"EDITOR": "true"})
+    outcome = edit({"EDITOR": "true"})
     assert (outcome.code, outcome.err) == (0, f"{FILE} is valid\n")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -853,7 +864,7 @@ def test_config_edit_creates_the_file_and_checks_it(kaito, clean_environment, tm
     (path.parent / "prompts").mkdir()
     (path.parent / "prompts/terse.md").write_text("Be terse, in {{lang}}")
     path.write_text(examples)
-    outcome = kaito("config", "edit", env={"EDITOR": "true"})
+    outcome = edit({"EDITOR": "true"})
     assert outcome.err == f"{FILE} is valid\n", examples
     for text, message in [
         ("[profiles.other]\ntemperature = 9", "line 2: [profiles.other] temperature: '9' is not a number"),
@@ -863,17 +874,17 @@ def test_config_edit_creates_the_file_and_checks_it(kaito, clean_environment, tm
         editor = tmp_path / "editor"
         editor.write_text(f"#!/bin/sh\ncat > \"$1\" <<'E'\n{text}\nE\n")
         editor.chmod(0o755)
-        outcome = kaito("config", "edit", env={"VISUAL": str(editor)})
+        outcome = edit({"VISUAL": str(editor)})
         assert outcome.code == 2
         assert message in outcome.err
         assert path.read_text() == f"{text}\n"
 
 
-def test_config_edit_failures(kaito, clean_environment):
-    outcome = kaito("config", "edit", env={"EDITOR": "false"})
+def test_config_edit_failures(edit, clean_environment):
+    outcome = edit({"EDITOR": "false"})
     assert outcome.code == 1
     assert "The editor 'false' failed with exit code 1" in outcome.err
-    outcome = kaito("config", "edit", env={"EDITOR": "true", "XDG_CONFIG_HOME": "/dev/null"})
+    outcome = edit({"EDITOR": "true", "XDG_CONFIG_HOME": "/dev/null"})
     assert outcome.code == 1
     assert "Cannot create /dev/null/kaito/config.toml: Not a directory" in outcome.err
 
@@ -905,3 +916,10 @@ def test_the_variables_of_a_prompt_are_shown_with_the_command_line_s(kaito, conf
     rows = json.loads(kaito("config", "--variable", "lang=Rust", "-o", "json").out)["values"]
     shown = {row["name"]: (row["value"], row["from"]) for row in rows if row["name"].startswith("variable ")}
     assert shown == {"variable lang": ("Rust", "flag"), "variable lines": ("3", "defaults")}
+
+
+def test_config_edit_needs_a_terminal(kaito, clean_environment):
+    outcome = kaito("config", "edit", env={"EDITOR": "true"})
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == "❌ Error: There is no terminal on which the editor could run\n"
+    assert not (clean_environment / ".config/kaito").exists()

@@ -21,7 +21,10 @@ DEPLOY = ("deploy", "my-phi", "--model", "phi-4")
             ["deploy", "my-phi", "-n", "team", "--context", "my prod"],
             "--model is required\n   To list what this cluster offers: kaito models -n team --context 'my prod'\n",
         ),
-        (["deploy", "My", "--model", "phi-4"], "NAME: 'My' is not a name of at most 63 lower-case letters"),
+        (
+            ["deploy", "My", "--model", "phi-4"],
+            "NAME: 'My' is not a name such as my-llama, workspace/my-llama or inferenceset/my-set, of at most",
+        ),
         ([*DEPLOY, "--model", "a b"], "--model: 'a b' is not a preset such as phi-4, or a Hugging Face id"),
         ([*DEPLOY, "--count", "0"], "--count: '0' is not a whole number from 1 to 1000"),
         ([*DEPLOY, "--replicas", "nan"], "--replicas: 'nan' is not a whole number from 0 to 1000"),

@@ -102,7 +102,7 @@ def test_a_failed_line_has_its_object_and_the_next_one_is_asked(chat, model_serv
         "The answer is empty",
         "no",
         "Unknown command '/nope'",
-        "the line is not UTF-8: byte 2 is 0xff",
+        "The line is not UTF-8: byte 2 is 0xff",
     ]
     assert [row["error"]["exit_code"] for row in table[1:-1]] == [1, 1, 1, 1, 2, 1]
     assert [row.get("received") for row in table] == [None, None, "hal", None, "x", None, None, None]

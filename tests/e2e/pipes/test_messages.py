@@ -50,14 +50,14 @@ def test_a_dash_sends_all_of_stdin_verbatim(chat, model_server):
 @pytest.mark.parametrize(
     ("arguments", "stdin", "message"),
     [
-        (["-m", " "], None, "--message: is empty"),
-        (["-m", "-"], "", "--message: is empty"),
+        (["-m", " "], None, "--message is empty"),
+        (["-m", "-"], "", "--message is empty"),
         (["-m", "-", "--no-stdin"], "x", "--message: '-' cannot be used with --no-stdin"),
         (["--no-stdin"], "x", "--no-stdin: needs --message"),
         (["-m", "x", "--script", "y"], None, "--message: cannot be used with --script"),
         (["-m", "x", "--script", "-"], "y", "--message: cannot be used with --script"),
-        (["-m", "x", "--message=y"], None, "--message: is given twice"),
-        (["-mx", "-m", "y"], None, "--message: is given twice"),
+        (["-m", "x", "--message=y"], None, "--message is given twice"),
+        (["-mx", "-m", "y"], None, "--message is given twice"),
     ],
 )
 def test_invalid_combinations_of_message_flags(chat, model_server, arguments, stdin, message):
@@ -218,13 +218,16 @@ def test_the_connection_error_shows_the_service_s_url(kaito, refused_url, tmp_pa
             ["--backend", "nope", "--workspace-name", "x"],
             "--backend: 'nope' is not one of auto, api-proxy, cluster-dns, ingress, port-forward, url",
         ),
-        (["--backend", "local"], "It is part of kaito-local, which is installed beside kaito: pip install kaito-local"),
+        (
+            ["--backend", "local"],
+            "   'local' comes with the plugin kaito-local, which is not installed\n   To install it",
+        ),
         (["--backend", "url"], "--backend: 'url' requires --endpoint URL"),
         (["--backend", "ingress", "--endpoint", "http://x"], "--backend: 'ingress' cannot be used with --endpoint"),
         (["--endpoint", "http://x", "-o", "xml"], "--output: 'xml' is not one of json, plain"),
         (
             ["--endpoint", "http://x", "-o", "markdown"],
-            "It is part of kaito-rich, which is installed beside kaito: pip install kaito-rich",
+            "   'markdown' comes with the plugin kaito-rich, which is not installed\n   To install it",
         ),
         (["--temperature", "3"], "--temperature: '3' is not a number from 0.0 to 2.0"),
     ],

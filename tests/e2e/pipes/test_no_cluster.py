@@ -2,6 +2,10 @@
 
 import pytest
 
+#: The commands that connect to a model, and so have the flags that need no cluster.
+CONNECTS = {"chat", "forward"}
+WITHOUT_CLUSTER = ("To chat without a cluster: kaito chat {}", "Without a cluster, use {}")
+
 
 @pytest.mark.parametrize(
     "command",
@@ -21,8 +25,37 @@ def test_the_cause_is_the_first_line(kaito, tmp_path, command):
     assert outcome.err == (
         "❌ Error: No cluster is configured\n"
         "   There is no kubeconfig at ~/.kube/config, and this process does not run in a pod\n"
-        "   To chat without a cluster: kaito chat --endpoint URL\n"
+        f"   {WITHOUT_CLUSTER[command[0] in CONNECTS].format('--endpoint URL')}\n"
     )
+
+
+@pytest.mark.parametrize("command", ["chat", "forward", "status", "models", "get-endpoint"])
+def test_backends_that_need_no_cluster_are_named(kaito, plugin, command):
+    mine = plugin("""
+from kaito import hookimpl
+
+class Mine:
+    name, needs_workspace = "mine", False
+
+    async def discover(self, target, reporter):
+        return []
+
+    def open(self, candidate, reporter):
+        ...
+
+@hookimpl
+def kaito_backends(settings):
+    return [Mine()]
+""")
+    workspace = ["--workspace-name", "w"] if command != "models" else []
+    stdin = "x\n" if command == "chat" else ""
+    environment = {"KUBECONFIG": "/nowhere", "KUBERNETES_SERVICE_HOST": None}
+    outcome = kaito(command, *workspace, "--plugin", mine, env=environment, stdin=stdin)
+    last = outcome.err.splitlines()[-1]
+    if command in CONNECTS:
+        assert last.endswith("Without a cluster, use --endpoint URL or --backend mine")
+    else:
+        assert last.endswith("To chat without a cluster: kaito chat --endpoint URL or kaito chat --backend mine")
 
 
 def test_a_kubeconfig_that_does_not_exist(kaito, tmp_path):

@@ -74,7 +74,7 @@ def test_a_line_of_a_mebibyte(chat, model_server):
 def test_invalid_utf8_is_reported_with_its_line(chat, model_server):
     outcome = chat(stdin=b"a\nb\xff\nc\n")
     assert outcome.out == "Assistant: a\n"
-    assert outcome.err == "❌ Error: the line is not UTF-8: byte 2 is 0xff\n   at stdin:2\n"
+    assert outcome.err == "❌ Error: The line is not UTF-8: byte 2 is 0xff\n   at stdin:2\n"
     assert outcome.code == 1
 
 
@@ -123,7 +123,7 @@ def test_a_failure_ends_a_script_unless_keep_going_is_given(chat, model_server, 
     model_server.enqueue(Say("a"), Status(500, {"error": {"message": "engine died"}}))
     outcome = chat(*["--keep-going"] * keep_going, stdin="a\nb\nc\n")
     assert (outcome.code, outcome.out) == (1, out)
-    assert outcome.err == "❌ Model Error: engine died (HTTP 500)\n   at stdin:2\n"
+    assert outcome.err == "❌ Model Error: engine died (HTTP 500)\n   The server's log may say more\n   at stdin:2\n"
     assert len(model_server.chats) == sent
 
 

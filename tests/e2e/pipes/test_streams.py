@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -314,13 +315,33 @@ def test_a_key_in_the_url_is_not_shown(model_server):
     assert f"url: opened {model_server.url} (" in outcome.err
 
 
-def test_it_runs_as_a_kubectl_plugin(model_server, tmp_path):
-    plugin = tmp_path / "kubectl-kaito"
-    plugin.write_text(f"#!{sys.executable}\nimport sys\nfrom kaito.cli import main\nsys.exit(main())\n")
-    plugin.chmod(0o755)
-    done = subprocess.run([plugin, "--help"], env=child_environment(), capture_output=True, text=True, check=True)
-    assert "kubectl kaito chat --workspace-name my-llama" in done.stdout
-    done = subprocess.run(
-        [plugin, "chat", "--nope"], env=child_environment(), capture_output=True, text=True, check=False
-    )
-    assert "See 'kubectl kaito chat --help'" in done.stderr
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["--help"], "\nPROGRAM chat --workspace-name my-llama"),
+        (["chat", "--help"], "answer=$(PROGRAM chat --workspace-name my-llama"),
+        (["chat", "--help"], "see 'PROGRAM plugins'"),
+        (["config", "--help"], "'PROGRAM chat'"),
+        (["chat", "--nope"], "See 'PROGRAM chat --help'"),
+        (["chat", "--backend", "nope", "-m", "x"], "See 'PROGRAM plugins'"),
+        (["chat", "--resume", "nope", "-m", "x"], "'PROGRAM history' lists them"),
+        (["status"], "To chat without a cluster: PROGRAM chat"),
+        (["deploy"], "See 'PROGRAM deploy --help'"),
+    ],
+)
+def test_commands_are_named_as_the_user_has_started_kaito(tmp_path, arguments, shown):
+    for file, program in (("kubectl-kaito", "kubectl kaito"), ("kaito", "kaito")):
+        plugin = tmp_path / file
+        plugin.write_text(f"#!{sys.executable}\nimport sys\nfrom kaito.cli import main\nsys.exit(main())\n")
+        plugin.chmod(0o755)
+        done = subprocess.run(
+            [plugin, *arguments], env=child_environment({"COLUMNS": "200"}), capture_output=True, text=True, check=False
+        )
+        text = re.sub("\n +", "\n", done.stdout + done.stderr)
+        assert shown.replace("PROGRAM", program) in text
+        other = {"kaito": "kubectl kaito", "kubectl kaito": r"(?<!kubectl )\bkaito (?=chat|status|plugins|history)"}
+        assert not re.search(other[program], text)
+
+
+def test_the_help_lists_help():
+    assert re.search("^  help +Show this help", run_kaito("--help").out, re.MULTILINE)

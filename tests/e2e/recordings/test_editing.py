@@ -78,7 +78,7 @@ def test_a_block_that_is_cancelled_or_not_closed(chat, server):
         > «"""»‹enter›
         ... «second»‹enter›
         ... ‹ctrl-d›
-        ❌ Error: a block opened by """ is not closed
+        ❌ Error: A block opened by """ is not closed
 
         > «Hi»‹enter›
         Assistant: Hi

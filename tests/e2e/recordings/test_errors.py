@@ -20,9 +20,13 @@ def test_server_errors_do_not_end_the_session(chat, server):
 
         > «one»‹enter›
         ❌ Model Error: boom (HTTP 500)
+           The server's log may say more
+           /retry sends the message again
 
         > «two»‹enter›
         ❌ Model Error: Internal server error (HTTP 500)
+           The server's log may say more
+           /retry sends the message again
 
         > «three»‹enter›
         Assistant: Hel

@@ -158,7 +158,7 @@ def test_ctrl_d_in_a_block_leaves_pastes_whole(chat, server):
         > «"""»‹enter›
         ... «first»‹enter›
         ... ‹ctrl-d›
-        ❌ Error: a block opened by """ is not closed
+        ❌ Error: A block opened by """ is not closed
 
         > ‹paste›«one
         quit

@@ -68,6 +68,8 @@ def test_a_dumb_terminal(chat, server):
 
         > «fails»‹enter›
         Model Error: boom (HTTP 500)
+           The server's log may say more
+           /retry sends the message again
 
         > «waits»‹enter›
         retrying in 1 s: …

@@ -27,6 +27,7 @@ def test_text_at_a_prompt(terminal, model_server):
 
         > «Hi»‹enter›
         ❌ Model Error: no (HTTP 400)
+           Change the message, or a setting ('/set' shows them)
 
         > ‹ctrl-d›
         👋 Goodbye!

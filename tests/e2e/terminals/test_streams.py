@@ -1,6 +1,7 @@
 """A terminal or a pipe on stdin, stdout and stderr: what goes where in each of the eight combinations."""
 
 import os
+import re
 import shlex
 
 import pytest
@@ -68,3 +69,12 @@ def test_a_full_disk_does_not_end_the_prompt(terminal, server):
     assert session.wait_exit() == 0
     assert session.transcript.count("Cannot write to stdout: No space left on device") == 2
     assert len(server.chats) == 2
+
+
+def test_the_line_of_forward_breaks_between_words(terminal, server):
+    session = terminal(kaito_command("forward", "--endpoint", server.url, "--port", "0"), columns=40)
+    session.wait_for("via url")
+    words = " ".join(session.screen.split())
+    assert re.fullmatch(r"Forwarding http://127\.0\.0\.1:\d+ -> the endpoint via url", words)
+    session.press("ctrl-c")
+    session.wait_exit()

@@ -44,13 +44,19 @@ def test_a_windows_path_with_blanks_needs_no_quotes(monkeypatch, tmp_path):
     assert editor_command({"EDITOR": str(program)}) == [str(program)]
 
 
+def on_a_terminal():
+    terminal = Terminal(None, None, None, {})
+    terminal.in_is_terminal = terminal.out_is_terminal = True
+    return terminal
+
+
 def test_a_full_disk_is_reported(monkeypatch):
     def mkdtemp(*arguments, **options):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("tempfile.mkdtemp", mkdtemp)
     with pytest.raises(KaitoError, match="Cannot write a file for the editor: No space left on device"):
-        edited("text", Terminal(None, None, None, {}), {"EDITOR": "true"})
+        edited("text", on_a_terminal(), {"EDITOR": "true"})
 
 
 def test_an_invalid_editor_is_reported():

@@ -58,7 +58,7 @@ class LocalBackend:
                     shown_url=f"{base}/chat/completions",
                     label=self.name,
                     # The port is another one each time.
-                    location=Location(server=f"{self.name} {name}", host="this machine"),
+                    location=Location(server=f"{self.name} {name}", host="localhost"),
                     model=name,
                     # llama.cpp announces keep-alive but closes the connection at the end of a stream. A request that
                     # follows quickly would be sent on a closed connection.

@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from kaito.errors import KaitoError
+from kaito.toolkit import install_hint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +61,7 @@ class Engine:
         except ImportError as error:
             raise KaitoError(
                 f"Cannot import llama.cpp, which the local backend needs: {error}",
-                "To reinstall it: python -m pip install --force-reinstall xllamacpp",
+                install_hint("xllamacpp", reinstall=True),
             ) from error
         try:
             server = llama.Server(_parameters(llama, model, name, tuning))

@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from kaito.errors import ExitCode, KaitoError, UsageError
+from kaito.toolkit import install_hint
 from kaito_local import hub_names
 from kaito_local.hub_progress import Progress
 
@@ -82,7 +83,7 @@ def _client(reference: Reference, progress: Progress) -> HubClient:
             raise
         raise UsageError(
             f"--model {reference}: this needs the package huggingface_hub ({error})",
-            "Install it: pip install 'kaito-local[hub]'",
+            install_hint("kaito-local", extra="hub"),
         ) from error
     return HubClient(reference, progress)
 

@@ -1,0 +1,176 @@
+"""The command that installs something beside kaito, for hints: it depends on how kaito itself was installed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.metadata import Distribution
+
+#: Where the ways of installing kaito are explained.
+_GUIDE = "https://github.com/kaito-project/kaito-chat/blob/main/docs/guide/install.md"
+#: What pipx and uv leave in the folder of an environment that they made for a program.
+_PIPX_FILE = "pipx_metadata.json"
+_UV_FILE = "uv-receipt.toml"
+
+
+def install_hint(distribution: str, *, extra: str = "", reinstall: bool = False) -> str:
+    """Return the line of an error that says how to install a distribution into kaito's environment.
+
+    It has a command for pipx, for uv, or for the environment's own pip. A distribution of this project is installed
+    from the checkout that kaito was installed from, and by its name if kaito came from a package index.
+
+    Args:
+        distribution: its name.
+        extra: install what this extra of it requires instead, as the distribution itself is there.
+        reinstall: whether it is there, but damaged.
+    """
+    installation = Installation.current()
+    if installation is None:
+        return f"This program cannot be extended; other ways of installing kaito: {_GUIDE}"
+    if extra:
+        requirements, where = _required_by(distribution, extra), ""
+    elif distribution.startswith("kaito-"):
+        requirement, where = installation.of_this_project(distribution)
+        requirements = [requirement]
+    else:
+        requirements, where = [distribution], ""
+    verb = "reinstall" if reinstall else "install"
+    return f"To {verb} it{where}: {shlex.join(installation.command(requirements, reinstall=reinstall))}"
+
+
+class Installation(Struct, frozen=True, kw_only=True):
+    """How kaito is installed."""
+
+    #: The folder of the Python environment.
+    prefix: Path
+    #: The environment's Python.
+    python: str
+    #: Whether that Python has pip.
+    has_pip: bool
+    #: The folder or URL that kaito was installed from; `""` for a package index.
+    source: str
+
+    @classmethod
+    def current(cls) -> Installation | None:
+        """Return how this process's kaito is installed; `None` if it is not, as in the single-file program."""
+        from importlib.metadata import distributions
+        from importlib.util import find_spec
+
+        # In the folder of a checkout, what a build left there is found before what is installed.
+        kaito = next((one for one in distributions(name="kaito") if one.read_text("INSTALLER")), None)
+        if kaito is None:
+            return None
+        return cls(
+            prefix=Path(sys.prefix), python=sys.executable, has_pip=find_spec("pip") is not None, source=_source(kaito)
+        )
+
+    def of_this_project(self, distribution: str) -> tuple[str, str]:
+        """Return what to install for a plugin of this project, and where the command is run if that matters."""
+        if not self.source:
+            return distribution, ""
+        folder = Path(self.source, "plugins", distribution)
+        if folder.is_dir():
+            return str(folder), ""
+        return f"./plugins/{distribution}", ", in a checkout of kaito"
+
+    def command(self, requirements: Sequence[str], *, reinstall: bool = False) -> list[str]:
+        """Return the command that installs the requirements, or installs them again."""
+        if (self.prefix / _PIPX_FILE).is_file():
+            if reinstall:
+                return ["pipx", "runpip", self.prefix.name, "install", "--force-reinstall", *requirements]
+            return ["pipx", "inject", self.prefix.name, *requirements]
+        if not reinstall and (receipt := self.prefix / _UV_FILE).is_file():
+            # uv removes what is not named again.
+            program, *others = _kept_by_uv(receipt) or ["kaito"]
+            return ["uv", "tool", "install", *(f"--with={one}" for one in (*others, *requirements)), program]
+        if self.has_pip:
+            again = ["--force-reinstall"] if reinstall else []
+            return [self.python, "-m", "pip", "install", *again, *requirements]
+        again = ["--reinstall"] if reinstall else []
+        return ["uv", "pip", "install", "--python", self.python, *again, *requirements]
+
+
+def _required_by(distribution: str, extra: str) -> list[str]:
+    """Return the requirements of an extra, as pip takes them."""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    try:
+        listed = requires(distribution) or []
+    except PackageNotFoundError:
+        listed = []
+    split = (one.partition(";") for one in listed)
+    marked = re.compile(rf"""extra == ["']{re.escape(extra)}["']""")
+    return [requirement.strip() for requirement, _, marker in split if marked.search(marker)] or [
+        f"{distribution}[{extra}]"
+    ]
+
+
+class _DirectUrl(Struct):
+    """What an installer records of a distribution that does not come from an index (PEP 610)."""
+
+    url: str = ""
+
+
+def _source(kaito: Distribution) -> str:
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    from kaito.util.decoding import decode_expected
+
+    recorded = decode_expected((kaito.read_text("direct_url.json") or "{}").encode(), _DirectUrl)
+    url = recorded.url if recorded is not None else ""
+    parts = urlsplit(url)
+    return url2pathname(parts.path) if parts.scheme == "file" else url
+
+
+class _UvRequirement(Struct):
+    """One requirement of uv's receipt: a folder, an archive, a URL or a repository, or a name with versions."""
+
+    name: str
+    extras: list[str] = []
+    specifier: str = ""
+    directory: str = ""
+    editable: str = ""
+    path: str = ""
+    url: str = ""
+    git: str = ""
+
+    def __str__(self) -> str:
+        extras = f"[{','.join(self.extras)}]" if self.extras else ""
+        if local := self.directory or self.editable or self.path:
+            return local + extras
+        if url := self.url or (self.git and f"git+{self.git}"):
+            return f"{self.name}{extras} @ {url}"
+        return f"{self.name}{extras}{self.specifier}"
+
+
+class _UvTool(Struct):
+    requirements: list[_UvRequirement] = []
+
+
+class _UvReceipt(Struct):
+    tool: _UvTool = field(default_factory=_UvTool)
+
+
+def _kept_by_uv(file: Path) -> list[str]:
+    """Return what uv has installed for kaito, itself first; nothing if its receipt cannot be read."""
+    import tomllib
+
+    from kaito.util.decoding import convert
+
+    try:
+        document: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))
+        requirements = convert(document, _UvReceipt).tool.requirements
+    except (OSError, ValueError, RecursionError):
+        return []
+    if not any(one.name == "kaito" for one in requirements):
+        return []
+    return [str(one) for one in sorted(requirements, key=lambda one: one.name != "kaito")]
