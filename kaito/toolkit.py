@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from kaito.util.installation import install_hint
     from kaito.util.limits import shown_size
     from kaito.util.plugin_folders import config_folder, data_folder, shown_path
+    from kaito.util.program import program_name
     from kaito.util.safe_files import UnreadableError, check_private, make_folders, read_text, replace_private
     from kaito.util.sanitize import UNSAFE, one_line, sanitize
     from kaito.util.time_limits import time_limit
@@ -62,6 +63,7 @@ __all__ = [
     "only_name",
     "pad",
     "path_of",
+    "program_name",
     "proxy_for",
     "read_conversation",
     "read_image",
@@ -135,6 +137,8 @@ _EXPORTS = {
     "window_size": "kaito.shell.render.statistics",
     # What to install, for an error that says so
     "install_hint": "kaito.util.installation",
+    # The program in commands to paste
+    "program_name": "kaito.util.program",
     # Other programs, servers and time
     "child_environment": "kaito.util.children",
     "read_output": "kaito.util.children",

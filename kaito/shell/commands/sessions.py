@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from kaito import hookimpl
 from kaito.errors import KaitoError, ShellHint, UsageError
-from kaito.toolkit import conversation_table, one_line
+from kaito.toolkit import conversation_table, one_line, program_name
 from kaito.types import SlashCommand
-from kaito.util.program import program_name
 
 if TYPE_CHECKING:
     from kaito import ShellContext
