@@ -85,8 +85,8 @@ class _StatusView:
         self._terminal.write(self._format(overview))
         self._remark(self._describer.remark)
         if not_ready is not None:
-            # The status has the reasons, and is what the other hints lead to.
-            raise NotReadyError(not_ready.message, *not_ready.hints[-1:])
+            # Without the first hint, which names the command that runs.
+            raise NotReadyError(not_ready.message, *not_ready.hints[1:])
         return ExitCode.OK if overview.ready else ExitCode.NOT_FOUND
 
     def show_table(self) -> int:

@@ -194,5 +194,6 @@ def test_wait_then_show(namespace, status):
     assert outcome.err == (
         f"Waiting for 'b': {PENDING}\n"
         "❌ Error: Workspace 'b' is not ready for inference\n"
+        f"   {PENDING}\n"
         "   Not ready after 1s; to wait longer, use --wait=DURATION\n"
     )

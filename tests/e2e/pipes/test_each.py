@@ -139,7 +139,8 @@ def test_one_message_has_no_line(chat, model_server):
     model_server.enqueue(Say("one"), Status(400, {"error": {"message": "no\x1b[2J"}}))
     assert next(iter(rows(chat("-o", "json", "-m", "a"))[0])) == "text"
     outcome = chat("-o", "json", "-m", "a")
-    assert rows(outcome) == [{"text": None, "error": {"message": "no (HTTP 400)", "hints": [], "exit_code": 1}}]
+    hints = ["Change the message, or the flags"]
+    assert rows(outcome) == [{"text": None, "error": {"message": "no (HTTP 400)", "hints": hints, "exit_code": 1}}]
     assert outcome.code == 1
 
 
