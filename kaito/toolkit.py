@@ -138,8 +138,6 @@ _EXPORTS = {
     # What to run or to install, for an error that says so
     "program_name": "kaito.util.program",
     "install_hint": "kaito.util.installation",
-    # The program in commands to paste
-    "program_name": "kaito.util.program",
     # Other programs, servers and time
     "child_environment": "kaito.util.children",
     "read_output": "kaito.util.children",
