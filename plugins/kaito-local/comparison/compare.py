@@ -53,7 +53,7 @@ SAMPLING: Mapping[str, Mapping[str, float | str]] = {
     "min-p 0.3": FEW,
     "min-p 0.5 after the temperature": {"samplers": tuning.TEMPERATURE_FIRST, "min_p": 0.5},
     "min-p 0.7 after the temperature": {"samplers": tuning.TEMPERATURE_FIRST, "min_p": 0.7},
-    "the same, and DRY 0.8": tuning.BUILT_IN.sampling,
+    "the same, with DRY 0.8 and a frequency penalty of 0.1": tuning.BUILT_IN.sampling,
 }
 #: Tokens of an answer; what is checked of it is shorter.
 _LENGTH = 32

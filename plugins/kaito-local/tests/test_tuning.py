@@ -1,6 +1,7 @@
 """What the engine adds for the built-in model, and that what the user sets is used in its place."""
 
 import asyncio
+from collections import Counter
 
 import aiohttp
 import pytest
@@ -78,6 +79,22 @@ def test_small_talk_is_not_answered_with_the_examples(cached, reporter, message)
         assert not [
             word for word in ("Portugal", "Lisbon", "vegetable", "Spinach", "chien", "24", "big") if word in answer
         ]
+
+
+@pytest.mark.parametrize("message", ["Write a short poem about the sea", "Tell me a story about a cat"])
+def test_a_long_answer_is_no_endless_loop(cached, reporter, message):
+    said = ("user", QUESTION), ("assistant", ANSWER), ("user", message)
+
+    async def use(post):
+        answers = []
+        for seed in range(3):
+            response = await post("/v1/chat/completions", chat(*said, seed=seed, max_tokens=400))
+            answers.append(response["choices"][0]["message"]["content"].split())
+        return answers
+
+    for words in on_endpoint(reporter, use):
+        # A loop has the same four words some fifty times. It is a small model: some repetition is left.
+        assert max(Counter(zip(words, words[1:], words[2:], words[3:], strict=False)).values()) < 25
 
 
 def prompts(reporter, *conversations, model=None):

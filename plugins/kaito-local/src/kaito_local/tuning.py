@@ -59,10 +59,13 @@ THANKS = ("Thank you!", "You're welcome!")
 #: likely as the best one: in this order, the more of them the higher the user's temperature is.
 TEMPERATURE_FIRST = "penalties;dry;top_n_sigma;top_k;typ_p;top_p;temperature;min_p"
 
+#: Against loops. DRY makes what would repeat a longer part of a line less likely. The frequency penalty does so
+#: for a word, each time that it was said: a little, as sums repeat the numbers of the question.
+NO_LOOPS = {"dry_multiplier": 0.8, "penalty_freq": 0.1, "penalty_last_n": 256}
+
 #: The best in the comparison, which is in the folder `comparison` beside this package's sources.
 BUILT_IN = Tuning(
     system="You are a helpful assistant.",
     examples=(GREETING, *QUESTIONS, THANKS),
-    # The DRY sampler ends loops: it makes what would repeat a longer part of the text less likely.
-    sampling={"samplers": TEMPERATURE_FIRST, "min_p": 0.7, "dry_multiplier": 0.8},
+    sampling={"samplers": TEMPERATURE_FIRST, "min_p": 0.7, **NO_LOOPS},
 )
