@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from kaito.cli.args.configured import Settings, apply_config, explained
 from kaito.cli.args.parser import Parser
-from kaito.cli.args.plugin_options import PluginOptions
+from kaito.cli.args.plugin_options import PluginOptions, add_plugin_flags
 from kaito.cli.args.shared_flags import target_from
 from kaito.cli.command_context import CommandContext
 from kaito.cli.invocation import Invocation, make_parser
@@ -71,6 +71,8 @@ def run_subcommand(offered: Offered[Command], call: Invocation) -> int:
     except NoClusterError as exc:
         from kaito.endpoints.backend_choice import without_cluster
 
+        if not command.connects:  # then the backends' own options are missing
+            add_plugin_flags(Parser("", "", ""), plugins, "chat")
         backends = [one.value for one in plugins.backends(RunSettings()).values()]
         other = "" if command.connects else f"{program_name()} chat"
         raise NoClusterError(exc.message, *exc.hints, without_cluster(backends, other)) from exc

@@ -37,6 +37,9 @@ from kaito import hookimpl
 class Mine:
     name, needs_workspace = "mine", False
 
+    def __init__(self, settings):
+        self.file = settings.option("file")
+
     async def discover(self, target, reporter):
         return []
 
@@ -44,14 +47,20 @@ class Mine:
         ...
 
 @hookimpl
+def kaito_add_options(command, options):
+    if command in ("chat", "forward", "get-endpoint"):
+        options.add("--file", metavar="FILE", help="A file")
+
+@hookimpl
 def kaito_backends(settings):
-    return [Mine()]
+    return [Mine(settings)]
 """)
     workspace = ["--workspace-name", "w"] if command != "models" else []
     stdin = "x\n" if command == "chat" else ""
     environment = {"KUBECONFIG": "/nowhere", "KUBERNETES_SERVICE_HOST": None}
     outcome = kaito(command, *workspace, "--plugin", mine, env=environment, stdin=stdin)
-    last = outcome.err.splitlines()[-1]
+    first, *_, last = outcome.err.splitlines()
+    assert first.startswith("❌ ")
     if command in CONNECTS:
         assert last.endswith("Without a cluster, use --endpoint URL or --backend mine")
     else:
