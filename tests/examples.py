@@ -8,7 +8,8 @@ A comment before a block makes an exception, with its reason: `<!-- example: not
 | `not run: REASON` | its commands are only parsed: each flag and subcommand exists |
 | `exit code N` | the block runs, and ends with this code |
 
-A command that does not end by itself, such as `kaito forward`, is ended by SIGINT once it has written something.
+A command that does not end by itself, such as `kaito forward`, is ended by SIGINT once it has written something. One that
+starts an editor runs on a terminal.
 Blocks of commands have the language `sh`, `zsh` or `fish`. A session is `text` that begins with the prompt, `> `. A block
 of `console` has commands after `$ `, and what they print: a line `...` stands for any lines.
 
@@ -62,16 +63,22 @@ class Example(NamedTuple):
 
     @property
     def parts(self) -> list[str]:
-        """The code, divided so that a command that does not end by itself is alone."""
+        """The code, divided so that a command that does not end by itself, or needs a terminal, is alone."""
         lines = re.findall(r"(?:.*\\\n)*.*\n", self.code)
-        if not any(is_endless(line) for line in lines):
+        if not any(is_endless(line) or needs_terminal(line) for line in lines):
             return [self.code]
-        return ["".join(part) for _, part in itertools.groupby(lines, is_endless)]
+        kinds = itertools.groupby(lines, lambda line: (is_endless(line), needs_terminal(line)))
+        return ["".join(part) for _, part in kinds]
 
 
 def is_endless(code: str) -> bool:
     """Return whether a command runs until Ctrl-C."""
     return bool(re.search(r"\bkaito (forward\b|status\b.* (-w|--watch)\b)", code))
+
+
+def needs_terminal(code: str) -> bool:
+    """Return whether a command starts an editor."""
+    return bool(re.search(r"\bkaito config edit\b", code))
 
 
 def examples(*languages: str) -> list[Example]:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from kaito.testing import ModelServer, Say, child_environment, echo, kaito_command
+from kaito.testing import ModelServer, Say, TerminalSession, child_environment, echo, kaito_command
 from tests.controlplane import Namespace
-from tests.examples import SHELLS, examples, is_endless, write_config, write_files
+from tests.examples import SHELLS, examples, is_endless, needs_terminal, write_config, write_files
 
 #: The `sh` of the documentation is the shell of a terminal.
 PROGRAMS = {"sh": ["bash", "-euo", "pipefail"], "zsh": ["zsh", "-e"], "fish": ["fish"]}
@@ -70,10 +70,10 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def run(home, team, examples_server, kaito):
-    """Return a function that runs the code of an example, and returns its process."""
+def prepare(home, team, examples_server, kaito):
+    """Return a function that returns the command that runs the code of an example, and its environment."""
 
-    def run(example, code):
+    def prepare(example, code):
         if example.config:
             write_config(home / ".config", example.config)
         # Servers on this machine, and elsewhere.
@@ -88,14 +88,26 @@ def run(home, team, examples_server, kaito):
             [conversation] = json.loads(kaito("history", "-o", "json").out)
             code = code.replace("7k3mq9xd", conversation["id"]).replace("7k3", conversation["id"][:6])
         path = os.pathsep.join([str(home / "bin"), *folders])
+        command = [*PROGRAMS.get(example.language, PROGRAMS["sh"]), "-c", code]
+        return command, {"PATH": path, "KUBECONFIG": str(team.kubeconfig("admin", "production"))}
+
+    return prepare
+
+
+@pytest.fixture
+def run(home, prepare):
+    """Return a function that runs the code of an example, and returns its process."""
+
+    def run(example, code):
+        command, environment = prepare(example, code)
         return subprocess.Popen(
-            [*PROGRAMS.get(example.language, PROGRAMS["sh"]), "-c", code],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             cwd=home,
-            env=child_environment({"PATH": path, "KUBECONFIG": str(team.kubeconfig("admin", "production"))}),
+            env=child_environment(environment),
             start_new_session=True,
         )
 
@@ -103,12 +115,17 @@ def run(home, team, examples_server, kaito):
 
 
 @pytest.mark.parametrize("example", [each for each in examples(*SHELLS) if each.rule != "not run"], ids=str)
-def test_example(example, run):
+def test_example(example, run, prepare, home):
     if shutil.which(PROGRAMS[example.language][0]) is None:
         pytest.skip(f"{example.language} is not installed")
     if "kubectl " in example.code and shutil.which("kubectl") is None:
         pytest.skip("kubectl is not installed")
     for part in example.parts:
+        if needs_terminal(part):
+            command, environment = prepare(example, part)
+            with TerminalSession(command, env=environment, cwd=home) as session:
+                assert session.wait_exit() == 0, session.screen
+            continue
         process = run(example, part)
         with killed_after(TIMEOUT, process):
             first = ""
