@@ -56,7 +56,8 @@ class _Changes:
         turns = snapshot.turns[max(hidden - snapshot.dropped, 0) :]
         dropped = max(snapshot.dropped - hidden, 0)
         skipped = max(dropped - slot.dropped, 0)
-        title, first = snapshot.title, slot.first + skipped
+        title = snapshot.title if snapshot.title != slot.discarded_title else None
+        first = slot.first + skipped
         slot = replace(slot, title=title, turns=slot.turns[skipped:], first=first, dropped=dropped, hidden=hidden)
         if slot.revision:
             # The same conversation may have been resumed twice in this run.
@@ -67,9 +68,13 @@ class _Changes:
                 # It was deleted meanwhile: only what is new is kept. Nobody wants the rest back, nor its title.
                 known = _common(slot.turns, turns)
                 turns, hidden = turns[known:], snapshot.dropped + len(snapshot.turns) - len(turns[known:])
-                deleted, title = slot.id, None
-                slot = Slot(id=new_id(), created=snapshot.updated, hidden=hidden)
-                self.remarks.append(f"{deleted} was deleted meanwhile; what follows is a new conversation, {slot.id}")
+                deleted, discarded = slot.id, slot.kept_title
+                title = title if title != discarded else None
+                slot = Slot(
+                    id=new_id(), title=title, discarded_title=discarded, created=snapshot.updated, hidden=hidden
+                )
+                follows = f"; what follows is a new conversation, {slot.id}" if turns else ""
+                self.remarks.append(f"{deleted} was deleted meanwhile{follows}")
             elif row[0] != slot.revision:
                 branch = slot.branch(new_id(), snapshot.updated, title)
                 copy_turns(self._database, slot.id, branch.id, slot.first)
@@ -110,7 +115,7 @@ class _Changes:
         else:
             self.additions.add_conversation(record)
         self.additions.add_turns(slot.id, first, [turn.messages for turn in turns[common:]])
-        return replace(slot, turns=turns, revision=slot.revision + 1)
+        return replace(slot, kept_title=title, turns=turns, revision=slot.revision + 1)
 
 
 def _common(known: Sequence[Turn], turns: Sequence[Turn]) -> int:

@@ -67,6 +67,7 @@ class Recorder:
         self._slot = Slot(
             id=info.id,
             title=info.title,
+            kept_title=info.title,
             parent=info.parent,
             created=info.created,
             revision=saved.revision,

@@ -18,6 +18,11 @@ class Slot(Struct, eq=False, kw_only=True):
     id: str
     #: What the user called it; `None` for the first message.
     title: str | None = None
+    #: The title that the file has; `None` when it has none.
+    kept_title: str | None = None
+    #: The title of the conversation that was deleted, and is followed by this one. What was noted before that was known
+    #: may still have it.
+    discarded_title: str | None = None
     parent: str | None = None
     #: Seconds since 1970.
     created: float

@@ -301,6 +301,48 @@ def test_a_conversation_that_was_deleted_does_not_leave_its_title_to_the_next_on
     assert [info.title for info in library.find()] == ["mine"]
 
 
+def test_a_title_that_is_given_after_the_deletion_is_kept(folder, library):
+    talk = Talk(folder, resumed=library.load(kept(folder, "a secret")))
+    deleted = talk.id
+    library.delete([deleted])
+    talk.recorder.rename("mine")
+    talk.keep()
+    talk.say("b")
+    # There is nothing yet that the remark could name.
+    assert talk.close() == [f"{deleted} was deleted meanwhile"]
+    assert [info.title for info in library.find()] == ["mine"]
+
+
+def test_what_was_noted_before_the_deletion_was_known_does_not_bring_the_title_back(folder, library):
+    talk = Talk(folder, resumed=library.load(kept(folder, "a secret")))
+    library.delete([talk.id])
+    slot = talk.recorder._slot
+    snapshots = []
+    for text in ("b", "c"):
+        talk.conversation.record(Message("user", text), Reply(content="x", finish_reason="stop"))
+        snapshots.append(snapshot_of(talk))
+    database = open_database(folder, create=False)
+    assert database is not None
+    with database:
+        for snapshot in snapshots:
+            write_changes(database, [(slot, snapshot)])
+    assert [(info.title, info.turns) for info in library.find()] == [("b", 2)]
+
+
+def snapshot_of(talk):
+    """Return what the recorder of a conversation notes."""
+    return Snapshot(
+        turns=talk.conversation.turn_list,
+        system=None,
+        dropped=0,
+        cut=False,
+        origin=ORIGIN,
+        title=talk.recorder.title,
+        updated=0.0,
+        source="script",
+    )
+
+
 def test_undo_after_a_deletion_hides_no_later_turn(folder, library):
     talk = Talk(folder).say("a", "b")
     library.delete([talk.id])
