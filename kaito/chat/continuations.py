@@ -8,7 +8,7 @@ from typing import Any
 from kaito.errors import ShellHint, UsageError
 from kaito.types import Reply
 
-#: Statuses with which servers refuse a request whose last message is the assistant's.
+#: Statuses with which servers refuse what a request says, such as one whose last message is the assistant's.
 REFUSED = (400, 422)
 #: vLLM and llama.cpp's server then continue the last message, the assistant's.
 CONTINUE_FINAL: Mapping[str, Any] = {"continue_final_message": True, "add_generation_prompt": False}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kaito.chat.continuations import REFUSED
 from kaito.errors import ModelError, ShellHint, WindowError
 from kaito.types import Message
 
@@ -31,7 +32,7 @@ def add_next_steps(error: ModelError, log_command: str) -> None:
     """
     if error.hints or error.status is None:  # without a status, the answer had begun
         return
-    if 400 <= error.status < 500:
+    if error.status in REFUSED:
         error.hints = (
             ShellHint("Change the message, or a setting ('/set' shows them)", "Change the message, or the flags"),
         )

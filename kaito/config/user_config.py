@@ -103,7 +103,6 @@ class UserConfig:
         self.path: Path | None = config_path()
         self.file: ConfigFile | None = None
         self.is_unreadable = False
-        self.is_ignored = False
         self.profile: str | None = None
         self.missing_profile: str | None = None
         self.faults: list[UsageError] = []

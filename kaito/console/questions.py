@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 from kaito.console.terminal import Terminal
 from kaito.errors import Suspended
 
 
-def can_ask(terminal: Terminal) -> bool:
-    """Return whether there is someone to ask, who sees the question."""
-    return terminal.in_is_terminal and (terminal.out_is_terminal or terminal.err_is_terminal)
+def end_key() -> str:
+    """Return the key that ends the input."""
+    return "Ctrl-Z Enter" if sys.platform == "win32" else "Ctrl-D"
 
 
 def ask(terminal: Terminal, question: str) -> str | None:

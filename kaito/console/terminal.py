@@ -281,13 +281,18 @@ class Terminal:
         """Take the status line off the screen."""
         self._status.clear()
 
+    @property
+    def has_person(self) -> bool:
+        """Whether there is a person who sees what is written interactively, and can answer."""
+        return self.in_is_terminal and (self.out_is_terminal or self.err_is_terminal)
+
     def end_line_of_ctrl_c(self, at: float) -> None:
         """End the line on which a terminal has echoed `^C`, unless something was written since: a prompt follows.
 
         Args:
             at: when Ctrl-C was pressed, by the clock.
         """
-        if self.in_is_terminal and (self.out_is_terminal or self.err_is_terminal) and self._written_at <= at:
+        if self.has_person and self._written_at <= at:
             with suppress(KaitoError):
                 self.write_interactive("\n")
 

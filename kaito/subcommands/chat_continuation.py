@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from kaito.chat.conversation import SavedConversation
 from kaito.console.columns import Page, TextTable
-from kaito.console.questions import ask, can_ask
+from kaito.console.questions import ask, end_key
 from kaito.console.terminal import Terminal
 from kaito.console.wrapping import table_columns
 from kaito.errors import KaitoError, NotFoundError, UsageError
@@ -223,7 +223,7 @@ def _asked(library: Library, terminal: Terminal) -> str:
         UsageError: there is no terminal to ask at, or the input ends before the user has chosen one.
         NotFoundError: there is no conversation.
     """
-    if not can_ask(terminal):
+    if not terminal.has_person:
         raise UsageError("--resume: needs the ID of a conversation", f"'{program_name()} history' lists them")
     offered = library.find(limit=_OFFERED)
     if not offered:
@@ -235,7 +235,7 @@ def _asked(library: Library, terminal: Terminal) -> str:
         if answer.isdecimal() and 1 <= int(answer) <= len(offered):
             return offered[int(answer) - 1].id
         if not answer or answer.isdecimal():
-            terminal.note(f"Enter a number (1 to {len(offered)}) or the ID of a conversation; Ctrl-D ends")
+            terminal.note(f"Enter a number (1 to {len(offered)}) or the ID of a conversation; {end_key()} ends")
             continue
         try:
             return library.info(answer).id

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from kaito import hookimpl
 from kaito.cli.args.plugin_options import PluginOptions
 from kaito.cli.command_context import CommandContext
-from kaito.console.questions import ask, can_ask
+from kaito.console.questions import ask
 from kaito.errors import UsageError
 from kaito.history.exports import SPEAKERS, as_data, export_format, export_of, exported, info_data, write_export
 from kaito.history.identifier_completion import conversation_words
@@ -161,7 +161,7 @@ def _delete(context: CommandContext, library: Library, words: Sequence[str]) -> 
     count = "1 conversation" if len(chosen) == 1 else f"{len(chosen)} conversations"
     terminal = context.invocation.terminal
     if not context.option("yes"):
-        if not can_ask(terminal):
+        if not terminal.has_person:
             raise UsageError("history delete: needs --yes, as there is no terminal at which to ask")
         what = count if everything or len(chosen) > 1 else f"{chosen[0].id}, {one_line(chosen[0].title)}"
         if (ask(terminal, f"Delete {what}? [y/N] ") or "").lower() not in ("y", "yes"):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
+
+from kaito.util.secret_names import secret_in_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,9 +35,9 @@ def install_hint(distribution: str, *, extra: str = "", reinstall: bool = False)
         extra: install what this extra of it requires instead, as the distribution itself is there.
         reinstall: whether it is there, but damaged.
     """
-    installation = Installation.current()
+    installation, verb = Installation.current(), "reinstall" if reinstall else "install"
     if installation is None:
-        return f"This program cannot be extended; other ways of installing kaito: {_GUIDE}"
+        return f"How to {verb} it depends on how kaito was installed: {_GUIDE}"
     if extra:
         requirements, where = _required_by(distribution, extra), ""
     elif distribution.startswith("kaito-"):
@@ -42,8 +45,12 @@ def install_hint(distribution: str, *, extra: str = "", reinstall: bool = False)
         requirements = [requirement]
     else:
         requirements, where = [distribution], ""
-    verb = "reinstall" if reinstall else "install"
-    return f"To {verb} it{where}: {shlex.join(installation.command(requirements, reinstall=reinstall))}"
+    command = installation.command(requirements, reinstall=reinstall)
+    if command is None:
+        return f"How to {verb} it beside what uv has installed for kaito: {_GUIDE}"
+    # Neither shell of Windows has quotes as a POSIX shell has them.
+    joined = subprocess.list2cmdline(command) if sys.platform == "win32" else shlex.join(command)
+    return f"To {verb} it{where}: {joined}"
 
 
 class Installation(Struct, frozen=True, kw_only=True):
@@ -81,15 +88,18 @@ class Installation(Struct, frozen=True, kw_only=True):
             return str(folder), ""
         return f"./plugins/{distribution}", ", in a checkout of kaito"
 
-    def command(self, requirements: Sequence[str], *, reinstall: bool = False) -> list[str]:
-        """Return the command that installs the requirements, or installs them again."""
+    def command(self, requirements: Sequence[str], *, reinstall: bool = False) -> list[str] | None:
+        """Return the command that installs the requirements, or installs them again; `None` if it is not known."""
         if (self.prefix / _PIPX_FILE).is_file():
             if reinstall:
                 return ["pipx", "runpip", self.prefix.name, "install", "--force-reinstall", *requirements]
             return ["pipx", "inject", self.prefix.name, *requirements]
         if not reinstall and (receipt := self.prefix / _UV_FILE).is_file():
             # uv removes what is not named again.
-            program, *others = _kept_by_uv(receipt) or ["kaito"]
+            kept = _kept_by_uv(receipt)
+            if not all(one.can_be_named for one in kept):
+                return None
+            program, *others = map(str, kept or [_UvRequirement(name="kaito")])
             return ["uv", "tool", "install", *(f"--with={one}" for one in (*others, *requirements)), program]
         if self.has_pip:
             again = ["--force-reinstall"] if reinstall else []
@@ -132,7 +142,10 @@ def _source(kaito: Distribution) -> str:
 
 
 class _UvRequirement(Struct):
-    """One requirement of uv's receipt: a folder, an archive, a URL or a repository, or a name with versions."""
+    """One requirement of uv's receipt: a folder, an archive, a URL or a repository, or a name with versions.
+
+    The string is what uv's command line takes.
+    """
 
     name: str
     extras: list[str] = []
@@ -143,12 +156,17 @@ class _UvRequirement(Struct):
     url: str = ""
     git: str = ""
 
+    @property
+    def can_be_named(self) -> bool:
+        """Whether the string says it all, and nothing secret: not for repositories, which have options of their own."""
+        return not (self.git or self.editable or secret_in_url(self.url))
+
     def __str__(self) -> str:
         extras = f"[{','.join(self.extras)}]" if self.extras else ""
-        if local := self.directory or self.editable or self.path:
+        if local := self.directory or self.path:
             return local + extras
-        if url := self.url or (self.git and f"git+{self.git}"):
-            return f"{self.name}{extras} @ {url}"
+        if self.url:
+            return f"{self.name}{extras} @ {self.url}"
         return f"{self.name}{extras}{self.specifier}"
 
 
@@ -160,7 +178,7 @@ class _UvReceipt(Struct):
     tool: _UvTool = field(default_factory=_UvTool)
 
 
-def _kept_by_uv(file: Path) -> list[str]:
+def _kept_by_uv(file: Path) -> list[_UvRequirement]:
     """Return what uv has installed for kaito, itself first; nothing if its receipt cannot be read."""
     import tomllib
 
@@ -173,4 +191,4 @@ def _kept_by_uv(file: Path) -> list[str]:
         return []
     if not any(one.name == "kaito" for one in requirements):
         return []
-    return [str(one) for one in sorted(requirements, key=lambda one: one.name != "kaito")]
+    return sorted(requirements, key=lambda one: one.name != "kaito")

@@ -17,7 +17,7 @@ requirements = [
     {{ name = "kaito-rich", directory = "{checkout}/plugins/kaito-rich" }},
     {{ name = "kaito", extras = ["schema", "socks"], directory = "{checkout}" }},
     {{ name = "rich", specifier = ">=13" }},
-    {{ name = "a", extras = ["x"], git = "https://h/a?rev=1" }},
+    {{ name = "a", extras = ["x"], url = "https://h/a.whl" }},
 ]
 entrypoints = [{{ name = "kaito", install-path = "/home/u/.local/bin/kaito" }}]
 """
@@ -75,10 +75,29 @@ def test_uv_keeps_what_is_named_again(installed, checkout):
     assert shlex.split(hint.removeprefix("To install it: uv tool install ")) == [
         f"--with={checkout}/plugins/kaito-rich",
         "--with=rich>=13",
-        "--with=a[x] @ git+https://h/a?rev=1",
+        "--with=a[x] @ https://h/a.whl",
         f"--with={checkout}/plugins/kaito-local",
         f"{checkout}[schema,socks]",
     ]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ['git = "https://h/a?rev=1&subdirectory=b"', 'editable = "/home/u/a"', 'url = "https://u:hunter2@h/a.whl"'],
+)
+def test_what_uv_has_installed_from_a_source_that_cannot_be_named(installed, source):
+    receipt = f'[tool]\nrequirements = [{{ name = "kaito" }}, {{ name = "a", {source} }}]'
+    installed(files={"uv-receipt.toml": receipt})
+    assert install_hint("pyte").startswith(
+        "How to install it beside what uv has installed for kaito: https://github.com/"
+    )
+
+
+def test_a_command_on_windows_has_its_quotes(installed, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    current = Installation(prefix=Path("x"), python=r"C:\a b\python.exe", has_pip=True, source="")
+    monkeypatch.setattr(Installation, "current", lambda: current)
+    assert install_hint("pyte") == r'To install it: "C:\a b\python.exe" -m pip install pyte'
 
 
 @pytest.mark.parametrize("receipt", ["", "[", "[tool]\nrequirements = 3", "[tool]\nrequirements = [{name = 'b'}]"])
@@ -131,15 +150,15 @@ def test_the_source_is_what_the_installer_recorded(tmp_path, monkeypatch, url, s
     assert (current.source, current.prefix) == (source, Path(sys.prefix))
 
 
-def test_the_single_file_cannot_be_extended(monkeypatch):
+def test_the_single_file_has_no_command(monkeypatch):
     monkeypatch.setattr(metadata, "distributions", lambda **_: iter(()))
-    assert install_hint("kaito-rich").startswith(
-        "This program cannot be extended; other ways of installing kaito: http"
-    )
+    assert install_hint("kaito-rich").startswith("How to install it depends on how kaito was installed: https://")
 
 
 def test_the_command_of_this_environment_installs():
     current = Installation.current()
     if current is None or not current.has_pip:
         pytest.skip("kaito is not installed, or without pip")
-    subprocess.run([*current.command(["pluggy"]), "--dry-run", "--no-index", "--quiet"], check=True)
+    command = current.command(["pluggy"])
+    assert command is not None
+    subprocess.run([*command, "--dry-run", "--no-index", "--quiet"], check=True)

@@ -62,7 +62,7 @@ def _response(command: str, arguments: Sequence[str]) -> str:
     directive = _FILES if suggestions.files else _NO_FILES
     if suggestions.ordered and len(shown) > 1:
         directive += _KEEP_ORDER
-    if len(shown) == 1 and shown[0].word.endswith("/"):  # a folder: the name goes on
+    if len(shown) == 1 and shown[0].word.endswith(("/", os.sep)):  # a folder: the name goes on
         directive += _NO_SPACE
     return "\n".join([*lines, f":{directive}", ""])
 

@@ -84,6 +84,11 @@ def require_serving(workspace: Workspace, target: Target) -> None:
         )
 
 
+def status_hint(target: Target) -> str:
+    """Return the contract's hint for what is not ready, which `kaito status` itself does not need."""
+    return f"Use 'kubectl kaito status {target.flags}' to check status"
+
+
 def not_ready_error(target: Target, reasons: Sequence[str], *details: str, waited: str | None = None) -> NotReadyError:
     """Return the contract's error for a Workspace or an InferenceSet, followed by what is known of the reasons.
 
@@ -92,7 +97,7 @@ def not_ready_error(target: Target, reasons: Sequence[str], *details: str, waite
     kind = "InferenceSet" if target.kind == "inferenceset" else "Workspace"
     error = NotReadyError(
         f"{kind} '{target.workspace}' is not ready for inference",
-        f"Use 'kubectl kaito status {target.flags}' to check status",
+        status_hint(target),
         *(reasons or ("KAITO has not reported a status yet",)),
         *details,
         f"Not ready after {waited}; to wait longer, use --wait=DURATION"

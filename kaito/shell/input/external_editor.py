@@ -54,7 +54,7 @@ def require_terminal(terminal: Terminal) -> None:
     Raises:
         UsageError: the input, or all of the output, is not a terminal.
     """
-    if not (terminal.in_is_terminal and (terminal.out_is_terminal or terminal.err_is_terminal)):
+    if not terminal.has_person:
         raise UsageError("There is no terminal on which the editor could run")
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 
+from kaito.console.questions import end_key
 from kaito.console.terminal import Terminal
 from kaito.errors import Ended, KaitoError, Suspended
 from kaito.shell.input.entries import Entry, Kind
@@ -109,5 +109,4 @@ class Prompt(Source):
         if is_empty and not self._hinted:
             self._hinted = True
             self._terminal.write_interactive("\n")
-            keys = "Ctrl-Z and Enter, or 'quit'," if sys.platform == "win32" else "Ctrl-D or 'quit'"
-            self._terminal.note(f"({keys} exits)", dim=True)
+            self._terminal.note(f"({end_key()} or 'quit' exits)", dim=True)

@@ -8,6 +8,7 @@ import stat
 import sys
 from typing import TextIO
 
+from kaito.console.questions import end_key
 from kaito.console.terminal import Terminal
 from kaito.errors import KaitoError, UsageError
 from kaito.util import limits
@@ -31,7 +32,7 @@ def read_stdin(terminal: Terminal, flag: str) -> str:
     if terminal.stdin is None:
         return ""
     if terminal.in_is_terminal:
-        terminal.note(f"({flag} reads stdin; Ctrl-D at the start of a line ends it)", dim=True)
+        terminal.note(f"({flag} reads stdin; {end_key()} at the start of a line ends it)", dim=True)
     try:
         data = _read(terminal, terminal.stdin, limits.STDIN)
     except OSError as exc:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kaito.console.questions import end_key
 from kaito.console.wrapping import paragraphs, table, wrapped
 from kaito.errors import ShellHint, UsageError
 from kaito.plugin.manager import Offered
@@ -30,7 +30,7 @@ _KEYS = (
     ('"""', "begins and ends a message of several lines; pasted text needs none"),
     ("//", "begins a message that starts with '/'"),
     ("Ctrl-C", "stops an answer, or clears the line"),
-    ("Ctrl-Z Enter" if sys.platform == "win32" else "Ctrl-D", "exits"),
+    (end_key(), "exits"),
 )
 _COMMANDS = "Commands ('/help NAME' shows more about one):"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -113,8 +114,8 @@ def _head(config: UserConfig) -> str:
     if config.is_unreadable:
         state = " (cannot be used)"
     elif config.file is None:
-        exists = config.path is not None and config.path.exists()
-        state = " (ignored)" if exists else " (none)"
+        exists = config.path is not None and os.path.lexists(config.path)
+        state = " (ignored)" if config.is_ignored and exists else " (none)"
     lines = [f"File: {path}{state}"]
     if config.profiles or config.missing_profile is not None:
         missing = config.missing_profile

@@ -12,7 +12,7 @@ from kaito.cluster.api_client import ApiClient
 from kaito.cluster.auth.cluster_config import find_cluster_config
 from kaito.cluster.workspaces.overview import Overview, fetch_overview, list_overviews
 from kaito.cluster.workspaces.overview_watch import watch_overview, watch_overviews
-from kaito.cluster.workspaces.readiness import NotReadyError
+from kaito.cluster.workspaces.readiness import NotReadyError, status_hint
 from kaito.cluster.workspaces.waiting import wait_until_ready
 from kaito.console.terminal import Terminal
 from kaito.errors import ExitCode
@@ -85,8 +85,8 @@ class _StatusView:
         self._terminal.write(self._format(overview))
         self._remark(self._describer.remark)
         if not_ready is not None:
-            # Without the first hint, which names the command that runs.
-            raise NotReadyError(not_ready.message, *not_ready.hints[1:])
+            known = status_hint(self._target)
+            raise NotReadyError(not_ready.message, *(hint for hint in not_ready.hints if hint != known))
         return ExitCode.OK if overview.ready else ExitCode.NOT_FOUND
 
     def show_table(self) -> int:

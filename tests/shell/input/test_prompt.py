@@ -170,7 +170,7 @@ def test_the_exit_hint_and_end_of_input_on_windows(typed):
     prompt = new_prompt(terminal)
     with pytest.raises(KeyboardInterrupt):
         prompt.read()
-    assert err.getvalue() == "(Ctrl-Z and Enter, or 'quit', exits)\n"
+    assert err.getvalue() == "(Ctrl-Z Enter or 'quit' exits)\n"
     with pytest.raises(EOFError):
         prompt.read()
 
