@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from kaito.chat.refused_requests import add_next_steps
 from kaito.errors import (
     ConnectError,
     ForbiddenError,
@@ -553,3 +554,12 @@ def test_a_server_that_does_not_use_http(model_server, chat):
 def test_an_unknown_host():
     error = failure(Chat("http://no-such-host.invalid"), ConnectError)
     assert "Host 'no-such-host.invalid' not found" in error.hints[2]
+
+
+@pytest.mark.parametrize("status", [400, 402, 408, 409, 422, 500, 501, 507])
+def test_only_what_a_request_says_is_to_be_changed(status):
+    error = ModelError("no", status=status)
+    add_next_steps(error, "kubectl logs my-llama-0")
+    shown = [str(hint) for hint in error.hints]
+    assert any("Change the message" in hint for hint in shown) is (status in (400, 422))
+    assert any("kubectl logs my-llama-0" in hint for hint in shown) is (status not in (400, 422))

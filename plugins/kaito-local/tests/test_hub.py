@@ -127,7 +127,7 @@ def test_a_killed_download_is_resumed_at_the_next_start(hub, home, run, driver):
     assert first is None
     # After what had been written, which is in steps of a mebibyte: the signal may have come in the middle of a write.
     written = int(second.removeprefix("bytes=").removesuffix("-"))
-    assert 0 < written < hub.pause_after
+    assert 0 < written < 12_000_000
     assert "of them are there" in driver.texts("notice")[0]
     assert (snapshot(home) / "tiny-Q4_K_M.gguf").read_bytes() == LARGE
     assert names_in(home / "hub" / "models--owner--tiny-GGUF" / "blobs") == [path.name for path in blobs(home)]
