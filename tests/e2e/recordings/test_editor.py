@@ -235,7 +235,11 @@ def test_ctrl_c_goes_to_the_editor(chat, server, tmp_path):
 
 
 def test_ctrl_z_suspends_the_editor_and_the_chat(shell, tmp_path):
-    code = "print('editing', end='', flush=True); file.write_text(input())"
+    # It reads when it goes on: a program that reads when Ctrl-Z comes may still take what is then typed to the shell.
+    code = (
+        "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCONT]); "
+        "print('editing', end='', flush=True); signal.sigwait([signal.SIGCONT]); file.write_text(input())"
+    )
     replay(
         shell(env={"EDITOR": editor(tmp_path, code)}),
         """
