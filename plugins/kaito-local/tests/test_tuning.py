@@ -76,9 +76,7 @@ def test_small_talk_is_not_answered_with_the_examples(cached, reporter, message)
         return answers
 
     for answer in on_endpoint(reporter, use):
-        assert not [
-            word for word in ("Portugal", "Lisbon", "vegetable", "Spinach", "chien", "24", "big") if word in answer
-        ]
+        assert not [word for word in ("Portugal", "Lisbon", "vegetable", "Spinach", "chien") if word in answer]
 
 
 def test_long_answers_are_no_endless_loops(cached, reporter):
