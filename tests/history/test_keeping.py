@@ -320,27 +320,13 @@ def test_what_was_noted_before_the_deletion_was_known_does_not_bring_the_title_b
     snapshots = []
     for text in ("b", "c"):
         talk.conversation.record(Message("user", text), Reply(content="x", finish_reason="stop"))
-        snapshots.append(snapshot_of(talk))
+        snapshots.append(snapshot_of(talk.conversation, title=talk.recorder.title))
     database = open_database(folder, create=False)
     assert database is not None
     with database:
         for snapshot in snapshots:
             write_changes(database, [(slot, snapshot)])
     assert [(info.title, info.turns) for info in library.find()] == [("b", 2)]
-
-
-def snapshot_of(talk):
-    """Return what the recorder of a conversation notes."""
-    return Snapshot(
-        turns=talk.conversation.turn_list,
-        system=None,
-        dropped=0,
-        cut=False,
-        origin=ORIGIN,
-        title=talk.recorder.title,
-        updated=0.0,
-        source="script",
-    )
 
 
 def test_undo_after_a_deletion_hides_no_later_turn(folder, library):
@@ -439,22 +425,27 @@ def test_bounds_have_defaults():
     assert Bounds() == Bounds(256 * 1024 * 1024, 365 * 86400)
 
 
+def snapshot_of(conversation, *, title=None, updated=0.0):
+    """Return what a recorder notes of a conversation."""
+    return Snapshot(
+        turns=conversation.turn_list,
+        system=None,
+        dropped=0,
+        cut=False,
+        origin=ORIGIN,
+        title=title,
+        updated=updated,
+        source="script",
+    )
+
+
 def test_many_conversations_of_one_transaction_are_kept_and_found(folder, library):
     batch = []
     for number in range(130):
         conversation = Conversation(None)
         for turn in range(number % 3 + 1):
             conversation.record(Message("user", f"question{number}x part{turn}"), Reply(content="x"))
-        snapshot = Snapshot(
-            turns=conversation.turn_list,
-            system=None,
-            dropped=0,
-            cut=False,
-            origin=ORIGIN,
-            title=None,
-            updated=float(number),
-            source="script",
-        )
+        snapshot = snapshot_of(conversation, updated=float(number))
         batch.append((Slot(id=new_id(), created=0.0), snapshot))
     database = open_database(folder, create=True)
     assert database is not None
