@@ -540,6 +540,15 @@ def started(server, *arguments, stdin=subprocess.PIPE):
     )
 
 
+def exchange(process, *messages):
+    """Have a started script send messages; return the line of each answer."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("".join(f"{message}\n" for message in messages))
+    process.stdin.flush()
+    return [process.stdout.readline() for _ in messages]
+
+
 def checked(folder):
     """Check the whole file, and its index."""
     with closing(sqlite3.connect(folder / "history.db")) as connection:
@@ -571,9 +580,8 @@ def test_a_kill_loses_no_completed_turn(model_server, folder, library):
         assert process.stdin is not None
         assert process.stdout is not None
         for number in range(rounds):
-            process.stdin.write(f"round {rounds} turn {number}\n")
-            process.stdin.flush()
-            assert process.stdout.readline() == f"Assistant: round {rounds} turn {number}\n"
+            message = f"round {rounds} turn {number}"
+            assert exchange(process, message) == [f"Assistant: {message}\n"]
         total += rounds
         wait_for_turns(folder, total)
         # In the middle of a stream of further turns.
@@ -617,12 +625,7 @@ def wait_until(condition):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_loses_nothing(model_server, library, number):
     process = started(model_server)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write("one\ntwo\n")
-    process.stdin.flush()
-    for _ in range(2):
-        process.stdout.readline()
+    exchange(process, "one", "two")
     process.send_signal(number)
     process.communicate()
     assert process.returncode == 128 + number
@@ -632,11 +635,7 @@ def test_a_signal_loses_nothing(model_server, library, number):
 
 def test_a_shell_whose_conversation_was_deleted_says_so(model_server, kaito, library):
     process = started(model_server)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write("one\n")
-    process.stdin.flush()
-    process.stdout.readline()
+    exchange(process, "one")
     wait_until(library.find)
     [deleted] = library.find()
     assert kaito("history", "delete", deleted.id, "--yes").code == 0
@@ -650,11 +649,7 @@ def test_two_processes_that_continue_the_same_conversation_branch(chat, model_se
     chat("-m", "one")
     [first] = library.find()
     slow = started(model_server, "--continue")
-    assert slow.stdin is not None
-    assert slow.stdout is not None
-    slow.stdin.write("slow\n")
-    slow.stdin.flush()
-    assert slow.stdout.readline() == "Assistant: slow\n"
+    assert exchange(slow, "slow") == ["Assistant: slow\n"]
     wait_until(lambda: library.info(first.id).turns == 2)
     assert chat("--continue", "-m", "quick").code == 0
     slow.stdin.write("slow again\n")
