@@ -14,7 +14,7 @@ from aiohttp.http import HttpProcessingError
 from msgspec import Struct
 
 from kaito.errors import ConnectError, KaitoError
-from kaito.net.proxies import proxy_credentials_required
+from kaito.net.proxy_errors import proxy_credentials_required
 from kaito.settings import Settings
 from kaito.types import Endpoint
 

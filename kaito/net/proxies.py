@@ -10,22 +10,11 @@ from contextlib import suppress
 
 from yarl import URL
 
-from kaito.errors import ForbiddenError, UsageError
+from kaito.errors import UsageError
+from kaito.net.proxy_errors import ProxyError
 
 #: The port of a SOCKS proxy whose URL has none.
 SOCKS_PORT = 1080
-
-
-class ProxyError(ValueError):
-    """A proxy cannot be used. The message begins with `a proxy`, and never shows its URL, which may hold a password.
-
-    Args:
-        hints: what the user can do.
-    """
-
-    def __init__(self, message: str, *hints: str) -> None:
-        super().__init__(message)
-        self.hints = hints
 
 
 def proxy_for(url: URL, *, any_scheme: bool = True, socks: bool = False) -> URL | None:
@@ -85,13 +74,6 @@ def by_kind(proxy: URL | None) -> tuple[URL | None, URL | None]:
 
 def _is_socks(proxy: URL) -> bool:
     return proxy.scheme == "socks5"
-
-
-def proxy_credentials_required(reason: str) -> ForbiddenError:
-    """Return what to raise when a proxy answers 407."""
-    return ForbiddenError(
-        f"The proxy requires credentials: {reason}", "Put them into the proxy's URL, in HTTP_PROXY or HTTPS_PROXY"
-    )
 
 
 def is_loopback(host: str) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from kaito.errors import ConnectError, ForbiddenError, KaitoError, ModelError, NotFoundError, ShellHint
-from kaito.net.proxies import proxy_credentials_required
+from kaito.net.proxy_errors import proxy_credentials_required
 from kaito.openai.error_responses import ErrorKind, ErrorResponse
 from kaito.util.suggest import listed, near_names
 

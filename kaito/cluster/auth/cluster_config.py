@@ -21,7 +21,8 @@ from kaito.cluster.auth.credentials import (
 from kaito.cluster.auth.kubeconfig import Context, load_context, search_path
 from kaito.cluster.auth.kubeconfig_types import Place
 from kaito.errors import ClusterError, NoClusterError, UsageError
-from kaito.net.proxies import ProxyError, by_kind, parse_proxy, proxy_for
+from kaito.net.proxies import by_kind, parse_proxy, proxy_for
+from kaito.net.proxy_errors import ProxyError
 from kaito.types import Location, Reporter, Target
 
 
