@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kaito.util.file_locks import lock_file
     from kaito.util.installation import install_hint
     from kaito.util.limits import shown_size
+    from kaito.util.object_names import WORKSPACE_RULE, is_workspace
     from kaito.util.plugin_folders import config_folder, data_folder, shown_path
     from kaito.util.program import program_name
     from kaito.util.safe_files import UnreadableError, check_private, make_folders, read_text, replace_private
@@ -39,6 +40,7 @@ __all__ = [
     "BODY_PREFIX",
     "DEFAULT",
     "UNSAFE",
+    "WORKSPACE_RULE",
     "DecodeError",
     "Export",
     "UnreadableError",
@@ -56,6 +58,7 @@ __all__ = [
     "file_names",
     "first_name",
     "install_hint",
+    "is_workspace",
     "lock_file",
     "make_folders",
     "names_file",
@@ -131,6 +134,8 @@ _EXPORTS = {
     # The values and names of settings
     "BODY_PREFIX": "kaito.options.request_values",
     "DEFAULT": "kaito.options.parsers",
+    "WORKSPACE_RULE": "kaito.util.object_names",
+    "is_workspace": "kaito.util.object_names",
     # Statistics as text
     "token_counts": "kaito.shell.render.statistics",
     "window_share": "kaito.shell.render.statistics",

@@ -10,9 +10,8 @@ from urllib.parse import urlsplit
 
 from kaito.errors import UsageError
 from kaito.options.parsers import refused
+from kaito.util.object_names import LABEL_RULE, WORKSPACE_RULE, is_label, is_workspace
 
-# An RFC 1123 label: Kubernetes requires one for a namespace, KAITO for a workspace.
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 
@@ -72,7 +71,9 @@ def namespace(flag: str) -> Callable[[str], str]:
     """Return a parser of namespaces."""
 
     def parse(value: str) -> str:
-        return _checked_name(flag, value, value, f"a name of {_OF_LABELS}")
+        if not is_label(value):
+            raise refused(flag, value, f"a name of {LABEL_RULE}")
+        return value
 
     return parse
 
@@ -81,19 +82,11 @@ def workspace(flag: str) -> Callable[[str], str]:
     """Return a parser of a workspace's name, also as `workspace/NAME`, or `inferenceset/NAME`."""
 
     def parse(value: str) -> str:
-        return _checked_name(flag, value, re.sub("^(workspace|inferenceset)/", "", value), _WORKSPACE_RULE)
+        if not is_workspace(value):
+            raise refused(flag, value, WORKSPACE_RULE)
+        return value
 
     return parse
-
-
-def _checked_name(flag: str, value: str, name: str, rule: str) -> str:
-    if not _LABEL.fullmatch(name) or len(name) > 63:
-        raise refused(flag, value, rule)
-    return value
-
-
-_OF_LABELS = "at most 63 lower-case letters, digits and '-', with a letter or digit at both ends"
-_WORKSPACE_RULE = f"a name such as my-llama, workspace/my-llama or inferenceset/my-set, of {_OF_LABELS}"
 
 
 def url(flag: str) -> Callable[[str], str]:

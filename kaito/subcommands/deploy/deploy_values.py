@@ -9,11 +9,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from kaito.toolkit import decode_yaml
+from kaito.toolkit import WORKSPACE_RULE, decode_yaml, is_workspace
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ and …/labels/
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-_SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _WORD = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 #: A preset, or the id of a model: `phi-4`, `Qwen/Qwen3-0.6B`.
 _MODEL = re.compile(rf"{_WORD.pattern}(/{_WORD.pattern})?")
@@ -43,12 +42,8 @@ class InferenceConfig(Struct, frozen=True):
 
 def workspace(value: str) -> str:
     """Return a workspace's name, which may be given as `workspace/NAME`, or `inferenceset/NAME`."""
-    name = re.sub("^(workspace|inferenceset)/", "", value)
-    if not _LABEL.fullmatch(name) or len(name) > 63:
-        raise ValueError(
-            "is not a name such as my-llama, workspace/my-llama or inferenceset/my-set, of at most 63 lower-case "
-            "letters, digits and '-', with a letter or digit at both ends"
-        )
+    if not is_workspace(value):
+        raise ValueError(f"is not {WORKSPACE_RULE}")
     return value.removeprefix("workspace/")
 
 
