@@ -97,7 +97,7 @@ def main():
         import shutil
 
         shutil.disk_usage = lambda path: shutil._ntuple_diskusage(0, 0, int(free))
-    if missing := os.environ.get("DRIVER_WITHOUT"):
+    for missing in os.environ.get("DRIVER_WITHOUT", "").split():
         sys.modules[missing] = None  # type: ignore[assignment]
     function = {"fetch": fetch, "hub": hub, "answer": answer, "hold": hold, "exit": hold}[action]
     exits = action == "exit"

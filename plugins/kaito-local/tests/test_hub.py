@@ -291,8 +291,16 @@ def test_a_disk_without_enough_space(hub, run, driver):
 
 
 def test_without_huggingface_hub(hub, run, driver):
-    driver.environment["DRIVER_WITHOUT"] = "huggingface_hub"
+    # Nor is there what comes with it.
+    driver.environment["DRIVER_WITHOUT"] = "huggingface_hub filelock"
     assert run("hf.co/owner/tiny-GGUF") == 2
     [text] = driver.texts("error")
-    assert "this needs the package huggingface_hub" in text
+    assert text.startswith("❌ Error: --model hf.co/owner/tiny-GGUF: this needs the package huggingface_hub\n")
     assert re.search(r"\n +To install it: .* 'huggingface-hub<3,>=2.4'$", text)
+
+
+def test_huggingface_hub_without_a_package_that_it_requires(hub, run, driver):
+    driver.environment["DRIVER_WITHOUT"] = "filelock"
+    assert run("hf.co/owner/tiny-GGUF") == 2
+    [text] = driver.texts("error")
+    assert re.search(r"needs the package huggingface_hub \(.*filelock.*\)\n", text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from kaito.errors import ExitCode, KaitoError, UsageError
@@ -81,8 +82,10 @@ def _client(reference: Reference, progress: Progress) -> HubClient:
     except ImportError as error:
         if error.name is not None and error.name.partition(".")[0] == "kaito_local":
             raise
+        # If the package is there, one that it requires is missing or damaged.
+        cause = f" ({error})" if find_spec("huggingface_hub") is not None else ""
         raise UsageError(
-            f"--model {reference}: this needs the package huggingface_hub ({error})",
+            f"--model {reference}: this needs the package huggingface_hub{cause}",
             install_hint("kaito-local", extra="hub"),
         ) from error
     return HubClient(reference, progress)
