@@ -20,6 +20,8 @@ from kaito.util.suggest import did_you_mean
 
 # Columns of the flags' names, and the least columns of the help.
 _FLAGS, _NARROWEST = 28, 39
+#: Begins each word after `--`, so that argparse takes none of them for a flag. No argument of a process contains it.
+_NOT_A_FLAG = "\0"
 
 
 class Once(argparse.Action):
@@ -94,13 +96,15 @@ class Parser(argparse.ArgumentParser):
         words: list[str] = []
         if self.argument is not None and self.argument.repeatable:
             # argparse takes no flags between the words.
-            words = [word.removeprefix("\0") for word in joined if not word.startswith("-") or word == "-"]
+            words = [word.removeprefix(_NOT_A_FLAG) for word in joined if not word.startswith("-") or word == "-"]
             joined = [word for word in joined if word.startswith("-") and word != "-"]
         namespace, rest = self.parse_known_args(joined)
-        if words:
-            namespace.argument = words
         if rest:
             raise self._unknown(rest[0])
+        if words:
+            namespace.argument = words
+        elif self.argument is not None and namespace.argument is not None:
+            namespace.argument = namespace.argument.removeprefix(_NOT_A_FLAG)
         if self.argument is not None and not namespace.help:
             self._check_argument(self.argument, namespace.argument)
             if namespace.argument is not None:
@@ -211,8 +215,7 @@ class Parser(argparse.ArgumentParser):
         rest = iter(arguments)
         for argument in rest:
             if argument == "--":
-                # No command takes positional arguments after it.
-                joined.extend(f"\0{word}" for word in rest)
+                joined.extend(_NOT_A_FLAG + word for word in rest)
                 break
             action = self._option_string_actions.get(argument)
             if action is not None and action.nargs is None and argument.startswith("-"):
@@ -252,7 +255,7 @@ class Parser(argparse.ArgumentParser):
 
     def _unknown(self, argument: str) -> UsageError:
         if not argument.startswith("-") or argument == "-":
-            word = argument.removeprefix("\0")
+            word = argument.removeprefix(_NOT_A_FLAG)
             flags = [flag for flag in ("--workspace-name", "--message") if flag in self._option_string_actions]
             flags = flags if self.argument is None else []
             # Suggest the word as the value of a flag.

@@ -151,7 +151,7 @@ class _Line:
         elif self._flag is not None:
             self._given.append(f"{self._flag.option_strings[-1]}={argument}")
             self._flag = None
-        elif argument == "--":
+        elif not self._ended and argument == "--":
             self._ended = True
         elif not self._ended and argument.startswith("-"):
             flag = self._parser.flag(argument)
@@ -159,7 +159,7 @@ class _Line:
                 self._flag = flag
             else:
                 self._given.append(argument)
-        elif not self._ended:
+        elif not argument.startswith("-"):
             self._given.append(argument)
 
     def suggest(self, current: str, words: Sequence[Suggestion] | None = None) -> Suggestions:
@@ -170,9 +170,9 @@ class _Line:
         """
         if self._flag is not None and not (_may_take_next(self._flag) and current.startswith("-")):
             return self._values(self._flag, current).starting_with(current)
-        if self._ended:
+        if self._ended and words is not None:
             return Suggestions()
-        if not current.startswith("-"):
+        if self._ended or not current.startswith("-"):
             return (self._arguments() if words is None else Suggestions(words)).starting_with(current)
         name, equals, value = current.partition("=")
         if equals:
