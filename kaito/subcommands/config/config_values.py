@@ -16,7 +16,7 @@ from kaito.cli.command_context import CommandContext
 from kaito.cli.known_flags import KnownFlags, parser_of
 from kaito.cli.output_formats import as_json, as_yaml
 from kaito.config.fault_reports import Report
-from kaito.config.flag_form import FlagForm, variable_names
+from kaito.config.flag_form import FlagForm, command_prefix, variable_names
 from kaito.config.user_config import NO_CONFIG, PROFILE, Setting, UserConfig
 from kaito.errors import ExitCode, UsageError
 from kaito.options.prompts import VARIABLE_KEY
@@ -28,7 +28,7 @@ from kaito.util.secret_names import is_secret_name, secret_field, secret_header,
 from kaito.util.suggest import near_names
 
 _HIDDEN = "(not shown)"
-#: The error says more: it shows the value unless that may be a secret.
+#: The value is in the error, unless it may be a secret.
 _NOT_VALID = "(not valid)"
 _BUILT_IN, _UNKNOWN = "built-in", "unknown"
 _API_KEY = "KAITO_API_KEY"
@@ -44,7 +44,7 @@ _OTHERS = (
 )
 
 
-#: The origin is never left out: the values are shown for its sake.
+#: The origin is never left out: it is what the command is for.
 _COLUMNS = (Column(title="NAME"), Column(title="VALUE", least=12), Column(title="FROM"))
 #: Only where a value is not valid.
 _ERROR = Column(title="ERROR", below=True)
@@ -80,7 +80,7 @@ def show(context: CommandContext) -> int:
     if config.is_unreadable:
         rows = [_unknown(row) if row.kind == _BUILT_IN else row for row in rows]
     rows.sort(key=lambda row: row.kind in (_BUILT_IN, _UNKNOWN))
-    # Each command finds those of the tables that it shares with others.
+    # Several commands report the faults of the tables that they share.
     faults = [*{fault.message: fault for fault in found}.values()]
     if given.shown_as == "plain":
         context.write(_head(config))
@@ -169,7 +169,7 @@ def _of_other_commands(context: CommandContext, config: UserConfig, report: Repo
     environ = context.invocation.environ
     tables = {name for section, *_ in config.chosen for name in section.commands}
     for name in SUBCOMMANDS:
-        prefix = f"KAITO_{name.upper().replace('-', '_')}_"
+        prefix = command_prefix(name)
         if name == "config" or (name not in tables and not any(one.startswith(prefix) for one in environ)):
             continue
         parser = parser_of(name, context.invocation)
@@ -183,8 +183,7 @@ def _of_other_commands(context: CommandContext, config: UserConfig, report: Repo
 
 def _is_own(setting: Setting, command: str) -> bool:
     """Return whether a shared flag is set for one command alone."""
-    prefix = f"KAITO_{command.upper().replace('-', '_')}_"
-    return setting.origin.keys[:1] == (command,) or setting.origin.name.startswith(prefix)
+    return setting.origin.keys[:1] == (command,) or setting.origin.name.startswith(command_prefix(command))
 
 
 def _set_row(name: str, form: FlagForm, setting: Setting, value: Any) -> Row:
@@ -235,11 +234,11 @@ def _unknown_variables(parser: Parser, environ: Mapping[str, str]) -> Iterator[s
     for command in ("chat", *SUBCOMMANDS):
         for _, form in forms_of(parser).values():
             known.update(name.removeprefix("KAITO_") for name in variable_names(form, command))
-    prefixes = tuple(f"KAITO_{name.upper().replace('-', '_')}_" for name in SUBCOMMANDS)
+    prefixes = tuple(map(command_prefix, SUBCOMMANDS))
     for name in sorted(environ):
         bare = name.removeprefix("KAITO_")
         if bare == name or bare in known or name.startswith(prefixes):
             continue
-        # Others may have variables that begin so.
+        # Other programs may have variables that begin with `KAITO_`, too.
         if near := near_names(bare, known, most=1, least=0.8):
             yield f"{one_line(name)} is not used; did you mean KAITO_{near[0]}?"
