@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from kaito.errors import UsageError
 from kaito.util import limits
-from kaito.util.plugin_folders import shown_path
 from kaito.util.program import program_name
 from kaito.util.safe_files import UnreadableError, check_private, read_text
+from kaito.util.user_folders import shown_path
 
 #: The last line of the file's errors: how to correct it.
 EDIT_HINT = f"'{program_name()} config edit' opens the file; --no-config ignores it"

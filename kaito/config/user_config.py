@@ -12,7 +12,7 @@ from msgspec import Struct
 from kaito.config.fault_reports import Report, raise_fault
 from kaito.config.flag_form import FlagForm, Given, from_variable, is_on, shared_variable, variable_names
 from kaito.errors import KaitoError, UsageError
-from kaito.util.plugin_folders import config_folder
+from kaito.util.user_folders import config_folder
 
 if TYPE_CHECKING:
     from kaito.config.config_file import ConfigFile
@@ -155,8 +155,8 @@ class UserConfig:
         Raises:
             UsageError: the message names the file, and the nearest profile.
         """
-        from kaito.util.plugin_folders import shown_path
         from kaito.util.suggest import did_you_mean
+        from kaito.util.user_folders import shown_path
 
         if self.file is None or self.path is None:
             where = shown_path(self.path) if self.path is not None else "the configuration folder of a user with a home"

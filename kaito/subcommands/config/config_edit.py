@@ -18,8 +18,8 @@ from kaito.errors import KaitoError
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.plugin.entry_points import subcommand_names
 from kaito.shell.input.external_editor import require_terminal, run_editor
-from kaito.util.plugin_folders import shown_path
 from kaito.util.safe_files import make_folders, owner_only
+from kaito.util.user_folders import shown_path
 
 #: What a new file contains.
 TEMPLATE = """\

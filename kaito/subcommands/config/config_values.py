@@ -22,10 +22,10 @@ from kaito.errors import ExitCode, UsageError
 from kaito.options.prompts import VARIABLE_KEY
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.types import Cell, Column
-from kaito.util.plugin_folders import shown_path
 from kaito.util.sanitize import one_line
 from kaito.util.secret_names import is_secret_name, secret_field, secret_header, secret_in_url
 from kaito.util.suggest import near_names
+from kaito.util.user_folders import shown_path
 
 _HIDDEN = "(not shown)"
 #: The value is in the error, unless it may be a secret.
