@@ -29,7 +29,7 @@ class ReplyBuilder:
         self._clock = clock
         self._started = clock()
         self._first: float | None = None
-        # The pieces that were sent with the first one: when the last arrived, their characters, and whether more follow.
+        # The pieces that were sent with the first one: when the last arrived, their characters, whether more follow.
         self._burst_end = 0.0
         self._burst = 0
         self._bursting = True
