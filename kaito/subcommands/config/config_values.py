@@ -54,9 +54,9 @@ class Row(Struct, frozen=True, kw_only=True):
     """One value."""
 
     name: str
-    #: For JSON: a number, a text, a list, or whether a switch is on.
+    #: The value for JSON: a number, a text, a list, or whether a switch is on.
     value: Any
-    #: For people.
+    #: The value for people.
     text: str
     #: Such as `profile work`.
     origin: str
@@ -68,7 +68,7 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 def show(context: CommandContext) -> int:
-    """Write the values, what is set before what is built-in; return the exit code."""
+    """Write the values, those that are set before the built-in ones; return the exit code."""
     given = context.given
     configured = given.configured
     parser: Parser = configured.parser
@@ -108,7 +108,7 @@ def show(context: CommandContext) -> int:
 
 
 def _head(config: UserConfig) -> str:
-    """Return which file and which profile apply."""
+    """Return the lines about the file and the profile that apply."""
     path = shown_path(config.path) if config.path is not None else "unknown"
     state = ""
     if config.is_unreadable:
@@ -137,7 +137,7 @@ def _write_rows(context: CommandContext, rows: Sequence[Row]) -> None:
 
 
 def _unknown(row: Row) -> Row:
-    """Return the row of a value that a file may set which cannot be read."""
+    """Return the row of a value that the file may set, if the file cannot be read."""
     return _row(row.name, None, "-", _UNKNOWN, _UNKNOWN, None)
 
 
@@ -155,7 +155,7 @@ def _rows(
             value = _built_in(action, form)
             yield _row(key, value, _text(value), _BUILT_IN, _BUILT_IN, None)
     variables = {key: setting for key, setting in settings.items() if key.startswith(f"{VARIABLE_KEY} ")}
-    # Those of the command line are merged only where a system prompt is read.
+    # The variables of the command line are merged with these only when a system prompt is read.
     if (setting := settings.get(VARIABLE_KEY)) is not None and isinstance(setting.given, tuple):
         for text in setting.given:
             name, _, value = (text or "").partition("=")
@@ -165,7 +165,7 @@ def _rows(
 
 
 def _of_other_commands(context: CommandContext, config: UserConfig, report: Report) -> Iterator[Row]:
-    """Yield what is set for flags that only single commands have."""
+    """Yield the settings of flags that only one command has, or that are set for one command."""
     environ = context.invocation.environ
     tables = {name for section, *_ in config.chosen for name in section.commands}
     for name in SUBCOMMANDS:
