@@ -91,7 +91,7 @@ class Continuation(Struct, frozen=True, kw_only=True):
         return target, replace(settings, **fields)
 
     def explained(self, error: UsageError) -> UsageError:
-        """Explain an error of the kubeconfig about a context or a file that the conversation names, and not the user."""
+        """Return an error of the kubeconfig, explained if the conversation and not the user names what is missing."""
         info = self.saved.info if self.saved is not None else None
         if not self.same_server or info is None:
             return error
