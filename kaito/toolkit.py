@@ -1,6 +1,6 @@
-"""Helpers for plugins, the same that kaito's own use: text, files, outside data, child processes, time limits.
+"""Helpers for plugins, which kaito's own plugins use as well: text, files, outside data, processes, time limits.
 
-Importing this module imports none of them: each comes with its name.
+Importing this module imports none of the helpers: each is imported when it is first used.
 """
 
 from __future__ import annotations
