@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
+from functools import partial
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -20,7 +21,6 @@ from kaito.cluster.api_connector import ApiConnector, reject_redirects
 from kaito.cluster.api_errors import (
     ApiRefusedError,
     ApiUnavailableError,
-    VersionExpiredError,
     api_error,
     check_server,
     watch_error,
@@ -30,6 +30,7 @@ from kaito.cluster.auth.cluster_config import ClusterConfig
 from kaito.cluster.auth.credentials import Credentials
 from kaito.cluster.connection_errors import CONNECT_TIMEOUT, translate_api_errors
 from kaito.cluster.kinds import Kind
+from kaito.cluster.list_pages import read_pages
 from kaito.cluster.object_decoder import MalformedObject, Page, WatchEvent, decode_event, decode_page
 from kaito.cluster.transfer import Outgoing, body_lines
 from kaito.errors import ClusterError, KaitoError
@@ -45,9 +46,6 @@ T = TypeVar("T")
 _READ_TIMEOUT = 30.0
 #: Seconds after which the API server ends a watch.
 _WATCH_TIMEOUT = 290
-_PAGE_SIZE = "250"
-#: How often a list is started again because the API server has dropped the version of its first page.
-_RESTARTS = 3
 _GET = Outgoing()
 
 
@@ -119,20 +117,8 @@ class ApiClient:
         self, path: str, kind: type[Kind], params: Mapping[str, str], *, retries: bool = True
     ) -> tuple[list[Kind], str]:
         """Return all objects of a list, and the resource version at which a watch can continue."""
-        for _ in range(_RESTARTS):
-            try:
-                return await self._list(path, kind, params, retries)
-            except VersionExpiredError as exc:
-                expired = exc
-        raise expired
 
-    async def _list(
-        self, path: str, kind: type[Kind], params: Mapping[str, str], retries: bool
-    ) -> tuple[list[Kind], str]:
-        items: list[Kind] = []
-        query = {**params, "limit": _PAGE_SIZE}
-        for _ in range(limits.API_LIST_PAGES):
-            data = await self.read(path, query, retries=retries, limit=limits.API_PAGE)
+        def decode(data: bytes) -> Page[Kind]:
             try:
                 page: Page[Kind] = decode_page(data, kind)
             except DecodeError as exc:
@@ -140,16 +126,11 @@ class ApiClient:
             self._report_left_out(page.malformed)
             if page.unnamed:
                 self._reporter.notice(f"{page.unnamed} more {kind.kind}s are left out, as they are not valid")
-            items += page.items
-            if not page.next:
-                return items, page.version
-            if len(items) > limits.API_LIST_ITEMS:
-                break
-            query["continue"] = page.next
-        raise ClusterError(
-            f"The API server's list of {kind.kind}s does not end: {len(items)} objects so far",
-            "Select fewer with -n; if it is a proxy that answers, check the server's address in the kubeconfig",
-        )
+            return page
+
+        read = partial(self.read, path, retries=retries, limit=limits.API_PAGE)
+        pages = await read_pages(read, params, decode, f"{kind.kind}s")
+        return [item for page in pages for item in page.items], pages[-1].version
 
     async def read(
         self, path: str, params: Mapping[str, str] | None = None, *, retries: bool = True, limit: int | None = None

@@ -6,12 +6,14 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar, overload
 
 from msgspec import Struct, field
 
 from kaito.cluster.api_client import ApiClient
 from kaito.cluster.auth.cluster_config import find_cluster_config
+from kaito.cluster.list_pages import read_pages
 from kaito.errors import KaitoError
 from kaito.types import Applied, Reporter, ServedModel, Target
 from kaito.types.targets import target_of
@@ -31,6 +33,10 @@ class _ListMetadata(Struct, frozen=True):
 class _Page(Struct, frozen=True):
     metadata: _ListMetadata = _ListMetadata()
     items: tuple[Any, ...] = ()
+
+    @property
+    def next(self) -> str:
+        return self.metadata.next
 
 
 class Cluster:
@@ -82,19 +88,17 @@ class Cluster:
         Raises:
             NotFoundError: the kind is not served.
             ForbiddenError: the user may not list it.
+            ClusterError: the API server's list does not end.
         """
         items: _List[Any] = []
-        query = {**parameters, "limit": "250"}
-        for _ in range(limits.API_LIST_PAGES):
-            page = _decoded(path, await self._client.read(path, query, limit=limits.API_PAGE), _Page)
+        kinds = path.rpartition("/")[2]
+        read = partial(self._client.read, path, limit=limits.API_PAGE)
+        for page in await read_pages(read, parameters, lambda data: _decoded(path, data, _Page), kinds):
             for item in page.items:
                 try:
                     items.append(convert(item, type))
                 except DecodeError as exc:
                     self._reporter.notice(f"An object of {path} is left out, as it is not valid: {exc}")
-            if not page.metadata.next:
-                return items
-            query["continue"] = page.metadata.next
         return items
 
     async def apply(
