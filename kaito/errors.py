@@ -2,6 +2,7 @@
 
 KaitoError              1  anything else
 ├── UsageError          2  a flag, a value or a command is not valid
+│   └── WorkspaceMissingError  2  --workspace-name is required
 ├── PluginError         1  a plugin failed
 ├── NotFoundError       3  the workspace does not exist, or is not ready
 ├── ClusterError        4  the API server cannot be reached
@@ -71,7 +72,7 @@ class KaitoError(Exception):
     exit_code: ExitCode = ExitCode.FAILED
     #: The word before the message.
     label = "Error"
-    #: How many of its lines, from the first, are documented byte for byte: no window breaks them.
+    #: How many of the first lines are documented byte for byte. A narrow window does not wrap these.
     documented_lines = 0
 
     def __init__(self, message: str, *hints: str) -> None:
@@ -89,8 +90,8 @@ class KaitoError(Exception):
 
         Args:
             in_shell: whether the user is at a prompt, where slash commands can be typed.
-            commands: names of slash commands. Elsewhere, a hint that names one is left out: it is a plugin's, or it
-                would be a :class:`ShellHint`.
+            commands: names of slash commands. Unless `in_shell`, a hint that names one is left out. Such hints are
+                plugins'; kaito's own are a :class:`ShellHint`.
         """
         if in_shell:
             return list(self.hints)
@@ -145,7 +146,7 @@ class ConnectError(KaitoError):
 
     Args:
         endpoint: the URL of the requests, as it is shown.
-        details: what was tried, and what to do.
+        details: further lines: what was tried, and what to do.
     """
 
     exit_code = ExitCode.UNREACHABLE
@@ -217,11 +218,11 @@ class StreamError(ModelError):
 class Interrupted(BaseException):
     """Ctrl-C during a turn. The connection is closed by the time this is raised.
 
-    Not an `Exception`, as `KeyboardInterrupt`: no error handler may swallow it. When it ends a subcommand, what was
-    added with `add_note` is shown, such as how to go on.
+    Like `KeyboardInterrupt`, it is not an `Exception`, so that no error handler swallows it. When it ends a subcommand,
+    its notes (`add_note`) are shown, such as how to continue.
 
     Attributes:
-        at: monotonic seconds when it was raised, or its signal arrived.
+        at: when it was raised or its signal arrived, in monotonic seconds.
     """
 
     def __init__(self) -> None:
@@ -233,7 +234,7 @@ class Ended(Interrupted):
     """SIGTERM or SIGHUP: the turn was stopped as by Ctrl-C, and the process ends.
 
     Args:
-        number: the signal's.
+        number: the number of the signal.
     """
 
     def __init__(self, number: int) -> None:
@@ -255,7 +256,7 @@ class Suspended(BaseException):
 
 
 class CtrlC(KeyboardInterrupt):
-    """Ctrl-C where nothing in the event loop is waited for. A plain `KeyboardInterrupt` was raised by a plugin."""
+    """Ctrl-C while the main thread waits for nothing in the event loop. A plain `KeyboardInterrupt` is a plugin's."""
 
 
 class Abandoned(BaseException):
@@ -268,7 +269,7 @@ def bug_error(exc: Exception) -> KaitoError:
 
 
 def _unless_naming(commands: Collection[str], hint: str) -> str:
-    """Return a hint, `""` if it names a slash command; `/tmp` and `/help/me` are none."""
+    """Return a hint, or `""` if it names a slash command; paths such as `/tmp` and `/help/me` are not commands."""
     words = (word.strip("'\"`()[].,;:!?") for word in hint.split())
     return "" if any(word[:1] == "/" and word[1:] in commands for word in words) else hint
 

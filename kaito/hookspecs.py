@@ -12,12 +12,13 @@ Rules for all hooks:
   others, those with `trylast` after them. `specname` and `optionalhook` work as in pluggy. There are no first-result
   hooks and no wrappers, as each implementation is called by itself.
 - A hook is a plain function. One that is `async def`, a wrapper, unknown, or takes an unknown argument is left out.
-- A plugin that cannot be imported is not loaded. A hook that raises anything is not called again, and a value that is
-  not as documented is ignored. A message on stderr names the plugin and its distribution, and the rest of it works.
+- A plugin that cannot be imported is not loaded. A hook that raises an exception is not called again, and a value that
+  is not as documented is ignored. A message on stderr names the plugin and its distribution, and the rest of the plugin
+  works.
 - A plugin that implements `kaito_request` may remove secrets from what is sent. When such a plugin fails in any way
-  before the first turn, or cannot be loaded, nothing is sent and the run ends (exit code 1), unless `KAITO_PLUGINS`
-  leaves it out. A plugin that cannot be loaded counts as one if its files contain `kaito_request` or cannot be read.
-- What a plugin prints goes to stderr with its name: stdout belongs to the answers.
+  before the first turn, or cannot be loaded, nothing is sent and the run ends with exit code 1, unless `KAITO_PLUGINS`
+  leaves it out. A plugin that cannot be loaded counts as such if its files contain `kaito_request` or cannot be read.
+- What a plugin prints is written to stderr with its name: stdout is for the answers.
 - `--verbose` shows each call of a plugin's hook, with the time that it took and its result.
 - When two plugins offer the same name (of a backend, a formatter or a slash command), the first one keeps it and the
   other is reported on stderr.
@@ -63,11 +64,11 @@ class Backend(Protocol):
     A backend that holds resources, such as a connection, may also be an asynchronous context manager: it is entered in
     the event loop before `discover`, and left after its endpoint was closed.
 
-    One that reports nothing for 35 seconds while it discovers or opens an endpoint is given up, as is one that needs
-    more than five seconds to close it. Long work, such as a download, reports its progress with
+    A backend that reports nothing for 35 seconds while it discovers or opens an endpoint is abandoned, as is one that
+    takes more than five seconds to close it. Long work, such as a download, must report its progress with
     :meth:`~kaito.types.Reporter.status`.
 
-    It may have a text `about` besides, such as `the machines of the lab`, which `kaito plugins` shows.
+    It may also have a text `about`, such as `the machines of the lab`, which `kaito plugins` shows.
     """
 
     #: The value of `--backend`.
@@ -79,11 +80,11 @@ class Backend(Protocol):
 
     @abstractmethod
     async def discover(self, target: Target, reporter: Reporter) -> Sequence[Candidate]:
-        """Return the endpoints for `target`, none when this backend does not apply.
+        """Return the endpoints for `target`; none if this backend does not apply.
 
         Called in the event loop, at the same time as the other backends' when `--backend auto` chooses, and cancelled
-        when another backend's endpoint is used. It leaves nothing open: what lasts belongs into :meth:`open`, or into
-        the context of the backend itself.
+        when another backend's endpoint is used. It must leave nothing open: connections that last belong in
+        :meth:`open`, or in the context of the backend itself.
 
         Raises:
             KaitoError: the backend applies but has no endpoint; the message is shown with what was tried.
@@ -93,8 +94,8 @@ class Backend(Protocol):
     def open(self, candidate: Candidate, reporter: Reporter) -> AbstractAsyncContextManager[Endpoint]:
         """Open an endpoint that this backend discovered; leaving the context closes it.
 
-        The context lasts as long as the conversation. It is entered and left in the same event loop. A connection that
-        breaks in between is the backend's to repair: the next request must reach the server again.
+        The context lasts as long as the conversation. It is entered and left in the same event loop. If a connection
+        breaks in between, the backend must repair it: the next request must reach the server again.
 
         Raises:
             KaitoError: the endpoint cannot be opened.
@@ -104,9 +105,9 @@ class Backend(Protocol):
 class Formatter(Protocol):
     """Formats the answers of a session. Return the class from :func:`kaito_formatters`.
 
-    Subclass it, or write any class with these attributes; those with a default here may be left out. A session makes
-    one object of it, and `/format NAME` another one. The methods return the text to write to stdout, `""` for none. It
-    is written at once, in this order::
+    Subclass it, or write any class with these attributes; those with a default here may be left out. A session creates
+    one object of the class, and `/format NAME` another one. The methods return the text to write to stdout, `""` for
+    none. It is written at once, in this order::
 
         begin_session                       # before the first answer, or at the end of a session without one
             begin_answer  feed …  finish    # for each answer
@@ -114,8 +115,8 @@ class Formatter(Protocol):
             fail                            # for each line of a script that failed without a request
         end_session
 
-    What was written is never changed: a formatter may write colours, but does not move the cursor. It writes nothing by
-    itself, neither to stdout nor to stderr.
+    Text that was written is never changed: a formatter may use colours, but must not move the cursor. It must not write
+    to stdout or stderr itself.
 
     The text that it receives contains no control sequences, neither in deltas nor in requests and replies, unless the
     class sets `unsanitized`. When a method raises, or returns anything but text, a message names the plugin and the
@@ -123,14 +124,14 @@ class Formatter(Protocol):
     class sets `exclusive_stdout`.
 
     Args:
-        screen: what may be known of stdout.
-        settings: the settings when the object is made, with the plugin's own options. `/set` does not change them.
+        screen: what is known about stdout.
+        settings: the settings at the time, with the plugin's own options. Later changes by `/set` are not visible.
     """
 
     #: The value of `-o`.
     name: str
-    #: Whether it receives the model's text with its control sequences. Such a formatter escapes them: it must never
-    #: return that text as it is.
+    #: Whether it receives the model's text with its control sequences. Such a formatter must escape them, and never
+    #: return that text unchanged.
     unsanitized: bool = False
     #: Whether a program reads its output, so that only answers may be written to stdout: the output of commands goes to
     #: stderr, and a failure of the formatter ends the run with exit code 1.
@@ -141,7 +142,7 @@ class Formatter(Protocol):
     def __init__(self, screen: Screen, settings: Settings) -> None: ...
 
     def begin_session(self) -> str:
-        """Return what precedes all answers, such as the header of a table.
+        """Return the text before all answers, such as the header of a table.
 
         Called once, before the first answer or failure, or at the end of a session without them; never when no endpoint
         could be opened.
@@ -149,10 +150,10 @@ class Formatter(Protocol):
         return ""
 
     def begin_answer(self, request: ChatRequest) -> str:
-        """Return what precedes one answer, and forget the answer before it.
+        """Return the text before one answer, and forget the previous answer.
 
-        Called when the first piece of the answer has arrived, or when the turn failed before that; not called, and
-        neither is `finish`, when no request was sent.
+        Called when the first piece of the answer has arrived, or when the turn failed before that. When no request was
+        sent, neither this nor `finish` is called.
 
         Args:
             request: the request as it was sent, after all plugins' `kaito_request`.
@@ -161,23 +162,24 @@ class Formatter(Protocol):
 
     @abstractmethod
     def feed(self, delta: Delta) -> str:
-        """Return what to write for one piece of the answer. The output does not depend on how the answer is split."""
+        """Return the text for one piece of the answer. The output must not depend on how the answer is split."""
 
     @abstractmethod
     def finish(self, reply: Reply) -> str:
-        """Return the rest of the answer, ending with a newline if anything was written of it.
+        """Return the rest of the answer. The whole text of an answer, if any, must end with a newline.
 
-        The calls of tools are in `reply.tool_calls`; show each, as with :attr:`~kaito.types.ToolCall.shown`.
+        The calls of tools are in `reply.tool_calls`. Show each of them, for example as
+        :attr:`~kaito.types.ToolCall.shown`.
 
         Called once for each answer, also for one that was cut or interrupted (`reply.finish_reason` is `None`). In a
         script, `reply.line` is the line that asked for it.
         """
 
     def fail(self, failure: Failure) -> str:
-        """Return the rest of an answer that failed, or what stands for a line of a script that failed without one.
+        """Return the rest of an answer that failed, or the text for a line of a script that failed without an answer.
 
-        By default, an answer that failed is finished like one that was interrupted, and nothing stands for other
-        failures. The error itself is on stderr. A format with a row for each line of a script returns one here.
+        By default, an answer that failed is finished like one that was interrupted, and nothing is written for other
+        failures. The error itself is on stderr. A format with a row for each line of a script returns that row here.
 
         Called in place of `finish` when a turn failed. In a script, it is also called for a line that failed before a
         request was sent (a command, or a message that a plugin refused), without a call of `begin_answer`.
@@ -185,7 +187,7 @@ class Formatter(Protocol):
         return "" if failure.reply is None else self.finish(failure.reply)
 
     def end_session(self) -> str:
-        """Return what follows all answers, such as the end of a page.
+        """Return the text after all answers, such as the end of a page.
 
         Called once, also after a failure, Ctrl-C or SIGTERM; not called when stdout was closed, or on a second Ctrl-C.
         """
@@ -197,7 +199,7 @@ def kaito_add_options(command: str, options: OptionGroup) -> None:
     """Add command-line options.
 
     Called once at start-up, before the arguments of the command are parsed. When the configuration file has keys that
-    this command does not have, it is called again, for this command and for `chat`, and only the names of flags count.
+    this command does not have, it is called again, for this command and for `chat`, only to learn the names of flags.
 
     Args:
         command: the subcommand, such as `chat`.
@@ -338,9 +340,9 @@ def kaito_request(request: ChatRequest, settings: Settings) -> ChatRequest | Non
 
     Called once per turn, and again when the turn needs another request: `--trim` makes it shorter, or the server
     refuses `/continue` in its first form. Also called when `/tokens` sends the conversation to be counted. Each plugin
-    receives the request as the plugins before it returned it. The conversation keeps the user's own text, so a
-    redaction must look at all of `request.messages` in every turn, at their content, images and calls of tools, and at
-    `request.extra`. What passes through `kaito forward` is not part of a conversation, and this hook does not see it.
+    receives the request that the previous plugin returned. The conversation keeps the user's original text, so a
+    redaction must inspect all of `request.messages` in every turn (content, images and calls of tools) and
+    `request.extra`. Requests through `kaito forward` are not part of a conversation, and this hook does not see them.
 
     Args:
         request: the request so far.
@@ -350,8 +352,9 @@ def kaito_request(request: ChatRequest, settings: Settings) -> ChatRequest | Non
         The request to send instead, made with :meth:`~kaito.types.ChatRequest.replace`; `None` leaves it unchanged.
 
     Raises:
-        KaitoError: refuses the turn; nothing is sent and the message is shown. Any other exception, and a result that
-            is not a request, stops the turn too and names the plugin: a redaction that fails must not let text through.
+        KaitoError: to refuse the turn; nothing is sent and the message is shown. Any other exception, and a result that
+            is not a request, also stops the turn, with a message that names the plugin: a redaction that fails must not
+            let text through.
 
     Example::
 
@@ -379,8 +382,8 @@ def kaito_reply(request: ChatRequest, reply: Reply, settings: Settings) -> None:
         settings: the current settings.
 
     Raises:
-        KaitoError: the plugin cannot go on, as when it writes to a full disk. The message is shown with the plugin's
-            name, the hook is not called again, and the chat continues.
+        KaitoError: the plugin cannot continue, for example because the disk is full. The message is shown with the
+            plugin's name, the hook is not called again, and the chat continues.
 
     Example::
 

@@ -61,7 +61,7 @@ class Model:
         """Send messages and return the whole answer.
 
         Args:
-            messages: a text is one message of the user's.
+            messages: the messages; a text is one message with the role `user`.
             changes: fields of the :class:`~kaito.ChatRequest`, such as `temperature=0.0`.
 
         Raises:
@@ -74,16 +74,17 @@ class Model:
         return reply if schema is None else parsed_reply(reply, schema)
 
     async def stream(self, messages: str | Message | Sequence[Message], **changes: Any) -> AsyncGenerator[Delta, None]:
-        """Send messages and yield the answer as it arrives; otherwise as :meth:`ask`.
+        """Send messages and yield the answer as it arrives. The arguments and errors are those of :meth:`ask`.
 
-        Closing the generator closes the connection, and the server stops, too.
+        The answer is not checked against the schema of the settings. Closing the generator closes the connection, and
+        the server then stops generating.
         """
         async with aclosing(self._stream(messages, changes, ReplyBuilder(time.monotonic))) as deltas:
             async for delta in deltas:
                 yield delta
 
     async def count_tokens(self, messages: str | Message | Sequence[Message]) -> int | None:
-        """Return the tokens of messages by the server's tokenizer; `None` if it does not count, or not in time."""
+        """Return how many tokens messages have, counted by the server; `None` if it cannot, or not in time."""
         request = self._requests.request(_messages(messages), self.name)
         return await self._client.count_tokens(self._plugins.request(request, self._settings))
 
@@ -118,19 +119,20 @@ async def connect(
 ) -> AsyncIterator[Model]:
     """Connect to a model as `kaito chat` does. Installed plugins are used; `KAITO_PLUGINS` limits them.
 
-    Their hooks run on the thread of the event loop. What they and the connection report goes to the logger `kaito`.
+    Hooks run on the thread of the event loop. Warnings and progress are logged by the logger `kaito`, unless a reporter
+    is given.
 
     Args:
-        settings: all settings at once; then the arguments up to `wait` are not given. Without it, the defaults of
+        settings: all settings at once; the arguments up to `wait` are then ignored. Without it, the defaults of
             `kaito chat` apply, with the key in `KAITO_API_KEY`.
         workspace: the name of a Workspace, or `inferenceset/NAME`.
-        namespace: `None` for that of the kubeconfig's context.
+        namespace: the namespace; `None` for that of the kubeconfig's context.
         endpoint: the URL of any OpenAI-compatible server, in place of a workspace.
         backend: how to connect; `auto` tries all.
         model: the model or adapter to request; `None` for the first that the server lists.
-        context: the context of the kubeconfig.
-        wait: seconds to wait until the workspace is ready.
-        options: values of plugins' options, by names such as `redact_file`. A text is parsed as that of a flag.
+        context: the context of the kubeconfig; `None` for the current one.
+        wait: seconds to wait until the workspace is ready; `None` if it must be ready already.
+        options: values of plugins' options, by names such as `redact_file`. A text is parsed like the value of a flag.
         reporter: receives progress and retries.
 
     Raises:
@@ -150,10 +152,10 @@ async def connect(
 
 @asynccontextmanager
 async def open_model(settings: Settings, plugins: Plugins, reporter: Reporter) -> AsyncIterator[Model]:
-    """Connect to a model with plugins that are loaded and have their options.
+    """Connect to a model, with plugins that are loaded and whose options are set.
 
     Raises:
-        UsageError: the settings do not name a model, or name one in an impossible way.
+        UsageError: the settings name no model, or contradict each other.
         KaitoError: no endpoint can be used, or a plugin that may redact what is sent failed.
     """
     backends = choose_backends(plugins, settings)
@@ -176,10 +178,10 @@ def _messages(messages: str | Message | Sequence[Message]) -> tuple[Message, ...
 
 
 def _set_options(plugins: Plugins, given: Mapping[str, Any]) -> None:
-    """Give plugins the values of their options. A text is parsed, as it is when a flag is given.
+    """Set the values of plugins' options. A text is parsed like the value of a flag.
 
     Raises:
-        UsageError: no plugin has one of them, or the plugin refuses it.
+        UsageError: no plugin has such an option, or the plugin refuses the value.
     """
     unused = {name.removeprefix("--").replace("-", "_"): value for name, value in given.items()}
     taken: set[str] = set()

@@ -1,4 +1,4 @@
-"""What the user asked for: flags, environment and defaults, resolved once."""
+"""The settings of a run: flags, environment, configuration and defaults, resolved once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     #: The following are sent only when set.
     seed: int | None = None
     stop: list[str] | None = None
-    #: -2.0 to 2.0, as is the next.
+    #: -2.0 to 2.0, like the next.
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     top_k: int | None = None
@@ -39,11 +39,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     min_p: float | None = None
     #: Descriptions of tools that the model may call, as OpenAI's API takes them.
     tools: tuple[Mapping[str, Any], ...] = ()
-    #: What answers must match; `None` for free text.
+    #: The JSON schema that answers must match; `None` for free text.
     schema: ResponseSchema | None = None
     #: Whether the model reasons before it answers; `auto` leaves it to the server.
     think: Literal["on", "off", "auto"] = "auto"
-    #: Further fields of the request, by the server's names. They replace those of the other settings.
+    #: Further fields of the request, by the server's names. They replace fields that other settings have set.
     body: Mapping[str, Any] = {}
     #: Whether the server sends answers token by token.
     stream: bool = True
@@ -51,7 +51,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     trim: bool = False
     #: Whether the model's reasoning is shown.
     reasoning: bool = True
-    #: Whether statistics follow each answer.
+    #: Whether statistics are shown after each answer.
     stats: bool = False
     #: Whether each line of a script is a conversation of its own.
     each: bool = False
@@ -59,26 +59,26 @@ class Settings(Struct, frozen=True, kw_only=True):
     output: str = "plain"
     color: Literal["auto", "always", "never"] = "auto"
     verbose: bool = False
-    #: Seconds to connect.
+    #: The time limit for connecting, in seconds.
     connect_timeout: float = 10.0
     #: Seconds that the server may be silent before an answer counts as lost.
     idle_timeout: float = 300.0
     #: Further request headers; may hold secrets.
     headers: tuple[tuple[str, str], ...] = ()
-    #: For the model's server, never for the cluster.
+    #: The key for the model's server. It is never sent to the cluster.
     api_key: str | None = None
     #: PEM file of the authorities to trust instead of the system's.
     certificate_authority: str | None = None
     insecure_skip_tls_verify: bool = False
-    #: Values of the flags that this plugin added, and of no other's, by names such as `redact_file`.
+    #: Values of the flags that this plugin added, by names such as `redact_file`. Each plugin sees only its own.
     options: Mapping[str, Any] = {}
 
-    # No secret shows in a traceback.
+    # Secrets must not appear in a traceback.
     __repr__ = object.__repr__
 
     @property
     def chose_backend(self) -> bool:
-        """Whether the user said how to connect, with `--backend` or `--endpoint`: nothing else is then tried."""
+        """Whether the user chose how to connect, with `--backend` or `--endpoint`: no other backend is then tried."""
         return self.backend != "auto" or self.target.endpoint is not None
 
     def option(self, name: str) -> Any:

@@ -1,6 +1,6 @@
-"""Helpers for plugins, the same that kaito's own use: text, files, outside data, child processes, time limits.
+"""Helpers for plugins, which kaito's own plugins use as well: text, files, outside data, processes, time limits.
 
-Importing this module imports none of them: each comes with its name.
+Importing this module imports none of the helpers: each is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from kaito.util.installation import install_hint
     from kaito.util.limits import shown_size
     from kaito.util.object_names import WORKSPACE_RULE, is_workspace
-    from kaito.util.plugin_folders import config_folder, data_folder, shown_path
     from kaito.util.program import program_name
     from kaito.util.safe_files import UnreadableError, check_private, make_folders, read_text, replace_private
     from kaito.util.sanitize import UNSAFE, one_line, sanitize
     from kaito.util.time_limits import time_limit
+    from kaito.util.user_folders import config_folder, data_folder, shown_path
     from kaito.util.yaml_reader import YamlError, decode_yaml, read_yaml
 
 __all__ = [
@@ -101,12 +101,12 @@ _EXPORTS = {
     # Files: bounded, private, and replaced as a whole
     "UnreadableError": "kaito.util.safe_files",
     "check_private": "kaito.util.safe_files",
-    "config_folder": "kaito.util.plugin_folders",
-    "data_folder": "kaito.util.plugin_folders",
+    "config_folder": "kaito.util.user_folders",
+    "data_folder": "kaito.util.user_folders",
     "lock_file": "kaito.util.file_locks",
     "make_folders": "kaito.util.safe_files",
     "read_text": "kaito.util.safe_files",
-    "shown_path": "kaito.util.plugin_folders",
+    "shown_path": "kaito.util.user_folders",
     "shown_size": "kaito.util.limits",
     "replace_private": "kaito.util.safe_files",
     "read_conversation": "kaito.chat.transcripts",

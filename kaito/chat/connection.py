@@ -1,4 +1,4 @@
-"""Opens the connection of a chat: the endpoint, its client, and the models that the server lists."""
+"""Connects a chat: opens the best endpoint, its client, and lists the server's models."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class Connection(Struct, frozen=True, kw_only=True):
         return self.endpoint.model or settings.target.model or listed
 
     def log_command(self, target: Target) -> str:
-        """Return the command that shows the server's log; `""` if it is not that of one Workspace in a cluster."""
+        """Return the command that shows the server's log; `""` if the server is not the pod of a Workspace."""
         namespace = self.endpoint.location.namespace
         if target.workspace is None or target.kind != "workspace" or target.endpoint is not None or not namespace:
             return ""
         return f"kubectl logs {target.workspace}-0 -n {namespace}{target.cluster_flags}"
 
     def origin(self, target: Target, model: str) -> Origin:
-        """Return with which server the conversations of this connection are.
+        """Return the origin that is kept with conversations over this connection.
 
         Args:
             target: what the user asked for.

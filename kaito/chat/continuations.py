@@ -1,4 +1,4 @@
-"""How the server is asked to continue an answer that was cut. Pure: no I/O."""
+"""How a server is asked to continue an answer that was cut. No I/O."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from kaito.errors import ShellHint, UsageError
 from kaito.types import Reply
 
-#: Statuses with which servers refuse what a request says, such as one whose last message is the assistant's.
+#: Statuses of a request that a server does not accept, such as one whose last message is the assistant's.
 REFUSED = (400, 422)
-#: vLLM and llama.cpp's server then continue the last message, the assistant's.
+#: Fields with which vLLM and llama.cpp's server continue the last message, which is the assistant's.
 CONTINUE_FINAL: Mapping[str, Any] = {"continue_final_message": True, "add_generation_prompt": False}
 #: Asks for the same in a message, for servers without these fields. Not part of the history.
 PLEASE_CONTINUE = "Go on exactly where you stopped, without repeating anything and without an introduction."
@@ -18,7 +18,7 @@ PLEASE_CONTINUE = "Go on exactly where you stopped, without repeating anything a
 
 def separator(before: str, reply: Reply, *, asked_by_message: bool) -> str:
     """Return what to insert between an answer and its continuation, complete or not."""
-    # Asked by a message, the model starts with a word and omits the blank before it.
+    # A model that was asked by a message starts with a word, without the blank before it.
     glued = asked_by_message and before[-1:].isalnum() and reply.content[:1].isalnum()
     return " " if glued else ""
 

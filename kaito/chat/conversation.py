@@ -1,4 +1,4 @@
-"""The history of a conversation and the messages of its next request. Pure: no I/O."""
+"""The turns of a conversation, and the messages of its next request. No I/O."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kaito.types.conversations import ConversationInfo
 
 #: Bytes that a chat template adds to each message, roughly.
 _TEMPLATE_BYTES = 16
-#: Bytes of text with as many tokens as an image, roughly: models see it as some hundred to two thousand.
+#: Bytes of text with as many tokens as an image, roughly: models turn one into some hundred to two thousand.
 _IMAGE_BYTES = 4000
 
 
@@ -26,11 +26,11 @@ class SavedConversation(Struct, frozen=True, kw_only=True):
     messages: tuple[Message, ...] = ()
     #: Whether the last answer was cut and can be continued.
     cut: bool = False
-    #: What the history knows of it; `None` for a conversation from a file.
+    #: Its metadata in the history; `None` for a conversation from a file.
     info: ConversationInfo | None = None
-    #: Whether the user named it, with whatever server it was.
+    #: Whether the user named it by its ID; it may then have been with another server.
     named: bool = False
-    #: How often it was changed in the history, where another shell may change it, too.
+    #: Its revision in the history, where another shell may change it, too.
     revision: int = 0
 
     @property
@@ -48,8 +48,8 @@ class Conversation:
     """A conversation whose roles always alternate, as strict chat templates require.
 
     Attributes:
-        number: grows when another conversation begins in place of the present one.
-        dropped: how many turns were dropped to fit the window since it began.
+        number: grows when another conversation replaces the current one.
+        dropped: how many of its turns were dropped to fit the window.
 
     Args:
         resumed: an earlier conversation to continue; its system prompt is used unless one is given.
@@ -95,7 +95,7 @@ class Conversation:
         turns = self._turns[skipping : len(self._turns) - replacing]
         return (*self._messages(turns), question)
 
-    # What is added
+    # Adding turns
 
     def record(
         self, question: Message, reply: Reply, *, replacing: bool = False, steps: tuple[Message, ...] = ()
@@ -112,7 +112,7 @@ class Conversation:
         joined = replace(reply, content=last.answer.content + separator + reply.content)
         self.record(last.question, joined, steps=last.steps)
 
-    # What is removed or replaced
+    # Removing and replacing turns
 
     def replace(self, messages: Sequence[Message]) -> None:
         """Replace the whole conversation; unchanged turns keep their statistics.
@@ -133,7 +133,7 @@ class Conversation:
             self._begin()
 
     def resume(self, saved: SavedConversation) -> None:
-        """Continue another conversation in place of the present one. Its system prompt is used, if it has one."""
+        """Continue another conversation in place of the current one, with its system prompt if it has one."""
         self._begin()
         self._take(saved, None)
 
@@ -159,7 +159,9 @@ class Conversation:
         """Return how many of the oldest turns make up a share of a request.
 
         Args:
-            share: the share of the request's size; tokens are assumed to be spread evenly.
+            share: of the request's size, from 0 to 1. Tokens are assumed to be spread evenly over the text.
+            messages: those of the request.
+            skipping: the number of oldest turns that the request leaves out already.
         """
         left = share * sum(map(_size, messages))
         for count, turn in enumerate(self._turns[skipping:]):

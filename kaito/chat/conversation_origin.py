@@ -1,4 +1,4 @@
-"""With which server a conversation is: the names of its target, and a hash that tells servers apart."""
+"""The origin of a conversation: the names of its target, and a hash that identifies its server."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def origin_of(endpoint: Endpoint, target: Target, backend: str, model: str) -> O
 
 
 def fingerprint(server: str) -> str:
-    """Return the hash of what sets a server apart."""
+    """Return the hash that identifies a server."""
     return hashlib.sha256(server.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
 
 
 def server_url(url: str) -> str:
-    """Return a URL without credentials, query and fragment: the same for all spellings of one server."""
+    """Return a server's URL without credentials, query and fragment, and the same for each way to write it."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     try:

@@ -1,4 +1,4 @@
-"""What a refused request says about the conversation: how much of it is too long, and whether it may be an image."""
+"""Hints for requests that a server refused: the share that is too long, images, and what to do next."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kaito.chat.continuations import REFUSED
 from kaito.errors import ModelError, ShellHint, WindowError
 from kaito.types import Message
 
-#: Statuses with which servers refuse images: vLLM's and OpenAI's, FastAPI's, and llama.cpp's.
+#: Statuses of servers that do not accept an image: vLLM's and OpenAI's, FastAPI's, and llama.cpp's.
 _NO_IMAGES = (400, 415, 422, 500, 501)
 _IMAGE_HINT = "The request has an image; this model, or its server, may take text only"
 
@@ -25,7 +25,7 @@ def hint_at_images(error: ModelError, messages: Sequence[Message]) -> None:
 
 
 def add_next_steps(error: ModelError, log_command: str) -> None:
-    """Add what to do to an error that has nothing but the server's message.
+    """Add what to do next to an error that has only the server's message.
 
     Args:
         log_command: the command that shows the server's log; `""` when it is not known.
@@ -47,7 +47,7 @@ def stands_alone(messages: Sequence[Message]) -> bool:
 
 
 def hint_at_old_turns(error: ModelError, messages: Sequence[Message]) -> None:
-    """Leave out of an error's hints that old turns can be dropped if there are none."""
+    """Replace the hints to drop old turns if there are none."""
     if stands_alone(messages):
         error.hints = tuple(
             hint.elsewhere if isinstance(hint, ShellHint) and "'clear'" in hint else hint for hint in error.hints
@@ -59,5 +59,5 @@ def surplus(error: WindowError, max_tokens: int | None) -> float:
     prompt, window = error.prompt_tokens, error.window
     if not prompt or not window:
         return 0
-    # The client leaves the same room for the answer.
+    # The client leaves the same room for the answer; see `Recovery`.
     return (prompt + min(max_tokens or 1, window // 2) - window) / prompt

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from kaito.openai.reasoning_tags import split_orphan
 from kaito.types import Delta, Reply
 
-#: Seconds after the first piece in which further ones belong to it: they were sent together.
+#: Pieces that arrive within this many seconds after the first one were sent together with it.
 _BURST = 0.02
-#: Pieces that are joined, so that many small ones do not take many times their size.
+#: After this many pieces they are joined, because each small string takes many times its size.
 _JOINED = 256
 
 
@@ -18,7 +18,7 @@ class ReplyBuilder:
 
     Args:
         clock: returns seconds that never go back.
-        line: the line of the script that asks for it.
+        line: the number of the script's line that asks for it.
     """
 
     def __init__(self, clock: Callable[[], float], line: int | None = None) -> None:
@@ -29,7 +29,7 @@ class ReplyBuilder:
         self._clock = clock
         self._started = clock()
         self._first: float | None = None
-        # The pieces that were sent together: when they ended, their characters, and whether there may be more.
+        # The pieces that were sent with the first one: when the last arrived, their characters, whether more follow.
         self._burst_end = 0.0
         self._burst = 0
         self._bursting = True

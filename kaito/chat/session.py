@@ -46,8 +46,8 @@ class Session:
         reply: the last turn's answer, or the part that arrived.
         kept: whether that answer is part of the conversation.
         resumed: the earlier conversation that this one continues.
-        line: the line of a script that is run now.
-        typed: what the user has typed for the message or the command that runs now, without the command's name.
+        line: the number of the script's line that runs now.
+        typed: the text of the message that the user typed, or the arguments of the command that runs now.
 
     Args:
         clock: returns monotonic seconds.
@@ -89,8 +89,7 @@ class Session:
         self._plugins = plugins
         self._reporter = reporter
         self._clock = clock
-        served = self.models[0].name if self.models else None
-        self._requested_model = connection.endpoint.model or settings.current.target.model or served
+        self._requested_model = connection.requested_model(settings.current)
         self.model = self._requested_model or connection.endpoint.preset or "unknown model"
 
     @property
@@ -260,7 +259,7 @@ class Session:
                     for item in self._loop.stream(stream):
                         if isinstance(item, Delta):
                             if item.tool_calls and not request.extra.get("tools"):
-                                item.tool_calls = ()  # nobody has asked for calls
+                                item.tool_calls = ()  # the request offered no tools
                             builder.add(item)
                         yield item
                     break
@@ -314,11 +313,11 @@ class Session:
         self._reporter.status(_COUNTING if active else WAITING)
 
     def arrived(self) -> Reply:
-        """Return the part of the present answer that has arrived."""
+        """Return the part of the current answer that has arrived."""
         return self._builder.reply()
 
     def report_turn(self) -> None:
-        """Report a turn that was kept after it was shown: dropped turns to the user, the reply to the plugins."""
+        """Report a turn that was kept, once it was shown: dropped turns to the user, the reply to the plugins."""
         if self._unreported is None:
             return
         request, reply, dropped = self._unreported
@@ -334,7 +333,7 @@ class Session:
     # Other requests to the server
 
     def list_models(self) -> tuple[ModelInfo, ...]:
-        """Ask the server for its models again: adapters are loaded and unloaded.
+        """Ask the server for its models again, as adapters may be loaded and unloaded.
 
         Raises:
             KaitoError: the server cannot be reached.
@@ -377,7 +376,7 @@ class Session:
         self._reported_trimming = False
 
     def resume(self, saved: SavedConversation) -> None:
-        """Continue an earlier conversation in place of the present one."""
+        """Continue an earlier conversation in place of the current one."""
         self.resumed = saved
         self.conversation.resume(saved)
         self._failed = None

@@ -21,12 +21,11 @@ from kaito.util.suggest import did_you_mean
 #: Shown for a field that is not sent, so that the server's own default applies.
 NOT_SENT = "(not sent)"
 
-#: The arguments by which chat templates switch reasoning: Qwen's, GLM's and Gemma's name, and DeepSeek's and Granite's.
+#: The arguments that switch reasoning in chat templates: of Qwen, GLM and Gemma, and of DeepSeek and Granite.
 _THINKING = ("enable_thinking", "thinking")
 _TEMPLATE = "chat_template_kwargs"
 
-#: Names that other chat programs use, and what has a command of its own here.
-#: In scripts, where flags help.
+#: Hints for names of settings in other chat programs that are not settings here.
 _OTHER_NAMES = {
     "system": ShellHint("Did you mean /system?", "Did you mean --system-prompt?"),
     "model": ShellHint("Did you mean /model?", "Did you mean --model?"),
@@ -40,14 +39,14 @@ class SessionSettings:
     """The settings of one session, with `/set`'s names and texts.
 
     Attributes:
-        current: what holds now. Each change replaces it.
+        current: the settings that apply now. Each change replaces them.
 
     Args:
         formats: the names of the formatters.
-        of_plugins: the options of plugins that it can change, by name.
+        of_plugins: the options of plugins that `/set` can change, by name.
 
     Raises:
-        UsageError: there is no formatter of the name that `--output` gives.
+        UsageError: `--output` names a formatter that does not exist.
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class SessionSettings:
             raise UsageError(exc.message, *exc.hints, *install_hints(settings.output)) from None
 
     def request(self, messages: tuple[Message, ...], model: str | None) -> ChatRequest:
-        """Return a request with the sampling parameters that hold now."""
+        """Return a request with the current sampling parameters."""
         current = self.current
         return ChatRequest(
             messages=messages,
@@ -78,7 +77,7 @@ class SessionSettings:
 
     @property
     def _max_tokens(self) -> int | None:
-        """The most tokens of an answer; one of the body counts as the setting, which the client may have to lower."""
+        """The most tokens of an answer. That of `--extra-body` counts too, as the client may have to lower it."""
         wanted = self.current.body.get(_MAX_TOKENS, self.current.max_tokens)
         return wanted if isinstance(wanted, int) else None
 
@@ -137,7 +136,7 @@ class SessionSettings:
             return
         if (setting := self._of_plugins.get(name)) is not None:
             setting.change(self._initial_of_plugins[name] if value is None else setting.parse(value))
-            # Whoever compares the settings sees that they changed.
+            # A new object: the settings are compared by identity.
             self.current = replace(self.current)
             return
         option = SETTINGS[name]

@@ -14,12 +14,12 @@ from kaito.util.decoding import DecodeError, decode_json
 from kaito.util.json_schema import first_fault
 from kaito.util.sanitize import one_line
 
-#: Characters of a fault that are shown: it quotes the answer.
+#: The most characters of a fault that are shown, as it quotes the answer.
 _MAX_SHOWN = 300
 
 
 def parsed_reply(reply: Reply, schema: ResponseSchema, begun: str = "") -> Reply:
-    """Return a complete reply with the value of its content. One that calls tools, or is empty, has none.
+    """Return a complete reply with its content parsed. One that calls tools, or is empty, is returned unchanged.
 
     Args:
         begun: the beginning of the answer, if the reply continues it.

@@ -53,7 +53,7 @@ class _Entry(msgspec.Struct):
     """A message as other programs write it; their further fields are ignored."""
 
     role: str
-    #: Absent only beside calls of tools.
+    #: `None` only in a message with calls of tools.
     content: str | list[_Text | _ImagePart] | None = None
     tool_calls: list[_Call] | None = None
     tool_call_id: str | None = None
@@ -124,6 +124,7 @@ def write_conversation(path: Path, messages: Sequence[Message], *, force: bool =
 
     Args:
         path: an existing file is replaced if nothing is lost: it is empty, or the beginning of this conversation.
+        force: replace any regular file.
 
     Raises:
         KaitoError: the file cannot be written, or an existing one is not replaced.
@@ -141,7 +142,7 @@ def write_conversation(path: Path, messages: Sequence[Message], *, force: bool =
 
 
 def written_message(message: Message) -> Message | dict[str, Any]:
-    """Return a message in OpenAI's form, in which parts with images have a further field."""
+    """Return a message in OpenAI's form; the parts with images also have the names of the files."""
     written = request_message(message)
     if isinstance(written, dict) and message.images:
         # The images are the first parts.

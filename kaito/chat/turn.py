@@ -1,4 +1,4 @@
-"""One turn of a conversation, and how a list of messages is divided into turns. Pure: no I/O."""
+"""One turn of a conversation, and how a list of messages is divided into turns. No I/O."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Turn(Struct, frozen=True):
     reply: Reply | None = None
     #: Whether the token limit or the user cut the answer.
     cut: bool = False
-    #: Calls of tools and their results between the two. kaito runs no tools, but other programs' conversations have it.
+    #: Calls of tools and their results between the two. kaito runs no tools, but loaded conversations may have them.
     steps: tuple[Message, ...] = ()
 
     @property
@@ -29,7 +29,7 @@ class Turn(Struct, frozen=True):
 
 
 def outcome_of(reply: Reply) -> Outcome:
-    """Return how an answer that is kept has ended."""
+    """Return how an answer that is kept ended."""
     if reply.finish_reason is None:
         return "interrupted"
     return "cut" if ending_of(reply.finish_reason) in (Ending.LENGTH, Ending.FILTERED) else "complete"
@@ -56,32 +56,30 @@ def divided(messages: Sequence[Message]) -> list[Turn]:
     turns: list[Turn] = []
     start = 0
     while start < len(messages):
-        end = _answer_of(messages, start)
-        turns.append(Turn(messages[start], messages[end], steps=tuple(messages[start + 1 : end])))
-        start = end + 1
+        turns.append(_turn_at(messages, start))
+        start += len(turns[-1].messages)
     return turns
 
 
 def divided_where_possible(messages: Sequence[Message]) -> list[Turn]:
-    """Return the turns among messages: strict templates refuse what is between them."""
+    """Return the turns among messages, without the messages between them, which strict templates refuse."""
     turns: list[Turn] = []
     start = 0
     while start < len(messages):
         try:
-            end = _answer_of(messages, start)
+            turns.append(_turn_at(messages, start))
         except OrderError:
             start += 1
         else:
-            turns.append(Turn(messages[start], messages[end], steps=tuple(messages[start + 1 : end])))
-            start = end + 1
+            start += len(turns[-1].messages)
     return turns
 
 
-def _answer_of(messages: Sequence[Message], start: int) -> int:
-    """Return the place of the answer to the message at `start`, after any calls of tools with their results.
+def _turn_at(messages: Sequence[Message], start: int) -> Turn:
+    """Return the turn that begins at `start`: a question, any calls of tools with their results, and the answer.
 
     Raises:
-        OrderError: it has no answer, or is not the user's.
+        OrderError: the message has no answer, or is not the user's.
     """
 
     def role(place: int) -> str:
@@ -96,4 +94,4 @@ def _answer_of(messages: Sequence[Message], start: int) -> int:
             place += 1
     if role(place) != "assistant":
         raise OrderError(place)
-    return place
+    return Turn(messages[start], messages[place], steps=tuple(messages[start + 1 : place]))

@@ -25,7 +25,7 @@ def main() -> int:
         return _print(f"kaito {__version__}\n")
     if arguments in ([], ["--help"], ["-h"], ["help"]):
         return _print(_help(program))
-    # The imports allocate some 100,000 objects, and free few: garbage collection before that only costs time.
+    # The imports allocate some 100,000 objects and free few of them: garbage collection would only cost time.
     gc.set_threshold(100_000)
     try:
         if arguments[0] in ("__complete", "__complete_bash"):
@@ -35,7 +35,7 @@ def main() -> int:
         from kaito.cli.app import run
 
         code = run(program, arguments)
-        # Only the interpreter's shutdown is left, which Ctrl-C would interrupt with a traceback.
+        # Only the interpreter's shutdown follows; Ctrl-C would interrupt it with a traceback.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     except KeyboardInterrupt:
         code = 130

@@ -41,7 +41,7 @@ def run(program: str, arguments: Sequence[str]) -> int:
     plugins: Plugins | None = None
 
     def is_verbose() -> bool:
-        # The configuration file can ask for it, too.
+        # The configuration file can switch it on, too.
         return _is_verbose(arguments) or (plugins is not None and plugins.is_traced)
 
     try:
@@ -84,7 +84,7 @@ def run(program: str, arguments: Sequence[str]) -> int:
 
 
 def command_position(arguments: Sequence[str]) -> int:
-    """Return the index of the subcommand's name, after the flags before it; the end or more if it is missing."""
+    """Return the index of the subcommand's name, after the flags before it; the length or more if it is missing."""
     position = 0
     while position < len(arguments) and arguments[position].startswith("-"):
         position += 2 if arguments[position] in GLOBAL_VALUE_FLAGS else 1
@@ -119,7 +119,7 @@ def _is_verbose(arguments: Sequence[str]) -> bool:
 
 
 def _variable(name: str, arguments: Sequence[str]) -> str:
-    """Return the value of a variable that stands for a flag, before the arguments are parsed."""
+    """Return the value of a flag's environment variable, before the arguments are parsed."""
     return "" if "--no-config" in arguments else os.environ.get(name, "")
 
 

@@ -1,4 +1,4 @@
-"""What a subcommand can do: the same for kaito's own and for those of plugins."""
+"""What subcommands can use, those of kaito and of plugins alike."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ class CommandContext:
         """Write data to stdout as `-o` says: one JSON or YAML document, or plain text.
 
         Args:
-            data: what JSON can hold. As plain text, a mapping is one line for each value, and a list of mappings a
-                table.
+            data: any value that JSON can hold. As plain text, a mapping is one line for each value, and a list of
+                mappings is a table.
 
         Raises:
             KaitoError: as :meth:`write`.
@@ -106,8 +106,8 @@ class CommandContext:
     def write_table(self, columns: Sequence[Column], rows: Iterable[Row | str]) -> None:
         """Write a table to stdout for people: for `-o plain` and `-o wide`.
 
-        At a terminal, no line is longer than the window. What does not fit is left out if the command offers
-        `-o wide`, which shows it; otherwise it stands below its row.
+        At a terminal, no line is longer than the window. Columns that do not fit are left out if the command offers
+        `-o wide`, which shows them; otherwise they are below their row.
 
         Args:
             columns: the last may have empty cells; in the others they are shown as `-`.

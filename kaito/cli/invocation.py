@@ -1,4 +1,4 @@
-"""One run of a subcommand: its arguments, and what it needs."""
+"""One run of a subcommand: its arguments, its terminal and plugins, and its parser."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def make_parser(offered: Offered[Command], call: Invocation) -> tuple[Parser, Pl
         add_endpoint_flags(parser)
     add_shared_flags(parser)
     parser.config = config_of(parser, call.arguments, call.environ, command.name)
-    if offered.plugin.origin == "built-in":  # else they were loaded to find the subcommand
+    if offered.plugin.origin == "built-in":  # otherwise they were loaded to find the subcommand
         load_named(parser, call, parser.config, options.acts_as or command.name)
     if command.connects or options.acts_as:
         add_plugin_flags(parser, call.plugins, options.acts_as or command.name)

@@ -1,4 +1,4 @@
-"""The flags of all commands, for messages about keys of the configuration that the command that runs does not have."""
+"""The flags of all commands, for messages about configuration keys that the running command does not have."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from kaito.plugin.manager import Plugins
 
 
 class KnownFlags:
-    """Knows the flags of all built-in commands, and those that plugins add.
+    """The flags of all built-in commands, and those that plugins add.
 
     Args:
-        call: the run that asks.
+        call: the current run.
         command: the subcommand that runs.
     """
 
@@ -73,7 +73,7 @@ def parser_of_plugin(name: str, call: Invocation, profile: str | None) -> Parser
     """Return the parser of a plugin's subcommand.
 
     Args:
-        profile: whose plugins may offer it; `None` for those of the defaults.
+        profile: the profile whose plugins are loaded; `None` for those of `[defaults]`.
 
     Raises:
         KaitoError: the plugin failed, or may not be loaded.

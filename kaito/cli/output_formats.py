@@ -11,7 +11,7 @@ from kaito.console.wrapping import broken
 from kaito.types import Column
 from kaito.util.sanitize import one_line, sanitize
 
-#: Columns to which a cell is shortened at most, and by which the rest of a long line is indented.
+#: The fewest columns of a shortened cell, and the indentation of the rest of a long line.
 _LEAST, _HANG = 12, 4
 
 
@@ -19,7 +19,7 @@ def as_json(data: Any, *, in_stream: bool = False) -> str:
     """Return a JSON document in ASCII, so that no name or message can affect a terminal.
 
     Args:
-        in_stream: whether it is one of many, each on a line.
+        in_stream: whether it is one of several, each on a line of its own.
     """
     return json.dumps(data, indent=None if in_stream else 2, allow_nan=False) + "\n"
 
@@ -28,12 +28,12 @@ def as_yaml(data: Any, *, in_stream: bool = False) -> str:
     """Return a YAML document in ASCII.
 
     Args:
-        in_stream: whether it is one of many: it then begins with `---`.
+        in_stream: whether it is one of several: it then begins with `---`.
     """
     import yaml
 
     class Dumper(yaml.SafeDumper):
-        """Writes a text of several lines as such."""
+        """Writes a text of several lines as a block."""
 
         def represent_text(self, text: str) -> yaml.ScalarNode:
             style = "|" if "\n" in text and text.replace("\n", "").isprintable() and text.isascii() else None
@@ -63,7 +63,7 @@ def as_plain(data: Any, page: Page, *, keeps_all: bool) -> tuple[str, str]:
 
 
 def _columns(names: Sequence[Any], least: int | None) -> list[Column]:
-    # What is on the left matters most.
+    # The first columns matter most.
     return [
         Column(title=str(name).upper().replace("_", " "), rank=rank, least=least) for rank, name in enumerate(names)
     ]

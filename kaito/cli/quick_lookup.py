@@ -1,4 +1,4 @@
-"""Asks the cluster something that is a help and no more, within two seconds for all of it."""
+"""Asks the cluster for optional help, such as names to complete, within two seconds in all."""
 
 from __future__ import annotations
 

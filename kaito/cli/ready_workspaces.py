@@ -14,9 +14,9 @@ from kaito.types.targets import target_of
 from kaito.util.program import program_name
 from kaito.util.secret_names import may_be_secret
 
-#: Workspaces that are suggested.
+#: The most workspaces that are suggested.
 _MOST = 8
-#: Characters of a command that is repeated with all its arguments.
+#: A command with more characters is not repeated with all its arguments.
 _LONGEST = 200
 
 
@@ -35,7 +35,7 @@ def show_ready_workspaces(call: Invocation, target: Target) -> None:
     try:
         found = quick_lookup(target, call.environ, _ready, terminal.tick if terminal.shows_status else None)
     except KaitoError:
-        # It is a help with another error, and no error of its own.
+        # The lines are only a hint for another error.
         found = None
     finally:
         terminal.clear_status()

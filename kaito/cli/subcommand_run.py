@@ -42,10 +42,11 @@ def run_subcommand(offered: Offered[Command], call: Invocation) -> int:
     try:
         given = parser.parse(call.arguments)
     except UsageError:
-        if command.connects:  # a flag may be unknown because its plugin failed
+        # A flag may be unknown because its plugin failed, or because the file that names the plugin is not valid.
+        if command.connects:
             plugins.check_protection()
         config = parser.config
-        if command.name not in _TOLERANT and config is not None and config.fault is not None:  # or the file's fault
+        if command.name not in _TOLERANT and config is not None and config.fault is not None:
             raise config.fault from None
         raise
     if given.help:
@@ -61,7 +62,7 @@ def run_subcommand(offered: Offered[Command], call: Invocation) -> int:
             raise
         from kaito.cli.ready_workspaces import show_ready_workspaces
 
-        # The error is shown first: what follows may take its time.
+        # The error is shown first, as the lookup may take a moment.
         call.terminal.clear_status()
         call.terminal.error(exc)
         show_ready_workspaces(call, target_from(given))
@@ -83,11 +84,11 @@ def run_subcommand(offered: Offered[Command], call: Invocation) -> int:
 
 
 class Configured(Struct, frozen=True, kw_only=True):
-    """What the configuration made of a command line."""
+    """A command line after the configuration was applied."""
 
     parser: Parser
     settings: Settings = {}
-    #: What is wrong with it; only for a command that works all the same.
+    #: The faults of the configuration, for a command that works all the same.
     faults: Sequence[UsageError] = ()
 
 
@@ -126,7 +127,7 @@ def _configure(
 
 
 def _known_flags(call: Invocation, command: str) -> KnownFlags:
-    """Return what knows the flags of the other commands. Imported only when there is a configuration file."""
+    """Return the flags of the other commands. Imported only when there is a configuration file."""
     from kaito.cli.known_flags import KnownFlags
 
     return KnownFlags(call, command)
@@ -135,7 +136,7 @@ def _known_flags(call: Invocation, command: str) -> KnownFlags:
 def _run(offered: Offered[Command], call: Invocation, given: argparse.Namespace) -> int | None:
     with ExitStack() as resources:
         context = CommandContext(call, given, offered, resources)
-        if offered.plugin.origin == "built-in":  # what it raises is a bug of ours
+        if offered.plugin.origin == "built-in":  # what it raises is a bug in kaito
             return offered.value.run(context)
         with call.plugins.isolated(offered.plugin, f"running {offered.value.name}"):
             return offered.value.run(context)

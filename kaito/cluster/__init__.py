@@ -1,4 +1,4 @@
-"""KAITO and Kubernetes. The names below are public: plugins' backends use the cluster as kaito's own do.
+"""KAITO and Kubernetes. The names below are public: backends of plugins use them like kaito's own backends.
 
 Importing this package imports none of them: each comes with its name.
 """

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
+from functools import partial
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -20,7 +21,6 @@ from kaito.cluster.api_connector import ApiConnector, reject_redirects
 from kaito.cluster.api_errors import (
     ApiRefusedError,
     ApiUnavailableError,
-    VersionExpiredError,
     api_error,
     check_server,
     watch_error,
@@ -30,6 +30,7 @@ from kaito.cluster.auth.cluster_config import ClusterConfig
 from kaito.cluster.auth.credentials import Credentials
 from kaito.cluster.connection_errors import CONNECT_TIMEOUT, translate_api_errors
 from kaito.cluster.kinds import Kind
+from kaito.cluster.list_pages import read_pages
 from kaito.cluster.object_decoder import MalformedObject, Page, WatchEvent, decode_event, decode_page
 from kaito.cluster.transfer import Outgoing, body_lines
 from kaito.errors import ClusterError, KaitoError
@@ -45,9 +46,6 @@ T = TypeVar("T")
 _READ_TIMEOUT = 30.0
 #: Seconds after which the API server ends a watch.
 _WATCH_TIMEOUT = 290
-_PAGE_SIZE = "250"
-#: How often a list is started again because the API server has dropped the version of its first page.
-_RESTARTS = 3
 _GET = Outgoing()
 
 
@@ -70,7 +68,7 @@ class ApiClient:
         self._timeout = aiohttp.ClientTimeout(
             total=request_timeout, sock_connect=CONNECT_TIMEOUT, sock_read=None if request_timeout else _READ_TIMEOUT
         )
-        # The API server ends each watch in time. If it does not, the connection is dead.
+        # The API server ends each watch after this time. If it does not, the connection is dead.
         self._watch_timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=CONNECT_TIMEOUT, sock_read=_WATCH_TIMEOUT + CONNECT_TIMEOUT
         )
@@ -111,7 +109,7 @@ class ApiClient:
         return await self._retrying(lambda: self._request(path, params, self._timeout, outgoing))
 
     async def items(self, path: str, kind: type[Kind], **params: str) -> list[Kind]:
-        """Return all objects of a list, but for those that are not valid, which are reported."""
+        """Return the objects of a list. Those that are not valid are left out and reported."""
         items, _ = await self.snapshot(path, kind, params)
         return items
 
@@ -119,20 +117,8 @@ class ApiClient:
         self, path: str, kind: type[Kind], params: Mapping[str, str], *, retries: bool = True
     ) -> tuple[list[Kind], str]:
         """Return all objects of a list, and the resource version at which a watch can continue."""
-        for _ in range(_RESTARTS):
-            try:
-                return await self._list(path, kind, params, retries)
-            except VersionExpiredError as exc:
-                expired = exc
-        raise expired
 
-    async def _list(
-        self, path: str, kind: type[Kind], params: Mapping[str, str], retries: bool
-    ) -> tuple[list[Kind], str]:
-        items: list[Kind] = []
-        query = {**params, "limit": _PAGE_SIZE}
-        for _ in range(limits.API_LIST_PAGES):
-            data = await self.read(path, query, retries=retries, limit=limits.API_PAGE)
+        def decode(data: bytes) -> Page[Kind]:
             try:
                 page: Page[Kind] = decode_page(data, kind)
             except DecodeError as exc:
@@ -140,16 +126,11 @@ class ApiClient:
             self._report_left_out(page.malformed)
             if page.unnamed:
                 self._reporter.notice(f"{page.unnamed} more {kind.kind}s are left out, as they are not valid")
-            items += page.items
-            if not page.next:
-                return items, page.version
-            if len(items) > limits.API_LIST_ITEMS:
-                break
-            query["continue"] = page.next
-        raise ClusterError(
-            f"The API server's list of {kind.kind}s does not end: {len(items)} objects so far",
-            "Select fewer with -n; if it is a proxy that answers, check the server's address in the kubeconfig",
-        )
+            return page
+
+        read = partial(self.read, path, retries=retries, limit=limits.API_PAGE)
+        pages = await read_pages(read, params, decode, f"{kind.kind}s")
+        return [item for page in pages for item in page.items], pages[-1].version
 
     async def read(
         self, path: str, params: Mapping[str, str] | None = None, *, retries: bool = True, limit: int | None = None
@@ -157,7 +138,10 @@ class ApiClient:
         """Return the body of a response.
 
         Args:
-            limit: the most bytes that it may have; by default those of a single object.
+            path: the path of the object or list.
+            params: the query.
+            retries: whether the request is repeated while the API server is unavailable.
+            limit: the most bytes that the body may have; by default, those of a single object.
         """
         return await self.body(await self._get(path, params or {}, self._timeout, retries), limit)
 
@@ -236,11 +220,11 @@ class ApiClient:
     async def _handshake_error(
         self, path: str, params: Mapping[str, str], protocols: Sequence[str], exc: aiohttp.WSServerHandshakeError
     ) -> KaitoError:
-        """Repeat a rejected handshake as a plain request: aiohttp drops the body, which has the reason."""
+        """Repeat a rejected handshake as a plain request, because aiohttp drops the body, which has the reason."""
         if 300 <= exc.status < 400:
             return api_error(exc.status, exc.headers or {}, b"", self.config.flags)
         if exc.status == 429 or exc.status >= 500:
-            # Another request would only add to the load.
+            # The server is busy: another request would only add to its load.
             return api_error(exc.status, exc.headers or {}, _phrase(exc.status).encode(), self.config.flags)
         headers = {
             "Connection": "Upgrade",
@@ -256,7 +240,7 @@ class ApiClient:
         return ClusterError(f"The API server did not open a WebSocket: {exc.message} (HTTP {exc.status})")
 
     async def body(self, response: aiohttp.ClientResponse, limit: int | None = None) -> bytes:
-        """Return the body of a response, as for :meth:`read`."""
+        """Return the body of a response; see :meth:`read`."""
         async with response:
             try:
                 with translate_api_errors(self.config):
@@ -284,7 +268,7 @@ class ApiClient:
         )
 
     def _report_left_out(self, objects: Iterable[MalformedObject]) -> None:
-        """Name each object once: a watch lists it again."""
+        """Report each object once, as a watch lists it again."""
         for item in objects:
             if (remark := str(item)) not in self._left_out:
                 self._left_out.add(remark)
@@ -351,14 +335,14 @@ class ApiClient:
             raise api_error(response.status, response.headers, error, self.config.flags, expires=expires)
 
     async def _open_session(self, credentials: Credentials) -> aiohttp.ClientSession:
-        """Return the session, which is a new one when the client certificate has changed."""
+        """Return the session; a new one if the client certificate has changed."""
         async with self._lock:
             certificate = (credentials.certificate, credentials.key)
             if self._session is None or self._certificate != certificate:
                 secure = self.config.server.scheme == "https"
                 connector = ApiConnector(self.config.tls(credentials) if secure else None, self.config.socks)
                 self._stack.push_async_callback(connector.close_all)
-                # A former session stays open: its watches and WebSockets keep the certificate that they started with.
+                # The previous session stays open: its watches and WebSockets keep their certificate.
                 self._session = await self._stack.enter_async_context(
                     aiohttp.ClientSession(
                         connector=connector,

@@ -28,7 +28,7 @@ class ApiConnector(SocksConnector):
     """
 
     def __init__(self, tls: ssl.SSLContext | None, socks: URL | None = None) -> None:
-        # Each watch and each WebSocket occupies a connection.
+        # No limit: each watch and each WebSocket occupies a connection.
         super().__init__(socks, ssl=tls or False, limit=0)
         self._transports: WeakKeyDictionary[ResponseHandler, asyncio.BaseTransport] = WeakKeyDictionary()
 

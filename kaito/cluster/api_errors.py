@@ -25,7 +25,7 @@ _MAX_MESSAGE = 300
 
 
 def check_server(flags: str) -> str:
-    """Return the hint for a server that does not answer as an API server does.
+    """Return the hint for a server whose responses are not those of an API server.
 
     Args:
         flags: those that select the cluster, for the command.
@@ -46,7 +46,7 @@ class ObjectNotFoundError(NotFoundError):
 
 
 class KindNotServedError(NotFoundError):
-    """The API server does not serve the kind, or not in that version."""
+    """The API server does not serve the kind, or does not serve this version of it."""
 
 
 class VersionExpiredError(KaitoError):
@@ -68,7 +68,7 @@ class ApiUnavailableError(ClusterError):
 
 
 class ApiRefusedError(ClusterError):
-    """The API server refuses connections: it may be starting."""
+    """The API server refuses connections, perhaps because it is starting."""
 
 
 class MissingPermissionError(ForbiddenError):
@@ -81,7 +81,7 @@ class MissingPermissionError(ForbiddenError):
 
 
 class StatusDetails(Struct, frozen=True):
-    """What an error is about."""
+    """The object that an error is about."""
 
     #: The plural of the kind, such as `services`.
     kind: str = ""
@@ -97,12 +97,12 @@ class Status(Struct, frozen=True):
     message: str = ""
     reason: str = ""
     details: StatusDetails = StatusDetails()
-    #: An integer, from an API server that is in order.
+    #: An integer, unless the API server is broken.
     code: object = None
 
     @classmethod
     def parse(cls, body: bytes) -> Status | None:
-        """Return the decoded body; `None` when it is not a JSON object of this form."""
+        """Return the decoded body; `None` if it is not a JSON object of this form."""
         try:
             return decode_json(body, cls)
         except DecodeError:
@@ -124,7 +124,7 @@ def api_error(
     status = Status.parse(body) or Status(message=body[:_MAX_MESSAGE].decode(errors="replace").strip())
     message = one_line(status.message or status.reason)[:_MAX_MESSAGE] or "no reason given"
     if code == 101:
-        # The repeated handshake of a WebSocket succeeded.
+        # The handshake of a WebSocket was repeated as a plain request, and that succeeded.
         return ApiUnavailableError("The API server closed the connection", "Try again in a moment")
     if code == 401:
         return _unauthorized(expires)

@@ -1,4 +1,4 @@
-"""Decides whether a request that the API server did not serve is sent again, and when. The same for every request.
+"""Decides whether and when a failed request to the API server is sent again, in the same way for all requests.
 
 The limits are those for a model's server; `Retry-After` is respected as kubectl does.
 """
@@ -12,12 +12,12 @@ from kaito.cluster.api_errors import ApiRefusedError, ApiUnavailableError
 from kaito.errors import ClusterError
 from kaito.net.retries import BUSY_BUDGET, MAX_DELAY, REFUSED_BUDGET
 
-#: Statuses of a server that is busy or starting. Another failure may be permanent, and is tried a few times only.
+#: Statuses of a server that is busy or starting. Other failures may be permanent, and are retried only a few times.
 BUSY_STATUSES = (429, 502, 503)
 _ATTEMPTS = 4
-#: Attempts while the API server says when to try again: as many as kubectl makes.
+#: Attempts while the API server says when to try again; as many as kubectl's.
 _REQUESTED_ATTEMPTS = 11
-#: Seconds: the base of the backoff.
+#: The first delay of the exponential backoff, in seconds.
 _BACKOFF = 0.25
 
 
@@ -35,7 +35,7 @@ class RetrySchedule:
         self._failures = 0
 
     def delay_after(self, error: ClusterError, now: float) -> float | None:
-        """Return the seconds until the next attempt; `None` when there is none."""
+        """Return the seconds until the next attempt; `None` to give up."""
         self._failures += 1
         delay: float = min(_BACKOFF * 2**self._failures, MAX_DELAY) * self._jitter()
         attempts, budget = _ATTEMPTS, BUSY_BUDGET
@@ -44,7 +44,7 @@ class RetrySchedule:
                 attempts, budget = _REQUESTED_ATTEMPTS, REFUSED_BUDGET
                 delay = min(delay, REFUSED_BUDGET / 4)
             case ApiUnavailableError(retry_after=float() as requested):
-                # Never sooner than the API server asks; and "0" must not cause a flood of requests.
+                # Never sooner than the API server asks, and not at once if it asks for 0 seconds.
                 attempts, delay = _REQUESTED_ATTEMPTS, max(requested, _BACKOFF)
             case ApiUnavailableError(status=status) if status in BUSY_STATUSES:
                 attempts = _REQUESTED_ATTEMPTS

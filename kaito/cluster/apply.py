@@ -27,7 +27,7 @@ from kaito.util.decoding import DecodeError, decode_json
 from kaito.util.sanitize import one_line
 
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]*")
-#: Warnings of one response that are shown, and the characters of each.
+#: The most warnings of one response that are shown, and the most characters of each.
 _WARNINGS, _WARNING = 10, 1000
 
 
@@ -57,7 +57,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
         group, _, short = version.rpartition("/")
         namespace = metadata.get("namespace")
         for word in (group or "v1", short, name, namespace or "default"):
-            # The package does not quote them.
+            # The package inserts them in URLs without quoting.
             if not (isinstance(word, str) and _PART.fullmatch(word)):
                 raise ValueError(f"{word!r} cannot be part of a path")
         return cls(group=group, version=short, kind=kind, name=name, namespace=namespace, body=item)
@@ -88,7 +88,7 @@ async def apply(
     manifest = Manifest.of(item)
     resource = await _find_resource(client, manifest)
     namespace = (manifest.namespace or client.namespace) if resource.namespaced else None
-    # The package takes a while to import: the event loop goes on meanwhile.
+    # In a thread: importing the package takes a while, and the event loop must keep running.
     dynamic, rest, models = await asyncio.to_thread(_import)
     sender = models.ApiClient(models.Configuration(host=""))
     sender.rest_client = _Sender(client, str(manifest), rest.RESTResponse)
@@ -107,7 +107,7 @@ async def apply(
         field_manager=manager,
         force_conflicts="true" if force else "false",
         dry_run="All" if dry_run else None,
-        # A field that the kind does not have is an error, and not dropped.
+        # The server must refuse a field that the kind does not have, rather than drop it.
         query_params=[("fieldValidation", "Strict")],
         serialize=False,
     )
@@ -134,7 +134,7 @@ async def _find_resource(client: ApiClient, manifest: Manifest) -> _Resource:
     except DecodeError as exc:
         raise KaitoError(f"The API server's answer for {manifest.path} is not valid: {exc}") from None
     for resource in found:
-        # The others are parts, such as `workspaces/status`.
+        # Names with a slash are subresources, such as `workspaces/status`.
         if resource.kind == manifest.kind and "/" not in resource.name:
             return resource
     raise missing
@@ -147,7 +147,7 @@ def _import() -> tuple[Any, Any, Any]:
 
 
 class _Sender:
-    """Takes the place of the package's own HTTP client.
+    """Replaces the package's own HTTP client.
 
     Args:
         what: the object, for errors.
@@ -168,7 +168,7 @@ class _Sender:
         post_params: object = None,
         _request_timeout: object = None,
     ) -> Any:
-        """Send a request. Errors are kaito's own, which pass through the package."""
+        """Send a request. It raises kaito's own errors, which the package does not catch."""
         parts = URL(url, encoded=True)
         wanted = {name: value for name, value in (headers or {}).items() if name in ("Accept", "Content-Type")}
         outgoing = Outgoing(
@@ -180,7 +180,7 @@ class _Sender:
         return self._response(await self._client.send(outgoing, parts.path, dict(parts.query)))
 
     async def close(self) -> None:
-        """The connection belongs to the client."""
+        """Do nothing: the connection belongs to the client."""
 
 
 def _report_warnings(response: aiohttp.ClientResponse, reporter: Reporter) -> None:

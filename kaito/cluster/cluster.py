@@ -6,12 +6,14 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar, overload
 
 from msgspec import Struct, field
 
 from kaito.cluster.api_client import ApiClient
 from kaito.cluster.auth.cluster_config import find_cluster_config
+from kaito.cluster.list_pages import read_pages
 from kaito.errors import KaitoError
 from kaito.types import Applied, Reporter, ServedModel, Target
 from kaito.types.targets import target_of
@@ -32,12 +34,16 @@ class _Page(Struct, frozen=True):
     metadata: _ListMetadata = _ListMetadata()
     items: tuple[Any, ...] = ()
 
+    @property
+    def next(self) -> str:
+        return self.metadata.next
+
 
 class Cluster:
-    """A connection to the API server. All methods raise a `KaitoError` when it cannot be reached or refuses a request.
+    """A connection to the API server. All methods raise a `KaitoError` if it cannot be reached or refuses a request.
 
     Attributes:
-        namespace: the one that the user selected: `-n`, else the kubeconfig's.
+        namespace: the namespace that the user selected with `-n`, or else the kubeconfig's.
         context: the name of the kubeconfig's context; `None` in a pod.
     """
 
@@ -54,15 +60,16 @@ class Cluster:
     async def get(self, path: str, type: type[T]) -> T: ...
 
     async def get(self, path: str, type: Any = dict[str, Any]) -> Any:
-        """Return an object, such as `/api/v1/namespaces/default/configmaps/my-map`.
+        """Return an object.
 
         Args:
-            type: what it is decoded into, such as a `msgspec.Struct` with the fields that are used; plain data without
-                one. Other fields are ignored, and `null` counts as absent.
+            path: such as `/api/v1/namespaces/default/configmaps/my-map`.
+            type: the type to decode the object into, such as a `msgspec.Struct` with the fields that are needed; by
+                default, plain data. Other fields are ignored, and `null` counts as absent.
 
         Raises:
-            NotFoundError: it does not exist, or its kind is not served.
-            ForbiddenError: the user may not read it.
+            NotFoundError: the object does not exist, or its kind is not served.
+            ForbiddenError: the user may not read the object.
         """
         return _decoded(path, await self._client.read(path, limit=limits.API_OBJECT), type)
 
@@ -73,28 +80,28 @@ class Cluster:
     async def list(self, path: str, type: type[T], /, **parameters: str) -> _List[T]: ...
 
     async def list(self, path: str, type: Any = dict[str, Any], /, **parameters: str) -> _List[Any]:
-        """Return the objects of a collection, such as `/apis/kaito.sh/v1beta1/namespaces/default/workspaces`.
+        """Return the objects of a collection.
 
         Args:
-            type: what each is decoded into, as for :meth:`get`. One that is not valid is left out, with a notice.
-            parameters: of the query, such as `labelSelector`.
+            path: such as `/apis/kaito.sh/v1beta1/namespaces/default/workspaces`.
+            type: the type to decode each object into; see :meth:`get`. An object that is not valid is left out, with a
+                notice.
+            parameters: the parameters of the query, such as `labelSelector`.
 
         Raises:
             NotFoundError: the kind is not served.
-            ForbiddenError: the user may not list it.
+            ForbiddenError: the user may not list the objects.
+            ClusterError: the API server's list does not end.
         """
         items: _List[Any] = []
-        query = {**parameters, "limit": "250"}
-        for _ in range(limits.API_LIST_PAGES):
-            page = _decoded(path, await self._client.read(path, query, limit=limits.API_PAGE), _Page)
+        kinds = path.rpartition("/")[2]
+        read = partial(self._client.read, path, limit=limits.API_PAGE)
+        for page in await read_pages(read, parameters, lambda data: _decoded(path, data, _Page), kinds):
             for item in page.items:
                 try:
                     items.append(convert(item, type))
                 except DecodeError as exc:
                     self._reporter.notice(f"An object of {path} is left out, as it is not valid: {exc}")
-            if not page.metadata.next:
-                return items
-            query["continue"] = page.metadata.next
         return items
 
     async def apply(
@@ -102,20 +109,22 @@ class Cluster:
     ) -> Applied:
         """Create an object, or change the fields of an existing one, by server-side apply.
 
-        It is checked strictly: a field that its kind does not have is an error. The API server's warnings are notices.
+        Validation is strict: a field that the kind does not have is an error. The API server's warnings are shown as
+        notices.
 
         Args:
-            item: with `apiVersion`, `kind` and `metadata.name`; without a namespace it goes to :attr:`namespace`.
-            manager: whose fields these are. Those that it has applied before and that `item` lacks are removed.
-            dry_run: whether the API server only checks it, with all its admission plugins.
-            force: whether fields of other managers are taken over.
+            item: the object, with `apiVersion`, `kind` and `metadata.name`. Without a namespace, it is created in
+                :attr:`namespace`.
+            manager: the field manager. Fields that it has applied before and that `item` lacks are removed.
+            dry_run: whether the API server only checks the object, with all its admission plugins.
+            force: whether to take over fields of other managers.
 
         Raises:
-            ConflictError: other managers have set some of its fields; the hints name them.
-            ForbiddenError: a role is missing, or a rule of the cluster refuses it.
-            NotFoundError: its kind, or its namespace, does not exist.
-            KaitoError: it is not valid, in the words of the API server and of its admission plugins.
-            ValueError: it has no version, kind or name.
+            ConflictError: other managers have set some of the fields; the hints name them.
+            ForbiddenError: a role is missing, or a policy of the cluster refuses the object.
+            NotFoundError: the kind or the namespace does not exist.
+            KaitoError: the object is not valid; the message is that of the API server or of an admission plugin.
+            ValueError: the object has no version, kind or name.
         """
         from kaito.cluster.apply import apply
 
@@ -133,14 +142,14 @@ class Cluster:
         return await served_models(self._client, all_namespaces=all_namespaces)
 
     async def wait_until_ready(self, workspace: str, timeout: float) -> None:
-        """Return when a workspace serves its model; the progress is reported, as with `kaito status --wait`.
+        """Wait until a workspace serves its model, and report the progress, like `kaito status --wait`.
 
         Args:
-            workspace: its name, or `inferenceset/NAME` for one of its replicas.
-            timeout: in seconds; 0 checks once.
+            workspace: its name, or `inferenceset/NAME` to wait for one replica of an InferenceSet.
+            timeout: the most seconds to wait; 0 to check once.
 
         Raises:
-            NotFoundError: it is not ready in time, does not exist, or was deleted.
+            NotFoundError: the workspace is not ready in time, does not exist, or was deleted.
         """
         from kaito.cluster.workspaces.waiting import wait_until_ready
 
@@ -154,7 +163,7 @@ async def open_cluster(target: Target, reporter: Reporter) -> AsyncIterator[Clus
     Raises:
         KaitoError: no cluster is configured, or its configuration is not valid.
     """
-    # A kubeconfig may be a pipe, and a pipe may be slow.
+    # In a thread: a kubeconfig may be a pipe, and reading it may take time.
     config = await asyncio.to_thread(find_cluster_config, target, os.environ, reporter)
     async with ApiClient(config, reporter, target.request_timeout) as client:
         yield Cluster(client, reporter)

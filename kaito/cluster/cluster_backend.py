@@ -33,7 +33,7 @@ class ClusterBackend:
 
     @cached_property
     def shared(self) -> SharedClient:
-        """What the backends share; :meth:`cluster` and :meth:`serving` are the parts that most need."""
+        """The state that the backends share. Most need only :meth:`cluster` and :meth:`serving`."""
         # Every start imports the backends, and this import brings asyncio. It must not wait for `discover`, whose time
         # is measured.
         from kaito.cluster.shared_client import shared_client
@@ -60,7 +60,7 @@ class ClusterBackend:
         return Cluster(await self.shared.client(reporter), reporter)
 
     async def serving(self, reporter: Reporter) -> ServingWorkspace:
-        """Return the Workspace of the target that answers; with `--wait`, when it does.
+        """Return the target's Workspace that answers requests; with `--wait`, wait until it does.
 
         Raises:
             KaitoError: why none does.
@@ -81,6 +81,6 @@ class ClusterBackend:
         return self.settings.backend == self.name
 
     def report_step(self, reporter: Reporter, text: str) -> None:
-        """Report a step, with `--verbose`."""
+        """Report a step if `--verbose` is set."""
         if self.settings.verbose:
             reporter.notice(f"{self.name}: {text}")

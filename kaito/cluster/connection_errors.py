@@ -12,13 +12,13 @@ from kaito.cluster.auth.cluster_config import ClusterConfig
 from kaito.errors import ClusterError
 from kaito.net.failures import HTTP_ERRORS, Cause, Failure, classify
 
-#: Seconds until a connection must be established.
+#: The most seconds that establishing a connection may take.
 CONNECT_TIMEOUT = 10.0
 
 
 @contextmanager
 def translate_api_errors(config: ClusterConfig) -> Iterator[None]:
-    """Turn aiohttp's errors into this project's. An error response to a WebSocket's handshake passes through.
+    """Turn aiohttp's errors into ours, except for an error response to a WebSocket's handshake.
 
     Raises:
         ClusterError: the API server cannot be reached, or the connection to it was lost.

@@ -1,4 +1,4 @@
-"""DNS as a pod sees it: the cluster's domain, and whether a name can be resolved."""
+"""DNS inside a pod: the cluster's domain, and whether a name can be resolved."""
 
 from __future__ import annotations
 

@@ -10,11 +10,11 @@ from typing import Annotated, ClassVar, TypeVar
 import msgspec
 from msgspec import Struct
 
-#: A name is part of a URL and of a key: it is never empty.
+#: A name. It is part of URLs and keys, so that it must not be empty.
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=253)]
 #: The number of a TCP port.
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
-#: A number that the API server keeps in 32 bits.
+#: A number that the API server stores in 32 bits.
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
 
 
@@ -104,7 +104,7 @@ class OpenPort(Struct, frozen=True, kw_only=True):
     """A port of a load balancer."""
 
     port: Port
-    #: Why it is not open.
+    #: Why the port is not open.
     error: str = ""
 
 
@@ -148,7 +148,7 @@ class EndpointPort(Struct, frozen=True, kw_only=True):
 
 
 class EndpointConditions(Struct, frozen=True, kw_only=True):
-    """What an EndpointSlice says of an endpoint."""
+    """The conditions of an endpoint in an EndpointSlice."""
 
     serving: bool = True
     terminating: bool = False

@@ -11,9 +11,9 @@ from kaito.cluster.kinds import Kind, Metadata
 from kaito.util.decoding import DecodeError, array_elements, check_values, decode_expected, decode_json
 from kaito.util.limits import API_LIST_ITEMS, SHOWN_NAME
 
-#: Objects of a page, at most, by how often `metadata` occurs in it: an object may have it several times.
+#: The most times that `metadata` may occur in a page. Each object has it at least once.
 _MOST_OBJECTS = 4 * API_LIST_ITEMS
-#: Malformed objects that are named, and that a list may have besides.
+#: The most malformed objects that are named, and the most further ones that a list may have.
 _MOST_NAMED = 20
 _MOST_MALFORMED = 1_000
 
@@ -22,14 +22,14 @@ class MalformedObject(Struct, frozen=True, kw_only=True):
     """An object of a list or a watch that cannot be decoded."""
 
     kind: str
-    #: `""` when its metadata cannot be decoded either.
+    #: `""` if its metadata cannot be decoded either.
     name: str
     namespace: str
     reason: str
 
     @property
     def key(self) -> str:
-        """As :attr:`~kaito.cluster.kinds.KubernetesObject.key`."""
+        """See :attr:`~kaito.cluster.kinds.KubernetesObject.key`."""
         return f"{self.namespace}/{self.name}"
 
     def __str__(self) -> str:
@@ -42,7 +42,7 @@ class Page(Struct, Generic[Kind], frozen=True, kw_only=True):
     """A page of a list."""
 
     items: list[Kind]
-    #: The first of those that are not valid, and how many more there are.
+    #: The first objects that are not valid, and the number of further ones.
     malformed: list[MalformedObject]
     unnamed: int
     #: The resource version of the list.
@@ -52,13 +52,13 @@ class Page(Struct, Generic[Kind], frozen=True, kw_only=True):
 
 
 class WatchEvent(Struct, Generic[Kind], frozen=True, kw_only=True):
-    """An event of a watch. One that is not an error has an object or the reason why it has none, but for a bookmark."""
+    """An event of a watch. Unless it is an error or a bookmark, it has an object, or the reason why that is missing."""
 
     #: `ADDED`, `MODIFIED`, `DELETED`, `BOOKMARK` or `ERROR`.
     type: str
     item: Kind | None = None
     malformed: MalformedObject | None = None
-    #: The resource version to continue from; `""` when it cannot be decoded.
+    #: The resource version to continue from; `""` if it cannot be decoded.
     version: str = ""
     #: For `ERROR`: a `Status` as JSON.
     status: bytes = b""
@@ -96,7 +96,7 @@ class _Versioned(Struct, frozen=True, kw_only=True):
 
 
 def decode_page(data: bytes, kind: type[Kind]) -> Page[Kind]:
-    """Decode a page of a list. An object that is not valid does not hide the others.
+    """Decode a page of a list. An object that is not valid does not affect the others.
 
     Raises:
         DecodeError: it is not a list.

@@ -1,4 +1,4 @@
-"""Checks what the user may do in the cluster before it is tried."""
+"""Checks whether the user has a permission before a request needs it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _REVIEW = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessRe
 
 
 async def is_allowed(cluster: ApiClient, namespace: str, verb: str, resource: str, *, name: str = "") -> bool:
-    """Return whether the user has a permission, also `True` when the API server does not say.
+    """Return whether the user has a permission; `True` also if the API server cannot tell.
 
     Args:
         verb: such as `create`.

@@ -26,7 +26,7 @@ from kaito.util.tasks import gather_both
 
 _VERBS = ("get", "create")
 _RESOURCE = "services/proxy"
-#: Attempts after the credentials were renewed: connections that aiohttp may have kept, and a new one.
+#: Attempts after the credentials were renewed: on connections that aiohttp may have kept, and on a new one.
 _ATTEMPTS = 4
 _REQUIRED = "The API server's proxy requires the verbs 'get' and 'create' on 'services/proxy'"
 #: Prefixes of the headers that tell the API server who the user is.
@@ -49,7 +49,7 @@ class ServiceProxy:
         path = f"{server.path.rstrip('/')}/api/v1/namespaces/{namespace}/services/{service}:{port}/proxy"
         #: The base URL.
         self.url = server.with_path(path)
-        #: Name for SNI and for verifying the certificate.
+        #: The name for SNI and for verifying the certificate.
         self.server_hostname = self._config.server_name if server.scheme == "https" else None
         #: The HTTP proxy on the route to the API server.
         self.proxy: URL | None = self._config.proxy
@@ -95,7 +95,7 @@ class ServiceProxy:
         response = await handler(request)
         if response.status != 401 or not await self._renew():
             return response
-        # A kept connection still presents the client certificate that it was opened with.
+        # A connection that was kept still presents the client certificate with which it was opened.
         request.headers["Connection"] = "close"
         for _ in range(_ATTEMPTS):
             response.close()
@@ -134,14 +134,15 @@ class ServiceProxy:
         )
 
     async def _renew(self) -> bool:
-        """Return whether a 401 was about the credentials, and they were renewed; otherwise it is the model server's.
+        """Renew the credentials if the API server sent a 401. Return `False` if the model's server sent it.
 
         Raises:
             ForbiddenError: it was, and they cannot be renewed.
         """
         used = self._credentials
         with suppress(MissingPermissionError, NotFoundError):
-            # A 401 does not say which server sent it. This request goes to the API server, and renews what it rejects.
+            # A 401 does not tell which server sent it. This request reaches only the API server, and renews the
+            # credentials if they are rejected.
             await get_service(self._cluster, self._namespace, self._service)
         self._use(await self._config.credentials.get())
         return self._credentials != used
@@ -154,7 +155,7 @@ class ServiceProxy:
             add_client_certificate(self._tls, certificate, key)
 
     def _authenticate(self, request: aiohttp.ClientRequest) -> None:
-        # A client of `kaito forward` must not choose another identity.
+        # A client of `kaito forward` must not act as another user.
         for name in [*request.headers]:
             if name.lower().startswith(_IDENTITY_HEADERS):
                 request.headers.popall(name, None)
@@ -168,12 +169,12 @@ async def _port(cluster: ApiClient, namespace: str, service: str) -> int:
     try:
         return http_port(await get_service(cluster, namespace, service)).port
     except MissingPermissionError:
-        # The user may be allowed to use the proxy of a Service that they cannot read. KAITO's have the default port.
+        # The user may be allowed to use a Service's proxy but not to read it. KAITO's Services have the default port.
         return HTTP_PORT.port
 
 
 async def _allowed_verbs(cluster: ApiClient, namespace: str, service: str) -> list[str]:
-    # The API server checks the permission for the name as it is in the path.
+    # The API server checks the permission for exactly this part of the path.
     name = f"{service}:{HTTP_PORT.port}"
     allowed = await asyncio.gather(*(is_allowed(cluster, namespace, verb, _RESOURCE, name=name) for verb in _VERBS))
     return [verb for verb, is_verb_allowed in zip(_VERBS, allowed, strict=True) if is_verb_allowed]

@@ -1,4 +1,4 @@
-"""Finds a pod of a Service and the pod's port, with no more permissions than the user has."""
+"""Finds a pod of a Service and its port, even when the user may not read all of the objects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kaito.util.tasks import gather_both
 
 #: The port of the inference server in its pod.
 POD_PORT = 5000
-#: The port of a Workspace's Service, and its name, which EndpointSlices give to the pods' port.
+#: The port of a Workspace's Service and its name, which is also the name of the pods' port in EndpointSlices.
 HTTP_PORT = ServicePort(port=80, name="http", target_port=POD_PORT)
 
 
@@ -22,7 +22,7 @@ class PodAddress(Struct, frozen=True, kw_only=True):
     """The model's server in a pod."""
 
     name: str
-    #: Differs when the pod was replaced by one of the same name; `""` when the pod cannot be read.
+    #: Distinguishes the pod from a later one of the same name; `""` if the pod cannot be read.
     uid: str
     port: int
 
@@ -68,7 +68,7 @@ async def get_service(cluster: ApiClient, namespace: str, name: str) -> Service:
 
 
 def http_port(service: Service | None) -> ServicePort:
-    """Return a Service's HTTP port; KAITO's for `None`, a Service that cannot be read."""
+    """Return a Service's HTTP port; KAITO's port if the Service is `None`, because it cannot be read."""
     if service is None or not service.spec.ports:
         return HTTP_PORT
     ports = service.spec.ports
@@ -76,7 +76,7 @@ def http_port(service: Service | None) -> ServicePort:
 
 
 async def get_pod(cluster: ApiClient, namespace: str, name: str) -> Pod | None:
-    """Return a pod; `None` when it does not exist."""
+    """Return a pod; `None` if it does not exist."""
     try:
         return await cluster.get(f"/api/v1/namespaces/{namespace}/pods/{name}", Pod)
     except ObjectNotFoundError:
@@ -91,7 +91,7 @@ async def _service_if_permitted(cluster: ApiClient, namespace: str, name: str) -
 
 
 async def _addresses_by_slices(cluster: ApiClient, namespace: str, service: str) -> list[tuple[str, PodAddress]] | None:
-    """Return addresses with the names of their ports; `None` when the user may not list EndpointSlices."""
+    """Return addresses with the names of their ports; `None` if the user may not list EndpointSlices."""
     path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
     try:
         slices = await cluster.items(path, EndpointSlice, labelSelector=f"kubernetes.io/service-name={service}")
@@ -103,7 +103,7 @@ async def _addresses_by_slices(cluster: ApiClient, namespace: str, service: str)
 def _slice_addresses(slices: Iterable[EndpointSlice]) -> list[tuple[str, PodAddress]]:
     """Return the addresses in EndpointSlices, those that serve first.
 
-    The condition `ready` is of no use: KAITO's Services publish pods that are not ready.
+    The condition `ready` cannot be used: KAITO's Services also publish pods that are not ready.
     """
     addresses: list[tuple[bool, str, PodAddress]] = []
     for item in slices:
@@ -120,7 +120,7 @@ def _slice_addresses(slices: Iterable[EndpointSlice]) -> list[tuple[str, PodAddr
 
 
 async def _addresses_by_selector(cluster: ApiClient, service: Service, port: ServicePort) -> list[PodAddress] | None:
-    """Return the pods that a Service selects; `None` when it selects none by labels, or the user may not list pods."""
+    """Return the pods that a Service selects; `None` if it has no selector, or the user may not list pods."""
     if not service.spec.selector:
         return None
     path = f"/api/v1/namespaces/{service.namespace}/pods"
@@ -137,7 +137,7 @@ def _selected_addresses(pods: Sequence[Pod], port: ServicePort) -> list[PodAddre
 
 
 def _target_port(pod: Pod, port: ServicePort) -> int:
-    """Return the number of the port in a pod that a Service's port leads to; KAITO's when the pod does not name it."""
+    """Return the number of the pod's port behind a Service's port; KAITO's number if the pod does not declare it."""
     target = port.target_port
     if isinstance(target, str):
         declared = (one for container in pod.spec.containers for one in container.ports)

@@ -22,7 +22,7 @@ _clients: WeakValueDictionary[Target, SharedClient] = WeakValueDictionary()
 
 
 def shared_client(target: Target) -> SharedClient:
-    """Return the client for a target's cluster: the same for all callers while one of them keeps it."""
+    """Return the client for a target's cluster. All callers get the same one for as long as any of them uses it."""
     client = _clients.get(target)
     if client is None:
         client = _clients[target] = SharedClient(target)
@@ -30,7 +30,7 @@ def shared_client(target: Target) -> SharedClient:
 
 
 class SharedClient:
-    """An API client with several users. Each enters it; when the last has left, it is closed."""
+    """An API client with several users, each of which enters its context. It is closed when the last one leaves."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -61,14 +61,14 @@ class SharedClient:
         return await asyncio.shield(self._client)
 
     async def serving(self, reporter: Reporter) -> ServingWorkspace:
-        """Return the Workspace that answers, or raise why none does. It is looked up once for all callers."""
+        """Return the Workspace that answers, or raise the reason why none does. All callers share one lookup."""
         if self._serving is None:
             self._serving = asyncio.create_task(self._find(reporter))
         return await asyncio.shield(self._serving)
 
     async def _open(self, reporter: Reporter) -> ApiClient:
-        # That no cluster is configured is no failed connection: the error is passed on as it is. A kubeconfig may be a
-        # pipe, and a pipe may be slow.
+        # A missing configuration is not a failed connection, and its error stays as it is. In a thread: a kubeconfig
+        # may be a pipe, and reading it may take time.
         config = await asyncio.to_thread(find_cluster_config, self._target, os.environ, reporter)
         return await self._stack.enter_async_context(ApiClient(config, reporter, self._target.request_timeout))
 

@@ -1,4 +1,4 @@
-"""What is sent to the API server, and the lines that a watch receives."""
+"""The content of requests to the API server, and the lines that a watch receives."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kaito.util import limits
 
 
 class Outgoing(Struct, frozen=True, kw_only=True):
-    """What a request has beside its path and its query."""
+    """The parts of a request other than its path and query."""
 
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=lambda: {"Accept": "application/json"})

@@ -19,13 +19,13 @@ from kaito.util import limits
 #: Seconds before a watch is opened again, and the longest delay while the API server is unreachable.
 _DELAY = 0.25
 _MAX_DELAY = 5.0
-#: The failure in a row that is reported: a connection that is lost and restored at once is nobody's concern.
+#: Which failure in a row is reported. The first is not: the connection may be restored at once.
 _REPORTED_FAILURE = 2
-#: How often in a row a list may have expired before its last page has arrived.
+#: How often in a row a list may expire before its last page has arrived.
 _MOST_EXPIRED = 5
 #: The longest delay that the API server may ask for.
 _MAX_REQUESTED_DELAY = 60.0
-#: Seconds after an outage in which errors are retried: a starting API server lacks some roles and definitions.
+#: For how many seconds after an outage errors are retried: a starting API server lacks some roles and definitions.
 _STARTUP = 20.0
 
 
@@ -69,7 +69,7 @@ async def watch(
                 delay, failures = _DELAY, 0
                 await asyncio.sleep(_DELAY)
         except VersionExpiredError:
-            # The list starts again, unless it has expired itself.
+            # The list is read again, unless it was the list that expired.
             if not listed or expired >= _MOST_EXPIRED:
                 raise
             expired += 1
@@ -91,7 +91,7 @@ async def watch(
 
 
 def _apply(event: WatchEvent[Kind], objects: dict[str, Kind]) -> None:
-    """Change the objects as an event says; one that is no longer valid is removed."""
+    """Apply an event to the objects. An object that is no longer valid is removed."""
     if event.item is not None and event.type != "DELETED":
         objects[event.item.key] = event.item
         if len(objects) > limits.API_LIST_ITEMS:

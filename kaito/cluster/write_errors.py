@@ -1,4 +1,4 @@
-"""Turns the API server's refusal of an object into exceptions, with its own words and those of admission plugins."""
+"""Turns the API server's refusal of an object into exceptions that quote the server and its admission plugins."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from kaito.errors import ConflictError, ForbiddenError, KaitoError
 from kaito.util.decoding import DecodeError, decode_json
 from kaito.util.sanitize import one_line
 
-#: Characters of one line of a refusal, and its lines. A webhook may list all instance types that it knows.
+#: The most characters of a line of a refusal, and the most lines. A webhook may list all instance types that it knows.
 _LINE = 2000
 _LINES = 20
-#: How the API server begins its refusal of a field that the kind does not have, whose status is 500.
+#: The beginning of the API server's refusal of a field that the kind does not have. Its status is 500.
 _NOT_TYPED = "failed to create typed patch object"
-#: A refusal by the roles of the user, not by a rule for objects.
+#: A refusal because the user's roles lack a permission, not because of a policy for objects.
 _BY_ROLE = re.compile(r'User "[^"]*" cannot \S+ resource ')
 # For example: conflict with "kubectl" using kaito.sh/v1beta1
 _OTHER_MANAGER = re.compile(r'conflict with "(?P<manager>[^"]*)"')
@@ -62,7 +62,7 @@ def write_error(status: int, body: bytes, what: str) -> KaitoError | None:
 
 
 def _refused(refusal: _Refusal, what: str) -> list[str]:
-    """Return the message and the hints: each line of the refusal is one."""
+    """Return the message and the hints, which are the lines of the refusal."""
     causes = [f"{cause.field}: {cause.message}" if cause.field else cause.message for cause in refusal.details.causes]
     lines = causes if len(causes) > 1 else refusal.message.splitlines()
     shown = [one_line(line)[:_LINE] for line in lines if line.strip()][:_LINES] or ["no reason given"]

@@ -1,4 +1,4 @@
-"""Reads `config.toml`: where it is, what it may be, and its TOML."""
+"""Reads `config.toml`, and finds the line of a value in it for error messages."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from msgspec import Struct
 
 from kaito.errors import UsageError
 from kaito.util import limits
-from kaito.util.plugin_folders import shown_path
 from kaito.util.program import program_name
 from kaito.util.safe_files import UnreadableError, check_private, read_text
+from kaito.util.user_folders import shown_path
 
-#: What corrects a file, as the last line of its errors.
+#: The last line of the file's errors: how to correct it.
 EDIT_HINT = f"'{program_name()} config edit' opens the file; --no-config ignores it"
 
 
@@ -26,7 +26,7 @@ class ConfigFile(Struct, frozen=True):
     path: Path
     text: str
     document: dict[str, Any]
-    #: Why it should not be trusted, such as that others can write it; `""` when nothing is wrong.
+    #: Why it should not be trusted, such as that others can write it; `""` if it can be.
     warning: str = ""
 
     def at(self, keys: Sequence[str] = ()) -> str:
@@ -55,7 +55,7 @@ def read_config(path: Path) -> ConfigFile:
     except RecursionError:
         raise UsageError(f"{shown_path(path)} is not valid TOML: it is nested too deeply", EDIT_HINT) from None
     except ValueError as exc:
-        # Nothing of the file is quoted: the fault may be in a line with a secret.
+        # Nothing of the file is quoted: the line may hold a secret.
         place = re.search(r"\(at line (\d+), column (\d+)\)", str(exc))
         where = f"line {place[1]}, column {place[2]}" if place else f"line {len(text.splitlines())}"
         raise UsageError(f"{shown_path(path)}, {where}: this is not valid TOML", _reason(exc), EDIT_HINT) from None
@@ -71,28 +71,29 @@ def _reason(exc: ValueError) -> str:
     return re.sub(r"""(['"]).*\1""", "…", text) if not _EXPECTED.match(text) else text
 
 
-# A message that quotes only what TOML expects.
+# Messages that quote only what TOML expects, and nothing of the file.
 _EXPECTED = re.compile(r"Expected '[^']{1,3}' ")
 
 
-#: Beginnings of a file that are parsed to find a line.
+#: How often the beginning of a file is parsed to find a line.
 _MOST_PARSED = 100
 
 
 def line_of(text: str, keys: Sequence[str]) -> int | None:
-    """Return the number of the line where a value is set; `None` when it cannot be said.
+    """Return the number of the line where a value is set; `None` if it cannot be found.
 
     Args:
-        keys: of the tables around the value, and its own.
+        keys: those of the tables around the value, then its own.
     """
-    # The parser knows no lines. The value is set in the last line with its key before which it is not set.
+    # tomllib reports no line numbers. The line is the last one with the key of which the text above does not set the
+    # value yet.
     lines = text.split("\n")
     found = None
     for number in [number for number, line in enumerate(lines) if keys[-1] in line][:_MOST_PARSED]:
         try:
             before = tomllib.loads("\n".join(lines[:number]))
         except (ValueError, RecursionError):
-            continue  # within a value of several lines
+            continue  # the text ends within a value of several lines
         if _has(before, keys):
             break
         found = number + 1

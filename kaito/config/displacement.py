@@ -8,7 +8,7 @@ from kaito.config.user_config import Level, Setting
 
 #: Flags that name a workspace, or the cluster that it is in.
 _CLUSTER = frozenset({"workspace-name", "namespace", "context", "kubeconfig"})
-#: Backends that reach no workspace. Those of plugins may; they decide about a workspace themselves.
+#: Built-in backends that cannot reach a workspace. A plugin's backend decides that itself.
 _WITHOUT_WORKSPACE = frozenset({"local", "url"})
 #: Values that say where requests go, …
 _SERVER = ("endpoint", "kubeconfig", "context")
@@ -32,7 +32,7 @@ class Merge:
     """Merges the levels, from the highest on.
 
     Attributes:
-        taken: what holds, by the keys of flags.
+        taken: the settings that apply, by the keys of flags.
     """
 
     def __init__(self) -> None:
@@ -45,19 +45,19 @@ class Merge:
         """Take the flags of the command line.
 
         Args:
-            without_effect: those that restore the built-in value.
+            without_effect: the keys of flags that restore the built-in value.
         """
         self.taken.update(settings)
         self._displace({key: setting for key, setting in settings.items() if key not in {*without_effect}}, flags=True)
 
     def add(self, tables: Iterable[Level]) -> None:
-        """Add a level: the tables of one section, of which the first is decisive."""
+        """Add a level: the tables of one section, in order of precedence."""
         tables = list(tables)
         section: dict[str, Setting] = {}
         for table in reversed(tables):
             section.update(table)
         for table in tables:
-            # A command's table may replace the server that the table around it has a key for.
+            # A command's table may name another server than the one that the section has a key for.
             dropped = self._dropped(section) | self._dropped(table)
             found = {key: setting for key, setting in table.items() if key not in self.taken and key not in dropped}
             self.taken.update(found)
@@ -76,7 +76,7 @@ class Merge:
             if key in section and (key in dropped or (key in _SERVER and self._is_other(key, section[key]))):
                 dropped |= _FOR_SERVER
         if any(key in section and self._is_other(key, section[key]) for key in _WORKSPACE):
-            # The way to another workspace of the same cluster is the same.
+            # The backend also reaches other workspaces of the same cluster.
             dropped |= _FOR_SERVER - {"backend"}
         return dropped
 

@@ -1,4 +1,4 @@
-"""Who takes the faults of the configuration: the first ends a command, while `kaito config` shows all of them."""
+"""How faults of the configuration are reported: the first ends a command, while `kaito config` shows all of them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import NoReturn
 
 from kaito.errors import UsageError
 
-#: Takes a fault. It may return: all that is valid is then read nevertheless.
+#: Receives a fault. If it returns, everything that is valid is still read.
 Report = Callable[[UsageError], None]
 
 
 def raise_fault(fault: UsageError) -> NoReturn:
-    """Take a fault by raising it."""
+    """Report a fault by raising it."""
     raise fault

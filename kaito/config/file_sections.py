@@ -16,7 +16,7 @@ from kaito.util.suggest import did_you_mean
 
 #: The table with the variables of system prompts.
 VARIABLES = "variables"
-#: Names of flags of ours that look like those of secrets.
+#: Our own flags whose names look like those of secrets.
 _NO_SECRETS = frozenset({"model-access-secret"})
 
 
@@ -58,7 +58,7 @@ def read_sections(file: ConfigFile, is_command: Callable[[str], bool], report: R
 
     Args:
         is_command: returns whether there is a subcommand of a name.
-        report: takes the error when it has other tables than these, values of another type, or a secret.
+        report: receives the error for another table, a value of another type, or a secret.
     """
     _remove_secrets(file, report)
     known = ("defaults", "profiles")
@@ -78,7 +78,7 @@ def read_sections(file: ConfigFile, is_command: Callable[[str], bool], report: R
 
 
 def _remove_secrets(file: ConfigFile, report: Report) -> None:
-    """Refuse keys that are named like secrets. No error shows the value, and nothing else can once it is gone."""
+    """Report and remove keys that are named like secrets, so that nothing can show their values."""
     while (path := secret_key(file.document, _NO_SECRETS)) is not None:
         report(
             UsageError(
@@ -87,14 +87,14 @@ def _remove_secrets(file: ConfigFile, report: Report) -> None:
             )
         )
         table, *keys = file.document, *path
-        # A list on the way to it is removed whole.
+        # A list on the path is removed entirely.
         while len(keys) > 1 and isinstance(table[keys[0]], dict):
             table = table[keys.pop(0)]
         del table[keys[0]]
 
 
 def _table(file: ConfigFile, keys: tuple[str, ...], report: Report) -> dict[str, Any]:
-    """Return a table; an empty one if there is none, or if it is something else."""
+    """Return a table; an empty one if it is missing, or not a table."""
     value: Any = file.document
     for key in keys:
         value = value.get(key, {})

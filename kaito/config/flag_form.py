@@ -1,4 +1,4 @@
-"""What a flag takes, and how values of TOML and of variables become its texts, which are parsed as those of a flag."""
+"""Turns values of TOML and of environment variables into the texts that a flag takes on the command line."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class FlagForm(Struct, frozen=True, kw_only=True):
     #: Whether the flag turns something off, so that its presence means `false`.
     inverted: bool = False
     repeatable: bool = False
-    #: What stands for the value in the help, such as `FILE` or `TEXT|@FILE`.
+    #: The placeholder for the value in the help, such as `FILE` or `TEXT|@FILE`.
     metavar: str = ""
-    #: Values of a flag for files that are none.
+    #: Values of a flag for files that are not file names, such as `none`.
     words: tuple[str, ...] = ()
     scope: Scope = "command"
 
@@ -45,10 +45,10 @@ Given = bool | tuple[str | None, ...]
 
 
 def from_toml(form: FlagForm, value: Any, folder: Path) -> Given:
-    """Return what a value of the file gives a flag.
+    """Return the value that the file gives a flag.
 
     Args:
-        folder: where names of files begin that are not absolute.
+        folder: relative file names start there.
 
     Raises:
         ValueError: it has another type. The message says what is expected.
@@ -81,7 +81,7 @@ def _text(form: FlagForm, value: Any, folder: Path) -> str:
 
 
 def _resolved(form: FlagForm, value: str, folder: Path) -> str:
-    """Return a value in which the name of a file begins in the file's folder."""
+    """Return a value with a relative file name resolved against the folder of `config.toml`."""
     forms = form.metavar.split("|")
     if "@FILE" in forms and names_file(value):
         return f"@{_path(value[1:], folder)}"
@@ -99,7 +99,7 @@ def _path(name: str, folder: Path) -> str:
 
 
 def from_variable(form: FlagForm, value: str) -> Given:
-    """Return what the value of an environment variable gives a flag.
+    """Return the value that an environment variable gives a flag.
 
     Raises:
         ValueError: it is not valid. The message says what is expected.
@@ -109,7 +109,7 @@ def from_variable(form: FlagForm, value: str) -> Given:
         if on is None:
             raise ValueError("is not on or off")
         return on
-    # A number is a value.
+    # `--wait=1` has the value 1.
     if form.kind == "optional" and on is not None and not value.strip().isdecimal():
         return (None,) if on else ()
     if form.repeatable and value.startswith("["):
@@ -121,7 +121,7 @@ def from_variable(form: FlagForm, value: str) -> Given:
 
 
 def is_on(name: str, value: str | None) -> bool:
-    """Return whether a variable that is a switch is on.
+    """Return whether a variable turns its switch on.
 
     Raises:
         UsageError: its value is neither on nor off.
@@ -138,15 +138,20 @@ _SWITCH = FlagForm(key="", flag="", kind="switch")
 
 
 def variable_names(form: FlagForm, command: str) -> Sequence[str]:
-    """Return the environment variables of a flag, the first of which is decisive.
+    """Return the environment variables of a flag, in order of precedence.
 
     Args:
         command: the subcommand.
     """
-    own = shared_variable(f"{command}-{form.key}")
+    own = command_prefix(command) + form.key.upper().replace("-", "_")
     return [own, shared_variable(form.key)] if form.scope == "shared" else [own]
 
 
 def shared_variable(key: str) -> str:
     """Return the environment variable of a flag for all commands."""
     return f"KAITO_{key}".upper().replace("-", "_")
+
+
+def command_prefix(command: str) -> str:
+    """Return the beginning of the environment variables for one command, such as `KAITO_GET_ENDPOINT_`."""
+    return f"{shared_variable(command)}_"

@@ -1,4 +1,4 @@
-"""What a table of the file gives the flags of a command. Imported only when there is a file."""
+"""Reads the settings of a command from a table of the file. Imported only when there is a file."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def section_level(
     name: str,
     report: Report = raise_fault,
 ) -> Level:
-    """Return what a table of the file sets, for the flags that a command has.
+    """Return the settings of a table, for the flags that a command has.
 
     Args:
-        keys: of the table, within the section: none, or the command.
-        report: takes the error when a value has a type that its flag does not take, or is a secret.
+        keys: the path of the table within the section: none, or the command.
+        report: receives the error for a value of a type that its flag does not take, or with a secret.
     """
     level = {}
     if section.variables and VARIABLE_KEY in forms and not keys:
@@ -51,7 +51,7 @@ def section_level(
 
 
 def _given(form: FlagForm, value: Any, origin: SettingOrigin, section: Section) -> Given:
-    """Return what a value of the file gives a flag.
+    """Return the value that the file gives a flag, after checks.
 
     Raises:
         UsageError: it has another type, or is a secret.

@@ -1,4 +1,4 @@
-"""The configuration of one run: which file and profile apply, and the values by level."""
+"""The configuration of one run: the file, the profile that applies, and the values of each level."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from msgspec import Struct
 from kaito.config.fault_reports import Report, raise_fault
 from kaito.config.flag_form import FlagForm, Given, from_variable, is_on, shared_variable, variable_names
 from kaito.errors import KaitoError, UsageError
-from kaito.util.plugin_folders import config_folder
+from kaito.util.user_folders import config_folder
 
 if TYPE_CHECKING:
     from kaito.config.config_file import ConfigFile
     from kaito.config.file_sections import Section, Sections
 
-#: The variables that choose the configuration, and the others of kaito's own that are not those of flags.
+#: The variables that choose the profile and switch the file off.
 PROFILE, NO_CONFIG = "KAITO_PROFILE", "KAITO_NO_CONFIG"
 
 
@@ -37,9 +37,9 @@ class SettingOrigin(Struct, frozen=True, kw_only=True):
     """Where a value comes from."""
 
     kind: Kind
-    #: As `kaito config` shows it: `--namespace`, `KAITO_NAMESPACE`, `profile work`, `defaults`.
+    #: The name that `kaito config` shows: `--namespace`, `KAITO_NAMESPACE`, `profile work`, `defaults`.
     name: str
-    #: In the file: its section and the keys within.
+    #: For a value of the file: its section, and its path there.
     section: Section | None = None
     keys: tuple[str, ...] = ()
 
@@ -62,7 +62,7 @@ class Setting(Struct, frozen=True, kw_only=True):
 
     given: Given
     origin: SettingOrigin
-    #: Why the value cannot be used; it is then without effect.
+    #: Why the value cannot be used; it then has no effect.
     fault: UsageError | None = None
 
 
@@ -73,8 +73,8 @@ Level = Mapping[str, Setting]
 class UserConfig:
     """The file, the chosen profile and the variables.
 
-    Nothing raises here: what is wrong with the file or the choice is in `faults`, as some commands work all the same.
-    All that is valid is read nevertheless.
+    The constructor does not raise: some commands work without the configuration, so what is wrong with the file or the
+    choice is in `faults`. Everything that is valid is read.
 
     Args:
         environ: the environment.
@@ -83,13 +83,13 @@ class UserConfig:
         is_command: returns whether there is a subcommand of a name.
 
     Attributes:
-        path: the file's path; `None` when it is not known.
+        path: the file's path; `None` if it is not known.
         file: the file; `None` when there is none, or it is ignored or cannot be read.
         is_unreadable: whether there is a file that cannot be read: what it sets is not known.
-        is_ignored: whether the user has said so.
+        is_ignored: whether `--no-config` or `KAITO_NO_CONFIG` switches the file off.
         profile: the name of the chosen profile, which exists.
         missing_profile: the name of a chosen profile that does not exist.
-        faults: what is wrong.
+        faults: the errors of the file and of the choice.
     """
 
     def __init__(
@@ -155,8 +155,8 @@ class UserConfig:
         Raises:
             UsageError: the message names the file, and the nearest profile.
         """
-        from kaito.util.plugin_folders import shown_path
         from kaito.util.suggest import did_you_mean
+        from kaito.util.user_folders import shown_path
 
         if self.file is None or self.path is None:
             where = shown_path(self.path) if self.path is not None else "the configuration folder of a user with a home"
@@ -178,7 +178,7 @@ class UserConfig:
 
     @property
     def chosen(self) -> list[tuple[Section, Kind, str]]:
-        """The sections that apply, the decisive one first, each with its kind and name."""
+        """The sections that apply, in order of precedence, each with its kind and name."""
         if self._sections is None:
             return []
         defaults: list[tuple[Section, Kind, str]] = [(self._sections.defaults, "defaults", "defaults")]
@@ -194,7 +194,7 @@ class UserConfig:
         Args:
             command: the subcommand.
             forms: its flags by key.
-            report: takes the error when a value has a type that its flag does not take, or is a secret in the file.
+            report: receives the error for a value of a type that its flag does not take, or with a secret in the file.
         """
         yield list(self._variables(command, forms, report))
         if self._sections is None:
@@ -215,7 +215,7 @@ class UserConfig:
             if form.scope == "never":
                 continue
             for level, name in zip(found, variable_names(form, command), strict=False):
-                # Kubernetes sets such variables for a Service called `kaito-…`.
+                # Kubernetes sets variables with such values for a Service called `kaito-…`.
                 if (value := self._environ.get(name)) and not value.startswith(("tcp://", "udp://", "sctp://")):
                     level[key] = _of_variable(form, name, value, report)
         return iter(found)
@@ -235,7 +235,7 @@ def _of_variable(form: FlagForm, name: str, value: str, report: Report) -> Setti
     try:
         return Setting(given=from_variable(form, value), origin=origin)
     except ValueError as exc:
-        # A list may be one of headers.
+        # Only a switch is quoted: the list of another flag may have headers with secrets.
         shown_value = f"'{value}' " if form.kind == "switch" else ""
         fault = UsageError(f"{name}: {shown_value}{exc}")
     report(fault)

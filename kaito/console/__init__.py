@@ -1,1 +1,1 @@
-"""The terminal: what is written to it, in which colours, how wide text is and where lines break."""
+"""The terminal: output streams, colours, the status line, text width, line breaks and tables."""

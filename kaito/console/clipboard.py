@@ -6,7 +6,7 @@ import base64
 
 from kaito.errors import ShellHint, UsageError
 
-#: Bytes of the sequence that terminals accept: xterm and tmux stop reading at about a hundred thousand.
+#: The most bytes of encoded text: xterm and tmux stop reading a sequence at about a hundred thousand.
 LONGEST = 74_994
 
 

@@ -1,4 +1,4 @@
-"""Whether a stream gets colours, and those that are used."""
+"""Decides whether a stream gets colours, and which ones are used."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Colors:
         return is_terminal(stream) and self._environ.get("TERM") != "dumb" and _console_ready()
 
     def red(self, text: str, stream: TextIO | None) -> str:
-        """Return a text for a stream, red where it gets colours."""
+        """Return a text for a stream, in red if the stream gets colours."""
         if not self.enabled(stream):
             return text
         from colorama import Fore, Style
@@ -43,7 +43,7 @@ class Colors:
         return f"{Fore.RED}{text}{Style.RESET_ALL}"
 
     def dim(self, text: str, stream: TextIO | None) -> str:
-        """Return a text for a stream, less bright where it gets colours."""
+        """Return a text for a stream, dimmed if the stream gets colours."""
         if not self.enabled(stream):
             return text
         from colorama import Style
@@ -51,7 +51,7 @@ class Colors:
         return f"{Style.DIM}{text}{Style.RESET_ALL}"
 
     def hue(self, text: str, hue: Hue, stream: TextIO | None) -> str:
-        """Return a text for a stream, in the colour of a meaning where it gets colours."""
+        """Return a text for a stream, in the colour of a meaning if the stream gets colours."""
         if not hue or not text or not self.enabled(stream):
             return text
         from colorama import Fore, Style

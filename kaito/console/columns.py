@@ -1,4 +1,4 @@
-"""Tables and lists of fields, laid out so that no line is longer than the window, but one of a URL."""
+"""Lays out tables and lists of fields, so that no line but one with a long URL is longer than the window."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UNKNOWN = "-"
 _GAPS = (3, 2)
 #: Columns by which the lines below a row are indented.
 _BELOW_INDENT = 2
-#: Columns that the value of a field needs beside its name; where fewer are left, it stands below the name.
+#: The fewest columns of a field's value beside its name; if fewer are left, the value is below the name.
 _MIN_VALUE = 24
 
 
@@ -30,12 +30,12 @@ class Page(Struct, frozen=True, kw_only=True):
 
 
 class TextTable:
-    """A table with a header. It can grow: its columns never get narrower, unless the window does.
+    """A table with a header. Rows can be added later; columns get narrower only if the window does.
 
     Args:
         columns: the last may have empty cells; in the others they are `-`.
         indent: columns by which it is indented.
-        keeps_all: whether what does not fit stands below its row. Otherwise it is left out, see :attr:`remark`.
+        keeps_all: whether columns that do not fit are below their row. Otherwise they are left out; see :attr:`remark`.
 
     Attributes:
         hidden: the titles of the columns that did not fit.
@@ -129,7 +129,7 @@ class TextTable:
         return f"{self._indent}{(' ' * gap).join(parts)}".rstrip() + "\n"
 
     def _below(self, cells: Sequence[tuple[int, str]]) -> str:
-        """Return the lines below a row: reasons and messages, and what does not fit if nothing may be left out."""
+        """Return the lines below a row: reasons, messages, and with `keeps_all` the columns that do not fit."""
         if self._page.window is None:
             return ""
         titles, columns = self._columns
@@ -145,7 +145,7 @@ class TextTable:
 
 
 def _narrowed(widths: Sequence[int], least: Sequence[int], ranks: Sequence[int], room: int) -> list[int]:
-    """Return widths whose sum is `room` if their least allows it: what matters less first, then the widest."""
+    """Return widths that add up to `room` if possible: less important columns are narrowed first, then the widest."""
     narrowed = list(widths)
     while sum(narrowed) > room:
         wide = [place for place, columns in enumerate(narrowed) if columns > least[place]]

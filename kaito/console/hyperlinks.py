@@ -1,4 +1,4 @@
-"""Whether a terminal has links: texts with an address that it does not show, but opens (OSC 8)."""
+"""Detects terminals that support hyperlinks (OSC 8): text that opens an address without showing it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _VTE = 5001
 
 
 def shows_links(environ: Mapping[str, str]) -> bool:
-    """Return whether the terminal certainly has links: for one that has not, the address would be lost.
+    """Return whether the terminal certainly supports links; in others, the address would be lost.
 
     https://gist.github.com/egmontkob/eb114294efbcd5adb1944c9f3cb5feda; `FORCE_HYPERLINK` decides, `0` for no.
     """
     if forced := environ.get("FORCE_HYPERLINK"):
         return forced != "0"
-    # They pass links on or drop them, and the variables may be those of the terminal around them.
+    # tmux and screen may drop links, and the other variables may be those of the terminal around them.
     if "TMUX" in environ or "STY" in environ or environ.get("TERM") in (None, "dumb", "linux"):
         return False
     return (

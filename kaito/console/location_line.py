@@ -1,4 +1,4 @@
-"""The line that says where something is: context, namespace, backend."""
+"""Lays out the line with the location of the chat: context, namespace, backend."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from kaito.console.width import shorten_middle, width
 from kaito.util.sanitize import one_line
 
-#: Columns below which a value is not shortened while a longer one can be.
-_LEAST = 8
+#: The names of values are left out before a value is shortened to fewer columns than this.
+_LEAST = 16
 
 
 def location_line(place: Sequence[tuple[str, str]], columns: int) -> str:
-    """Return one line in parentheses that fits; without the names of its values where there is no room for them.
+    """Return one line in parentheses that fits; without the names of its values if there is no room for them.
 
     Args:
         place: values with their names, such as `context`.
@@ -22,7 +22,7 @@ def location_line(place: Sequence[tuple[str, str]], columns: int) -> str:
     values = [one_line(value) for _, value in named]
     labels = [f"{name} " for name, _ in named]
     around = sum(map(len, labels)) + len("()") + 2 * (len(named) - 1)
-    if around + sum(min(width(value), 2 * _LEAST) for value in values) > columns:
+    if around + sum(min(width(value), _LEAST) for value in values) > columns:
         labels = [""] * len(named)
         around = len("()") + 2 * (len(named) - 1)
     widths = [width(value) for value in values]

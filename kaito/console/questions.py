@@ -1,4 +1,4 @@
-"""Asks for one line at the terminal."""
+"""Asks the user for one line at the terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kaito.errors import Suspended
 
 
 def end_key() -> str:
-    """Return the key that ends the input."""
+    """Return the name of the key that ends the input."""
     return "Ctrl-Z Enter" if sys.platform == "win32" else "Ctrl-D"
 
 

@@ -1,4 +1,4 @@
-"""The line on stderr that shows what is being waited for, and disappears."""
+"""The status line: shows on stderr what the program is waiting for, and disappears afterwards."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from kaito.util.sanitize import one_line
 #: Seconds that a wait lasts before it is shown.
 SHOW_AFTER = 0.3
 
-#: The share of a line that is too long which its end gets.
+#: The share of a shortened line that its end gets.
 _END = 0.7
 
 _CLEAR_LINE = "\r\x1b[K"
 
 
 class StatusLine:
-    """One line, shown once a wait has lasted. Any thread may set it; the main thread draws it.
+    """A line that appears after :data:`SHOW_AFTER` seconds. Any thread may set it; the main thread draws it.
 
     Args:
         clock: returns seconds that never go back.
-        lock: held while anything is written, as another thread may write a notice.
+        lock: held during each write, as another thread may write a notice.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class StatusLine:
         self._retry: tuple[str, float] | None = None
 
     def set(self, text: str) -> None:
-        """Set what is being waited for; `""` ends it."""
+        """Set what the program is waiting for; `""` ends the wait."""
         with self._lock:
             if not text:
                 self.clear()
@@ -54,7 +54,7 @@ class StatusLine:
             self._retry = None
 
     def count_down(self, reason: str, delay: float) -> None:
-        """Show a wait of so many seconds for another try."""
+        """Count down `delay` seconds to another try."""
         with self._lock:
             self.set(self._text or "trying again")
             self._retry = (one_line(reason), self._clock() + delay)
@@ -79,14 +79,14 @@ class StatusLine:
                 self._write(_CLEAR_LINE + line)
 
     def hide(self, write: Callable[[str], None] | None = None) -> None:
-        """Take the line off the screen; :meth:`draw` shows it again."""
+        """Remove the line from the screen until :meth:`draw` shows it again."""
         with self._lock:
             if self._shown:
                 (write or self._write)(_CLEAR_LINE)
                 self._shown = ""
 
     def clear(self) -> None:
-        """Take the line off the screen: the wait is over."""
+        """Remove the line from the screen, as the wait is over."""
         if not self._text:
             return
         with self._lock:

@@ -1,4 +1,4 @@
-"""What plugins print: it goes to stderr with the plugin's name, as stdout belongs to the answers."""
+"""Sends what plugins print to stderr, with the plugin's name: stdout is for answers only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kaito.eventloop.background_exits import running_plugin
 
 
 class StrayOutput(io.TextIOBase):
-    """Takes the place of `sys.stdout`; each line that is written to it is passed on with the plugin's name.
+    """A replacement for `sys.stdout`, which passes on each line with the name of the plugin that wrote it.
 
     Args:
         stdout: the stream that it replaces.
@@ -61,7 +61,7 @@ class StrayOutput(io.TextIOBase):
         return len(text)
 
     def show_rest(self) -> None:
-        """Show the lines that have no end."""
+        """Show the last lines, which have no newline."""
         with self._lock:
             begun, self._begun = self._begun, {}
         for plugin, line in begun.items():

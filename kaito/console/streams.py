@@ -1,4 +1,4 @@
-"""Stdin, stdout and stderr: what they are connected to, which letters they can write, and which errors mean what."""
+"""Stdin, stdout and stderr: whether they are terminals, which characters they can write, and their errors."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
-# The symbols that our own lines begin with.
+# Emojis at the beginning of our own lines.
 _SYMBOL = re.compile("^(🤖|💬|🎯|🗑️|👋|❌) ", re.MULTILINE)
 # Windows reports a pipe without a reader as an invalid argument.
 _READER_GONE = {errno.EPIPE, errno.EBADF} | ({errno.EINVAL} if sys.platform == "win32" else set())
 
 
 def prepare(stream: TextIO | None) -> None:
-    """Have a stream replace letters that it cannot write, and wait until it is ready."""
+    """Let a stream replace characters that it cannot encode, and make it block."""
     if reconfigure := getattr(stream, "reconfigure", None):
         reconfigure(errors="replace")
     wait_until_ready(stream)
@@ -63,9 +63,9 @@ def reader_is_gone(exc: OSError | ValueError) -> bool:
 
 
 def discard_buffer(stream: TextIO) -> None:
-    """Have the process' own stdout forget what could not be written.
+    """Discard what could not be written to the process's own stdout.
 
-    The interpreter would report it at its end, or the next prompt would write it.
+    Otherwise the interpreter would report it when it exits, or the next prompt would write it.
     """
     if stream is not sys.__stdout__:
         return

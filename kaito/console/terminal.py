@@ -1,4 +1,4 @@
-"""The only place that writes: answers to stdout, everything else to stderr."""
+"""The only module that writes to the terminal: answers to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class Terminal:
 
     Attributes:
         tty: the terminal's modes.
-        keyboard: whether a key is waited for.
+        keyboard: whether the prompt is waiting for a key.
         shows_status: whether stderr can show a line that disappears.
-        commands: the names of slash commands, which errors name at a prompt only.
+        commands: the names of slash commands, which errors mention only at a prompt.
     """
 
     def __init__(
@@ -75,10 +75,10 @@ class Terminal:
         self._environ = environ
         self._colors = Colors(color, environ)
         self._clock = clock
-        #: When something was written to the terminal; in monotonic seconds.
+        #: When something was last written to the terminal, in seconds of the clock.
         self._written_at = 0.0
         self._lock = threading.RLock()
-        #: The sequences around what is typed, while something is.
+        #: The sequences before and after typed text, while the user types.
         self._typing = ("", "")
         self._status = StatusLine(self._put, self._columns, clock, self._lock)
         self._stdout_error: KaitoError = OutputClosed("stdout is closed")
@@ -98,7 +98,7 @@ class Terminal:
         if self.stdout is None:
             raise self._stdout_error
         try:
-            # Noted before: a key may be pressed as soon as the text is on the screen.
+            # Noted before the write: a key may be pressed as soon as the text is on the screen.
             self._written_at = self._clock() if self.out_is_terminal else self._written_at
             self.stdout.write(text)
             self.stdout.flush()
@@ -128,7 +128,7 @@ class Terminal:
         return self.stdout if self.out_is_terminal else self.stderr
 
     def show_location(self, place: Sequence[tuple[str, str]]) -> None:
-        """Show a person where something is, on a dim line that fits the window.
+        """Show the location of the chat or of a table, on a dim line that fits the window.
 
         Args:
             place: values with their names, such as `context`.
@@ -160,7 +160,7 @@ class Terminal:
         finally:
             self._typing = ("", "")
             if after:
-                # A terminal that has gone is reported by what is written next.
+                # If the terminal is gone, the next write reports that.
                 with suppress(KaitoError):
                     self.write_interactive(after)
 
@@ -181,7 +181,7 @@ class Terminal:
         self._to_stderr(self._wrapped(sanitize(" ".join(text.splitlines()))) + "\n")
 
     def explain(self, text: str) -> None:
-        """Write what `--verbose` says to stderr: its lines are kept, and wrapped at a terminal."""
+        """Write an explanation of `--verbose` to stderr: its lines are kept, and wrapped at a terminal."""
         self._to_stderr(self._wrapped(sanitize(text)) + "\n")
 
     def error(self, error: KaitoError, *hints: str, where: str = "", in_shell: bool = False) -> None:
@@ -202,7 +202,7 @@ class Terminal:
         self._to_stderr("\n".join([self._colors.red(head, self.stderr), *rest]) + "\n")
 
     def warning(self, error: KaitoError) -> None:
-        """Show an error that does not affect the result, as a remark."""
+        """Show an error as a remark, because the result does not depend on it."""
         parts = (error.message, *error.shown_hints(commands=self.commands))
         # They are one sentence, in which names such as KAITO_HISTORY stay as they are.
         self.remark("; ".join(part[:1].lower() + part[1:] if part[1:2].islower() else part for part in parts))
@@ -231,7 +231,7 @@ class Terminal:
         return self._colors.enabled(stream)
 
     def use_color(self, choice: ColorChoice) -> None:
-        """Colour from now on as `--color` says."""
+        """Apply the value of `--color` from now on."""
         self._colors = Colors(choice, self._environ)
 
     def screen(self) -> Screen:
@@ -245,7 +245,7 @@ class Terminal:
         )
 
     def page(self, *, wide: bool = False) -> Page:
-        """Return where tables are shown: on stdout, in the window if it is a terminal.
+        """Return the page for tables on stdout: the window, if stdout is a terminal.
 
         Args:
             wide: whether lines may be longer than the window: `-o wide`.
@@ -258,7 +258,7 @@ class Terminal:
     # The status line
 
     def status(self, text: str) -> None:
-        """Set what is being waited for; :meth:`tick` shows it once the wait has lasted. Any thread may call."""
+        """Set what the program is waiting for; :meth:`tick` shows it after a short while. Any thread may call."""
         if self.shows_status:
             self._status.set(text)
 
@@ -278,7 +278,7 @@ class Terminal:
         self._status.draw()
 
     def clear_status(self) -> None:
-        """Take the status line off the screen."""
+        """Remove the status line from the screen."""
         self._status.clear()
 
     @property
@@ -311,7 +311,7 @@ class Terminal:
 
     @contextmanager
     def handed_over(self) -> Iterator[None]:
-        """Leave the terminal to another program in the modes that ours found, then restore the present ones."""
+        """Hand the terminal over to another program, in its initial modes, and restore the current ones afterwards."""
         self._status.hide(self._write_directly)
         with self.tty.handed_over():
             yield
@@ -337,7 +337,7 @@ class Terminal:
         return without_symbols(text)
 
     def _write_directly(self, text: str) -> None:
-        """Write to stderr when Ctrl-Z may have interrupted a write to it, which the stream does not allow."""
+        """Write to stderr without its stream, as Ctrl-Z may have interrupted a write to that."""
         if self.stderr is not None:
             with suppress(OSError, ValueError):
                 os.write(self.stderr.fileno(), text.encode())

@@ -1,4 +1,4 @@
-"""The modes of a terminal: while an answer is written, while another program uses it, and at the end."""
+"""The modes of the terminal: during an answer, while another program uses it, and at the end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Modes = list[Any]
 
 
 class Tty:
-    """The terminal that a person types at. Without one, or without modes as on Windows, nothing is done.
+    """The terminal that the user types at. Without one, and on Windows, which has no modes, nothing is done.
 
     Args:
         stdin: the input; `None` if it is not a terminal.
@@ -28,7 +28,7 @@ class Tty:
         self._screen = screen
         self._marks_pastes = False
         self._initial = self._modes()
-        #: The modes before :meth:`muted`, while that lasts.
+        #: The modes before :meth:`muted`, during its block.
         self._unmuted: _Modes | None = None
 
     @contextmanager
@@ -69,7 +69,7 @@ class Tty:
 
     @contextmanager
     def handed_over(self) -> Iterator[None]:
-        """Leave the terminal to another program in its initial modes, then restore the present ones."""
+        """Hand the terminal over to another program, in its initial modes, and restore the current ones afterwards."""
         modes = self._modes()
         self.restore()
         try:
@@ -90,7 +90,7 @@ class Tty:
             return None
         import termios
 
-        # A terminal that has gone is reported where it is read.
+        # If the terminal is gone, reading from it reports that.
         with suppress(termios.error, ValueError, OSError):
             return termios.tcgetattr(self._stdin.fileno())
         return None

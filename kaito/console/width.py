@@ -1,7 +1,7 @@
-"""How many columns text takes on a screen, and text cut or padded to that.
+"""Measures, cuts and pads text by the columns that it takes on a screen.
 
-`wcwidth` knows the letters that take two columns, or none, and where one ends; it is imported only for text with
-letters that may be such.
+`wcwidth` knows which characters take two columns or none, and which form one letter. It is imported only for text that
+may have such characters.
 """
 
 from __future__ import annotations
@@ -74,5 +74,5 @@ def shorten_middle(text: str, columns: int, *, end: float = 0.5) -> str:
 
 
 def pad(text: str, columns: int) -> str:
-    """Return a line with blanks behind it, at least so wide."""
+    """Return a line, padded with blanks to at least this many columns."""
     return text + " " * (columns - width(text))

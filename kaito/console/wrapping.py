@@ -14,9 +14,9 @@ MAX_COLUMNS, MIN_COLUMNS = 100, 20
 # A command to paste: to the end of its line, or in quotation marks.
 _COMMAND = re.compile("(?:^ +|(?<=: ))(?:kaito|kubectl|pip) .*|'(?:kaito|kubectl|pip) [^']*'")
 _URL = re.compile(r"\w+://\S+")
-# What `wrap` does not take for a blank.
+# `wrap` does not break a line at this one.
 _NO_BREAK = "\N{NO-BREAK SPACE}"
-# Columns that the right side of a table needs; where fewer are left, it goes below the left one, indented.
+# The fewest columns of the right side of a table; if fewer are left, it is below the left side, indented.
 _MIN_RIGHT, _BELOW_INDENT = 24, 8
 
 
@@ -44,7 +44,7 @@ def wrapped(text: str, columns: int, *, hang: int = 4) -> str:
 
 
 def remark(line: str, columns: int, *, hang: int) -> str:
-    """Return a line for a person as :func:`wrapped`, in which a command stays whole, so that it can be pasted.
+    """Return a line wrapped as by :func:`wrapped`, except that commands stay whole, so that they can be pasted.
 
     A line that is a command, and one around a quoted command that is longer than a line, are not changed.
     """

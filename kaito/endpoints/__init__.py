@@ -1,1 +1,1 @@
-"""Finds and opens the endpoint of a model: the backends, and the choice between them."""
+"""Finds and opens the endpoint of a model: the backends, and the selection among them."""

@@ -1,4 +1,4 @@
-"""Calls backends so that none of them can hold up the others: each step has a time limit, and each failure a name."""
+"""Calls backends so that none can delay the others: each step has a time limit, and errors name the backend."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from kaito.types import Candidate, Endpoint, Reporter
 from kaito.types.targets import shown_url
 from kaito.util.time_limits import time_limit
 
-#: Seconds without a report after which a backend is given up: longer than a silent request to the API server may be.
+#: Seconds without a report after which a backend fails. More than the time limit of a request to the API server.
 _SILENCE_LIMIT = 35.0
-#: Seconds in which a backend or its endpoint must close.
+#: Seconds in which a backend, or its endpoint, must close.
 _CLOSE_LIMIT = 5.0
 
 
 class BackendCalls:
     """Calls the methods of backends, in the event loop.
 
-    A backend may work as long as it reports what it does, as during a download. One that is silent for too long is
-    given up, unless the user logs in. All methods raise a `KaitoError` that names the backend or its plugin when it
-    fails or is given up.
+    A backend may take any time while it reports progress, as during a download. One that is silent for too long fails,
+    except during a login of the user. All methods raise a `KaitoError` that names the backend or its plugin when it
+    fails.
     """
 
     def __init__(self, plugins: Plugins, settings: Settings, reporter: Reporter) -> None:
         self._plugins = plugins
         target = self._target = settings.target
         self._reporter = reporter
-        # A time limit of the user's is for one step of a backend's work.
+        # The user's time limits are for single steps of a backend.
         chosen = max(target.request_timeout or 0.0, settings.connect_timeout)
         seconds = max(_SILENCE_LIMIT, 1.2 * chosen)
         hints = ("To try all backends: --backend auto",) if settings.chose_backend else ()
@@ -88,7 +88,7 @@ class BackendCalls:
     async def _closing(
         self, offered: Offered[Backend], context: AbstractAsyncContextManager[Any], action: str
     ) -> AsyncIterator[None]:
-        """Leave a context at the end, and name its plugin for what it raises then."""
+        """Leave a context at the end; errors that it then raises name its plugin."""
         try:
             yield
         except BaseException as exc:
@@ -97,7 +97,7 @@ class BackendCalls:
                     suppressed = await self._leave(offered, context, exc)
             except PluginError as failure:
                 if failure.__cause__ is not exc:
-                    # It must not hide why the context is left.
+                    # It must not hide the exception that ended the block.
                     self._reporter.notice(failure.message)
                 raise exc from None
             if not suppressed:
@@ -122,7 +122,7 @@ class BackendCalls:
 
 
 class _SilenceLimit:
-    """A reporter that restarts the time limits of all backends with each report: they may wait for one another's work.
+    """A reporter that restarts the time limits of all backends with each report, as backends may wait for each other.
 
     Args:
         seconds: without a report.
@@ -144,7 +144,7 @@ class _SilenceLimit:
         """Raise an error when the block is silent for too long.
 
         Raises:
-            ConnectError: `what` is its first words.
+            ConnectError: the limit was reached. `what` begins the message.
         """
         try:
             async with time_limit(self._seconds) as scope:

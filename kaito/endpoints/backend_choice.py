@@ -62,7 +62,7 @@ def without_cluster(backends: Iterable[Backend], command: str = "") -> str:
     """Return the hint with what can be used without a cluster.
 
     Args:
-        command: the command to use it with, if it is not the one that runs.
+        command: the command to use, if it is not the running one.
     """
     named = [f"--backend {one.name}" for one in backends if not needs_workspace(one) and not takes_endpoint(one)]
     flags = ["--endpoint URL", *named]

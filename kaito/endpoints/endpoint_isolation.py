@@ -1,4 +1,4 @@
-"""Isolates the functions of an endpoint: they are a plugin's, and run long after it was opened."""
+"""Isolates the functions of an endpoint, which belong to a plugin and run long after it was opened."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _isolated(function: Callable[P, T] | None, plugin: Plugin, action: str) -> C
 def _isolated_middleware(middleware: aiohttp.ClientMiddlewareType, plugin: Plugin) -> aiohttp.ClientMiddlewareType:
     import aiohttp
 
-    # What a middleware lets pass, or raises in its place: the client decides whether the request is sent again.
+    # Errors that a middleware passes on or raises itself. The client decides whether the request is sent again.
     transport_errors = (aiohttp.ClientError, OSError, TimeoutError)
 
     async def isolated(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

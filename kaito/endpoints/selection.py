@@ -20,8 +20,8 @@ from kaito.util.program import program_name
 
 T = TypeVar("T")
 
-#: Seconds that the other backends get once a backend has discovered an endpoint, as theirs may be better. When that
-#: endpoint took longer to discover, as over a slow network, they get the same time again, up to the second value.
+#: Seconds that the other backends get after the first endpoint was discovered, as theirs may be better. If discovering
+#: the first one took longer, as over a slow network, they get that time again, up to the second value.
 _GRACE_PERIOD = 0.18
 _MAX_GRACE_PERIOD = 1.0
 
@@ -84,7 +84,7 @@ class _EndpointSearch:
         self._reporter = reporter
         #: Why backends discovered nothing, or why their candidates could not be used, by the backends' names.
         self.errors: list[tuple[str, KaitoError]] = []
-        #: Those of open endpoints that do not respond.
+        #: The errors of endpoints that were opened and do not respond.
         self._silent: list[ConnectError] = []
         self._asked: list[Backend] = []
         #: Candidates that are used only when their backend is named.
@@ -108,9 +108,9 @@ class _EndpointSearch:
         return usable
 
     async def candidates(self, backends: Iterable[Offered[Backend]]) -> AsyncGenerator[Candidate, None]:
-        """Ask all backends at once; yield the best candidate that is known whenever another one is needed."""
+        """Ask all backends at once; yield the best known candidate each time that another one is needed."""
         loop = asyncio.get_running_loop()
-        # The backends have been entered, and so imported what they need: this is the time of their requests alone.
+        # The backends were entered, which has imported their modules: only their requests are timed.
         started = loop.time()
         pending = {asyncio.create_task(self.discover(offered)) for offered in backends}
         known: list[Candidate] = []
@@ -191,7 +191,7 @@ class _EndpointSearch:
         if errors and (is_named or is_shared):
             return errors[-1]
         for exc in errors:
-            # It says nothing about an endpoint that a backend without the cluster has opened.
+            # These are about the cluster, and not about an endpoint that another backend has opened.
             if isinstance(exc, UsageError | NotFoundError) and not self._silent:
                 return exc
         by_details: dict[tuple[str, ...], list[str]] = {}
@@ -203,7 +203,7 @@ class _EndpointSearch:
         lines += [
             f"{one.backend}: {one.url} is used only with --backend {one.backend}"
             for one in self._unranked
-            if self._leads_to_target(one)
+            if self._is_for_target(one)
         ]
         hint = "To connect to any OpenAI-compatible server directly, use --endpoint URL"
         if lines and all(isinstance(exc, ForbiddenError) for exc in errors):
@@ -215,8 +215,8 @@ class _EndpointSearch:
         )
         return ConnectError(shown, *(lines or [f"No backend offers an endpoint; see '{program_name()} plugins'"]), hint)
 
-    def _leads_to_target(self, candidate: Candidate) -> bool:
-        """Return whether a candidate is for what the user has named: one that needs no workspace is for none."""
+    def _is_for_target(self, candidate: Candidate) -> bool:
+        """Return whether a candidate is for the target: with a workspace, only that of a backend that needs one."""
         if self._settings.target.workspace is None:
             return True
         return any(needs_workspace(backend) for backend in self._asked if backend.name == candidate.backend)
@@ -237,5 +237,5 @@ def _without_query(url: str) -> str:
 
 
 def _details(exc: KaitoError) -> tuple[str, ...]:
-    """Return the lines that set an error apart: the first lines of all :class:`ConnectError`s are the same."""
+    """Return the distinguishing lines of an error: the first ones of all :class:`ConnectError`s are the same."""
     return (isinstance(exc, ConnectError) and exc.details) or (exc.message, *exc.shown_hints())

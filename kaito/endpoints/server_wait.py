@@ -14,10 +14,10 @@ from kaito.types import Endpoint, Reporter
 from kaito.util.durations import human_duration
 from kaito.util.time_limits import time_limit
 
-#: Requests that a server answers when its model is loaded: its list of models, its health, the list of a server without
-#: `/v1`. vLLM has all but the last; while its weights are downloaded, KAITO's server answers 404 to them.
+#: Paths that a server answers when its model is loaded: its list of models, its health, the list of a server without
+#: `/v1`. vLLM has all but the last. While the weights are downloaded, KAITO's server answers 404.
 _PATHS = ("/v1/models", "/health", "/models")
-#: Statuses of a server that is there, and whose key or method is another matter.
+#: Statuses of a server that is running, and refuses only the key or the method.
 _ANSWERS = (401, 403, 405)
 #: Seconds for one request.
 _PROBE_TIMEOUT = 10.0
@@ -70,7 +70,7 @@ async def _problem(endpoint: Endpoint, session: EndpointSession) -> str:
         problem = f"HTTP {status} for {path}" if isinstance(status, int) else status
         # Only a server that does not know a path is asked for another.
         if status != 404:
-            # More is known from it than from a 404.
+            # Another status says more than a 404.
             return problem
         first = first or problem
     return first

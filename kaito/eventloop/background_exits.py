@@ -1,7 +1,7 @@
-"""Tasks and callbacks that call `sys.exit`: which plugin started them, and the error that it becomes.
+"""Turns a `sys.exit` of a task or callback into an error that names the plugin.
 
-asyncio passes `SystemExit` and `KeyboardInterrupt` on to the caller of `run_forever`, which ends the loop. Neither is
-how a plugin ends this process.
+asyncio passes `SystemExit` and `KeyboardInterrupt` on to the caller of `run_forever`, which would end the loop. A
+plugin must not end this process in this way.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class BackgroundExit:
     @property
     def is_handled(self) -> bool:
         """Whether the exception has been retrieved from its task, usually by a coroutine that awaits it."""
-        # asyncio sets this when a task fails, and clears it when its exception is retrieved.
+        # asyncio sets this attribute when a task fails, and clears it when the exception is retrieved.
         return not getattr(self._task, "_log_traceback", True)
 
     def take_error(self) -> PluginError:
-        """Return the error that names the plugin; asyncio then does not log the exception."""
+        """Return the error that names the plugin, and keep asyncio from logging the exception."""
         import asyncio
 
         if isinstance(self._task, asyncio.Future):

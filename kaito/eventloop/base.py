@@ -1,4 +1,4 @@
-"""What both kinds of loop share: they run coroutines, stream generators and hold contexts for the main thread."""
+"""The base of both loops: runs coroutines, streams generators and holds contexts for the main thread."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 #: Seconds between two calls of `tick` while the main thread waits.
 TICK = 0.1
-#: Items that may wait for the main thread. Each is what one read brought.
+#: The most items that may wait for the main thread. Each is the result of one read.
 BACKLOG = 256
 
 # Rounds of the loop within which a coroutine that awaits a failed task has retrieved its exception.
@@ -39,7 +39,7 @@ class Loop(ABC):
     Args:
         tick: called on the main thread every :data:`TICK` seconds while it waits; `None` for no calls.
         keyboard: where the main thread waits for keys; `None` if it does not.
-        report: called with a line about what a plugin does wrong in the background, on any thread; `None` ignores it.
+        report: called on any thread with a line about a mistake of a plugin in the background; `None` ignores these.
     """
 
     #: Whether Ctrl-C ends a wait without a limit.
@@ -78,7 +78,7 @@ class Loop(ABC):
     ) -> None:
         with self._resources:
             if self._abandoned or (kind is not None and issubclass(kind, Abandoned)):
-                raise Abandoned  # what still runs in the loop is not waited for: the process ends
+                raise Abandoned  # the process ends without waiting for the tasks that still run
             last = Call(self._loop, self._leftovers.finish(), self._new_queue())
             earlier = self._failure
             self._begin(last)
@@ -110,11 +110,11 @@ class Loop(ABC):
 
     @abstractmethod
     def _call_in_loop(self, function: Callable[[], object]) -> None:
-        """Have the loop call a function; on the main thread."""
+        """Let the loop call a function. To be called on the main thread."""
 
     @abstractmethod
     def _stop_waiting(self, queue: ResultQueue) -> None:
-        """Have the main thread no longer wait at a queue.
+        """Make the main thread stop waiting at a queue.
 
         Raises:
             Abandoned: the wait can end at once.
@@ -150,14 +150,14 @@ class Loop(ABC):
                 async for item in source:
                     queue.put(item)
                     while queue.qsize() > BACKLOG:
-                        # The output is not read. Then nothing is read from the network, either.
+                        # The output is not read, so stop reading from the network.
                         await asyncio.sleep(TICK)
 
         call = Call(self._loop, pump(), queue)
         try:
             yield from self._results(call)
         finally:
-            if not call.done:  # nobody wants the rest
+            if not call.done:  # the rest is not needed
                 earlier = self._failure
                 call.cancel()
                 self._wait_for_end(call, earlier)
@@ -271,7 +271,7 @@ class Loop(ABC):
         """
 
         def cancel() -> None:
-            if not isinstance(wait.reason, Ended):  # which leaves it time
+            if not isinstance(wait.reason, Ended):  # such a signal lets the call end
                 abandon()
 
         def abandon() -> None:

@@ -1,4 +1,4 @@
-"""A coroutine that runs in the event loop, as the main thread sees it, and the queue between them."""
+"""A coroutine that runs in the event loop for the main thread, and the queue between the two."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class ResultQueue(Protocol):
 
 
 class Call(Generic[T]):
-    """A call of a coroutine. `DONE` is put into its queue when it has ended.
+    """A running coroutine. `DONE` is put into its queue when it has ended.
 
     Attributes:
-        done: whether there is nothing to wait for.
-        reason: the signal that arrived while it was waited for.
+        done: whether it has ended, or not begun.
+        reason: the signal that arrived while the main thread waited for it.
         was_failed: whether it ended without a result because a plugin failed in the background.
     """
 
@@ -58,11 +58,11 @@ class Call(Generic[T]):
         self._error: BaseException | None = None
 
     def discard(self) -> None:
-        """Never start it."""
+        """Close the coroutine without starting it."""
         self._coroutine.close()
 
     def begin(self) -> None:
-        """Start it; in the loop."""
+        """Start it. To be called in the loop."""
         self._loop.create_task(self._run())
 
     async def _run(self) -> None:
@@ -80,15 +80,16 @@ class Call(Generic[T]):
         except BaseException as exc:
             self._error = exc
         self.was_failed = self._failing and not self._result
-        # The end of the task itself would be seen one round of the loop later.
+        # A callback of the task would run one round of the loop later.
         self.queue.put(DONE)
 
     def cancel(self) -> None:
-        """Ask the task to end. A future of `run_coroutine_threadsafe` would count as cancelled before that."""
+        """Cancel the task from any thread."""
+        # The future of `run_coroutine_threadsafe` would count as cancelled before the task has ended.
         self._loop.call_soon_threadsafe(self._cancel)
 
     def fail(self) -> None:
-        """Cancel the task, once, as a plugin failed in the background; in the loop."""
+        """Cancel the task, once, because a plugin failed in the background. To be called in the loop."""
         if not self._failing:
             self._failing = True
             self._cancel()
@@ -99,7 +100,7 @@ class Call(Generic[T]):
             self._task.cancel()
 
     def result(self) -> T:
-        """Return its result, or raise its exception; on the main thread.
+        """Return its result, or raise its exception. To be called on the main thread.
 
         Raises:
             Interrupted: it was cancelled.

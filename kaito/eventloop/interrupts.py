@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP while an event loop is in use: they cancel what the main thread waits for.
+"""Ctrl-C, SIGTERM and SIGHUP while an event loop is in use: they cancel the call that the main thread waits for.
 
 At a prompt, a signal raises an exception immediately. Elsewhere it is remembered until the next safe point: an
 exception in the middle of a write could leave the terminal's echo off or an answer unfinished. Only a second Ctrl-C is
@@ -24,9 +24,9 @@ from kaito.errors import Ended, Interrupted
 from kaito.eventloop.keyboard import Keyboard
 from kaito.eventloop.termination import ENDING
 
-#: The signal without a meaning, which nothing else uses. Windows has none, and no way to send one to a thread.
+#: A signal that nothing else uses. Windows has none, and cannot send signals to threads.
 _WAKE_UP: int | None = getattr(signal, "SIGURG", None)
-#: Seconds after a signal. On a busy machine the main thread may be delayed between its check and its wait.
+#: Seconds after a signal. Several, as a busy machine may delay the main thread between its check and its wait.
 _WAKE_UP_DELAYS = (0.01, 0.1, 0.5)
 
 
@@ -37,9 +37,9 @@ class Interrupts:
     process at once.
 
     Args:
-        loop: is told of signals at once, if it runs on another thread.
-        keyboard: where signals are raised while a key is waited for, and only then. `None` if there is no such wait:
-            signals are then raised at once when nothing in the loop is waited for.
+        loop: is notified of each signal, if it runs on another thread.
+        keyboard: the state of the prompt: signals are raised while it waits for a key, and only then. `None` without a
+            prompt: signals are then raised at once when the main thread does not wait for the loop.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, keyboard: Keyboard | None = None) -> None:
@@ -74,7 +74,7 @@ class Interrupts:
         self._keyboard.raise_pending()
 
     def take_pending(self) -> Interrupted | None:
-        """Return the pending signal, which the caller handles; on the main thread."""
+        """Return the pending signal for the caller to handle. To be called on the main thread."""
         if threading.get_ident() != self._main.ident:
             return None
         pending, self._keyboard.pending = self._keyboard.pending, None
@@ -115,7 +115,7 @@ class Interrupts:
             try:
                 self._previous[number](number, frame)
             except Ended as exc:
-                wait.reason = exc  # also in place of Ctrl-C, after which the process would continue
+                wait.reason = exc  # replaces Ctrl-C, after which the process would continue
         if wait.reason is not None and not is_stopping:
             wait.cancel()
 
@@ -123,7 +123,7 @@ class Interrupts:
         if self._raises_at_once or self._keyboard.reading:
             self._previous[number](number, frame)
         elif number == signal.SIGINT:
-            # A second one is raised: what runs here may not come to an end.
+            # A second one is raised: the code that runs now may never end.
             self.raise_pending()
             self._keyboard.pending = Interrupted()
         else:

@@ -1,4 +1,4 @@
-"""Whether the main thread waits for a key, and the signal that arrived while it waited for nothing."""
+"""The state that the prompt and the signal handlers share: waiting for a key, and a pending signal."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from kaito.errors import CtrlC, Ended, Interrupted
 
 
 class Keyboard:
-    """The state that a prompt and the signal handlers share; for the main thread.
+    """The shared state. To be used on the main thread.
 
     Attributes:
-        reading: whether a key is waited for. Signals are then raised at once.
-        pending: a signal that arrived when neither a key nor the event loop was waited for.
+        reading: whether the prompt waits for a key. Signals are then raised at once.
+        pending: a signal that arrived while the main thread waited neither for a key nor for the loop.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Keyboard:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Wait for a key in the block.
+        """Mark the block as a wait for a key.
 
         Raises:
             CtrlC: Ctrl-C is pending.

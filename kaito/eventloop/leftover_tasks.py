@@ -1,4 +1,4 @@
-"""Ends the tasks that nobody waited for, as `asyncio.Runner` does, but not without a limit."""
+"""Ends the tasks that nothing awaited, as `asyncio.Runner` does, but within a time limit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from kaito.eventloop.background_exits import running_plugin
 
-#: Seconds that they get to clean up.
+#: Seconds that the tasks get to clean up.
 _LIMIT = 1.0
 
 
@@ -18,7 +18,7 @@ class LeftoverTasks:
 
     Args:
         loop: not yet running.
-        report: called with a line about each task that fails then, or does not end; `None` ignores them.
+        report: called with a line about each task that then fails or does not end; `None` ignores them.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, report: Callable[[str], None] | None) -> None:
@@ -35,20 +35,20 @@ class LeftoverTasks:
         return task
 
     def _on_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Report a task whose exception nobody has retrieved."""
+        """Report a task whose exception was never retrieved."""
         task, exc = context.get("future", context.get("task")), context.get("exception")
         if isinstance(task, asyncio.Task) and exc is not None:
             self._describe(task, f"failed: {type(exc).__name__}: {exc}")
 
     async def finish(self) -> None:
-        """Cancel all tasks of the running loop but this one, wait for them, and close the asynchronous generators."""
+        """Cancel all other tasks of the running loop, wait for them, and close the asynchronous generators."""
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         pending = (await asyncio.wait(tasks, timeout=_LIMIT))[1] if tasks else set()
         for task in tasks:
             if task in pending:
-                # It would be logged as destroyed.
+                # Otherwise asyncio logs that it was destroyed.
                 task._log_destroy_pending = False  # type: ignore[attr-defined]
                 self._describe(task, f"does not end within {_LIMIT:g} s of being cancelled")
             elif not task.cancelled() and (exc := task.exception()) is not None:

@@ -1,15 +1,15 @@
-"""Keeps what libraries log off the terminal."""
+"""Keeps the log records of libraries off the terminal."""
 
 from __future__ import annotations
 
 import logging
 
-#: The libraries that report failures of connections and tasks, which become messages of this program.
+#: Libraries that log failures of connections and tasks, which this program reports itself.
 _LIBRARIES = ("asyncio", "aiohttp", "concurrent.futures")
 
 
 def silence_libraries() -> None:
-    """Have libraries' log records written only if a program or plugin configured logging.
+    """Write log records of libraries only if a program or a plugin has configured logging.
 
     Without any handler, Python writes warnings and errors to stderr, with tracebacks.
     """

@@ -17,13 +17,13 @@ from kaito.eventloop.call import ResultQueue
 
 
 class MainThreadLoop(Loop):
-    """A loop that runs while the main thread waits for it."""
+    """A loop that runs only while the main thread waits for it."""
 
     def wait_for_input(self, fd: int) -> None:
         """Run the loop until there is input, or its end.
 
         Args:
-            fd: a file descriptor. One that cannot be waited for counts as ready.
+            fd: a file descriptor. One that the loop cannot wait for counts as ready.
 
         Raises:
             Interrupted: Ctrl-C.
@@ -76,7 +76,7 @@ class _RunningQueue:
         self._items: deque[Any] = deque()
 
     def put(self, item: Any) -> None:
-        # The loop finishes its round: the end of an answer may come with its last piece.
+        # The loop still finishes its round: the end of an answer may arrive together with its last piece.
         if not self._items:
             self._loop.stop()
         self._items.append(item)

@@ -1,4 +1,4 @@
-"""Watches for code that blocks the event loop: nothing else runs meanwhile, not even a tunnel's answer to a ping."""
+"""Detects code that blocks the event loop, so that nothing else runs, not even a tunnel's answer to a ping."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Self
 
 from kaito.eventloop.background_exits import running_plugin
 
-#: Seconds from which on a callback blocks the loop, and seconds between two looks at it.
+#: Seconds after which a callback counts as blocking, and seconds between two checks.
 LIMIT, _INTERVAL = 1.0, 0.2
 
 
 class StallWatch:
     """Reports each callback or step of a task that takes longer than :data:`LIMIT`, once, while it runs.
 
-    It costs a look at the loop's thread a few times a second, so it runs with `--verbose` only.
+    It inspects the loop's thread a few times a second, so it runs with `--verbose` only.
 
     Args:
         thread: returns the identity of the thread that the loop runs on.
@@ -32,12 +32,12 @@ class StallWatch:
         self._over = threading.Event()
 
     def start(self) -> Self:
-        """Begin to watch."""
+        """Start watching."""
         threading.Thread(target=self._watch, name="kaito-stalls", daemon=True).start()
         return self
 
     def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._over.set()
 
     def _watch(self) -> None:

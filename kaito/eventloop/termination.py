@@ -1,4 +1,4 @@
-"""SIGTERM and SIGHUP, which end the process in an orderly way, and Ctrl-Z, which suspends it."""
+"""Handles SIGTERM and SIGHUP, which end the process cleanly, and Ctrl-Z, which suspends it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 #: The signals that end the process. Windows has no SIGHUP.
 ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-#: Seconds that the end may take. A stalled reader of the output, or a plugin that hangs, does not delay it further.
+#: The most seconds that the end may take, if the reader of the output stalls or a plugin hangs.
 GRACE = 5.0
 
 
 @contextmanager
 def handle_termination(terminal: Terminal, leave: Callable[[int], object] = os._exit) -> Iterator[None]:
-    """Handle the signals in the block; on the main thread. Those that were ignored stay ignored, as under `nohup`.
+    """Handle the signals in the block, on the main thread. Those that were ignored stay ignored, as under `nohup`.
 
     Args:
         terminal: restored when the process is suspended or left.
-        leave: called with the exit code, on another thread, when the end has taken :data:`GRACE`.
+        leave: called with the exit code, on another thread, if the end takes longer than :data:`GRACE`.
 
     Raises:
         CtrlC: SIGINT.
@@ -38,7 +38,7 @@ def handle_termination(terminal: Terminal, leave: Callable[[int], object] = os._
     ended = False
 
     def on_ending(number: int, frame: FrameType | None) -> None:
-        # A window that is closed sends several: from the kernel, and from the shell that it ends.
+        # A window that is closed sends several: one from the kernel, and one from the shell.
         nonlocal ended
         if ended:
             return
@@ -74,7 +74,7 @@ def handle_termination(terminal: Terminal, leave: Callable[[int], object] = os._
         yield
     finally:
         for number in handled:
-            # Once the end has begun, only its taking too long cuts it short.
+            # Once the end has begun, further signals do not cut it short; only the time limit does.
             signal.signal(number, signal.SIG_IGN if ended and number in ENDING else previous[number])
 
 

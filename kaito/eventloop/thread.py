@@ -15,7 +15,7 @@ from kaito.eventloop.call import ResultQueue
 
 
 class ThreadedLoop(Loop):
-    """A loop that runs all the time, whatever the main thread does."""
+    """A loop that runs all the time, independently of the main thread."""
 
     # Windows does not wake a thread that waits for a lock when Ctrl-C is pressed.
     _wakes_on_signals = sys.platform != "win32"

@@ -19,13 +19,13 @@ from kaito.types import Delta, Failure, Reply, Screen
 class Json(Formatter):
     """Formats an answer as one JSON object: line, text, calls of tools, model, usage, finish reason, timings.
 
-    A failure has an object, too, so that each message of a script has one: its text is null.
+    A failure has an object, too, whose text is null: each message of a script gets one object.
     """
 
     name = "json"
     #: JSON escapes make any text safe, without loss.
     unsanitized = True
-    #: The program that reads it expects nothing else.
+    #: The program that reads the output expects nothing but JSON.
     exclusive_stdout = True
     waits_for_end = True
 
@@ -56,7 +56,7 @@ class Json(Formatter):
         return self._row(answer)
 
     def fail(self, failure: Failure) -> str:
-        """Return the object of a failure. `received` is what arrived of the answer, if anything did."""
+        """Return the object of a failure. `received` is the part of the answer that arrived, if any."""
         received = failure.reply.content if failure.reply is not None else ""
         return self._row(
             {

@@ -12,7 +12,7 @@ _DIM, _NORMAL = "\x1b[2m", "\x1b[22m"
 
 
 class Trimmer:
-    """Drops leading white space, and trailing newlines by holding them until more text comes."""
+    """Drops leading white space and trailing newlines. Newlines are held back until more text arrives."""
 
     def __init__(self) -> None:
         #: Whether anything visible has arrived.
@@ -37,7 +37,7 @@ class Plain(Formatter):
     """Plain text for people and scripts."""
 
     name = "plain"
-    #: What precedes the text of an answer.
+    #: The text before an answer.
     prefix = "Assistant: "
 
     def __init__(self, screen: Screen, settings: Settings) -> None:
@@ -52,7 +52,7 @@ class Plain(Formatter):
         return ""
 
     def feed(self, delta: Delta) -> str:
-        """Return the piece's text; reasoning is shown on a terminal only, dim and above the answer."""
+        """Return the text of the piece. Reasoning is shown only at a terminal, dim and above the answer."""
         text = ""
         if delta.reasoning and self._screen.terminal:
             text = self._reason(delta.reasoning)
@@ -67,7 +67,7 @@ class Plain(Formatter):
     def finish(self, reply: Reply) -> str:
         """Return the calls of tools, one per line, and the newline that ends the answer.
 
-        An empty answer gets a line on a terminal, where it is no error.
+        At a terminal, where an empty answer is not an error, it has a line as well.
         """
         calls = "\n".join(call.shown for call in reply.tool_calls)
         if self._answer.begun:

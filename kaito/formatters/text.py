@@ -19,7 +19,7 @@ class Text(Plain):
     exclusive_stdout = True
 
     def __init__(self, screen: Screen, settings: Settings) -> None:
-        # At a terminal it writes what it writes to a pipe: no reasoning.
+        # At a terminal, the output is the same as in a pipe: no reasoning.
         super().__init__(Screen(unicode=screen.unicode), settings)
 
 

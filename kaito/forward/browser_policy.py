@@ -1,9 +1,9 @@
-"""Decides which requests may come from a browser: none that a page of another site makes.
+"""Decides which requests a browser may send. Pages of other sites may send none.
 
-A page of any site can make its reader's browser send requests to this machine, and can give this machine's address a
-name of its own (DNS rebinding). The browser then says so: in `Host`, which names the site, in `Origin`, which requests
-with a body and all scripts' requests across origins have, and in `Sec-Fetch-Site` (Fetch Metadata, section 2.4), which
-all requests to a loopback address have. A page cannot set these headers. Programs send no `Origin` and no
+A page of any site can make its reader's browser send requests to this machine, and its site can give a name of its own
+to this machine's address (DNS rebinding). The browser's headers reveal it: `Host` names the site; `Origin` is sent with
+a body and with all requests of scripts across origins; `Sec-Fetch-Site` (Fetch Metadata, section 2.4) is sent to any
+loopback address. A page cannot set these headers. Programs other than browsers send neither `Origin` nor
 `Sec-Fetch-Site`.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Headers = CIMultiDict[str] | CIMultiDictProxy[str]
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s/?#@:\\\[\],]+)(?::[0-9]{1,5})?", re.IGNORECASE)
-#: What `Sec-Fetch-Site` says of a page with this port's host name, and of a user who typed the address.
+#: The values of `Sec-Fetch-Site` for a page with this port's host name, and for an address that the user typed.
 _OWN_SITES = ("same-origin", "same-site", "none")
 _TOKENS = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:, ?[!#$%&'*+.^_`|~0-9A-Za-z-]+)*")
 #: Seconds that a browser may remember which requests are allowed.
@@ -34,7 +34,7 @@ _ONLY = "Only requests from this machine are allowed"
 
 
 class BrowserPolicy:
-    """What a browser may request.
+    """Decides which requests of browsers are refused.
 
     Args:
         local_only: whether only this machine can connect, so that the name in `Host` must be a loopback one. Otherwise
@@ -48,14 +48,15 @@ class BrowserPolicy:
         self._allowed = allowed
         name = machine.lower().rstrip(".")
         short = name.partition(".")[0]
-        # Multicast DNS (RFC 6762) resolves names in `local` on the own network only.
+        # Multicast DNS (RFC 6762) resolves names in `local` only within the local network.
         self._own_names = {name, short, f"{short}.local"} if short else set()
 
     def refusal(self, headers: Headers, authority: str | None = None) -> str:
-        """Return why a request must be refused; `""` when it need not be.
+        """Return why a request must be refused; `""` if it is allowed.
 
         Args:
-            authority: the host and port of a request's target, if they are there, too.
+            headers: the request's headers.
+            authority: the host and port in the request's target; `None` if it is only a path.
         """
         hosts = [_host(value) for value in headers.getall("Host", ())]
         if authority is not None:
@@ -69,14 +70,14 @@ class BrowserPolicy:
         origins = headers.getall("Origin", ())
         if not all(self._is_allowed(Origin.parse(origin), hosts) for origin in origins):
             return f"{_ONLY}: the Origin header names another one. To allow an app or a page: --allow-origin"
-        # A page of this machine under another of its names is another site. Its origin says what it is.
+        # For a browser, another name of this machine is another site. The origin, if there is one, has been checked.
         sites = headers.getall("Sec-Fetch-Site", ())
         if not origins and not all(site in _OWN_SITES for site in sites):
             return f"{_ONLY}: a web page of another site sent this one"
         return ""
 
     def _is_own(self, host: str | None) -> bool:
-        """Return whether the host that a request names is this machine, rather than a name of a site's."""
+        """Return whether the host that a request names is this machine, not a site that points its name here."""
         if self._local_only or host is None:
             return _is_this_machine(host)
         host = host.rstrip(".")
@@ -91,7 +92,8 @@ class BrowserPolicy:
             return True
         if not origin.is_web:
             return False
-        # Other machines may use the port: a page of theirs has the same address or name, which cannot be rebound.
+        # When other machines may use the port, they may also read pages that this machine serves on other ports. The
+        # host of such a page is this machine's address or name, and neither can be rebound.
         is_same = not self._local_only and origin.host in hosts
         is_same = is_same and (_is_address(origin.host) or origin.host in self._own_names)
         return _is_this_machine(origin.host) or is_same
@@ -133,7 +135,7 @@ def _host(authority: str) -> str | None:
 def _is_this_machine(host: str | None) -> bool:
     if host is None or not is_loopback(host):
         return False
-    # A page of any site can use 0.0.0.0, and a browser then sends neither of the other headers.
+    # A page of any site can request 0.0.0.0, for which a browser sends neither of the other headers.
     with suppress(ValueError):
         return not ipaddress.ip_address(host).is_unspecified
     return True

@@ -1,4 +1,4 @@
-"""The listening socket of the local port. It copes with having no file descriptor left for a connection."""
+"""The listening socket of the local port. It keeps listening when no file descriptor is left for a connection."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from kaito.types import Reporter
 
 #: Connections that may wait to be accepted.
 _BACKLOG = 512
-#: Seconds until it is tried again to accept a connection.
+#: Seconds until the next attempt to accept a connection.
 _PAUSE = 0.5
-#: Why no connection can be accepted for now: open files of this process or of the system, memory.
+#: Errors that last for a while: too many open files in this process or the system, or too little memory.
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -31,7 +31,7 @@ class Listener:
         port: 0 for any free one.
 
     Raises:
-        UsageError: it cannot be opened.
+        UsageError: the port cannot be opened.
     """
 
     def __init__(self, address: str, port: int) -> None:
@@ -68,7 +68,7 @@ class Listener:
                     said = True
                     hint = "; 'ulimit -n' sets the limit" if exc.errno == errno.EMFILE else ""
                     reporter.notice(f"New connections must wait: {os.strerror(exc.errno)}{hint}")
-                # A connection that was closed before it was accepted delays no other one.
+                # A client that has closed its connection already must not delay the others.
                 await asyncio.sleep(0 if isinstance(exc, ConnectionError) else _PAUSE)
                 continue
             try:

@@ -1,4 +1,4 @@
-"""Origins: where a browser, or a desktop app built like one, says that a request comes from (RFC 6454, section 7)."""
+"""Origins: where a request comes from, as a browser or a desktop app states it (RFC 6454, section 7)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from kaito.errors import UsageError
 
-# No browser sends user information, a path, or blanks. Each part is a plain run of characters: linear time.
+# Browsers never send user information, a path, or blanks. The pattern matches in linear time.
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[^\s/?#@:\\\[\],]*)(?::([0-9]{1,5}))?/?", re.IGNORECASE)
 _WEB = ("http", "https")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -26,7 +26,7 @@ class Origin(Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Return the origin of a header's value; `None` for `null`, a list, or anything else that names none."""
+        """Return the origin of a header's value; `None` for `null`, a list, or anything else that is not one."""
         match = _ORIGIN.fullmatch(text)
         if match is None:
             return None
@@ -37,17 +37,17 @@ class Origin(Struct, frozen=True):
 
     @property
     def is_web(self) -> bool:
-        """Whether it is a web page's."""
+        """Whether it is the origin of a web page."""
         return self.scheme in _WEB
 
 
 class AllowedOrigin(Struct, frozen=True):
-    """An origin that the user allows; all hosts of an app's scheme with the host `*`."""
+    """An origin that the user allows. The host `*` means all hosts of an app's scheme."""
 
     origin: Origin
 
     def allows(self, origin: Origin) -> bool:
-        """Return whether an origin is this one."""
+        """Return whether this allows an origin."""
         if self.origin.host == _ANY:
             return origin.scheme == self.origin.scheme
         return origin == self.origin
@@ -56,7 +56,7 @@ class AllowedOrigin(Struct, frozen=True):
 def allowed_origin(flag: str) -> Callable[[str], AllowedOrigin]:
     """Return a parser of origins to allow: `app://obsidian.md`, or all of an app's scheme, `vscode-webview://`.
 
-    Web pages are allowed one by one only: any site can be a page's origin, and `null` is what any site can send.
+    Web pages can only be allowed one by one. `null` cannot be allowed, because a page of any site can send it.
     """
 
     def parse(value: str) -> AllowedOrigin:

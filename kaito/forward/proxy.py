@@ -35,17 +35,17 @@ _HOP_BY_HOP_HEADERS = {
 }
 #: Headers that the upstream connection sets for itself.
 _OWN_REQUEST_HEADERS = _HOP_BY_HOP_HEADERS | {"host", "expect"}
-#: Headers that aiohttp would add to a request without them.
+#: Headers that aiohttp would add to a request that lacks them.
 _SKIPPED_AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
-#: Bytes of an error response that may be the API server's.
+#: Bytes that are read of an error response that may be the API server's.
 _MAX_ERROR_BODY = 1024 * 1024
 #: Seconds after which a client may retry.
 _RETRY_AFTER = "2"
-#: Methods for this server, not for one behind it; a response to TRACE repeats credentials.
+#: Methods that are not forwarded. A response to TRACE would repeat credentials.
 _REFUSED_METHODS = ("TRACE", "CONNECT")
 _ALLOWED_METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 
-# What aiohttp refuses to write into a header, or leaves out of it.
+# Characters that aiohttp refuses to write in a header, or drops.
 _UNSENDABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
 _Headers = Mapping[str, str]
@@ -69,7 +69,7 @@ class ReverseProxy:
         target = safe_target(request.raw_path)
         if reason := self._policy.refusal(request.headers, target.authority if target else None):
             return _refused(request, 403, reason, "forbidden")
-        # What passed the policy may be read by the page or the app that sent it.
+        # The page or app whose request was allowed may read the response.
         shared = origin_headers(request.headers)
         if request.method in _REFUSED_METHODS:
             message = f"{request.method} requests are not forwarded"
@@ -116,11 +116,11 @@ async def _forward(request: web.BaseRequest, upstream: Upstream, path: str, shar
 
 
 async def _open(request: web.BaseRequest, upstream: Upstream, path: str, body: ForwardedBody | None) -> OpenResponse:
-    """Send a request on; once more when the connection had been kept and was dead.
+    """Forward a request; send it again if the connection was reused and turned out to be dead.
 
     Raises:
-        NoResponseError: there is no response.
-        KaitoError: likewise.
+        NoResponseError: the connection was refused or closed before a response arrived.
+        KaitoError: any other reason why there is no response.
         OSError: no connection can be made, as when too many files are open.
     """
 
@@ -148,7 +148,7 @@ _Explain = Callable[[int, Mapping[str, str], bytes], KaitoError | None]
 
 
 async def _explained(response: aiohttp.ClientResponse, explain: _Explain, shared: _Headers) -> web.StreamResponse:
-    """Return an error response of the model's server unchanged, and one of the API server as ours."""
+    """Return an error response of the model's server unchanged, and replace one of the API server by our own."""
     try:
         body = await read_up_to(response, _MAX_ERROR_BODY)
     except HTTP_ERRORS:
@@ -161,7 +161,7 @@ async def _explained(response: aiohttp.ClientResponse, explain: _Explain, shared
 
 
 async def _streamed(request: web.BaseRequest, response: aiohttp.ClientResponse, shared: _Headers) -> web.StreamResponse:
-    """Send a response on as it arrives."""
+    """Forward a response as it arrives."""
     forwarded = web.StreamResponse(status=response.status, reason=_reason(response))
     forwarded.headers.extend(_forwarded_headers(response.headers, _HOP_BY_HOP_HEADERS, frozenset()))
     _share(forwarded.headers, shared)
@@ -170,7 +170,7 @@ async def _streamed(request: web.BaseRequest, response: aiohttp.ClientResponse, 
         async for data in response.content.iter_any():
             await forwarded.write(data)
     except HTTP_ERRORS:
-        # A regular end would make an incomplete body look complete.
+        # If the response ended normally, an incomplete body would look complete.
         if request.transport is not None:
             request.transport.abort()
         return forwarded
@@ -179,7 +179,7 @@ async def _streamed(request: web.BaseRequest, response: aiohttp.ClientResponse, 
 
 
 def _unsendable(response: aiohttp.ClientResponse) -> str | None:
-    """Return what of a response's head cannot be sent on; `None` when all of it can."""
+    """Return the part of a response's head that cannot be forwarded; `None` if all of it can."""
     if response.status < 200:
         return f"the status {response.status}, which was not asked for"
     if (name := _unsendable_header(response.headers)) is not None:
@@ -188,7 +188,7 @@ def _unsendable(response: aiohttp.ClientResponse) -> str | None:
 
 
 def _unsendable_header(headers: Mapping[str, str]) -> str | None:
-    """Return the name of a header that cannot be sent on, for a message; `None` when all can."""
+    """Return the name of a header that cannot be forwarded, for a message; `None` if all can."""
     for name, value in headers.items():
         # Bytes that are not UTF-8 are surrogates here.
         if _UNSENDABLE.search(name) or _UNSENDABLE.search(value):
@@ -197,7 +197,7 @@ def _unsendable_header(headers: Mapping[str, str]) -> str | None:
 
 
 def _reason(response: aiohttp.ClientResponse) -> str | None:
-    """Return the words after the status; `None`, which stands for the usual ones, when they cannot be sent on."""
+    """Return the reason phrase; `None`, which means the usual one, if it cannot be forwarded."""
     return None if response.reason is None or _UNSENDABLE.search(response.reason) else response.reason
 
 
@@ -209,7 +209,7 @@ def _forwarded_headers(headers: Any, excluded: set[str], replaced: frozenset[str
 
 
 def _share(headers: CIMultiDict[str], shared: _Headers) -> None:
-    """Add the headers that let a page read a response, in place of the server's own."""
+    """Replace the server's headers about who may read a response by ours."""
     for name, value in shared.items():
         if name == "Vary":
             headers.add(name, value)
@@ -230,7 +230,7 @@ def _sentences(exc: KaitoError) -> str:
 
 
 def _refused(request: web.BaseRequest, status: int, message: str, code: str, shared: _Headers = _NONE) -> web.Response:
-    """Return an error for a request that is not read to its end."""
+    """Return an error for a request whose body is not read: the connection is then closed."""
     response = _error_response(status, message, code, shared)
     if request.can_read_body:
         response.force_close()

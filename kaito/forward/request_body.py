@@ -1,4 +1,4 @@
-"""A client's body, which is sent on while it arrives."""
+"""The body of a client's request, forwarded while it arrives."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ if TYPE_CHECKING:
     from aiohttp import web
     from aiohttp.abc import AbstractStreamWriter
 
-#: Bytes of a body that are kept, so that it can be sent again. More than most prompts have.
+#: Bytes of a body that are kept so that it can be sent again. Most prompts are shorter.
 KEPT = 1024 * 1024
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class ForwardedBody(aiohttp.Payload):
-    """Sends a request's body on as it arrives; aiohttp may start again, from the beginning.
+    """Forwards a request's body as it arrives. aiohttp may send it again, from the beginning.
 
     Args:
-        request: the client's. One that waits for `100 Continue` gets it when its body is wanted (RFC 9110, 10.1.1).
+        request: the client's request. If it waits for `100 Continue`, that is sent once the body is needed (RFC 9110,
+            10.1.1).
 
     Attributes:
-        incomplete: whether the client has not sent what it had announced.
-        spent: whether the body could not be sent again.
+        incomplete: whether the client sent less than it had announced.
+        spent: whether the body had to be sent again and could not be.
     """
 
     def __init__(self, request: web.BaseRequest) -> None:
@@ -45,11 +46,11 @@ class ForwardedBody(aiohttp.Payload):
 
     @property
     def repeatable(self) -> bool:
-        """Whether what was sent so far can be sent again."""
+        """Whether all that was sent so far can be sent again."""
         return self._kept is not None
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """Not possible: nobody holds the whole body."""
+        """Raise `TypeError`: the whole body is never in memory."""
         raise TypeError("The body is a stream")
 
     async def write(self, writer: AbstractStreamWriter) -> None:
@@ -57,10 +58,10 @@ class ForwardedBody(aiohttp.Payload):
         await self.write_with_length(writer, None)
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        """Send the body; the client's own `Content-Length` has been sent before."""
+        """Send the body. The client's `Content-Length` was sent with the headers."""
         before, self._sender = self._sender, asyncio.current_task()
         if before is not None and before is not self._sender and not before.done():
-            # The request is sent again before its first connection is quite closed. There can be one reader.
+            # The first attempt may still be closing its connection, and only one task can read the body.
             await cancel_and_wait(before)
         if self._kept is None:
             self.spent = True

@@ -1,4 +1,4 @@
-"""Which targets of requests may be sent on: none that could mean another path for a server behind this one."""
+"""Decides which request targets may be forwarded: none that a later server could read as a different path."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
-#: How often a path is decoded. No honest client encodes one that often; each time costs linear time.
+#: How many times a path is decoded; clients encode a path once. Each pass takes linear time.
 _MOST_DECODINGS = 5
 
 # RFC 3986 allows no other characters, and a fragment is never sent.
@@ -19,20 +19,20 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Target(Struct, frozen=True):
-    """A request's target that may be sent on."""
+    """A request's target that may be forwarded."""
 
     #: Path and query, as they were sent.
     path: str
-    #: The host and port, if they were given.
+    #: The host and port; `None` if the target is only a path.
     authority: str | None = None
 
 
 def safe_target(raw: str) -> Target | None:
-    """Return the target of a request line; `None` when it must not be sent on.
+    """Return the target of a request line; `None` if it must not be forwarded.
 
-    A dot segment could leave the endpoint's path for another one of the same server, which may be the API server. What
-    counts is the path as any server on the way may read it: decoded once or more often, with backslashes, with
-    parameters after `;`, and with the characters that Unicode takes for dots and slashes.
+    A dot segment could lead out of the endpoint's path to another path of the same server, which may be the API server.
+    The path is checked as any server on the way may read it: decoded once or several times, with backslashes, with
+    parameters after `;`, and with the characters that Unicode normalizes to dots and slashes.
     """
     if not _PRINTABLE.fullmatch(raw) or "#" in raw or _BAD_ESCAPE.search(raw):
         return None
@@ -56,7 +56,7 @@ def safe_target(raw: str) -> Target | None:
 
 
 def _decoded(text: str) -> str | None:
-    """Return a text decoded until nothing is left to decode; `None` when it is not text, or is never done."""
+    """Decode a text until nothing is left to decode; return `None` if it is not text, or is encoded too often."""
     for _ in range(_MOST_DECODINGS):
         if "%" not in text:
             return text

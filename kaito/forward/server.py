@@ -22,12 +22,12 @@ from kaito.settings import Settings
 from kaito.types import Reporter
 from kaito.util.tasks import cancel_and_wait
 
-#: Malformed requests are answered, and not logged to the user's terminal.
+#: Malformed requests get an answer, and are not logged to the user's terminal.
 _SILENT = logging.getLogger("kaito.forward")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
 
-#: Seconds for requests in progress when the server stops.
+#: Seconds that requests in progress may take to finish when the server stops.
 _SHUTDOWN_TIMEOUT = 0.5
 
 
@@ -41,12 +41,16 @@ async def serve(
     origins: Sequence[AllowedOrigin],
     ready: Callable[[str, str, str], None],
 ) -> None:
-    """Serve a local port until this is cancelled; 0 is any free port.
-
-    When it listens, `ready` is called with its URL, the name of what it forwards to, and the backend's name.
+    """Serve a local port until this is cancelled.
 
     Args:
-        origins: whose requests a browser may send, beside those of this machine's own pages.
+        plugins: offer the backends.
+        settings: the options of the run.
+        reporter: receives progress and notices.
+        address: the IP address to listen on.
+        port: the port to listen on; 0 for any free one.
+        origins: pages and apps whose requests are allowed, in addition to this machine's own pages.
+        ready: called once the port listens, with its URL, the name of the target, and the backend's name.
 
     Raises:
         UsageError: the port cannot be opened.
@@ -71,7 +75,7 @@ async def serve(
                 await asyncio.wait([accepting, running], return_when=asyncio.FIRST_COMPLETED)
                 if running.done():
                     running.result()
-                # It never ends by itself.
+                # Accepting connections ends only by a failure.
                 raise KaitoError(f"The port {listener.url} accepts no more connections", "Run the command again")
             finally:
                 await cancel_and_wait(accepting, running)
@@ -80,14 +84,14 @@ async def serve(
 
 
 class _ConnectionBalancer:
-    """Keeps each client connection on one upstream, where the prefix of its conversation is cached."""
+    """Assigns each client connection to one upstream, whose server caches the prefix of the conversation."""
 
     def __init__(self, upstreams: Upstreams) -> None:
         self._upstreams = upstreams
         self._assigned: dict[web.RequestHandler, Upstream] = {}
 
     def upstream_for(self, request: web.BaseRequest) -> Upstream:
-        """Return the upstream of a request's connection; a new one for a new connection, or when it was closed.
+        """Return the upstream of a request's connection; another one if that was closed.
 
         Raises:
             KaitoError: no upstream is open.

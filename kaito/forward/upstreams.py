@@ -40,14 +40,14 @@ class Upstream:
         self.endpoint = endpoint
         self.settings = settings
         self.session = EndpointSession(endpoint, settings, bare=True)
-        # A client has a time limit of its own. A tunnel limits its dialling itself.
+        # The client limits the time of its requests, and a tunnel the time to connect.
         self.timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=None if endpoint.tunnelled else settings.connect_timeout
         )
         # yarl encodes the host and the path.
         self._base = str(URL(endpoint.base)).rstrip("/")
         self._query = URL(endpoint.url).query
-        #: Lower-case names of headers that replace those of a client.
+        #: Lower-case names of the headers that replace a client's.
         self.own_headers = frozenset(
             name.lower()
             for name in (
@@ -64,13 +64,13 @@ class Upstream:
         await self.session.close()
 
     def url(self, path: str) -> URL:
-        """Return the URL for a path of the local port."""
+        """Return the upstream's URL for a path of the local port."""
         url = URL(self._base + path, encoded=True)
         return url.update_query(self._query) if self._query else url
 
 
 class Upstreams:
-    """Opens the upstreams and keeps them open: those of an InferenceSet come and go with its replicas.
+    """Opens the upstreams and keeps them open. Those of an InferenceSet are opened and closed with its replicas.
 
     Use it as a context manager, in one event loop. The reporter receives a notice when a replica becomes ready or
     unreachable.
@@ -89,7 +89,7 @@ class Upstreams:
         self.backend = ""
 
     async def __aenter__(self) -> Self:
-        """Open the workspace's upstream, or that of the first replica.
+        """Open the workspace's upstream, or at least the first replica's.
 
         Raises:
             KaitoError: no endpoint can be used.
@@ -114,7 +114,10 @@ class Upstreams:
         await (asyncio.shield(self._watch) if self._watch is not None else asyncio.Event().wait())
 
     def least_busy(self, connections: Mapping[str, int]) -> Upstream:
-        """Return the upstream with the fewest connections; `connections` has their numbers by the upstreams' names.
+        """Return the upstream with the fewest connections.
+
+        Args:
+            connections: the number of connections by the upstream's name.
 
         Raises:
             KaitoError: no replica is ready.
@@ -169,6 +172,7 @@ class Upstreams:
                 await find_serving_workspace(cluster, self._settings.target, self._reporter)
             for lost in self._replicas.keys() - ready:
                 await cancel_and_wait(self._replicas.pop(lost))
+                self._unreachable.discard(lost)
                 self._reporter.notice(f"Replica {lost} is no longer ready")
             for new in sorted(ready - self._replicas.keys()):
                 self._replicas[new] = asyncio.create_task(self._keep_open(new, first))
@@ -188,7 +192,7 @@ class Upstreams:
                         first.set_result(None)
                     await asyncio.Event().wait()
             except Exception as exc:
-                # Whatever it is, the other replicas are not concerned, and this one may be reachable a moment later.
+                # No failure may affect the other replicas, and this one may be reachable a moment later.
                 error = exc if isinstance(exc, KaitoError) else KaitoError(str(exc) or "no reason given")
                 self._unreachable.add(name)
                 if not first.done() and self._unreachable >= self._replicas.keys():

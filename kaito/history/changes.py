@@ -1,4 +1,4 @@
-"""Writes what has changed of conversations since they were written last. Another shell may have changed them, too."""
+"""Writes the changes of conversations since their last write, while other shells may change the same ones."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def write_changes(database: Database, batch: Sequence[tuple[Slot, Snapshot]]) ->
 
 
 class _Changes:
-    """What one transaction changes."""
+    """The changes of one transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -51,44 +51,48 @@ class _Changes:
 
     def write(self, slot: Slot, snapshot: Snapshot) -> Slot:
         """Write one conversation; return what its slot becomes."""
-        # The session's own list of turns has lost its first ones, and does not know of those that are hidden.
-        hidden = min(slot.hidden, snapshot.dropped + len(snapshot.turns))
-        turns = snapshot.turns[max(hidden - snapshot.dropped, 0) :]
-        dropped = max(snapshot.dropped - hidden, 0)
-        skipped = max(dropped - slot.dropped, 0)
-        title = snapshot.title if snapshot.title != slot.discarded_title else None
-        first = slot.first + skipped
-        slot = replace(slot, title=title, turns=slot.turns[skipped:], first=first, dropped=dropped, hidden=hidden)
+        slot, turns = _aligned(slot, snapshot)
+        title = slot.title
         if slot.revision:
             # The same conversation may have been resumed twice in this run.
             self.additions.write()
             select = "SELECT revision, title FROM conversation WHERE id = ?"
             row = self._database.connection.execute(select, (slot.id,)).fetchone()
             if row is None:
-                # It was deleted meanwhile: only what is new is kept. Nobody wants the rest back, nor its title.
-                known = _common(slot.turns, turns)
-                turns, hidden = turns[known:], snapshot.dropped + len(snapshot.turns) - len(turns[known:])
-                deleted, discarded = slot.id, slot.kept_title
-                title = title if title != discarded else None
-                slot = Slot(
-                    id=new_id(), title=title, discarded_title=discarded, created=snapshot.updated, hidden=hidden
-                )
-                follows = f"; what follows is a new conversation, {slot.id}" if turns else ""
-                self.remarks.append(f"{deleted} was deleted meanwhile{follows}")
+                slot, turns = self._follow_deleted(slot, snapshot, turns)
+                title = slot.title
             elif row[0] != slot.revision:
-                branch = slot.branch(new_id(), snapshot.updated, title)
-                copy_turns(self._database, slot.id, branch.id, slot.first)
-                self.remarks.append(
-                    f"another shell continues {slot.id}, too; this conversation is now {branch.id}, a branch of it"
-                )
-                slot = replace(branch, first=first, dropped=dropped, hidden=hidden)
-                title = branch.title
+                slot = self._branch(slot, snapshot)
+                title = slot.title
             else:
                 title = title or str(row[1])
         return self._store(slot, snapshot, turns, title)
 
+    def _follow_deleted(self, slot: Slot, snapshot: Snapshot, turns: tuple[Turn, ...]) -> tuple[Slot, tuple[Turn, ...]]:
+        """Return the slot and the turns of a new conversation in place of one that was deleted meanwhile.
+
+        It was deleted on purpose: only the new turns are kept, and not under its title.
+        """
+        turns = turns[_common(slot.turns, turns) :]
+        hidden = snapshot.dropped + len(snapshot.turns) - len(turns)
+        discarded = slot.kept_title
+        title = slot.title if slot.title != discarded else None
+        new = Slot(id=new_id(), title=title, discarded_title=discarded, created=snapshot.updated, hidden=hidden)
+        follows = f"; what follows is a new conversation, {new.id}" if turns else ""
+        self.remarks.append(f"{slot.id} was deleted meanwhile{follows}")
+        return new, turns
+
+    def _branch(self, slot: Slot, snapshot: Snapshot) -> Slot:
+        """Return the slot of a branch, with the turns that it shares with a conversation that another shell changed."""
+        branch = slot.branch(new_id(), snapshot.updated, slot.title)
+        copy_turns(self._database, slot.id, branch.id, slot.first)
+        self.remarks.append(
+            f"another shell continues {slot.id}, too; this conversation is now {branch.id}, a branch of it"
+        )
+        return replace(branch, first=slot.first, dropped=slot.dropped, hidden=slot.hidden)
+
     def _store(self, slot: Slot, snapshot: Snapshot, turns: tuple[Turn, ...], title: str | None) -> Slot:
-        """Write the turns that the file does not have, and what is known of the conversation."""
+        """Write the turns that the file does not have, and the row of the conversation."""
         common = _common(slot.turns, turns)
         count = slot.first + len(turns)
         if not count:
@@ -116,6 +120,20 @@ class _Changes:
             self.additions.add_conversation(record)
         self.additions.add_turns(slot.id, first, [turn.messages for turn in turns[common:]])
         return replace(slot, kept_title=title, turns=turns, revision=slot.revision + 1)
+
+
+def _aligned(slot: Slot, snapshot: Snapshot) -> tuple[Slot, tuple[Turn, ...]]:
+    """Return the slot and the turns to write, both without the turns that only one of them has.
+
+    The session has dropped its first turns, and still has those that the user deleted elsewhere.
+    """
+    hidden = min(slot.hidden, snapshot.dropped + len(snapshot.turns))
+    turns = snapshot.turns[max(hidden - snapshot.dropped, 0) :]
+    dropped = max(snapshot.dropped - hidden, 0)
+    skipped = max(dropped - slot.dropped, 0)
+    title = snapshot.title if snapshot.title != slot.discarded_title else None
+    first = slot.first + skipped
+    return replace(slot, title=title, turns=slot.turns[skipped:], first=first, dropped=dropped, hidden=hidden), turns
 
 
 def _common(known: Sequence[Turn], turns: Sequence[Turn]) -> int:

@@ -1,4 +1,4 @@
-"""Opens the history's file: private, checked, at this version, and with every failure as one error."""
+"""Opens the SQLite file of the history: checks it, migrates it, and translates SQLite's errors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _OFF_HINT = "KAITO_HISTORY=off keeps nothing"
 #: Why a file that may be readable cannot be written.
 _UNWRITABLE_ERRNOS = frozenset({errno.EROFS, errno.ENOSPC, errno.EACCES, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _UNWRITABLE = ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_PERM")
-#: Bytes of a file system that count as none: SQLite needs as much to read a file that others may write.
+#: With less free space, in bytes, a disk counts as full: SQLite needs that much to read a file that others may write.
 _LEAST_FREE = 64 * 1024
 
 
@@ -101,7 +101,7 @@ def translated(file: Path, purpose: Purpose = "keep") -> Iterator[None]:
 
     Raises:
         UnwritableError: the file or its folder cannot be written.
-        KaitoError: there was another one.
+        KaitoError: it was another one of these errors.
     """
     import sqlite3
 
@@ -139,7 +139,7 @@ def _error(file: Path, exc: Exception, purpose: Purpose) -> KaitoError:
 
 
 def _is_full(file: Path) -> bool:
-    """Return whether the disk has no room; SQLite calls that an I/O error where it shares memory."""
+    """Return whether the disk is full, which SQLite reports as an I/O error when it maps shared memory."""
     with suppress(OSError):
         return shutil.disk_usage(file.parent).free < _LEAST_FREE
     return False
@@ -152,7 +152,7 @@ def damaged(file: Path) -> KaitoError:
 
 
 def open_database(folder: Path, *, create: bool, purpose: Purpose = "keep") -> Database | None:
-    """Open the history of a state folder; return `None` when there is none and none is to be created.
+    """Open the history of a state folder; return `None` if there is none and `create` is false.
 
     Conversations that earlier versions kept are taken over.
 
@@ -196,13 +196,13 @@ def open_to_read(folder: Path) -> Database | None:
 
 
 def _open_unwritable(folder: Path) -> Database | None:
-    """Open the history without writing anything; return `None` if that is not possible, or would show an old state."""
+    """Open the history without writing anything; return `None` if that fails, or would show an old state."""
     file = folder / FILE
     with translated(file, "read"):
         private_folder(folder)
         if not private_file(file, create=False):
             return None
-    # Another process may have it open: then SQLite finds its log, and the memory that both share.
+    # If another process has it open, the first mode works: SQLite finds the log and the shared memory of that process.
     for mode in ("mode=ro", "mode=ro&immutable=1"):
         if "immutable" in mode and _has_log(file):
             return None
@@ -224,7 +224,7 @@ def _open_unwritable(folder: Path) -> Database | None:
 
 
 def _has_log(file: Path) -> bool:
-    """Return whether a part of the conversations is in the write-ahead log only."""
+    """Return whether the write-ahead log has changes that the file does not have."""
     with suppress(OSError):
         return file.with_name(f"{file.name}-wal").stat().st_size > 0
     return False
@@ -237,11 +237,11 @@ def _connect(file: Path, mode: str = "mode=rw") -> Connection:
         f"file:{quote(os.fsencode(file))}?{mode}", uri=True, timeout=BUSY_TIMEOUT, isolation_level=None
     )
     try:
-        # What others have put into the file runs no functions.
+        # A schema that someone else has written into the file must not call functions.
         connection.execute("PRAGMA trusted_schema = OFF")
         # Deleted text is overwritten.
         connection.execute("PRAGMA secure_delete = ON")
-        # KiB, negative. A chat may last for days, and needs its last page only.
+        # In KiB, as it is negative. A chat may last for days, and writes to the last pages only.
         connection.execute("PRAGMA cache_size = -512")
         connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
     except BaseException:
@@ -258,7 +258,7 @@ def _prepare(database: Database) -> None:
         return
     if version == 0:
         with database.translated():
-            # Only an empty file can have it; it needs all others to have left the file.
+            # It can be set for an empty file only. WAL needs the file without other users.
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             _use_wal(connection)
     with database.writing():
@@ -290,7 +290,7 @@ def _check(database: Database) -> int:
 
 
 def _use_wal(connection: Connection) -> None:
-    """Let readers and a writer work at the same time, from now on."""
+    """Switch to a write-ahead log, so that readers and a writer can work at the same time."""
     import sqlite3
 
     deadline = time.monotonic() + BUSY_TIMEOUT
@@ -320,7 +320,7 @@ def _has_index(connection: Connection) -> bool:
 
 
 def _head(connection: Connection) -> tuple[int, int, bool]:
-    """Return the version, the application, and whether there are tables, all at one time.
+    """Return the version, the application, and whether there are tables, in one transaction.
 
     Another process may be creating the file: half of what it writes would look like a file of another program.
     """

@@ -1,4 +1,4 @@
-"""Where in past conversations the words of a search stand: a piece of the text around the first of them."""
+"""Excerpts for the results of a search: a piece of a conversation's text around the first word that was found."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from kaito.util.sanitize import one_line
 if TYPE_CHECKING:
     from kaito.history.database import Database
 
-#: Words of an excerpt, and its most characters: a word from outside may have millions.
+#: The most words and the most characters of an excerpt: a word from outside may have millions of characters.
 _TOKENS, _LONGEST = 16, 120
-#: Characters before the word that was found, where there are so many.
+#: The most characters before the word that was found.
 _BEFORE = 30
 _CUT = "…"
 
@@ -22,7 +22,7 @@ _CUT = "…"
 def find_excerpts(database: Database, words: str, ids: Iterable[str]) -> dict[str, str]:
     """Return one line of text with words of a search, by the identifiers of conversations.
 
-    A turn with all words is preferred. A conversation of which only the title has the words is left out.
+    A turn with all words is preferred. A conversation that has the words only in its title is left out.
 
     Raises:
         KaitoError: the history cannot be read.

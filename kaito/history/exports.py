@@ -1,4 +1,4 @@
-"""Conversations for people: as Markdown, as one HTML page, and as JSON that `--load` reads."""
+"""Exports of conversations: Markdown and HTML for people, and JSON that `--load` reads."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from kaito.util.markdown_headings import lowered
 from kaito.util.safe_files import UnreadableError, read_text, replace_file
 from kaito.util.sanitize import one_line, sanitize
 
-#: Who said a message, in the headings.
+#: The headings of messages, by their roles.
 SPEAKERS: Mapping[str, str] = {
     "system": "System prompt",
     "user": "You",
     "assistant": "Assistant",
     "tool": "Tool result",
 }
-#: The formats by the ends of file names.
+#: The formats, by file name extension.
 _SUFFIXES = {".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".json": "json"}
-#: Bytes of the beginning of a file, in which the identifier of an exported conversation stands.
+#: The identifier of an exported conversation is within this many bytes from the beginning of the file.
 _HEAD = 4096
+#: The most bytes of an existing file that is compared before it is replaced.
 _READABLE = 256 * 1024 * 1024
 
 
@@ -41,12 +42,12 @@ class Export(Struct, frozen=True, kw_only=True):
     id: str | None = None
     #: Names and values, such as the model, in the order in which they are shown.
     details: tuple[tuple[str, str], ...] = ()
-    #: What the history knows of the conversation; `None` when it is not from there.
+    #: The conversation's metadata in the history; `None` if it is not from there.
     info: ConversationInfo | None = None
 
     @property
     def mark(self) -> str:
-        """What shows that a file is an export of this conversation, so that it may be replaced; `""` for none."""
+        """The text by which a file is recognised as an export of this conversation, and may be replaced; or `""`."""
         return f"Conversation: {self.id}" if self.id is not None else ""
 
 
@@ -60,7 +61,7 @@ def export_of(info: ConversationInfo, messages: Sequence[Message]) -> Export:
 
 
 def shown_time(seconds: float) -> str:
-    """Return a time since 1970 in the local zone; `unknown` for one that no calendar has."""
+    """Return a time, in seconds since 1970, in the local zone; `unknown` if it is out of range."""
     try:
         return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M %Z").strip()
     except (OSError, OverflowError, ValueError):
@@ -68,7 +69,7 @@ def shown_time(seconds: float) -> str:
 
 
 def iso_time(seconds: float) -> str | None:
-    """Return a time since 1970 as data, in UTC; `None` for one that no calendar has."""
+    """Return a time, in seconds since 1970, as ISO 8601 in UTC; `None` if it is out of range."""
     try:
         return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
     except (OSError, OverflowError, ValueError):
@@ -76,7 +77,7 @@ def iso_time(seconds: float) -> str | None:
 
 
 def export_format(path: Path) -> str | None:
-    """Return the format that the end of a file's name stands for; `None` for any other."""
+    """Return the format for the extension of a file's name; `None` for any other extension."""
     return _SUFFIXES.get(path.suffix.lower())
 
 
@@ -87,7 +88,7 @@ def as_markdown(export: Export) -> str:
     lines += [f"- {export.mark}"] if export.mark else []
     for message in export.messages:
         text = sanitize(message.shown).strip("\n")
-        # An answer that was cut in a code block would take the rest into it.
+        # The code block of an answer that was cut would swallow the rest of the document.
         fence = open_fence(text)
         lines += ["", f"## {SPEAKERS[message.role]}", "", lowered(text, 3), *([fence] if fence else [])]
     return "\n".join(lines) + "\n"
@@ -99,12 +100,12 @@ def as_data(export: Export) -> dict[str, Any]:
 
     info = export.info
     known = info_data(info) if info is not None else {name.lower(): value for name, value in export.details}
-    head = {"id": export.id, "title": export.title, **known}
-    return {**head, "messages": to_builtins([written_message(message) for message in export.messages])}
+    messages = to_builtins([written_message(message) for message in export.messages])
+    return {"id": export.id, "title": export.title, **known, "messages": messages}
 
 
 def info_data(info: ConversationInfo) -> dict[str, Any]:
-    """Return what is known of a conversation as data, without the hash of its server."""
+    """Return the metadata of a conversation as data, without the hash of its server."""
     origin = info.origin
     return {
         "id": info.id,
@@ -148,11 +149,11 @@ def write_export(path: Path, export: Export, format: str | None = None, *, force
 
     Args:
         path: an existing file is replaced if it is empty, or an earlier export of the same conversation.
-        format: `markdown`, `html` or `json`; by default what the file's name ends with.
+        format: `markdown`, `html` or `json`; by default the one for the file's extension.
         force: replace any regular file.
 
     Raises:
-        UsageError: the name has another end.
+        UsageError: the file's name has another extension.
         KaitoError: the file cannot be written, or an existing one is not replaced.
     """
     format = format or export_format(path)

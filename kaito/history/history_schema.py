@@ -26,7 +26,7 @@ _TABLES = (
         -- whether the last answer can be continued
         cut INTEGER NOT NULL,
         turns INTEGER NOT NULL,
-        -- grows with each change: a shell that expects another one has not made the last change
+        -- grows with each change: another value than a shell expects is the change of another shell
         revision INTEGER NOT NULL,
         parent TEXT
     )
@@ -44,19 +44,19 @@ _TABLES = (
         UNIQUE (conversation, number)
     )
     """,
-    # One row: whether the index lacks changes of an SQLite that has no FTS5.
+    # One row: whether an SQLite without FTS5 has changed turns, so that the index must be rebuilt.
     "CREATE TABLE search_state (stale INTEGER NOT NULL)",
     "INSERT INTO search_state VALUES (0)",
 )
 
-#: The index. It has no text of its own; rows are added and removed with those of `turn`.
+#: The index. The text stays in `turn`; each change of its rows is repeated here.
 _INDEX = """
     CREATE VIRTUAL TABLE search USING fts5 (
         text, content = 'turn', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2'
     )
 """
 
-#: The statements that lead to each version from the one before. A later version appends to it.
+#: The statements that migrate to each version from the one before. A later version appends to them.
 _MIGRATIONS: Sequence[Sequence[str]] = (_TABLES,)
 #: `PRAGMA user_version` of a file that this version reads and writes.
 VERSION = len(_MIGRATIONS)

@@ -1,4 +1,4 @@
-"""A conversation as one HTML page that needs nothing else: no script, no file, no server."""
+"""Exports a conversation as one self-contained HTML page, without scripts and further files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kaito.types import Image, Message
 from kaito.util.fenced_code import split_code
 from kaito.util.sanitize import one_line, sanitize
 
-# Nothing is loaded from anywhere, whatever a model has written: images are those of the page itself.
+# Nothing is loaded from elsewhere, whatever a model has written: images are part of the page.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 _STYLE = """
@@ -65,7 +65,7 @@ def _image(image: Image) -> str:
 
 
 def _markdown_renderer() -> Callable[[str], str]:
-    """Return a function that renders Markdown, without HTML in it; escaped text without the package."""
+    """Return a function that renders Markdown; without the package `markdown-it-py`, one that escapes text."""
     try:
         from markdown_it import MarkdownIt
     except ImportError:
@@ -87,7 +87,7 @@ _SAFE_LINK = re.compile(r"(https?://|mailto:|#)", re.IGNORECASE)
 
 
 def _with_code(text: str) -> str:
-    """Return a text escaped, with its code blocks as such."""
+    """Return escaped text, in which code blocks are `pre` elements."""
     parts = []
     for part in split_code(text):
         if part.code:

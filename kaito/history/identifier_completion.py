@@ -1,4 +1,4 @@
-"""What the identifier of a conversation may become at the Tab key."""
+"""Completes identifiers of conversations at the Tab key."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OFFERED = 100
 def conversation_words(environ: Mapping[str, str]) -> list[str]:
     """Return identifiers, the newest first, each with its age and title after a tab.
 
-    Nothing when nothing is kept or can be read.
+    The list is empty if no history is kept, or it cannot be read.
     """
     folder = state_folder(environ, lambda _: None)
     try:

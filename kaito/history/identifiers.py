@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 #: Digits and letters without those that look alike (0 o, 1 i l) and without vowels: no words come out.
 _LETTERS = b"23456789bcdfghjkmnpqrstvwxz"
-#: The character for each byte, at the beginning and after it.
+#: The character for each byte: of the first character, and of the others.
 _FIRST, _REST = (bytes(letters[byte % len(letters)] for byte in range(256)) for letters in (_LETTERS[8:], _LETTERS))
-#: Some 10^11 identifiers.
+#: Enough for some 10^11 identifiers.
 LENGTH = 8
 
 
@@ -17,7 +17,7 @@ def new_id(random: Callable[[int], bytes] = os.urandom) -> str:
     """Return a new identifier.
 
     Args:
-        random: returns so many bytes.
+        random: returns the given number of random bytes.
     """
     data = random(LENGTH)
     # A letter first: an identifier is never taken for a number.

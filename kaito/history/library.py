@@ -26,7 +26,7 @@ from kaito.types.conversations import ConversationInfo, Origin
 class Library:
     """The conversations in a state folder. The file is open during each call only, and is never created.
 
-    They are read on a full disk and in a folder that cannot be written, too. All methods raise a `KaitoError` when the
+    Reading also works on a full disk, and in a folder that cannot be written. All methods raise a `KaitoError` when the
     file cannot be used.
     """
 
@@ -34,12 +34,12 @@ class Library:
         self.folder = folder
 
     def find(self, words: str = "", limit: int | None = None) -> list[ConversationInfo]:
-        """Return the conversations in which all words stand, newest first."""
+        """Return the conversations that contain all words, newest first."""
         with self._open() as database:
             return find_conversations(database, words, limit) if database is not None else []
 
     def excerpts(self, words: str, ids: Iterable[str]) -> dict[str, str]:
-        """Return a line of the text with these words, by the identifiers of conversations that :meth:`find` found."""
+        """Return excerpts of one line with these words, by the identifiers of conversations that :meth:`find` found."""
         with self._open() as database:
             return find_excerpts(database, words, ids) if database is not None else {}
 
@@ -60,7 +60,7 @@ class Library:
             return replace(saved, named=True)
 
     def newest(self, origin: Origin) -> SavedConversation | None:
-        """Return the newest conversation with this very target; `None` when there is none."""
+        """Return the newest conversation with exactly this target; `None` if there is none."""
         with self._open() as database:
             info = newest_of(database, origin) if database is not None else None
             if database is None or info is None:
@@ -73,7 +73,7 @@ class Library:
             return elsewhere(database, origin) if database is not None else []
 
     def delete(self, ids: Sequence[str]) -> None:
-        """Delete conversations, and what the file still has of their text."""
+        """Delete conversations, and erase the traces of their text in the file."""
         database = open_database(self.folder, create=False, purpose="delete")
         if database is not None:
             with database:

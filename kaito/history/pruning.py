@@ -1,4 +1,4 @@
-"""Keeps the history within its bounds: the oldest conversations go first, those of `--each` before all others."""
+"""Keeps the history within its bounds: removes the oldest conversations, those of `--each` before all others."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from kaito.history.store import free_space, remove_conversations
 if TYPE_CHECKING:
     from kaito.history.database import Database
 
-#: Share of the size that is left after a file has grown too large: otherwise each turn would remove something.
+#: The share of the limit to which a file that is too large is reduced: otherwise each turn would remove something.
 _FILLED = 0.9
 
 
 def prune(database: Database, bounds: Bounds, now: float, current: str = "") -> int:
-    """Remove what is over the bounds; return how many conversations that were.
+    """Remove conversations until the bounds are met; return how many were removed.
 
     Args:
         now: seconds since 1970.
-        current: the conversation that is not removed.
+        current: the conversation that is never removed.
 
     Raises:
         KaitoError: the file cannot be written.
@@ -39,7 +39,7 @@ def prune(database: Database, bounds: Bounds, now: float, current: str = "") -> 
         if not chosen:
             break
         removed += _remove(database, chosen)
-        # Only then is it known whether that was enough.
+        # The size is exact only after this.
         free_space(database)
     return removed
 
@@ -55,11 +55,11 @@ def _size(database: Database) -> int:
 
 
 def _oldest(database: Database, excess: int, current: str) -> list[str]:
-    """Return conversations to remove, which together have about so many bytes."""
+    """Return the conversations to remove so that about `excess` bytes become free."""
     chosen: list[str] = []
     with database.translated() as connection:
         rows = connection.execute(
-            # The messages, and as much again for the text of the search.
+            # The messages, and about as much for the text that is searched.
             "SELECT id, (SELECT 2 * total(length(messages)) FROM turn WHERE conversation = oldest.id) FROM "
             "(SELECT id FROM conversation WHERE id <> ? ORDER BY source <> 'each', updated) AS oldest",
             (current,),

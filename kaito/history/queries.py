@@ -21,14 +21,14 @@ from kaito.util.sanitize import one_line
 if TYPE_CHECKING:
     from kaito.history.database import Database
 
-#: Where a user finds the identifiers of conversations.
+#: How a user lists the identifiers of conversations.
 _LISTED = ShellHint("/sessions lists them", f"'{program_name()} history' lists them")
 #: The most conversations that a message names.
 _NAMED = 3
 
 
 def find_conversations(database: Database, words: str = "", limit: int | None = None) -> list[ConversationInfo]:
-    """Return the conversations in which all words stand, newest first; all of them without words.
+    """Return the conversations that contain all words, newest first; without words, all of them.
 
     Raises:
         KaitoError: the history cannot be read.
@@ -51,7 +51,7 @@ def find_conversations(database: Database, words: str = "", limit: int | None = 
 
 
 def newest_of(database: Database, origin: Origin) -> ConversationInfo | None:
-    """Return the newest conversation with this very target; `None` when there is none.
+    """Return the newest conversation with exactly this target; `None` if there is none.
 
     Raises:
         KaitoError: the history cannot be read.
@@ -100,7 +100,7 @@ def not_found(typed: str) -> NotFoundError:
 
 
 def load_conversation(database: Database, record: Record) -> SavedConversation:
-    """Return a conversation with its turns; one that is damaged is left out.
+    """Return a conversation with its turns; a damaged turn is left out.
 
     Raises:
         KaitoError: the history cannot be read, or no turn of the conversation is readable.
@@ -122,7 +122,7 @@ def load_conversation(database: Database, record: Record) -> SavedConversation:
 
 
 def _records(database: Database, where: str, values: Iterable[Any], limit: int | None) -> list[Record]:
-    """Return the newest records that meet a condition. Those that are damaged are left out."""
+    """Return the newest records that meet a condition; damaged ones are left out."""
     with database.translated() as connection:
         rows: Sequence[Sequence[Any]] = connection.execute(
             f"SELECT {COLUMNS} FROM conversation {where} ORDER BY updated DESC, rowid DESC LIMIT ?",

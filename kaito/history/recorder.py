@@ -1,4 +1,4 @@
-"""Keeps the conversation of a run: what has changed after each turn is written by a thread of its own."""
+"""Records the conversation of a run: a background thread writes the changes after each turn."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from kaito.history.state_folder import Bounds
 from kaito.history.writer import Writer
 from kaito.types.conversations import Origin, Source
 
-#: Seconds to wait until a turn is on the disk, at a prompt and at the end of a run.
+#: Seconds to wait until everything is written, at a prompt and at the end of a run.
 PROMPT_TIMEOUT, END_TIMEOUT = 1.0, 10.0
 
 
 class Recorder:
-    """Keeps one conversation after the other.
+    """Records one conversation at a time.
 
     Args:
         folder: the state folder.
@@ -34,31 +34,31 @@ class Recorder:
         self._clock = clock
         self._writer = Writer(folder, bounds, clock)
         self._slot = self._new_slot()
-        #: The one that was given to the writer last: the slot itself knows only what has been written of it.
+        #: The slot that was given to the writer last; the slot itself has only what is already written.
         self._noted: Slot | None = None
-        #: The conversation of the session that is kept; it may begin another one.
+        #: :attr:`Conversation.number` of the conversation that is recorded.
         self._number = 0
 
     @property
     def id(self) -> str:
-        """The identifier of the present conversation."""
+        """The identifier of the current conversation."""
         return self._slot.id
 
     @property
     def title(self) -> str | None:
-        """The title that the user gave to the present conversation."""
+        """The title that the user gave to the current conversation."""
         return self._slot.title
 
     @property
     def is_kept(self) -> bool:
-        """Whether the file has the present conversation."""
+        """Whether the current conversation is in the file."""
         return self._slot.revision > 0
 
     def resume(self, saved: SavedConversation, conversation: Conversation) -> None:
         """Continue a conversation of the history: the next turns are added to it.
 
         Args:
-            conversation: it as the session has it.
+            conversation: the same conversation in the session.
         """
         self._number, info, turns = conversation.number, saved.info, conversation.turn_list
         if info is None:  # it is from a file
@@ -76,15 +76,15 @@ class Recorder:
         )
 
     def branch(self, title: str | None) -> None:
-        """Keep what follows, and the present turns, as another conversation."""
+        """Keep the current turns, and those that follow, as another conversation."""
         self._slot = self._slot.branch(new_id(), self._clock(), title)
 
     def rename(self, title: str) -> None:
-        """Give the present conversation a title."""
+        """Give the current conversation a title."""
         self._slot.title = shortened(title)
 
     def save(self, conversation: Conversation, origin: Origin) -> None:
-        """Note how the conversation is now. It is written soon; :meth:`flush` waits for that."""
+        """Queue the current state of the conversation to be written; :meth:`flush` waits until it is."""
         if conversation.number != self._number:
             self._number = conversation.number
             self._slot = self._new_slot()
@@ -105,7 +105,7 @@ class Recorder:
         self._writer.put(self._slot, snapshot)
 
     def flush(self, timeout: float = PROMPT_TIMEOUT) -> None:
-        """Wait until everything is written, or seconds have passed."""
+        """Wait until everything is written, for at most `timeout` seconds."""
         self._writer.flush(timeout)
 
     def close(self) -> None:

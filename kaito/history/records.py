@@ -1,4 +1,4 @@
-"""Rows of the history as types. The file may have been edited, so each row is decoded like any data from outside."""
+"""Rows of the history as types. The file may have been edited, so rows are decoded as data from outside."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLUMNS = (
     "id, title, created, updated, source, turns, parent, workspace, kind, namespace, context, server, label, endpoint, "
     "backend, kubeconfig, model, system, cut, revision"
 )
-#: Characters of a title, and of a text from the file that is shown.
+#: The most characters of a title.
 LONGEST_TITLE = 80
 _NO_MESSAGE = "(no text)"
 
@@ -50,7 +50,7 @@ class _Row(Struct, frozen=True):
 
 
 class Record(Struct, frozen=True):
-    """A row of the table `conversation`: what is known of a conversation, without its turns."""
+    """A row of the table `conversation`: the conversation without its turns."""
 
     info: ConversationInfo
     system: str | None
@@ -113,7 +113,7 @@ def _origin_columns(origin: Origin) -> tuple[str | None, ...]:
 
 
 def encode_turn(messages: Sequence[Message]) -> bytes:
-    """Return the messages of a turn as they are kept."""
+    """Return the messages of a turn as the file has them."""
     try:
         return msgspec.json.encode(messages)
     except UnicodeEncodeError:
@@ -134,7 +134,7 @@ def decode_turn(data: Any) -> list[Message]:
 
 
 def searchable(messages: Iterable[Message]) -> str:
-    """Return the text of a turn that a search looks at."""
+    """Return the text of a turn that is searched."""
     return storable("\n".join(message.shown for message in messages))
 
 
@@ -146,13 +146,13 @@ def title_of(messages: Sequence[Message]) -> str:
 
 
 def shortened(title: str) -> str:
-    """Return a title as it is kept: one line of :data:`LONGEST_TITLE` characters at most."""
+    """Return a title as one line of at most :data:`LONGEST_TITLE` characters."""
     line = " ".join(storable(title).split())
     return line if len(line) <= LONGEST_TITLE else line[: LONGEST_TITLE - 1].rstrip() + "…"
 
 
 def storable(text: str) -> str:
-    """Return a text as SQLite takes it: its functions end at a zero byte, and it has no halves of surrogate pairs."""
+    """Return text that SQLite can store: without NUL, at which its functions end a text, and lone surrogates."""
     if text.isascii():
         return text.replace("\0", " ") if "\0" in text else text
     return text.replace("\0", " ").encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""Turns what a user searches for into conditions: words, never a syntax. Pure: no I/O."""
+"""Turns a search into conditions. It consists of words only: there is no query syntax. No I/O."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _LONGEST = 200
 
 #: The letters that FTS5's tokenizer puts into words, roughly.
 _TOKENS = re.compile(r"[^\W_]+")
-#: Scripts without blanks between words: the tokenizer takes a whole sentence for one. A pattern would take long to
-#: compile.
+#: Scripts without blanks between words: the tokenizer takes a whole sentence for one word. Ranges, as a regular
+#: expression with them takes long to compile.
 _UNSPACED = (
     *((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF)),
     *((0x3400, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF)),
@@ -22,7 +22,7 @@ _UNSPACED = (
 
 
 class SearchWord(Struct, frozen=True):
-    """One word, as the two ways to search take it."""
+    """One word of a search, as a query of the index and as patterns of `LIKE`."""
 
     text: str
     #: The query of the index; `""` when the index cannot find the word.
@@ -34,7 +34,7 @@ class SearchWord(Struct, frozen=True):
 
 
 def search_words(words: str) -> list[SearchWord]:
-    """Return the words of a text, all of which a conversation must have. A word also finds longer ones.
+    """Return the words of a search, all of which a conversation must contain. A word also finds longer ones.
 
     Args:
         words: whatever the user typed, quotes and operators included: they have no meaning.

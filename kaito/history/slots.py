@@ -1,4 +1,4 @@
-"""The conversations of a run on their way into the file."""
+"""The state that the session, the writer's thread and the file share of each conversation of a run."""
 
 from __future__ import annotations
 
@@ -8,39 +8,40 @@ from kaito.chat.turn import Turn
 from kaito.history.records import shortened, title_of
 from kaito.types.conversations import Origin, Source
 
-#: Behind the title of a branch that the user has not called anything.
+#: Appended to the title of a branch to which the user gave no title.
 _BRANCH = "(branch)"
 
 
 class Slot(Struct, eq=False, kw_only=True):
-    """One conversation as it is kept. The thread that writes changes it."""
+    """One conversation as the file has it. The writer's thread changes it."""
 
     id: str
-    #: What the user called it; `None` for the first message.
+    #: The title that the user gave it; `None` if it is named after its first message.
     title: str | None = None
     #: The title that the file has; `None` when it has none.
     kept_title: str | None = None
-    #: The title of the conversation that was deleted, and is followed by this one. What was noted before that was known
-    #: may still have it.
+    #: The title of the deleted conversation that this one follows. Snapshots from before the deletion was noticed may
+    #: still have it.
     discarded_title: str | None = None
     parent: str | None = None
     #: Seconds since 1970.
     created: float
-    #: What the file has: how often it was changed, and which turns. 0 when it has nothing.
+    #: The revision in the file; 0 if the file does not have it.
     revision: int = 0
+    #: The turns in the file, from the number `first` on.
     turns: tuple[Turn, ...] = ()
-    #: The number of the first of these turns: earlier ones were dropped to fit the window, and stay in the file.
+    #: The number of the first of these turns. Earlier ones were dropped to fit the window, and stay in the file.
     first: int = 0
     #: How many of the conversation's turns the session has dropped since it began or resumed it.
     dropped: int = 0
-    #: How many of the session's turns are not kept: the user has deleted them in the meantime.
+    #: How many of the session's first turns are not written, because the user deleted them in the file.
     hidden: int = 0
 
     def become(self, other: Slot, title: str | None) -> None:
-        """Take over what another one has, but not the title if the user has given another one meanwhile.
+        """Copy all fields of another slot, except the title if the user has changed it meanwhile.
 
         Args:
-            title: the title when the other one was made of this one.
+            title: the title of this slot when the other one was made from it.
         """
         for name in self.__struct_fields__:
             if name != "title" or self.title == title:

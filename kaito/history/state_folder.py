@@ -1,4 +1,4 @@
-"""Where input and conversations are kept, how much of them, and whether they are kept at all."""
+"""The state folder, and the variables that limit what is kept there or switch it off."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _SIZE = r"([0-9]{1,9})\s*(?:([KMG])(?:i?B)?)?"
 _DAY = 86400.0
 _PERIODS = {"": _DAY, "h": 3600.0, "d": _DAY, "w": 7 * _DAY, "y": 365 * _DAY}
 _AGE = r"([0-9]{1,9})\s*([hdwy]?)"
-#: The least size: an empty file with its index has some 100 KiB.
+#: The smallest limit: an empty file with its index has some 100 KiB.
 _LEAST_SIZE = _KIB**2
 _LARGEST_SIZE = 64 * _KIB**3
 
 
 class Bounds(Struct, frozen=True):
-    """How much of the past is kept; what is older goes first."""
+    """How much of the history is kept; the oldest conversations are removed first."""
 
     #: Bytes of the file.
     size: int = 256 * _KIB**2

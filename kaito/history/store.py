@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 #: The messages of one turn.
 TurnMessages = Sequence[Message]
-#: Rows of one statement: SQLite before 3.32 takes 999 values, and a conversation has 20.
+#: Rows of one statement: SQLite before 3.32 takes 999 values, and a conversation has 20 of them.
 _ROWS = 40
 
 
 class TurnTooLongError(KaitoError):
-    """A turn is larger than any that is kept."""
+    """A turn is too large to be kept."""
 
 
 class Additions:
-    """What a transaction adds, gathered until :meth:`write`.
+    """The rows that a transaction adds, collected until :meth:`write`.
 
-    It is written in few statements: at each one another thread gets its turn, and that costs more than the statement.
+    Few statements write them: each one releases the GIL, and getting it back costs more than the statement.
     """
 
     def __init__(self, database: Database) -> None:
@@ -53,7 +53,7 @@ class Additions:
             self._turns.append((conversation, number, messages, searchable(turn)))
 
     def write(self) -> None:
-        """Write what was gathered since the last call."""
+        """Write the rows that were added since the last call."""
         connection = self._database.connection
         for rows in _chunks(self._conversations):
             _insert(connection, f"conversation ({COLUMNS})", rows)
@@ -75,7 +75,7 @@ def _chunks(rows: Sequence[Sequence[object]]) -> Iterator[Sequence[Sequence[obje
 
 
 def _insert(connection: Connection, columns: str, rows: Sequence[Sequence[object]]) -> int:
-    """Insert rows with one statement; return the number of the last one, those before have the numbers before it."""
+    """Insert rows with one statement; return the row id of the last one. The ids are consecutive."""
     row = f"({', '.join('?' * len(rows[0]))})"
     values = [value for row in rows for value in row]
     cursor = connection.execute(f"INSERT INTO {columns} VALUES {', '.join([row] * len(rows))}", values)
@@ -83,10 +83,10 @@ def _insert(connection: Connection, columns: str, rows: Sequence[Sequence[object
 
 
 def update_conversation(database: Database, record: Record) -> None:
-    """Replace what is known of a conversation."""
+    """Replace the row of a conversation."""
     names = [name.strip() for name in COLUMNS.split(",")]
     values = dict(zip(names, columns_of(record), strict=True))
-    # When it began, and of which other one it is a branch, never change.
+    # The other columns never change.
     changed = [name for name in names if name not in ("id", "created", "parent")]
     assignments = ", ".join(f"{name} = ?" for name in changed)
     database.connection.execute(
@@ -123,19 +123,19 @@ def remove_conversations(database: Database, ids: Iterable[str]) -> None:
 
 
 def erase_traces(database: Database) -> None:
-    """Remove what the index and the write-ahead log still have of deleted text. Not within a transaction.
+    """Erase deleted text from the index and the write-ahead log. Not within a transaction.
 
     Raises:
         KaitoError: the file cannot be written.
     """
     free_space(database)
     with database.translated() as connection:
-        # Another shell that reads may keep the log; it is overwritten in time.
+        # Another shell that is reading may prevent this; the log is overwritten later.
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def free_space(database: Database) -> None:
-    """Give back the space of what was removed, in the index too. Not within a transaction.
+    """Return the space of removed rows to the file system, also that of the index. Not within a transaction.
 
     Raises:
         KaitoError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""Takes over the conversations that earlier versions kept, one file for each terminal."""
+"""Imports the conversations of earlier versions, which kept one file for each terminal."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def earlier_files(folder: Path) -> list[Path]:
 def take_over(database: Database, folder: Path) -> None:
     """Add the conversations of earlier versions to the history, then remove their files.
 
-    One that cannot be read is kept under another name, so that it is not read again.
+    A file that cannot be read is renamed, so that it is not tried again.
 
     Raises:
         KaitoError: the history cannot be written; all files are then as before.
@@ -82,7 +82,7 @@ def take_over(database: Database, folder: Path) -> None:
 
 @contextmanager
 def _durable(database: Database) -> Iterator[None]:
-    """Have what is committed in the block on the disk when it ends: the files it comes from are then removed."""
+    """Sync the commits of the block to the disk, as the files that they come from are removed afterwards."""
     with database.translated() as connection:
         connection.execute("PRAGMA synchronous = FULL")
     try:

@@ -1,6 +1,6 @@
-"""Writes conversations on a thread of its own, so that no answer waits for the disk.
+"""Writes conversations on a background thread, so that no answer waits for the disk.
 
-Whatever has changed while the thread was writing is written in one transaction.
+All changes that arrive while the thread is writing are written in one transaction.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from kaito.history.state_folder import Bounds
 if TYPE_CHECKING:
     from kaito.history.database import Database
 
-#: Seconds for which the thread gathers changes, unless someone waits for them: a script may have thousands of turns.
-_GATHERING = 0.1
+#: Seconds for which the thread collects changes, unless a caller waits for them: a script may have thousands of turns.
+_BATCH_DELAY = 0.1
 #: Changes after which the bounds are checked again.
 _PRUNE_AFTER = 500
-#: Conversations that are tried again.
+#: The most conversations that are kept to be tried again.
 _MOST_FAILED = 1000
 
 
 class Writer:
-    """Takes conversations from one thread and writes them on another, which begins with the first of them.
+    """Takes conversations from one thread and writes them on another, which starts with the first conversation.
 
     Args:
         folder: the state folder.
@@ -47,13 +47,13 @@ class Writer:
         self._reports: list[KaitoError | str] = []
         # The thread's own:
         self._database: Database | None = None
-        #: What could not be written: it is tried again with what comes next, and at the end.
+        #: Conversations that could not be written: they are tried again with the next batch, and at the end.
         self._failed: dict[int, tuple[Slot, Snapshot]] = {}
         self._failure: tuple[str, ...] = ()
         self._until_pruned = 0
 
     def put(self, slot: Slot, snapshot: Snapshot) -> None:
-        """Have a conversation written as it is now, in place of what waits to be written of it."""
+        """Queue the current state of a conversation, in place of an earlier one that is still waiting."""
         with self._changed:
             if self._closed:
                 return
@@ -66,7 +66,7 @@ class Writer:
                 self._changed.notify_all()
 
     def flush(self, timeout: float) -> bool:
-        """Wait until everything is written, for so many seconds; return whether it is."""
+        """Wait until everything is written, for at most `timeout` seconds; return whether it is."""
         with self._changed:
             self._hurried = True
             self._changed.notify_all()
@@ -76,7 +76,7 @@ class Writer:
                 self._hurried = self._closed
 
     def close(self, timeout: float) -> None:
-        """Write everything and close the file, within so many seconds."""
+        """Write everything and close the file, within `timeout` seconds."""
         with self._changed:
             self._closed = self._hurried = True
             self._changed.notify_all()
@@ -108,13 +108,13 @@ class Writer:
                 self._database.close()
 
     def _next_batch(self) -> list[tuple[Slot, Snapshot]]:
-        """Return what is to be written next; nothing at the end."""
+        """Return the next conversations to write; an empty list at the end."""
         with self._changed:
             self._writing = False
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._waiting or self._closed)
             if not self._hurried:
-                self._changed.wait_for(lambda: self._hurried, _GATHERING)
+                self._changed.wait_for(lambda: self._hurried, _BATCH_DELAY)
             batch = {**self._failed, **self._waiting}
             self._failed.clear()
             self._waiting.clear()
@@ -152,7 +152,7 @@ class Writer:
         return True
 
     def _prune(self, database: Database, current: str) -> None:
-        """Remove what is over the bounds. When that fails, the turns are in the file nevertheless."""
+        """Remove old conversations. If that fails, the turns are in the file all the same."""
         from kaito.history.pruning import prune
 
         try:
@@ -161,7 +161,7 @@ class Writer:
             self._fail(exc)
 
     def _fail(self, exc: Exception) -> None:
-        """Report an error. As in a command, a mistake of ours must not end the thread, nor write over the screen."""
+        """Report an error. A bug must not end the thread, nor write a traceback over the screen."""
         self._report(exc if isinstance(exc, KaitoError) else bug_error(exc))
         # A file that was moved away is created again.
         self._close_database()

@@ -18,10 +18,10 @@ from kaito.net.proxy_errors import proxy_credentials_required
 from kaito.settings import Settings
 from kaito.types import Endpoint
 
-#: What aiohttp raises when a request fails, before its response or while that is read.
+#: What aiohttp raises when a request fails, before its response arrives or while it is read.
 HTTP_ERRORS = (aiohttp.ClientError, HttpProcessingError, ConnectionError, TimeoutError)
 
-# Windows has a number of its own.
+# Windows has its own error number.
 _REFUSED = {errno.ECONNREFUSED, getattr(errno, "WSAECONNREFUSED", errno.ECONNREFUSED)}
 
 
@@ -42,9 +42,9 @@ class Cause(Enum):
     READ_TIMEOUT = auto()
     CLOSED = auto()
     NOT_HTTP = auto()
-    #: The peer takes HTTP/2 only.
+    #: The peer accepts only HTTP/2.
     HTTP_2 = auto()
-    #: The body has a content encoding that needs a library which is not installed.
+    #: Decoding the body needs a library that is not installed.
     ENCODING = auto()
 
 
@@ -59,12 +59,12 @@ class Failure(Struct, frozen=True):
 
 
 class NoResponseError(Exception):
-    """The connection was refused or closed before a response arrived. A retry may succeed.
+    """The connection was refused, or was closed before a response arrived. A retry may succeed.
 
     Args:
         message: one sentence, without a full stop.
         refused: whether it was refused rather than closed.
-        reused: whether it had served an earlier request, and may have been dead since.
+        reused: whether it had served an earlier request, and may have been dead before this one.
     """
 
     def __init__(self, message: str, *, refused: bool, reused: bool) -> None:
@@ -75,7 +75,7 @@ class NoResponseError(Exception):
 
 
 class MalformedResponseError(ConnectError):
-    """What the server sent is not HTTP, or is more than is read of a response's head."""
+    """The server sent something that is not HTTP, or headers that are too large."""
 
 
 class BodyError(Exception):
@@ -84,7 +84,7 @@ class BodyError(Exception):
 
 def classify(exc: Exception) -> Failure:
     """Return what one of the :data:`HTTP_ERRORS` means."""
-    # aiohttp's errors inherit from each other and from OSError: the most specific comes first.
+    # aiohttp's errors inherit from each other and from OSError, so the most specific comes first.
     match exc:
         case aiohttp.ClientConnectorCertificateError():
             return Failure(_certificate_cause(exc.certificate_error), _reason(exc.certificate_error), _address(exc))
@@ -102,7 +102,7 @@ def classify(exc: Exception) -> Failure:
         case aiohttp.ClientConnectorError():
             if isinstance(exc.os_error, ssl.SSLCertVerificationError):
                 return Failure(_certificate_cause(exc.os_error), _reason(exc.os_error), _address(exc))
-            # An error without a number is a tunnel's, which may be dialled a moment later.
+            # An error without a number comes from a tunnel, and a moment later it may be possible to open one.
             refused = _is_refusal(exc.os_error) or exc.os_error.errno is None
             return Failure(Cause.REFUSED if refused else Cause.UNREACHABLE, _reason(exc.os_error), _address(exc))
         case aiohttp.ConnectionTimeoutError():
@@ -110,7 +110,7 @@ def classify(exc: Exception) -> Failure:
         case TimeoutError():
             return Failure(Cause.READ_TIMEOUT)
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | ConnectionError():
-            # Whether anything listens in a pod shows only after its tunnel is open.
+            # Only an open tunnel shows whether anything listens in the pod.
             if isinstance(exc, OSError) and _is_refusal(exc):
                 return Failure(Cause.REFUSED, exc.strerror or "")
             return Failure(Cause.CLOSED, _transport_reason(exc))
@@ -123,9 +123,12 @@ def classify(exc: Exception) -> Failure:
 
 
 def endpoint_error(failure: Failure, endpoint: Endpoint, settings: Settings, *, reused: bool) -> Exception:
-    """Return what to raise for a request to an endpoint that got no response.
+    """Return the error to raise for a request to an endpoint that got no response.
 
     Args:
+        failure: why it got none.
+        endpoint: for the URL to show.
+        settings: for the time limits to name.
         reused: whether its connection had served an earlier request.
     """
     reason = failure.reason
@@ -180,7 +183,7 @@ def endpoint_error(failure: Failure, endpoint: Endpoint, settings: Settings, *, 
 class translate_body_errors:
     """A context manager that turns aiohttp's errors while a body is read into :class:`BodyError`.
 
-    A class, as what `contextlib.contextmanager` makes costs several times as much.
+    A class, because `contextlib.contextmanager` is several times slower.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -205,7 +208,7 @@ def _certificate_cause(exc: BaseException) -> Cause:
     return Cause.CERTIFICATE_NAME if getattr(exc, "verify_code", 0) in (62, 63, 64) else Cause.CERTIFICATE
 
 
-# What aiohttp quotes of a server's first HTTP/2 frame: three bytes of length, then SETTINGS, PING or GOAWAY.
+# A server's first HTTP/2 frame as aiohttp quotes it: three bytes of length, then SETTINGS, PING or GOAWAY.
 _HTTP_2_FRAME = re.compile(r"\\x00\\x00(?:\\x[0-9a-f]{2}|\\[tnr]|[ -~])\\x0[467]")
 
 
@@ -223,7 +226,7 @@ def _address(exc: aiohttp.ClientConnectorError) -> str:
 
 
 def _transport_reason(exc: BaseException) -> str:
-    """Return the reason that a transport of this project gives; those of the system have a number, and say less."""
+    """Return the reason that one of our own transports gives; the system's errors have a number, and say less."""
     return exc.strerror if isinstance(exc, OSError) and exc.errno is None and exc.strerror else ""
 
 

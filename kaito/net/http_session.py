@@ -23,15 +23,15 @@ from kaito.net.responses import OpenResponse
 from kaito.settings import Settings
 from kaito.types import Endpoint
 
-#: Bytes that a socket returns at once. glibc's malloc serves less than 128 KiB from memory that it holds.
+#: Bytes that a socket returns at once. Below 128 KiB, glibc's malloc reuses memory that it already has.
 _READ_LIMIT = 96 * 1024
-#: Bytes of a body that aiohttp keeps before it stops reading: twice as many. Below this mark aiohttp 3.14 resumes
-#: reading after each HTTP chunk, which costs more than the chunk itself; with half a read, only for half of the chunks.
+#: aiohttp stops reading a body when it holds twice as many bytes. Below this mark, aiohttp 3.14 resumes reading after
+#: each HTTP chunk, which costs more than the chunk itself; with half a read, it does so for only half of the chunks.
 _BODY_BUFFER = _READ_LIMIT // 2
 
 
 class _RequestTrace(Struct):
-    """What happens to one request's connection."""
+    """What is recorded about one request's connection."""
 
     #: Whether it had served an earlier request; true until a connection is created for this one.
     reused: bool = True
@@ -41,7 +41,9 @@ class EndpointSession:
     """A session for one endpoint. Create it in the event loop; use it there as a context manager.
 
     Args:
-        bare: whether no headers of this program are sent, as the requests are another program's.
+        endpoint: where requests go, and how they are sent.
+        settings: the time limits, the user's headers and key, and the trusted authorities.
+        bare: whether to send no headers of kaito's own, because another program makes the requests.
 
     Raises:
         UsageError: the proxy or the certificate authority cannot be used.
@@ -51,7 +53,7 @@ class EndpointSession:
         self._endpoint = endpoint
         self._settings = settings
         self._proxy = proxy_of(endpoint)
-        # A tunnel limits its own dialling, and before that may wait for a new pod, which takes longer.
+        # A tunnel has its own time limit for connecting, and may first wait for a new pod, which takes longer.
         connect = None if endpoint.tunnelled else settings.connect_timeout
         tracing = []
         if endpoint.connector is not None and not endpoint.tunnelled:
@@ -61,10 +63,10 @@ class EndpointSession:
             connector=endpoint.connector() if endpoint.connector is not None else _connector(endpoint, settings),
             headers=_headers(endpoint, settings, bare=bare),
             timeout=aiohttp.ClientTimeout(total=None, connect=connect, sock_read=settings.idle_timeout),
-            # A cookie would only link one conversation to another.
+            # A cookie would only let the server link one conversation to another.
             cookie_jar=aiohttp.DummyCookieJar(),
             read_bufsize=_BODY_BUFFER if endpoint.connector is None else 2 * _BODY_BUFFER,
-            # aiohttp's own reading of the environment would send netrc's passwords; see `proxy_of`.
+            # aiohttp would also send the passwords in ~/.netrc; `proxy_of` reads the proxies instead.
             trust_env=False,
             trace_configs=tracing,
             middlewares=endpoint.middlewares,
@@ -113,7 +115,7 @@ class EndpointSession:
 
 
 def proxy_of(endpoint: Endpoint) -> URL | None:
-    """Return the endpoint's own proxy, else that of the environment; never one for loopback or a tunnel.
+    """Return the endpoint's own proxy, or else the environment's; the latter never for loopback or a tunnel.
 
     Raises:
         UsageError: the proxy is of a kind that is not supported.
@@ -126,23 +128,23 @@ def proxy_of(endpoint: Endpoint) -> URL | None:
 
 
 class SmallReads(socket.socket):
-    """A socket that returns at most 96 KiB at once, as any socket may.
+    """A socket that returns at most 96 KiB at once.
 
-    asyncio asks for 256 KiB at each read, whatever arrives: a read of one token then takes a mapping, a page fault and
-    an unmapping, which can cost more than the read itself. See https://github.com/python/cpython/issues/85451.
+    asyncio allocates 256 KiB for each read, even if a single token arrives. That much memory is mapped and unmapped
+    each time, which can cost more than the read itself. See https://github.com/python/cpython/issues/85451.
     """
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
-        """Return what has arrived, or the beginning of it."""
+        """Return the data that has arrived, or the beginning of it."""
         return super().recv(min(bufsize, _READ_LIMIT), flags)
 
 
-#: The request that a connection is created for.
+#: The request for which a connection is created.
 _current_request: ContextVar[_RequestTrace | None] = ContextVar("_current_request", default=None)
 
 
 def _new_socket(address: aiohttp.AddrInfoType) -> socket.socket:
-    """Create a socket, and note for which request: aiohttp's tracing costs ten times as much."""
+    """Create a socket, and record that its request has a new connection: aiohttp's tracing costs ten times as much."""
     if (trace := _current_request.get()) is not None:
         trace.reused = False
     family, kind, protocol, *_ = address
@@ -160,7 +162,7 @@ def _headers(endpoint: Endpoint, settings: Settings, *, bare: bool) -> CIMultiDi
     headers.update(endpoint.headers)
     if settings.api_key is not None:
         headers["Authorization"] = f"Bearer {settings.api_key}"
-    # The user's headers replace ours, and one of them may be given twice.
+    # The user's headers replace ours, and the user may give the same name twice.
     for name, _ in settings.headers:
         headers.popall(name, None)
     for name, value in settings.headers:
@@ -170,12 +172,12 @@ def _headers(endpoint: Endpoint, settings: Settings, *, bare: bool) -> CIMultiDi
 
 def _connector(endpoint: Endpoint, settings: Settings) -> aiohttp.BaseConnector:
     resolver = _FixedResolver(endpoint.addresses) if endpoint.addresses else None
-    # `kaito forward` has as many requests as its clients.
+    # `kaito forward` has as many connections as its clients need.
     return aiohttp.TCPConnector(limit=0, ssl=_tls(endpoint, settings), resolver=resolver, socket_factory=_new_socket)
 
 
 class _FixedResolver(AbstractResolver):
-    """Resolves every name to the given addresses. The name is still the one that is sent, and checked by TLS."""
+    """Resolves every name to the given addresses. The `Host` header and the TLS check still use the name."""
 
     def __init__(self, addresses: Sequence[str]) -> None:
         self._addresses = addresses

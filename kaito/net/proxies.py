@@ -18,10 +18,11 @@ SOCKS_PORT = 1080
 
 
 def proxy_for(url: URL, *, any_scheme: bool = True, socks: bool = False) -> URL | None:
-    """Return the proxy that the environment names for a URL; never one for loopback.
+    """Return the proxy that the environment names for a URL; `None` for none, and always for loopback.
 
     Args:
-        any_scheme: whether `ALL_PROXY` counts, too.
+        url: the URL of the requests.
+        any_scheme: whether to use `ALL_PROXY`, too.
         socks: whether it may be a SOCKS proxy.
 
     Raises:
@@ -42,9 +43,10 @@ def proxy_for(url: URL, *, any_scheme: bool = True, socks: bool = False) -> URL 
 
 
 def parse_proxy(proxy: str, *, socks: bool = True) -> URL:
-    """Return a proxy's URL.
+    """Return a proxy's URL, checked.
 
     Args:
+        proxy: the URL as text, with its scheme.
         socks: whether it may be a SOCKS proxy.
 
     Raises:
@@ -68,7 +70,7 @@ def parse_proxy(proxy: str, *, socks: bool = True) -> URL:
 
 
 def by_kind(proxy: URL | None) -> tuple[URL | None, URL | None]:
-    """Return a proxy as the HTTP proxy and the SOCKS proxy, one of which is `None`."""
+    """Return the HTTP proxy and the SOCKS proxy: the given proxy is one of them, and the other one is `None`."""
     return (None, proxy) if proxy is not None and _is_socks(proxy) else (proxy, None)
 
 
@@ -77,7 +79,7 @@ def _is_socks(proxy: URL) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host's name or address belongs to this machine alone."""
+    """Return whether a host name or an address always means this machine."""
     host = host.rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -92,7 +94,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _in_networks(host: str, exceptions: str) -> bool:
-    """Return whether `NO_PROXY` names a network, such as `10.0.0.0/8`, that contains an address."""
+    """Return whether `host` is an address in a network that `NO_PROXY` names, such as `10.0.0.0/8`."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -6,7 +6,7 @@ from kaito.errors import ForbiddenError
 
 
 class ProxyError(ValueError):
-    """A proxy cannot be used. The message begins with `a proxy`, and never shows its URL, which may hold a password.
+    """A proxy cannot be used. The message begins with `a proxy` and never shows the URL, which may hold a password.
 
     Args:
         hints: what the user can do.

@@ -1,4 +1,4 @@
-"""Reading responses: released in time, never waited for after their connection closed, and no more than is needed."""
+"""Reads responses: releases them in time, stops when their connection closes, and limits what is read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kaito.util.limits import shown_size
 
 
 class OpenResponse:
-    """A response in a `with` block: released at its end, and its body fails when its connection is closed.
+    """A response in a `with` block: it is released at the end, and reading it fails when its connection is closed.
 
     aiohttp's own `async with` waits until the connection is closed. And when a chunk is malformed, aiohttp closes the
     connection but leaves the reader of the body waiting, without a time limit.
@@ -29,8 +29,8 @@ class OpenResponse:
             if self._closed is None:
                 self._fail()
             else:
-                # asyncio complains of an exception that nobody retrieves. The connection serves further responses, and
-                # one callback is enough for all.
+                # asyncio logs an exception that is never retrieved. The connection serves further responses, and one
+                # callback is enough for all of them.
                 self._closed.remove_done_callback(_retrieve)
                 self._closed.add_done_callback(_retrieve)
                 self._closed.add_done_callback(self._fail)
@@ -52,10 +52,11 @@ class OpenResponse:
 async def read_up_to(response: aiohttp.ClientResponse, limit: int, body: bytearray | None = None) -> bytes:
     """Return a response's body, or its beginning.
 
-    Read to its end, its connection can be used again.
+    When the body is read to its end, the connection can be used again.
 
     Args:
-        limit: bytes after which reading stops; the result may have more.
+        response: the response to read.
+        limit: bytes after which reading stops; the result may have a few more.
         body: receives what is read, and keeps it when reading fails.
     """
     body = bytearray() if body is None else body
@@ -72,10 +73,11 @@ async def read_whole(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """Return a response's body.
 
     Args:
+        response: the response to read.
         limit: the most bytes that it may have.
 
     Raises:
-        BodyTooLargeError: it has more. What was read is dropped.
+        BodyTooLargeError: it has more.
     """
     body = await read_up_to(response, limit + 1)
     if len(body) > limit:

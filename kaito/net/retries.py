@@ -1,22 +1,22 @@
-"""How long servers are retried: the limits for the API server and for a model's, and the header `Retry-After`."""
+"""How long requests to the API server and to a model's server are retried, and the header `Retry-After`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-#: Seconds after which a server is given up that has never answered and refuses connections.
+#: Seconds of retries for a server that has never answered and refuses connections.
 REFUSED_BUDGET = 3.0
-#: Seconds after which a busy server, or one that became unreachable during the session, is given up.
+#: Seconds of retries for a busy server, and for one that became unreachable during the session.
 BUSY_BUDGET = 60.0
-#: Seconds: the longest delay between two attempts.
+#: The longest delay between two attempts, in seconds.
 MAX_DELAY = 8.0
-#: Characters that a date may have.
+#: The most characters of a date that are parsed.
 _MAX_DATE = 64
 
 
 def parse_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return `Retry-After` (RFC 9110, 10.2.3) in seconds; `None` without one, and for a value that makes no sense.
+    """Return `Retry-After` (RFC 9110, 10.2.3) in seconds; `None` if it is missing or not valid.
 
     A date is compared with the server's own `Date`.
     """

@@ -23,7 +23,7 @@ class SocksConnector(aiohttp.TCPConnector):
 
     Args:
         socks: the proxy.
-        options: of :class:`aiohttp.TCPConnector`.
+        options: passed to :class:`aiohttp.TCPConnector`.
     """
 
     def __init__(self, socks: URL | None, **options: Any) -> None:
@@ -70,7 +70,7 @@ class SocksConnector(aiohttp.TCPConnector):
 
 
 class _NoResolver(AbstractResolver):
-    """Leaves names to the proxy."""
+    """Leaves the resolution of names to the proxy."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET

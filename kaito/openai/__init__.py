@@ -1,6 +1,6 @@
-"""The OpenAI chat protocol: pure layers from bytes to decisions, and a client that moves the bytes.
+"""The OpenAI chat protocol: modules without I/O, which parse and decide, and a client that sends and receives.
 
-Pure: `sse` splits bytes into events, `chunks` merges events (`schema`) into deltas, `error_responses` parses what a
-server answers instead, `retry` decides what to do about it. With I/O: `stream` reads one answer, `client` sends the
-requests and follows the decisions.
+Without I/O: `sse` splits bytes into events, `chunks` merges events (`schema`) into deltas, `error_responses` parses
+error responses, and `retry` decides how to react to them. With I/O: `stream` reads one answer, and `client` sends the
+requests and carries out the decisions.
 """

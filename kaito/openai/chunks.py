@@ -25,7 +25,7 @@ _END = b"[DONE]"
 
 
 class AnswerDecoder:
-    """Merges the events of one answer. However the events are cut into reads, the deltas add up to the same.
+    """Merges the events of one answer. The deltas add up to the same text however the events are divided into reads.
 
     Attributes:
         done: whether the stream has announced its end, or is not read further.
@@ -48,7 +48,8 @@ class AnswerDecoder:
         self.too_long = False
         self._marked_end = False
         self.calls: ToolCallJoiner | None = None
-        # Used from the first piece, or up to the last one, that needs them: they cost more than all else.
+        # Joiners are created for the first piece that needs them, and the splitter is dropped after the last one: they
+        # take more time than everything else.
         self._characters: tuple[CharacterJoiner, CharacterJoiner] | None = None
         self._splitter: ReasoningSplitter | None = ReasoningSplitter()
         self._sizes = [0, 0]
@@ -79,7 +80,7 @@ class AnswerDecoder:
         return self._merge(chunks, events)
 
     def decode_last(self, events: list[bytes]) -> Delta:
-        """Merge an event that the end of the body may have cut: what is not a chunk is ignored."""
+        """Merge an event that may have been cut by the end of the body. It is ignored if it is not a chunk."""
         for event in events:
             if event.strip() != _END:
                 try:
@@ -102,12 +103,12 @@ class AnswerDecoder:
         return self._merge([parse_chunk(body)], [body])
 
     def fail(self, error: bytes) -> None:
-        """Take the data of an event named `error`."""
+        """Parse the data of an event named `error`."""
         if not self.done:
             self.error, self.done = parse_error_event(error), True
 
     def finish(self) -> Delta:
-        """Return what the end of the body completes."""
+        """Return the last delta: text that was held back, the calls of tools, and the finish reason."""
         delta = Delta()
         content = reasoning = ""
         if self._characters is not None:
@@ -123,19 +124,19 @@ class AnswerDecoder:
         if reasoning:
             delta.reasoning = self._limited(reasoning, 1)
         if self._marked_end and self.finish_reason is None and self.error is None and self.begun:
-            # The mark is as good as a reason.
+            # `[DONE]` says as much as a finish reason.
             delta.finish_reason = self.finish_reason = "stop"
         if self.calls is not None and self.finish_reason and self.error is None:
             ending = ending_of(self.finish_reason)
             if ending is Ending.COMPLETE:
                 delta.finish_reason = self.finish_reason = "tool_calls"
-            # Of an answer that was cut, the last call is not whole.
+            # If the answer was cut, the last call may be incomplete.
             if ending in (Ending.COMPLETE, Ending.TOOL):
                 delta.tool_calls = self.calls.calls()
         return delta
 
     def _decode_each(self, events: list[bytes]) -> list[Chunk]:
-        # What the strict types refuse may be half a character.
+        # The strict types also refuse half a character, which must be joined.
         self._characters = self._characters or (CharacterJoiner(), CharacterJoiner())
         chunks = []
         for event in events:
@@ -154,7 +155,7 @@ class AnswerDecoder:
         content: list[str] = []
         reasoning: list[str] = []
         absent = ABSENT
-        # Whether nothing has to be known about a piece but its text. Each look at an attribute costs.
+        # Whether the text of a piece can be used as it is. A local name, as attributes are slower in this loop.
         plain = self._splitter is None and self._characters is None and self.finish_reason is None
         for chunk in chunks:
             choices = chunk.choices
@@ -205,7 +206,7 @@ class AnswerDecoder:
             self.too_long = self.done = True
 
     def _sort(self, answer: str, reasoning: str) -> tuple[str, str]:
-        """Return the answer's part and the reasoning of one piece."""
+        """Return the content and the reasoning of one piece."""
         if self.finish_reason is not None and (answer or reasoning):
             self.text_after_finish = True
         if self._characters is not None:
@@ -222,7 +223,7 @@ class AnswerDecoder:
         return reasoning, content
 
     def _limited(self, text: str, kind: int) -> str:
-        """Return as much of a text as the answer, or its reasoning, may still have."""
+        """Cut a text to what is left of the limit of the answer (`kind` 0) or of its reasoning (1)."""
         self._sizes[kind] += len(text)
         surplus = self._sizes[kind] - limits.ANSWER
         if surplus <= 0:

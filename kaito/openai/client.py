@@ -1,4 +1,4 @@
-"""The client: sends chat requests, follows the decisions of `retry`, yields the answer's pieces."""
+"""The client: sends chat requests, carries out the decisions of `retry`, and yields the answer piece by piece."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from kaito.types import ChatRequest, Delta, Endpoint, ModelInfo, Waiting
 from kaito.util import limits
 from kaito.util.time_limits import time_limit
 
-#: Bytes from which on a request's body is passed to aiohttp as a file.
+#: The size in bytes from which a request's body is passed to aiohttp as a file.
 _LARGE_BODY = 256 * 1024
-#: Characters of an answer that are yielded at once.
+#: The most characters of an answer that are yielded at once.
 _MAX_PIECE = 4096
-#: Errors of the model list that a chat request would meet, too.
+#: Errors of the request for the model list that a chat request would get, too.
 _LASTING_ERRORS = (ErrorKind.UNAUTHORIZED, ErrorKind.BUSY, ErrorKind.REDIRECT)
 
-#: Seconds for all requests that count a prompt's tokens: the count is for information, or to explain an error.
+#: Seconds for all requests that count a prompt's tokens. The count only informs, or explains an error.
 COUNT_TIMEOUT = 5.0
 
 _JSON = "application/json"
@@ -76,7 +76,7 @@ class ChatClient:
         await self._session.close()
 
     async def models(self, waiting: Callable[[Waiting], None], since: float | None = None) -> list[ModelInfo]:
-        """Return the server's models; none when it has no list.
+        """Return the server's models; empty if it has no list.
 
         Args:
             waiting: called before each wait for another try.
@@ -97,10 +97,10 @@ class ChatClient:
                         return models
                     error = self._parse_error(response, body)
                 try_other_path = error.kind is ErrorKind.NO_ROUTE and recovery.has_alternative
-                # A web page in place of a list comes from something before the server, such as a login.
+                # A web page in place of a list was not sent by the server, but for example by a login page before it.
                 is_page = response.status == 200 and response.content_type == "text/html"
                 if not try_other_path and not is_page and error.kind not in _LASTING_ERRORS:
-                    # The server has no list. The first turn shows whether it has a model.
+                    # The server has no list. The first turn will show whether it has a model.
                     return []
                 wait = recovery.after_error_response(error, self._clock())
             except NoResponseError as exc:
@@ -112,7 +112,7 @@ class ChatClient:
     async def stream(
         self, request: ChatRequest, *, can_trim: bool = False, counting: Callable[[bool], None] = lambda active: None
     ) -> AsyncGenerator[Delta | Waiting, None]:
-        """Send a request and yield its answer as it arrives, and before that each wait for another try.
+        """Send a request. Yield its answer as it arrives, and before that a `Waiting` for each retry.
 
         Close the generator to close the connection: the server then stops, too.
 
@@ -165,11 +165,11 @@ class ChatClient:
                 await asyncio.sleep(wait.delay)
 
     def window(self, model: str | None) -> int | None:
-        """Return a model's context window in tokens, as the server has listed it or reported it in an error."""
+        """Return a model's context window in tokens, from the server's list or one of its errors; `None` if unknown."""
         return self._server.listed.get(model) or self._server.windows.get(model)
 
     async def count_tokens(self, request: ChatRequest) -> int | None:
-        """Return the tokens of a request's messages by the server's tokenizer.
+        """Return how many tokens the messages of a request have, counted by the server.
 
         `None` if the server does not count, or not within :data:`COUNT_TIMEOUT`. `POST /tokenize` is vLLM's.
         llama.cpp's takes a text, which its `POST /apply-template` makes of messages.
@@ -182,7 +182,7 @@ class ChatClient:
     async def _count_tokens(self, request: ChatRequest) -> int | None:
         model = {"model": request.model} if request.model else {}
         messages = request_messages(request.messages)
-        # These are part of the prompt; vLLM takes them here, too.
+        # These are part of the prompt, and vLLM accepts them here as well.
         more = {name: request.extra[name] for name in ("tools", "chat_template_kwargs") if request.extra.get(name)}
         answer = await self._post("/tokenize", {**model, "messages": messages, **more})
         if answer is None or (count := parse_token_count(answer)) is not None:
@@ -194,7 +194,7 @@ class ChatClient:
         return None if answer is None else parse_token_count(answer)
 
     async def _post(self, path: str, body: dict[str, Any]) -> bytes | None:
-        """Return the answer to a request that is only for information; `None` without one."""
+        """Return the response to a request that only informs; `None` if it fails."""
         with suppress(NoResponseError, KaitoError), await self._request("POST", path, _encode(body)) as response:
             if response.status == 200:
                 return await self._read_body(response, limits.TOKEN_LIST)
@@ -208,7 +208,7 @@ class ChatClient:
         return await self._session.request(method, url, data=None if body is None else _payload(body))
 
     async def _read_body(self, response: aiohttp.ClientResponse, limit: int = limits.ERROR_BODY) -> bytes:
-        """Return a body that is not a stream, or what could be read of it, up to a limit."""
+        """Return a body that is not a stream: its beginning if it is too long, or if the connection fails."""
         body = bytearray()
         with suppress(BodyError), translate_body_errors(self._settings):
             await read_up_to(response, limit, body)
@@ -227,7 +227,7 @@ class ChatClient:
             if error.kind is not ErrorKind.BUSY:
                 raise explained
             if response.status == 503:
-                # Something on the route has no connection to the server, as if ours had been refused.
+                # A proxy on the way has no connection to the server: the same as if ours had been refused.
                 raise NoResponseError(explained.message, refused=True, reused=False)
             error = replace(error, message=explained.message)
         return replace(error, message=self._redact(error.message))
@@ -272,14 +272,14 @@ class ChatClient:
 
 
 def _payload(body: bytes) -> aiohttp.Payload:
-    # aiohttp warns about large ones that are not files; small ones cost less as bytes.
+    # aiohttp warns about large bodies that are not files. Small ones are faster as bytes.
     if len(body) > _LARGE_BODY:
         return aiohttp.BytesIOPayload(io.BytesIO(body), content_type=_JSON)
     return aiohttp.BytesPayload(body, content_type=_JSON)
 
 
 def _pieces(delta: Delta) -> Sequence[Delta]:
-    """Split a delta: one read may bring a whole answer, and Ctrl-C is handled between two pieces."""
+    """Split a delta. One read may contain a whole answer, and Ctrl-C is handled between two pieces."""
     content, reasoning = delta.content, delta.reasoning
     if len(content) <= _MAX_PIECE and len(reasoning) <= _MAX_PIECE:
         return (delta,)

@@ -1,8 +1,8 @@
-"""Recognises by its wording that a request does not fit the context window, and reads the numbers in the message.
+"""Recognises errors about the context window by their wording, and reads the numbers in the message.
 
-There is one rule for all servers. Each number is named by the words next to it, and a message counts only if its
-numbers, or its words, say that something is too long. It serves servers that report no numbers in fields, and neither
-list their window nor count tokens.
+The same rules apply to all servers. The words next to a number tell what it counts, and a message is about the window
+only if its numbers or its words say that something is too long. This is needed for servers that report no numbers in
+fields, list no window, and cannot count tokens.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from kaito.openai.error_bodies import ErrorBody
 
 
 class WindowNumbers(Struct, frozen=True):
-    """The numbers of an error about the context window, in tokens; `None` where it has none."""
+    """The numbers in an error about the context window, in tokens; `None` for those that it lacks."""
 
     prompt: int | None = None
     window: int | None = None
-    #: Whether `prompt` is a count rather than a lower bound or an estimate.
+    #: Whether `prompt` is an exact count rather than a lower bound or an estimate.
     exact: bool = True
 
 
 def answer_limit(body: ErrorBody) -> int | None:
-    """Return the most tokens that an answer may have, by an error that says so; `None` for any other error."""
+    """Return the most tokens that an answer may have, if this is what an error is about; otherwise `None`."""
     text = body.message.lower()
     if _OTHER_LIMITS.search(text) or _STRONG.search(text) or not _ABOUT_ANSWER.search(text):
         return None
@@ -65,14 +65,14 @@ def window_numbers(body: ErrorBody) -> WindowNumbers | None:
     return WindowNumbers(prompt, window, exact or prompt is None)
 
 
-#: OpenAI's, llama.cpp's and LiteLLM's.
+#: The codes of OpenAI, llama.cpp and LiteLLM.
 _CODES = frozenset({"context_length_exceeded", "exceed_context_size_error", "contextwindowexceedederror"})
-#: Messages about rates, quotas and money, which have tokens and limits in them, too.
+#: Messages about rates, quotas and money, which also mention tokens and limits.
 _OTHER_LIMITS = re.compile(
     r"rate[ _-]?limit|\bper[ -](?:second|minute|min|hour|day|month)\b|\b[tr]p[mdsh]\b|too many requests|quota|credit"
     r"|billing|budget|throttl|concurren|\b(?:daily|hourly|monthly)\b|deadline|timed? ?out"
 )
-#: What only the context window is called.
+#: Names that only the context window has.
 _STRONG = re.compile(
     r"context[ _-](?:length|window|size|limit)|maximum context|max_?model_?len|session_len|max_seq_len|\bn_ctx\b"
     r"|maximum (?:model|sequence) length|contextwindowexceeded|`inputs`|tokens?[ -]window"
@@ -101,9 +101,9 @@ _ANSWER_LIMIT = re.compile(
 
 # A number that is not part of a name such as gpt-4, a version or a fraction.
 _NUMBER = re.compile(r"(?<![\w.,/-])(\d{1,3}(?:,\d{3})++|\d++)(?!\w|\.\d)")
-#: A number with more digits counts no tokens.
+#: A number with more digits cannot be a number of tokens.
 _MAX_DIGITS = 12
-#: More numbers are not looked at.
+#: The most numbers that are read.
 _MAX_NUMBERS = 40
 
 # The words after a number name it, if they belong to it.
@@ -123,7 +123,7 @@ _AFTER = (
         ),
     ),
 )
-# Otherwise the nearest words before it do, in the same clause.
+# Otherwise, the nearest words before it in the same clause do.
 _BEFORE = re.compile(
     r"(?P<WINDOW>context[ _-](?:length|window|size|limit)|max_?model_?len|session_len|max_seq_len|\bn_ctx\b"
     r"|\bmax(?:imum)?\b(?:\W{1,2}\w{1,15}){0,4}?\W{1,2}(?:length|len|tokens|size|limit)\b|\bmax(?:imum)?\b|\blimit\b"
@@ -137,12 +137,12 @@ _BEFORE = re.compile(
 _CLAUSE_END = re.compile(r"[.;!?](?:\s|$)|\n")
 _STATUS = re.compile(r"(?:code|status|http|error)\W{0,6}$|\bby $")
 _VAGUE = re.compile(r"(?:at least|about|approximately|around|roughly|~|more than|estimated)\s*$")
-#: Characters before and after a number that are looked at.
+#: How many characters before and after a number are searched.
 _NEAR = 80
 
 
 def _roles(text: str) -> tuple[dict[_Role, int], bool]:
-    """Return the first number of each role, and whether those of the prompt are counts."""
+    """Return the first number of each role, and whether the prompt's is an exact count."""
     found: dict[_Role, int] = {}
     exact = True
     matches = []
@@ -168,7 +168,7 @@ def _roles(text: str) -> tuple[dict[_Role, int], bool]:
 
 
 def _role(before: str, after: str, previous: _Role | None) -> _Role | None:
-    """Return what a number is, by the text on both sides up to its neighbours; `previous` is that of the one before."""
+    """Return the role of a number, given the text on both sides up to the next numbers, and the previous role."""
     if _STATUS.search(before) or _UNIT.match(after):
         return None
     for role, pattern in _AFTER:

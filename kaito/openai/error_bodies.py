@@ -1,4 +1,4 @@
-"""Reads the bodies of errors: the message and the fields about it, in any of the shapes that servers use.
+"""Reads the bodies of errors: the message and the fields about it, in any of the forms that servers use.
 
 OpenAI and vLLM send `{"error": {"message": …}}`, older vLLM `{"object": "error", "message": …}`, FastAPI
 `{"detail": …}`, Kubernetes `{"kind": "Status", "message": …}`, others `{"error": "…"}`, and gateways the JSON of the
@@ -16,17 +16,17 @@ from kaito.util import limits
 from kaito.util.decoding import DecodeError, decode_json
 from kaito.util.sanitize import one_line
 
-#: Characters of a message that are kept.
+#: The most characters of a message that are kept.
 MAX_MESSAGE = 4096
 
-#: Levels of objects around a message.
+#: The most objects that may be nested around a message.
 _MAX_DEPTH = 8
-#: Messages of a list that are joined.
+#: The most messages of a list that are joined.
 _MAX_ITEMS = 8
 
 
 class ErrorBody(Struct, frozen=True, kw_only=True):
-    """What the body of an error says."""
+    """The content of an error's body."""
 
     #: On one line, without control sequences; `""` if there is none.
     message: str = ""
@@ -37,22 +37,22 @@ class ErrorBody(Struct, frozen=True, kw_only=True):
     type: str = ""
     #: The name of the field that is refused.
     param: str = ""
-    #: llama.cpp's numbers.
+    #: llama.cpp's numbers: the tokens of the window, and those of the prompt.
     n_ctx: int | None = None
     n_prompt_tokens: int | None = None
 
 
 def parse_error_body(body: bytes, content_type: str = "") -> ErrorBody:
-    """Parse a body, or as much of it as was read."""
+    """Parse the body of an error, or the part of it that was read."""
     text = body[: limits.ERROR_BODY].decode("utf-8", "replace").removeprefix("\ufeff")
     value, reason = _json(text)
     if value is None:
-        # Its parser takes time to import, and most runs meet no page.
+        # The parser of web pages takes time to import, and most runs need none.
         from kaito.openai.pages import is_page, page_title
 
         if is_page(content_type, text):
             return ErrorBody(message=page_title(text) or "a web page")
-        # Cut or malformed JSON is still an API's, not a proxy's page.
+        # Even if it is cut or malformed, JSON comes from an API and not from a proxy's page.
         message = f"JSON, but {reason}" if "deep" in reason else _shortened(text)
         return ErrorBody(message=message, structured=text.lstrip()[:1] in ("{", "["))
     fields = _innermost(value)
@@ -69,7 +69,7 @@ def parse_error_body(body: bytes, content_type: str = "") -> ErrorBody:
 
 
 def error_message(value: Any, depth: int = 0) -> str:
-    """Return the message of an error in any shape, `""` if there is none."""
+    """Return the message of an error in any form; `""` if there is none."""
     if isinstance(value, str):
         inner = _json(value)[0] if depth < _MAX_DEPTH and value.lstrip()[:1] in ("{", "[") else None
         return (error_message(inner, depth + 1) if inner is not None else "") or _shortened(value)
@@ -83,7 +83,7 @@ def error_message(value: Any, depth: int = 0) -> str:
 
 
 def describe(body: bytes, content_type: str) -> str:
-    """Return what a body is that should have been an answer, for a message. It may be long."""
+    """Describe a body that should have been an answer, for a message. The result may be long."""
     text = body.decode("utf-8", "replace").removeprefix("\ufeff")
     if not text.strip():
         return "nothing"
@@ -98,7 +98,7 @@ def describe(body: bytes, content_type: str) -> str:
 
 
 def _of_object(value: Mapping[str, Any], depth: int) -> str:
-    # FastAPI's validation errors name the field apart from the message.
+    # FastAPI's validation errors name the field separately from the message.
     if isinstance(message := value.get("msg"), str):
         return _joined((_field(value.get("loc")), _shortened(message)), ": ")
     error, message = (error_message(value.get(key), depth + 1) for key in ("error", "message"))
@@ -108,7 +108,7 @@ def _of_object(value: Mapping[str, Any], depth: int) -> str:
     if not message:
         keys = ("detail", "errors", "reason", "error_message")
         message = next((text for key in keys if (text := error_message(value.get(key), depth + 1))), "")
-    # OpenRouter says what the server behind it says in the metadata.
+    # OpenRouter has the message of the server behind it in the metadata.
     metadata = value.get("metadata")
     raw = error_message(metadata.get("raw"), depth + 1) if isinstance(metadata, Mapping) else ""
     return _joined((message, raw), ": ")
@@ -137,7 +137,7 @@ def _is_object(value: Any) -> bool:
 
 
 def _field(path: Any) -> str:
-    """Return the name of a field by FastAPI's `loc`, such as `["body", "messages", 0, "content"]`."""
+    """Return the name of a field from FastAPI's `loc`, such as `["body", "messages", 0, "content"]`."""
     parts = path if isinstance(path, list) else []
     shown = [str(part) for part in parts[:_MAX_DEPTH] if isinstance(part, str | int) and part != "body"]
     return _shortened(".".join(shown))
@@ -160,7 +160,7 @@ def _count(value: Any) -> int | None:
 
 
 def _json(text: str) -> tuple[Any, str]:
-    """Return JSON decoded, or `None` and why it cannot be decoded."""
+    """Return the decoded JSON, or `None` and the reason why it cannot be decoded."""
     try:
         return decode_json(text, Any), ""
     except DecodeError as exc:

@@ -1,4 +1,4 @@
-"""The messages for a turn that has failed: what the server's error means for the user, and what to do."""
+"""The messages for a turn that failed: what the server's error means, and what the user can do."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from kaito.net.proxy_errors import proxy_credentials_required
 from kaito.openai.error_responses import ErrorKind, ErrorResponse
 from kaito.util.suggest import listed, near_names
 
-#: The last line of an error after which a part of the answer may be on screen.
+#: The last line of an error that may come after a part of the answer was shown.
 NOT_KEPT = ShellHint(
     "What arrived is not part of the conversation; send the message again (/retry)",
     "The answer is not complete; send the message again",
 )
 
-#: Models that a message names.
+#: The most models that a message names.
 _MAX_LISTED = 10
 
 _CHECK_ADDRESS = "Check the address; a proxy or a login page may answer there"
@@ -95,5 +95,5 @@ def _other_models(model: str | None, models: Sequence[str]) -> list[str]:
 
 
 def quote(response: ErrorResponse) -> str:
-    """Return a server's message with its status, for a message of ours."""
+    """Return a server's message with its HTTP status, to be part of one of our messages."""
     return f"{response.message} (HTTP {response.status})" if response.status else response.message

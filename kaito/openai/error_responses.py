@@ -14,12 +14,12 @@ from kaito.openai.error_bodies import ErrorBody, parse_error_body
 from kaito.util.sanitize import one_line
 
 _NO_MESSAGE = "no reason given"
-#: Statuses with which a request is refused that does not fit the window.
+#: Statuses with which servers refuse a request that does not fit the window.
 REFUSED = (400, 413, 422, 500)
 
 
 class ErrorKind(Enum):
-    """What an error response is about."""
+    """The kinds of error responses."""
 
     CONTEXT_WINDOW = auto()
     #: The answer may not have as many tokens as requested.
@@ -27,7 +27,7 @@ class ErrorKind(Enum):
     #: `stream_options` is not supported.
     STREAM_OPTIONS = auto()
     UNKNOWN_MODEL = auto()
-    #: The path is not served.
+    #: The server does not have this path.
     NO_ROUTE = auto()
     UNAUTHORIZED = auto()
     PROXY_UNAUTHORIZED = auto()
@@ -36,7 +36,7 @@ class ErrorKind(Enum):
     REDIRECT = auto()
     #: The request has too many bytes.
     TOO_LARGE = auto()
-    #: Something else than a model's server answers.
+    #: The response does not come from a model's server.
     NOT_JSON = auto()
     OTHER = auto()
 
@@ -44,26 +44,26 @@ class ErrorKind(Enum):
 class ErrorResponse(Struct, frozen=True, kw_only=True):
     """A response that is not an answer, or an error within an answer."""
 
-    #: The HTTP status; for an error within an answer, the code that it has, or 0.
+    #: The HTTP status; for an error within an answer, the code in the error, or 0.
     status: int
     kind: ErrorKind
     #: The server's message on one line, without control sequences. It may be long.
     message: str
-    #: Seconds that the server asks to wait.
+    #: Seconds that the server asks the client to wait.
     retry_after: float | None = None
     #: The field of the request that is refused, if the server names it.
     param: str = ""
-    #: For `CONTEXT_WINDOW`: tokens of the prompt.
+    #: For `CONTEXT_WINDOW`: the tokens of the prompt.
     prompt_tokens: int | None = None
-    #: Whether `prompt_tokens` is a count rather than a lower bound.
+    #: Whether `prompt_tokens` is an exact count rather than a lower bound.
     exact: bool = True
-    #: For `CONTEXT_WINDOW`: tokens of the window.
+    #: For `CONTEXT_WINDOW`: the tokens of the window.
     window: int | None = None
     #: For `ANSWER_LIMIT`: the most tokens that an answer may have.
     answer_limit: int | None = None
-    #: For `UNAUTHORIZED`: whether a user name and a password are asked for (HTTP Basic).
+    #: For `UNAUTHORIZED`: whether the server asks for a user name and a password (HTTP Basic).
     basic: bool = False
-    #: For `REDIRECT`: the base URL that would be right; `""` if it is not known.
+    #: For `REDIRECT`: the base URL to use instead; `""` if it is not known.
     base: str = ""
 
 
@@ -102,7 +102,7 @@ def parse_error_event(data: bytes) -> ErrorResponse:
 
 
 def _window_error(status: int, body: ErrorBody) -> ErrorResponse | None:
-    # Its patterns take time to compile, and most runs meet no error.
+    # The patterns take time to compile, and most runs need none.
     from kaito.openai.context_errors import answer_limit, window_numbers
 
     numbers = window_numbers(body)

@@ -14,13 +14,13 @@ class Ending(Enum):
 
     #: The model ended it.
     COMPLETE = auto()
-    #: It met the token limit, or filled the window.
+    #: It reached the token limit or the end of the context window.
     LENGTH = auto()
-    #: A filter cut it.
+    #: A content filter cut it.
     FILTERED = auto()
     #: The model calls a tool and waits for the result.
     TOOL = auto()
-    #: The server broke it off, or gives a reason that is not known.
+    #: The server ended it early, or sent an unknown reason.
     BROKEN = auto()
 
 
@@ -48,7 +48,7 @@ _ENDINGS = {
     **dict.fromkeys(("tool_calls", "tool_call", "tool_use", "function_call"), Ending.TOOL),
 }
 
-#: What stands for "no reason yet" in place of null.
+#: Values that mean "no reason yet", which some servers send in place of null.
 _NONE = ("", "null", "none")
 
 

@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 
 from kaito.util.sanitize import one_line
 
-#: Characters of a page that are read.
+#: The most characters of a page that are read.
 _MAX_PAGE = 64 * 1024
-#: Characters of a title that are kept: as many as of any message, which is shortened when its secrets are removed.
+#: The most characters of a title that are kept. It is shortened later, when secrets are removed from the message.
 _MAX_TITLE = 4096
 
 #: A `<` that does not begin a short, complete tag. Without them, `html.parser` takes linear time; an unfinished tag it
@@ -23,7 +23,7 @@ def is_page(content_type: str, text: str) -> bool:
 
 
 def page_title(text: str) -> str:
-    """Return the text of a page's `title`, else of its first `h1`; `""` if it has none."""
+    """Return the text of a page's `title`, or else of its first `h1`; `""` if it has neither."""
     finder = _TitleFinder()
     finder.feed(_STRAY.sub(" ", text[:_MAX_PAGE]))
     finder.close()

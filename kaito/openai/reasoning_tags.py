@@ -12,9 +12,9 @@ from string import ascii_letters
 #: The tag that closes each opening one. Tags are compared without regard to case.
 _CLOSING = {"<think>": "</think>", "<thinking>": "</thinking>", "[think]": "[/think]"}
 _LONGEST = max(map(len, _CLOSING.values()))
-#: What no tag begins with.
+#: Characters with which no tag begins.
 _LETTERS = frozenset(ascii_letters)
-#: Characters of blank space before an opening tag.
+#: The most characters of white space before an opening tag.
 _MAX_BLANKS = 64
 
 _OPENING = re.compile(r"<think(?:ing)?>|\[THINK\]", re.IGNORECASE)
@@ -22,7 +22,7 @@ _ORPHAN = re.compile(r"</think(?:ing)?>|\[/THINK\]", re.IGNORECASE)
 
 
 class _State(Enum):
-    #: Nothing but blank space and perhaps the beginning of a tag.
+    #: So far, only white space and perhaps the beginning of a tag.
     START = auto()
     REASONING = auto()
     #: After the closing tag, up to the first visible character.
@@ -44,7 +44,7 @@ class ReasoningSplitter:
         self._closing = ""
 
     def feed(self, text: str) -> tuple[str, str]:
-        """Return the next piece's reasoning and its part of the answer. The beginning of a tag is held."""
+        """Return the next piece's reasoning and content. What may be the beginning of a tag is held back."""
         if not text:
             return "", ""
         reasoning = ""
@@ -61,7 +61,7 @@ class ReasoningSplitter:
         return reasoning, text
 
     def finish(self) -> tuple[str, str]:
-        """Return what was held when the answer ended: reasoning, and a part of the answer."""
+        """Return the text that was held back when the answer ended, as reasoning and content."""
         held, self._held = self._held, ""
         return (held, "") if self._state is _State.REASONING else ("", held)
 
@@ -101,7 +101,7 @@ def _find(text: str, tag: str) -> int:
 
 
 def _beginning_of(tag: str, text: str) -> int:
-    """Return how many characters at the end of a text may begin the tag."""
+    """Return how many characters at the end of a text may be the beginning of the tag."""
     end = text[-len(tag) + 1 :].lower()
     return next((size for size in range(min(len(end), len(tag) - 1), 0, -1) if tag.startswith(end[-size:])), 0)
 

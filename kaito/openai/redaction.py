@@ -10,9 +10,9 @@ from kaito.openai.error_bodies import MAX_MESSAGE
 from kaito.settings import Settings
 from kaito.types import Endpoint
 
-#: Characters from which on a header's value is considered a secret.
+#: The length from which a header's value is considered a secret.
 _MIN_SECRET = 8
-#: Characters of a message that are shown.
+#: The most characters of a message that are shown.
 _MAX_SHOWN = 600
 #: Names of URL parameters that hold a secret.
 _SECRET_NAME = re.compile("key|token|secret|sig|code|pass|auth|credential", re.IGNORECASE)
@@ -29,14 +29,14 @@ class Redactor:
     def __init__(self, endpoint: Endpoint, settings: Settings) -> None:
         headers = [*endpoint.headers.values(), *(value for _, value in settings.headers)]
         values = [settings.api_key or "", *headers, *_secrets_in(endpoint.url)]
-        # A header's value may be a scheme and a secret: `Bearer …`.
+        # A header's value may consist of a scheme and a secret: `Bearer …`.
         parts = {part for value in values for part in (value, *value.split()) if len(part) >= _MIN_SECRET}
         self._secrets = sorted(parts, key=len, reverse=True)
 
     def __call__(self, message: str) -> str:
         """Return the part of a message that may be shown."""
         if len(message) >= MAX_MESSAGE and self._secrets:
-            # It was cut, perhaps in the middle of a secret, which would not be recognised.
+            # The message may have been cut in the middle of a secret, which would not be recognised.
             message = message[: -len(self._secrets[0])]
         for secret in self._secrets:
             message = message.replace(secret, "***")

@@ -1,4 +1,4 @@
-"""Writes messages as OpenAI's API takes them: images as parts of the content, calls of tools as functions."""
+"""Writes messages in the format of OpenAI's API: images as parts of the content, calls of tools as functions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def request_messages(messages: Sequence[Message]) -> Sequence[Message | dict[str
     its result, strict templates refuse a turn without an assistant's message, and vLLM refuses arguments that are not
     JSON. The model still sees what it wanted to call.
     """
-    # Nearly all conversations: this is on the way to the first token.
+    # True of nearly all conversations, and fast: it delays the first token.
     if not any(message.images or message.tool_calls or message.tool_call_id is not None for message in messages):
         return messages
     return [
@@ -31,7 +31,7 @@ def request_message(message: Message, *, with_calls: bool = True) -> Message | d
         with_calls: whether calls of tools are sent as such, rather than as text.
     """
     if message.images:
-        # Images first: some models look at an image only from the words after it.
+        # Images come first: with some models, only the words after an image can refer to it.
         images = [{"type": "image_url", "image_url": {"url": image.url}} for image in message.images]
         texts = [{"type": "text", "text": message.content}] if message.content else []
         return {"role": message.role, "content": [*images, *texts]}

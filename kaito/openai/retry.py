@@ -18,7 +18,7 @@ from kaito.openai.error_messages import error_for, quote
 from kaito.openai.error_responses import REFUSED, ErrorKind, ErrorResponse
 from kaito.types import ModelInfo, Waiting
 
-#: The names of the limit of an answer's tokens in error responses.
+#: The names that error responses use for the limit of an answer's tokens.
 _MAX_TOKENS = ("max_tokens", "max_completion_tokens", "max_new_tokens")
 
 
@@ -27,7 +27,7 @@ _ABOUT_LENGTH = re.compile(r"token|length|context|window|too (?:long|large|many|
 
 
 class ServerCapabilities(Struct):
-    """What is known of a server, from earlier turns."""
+    """What earlier requests have shown about a server."""
 
     #: Path prefixes to try, in order.
     prefixes: list[str] = field(default_factory=lambda: ["/v1", ""])
@@ -35,15 +35,15 @@ class ServerCapabilities(Struct):
     stream_options: bool = True
     #: Whether it has ever answered.
     answered: bool = False
-    #: Tokens of the context window by the model that was requested, as reported in error responses.
+    #: Tokens of the context window, as error responses reported them, by the name of the requested model.
     windows: dict[str | None, int] = field(default_factory=dict)
     #: The names of the models that the server lists.
     models: list[str] = field(default_factory=list)
-    #: The windows of these, as the server lists them.
+    #: The windows of these models, as the server lists them.
     listed: dict[str | None, int] = field(default_factory=dict)
 
     def note_models(self, models: Iterable[ModelInfo]) -> None:
-        """Take the names and the windows of the models that the server lists."""
+        """Record the names and the windows of the models that the server lists."""
         self.models, self.listed = [], {}
         for info in models:
             self.models.append(info.name)
@@ -52,12 +52,12 @@ class ServerCapabilities(Struct):
                 self.listed.setdefault(None, info.window)  # a request without a name is for the first
 
     def prefer(self, prefix: str) -> None:
-        """Try this prefix first: the server answers there."""
+        """Try this prefix first from now on: the server answers there."""
         self.prefixes.sort(key=lambda other: other != prefix)
         self.answered = True
 
     def settle(self, prefix: str) -> None:
-        """Use this prefix only: it serves chat completions."""
+        """Use only this prefix from now on: it serves chat completions."""
         self.prefixes = [prefix]
         self.answered = True
 
@@ -105,13 +105,13 @@ class Recovery:
 
     @property
     def max_tokens(self) -> int | None:
-        """The tokens of the answer to request now; `None` leaves them to the server."""
+        """The most tokens to request for the answer; `None` to leave it to the server."""
         if self._reduced_tokens is not None or self._wanted_tokens is None:
             return self._reduced_tokens
         window = self._server.windows.get(self._model)
         if window is None or self._wanted_tokens < window:
             return self._wanted_tokens
-        # The server would refuse so many whatever the prompt. Without a number it gives what the prompt leaves.
+        # The server would refuse as many for any prompt. Without a number, it allows as many as the prompt leaves.
         return _half(window) if self._can_trim else None
 
     @property
@@ -166,7 +166,7 @@ class Recovery:
         raise self.error(response)
 
     def _limit_answer(self, limit: int | None) -> bool:
-        """Request no more than the limit of an answer, once; return whether that is less than before."""
+        """Request no more than the limit of an answer, once. Return whether this is less than before."""
         if limit is None or self._limited or self.max_tokens is None or limit >= self.max_tokens:
             return False
         self._limited = True
@@ -186,7 +186,7 @@ class Recovery:
         if retry_after is None:
             delay = min(base * 2**self._tries, max_delay) * self._jitter()
         else:
-            # Never sooner than the server asks; and "0" must not cause a flood of requests.
+            # Never sooner than the server asks, and not at once if it asks for 0 seconds.
             delay = max(retry_after, base / 4) * max(self._jitter(), 1.0)
         elapsed = now - self._started
         if elapsed + delay > budget:
@@ -200,10 +200,10 @@ class Recovery:
         return Waiting(reason=reason, delay=delay)
 
     def needs_count(self, response: ErrorResponse) -> bool:
-        """Return whether the tokens of the prompt, which only the server's tokenizer knows, would decide what to do."""
+        """Return whether the decision depends on the number of the prompt's tokens, which the server must count."""
         if response.kind is ErrorKind.CONTEXT_WINDOW:
             return response.window is not None and not self._is_exact(response)
-        # A server that fails for another reason may not count either.
+        # A server that fails for another reason may be unable to count.
         silent = response.status == 500 and not _ABOUT_LENGTH.search(response.message)
         return not silent and self._may_be_too_long(response)
 
@@ -214,9 +214,9 @@ class Recovery:
         return error_for(response, self._endpoint, self._model, self._server.models)
 
     def _may_be_too_long(self, response: ErrorResponse) -> bool:
-        """Return whether a refusal whose wording says nothing may be about the window, which the server lists."""
+        """Return whether a refusal with an unknown wording may be about the window that the server lists."""
         if response.kind is ErrorKind.ANSWER_LIMIT and self._listed is not None:
-            # What limits the answer to the window is the window.
+            # A limit that equals the window is the window.
             return (response.answer_limit or 0) >= self._listed
         kinds = (ErrorKind.OTHER, ErrorKind.NOT_JSON, ErrorKind.TOO_LARGE)
         return response.kind in kinds and response.status in REFUSED and self._listed is not None
@@ -241,15 +241,15 @@ class Recovery:
         return self._server.listed.get(self._model)
 
     def _window(self, response: ErrorResponse) -> int | None:
-        """Return the window by a response, checked against the one that the server lists."""
+        """Return the window that a response states, checked against the one that the server lists."""
         stated, listed = response.window, self._listed
         if stated is None or listed is None:
             return stated or listed
-        # vLLM 0.15 states the window less what the answer may have.
+        # vLLM 0.15 states the window minus the tokens reserved for the answer.
         return listed if stated + (self.max_tokens or 0) == listed else stated
 
     def _is_exact(self, response: ErrorResponse) -> bool:
-        """Return whether the number of the prompt's tokens is a count.
+        """Return whether the number of the prompt's tokens is exact.
 
         vLLM since 0.16 stops counting at the first token that does not fit.
         """
@@ -259,7 +259,7 @@ class Recovery:
         return prompt != max(window - (self.max_tokens or self._wanted_tokens or 0), 0) + 1
 
     def _reduce_tokens(self, response: ErrorResponse, counted: int | None) -> None:
-        """Request what the window leaves, once.
+        """Request as many tokens as the window leaves for the answer, once.
 
         Raises:
             WindowError: the prompt alone fills the window, or leaves less than the answer may have, or the smaller
@@ -267,7 +267,7 @@ class Recovery:
         """
         window = self._window(response)
         prompt = counted if counted is not None or not self._is_exact(response) else response.prompt_tokens
-        # What is left to the server is at most what is wanted.
+        # If the server chooses the limit, it is at most what the user wants.
         requested = self.max_tokens or self._wanted_tokens
         left, least = None, 1
         if window:
@@ -280,7 +280,7 @@ class Recovery:
             elif requested is not None and (requested >= window or response.param in _MAX_TOKENS):
                 left = min(_half(window), _half(requested))
             elif response.prompt_tokens is not None:
-                # With a lower bound only: half of what it would leave is a fair second try.
+                # If only a lower bound of the prompt is known, half of the rest is a reasonable second attempt.
                 left = (window - response.prompt_tokens) // 2
         if self._reduced_tokens is not None or requested is None or left is None or not least <= left < requested:
             raise WindowError(prompt if prompt is not None else response.prompt_tokens, window)

@@ -1,4 +1,4 @@
-"""The JSON of a chat completion: strict types for speed, and tolerant parsing of what does not match them."""
+"""The JSON of a chat completion: strict types for speed, and tolerant parsing of JSON that does not match them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class MalformedError(ValueError):
     """The data is not a chat completion."""
 
 
-# JSON has no cycles: the garbage collector need not look at any of these (`gc=False`). Fields whose form servers do not
-# agree on stay JSON (`Raw`) until they are needed: a hostile value then costs no more than its bytes.
+# JSON has no cycles, so that the garbage collector can ignore these objects (`gc=False`). Fields that differ between
+# servers stay JSON (`Raw`) until they are needed: a hostile value then costs no more than its bytes.
 
-#: What a field is that the server did not send.
+#: The value of a field that the server did not send.
 ABSENT = msgspec.Raw()
 
 
@@ -40,9 +40,9 @@ class Choice(msgspec.Struct, gc=False):
     """One of the answers; only one is requested."""
 
     delta: Text | None = None
-    #: In place of `delta` in an answer that is not streamed.
+    #: Replaces `delta` in an answer that is not streamed.
     message: Text | None = None
-    #: In place of both in a text completion; some servers repeat the content of `delta` in it.
+    #: Replaces both in a text completion. Some servers repeat the content of `delta` here.
     text: str | None = None
     finish_reason: str | None = None
     index: int | None = None
@@ -86,7 +86,7 @@ class Chunk(msgspec.Struct, gc=False):
 
 
 def is_empty(value: msgspec.Raw) -> bool:
-    """Return whether a field is absent, or says as much as an absent one."""
+    """Return whether a field is absent or means the same, such as null."""
     return bytes(value) in _EMPTY
 
 
@@ -94,7 +94,7 @@ _EMPTY = (b"", b"null", b'""', b"false", b"[]")
 
 
 def _says_nothing(error: bytes) -> bool:
-    """Return whether an error holds no text and no number, such as `{"message": null, "code": 0}`."""
+    """Return whether an error contains neither text nor a number, such as `{"message": null, "code": 0}`."""
     values = re.sub(rb'"[^"]*+"\s*+:', b"", error.replace(b'""', b"0"))
     return re.search(rb'"|[1-9]|true', values) is None
 
@@ -132,7 +132,7 @@ def parse_chunk(event: bytes) -> Chunk:
         pass
     if len(event) > limits.UNUSUAL_EVENT:
         raise MalformedError("too large")
-    # Half a character spoils at most that character, and not the answer; msgspec takes whole ones only.
+    # Half a character must not spoil the whole answer, and msgspec accepts only whole characters.
     try:
         value = json.loads(event.decode("utf-8", "surrogateescape"), parse_int=_bounded)
     except (ValueError, RecursionError) as exc:
@@ -188,12 +188,12 @@ def _text(value: Any) -> Text | None:
 
 #: The fields of a part, or of an object within one, that hold its text. OpenAI's Assistants nest `value` in `text`.
 _TEXT_FIELDS = ("text", "value", "content", "refusal")
-#: Mistral's part with what the model thinks.
+#: The type of Mistral's parts with reasoning.
 _THOUGHT_FIELDS = ("thinking", "reasoning")
 _TEXT_TYPES = frozenset({"", "text", "output_text"})
 #: Fields of a part without text that only announces one.
 _NO_TEXT_FIELDS = frozenset({"type", "index", "id", "annotations", *_TEXT_FIELDS, *_THOUGHT_FIELDS})
-#: Parts within parts.
+#: How deep parts may be nested.
 _MAX_DEPTH = 8
 
 
@@ -225,7 +225,7 @@ def _parts(value: Any, thoughts: list[str], depth: int = 0) -> list[str]:
 
 
 def _thoughts(value: Any) -> str:
-    """Return reasoning in any form; `""` for what is none: the answer is complete without it."""
+    """Return reasoning in any form; `""` for an unknown form, as the answer is complete without it."""
     try:
         thoughts: list[str] = []
         return "".join([*_parts(value, thoughts), *thoughts])
@@ -262,5 +262,5 @@ def _number(value: Any) -> int | None:
 
 
 def _bounded(digits: str) -> int:
-    """Return a number of JSON; Python refuses to convert thousands of digits, and none of them counts anything."""
+    """Convert a number of JSON. Python refuses thousands of digits, which no field needs."""
     return int(digits) if len(digits) < 20 else 2**64

@@ -1,4 +1,4 @@
-"""Parses what a server tells about itself: its models, and the tokens of a prompt."""
+"""Parses information from a server: its models, and the number of tokens of a prompt."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from kaito.types import ModelInfo
 from kaito.util import limits
 from kaito.util.decoding import DecodeError, decode_json
 
-#: A field that is not there.
+#: The value of a field that is absent.
 _ABSENT = msgspec.Raw(b"null")
-#: Digits of the largest number of tokens.
+#: The most digits of a number of tokens.
 _MAX_DIGITS = len(str(limits.TOKEN_COUNT))
 #: Bytes of the longest name: each character may be two escapes of six bytes.
 _LONGEST_NAME = 12 * limits.SHOWN_NAME + 2
@@ -109,12 +109,12 @@ class _TokenizerAnswer(msgspec.Struct):
 
     #: vLLM's
     count: int | None = None
-    #: llama.cpp's answer has nothing else.
+    #: The only field in llama.cpp's answer.
     tokens: msgspec.Raw = _ABSENT
 
 
 class _Template(msgspec.Struct):
-    # Not required, as a `null` must not be searched for in the rest.
+    # Optional: a value of `null` must not lead to a search in the other fields.
     prompt: str | None = None
 
 
@@ -136,7 +136,7 @@ def _length(tokens: bytes) -> int:
     """
     numbers = tokens.translate(None, b" \t\r\n")
     if numbers.translate(None, b"0123456789-,") == b"[]":
-        # JSON has no comma after the last one.
+        # In JSON, the last one has no comma after it.
         return numbers.count(b",") + 1 if len(numbers) > 2 else 0
     if len(tokens) > limits.TOKEN_OBJECTS:
         raise DecodeError("it is too long")
@@ -144,7 +144,7 @@ def _length(tokens: bytes) -> int:
 
 
 def parse_template(body: bytes) -> str | None:
-    """Parse the answer of llama.cpp's `POST /apply-template`: a conversation as the model gets it."""
+    """Parse the answer of llama.cpp's `POST /apply-template`: a conversation as the model receives it."""
     try:
         return decode_json(body, _Template).prompt
     except DecodeError:
@@ -159,7 +159,7 @@ def _size(raw: msgspec.Raw) -> int | None:
 
 
 def _name(raw: msgspec.Raw) -> str | None:
-    """Return a model's name; `None` for one that a request cannot use."""
+    """Return a model's name; `None` for a name that cannot be sent in a request."""
     data = bytes(raw)
     if data[:1] != b'"' or len(data) > _LONGEST_NAME:
         return None

@@ -9,7 +9,7 @@ from kaito.util import limits
 
 #: The largest event, in bytes. A chunk of an answer has a few hundred.
 MAX_EVENT = limits.STREAM_EVENT
-#: Names of the events that are chunks of an answer.
+#: Names of events that contain chunks of an answer.
 _CHUNKS = (b"", b"message")
 
 
@@ -39,14 +39,14 @@ class EventDecoder:
             EventTooLargeError: the current event is too large.
         """
         if self._after_cr and data:
-            # The CR at the end of the last read has ended its line already.
+            # The CR at the end of the last read has already ended its line.
             data = data.removeprefix(b"\n")
             self._after_cr = False
         if b"\r" in data:
             self._after_cr = data.endswith(b"\r")
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         buffer = self._buffer
-        # A blank line may have begun with the last byte of the buffer; the rest of it was searched before.
+        # A blank line may begin with the last byte of the buffer; everything before it has been searched.
         searched = max(len(buffer) - 1, 0)
         buffer += data
         end = buffer.rfind(b"\n\n", searched)
@@ -57,8 +57,8 @@ class EventDecoder:
         with memoryview(buffer) as view:
             complete = bytes(view[:end])
         del buffer[: end + 2]
-        # Nearly always all events have one line `data: …`, so that all newlines are between events. One split is
-        # faster than a look at each, and one search of the joined events faster than counting newlines.
+        # Nearly always, each event is one line `data: …`, and all newlines are between events. One split is faster than
+        # parsing each event, and one search of the joined events is faster than counting newlines.
         events = complete.split(b"\n\ndata: ")
         if complete.startswith(b"data: ") and b"\n" not in b"".join(events) and self.error is None:
             events[0] = events[0].removeprefix(b"data: ")
@@ -66,7 +66,7 @@ class EventDecoder:
         return self._select(complete)
 
     def end(self) -> list[bytes]:
-        """Return the data of a last event that the end of the stream completes: some servers omit its blank line."""
+        """Return the data of the last event at the end of the stream: some servers omit the blank line after it."""
         rest = bytes(self._buffer)
         self._buffer.clear()
         return self._select(rest)
@@ -87,7 +87,7 @@ class EventDecoder:
 def _parse(block: bytes) -> tuple[bytes, bytes | None]:
     """Return an event's name, empty if it has none, and its data."""
     event, lines = b"", []
-    # A gateway that joins several sources may send a byte order mark before any event.
+    # A gateway that joins several streams may send a byte order mark before any event.
     for line in block.lstrip(b"\n").removeprefix(codecs.BOM_UTF8).split(b"\n"):
         name, _, value = line.partition(b":")
         if name == b"data":

@@ -1,4 +1,4 @@
-"""Reads one answer: its bytes through the pure layers as they arrive, until it ends or fails."""
+"""Reads one answer: parses its bytes as they arrive, until it ends or fails."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from kaito.util.sanitize import one_line
 _SILENCE = 2.0
 #: Seconds that a body may take to end after `[DONE]`, so that its connection can be reused.
 _DRAIN_DELAY = 0.01
-#: Bytes of an answer that are kept to describe it, and characters of it that are shown.
+#: For the description of a body that is not an answer: the most bytes that are kept, and characters that are shown.
 _HEAD = 8 * 1024
 _MAX_SHOWN = 200
 
@@ -68,7 +68,7 @@ class AnswerStream:
         self._redact = redact
         self._decoder = AnswerDecoder()
         self._events = EventDecoder()
-        # The body so far, until it is known to be a stream.
+        # The body so far, as long as it is not known whether it is a stream.
         self._whole: bytearray | None = bytearray()
         self._padding = 0
         self._head = b""
@@ -79,11 +79,11 @@ class AnswerStream:
 
     @property
     def calls_tools(self) -> bool:
-        """Whether a part of a call of a tool has arrived: the deltas have calls only once they are whole."""
+        """Whether a part of a call of a tool has arrived. The deltas contain calls only when they are complete."""
         return self._decoder.calls is not None
 
     async def read(self) -> Delta | None:
-        """Return what the next read brings; `None` at the end.
+        """Read once and return the delta; `None` at the end.
 
         Raises:
             StreamError: the stream ended early, or is not a chat completion. What arrived was returned before.
@@ -142,7 +142,7 @@ class AnswerStream:
             del whole[: blanks.end()]
 
     def _is_stream(self, searched: int) -> bool:
-        """Return whether the body so far is a stream: a proxy may hide the content type.
+        """Return whether the body so far is a stream, as a proxy may have removed the content type.
 
         Args:
             searched: bytes of the body in which no line with data begins.
@@ -152,14 +152,14 @@ class AnswerStream:
         if not head or codecs.BOM_UTF8.startswith(head):
             return False
         if content_type == "text/event-stream":
-            # A whole answer may have this type, too. JSON has no such line.
+            # An answer that is not streamed may have this type, too. JSON cannot contain such a line.
             return head[:1] != b"{" or _DATA_LINE.search(self._whole, searched) is not None
         if head[:1] in (b"{", b"[", b"<"):
             return False
         return not content_type.endswith("json") or head.startswith((b"data", b"event", b"id", b"retry", b":"))
 
     def _last(self) -> Delta | None:
-        """Return what the end of the body completes."""
+        """Return the last delta, at the end of the body."""
         if self._whole is not None:
             whole, self._whole = bytes(self._whole), None
             self._head = whole[:_HEAD]
@@ -179,7 +179,7 @@ class AnswerStream:
                 return await self._response.content.readany()
 
     def _check_end(self) -> None:
-        """Raise an error if the answer that has ended is not complete."""
+        """Raise an error if the answer has ended and is not complete."""
         decoder, reason = self._decoder, self._decoder.finish_reason
         if decoder.error is not None:
             raise ServerFailedError(decoder.error)
@@ -191,7 +191,7 @@ class AnswerStream:
             many = decoder.calls is not None and decoder.calls.too_large
             what = "has too many calls of tools" if many else f"is longer than {limits.shown_size(limits.ANSWER)}"
             raise StreamError(f"The answer {what}", NOT_KEPT)
-        # Once an answer is complete, its connection need not end properly.
+        # When the answer is complete, it does not matter how its connection ends.
         if self._failure and (reason is None or decoder.text_after_finish):
             raise StreamError(f"The stream ended early: {self._failure}", NOT_KEPT)
         if not decoder.begun:
@@ -203,7 +203,7 @@ class AnswerStream:
             raise StreamError(f"The server broke the answer off: its finish reason is '{shown}'", hint)
 
     def _no_answer(self, body: bytes) -> StreamError:
-        """Return the error for something that is not an answer, with what it is."""
+        """Return the error for a body that is not an answer, with a description of it."""
         sent = self._redact(describe(body, self._response.headers.get("Content-Type", "")))
         if len(sent) > _MAX_SHOWN + 2:  # with the quotes
             sent = sent[: _MAX_SHOWN + 1] + "…'"
@@ -222,7 +222,7 @@ class AnswerStream:
 
 _PADDING = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)+")
 _DATA_LINE = re.compile(rb"[\r\n](?:\xef\xbb\xbf)?data:")
-#: Bytes of the line's longest beginning that is not all of it.
+#: The most bytes of the line that may have arrived without being the whole line.
 _DATA_LINE_START = 8
 _DECODED = {"", "identity", "gzip", "deflate"}
 

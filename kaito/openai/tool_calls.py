@@ -1,4 +1,4 @@
-"""Joins the fragments of tool calls, in which servers stream them, to whole calls.
+"""Joins the fragments in which servers stream tool calls.
 
 Format: https://platform.openai.com/docs/guides/function-calling#streaming. Servers differ in what tells the calls
 apart: most number them, some number all of them 0 with an `id` each, some number none.
@@ -18,12 +18,12 @@ from kaito.util import limits
 
 
 class _Call(Struct):
-    """A call so far."""
+    """A call, as far as it has arrived."""
 
     id: str = ""
     name: str = ""
     pieces: list[str] = field(default_factory=list)
-    #: How deep the end of the arguments is inside of objects and lists, and whether it is in a string.
+    #: At the end of the arguments so far: how many objects and lists are open, and whether a string is.
     depth: int = 0
     quoted: bool = False
     #: Whether the next character is escaped.
@@ -44,11 +44,11 @@ class _Call(Struct):
 
     @property
     def is_complete(self) -> bool:
-        """Whether the arguments are an object that is closed, to which nothing can be added."""
+        """Whether the arguments are a complete object, to which nothing can be added."""
         return bool(self.pieces) and self.depth <= 0 and not self.quoted
 
 
-#: What opens and closes in JSON, and a backslash with what it escapes, if that has arrived.
+#: Quotes, brackets and braces, and a backslash with the character after it, if that has arrived.
 _MARKS = re.compile(r"""\\.|\\|["{}\[\]]""", re.DOTALL)
 
 
@@ -66,7 +66,7 @@ class ToolCallJoiner:
         self._size = 0
 
     def add(self, fragments: bytes) -> None:
-        """Add the value of one `tool_calls`. What is not a fragment is ignored.
+        """Add the value of one `tool_calls`. Values that are not fragments are ignored.
 
         Args:
             fragments: valid JSON.
@@ -83,7 +83,7 @@ class ToolCallJoiner:
                 self._add(value)
 
     def calls(self) -> tuple[ToolCall, ...]:
-        """Return the calls. One without a name, which cannot be made, is left out."""
+        """Return the calls. A call without a name cannot be made and is left out."""
         return tuple(
             ToolCall(id=_whole(call.id), name=_whole(call.name), arguments=_whole("".join(call.pieces)))
             for call in self._calls
@@ -119,7 +119,7 @@ class ToolCallJoiner:
             call.add(arguments)
 
     def _found(self, index: int | None, identity: str, name: str, arguments: str) -> _Call | None:
-        """Return the call that a fragment continues; `None` if it begins one."""
+        """Return the call that a fragment continues; `None` if it begins a new one."""
         if index is None:
             same = [call for call in self._calls if call.id == identity] if identity else []
             return same[0] if same else self._calls[-1] if self._calls and not name else None
@@ -136,13 +136,13 @@ def _text(value: Any) -> str:
 
 
 def _arguments(value: Any) -> str:
-    """Return the text of arguments; some servers send the object itself."""
+    """Return arguments as text. Some servers send them as an object."""
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
     return _text(value)
 
 
 def _whole(text: str) -> str:
-    """Return a text in which the halves of split characters are joined."""
+    """Join the halves of split characters in a text."""
     joiner = CharacterJoiner()
     return joiner.feed(text) + joiner.finish()

@@ -13,7 +13,8 @@ from kaito.options.parsers import refused
 from kaito.util.object_names import LABEL_RULE, WORKSPACE_RULE, is_label, is_workspace
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
+_NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
+_DURATION = re.compile(rf"(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?(?:{_NUMBER}ms)?")
 
 
 def duration(flag: str) -> Callable[[str], float]:
@@ -22,13 +23,13 @@ def duration(flag: str) -> Callable[[str], float]:
 
 
 def duration_or_zero(flag: str) -> Callable[[str], float]:
-    """Return a parser of durations as :func:`duration`, and 0."""
+    """Return a parser of durations that also takes 0; see :func:`duration`."""
     return _duration(flag, least=0)
 
 
 def _duration(flag: str, *, least: float) -> Callable[[str], float]:
     def parse(value: str) -> float:
-        if re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
+        if re.fullmatch(_NUMBER, value):
             seconds = float(value)
         elif value and (match := _DURATION.fullmatch(value)):
             hours, minutes, whole, milli = (float(part or 0) for part in match.groups())
@@ -130,7 +131,7 @@ def _is_url(value: str) -> bool:
         return False
 
 
-# The client itself sets these: they frame the message and the connection.
+# The client sets these itself: they delimit the message and control the connection.
 _FRAMING = frozenset(
     {"connection", "content-length", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 )
@@ -159,7 +160,7 @@ def _header(flag: str, line: str) -> tuple[str, str]:
 
 
 def api_key(content: str, origin: str) -> str:
-    """Return an API key without surrounding blanks. Errors never show it."""
+    """Return an API key without the blanks around it. Errors never show it."""
     key = content.strip()
     if not key or not _is_header_value(key) or not key.isascii():
         raise UsageError(f"{origin}: does not hold an API key: expected one line of printable ASCII characters")
@@ -170,7 +171,7 @@ def _is_header_value(value: str) -> bool:
     return all(character == "\t" or " " <= character <= "~" or character >= "\xa0" for character in value)
 
 
-#: The most bytes of a file with a key or headers.
+#: The most bytes that a file named by a flag may have.
 _LONGEST_FILE = 1024 * 1024
 
 

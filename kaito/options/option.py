@@ -23,9 +23,9 @@ class Option(Struct, frozen=True, kw_only=True):
     flag: str
     #: The short flag, such as `-n`.
     short: str = ""
-    #: Stands for the value in `--help`; empty for a switch, which takes none.
+    #: The placeholder of the value in `--help`; empty for a switch, which has no value.
     metavar: str = ""
-    #: The value is checked where it enters; `None` keeps the text as it is.
+    #: Checks and converts the value; `None` keeps the text as it is.
     parse: ParserFactory | None = None
     #: The field of `Settings` or `Target`, or the name in argparse's namespace.
     field: str = ""
@@ -41,10 +41,10 @@ class Option(Struct, frozen=True, kw_only=True):
     choices: tuple[str, ...] = ()
     #: Whether the value for `/set` is the name of a file: refused when commands come from a pipe.
     touches_files: bool = False
-    #: Whether the value is a field of the chat request, or one of its extra fields (sent only when set).
+    #: Whether the value is a field of `ChatRequest`, or one of its `extra` fields (sent only when set).
     request: Literal["", "field", "extra"] = ""
-    #: Where the configuration may set it: for all commands that have it, in the table of a command only, or nowhere,
-    #: because it is about one run.
+    #: Where the configuration may set it: for all commands that have it, only in the table of a command, or nowhere,
+    #: because it concerns a single run.
     configured: Scope = "shared"
 
     @property

@@ -34,7 +34,7 @@ def number(name: str, low: float, high: float) -> Callable[[str], float]:
             parsed = float(value)
         except ValueError:
             parsed = math.nan
-        # NaN compares false, infinity is over any limit.
+        # Comparisons with NaN are false, and infinity is above any limit.
         if not low <= parsed <= high or not value.isascii() or "_" in value:
             raise refused(name, value, f"a number from {low} to {high}")
         return parsed
@@ -92,7 +92,7 @@ def switch(name: str) -> Callable[[str], bool]:
 
 
 def count(name: str) -> Callable[[str], int]:
-    """Return a parser of counts from 1, such as tokens."""
+    """Return a parser of counts that begin at 1, such as a number of tokens."""
     return whole(name, 1, 2**31 - 1)
 
 

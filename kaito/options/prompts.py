@@ -11,11 +11,11 @@ from kaito.errors import UsageError
 from kaito.options.flag_values import read_file, text
 from kaito.util.suggest import did_you_mean
 
-#: The flag of variables in the configuration, and on the command line.
+#: The name of variables in the configuration, and their flag on the command line.
 VARIABLE_KEY = "variable"
 VARIABLE_FLAG = f"--{VARIABLE_KEY}"
 
-#: The most places that a remark names.
+#: The most variables that a remark names.
 _NAMED = 3
 _KEY = "[A-Za-z_][A-Za-z0-9_-]*"
 _PLACE = re.compile(r"\{\{[ \t]*(" + _KEY + r")[ \t]*\}\}")
@@ -25,12 +25,12 @@ class Prompt(Struct, frozen=True):
     """A system prompt as it was given."""
 
     text: str
-    #: The name of the file that it is in; `""` for none. Only a file has variables.
+    #: The file that it was read from; `""` for none. Only a file has variables.
     file: str = ""
 
 
 def names_file(value: str) -> bool:
-    """Return whether a value is `@FILE`: the name of a file in place of text. `@@text` is text that begins with `@`."""
+    """Return whether a value is `@FILE`, the name of a file. `@@text` is text that begins with `@`."""
     return value.startswith("@") and not value.startswith("@@")
 
 
@@ -61,16 +61,18 @@ def variable(name: str) -> Callable[[str], tuple[str, str]]:
 
 
 def filled(name: str, given: Prompt, variables: Mapping[str, str], required: Collection[str] = ()) -> str:
-    """Return the text of a system prompt, with the values of its variables. Without any variables it is verbatim.
+    """Return the text of a system prompt with the values of its variables.
 
-    :func:`unfilled` has a remark on that.
+    When no variables are given, the text is unchanged; :func:`unfilled` then returns a remark for the user.
 
     Args:
-        name: to show in errors.
+        name: the flag or setting to show in errors.
+        given: the system prompt.
+        variables: the values by their names.
         required: variables that the prompt must have.
 
     Raises:
-        UsageError: it has a variable without a value, or lacks one that is required.
+        UsageError: a variable of the prompt has no value, or the prompt lacks a required one.
     """
     if not given.file or not variables:
         if required:
@@ -92,9 +94,9 @@ def filled(name: str, given: Prompt, variables: Mapping[str, str], required: Col
 
 
 def unfilled(given: Prompt, variables: Mapping[str, str]) -> str:
-    """Return a remark on the places of a file that stay because there are no variables at all; `""` for none.
+    """Return a remark on the `{{KEY}}` that are sent unchanged because no variables are given; `""` for none.
 
-    They are no error then: a prompt may have braces of its own.
+    This is not an error: a prompt may have braces of its own.
     """
     if not given.file or variables:
         return ""

@@ -1,4 +1,4 @@
-"""Parsers of what a request has beyond text and sampling: tools, a JSON schema, and any other field.
+"""Parsers of the further parts of a request: tools, a JSON schema, and any other field.
 
 Each function takes the name to show in errors (a flag or a setting) and returns a parser, which raises `UsageError`.
 """
@@ -18,12 +18,12 @@ from kaito.options.flag_values import read_file
 from kaito.types import ResponseSchema
 from kaito.util.decoding import DecodeError, decode_json
 
-#: Before the name of a field of the request, the name of a setting.
+#: `/set` names a field of the request by this prefix and the name of the field.
 BODY_PREFIX = "body."
 #: The value that removes a schema.
 NONE = "none"
 
-#: Fields that have a flag of their own, which knows more about them.
+#: Fields that are set in another way, with the hint that says how.
 _REFUSED = {
     "model": ShellHint("Use --model, or /model in a chat", "Use --model"),
     "messages": "Messages are what you type; --load continues saved ones",
@@ -38,7 +38,7 @@ class _Function(Struct):
 
 
 class _Tool(Struct):
-    """A tool as OpenAI's API takes it. Further fields are sent, too."""
+    """A tool in the format of OpenAI's API. Other fields are sent as well."""
 
     type: Literal["function"]
     function: _Function
@@ -90,8 +90,9 @@ def schema(name: str) -> Callable[[str], ResponseSchema | None]:
     return parse
 
 
-#: Characters of a fault that are shown, and of a schema's name that OpenAI's API takes.
+#: The most characters of a fault that are shown.
 _MAX_SHOWN = 300
+#: The most characters of a schema's name that OpenAI's API accepts.
 _LONGEST_NAME = 64
 
 
@@ -131,7 +132,7 @@ def check_field(name: str, field: str) -> None:
     """Refuse a field that cannot be set.
 
     Raises:
-        UsageError: it has a flag of its own, or has no name.
+        UsageError: the field is set in another way, or has no valid name.
     """
     if field in _REFUSED:
         raise UsageError(f"{name}: '{field}' cannot be set here", _REFUSED[field])

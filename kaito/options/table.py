@@ -8,7 +8,7 @@ from typing import Any
 from kaito.options import flag_values, parsers, prompts, request_values
 from kaito.options.option import Option, ParserFactory
 
-#: Seconds that `--wait` without a value waits: a model of many gigabytes on a node that must be created first.
+#: Seconds that `--wait` without a value waits: enough for a large model on a node that must be created first.
 _WAIT = 1800.0
 
 
@@ -26,7 +26,7 @@ def _field(flag: str, metavar: str, parse: ParserFactory, help: str) -> Option:
 
 
 def _extra(flag: str, metavar: str, parse: ParserFactory, help: str) -> Option:
-    """A setting that is a further field of the request, sent only when set."""
+    """A setting that is an extra field of the request, sent only when set."""
     return _value(flag, metavar, parse, help, setting=flag[2:], request="extra")
 
 
@@ -107,7 +107,7 @@ ENDPOINT_URL = _value(
     "--endpoint", "URL", flag_values.url, "Send requests to this OpenAI-compatible server instead of a workspace"
 )
 
-#: Flags that say how the model's server is reached.
+#: Flags for the connection to the model's server.
 CONNECTION = (
     _value("--backend", "NAME", None, "How to connect to the model; see 'kaito plugins'"),
     ENDPOINT_URL,
@@ -189,7 +189,7 @@ SAMPLING = (
     _extra("--min-p", "NUMBER", parsers.share, "Least probability of a token relative to the likeliest, 0.0 to 1.0"),
 )
 
-#: Flags of `kaito chat` for what a request has beyond text and sampling.
+#: Flags of `kaito chat` for the further parts of a request: images, tools, a schema, other fields.
 REQUEST = (
     _value(
         "--image",

@@ -1,4 +1,4 @@
-"""The plugins of this package, by the names of their modules: nothing is imported before it is needed."""
+"""The names of the modules that are kaito's own plugins. None of them is imported before it is needed."""
 
 from __future__ import annotations
 

@@ -44,11 +44,11 @@ class Found(Struct, frozen=True):
     """A plugin that can be imported."""
 
     plugin: Plugin
-    #: Imports it.
+    #: Imports the plugin.
     load: Callable[[], Any]
-    #: Returns the files that its code may be in; none when they are not known.
+    #: Returns the files that may hold its code; none if they are not known.
     files: Callable[[], Iterable[Path]] = tuple
-    #: Whether its module may be loaded already as another plugin, which is no mistake.
+    #: Whether its module may have been loaded already as another plugin, without that being an error.
     may_be_loaded: bool = False
 
 
@@ -102,7 +102,7 @@ def _installed(group: str, allowed: Container[str] | None, only: str | None = No
     for distribution in distributions():
         offered = list(_offered_by(distribution, group))
         names_seen = {re.sub("[-_.]+", "-", each.plugin.distribution).lower() for each in offered}
-        # A distribution that is found twice, as in two folders of the path: Python imports the first one.
+        # When two folders of the path hold the same distribution, Python imports the first one.
         for each in offered if seen.isdisjoint(names_seen) else ():
             found.setdefault(each.plugin.name, []).append(each)
         seen |= names_seen
@@ -119,7 +119,7 @@ def _conflict(found: list[Found]) -> Found:
 
 
 def named(names: Iterable[str]) -> Iterator[Found]:
-    """Yield the modules and files that `--plugin` names. Importing a missing one raises `MissingPluginError`."""
+    """Yield the plugins that `--plugin` names. Loading one that is missing raises `MissingPluginError`."""
     for name in names:
         is_file = name.endswith(".py") or os.sep in name
         plugin = Plugin(Path(name).stem if is_file else name, name, "")
@@ -128,7 +128,7 @@ def named(names: Iterable[str]) -> Iterator[Found]:
 
 
 def _offered_by(distribution: Distribution, group: str) -> Iterator[Found]:
-    """Yield the plugins of a distribution. Broken metadata affects this distribution only."""
+    """Yield the plugins of a distribution. Broken metadata does not affect other distributions."""
     try:
         if f"[{group}]" not in (distribution.read_text("entry_points.txt") or ""):
             return
@@ -136,7 +136,7 @@ def _offered_by(distribution: Distribution, group: str) -> Iterator[Found]:
     except (OSError, UnicodeDecodeError):
         return
     except (TypeError, ValueError) as exc:
-        # An entry point of our group does not parse.
+        # The metadata cannot be parsed.
         plugin = Plugin("entry_points.txt", str(distribution.metadata["Name"]), distribution.version, "installed")
         yield Found(plugin, _raiser(exc), partial(files_of_distribution, distribution))
     else:
@@ -159,7 +159,7 @@ def _import_module(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as exc:
-        # A module that the plugin itself imports may be missing instead.
+        # The missing module may instead be one that the plugin imports.
         if exc.name is not None and f"{name}.".startswith(f"{exc.name}."):
             raise missing from None
         raise

@@ -1,8 +1,8 @@
-"""The distributions of this project's plugins that are installed separately, for the hints of errors."""
+"""This project's plugins that are installed separately, for hints that name them."""
 
 from __future__ import annotations
 
-#: By the names of their backends and formatters.
+#: Distributions by the names of their backends and formatters.
 _DISTRIBUTIONS = {"inventory": "kaito-inventory", "local": "kaito-local", "markdown": "kaito-rich"}
 
 

@@ -6,14 +6,15 @@ import os
 import sys
 from collections.abc import Container, Iterator
 
-#: The groups of plugins, and of plugins that add a subcommand; there, the entry point has the subcommand's name.
+#: The entry-point groups of plugins, and of plugins that add a subcommand. In the second group, the entry point has
+#: the name of the subcommand.
 PLUGINS, SUBCOMMANDS = "kaito", "kaito.commands"
 
 
 def may_exist(group: str) -> bool:
     """Return whether an installed distribution may have an entry point in a group.
 
-    Zip files on the path and metadata that cannot be read may have.
+    Also true when the path holds a zip file or metadata that cannot be read.
     """
     header = f"[{group}]".encode()
     return any(data is None or header in data for data in _metadata())

@@ -1,4 +1,4 @@
-"""Decides which of a plugin's functions can be called as hooks. pluggy itself would refuse the whole plugin."""
+"""Decides which functions of a plugin can be called as hooks. pluggy would refuse the whole plugin instead."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from kaito.util.suggest import did_you_mean
 
 #: The hook whose plugins may remove secrets from what is sent.
 REQUEST = "kaito_request"
-#: Hooks that are called for what they do. A generator would do nothing until it is iterated.
+#: Hooks that are called for their effect, so that they cannot be generators: nothing iterates over the result.
 _ACTING = ("kaito_add_options", REQUEST, "kaito_reply")
 
 
 class Refusal(Struct, frozen=True):
-    """A function of a plugin that is marked as a hook and cannot be called as one."""
+    """A function that a plugin marks as a hook, but that cannot be called as one."""
 
-    #: The hook that it implements, or most likely was meant to.
+    #: The hook that it implements, or was probably meant to implement.
     hook: str
     reason: str
 
@@ -28,7 +28,7 @@ class HookManager(pluggy.PluginManager):
     """Registers plugins without the functions that cannot be called as hooks.
 
     Attributes:
-        refused: those of the plugins, by the plugin's identity and the function's name.
+        refused: the functions that are left out, by the `id()` of the plugin and the function's name.
     """
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class HookManager(pluggy.PluginManager):
 
 
 def _required(module: object, function: Any, options: pluggy.HookimplOpts) -> list[str]:
-    """Return the arguments that a function must get."""
+    """Return the names of the arguments that a function requires."""
     taken = pluggy.HookImpl(module, "", function, options).argnames
     parameters = inspect.signature(function).parameters.values()
     keywords = [one.name for one in parameters if one.kind is one.KEYWORD_ONLY and one.default is one.empty]

@@ -1,4 +1,4 @@
-"""Runs the code of plugins so that whatever it raises by mistake becomes an error that names the plugin."""
+"""Runs the code of plugins. Any exception that a plugin raises by mistake becomes an error that names the plugin."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from kaito.errors import Abandoned, CtrlC, Interrupted, KaitoError, PluginError,
 from kaito.eventloop.background_exits import running_plugin
 from kaito.plugin.discovery import Plugin
 
-#: What passes through a plugin's code from outside: signals, and the end of a generator.
+#: Exceptions that come from outside and pass through a plugin's code: signals, and the end of a generator.
 _OURS = (Interrupted, Suspended, Abandoned, CtrlC, GeneratorExit)
 
 
 class _PluginBlock:
-    """A `with` block for a plugin's code: tasks that it creates inherit the plugin's name."""
+    """A `with` block for a plugin's code. It sets `running_plugin`, which tasks that the code creates inherit."""
 
     def __init__(self, plugin: Plugin) -> None:
         self._plugin = plugin
@@ -28,7 +28,13 @@ class _PluginBlock:
 
 
 class Isolation(_PluginBlock):
-    """A `with` block for a plugin's code. It runs for each piece of an answer: `contextmanager` would be slower.
+    """A `with` block for a plugin's code that turns its mistakes into a `PluginError`.
+
+    A class, because it runs for each piece of an answer and `contextmanager` would be slower.
+
+    Args:
+        plugin: the plugin whose code runs.
+        action: what the code does, for the message.
 
     Raises:
         KaitoError: raised by the plugin on purpose.
@@ -52,13 +58,14 @@ class Isolation(_PluginBlock):
 
 
 class Attempt(_PluginBlock):
-    """A `with` block for a plugin's code whose failure goes no further.
+    """A `with` block for a plugin's code that reports its failure, and then continues after the block.
 
     Args:
-        report: called with what the plugin raised.
+        plugin: the plugin whose code runs.
+        report: called with the exception that the plugin raised.
 
     Attributes:
-        failed: whether it did.
+        failed: whether the plugin raised one.
     """
 
     def __init__(self, plugin: Plugin, report: Callable[[BaseException], None]) -> None:
@@ -78,16 +85,16 @@ class Attempt(_PluginBlock):
 
 
 def is_mistake(exc: BaseException) -> bool:
-    """Return whether an exception is a plugin's, and not a signal or a cancellation that passes through its code."""
+    """Return whether a plugin raised an exception itself, rather than a signal or a cancellation passing through."""
     if isinstance(exc, Exception | SystemExit | BaseExceptionGroup):
         return True
     return not isinstance(exc, _OURS) and not _is_being_cancelled()
 
 
 def intended_error(exc: BaseException) -> KaitoError | None:
-    """Return the error that a plugin raised on purpose; `None` for any other.
+    """Return the error that a plugin raised on purpose; `None` for any other exception.
 
-    A task group of its own may have several: when all are such errors, the first one stands for them.
+    When a plugin's task group raises several such errors and nothing else, this is the first one.
     """
     if not isinstance(exc, BaseExceptionGroup):
         return exc if isinstance(exc, KaitoError) else None
@@ -96,7 +103,7 @@ def intended_error(exc: BaseException) -> KaitoError | None:
 
 
 def message_of(exc: BaseException) -> str:
-    """Return one line about what a plugin raised."""
+    """Return one line that describes an exception of a plugin."""
     more = 0
     while isinstance(exc, BaseExceptionGroup):
         more += len(exc.exceptions) - 1

@@ -1,6 +1,6 @@
-"""The plugin manager: a typed method for every hook, which calls each plugin's implementation by itself.
+"""The plugin manager: a typed method for every hook, which calls each plugin's implementation separately.
 
-What fails is left out and named; its exceptions end here.
+A plugin that fails is reported by name and left out; its exceptions are not passed on.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
-#: What `-o` may be besides `plain`.
+#: The formats that a subcommand may offer for `-o`, in addition to `plain`.
 _OUTPUTS = frozenset({"text", "json", "yaml", "wide", "markdown", "html", "name", "url"})
 
 
 class Offered(Struct, Generic[T], frozen=True):
-    """An object that a plugin offers, with the plugin."""
+    """An object together with the plugin that offers it."""
 
     plugin: Plugin
     value: T
@@ -53,13 +53,16 @@ class Plugins(Registry):
         self._reply_hooks: list[tuple[Plugin, pluggy.HookImpl]] | None = None
 
     def _call(self, plugin: Plugin, function: pluggy.HookImpl, arguments: Mapping[str, Any]) -> Any:
-        """Call one implementation with the arguments that it takes; its exceptions pass."""
+        """Call one implementation with the arguments that it takes. Its exceptions are not caught."""
         if (settings := arguments.get("settings")) is not None:
             arguments = {**arguments, "settings": self.settings_for(plugin, settings)}
         return function.function(*[arguments[name] for name in function.argnames])
 
     def _ask(self, hook: str, **arguments: Any) -> Iterator[tuple[Plugin, Sequence[Any]]]:
-        """Call a hook on one plugin after the other; yield what each offers. A hook that fails is not called again."""
+        """Call a hook on one plugin after the other, and yield the objects that each offers.
+
+        A hook that fails is not called again.
+        """
         for plugin, function in self._implementations(hook):
             if (plugin, hook) in self._disabled:
                 continue
@@ -79,8 +82,11 @@ class Plugins(Registry):
         """Return the objects that plugins offer through a hook, by name.
 
         Args:
+            hook: the name of the hook.
             kind: such as `backend`, for messages.
             check: returns what is wrong with an object, or `""`.
+            taken: names that plugins cannot use.
+            arguments: those of the hook.
         """
         offers: dict[str, Offered[Any]] = {}
         for plugin, values in self._ask(hook, **arguments):
@@ -204,7 +210,7 @@ class Plugins(Registry):
                 self._reply_hooks.remove((plugin, function))
 
     def _report_blind(self, plugin: Plugin, exc: BaseException) -> None:
-        """Report why a plugin sees no further answers: in its own words, if it has chosen them."""
+        """Report why a plugin sees no further answers. The message of a `KaitoError` is shown unchanged."""
         if not isinstance(exc, KaitoError):
             self._report_raised(plugin, "kaito_reply", exc)
             return
@@ -236,7 +242,7 @@ def create_plugins(
 
 def _requires(*methods: str) -> Callable[[Any], str]:
     def check(value: Any) -> str:
-        # What a subclass of a protocol inherits from it is not implemented.
+        # Methods that a subclass inherits from the protocol are not implemented.
         inherited = getattr(value, "__abstractmethods__", ())
         missing = [name for name in methods if name in inherited or not callable(getattr(value, name, None))]
         return f"lacks {' and '.join(missing)}" if missing else ""
@@ -245,10 +251,10 @@ def _requires(*methods: str) -> Callable[[Any], str]:
 
 
 def _listed(result: object) -> Sequence[Any]:
-    """Return what a hook offers.
+    """Return the result of a hook as a list.
 
     Raises:
-        TypeError: it did not return a list.
+        TypeError: the hook returned something else, such as a class.
     """
     if isinstance(result, type) or not isinstance(result, Iterable):
         shown = f"the class {result.__name__}" if isinstance(result, type) else type(result).__name__

@@ -1,4 +1,4 @@
-"""The values of a plugin's options, wherever they come from."""
+"""The values of a plugin's options, from the command line, `/set` or the Python API."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class OptionValues:
     """The options of one plugin and their values.
 
     Attributes:
-        values: by names such as `redact_file`.
+        values: the current values, by names such as `redact_file`.
     """
 
     def __init__(self) -> None:
@@ -30,16 +30,19 @@ class OptionValues:
         self._values[name] = value
 
     def append(self, name: str, value: Any) -> None:
-        """Add a value to those of an option."""
+        """Add a value to the list of a repeatable option."""
         self._values[name] = [*self._values[name], value]
 
 
 def parsed(plugin: Plugin, name: str, value: str, parse: Callable[[str], Any], choices: Collection[str] = ()) -> Any:
-    """Return the value of an option that a text stands for.
+    """Convert the text of an option to its value.
 
     Args:
-        name: of the flag or the setting, for the error.
-        choices: the only texts that are allowed; none allows all.
+        plugin: the plugin that added the option.
+        name: the name of the flag or the setting, for the error.
+        value: the text.
+        parse: the plugin's parser.
+        choices: the only texts that are allowed; empty to allow all.
 
     Raises:
         UsageError: the text is not allowed, or `parse` raised anything.
@@ -48,7 +51,7 @@ def parsed(plugin: Plugin, name: str, value: str, parse: Callable[[str], Any], c
         raise UsageError(f"{name}: '{value}' is not one of {', '.join(choices)}")
 
     def refuse(exc: BaseException) -> None:
-        # A `ValueError` is how a parser refuses a value; the type of any other error explains it.
+        # A parser refuses a value with `ValueError`. For any other error, its type is part of the explanation.
         reason = str(exc) if isinstance(exc, ValueError) and str(exc) else message_of(exc)
         separator = " " if reason.startswith(("is ", "cannot ")) else ": "
         raise UsageError(f"{name}: '{value}'{separator}{reason}") from exc
@@ -63,7 +66,7 @@ class PluginSetting(Struct, frozen=True):
     """An option of a plugin that `/set` can change."""
 
     options: OptionValues
-    #: The option's name among those.
+    #: The name of the option in `options`.
     option: str
     #: Parses what the user types; raises `UsageError`.
     parse: Callable[[str], Any]
@@ -72,22 +75,23 @@ class PluginSetting(Struct, frozen=True):
 
     @property
     def value(self) -> Any:
-        """What holds now."""
+        """The current value."""
         return self.options.values[self.option]
 
     def change(self, value: Any) -> None:
-        """Set the value, which the plugin reads with :meth:`Settings.option`."""
+        """Set the value. The plugin reads it with :meth:`Settings.option`."""
         self.options.keep(self.option, value)
 
 
 class GivenOptions(OptionGroup):
-    """Takes the options of one plugin where there is no command line.
+    """Receives the options that one plugin adds when there is no command line, as in the Python API.
 
     Args:
-        given: the values of all plugins' options, by name; texts are parsed as on the command line. Those that are
-            taken are removed.
-        taken: the names that plugins have added.
-        refused: receives the errors of values that are not valid: they are the caller's, and not the plugin's.
+        plugin: the plugin that adds the options.
+        given: the values of all plugins' options, by name; texts are parsed as on the command line. The values of
+            this plugin's options are removed from it.
+        taken: the names of the options that plugins have added; this plugin's are added to it.
+        refused: receives the errors of values that are not valid, as these are not failures of the plugin.
     """
 
     def __init__(self, plugin: Plugin, given: dict[str, Any], taken: set[str], refused: list[UsageError]) -> None:

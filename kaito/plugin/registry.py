@@ -1,7 +1,7 @@
-"""The plugins that are loaded: each is loaded separately, and what fails is left out and named.
+"""The plugins that are loaded. One that fails is reported by name and left out, and does not affect the others.
 
-A plugin that may remove secrets from what is sent is the exception: when it fails before the first turn, nothing is
-sent without it (:meth:`Registry.check_protection`).
+The exception is a plugin that may remove secrets from what is sent: when it fails before the first turn, nothing is
+sent (:meth:`Registry.check_protection`).
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from kaito.plugin.option_values import PluginSetting
 from kaito.plugin.source_files import mention
 from kaito.settings import Settings
 
-#: The hooks that do not appear as what they provide.
+#: Hooks that `kaito plugins` lists by name, because they provide no object that it could list.
 _SHOWN_HOOKS = (REQUEST, "kaito_reply")
 
 
 class PluginReport(Struct, frozen=True):
-    """What is known of one plugin; `kaito plugins` shows it."""
+    """What is known about one plugin, for `kaito plugins`."""
 
     name: str
     distribution: str
     version: str
     #: Such as `backend url`.
     provides: tuple[str, ...]
-    #: What went wrong.
+    #: What went wrong with it, one line each.
     faults: tuple[str, ...]
-    #: Whether its hooks are called at all.
+    #: Whether it was loaded, so that its hooks are called.
     loaded: bool
 
 
 class Registry:
-    """Loads plugins and keeps what is known of each.
+    """Loads plugins and records what each provides and what went wrong.
 
     Args:
         warn: called with one line for each plugin that is not loaded, and each part of one that is ignored.
@@ -63,9 +63,9 @@ class Registry:
         self._by_module: dict[int, Plugin] = {}
         self._provided: dict[Plugin, list[str]] = {}
         self._faults: dict[Plugin, list[str]] = {}
-        #: Plugins that see each request before it is sent, and so may redact it.
+        #: Plugins that see each request before it is sent, and therefore may redact it.
         self._protecting: set[Plugin] = set()
-        #: The failures of such plugins, and of those that may have been some.
+        #: The failures of such plugins, and of plugins that could not be loaded and may be such.
         self._unprotected: list[PluginError] = []
         self._turn_begun = False
         self.settings: dict[str, PluginSetting] = {}
@@ -82,7 +82,7 @@ class Registry:
             self._load(each)
 
     def add(self, module: Any, name: str, distribution: str, version: str) -> None:
-        """Register a module, or any object with hooks, that is imported already."""
+        """Register an object with hooks, such as a module that is imported already."""
         self._load(Found(Plugin(name, distribution, version), lambda: module))
 
     def reports(self) -> list[PluginReport]:
@@ -110,11 +110,11 @@ class Registry:
             self._provided[plugin].append(what)
 
     def isolated(self, plugin: Plugin, action: str) -> Isolation:
-        """Return a `with` block for a plugin's code that raises an error which names the plugin."""
+        """Return a `with` block for a plugin's code; its failure raises an error that names the plugin."""
         return Isolation(plugin, action)
 
     def attempt(self, plugin: Plugin, action: str) -> Attempt:
-        """Return a `with` block for a plugin's code whose failure is reported and ignored."""
+        """Return a `with` block for a plugin's code; its failure is reported, and the program continues."""
         return Attempt(plugin, partial(self._report_raised, plugin, action))
 
     def _report_raised(self, plugin: Plugin, action: str, exc: BaseException) -> None:
@@ -123,7 +123,7 @@ class Registry:
         if self._trace is not None:
             self._trace("".join(traceback.format_exception(exc)).rstrip())
 
-    # Protection: a plugin that may redact what is sent works, or nothing is sent
+    # Protection: nothing is sent unless all plugins that may redact it work
 
     @property
     def protecting(self) -> list[str]:
@@ -131,10 +131,10 @@ class Registry:
         return sorted(plugin.name for plugin in self._protecting)
 
     def check_protection(self) -> None:
-        """Check that no plugin is missing that may redact what is sent; to be called before anything is sent.
+        """Check that all plugins that may redact what is sent work. Call it before anything is sent.
 
         Raises:
-            PluginError: one failed.
+            PluginError: such a plugin failed.
         """
         if self._unprotected:
             raise self._unprotected[0]
@@ -163,7 +163,7 @@ class Registry:
         return self._options.get(plugin, {})
 
     def settings_for(self, plugin: Plugin, settings: Settings) -> Settings:
-        """Return the settings as a plugin sees them: with its own options."""
+        """Return the settings as a plugin sees them, with the options of this plugin only."""
         before, view = self._views.get(plugin, (None, None))
         if view is None or before is not settings:
             view = replace(settings, options=self.options_of(plugin))
@@ -246,7 +246,7 @@ class Registry:
         return [(self._by_module[id(one.plugin)], one) for one in implementations if id(one.plugin) in self._by_module]
 
     def trace_to(self, trace: Callable[[str], None]) -> None:
-        """Trace the calls of hooks from now on; see the constructor's `trace`."""
+        """Trace the calls of hooks from now on; `trace` is as for the constructor."""
         self._trace = trace
 
     @property
@@ -255,7 +255,7 @@ class Registry:
         return self._trace is not None
 
     def _traced(self, plugin: Plugin, what: str, started: float | None, result: str = "") -> None:
-        """Trace a step, with the time since it started and a word on its result, which never quotes what is sent."""
+        """Trace a step, with the time that it took and its result. `result` must not quote what is sent."""
         if self._trace is not None and plugin.origin != "built-in":
             took = "" if started is None else f", {(time.perf_counter() - started) * 1000:.1f} ms"
             self._trace(f"plugin {plugin}: {what}{took}" + (f", {result}" if result else ""))

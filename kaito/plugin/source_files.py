@@ -1,4 +1,4 @@
-"""The files of a plugin, read when it cannot be loaded: would it have removed secrets from what is sent?"""
+"""Reads the files of a plugin that cannot be loaded, to find out whether it may remove secrets from what is sent."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
 
-#: Files that are read, and bytes of each. A plugin that is larger counts as one that may redact.
+#: The most files that are read, and the most bytes of each. A larger plugin counts as one that may redact.
 _MAX_FILES, _MAX_BYTES = 1000, 4 * 1024 * 1024
 
 
 def mention(word: str, files: Iterable[Path]) -> bool:
-    """Return whether any of the files contains a word, or may: it is not readable, or there is no file at all."""
+    """Return whether any of the files contains a word.
+
+    Also true if this cannot be known: a file cannot be read, is not Python source, or there are no files.
+    """
     encoded, count = word.encode(), 0
     for count, file in enumerate(files, 1):
         if count > _MAX_FILES or file.suffix != ".py":
@@ -57,6 +60,6 @@ def files_of_distribution(distribution: Distribution) -> Iterator[Path]:
 
 def _is_code(path: Path) -> bool:
     return path.name.endswith((".py", *EXTENSION_SUFFIXES)) or (
-        # Byte code beside its source says nothing new.
+        # Byte code in `__pycache__` is compiled from a source file that is read anyway.
         path.name.endswith(tuple(BYTECODE_SUFFIXES)) and path.parent.name != "__pycache__"
     )

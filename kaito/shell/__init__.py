@@ -1,1 +1,1 @@
-"""The shell: reads messages and commands, has them answered or done, one after the other."""
+"""The shell: reads messages and commands, and runs one after the other."""

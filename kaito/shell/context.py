@@ -1,4 +1,4 @@
-"""What slash commands can do with the shell: the same for the built-in ones and for plugins'."""
+"""What slash commands can use, built-in ones and those of plugins alike."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from kaito.util.suggest import near_or_listed
 
 #: Models that a message names.
 _MAX_NAMED = 10
-#: Why a command may not name a file: the text may be a stranger's.
+#: Why a command from a pipe may not name a file: a stranger may have written it.
 _NOT_FROM_A_PIPE = "a file can be named at a prompt and in --script FILE, not from a pipe"
 
 
@@ -33,7 +33,7 @@ class ShellContext:
     Args:
         recorder: keeps the conversation in the history; `None` keeps it nowhere.
         interactive: whether the user types at a prompt.
-        trusted: whether what the user types may name files: not when it comes from a pipe.
+        trusted: whether the input may name files. Input from a pipe may not.
         mute: keeps type-ahead off the screen in a `with` block.
     """
 
@@ -59,9 +59,9 @@ class ShellContext:
         self._attached: tuple[Image, ...] = ()
         self._mute = mute
         self._past = PastConversations(session, terminal, recorder, waits=interactive, trusted=trusted)
-        #: With `--each`: the line of the script that began the conversation.
+        #: With `--each`: the number of the line that began the conversation.
         self._line: int | None = None
-        #: The last message that was sent: it is on the screen.
+        #: The message that was sent last, and so is on the screen.
         self._visible = ""
 
     # State
@@ -94,7 +94,7 @@ class ShellContext:
 
     @property
     def server(self) -> str:
-        """With whom the conversation is: `my-llama (namespace team-a, context prod)`."""
+        """The server of the conversation, for people: `my-llama (namespace team-a, context prod)`."""
         return self._past.origin.shown
 
     @property
@@ -126,8 +126,8 @@ class ShellContext:
         """Show a text without control sequences: on stdout, or on stderr when the formatter keeps stdout for answers.
 
         Args:
-            hang: at a terminal, lines that are longer than the window are broken between words, and go on so many
-                columns further right than they begin; `None` leaves that to the terminal.
+            hang: at a terminal, lines that are longer than the window are broken between words, and continue with this
+                many columns of further indentation; `None` leaves that to the terminal.
         """
         self._output.write(text, hang=hang)
 
@@ -136,7 +136,7 @@ class ShellContext:
         self._output.write_typed(text)
 
     def write_table(self, columns: Sequence[Column], rows: Iterable[Row | str]) -> None:
-        """Show a table, where :meth:`write` does. At a terminal, what does not fit stands below its row.
+        """Show a table, where :meth:`write` does. At a terminal, columns that do not fit are below their row.
 
         Args:
             columns: the last may have empty cells; in the others they are shown as `-`.
@@ -152,7 +152,7 @@ class ShellContext:
     # Turns
 
     def attach(self, image: Image) -> None:
-        """Send an image with the next message; those that wait already are sent with it."""
+        """Send an image with the next message, together with those that already wait for it."""
         self._attached = (*self._attached, image)
 
     def ask(self, text: str, *, shown: str | None = None) -> None:
@@ -257,28 +257,28 @@ class ShellContext:
         self._past.rename(title)
 
     def sessions(self, words: str = "") -> Sequence[ConversationInfo]:
-        """Return the conversations of the history in which all words stand, newest first; all of them without words.
+        """Return the conversations of the history that contain all words, newest first; without words, all of them.
 
         A command that uses it sets `touches_files`.
 
         Raises:
-            UsageError: a pipe asks for them.
+            UsageError: the command comes from a pipe.
             KaitoError: conversations are not kept, or the history cannot be read.
         """
         return self._past.find(words)
 
     def excerpts(self, words: str, conversations: Iterable[ConversationInfo]) -> Mapping[str, str]:
-        """Return where words stand in conversations that :meth:`sessions` found: a line of text for each identifier.
+        """Return excerpts of conversations that :meth:`sessions` found: by identifier, a line of text with the words.
 
-        One of which only the title has the words is left out. A command that uses it sets `touches_files`.
+        A conversation that has the words only in its title is left out. A command that uses this sets `touches_files`.
 
         Raises:
-            KaitoError: a pipe asks for them, conversations are not kept, or the history cannot be read.
+            KaitoError: the command comes from a pipe, conversations are not kept, or the history cannot be read.
         """
         return self._past.excerpts(words, [info.id for info in conversations])
 
     def resume(self, id: str) -> None:
-        """Continue a conversation of the history in place of the present one; show with which server it was.
+        """Continue a conversation of the history in place of the current one; show which server it was with.
 
         A command that uses it sets `touches_files`.
 
@@ -286,7 +286,7 @@ class ShellContext:
             id: its identifier, or the beginning of it.
 
         Raises:
-            UsageError: a pipe asks for it.
+            UsageError: the command comes from a pipe.
             KaitoError: conversations are not kept, there is no such conversation, or it cannot be read.
         """
         self._past.resume(id)

@@ -1,4 +1,4 @@
-"""What the shell does with the history: it keeps the present conversation, and continues earlier ones."""
+"""The shell's access to the history: keeps the current conversation, and continues earlier ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kaito.history.recorder import END_TIMEOUT, Recorder
 from kaito.history.records import title_of
 from kaito.types.conversations import ConversationInfo, Origin
 
-#: Why a command may not read the history: the text may be a stranger's.
+#: Why a command from a pipe may not read the history: a stranger may have written it.
 _NOT_FROM_A_PIPE = "Past conversations can be read at a prompt and in --script FILE, not from a pipe"
 
 
@@ -21,7 +21,7 @@ class PastConversations:
 
     Args:
         waits: whether each turn is on the disk before the next entry is read: at a prompt.
-        trusted: whether commands may read earlier conversations: not when they come from a pipe.
+        trusted: whether commands may read earlier conversations. Those from a pipe may not.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class PastConversations:
             recorder.resume(session.resumed, session.conversation)
 
     def save(self) -> None:
-        """Keep the conversation as it is now; report once when that fails."""
+        """Keep the current state of the conversation; report a failure once."""
         if self._recorder is None:
             return
         self._recorder.save(self._session.conversation, self.origin)
@@ -46,13 +46,13 @@ class PastConversations:
         self.report()
 
     def report(self) -> None:
-        """Show what went wrong, and what has become of the conversation."""
+        """Show errors of the history, and remarks such as a new identifier of the conversation."""
         if self._recorder is not None:
             show_reports(self._recorder, self._terminal)
 
     @property
     def origin(self) -> Origin:
-        """With which server this session is."""
+        """The origin of conversations in this session."""
         model = self._session.model
         if self._origin is None or self._origin.model != model:
             self._origin = self._session.connection.origin(self._session.settings.current.target, model)
@@ -61,15 +61,15 @@ class PastConversations:
     # For commands
 
     def find(self, words: str) -> list[ConversationInfo]:
-        """Return the conversations in which all words stand, newest first.
+        """Return the conversations that contain all words, newest first.
 
         Raises:
-            KaitoError: nothing is kept, a pipe asks for them, or the history cannot be read.
+            KaitoError: nothing is kept, the command comes from a pipe, or the history cannot be read.
         """
         return self._readable().find(words)
 
     def excerpts(self, words: str, ids: Iterable[str]) -> dict[str, str]:
-        """Return a line of the text with these words, by the identifiers of conversations that :meth:`find` found.
+        """Return excerpts of one line with these words, by the identifiers of conversations that :meth:`find` found.
 
         Raises:
             KaitoError: as :meth:`find`.
@@ -78,32 +78,33 @@ class PastConversations:
 
     @property
     def id(self) -> str | None:
-        """The identifier of the present conversation; `None` when it is not kept."""
+        """The identifier of the current conversation; `None` if it is not kept."""
         if self._recorder is None:
             return None
-        # It is another one when another shell continues the same conversation, and none when it cannot be written.
+        # Writing may fail, or change it because another shell continues the same conversation.
         self._recorder.flush()
         return self._recorder.id if self._recorder.is_kept else None
 
     @property
     def title(self) -> str | None:
-        """The title of the present conversation; `None` when it has none yet."""
+        """The title of the current conversation; `None` if it has none yet."""
         turns = self._session.conversation.turn_list
         given = self._recorder.title if self._recorder is not None else None
         return given or (title_of(turns[0].messages) if turns else None)
 
     def resume(self, typed: str) -> None:
-        """Continue an earlier conversation in place of the present one, which stays in the history.
+        """Continue an earlier conversation in place of the current one, which stays in the history.
 
         Raises:
-            KaitoError: nothing is kept, a pipe asks for it, there is no such conversation, or it cannot be read.
+            KaitoError: nothing is kept, the command comes from a pipe, or there is no such conversation that can be
+                read.
         """
         saved = self._readable().load(typed)
         self._session.resume(saved)
         self._keeping().resume(saved, self._session.conversation)
 
     def branch(self, title: str) -> None:
-        """Keep the present turns, and what follows, as another conversation.
+        """Keep the current turns, and those that follow, as another conversation.
 
         Raises:
             KaitoError: nothing is kept, there is no turn yet, or the history cannot be written.
@@ -117,7 +118,7 @@ class PastConversations:
         self._write("The branch is not in the history yet; it is tried again after the next turn")
 
     def rename(self, title: str) -> None:
-        """Give the present conversation a title.
+        """Give the current conversation a title.
 
         Raises:
             KaitoError: nothing is kept.
@@ -126,10 +127,10 @@ class PastConversations:
         self.save()
 
     def _write(self, failure: str) -> None:
-        """Wait until the present conversation is in the file.
+        """Wait until the current conversation is in the file.
 
         Raises:
-            KaitoError: it is not; why is shown before, once.
+            KaitoError: it could not be written. The reason is shown first.
         """
         recorder = self._keeping()
         recorder.flush(END_TIMEOUT)
@@ -138,7 +139,7 @@ class PastConversations:
             raise KaitoError(failure)
 
     def _readable(self) -> Library:
-        """Return the history, in which the present conversation is as it is now."""
+        """Return the history, after the current conversation was written to it."""
         if not self._trusted:
             raise UsageError(_NOT_FROM_A_PIPE)
         recorder = self._keeping()
@@ -152,7 +153,7 @@ class PastConversations:
 
 
 def show_reports(recorder: Recorder, terminal: Terminal) -> None:
-    """Show what went wrong with the history since the last call, and what has become of the conversation."""
+    """Show the errors of the history since the last call, and remarks about the conversation."""
     for report in recorder.take_reports():
         if isinstance(report, KaitoError):
             terminal.warning(report)

@@ -24,8 +24,8 @@ from kaito.types import SlashCommand
 class Shell(cmd.Cmd):
     """Reads entries until the end of input. A slash command is a `SlashCommand`, a bare word a `do_` method.
 
-    `cmd.Cmd` provides the frame; `onecmd` is ours, because its `?`, `!`, `EOF` and repetition on an empty line would
-    take messages for commands.
+    `cmd.Cmd` provides the structure. `onecmd` is overridden, because the base class takes messages such as `?`, `!ls`
+    and `EOF` for commands, and repeats the last one on an empty line.
 
     Attributes:
         exit_code: that of a script's first failure, otherwise `OK`.
@@ -52,7 +52,7 @@ class Shell(cmd.Cmd):
         super().__init__()
         self.exit_code = ExitCode.OK
         self.commands = commands
-        #: The words with a slash, which may show more; plugins cannot take their names.
+        #: The words after a slash, where some show more. Plugins cannot use their names.
         self._words: dict[str, Callable[[str], bool | None]] = {
             **{word: getattr(self, f"do_{word}") for word in sorted(WORDS)},
             "help": self._help,
@@ -109,7 +109,7 @@ class Shell(cmd.Cmd):
     def _next(self) -> bool:
         """Read an entry and run it; return whether it was the last."""
         stop = False
-        # At a prompt, a Ctrl-C that came late was meant for an answer that has ended.
+        # At a prompt, a pending Ctrl-C was meant for an answer that has ended meanwhile.
         with suppress(KeyboardInterrupt) if self._interactive else nullcontext():
             self._terminal.keyboard.raise_pending()
         try:
@@ -224,7 +224,7 @@ class Shell(cmd.Cmd):
         """Show the configuration"""
         self._context.write(configuration(self._session))
 
-    # What the slash adds to the words
+    # The words after a slash that show more
 
     def _help(self, argument: str) -> None:
         """Show all commands, including plugins', or help on one"""

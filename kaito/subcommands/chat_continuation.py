@@ -1,4 +1,4 @@
-"""Which earlier conversation `kaito chat` continues: `--continue`, `--resume` and `--load`."""
+"""Finds the earlier conversation that `kaito chat` continues: `--continue`, `--resume` and `--load`."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from kaito.types.targets import Target, target_of
 from kaito.util.program import program_name
 from kaito.util.sanitize import one_line
 
-#: The conversations that `--resume` without an identifier shows.
+#: The most conversations that `--resume` without an identifier shows.
 _OFFERED = 10
 
 
 class Continuation(Struct, frozen=True, kw_only=True):
-    """What is continued, as far as that is known before the connection."""
+    """The earlier conversation, as far as it is known before the chat is connected."""
 
-    #: `None` when nothing is kept.
+    #: The history; `None` if it is switched off.
     library: Library | None
     #: The conversation of `--resume` or `--load`.
     saved: SavedConversation | None = None
-    #: `--continue`: the newest one of the server that is connected to.
+    #: Whether `--continue` is given, which is the newest one with the server that the chat connects to.
     newest: bool = False
-    #: Whether the user has not said with which server to continue, so that it must be the same.
+    #: Whether the server must be the same, because the command line names none.
     same_server: bool = False
-    #: The flags that the configuration sets: it does not say with which server to continue.
+    #: The flags that only the configuration sets. They do not choose a server for the conversation.
     configured: frozenset[str] = frozenset()
     #: The flags that the command line names.
     named: frozenset[str] = frozenset()
@@ -66,7 +66,7 @@ class Continuation(Struct, frozen=True, kw_only=True):
                     "Name the target, such as with --workspace-name or --endpoint, or use --no-config",
                 )
             given, settings = self._without_configured(settings)
-        # A place that is configured is the usual one: the conversation has its own.
+        # A configured place is a default: the conversation has its own place.
         given = replace(given, **dict.fromkeys(_PLACE & self.configured))
         target = target_of(
             origin.name if origin.workspace is not None else None,
@@ -84,14 +84,14 @@ class Continuation(Struct, frozen=True, kw_only=True):
         return replace(settings, target=target, backend=origin.backend or "auto" if needs_backend else settings.backend)
 
     def _without_configured(self, settings: Settings) -> tuple[Target, Settings]:
-        """Return the target and the settings without what is configured for another server."""
+        """Return the target and the settings without those that are configured for another server."""
         target = replace(settings.target, model=None) if "model" in self.configured else settings.target
         fields: dict[str, Any] = {"backend": "auto", "certificate_authority": None, "insecure_skip_tls_verify": False}
         fields = {name: value for name, value in fields.items() if name.replace("_", "-") in self.configured}
         return target, replace(settings, **fields)
 
     def explained(self, error: UsageError) -> UsageError:
-        """Return what to show for an error of the kubeconfig: the user may not have named what is missing there."""
+        """Return an error of the kubeconfig, explained if the conversation and not the user names what is missing."""
         info = self.saved.info if self.saved is not None else None
         if not self.same_server or info is None:
             return error
@@ -112,11 +112,14 @@ class Continuation(Struct, frozen=True, kw_only=True):
         return error
 
     def choose(self, origin: Origin) -> SavedConversation | None:
-        """Return the conversation to continue with the server that is connected to.
+        """Return the conversation to continue.
+
+        Args:
+            origin: of the server that the chat has connected to.
 
         Raises:
             NotFoundError: `--continue`, and there is none.
-            UsageError: another server answers than that of the conversation, and the user has not named it.
+            UsageError: it is not the server of the conversation, and the user has not named it.
         """
         info = self.saved.info if self.saved is not None else None
         if info is not None and self.same_server and origin.server != info.origin.server:
@@ -135,10 +138,10 @@ class Continuation(Struct, frozen=True, kw_only=True):
 def continuation(
     given: argparse.Namespace, settings: Settings, library: Library | None, terminal: Terminal
 ) -> Continuation:
-    """Return what the flags say.
+    """Return the conversation that the flags name.
 
     Raises:
-        UsageError: they contradict each other, nothing is kept, or an identifier is missing.
+        UsageError: the flags contradict each other, the history is switched off, or an identifier is missing.
         KaitoError: there is no such conversation, or it cannot be read.
     """
     chosen = _continuing_flags(given)
@@ -165,14 +168,14 @@ def continuation(
     return Continuation(library=library, saved=saved, same_server=not names_target, configured=configured, named=named)
 
 
-#: The flags that say with which server a conversation is, where it is, and those that may be for this server alone.
+#: The flags that name a server, those that name its place, and those with secrets for this server alone.
 _TARGET = frozenset({"workspace-name", "endpoint", "backend"})
 _PLACE = frozenset({"namespace", "context", "kubeconfig"})
 _SECRETS = frozenset({"api-key-file", "header"})
 
 
 def _names(settings: Settings, origin: Origin) -> bool:
-    """Return whether settings name the server of a conversation, as far as they name one."""
+    """Return whether settings name no other server than that of a conversation."""
     from kaito.chat.conversation_origin import server_url
 
     target = settings.target
@@ -250,7 +253,7 @@ def _nothing_to_continue(origin: Origin, others: Sequence[ConversationInfo]) -> 
             f"There is no conversation with {origin.shown} to continue",
             f"Start a new one without --continue; '{program_name()} history' lists those with other servers",
         )
-    # Nothing but the command stands in its line: a shell may take a comment for words and for further commands.
+    # The command has a line of its own: with a comment after it, a shell might run words of the title.
     offers = [
         (one_line(f"{one.origin.shown}: {one.title}"), f"  {program_name()} chat --resume {one.id}") for one in others
     ]

@@ -21,7 +21,7 @@ from kaito.shell.input.stdin_reader import read_stdin
 from kaito.shell.input.stdin_sharing import was_read_before
 from kaito.types import Image
 
-#: A loop of a shell reads its first line, and the first call takes all others.
+#: A loop of a shell has read the first line, and this process reads all others.
 _READ_BEFORE = """\
 Warning: stdin was read before, as by a loop; the rest of it is sent, too
    If the loop was to read it, add --no-stdin or < /dev/null

@@ -1,6 +1,6 @@
-"""Runs a chat whose options are valid: connects, builds the shell from its parts, and starts it.
+"""Runs a chat: connects, builds the shell from its parts, and starts it.
 
-Imported only then: from here on, servers are contacted and aiohttp is needed.
+Imported once all options are valid, because it needs aiohttp.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from kaito.types import Image, SlashCommand, conversations
 
 
 class ChatPlan(Struct, frozen=True, kw_only=True):
-    """A chat that can start: everything that the user gave, checked."""
+    """Everything that a chat needs, after all input of the user was checked."""
 
     terminal: Terminal
     plugins: Plugins
@@ -137,7 +137,7 @@ def run_script(plan: ChatPlan, script: ScriptFile) -> int:
 
 
 def _shown_wait(loop: MainThreadLoop, terminal: Terminal, name: str) -> Callable[[int], None]:
-    """Return a function that waits for a script's next line, and shows that."""
+    """Return a function that waits for a script's next line, and shows this in the status line."""
 
     def wait(fd: int) -> None:
         terminal.status(f"waiting for {name}")
@@ -178,7 +178,7 @@ def _connected(plan: ChatPlan, loop: Loop) -> Iterator[Connection]:
 
 @contextmanager
 def _recorder(plan: ChatPlan, source: conversations.Source) -> Iterator[Recorder | None]:
-    """Yield what keeps the conversation; at the end, in every case, all of it is written."""
+    """Yield the recorder of the conversation; at the end, it writes everything in any case."""
     if plan.state is None:
         yield None
         return

@@ -93,7 +93,7 @@ class EndpointList:
         self._service_url = service_url
 
     def best(self, *, external: bool) -> str:
-        """Return the best base URL for another process: one that was seen to fail only when there is no other.
+        """Return the best base URL for another process; one that failed when it was tried only if there is no other.
 
         Raises:
             NotFoundError: none can be reached, or none from outside the cluster with `external`.
@@ -122,7 +122,7 @@ class EndpointList:
         """Return the warnings about the best URL."""
         candidate = next((one for one in self._candidates if one.shared and one.base == best), None)
         if candidate is None:
-            # What was tried, and failed, may be this very URL.
+            # This URL itself may be among those that failed.
             failed = [f"   {one.backend}: {one.problem}" for one in self._candidates if one.problem]
             failed += [f"   {name}: {_reason(exc)}" for name, exc in self._errors]
             return ["Warning: this URL works inside the cluster only", *failed, f"   {self._forward_hint}"]
@@ -190,10 +190,10 @@ async def _list_endpoints(
 async def _check_service(
     cluster: ApiClient, serving: ServingWorkspace, settings: Settings, errors: Sequence[tuple[str, KaitoError]]
 ) -> None:
-    """Check that the Service's URL may be printed in place of an endpoint.
+    """Check that the Service's URL may be printed if no backend has one.
 
     Raises:
-        KaitoError: the Service does not exist, nothing is known about it, or another backend was named.
+        KaitoError: the Service does not exist, nothing is known about it, or the user named a backend.
     """
     from kaito.cluster.api_errors import MissingPermissionError
     from kaito.cluster.services import get_service

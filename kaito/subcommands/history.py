@@ -20,8 +20,8 @@ from kaito.types import Command
 from kaito.util.program import program_name
 from kaito.util.sanitize import one_line
 
-#: How many conversations are listed at a terminal, so that the newest stay on the screen; and how many that a search
-#: finds, which take two lines each.
+#: The most conversations that are listed at a terminal, so that the newest stay on the screen; and the most results of
+#: a search, which take two lines each.
 _LISTED, _FOUND = 20, 10
 
 _DESCRIPTION = (
@@ -51,7 +51,7 @@ _EXAMPLES = """
     kaito history delete --all
 """
 
-#: The formats of each action besides `plain`.
+#: The formats of each action, in addition to `plain`.
 _FORMATS = {
     "": ("wide", "json", "yaml"),
     "show": ("json", "yaml"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 
 from msgspec.structs import asdict
@@ -36,7 +35,8 @@ _EXAMPLES = """
 def _run(context: CommandContext) -> None:
     plugins = context.invocation.plugins
     plugins.load(discovery.built_in_subcommand(name) for name in SUBCOMMANDS if name != "plugins")
-    plugins.load(discovery.installed_subcommands(allowed_names(os.environ.get("KAITO_PLUGINS"))))
+    allowed = allowed_names(context.invocation.environ.get("KAITO_PLUGINS"))
+    plugins.load(discovery.installed_subcommands(allowed))
     # What a plugin provides, and whether it is valid, is known only after its hooks were called.
     settings = Settings()
     add_plugin_flags(Parser("", "", ""), plugins, "chat")

@@ -1,4 +1,4 @@
-"""The values that pass between the shell, the protocol and the plugins."""
+"""The values that the shell, the clients of servers and the plugins pass to each other."""
 
 from kaito.types.cluster_objects import Applied, ServedModel
 from kaito.types.commands import Command

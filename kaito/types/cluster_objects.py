@@ -1,4 +1,4 @@
-"""What a cluster says: the models that it serves, and objects that were applied."""
+"""Objects of a cluster: the models that it serves, and objects that were applied."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class ServedModel(Struct, frozen=True, kw_only=True):
     namespace: str
     #: The preset or the model's id; `None` for a custom pod template.
     model: str | None
-    #: Whether it serves: KAITO says so, and nothing is known to be wrong with its pods and Services.
+    #: Whether it serves its model: KAITO reports it as ready, and nothing is wrong with its pods and Services.
     ready: bool
-    #: Why it does not, or not all of it; `""` when nothing is missing.
+    #: Why it does not serve, or only in part; `""` if nothing is missing.
     why: str = ""
-    #: Whether it does not, and may by itself: its node is being created, its model is being loaded.
+    #: Whether it does not serve yet but may soon: its node is being created, or its model is being loaded.
     waiting: bool = False
-    #: `vllm` or `transformers`; `None` for an InferenceSet, as are the next three.
+    #: `vllm` or `transformers`; like the next three, `None` for an InferenceSet.
     runtime: str | None = None
     instance_type: str | None = None
     #: How many nodes it should have.
@@ -33,7 +33,7 @@ class ServedModel(Struct, frozen=True, kw_only=True):
     tuning: bool = False
     #: Names of LoRA adapters.
     adapters: tuple[str, ...] = ()
-    #: Of an InferenceSet: how many replicas it should have, and how many are ready.
+    #: For an InferenceSet: how many replicas it should have, and how many of them are ready.
     replicas: int | None = None
     ready_replicas: int | None = None
 
@@ -46,7 +46,7 @@ class ServedModel(Struct, frozen=True, kw_only=True):
 class Applied(Struct, frozen=True, kw_only=True):
     """An object that was applied."""
 
-    #: As the API server has stored it, or would store it.
+    #: The object as the API server stored it, or with a dry run, as it would store it.
     object: Mapping[str, Any]
     #: Whether it did not exist before.
     created: bool

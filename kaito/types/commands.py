@@ -15,8 +15,8 @@ class Command(Struct, frozen=True, kw_only=True):
     name: str
     #: One line for `kaito --help`.
     summary: str
-    #: Runs it, with a :class:`~kaito.CommandContext`; returns the exit code, `None` for 0. A `KaitoError` that it
-    #: raises is shown, and has its exit code.
+    #: Runs it. Called with a :class:`~kaito.CommandContext`; returns the exit code, `None` for 0. When it raises a
+    #: `KaitoError`, the error is shown and its exit code is used.
     run: Callable[[Any], int | None]
     #: The first paragraph of its help; the summary if it is empty.
     description: str = ""
@@ -24,18 +24,19 @@ class Command(Struct, frozen=True, kw_only=True):
     examples: str = ""
     #: Adds its own options to an :class:`OptionGroup`; read them with :meth:`~kaito.CommandContext.option`.
     options: Callable[[Any], None] | None = None
-    #: Whether it talks to a model: adds the flags of `kaito chat` that say where it is and how it is reached, and those
-    #: of plugins. Then :meth:`~kaito.CommandContext.connect` can be used.
+    #: Whether it connects to a model. Adds the flags of `kaito chat` that select the model's server and the connection,
+    #: and the flags of plugins. :meth:`~kaito.CommandContext.connect` can then be used.
     connects: bool = False
-    #: Whether it uses the cluster: adds the flags for that. Then :meth:`~kaito.CommandContext.cluster` can be used.
+    #: Whether it uses the cluster. Adds the flags that select it. :meth:`~kaito.CommandContext.cluster` can then be
+    #: used.
     cluster: bool = False
     #: With `cluster`: whether one of these flags is `--workspace-name`.
     names_workspace: bool = True
-    #: Whether the configuration may name the workspace. `False` for a command that creates or changes the one that it
-    #: is given, and for one that lists all of them without a name.
+    #: Whether the configuration may name the workspace. `False` for a command that creates or changes the named
+    #: workspace, and for one that lists all workspaces if none is named.
     configurable_workspace: bool = True
     #: With `cluster`: whether one of these flags is `--wait`, whose value is in `settings.target.wait`.
     waits: bool = False
-    #: The formats of `-o` that it offers besides `plain`, such as `text`, `json`, `yaml`, `wide` and `name`;
-    #: :meth:`~kaito.CommandContext.write_object` writes `json` and `yaml` itself.
+    #: The formats of `-o` that it offers in addition to `plain`, such as `text`, `json`, `yaml`, `wide` and `name`.
+    #: :meth:`~kaito.CommandContext.write_object` writes `json` and `yaml`.
     outputs: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Past conversations: what is known of each, and with which model's server it was."""
+"""Past conversations: what is known about each, and the model's server."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Literal
 
 from msgspec import Struct
 
-#: Where its messages came from: a prompt, `--message`, a script, or a script each line of which is a conversation.
+#: Where the messages came from: a prompt, `--message`, `--script`, or a script with `--each`.
 Source = Literal["terminal", "message", "script", "each"]
 
 
 class Origin(Struct, frozen=True, kw_only=True):
-    """With which server a conversation was, and how to connect to it again."""
+    """The server of a conversation, and how to connect to it again."""
 
     #: `None` with `--endpoint` alone and with a backend that needs no workspace.
     workspace: str | None = None
@@ -20,13 +20,13 @@ class Origin(Struct, frozen=True, kw_only=True):
     namespace: str | None = None
     #: The kubeconfig's context.
     context: str | None = None
-    #: A hash that sets the server apart from others of the same name; `""` when it is not known.
+    #: A hash that distinguishes the server from others of the same name; `""` if it is not known.
     server: str = ""
     #: The name in the banner.
     label: str = ""
     #: `--endpoint`, without credentials and without its query.
     endpoint: str | None = None
-    #: The backend that connected.
+    #: The name of the backend that connected.
     backend: str | None = None
     #: `--kubeconfig`.
     kubeconfig: str | None = None
@@ -40,20 +40,20 @@ class Origin(Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """The name of what it was with, as `--workspace-name` takes it, or that in the banner."""
+        """The name of the workspace, as `--workspace-name` takes it, or else the name in the banner."""
         if self.workspace is None:
             return self.label or self.endpoint or self.backend or "unknown"
         return self.workspace if self.kind in ("", "workspace") else f"{self.kind}/{self.workspace}"
 
     @property
     def place(self) -> str:
-        """The namespace and the context in words, as far as they are known: `namespace team-a, context prod`."""
+        """The namespace and the context, as far as they are known: `namespace team-a, context prod`."""
         parts = [f"namespace {self.namespace}"] if self.namespace else []
         return ", ".join([*parts, *([f"context {self.context}"] if self.context else [])])
 
     @property
     def shown(self) -> str:
-        """The name, and where that is: `my-llama (namespace team-a, context prod)`."""
+        """The name and the place: `my-llama (namespace team-a, context prod)`."""
         address = self.endpoint if self.endpoint and self.endpoint.partition("//")[2] != self.name else ""
         where = ", ".join(part for part in (self.place, address) if part)
         return f"{self.name} ({where})" if where else self.name
@@ -64,14 +64,14 @@ class ConversationInfo(Struct, frozen=True, kw_only=True):
 
     #: Lower-case letters and digits.
     id: str
-    #: The first line of the first message, or what the user called it.
+    #: The first line of the first message, or the title that the user gave it.
     title: str
-    #: Seconds since 1970, as is the next.
+    #: When it began, in seconds since 1970.
     created: float
-    #: When its last turn ended.
+    #: When its last turn ended, in seconds since 1970.
     updated: float
     turns: int
     source: Source = "terminal"
     origin: Origin = Origin()
-    #: The conversation that it is a branch of.
+    #: The id of the conversation from which it branched; `None` if it did not.
     parent: str | None = None

@@ -1,4 +1,4 @@
-"""What plugins add to the shell: slash commands; and what formatters know of the screen."""
+"""What plugins add to the shell: slash commands. And what formatters know about the screen."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Screen(Struct, frozen=True, kw_only=True):
     terminal: bool = False
     #: Whether colour escape sequences are wanted.
     colour: bool = False
-    #: Whether it has links: texts with an address that it does not show, but opens (OSC 8).
+    #: Whether it supports hyperlinks (OSC 8): text that opens an address without showing it.
     links: bool = False
     #: Whether it can show every character.
     unicode: bool = True
-    #: Returns the columns, which change when the window is resized.
+    #: Returns the number of columns, which changes when the window is resized.
     width: Callable[[], int] = lambda: 80
 
 
@@ -34,10 +34,10 @@ class SlashCommand(Struct, frozen=True, kw_only=True):
     summary: str = ""
     #: The arguments for `/help`, such as `NAME VALUE`. When empty, a line with arguments is refused.
     arguments: str = ""
-    #: Whether it reads or writes files, reads past conversations or starts programs: refused when commands come from a
-    #: pipe.
+    #: Whether it reads or writes files, reads past conversations or starts programs. Such a command is refused when
+    #: commands come from a pipe.
     touches_files: bool = False
-    #: Given the arguments typed so far, returns what they can become at the Tab key.
+    #: Called when Tab is pressed, with the arguments typed so far; returns what they can be completed to.
     complete: Callable[[str, Any], Iterable[str]] | None = None
 
     def describe(self) -> str:

@@ -1,4 +1,4 @@
-"""An image of a message, and what the first bytes of an image file say about it."""
+"""Images in messages. The type and the size are read from the first bytes of the file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Image(Struct, frozen=True, omit_defaults=True):
     """An image that is sent with a message. Create it with :meth:`read` from the bytes of a file."""
 
     data: bytes
-    #: The media type, by the first bytes of the data.
+    #: The media type, found from the first bytes of the data.
     type: ImageType
     #: The file's name without its folder; `""` if unknown. It is not sent.
     name: str = ""
@@ -39,7 +39,7 @@ class Image(Struct, frozen=True, omit_defaults=True):
         if kind is None:
             raise ValueError("it is not a PNG, JPEG, GIF or WebP image")
         size = _SIZES[kind](data)
-        # Zero is not a size, and a GIF or WebP may leave it open.
+        # A GIF or WebP may have zero here, which means that the size is not stated.
         width, height = size if size is not None and all(size) else (None, None)
         return cls(data, kind, name, width, height)
 
@@ -62,14 +62,14 @@ class Image(Struct, frozen=True, omit_defaults=True):
 
     @property
     def shown(self) -> str:
-        """What stands for the image in text, on one line: `[image: cat.png, 640x480]`."""
+        """One line of text that is shown in place of the image: `[image: cat.png, 640x480]`."""
         name = " ".join(self.name.split()) or self.type.partition("/")[2]
         size = "" if self.width is None or self.height is None else f", {self.width}x{self.height}"
         return f"[image: {name}{size}]"
 
 
 def _type(data: bytes) -> ImageType | None:
-    """Return the media type by the first bytes; `None` for anything else than the types that models take."""
+    """Return the media type, found from the first bytes; `None` for any type that models do not accept."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
     if data.startswith(b"\xff\xd8\xff"):
@@ -109,7 +109,7 @@ def _jpeg_size(data: bytes) -> _Size | None:
     return None
 
 
-#: The markers of JPEG's frames: all SOF, without those of tables and extensions between them.
+#: The SOF markers of JPEG, which begin a frame. The three others in this range begin tables or extensions.
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 

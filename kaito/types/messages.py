@@ -17,7 +17,7 @@ Role = Literal["system", "user", "assistant", "tool"]
 class ToolCall(Struct, frozen=True, omit_defaults=True):
     """A call of a tool that the model asks for. kaito runs no tools."""
 
-    #: Names the call in the message with its result; `""` when the server sent none.
+    #: Identifies the call in the message that has its result; `""` if the server sent no id.
     id: str
     name: str
     #: The text that the model wrote: a JSON object, unless the model made a mistake.
@@ -26,7 +26,7 @@ class ToolCall(Struct, frozen=True, omit_defaults=True):
     @property
     def shown(self) -> str:
         """The call as one line of text: `[tool call] add({"a": 1})`."""
-        # JSON has line breaks between its values only.
+        # In JSON, line breaks can only be between values.
         arguments = " ".join(line.strip() for line in self.arguments.splitlines())
         return f"[tool call] {' '.join(self.name.split())}({arguments.strip()})"
 
@@ -36,18 +36,18 @@ class ToolCall(Struct, frozen=True, omit_defaults=True):
 
 
 class Message(Struct, frozen=True, omit_defaults=True):
-    """One message of a conversation. The text is all of most messages; what is more has fields of its own.
+    """One message of a conversation. Most messages have only text; images and calls of tools have fields of their own.
 
-    A plugin that looks at what is sent must look at all of them.
+    A plugin that inspects what is sent must look at all fields.
     """
 
     role: Role
     content: str
-    #: Images of the user's message.
+    #: Images in a user's message.
     images: tuple[Image, ...] = ()
     #: The calls of tools in an assistant's message; its content is then often `""`.
     tool_calls: tuple[ToolCall, ...] = ()
-    #: For the role `tool`: the call whose result the content is.
+    #: For the role `tool`: the id of the call whose result is the content.
     tool_call_id: str | None = None
 
     @property
@@ -95,7 +95,7 @@ class Usage(Struct, frozen=True, kw_only=True):
 
 
 class Delta(Struct, kw_only=True):
-    """A piece of an answer: everything that one read from the network brought."""
+    """A piece of an answer: all that arrived with one read from the network."""
 
     content: str = ""
     #: What the model thinks before it answers; never part of the conversation.
@@ -112,15 +112,15 @@ class Delta(Struct, kw_only=True):
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
-    """Comes in place of a delta when the request will be retried."""
+    """Yielded in place of a delta when the request will be retried."""
 
     #: The server's or the network's error message.
     reason: str
-    #: Seconds until the next try.
+    #: Seconds until the next attempt.
     delay: float
 
 
-#: How an answer ended: as the model meant it to, by the token limit or the server's content filter, by the user.
+#: How an answer ended: by the model itself, by the token limit or the server's content filter, or by the user.
 Outcome = Literal["complete", "cut", "interrupted"]
 
 
@@ -141,26 +141,27 @@ class Reply(Struct, frozen=True, kw_only=True):
     first_token_s: float | None = None
     #: Seconds from sending the request to the end of the answer.
     total_s: float = 0.0
-    #: The share of the text that came after the first pieces, and the seconds that it took; `None` if not measured.
-    #: A server or a proxy may hold much of an answer back and then send it at once.
+    #: The share of the text that arrived after the first pieces, and the seconds that it took; `None` if not measured.
+    #: It shows whether a server or a proxy held back much of the answer and then sent it at once.
     later_share: float | None = None
     later_s: float | None = None
-    #: The line of the script that asked for it, from 1, the first of a block; `None` at a prompt and with `--message`.
+    #: The line of the script that asked for it, counted from 1 (for a block, its first line); `None` at a prompt and
+    #: with `--message`.
     line: int | None = None
-    #: Set for `kaito_reply`.
+    #: How the answer ended. Set only for `kaito_reply`.
     outcome: Outcome = "complete"
-    #: Whether it is the answer that was reported before, with its continuation, for `kaito_reply`.
+    #: Whether this is an answer that was reported before, now with its continuation. Set only for `kaito_reply`.
     continued: bool = False
 
 
 class Failure(Struct, frozen=True, kw_only=True):
     """A message without a complete answer, or another line of a script that failed."""
 
-    #: The error in one sentence, as stderr has it.
+    #: The error in one sentence, as on stderr.
     message: str
-    #: Its further lines: why, and what to do.
+    #: Its further lines, which explain the error and say what to do.
     hints: tuple[str, ...] = ()
-    #: The exit code of the error, which is the run's if it is the first.
+    #: The exit code of the error. The first error of a run decides the run's exit code.
     exit_code: int = 1
     #: As for :class:`Reply`.
     line: int | None = None

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     #: Returns texts that a value may become. An `async def` function gets the cluster that the line selects.
     Completer = Callable[[], Iterable[str]] | Callable[[Cluster], Awaitable[Iterable[str]]]
-    #: The same for the next word of an argument of several words; `None` for the name of a file.
+    #: Returns texts that the next word of an argument may become, given the words before it; `None` if it is the name
+    #: of a file.
     WordCompleter = Callable[[Sequence[str]], Iterable[str] | None]
 
 
@@ -52,10 +53,10 @@ class Flag(Struct, frozen=True, kw_only=True):
 
     @property
     def names(self) -> list[str]:
-        """The flag, after its short form.
+        """The short form, if there is one, and the flag.
 
         Raises:
-            ValueError: that does not have the form `-x`.
+            ValueError: the short form is not `-x`.
         """
         if self.short and not re.fullmatch("-[A-Za-z]", self.short):
             raise ValueError(f"{self.short!r} does not have the form -x")
@@ -63,7 +64,10 @@ class Flag(Struct, frozen=True, kw_only=True):
 
     @property
     def initial(self) -> Any:
-        """The value when the flag is not given. Whatever `parse` raises for an invalid default passes."""
+        """The value when the flag is not given.
+
+        If the default is a text, it is parsed; an exception of `parse` is not caught.
+        """
         if self.switch:
             return False
         return self.parse(self.default) if isinstance(self.default, str) else self.default
@@ -82,7 +86,7 @@ class Argument(Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """The name of its value."""
+        """The name of its value, as `option` takes it."""
         return self.metavar.lower().replace("-", "_")
 
     @property
@@ -94,7 +98,7 @@ class Argument(Struct, frozen=True, kw_only=True):
 
 
 class OptionGroup(ABC):
-    """Takes the command-line options of one plugin."""
+    """Receives the command-line options that one plugin adds."""
 
     def add(
         self,
@@ -117,20 +121,20 @@ class OptionGroup(ABC):
         Args:
             flag: such as `--redact-file`.
             help: one sentence for `--help`.
-            metavar: stands for the value in `--help`; `FILE` is completed as one.
-            parse: converts the text that was given, and the default if that is a text. Whatever it raises becomes a
-                usage error with its message, such as `is not a number from 1 to 9` of a `ValueError`.
+            metavar: the placeholder of the value in `--help`. For `FILE`, Tab completes the names of files.
+            parse: converts the text that was given, and the default if it is a text. An exception becomes a usage
+                error with its message, such as `ValueError("is not a number from 1 to 9")`.
             default: the value when the flag is not given.
             switch: the flag takes no value and is `True` when given.
             repeatable: the flag may be given several times; the value is a list.
-            choices: the only texts that are allowed, which are completed.
-            complete: returns texts that the value may become at the Tab key, each with its description after a tab, if
-                it has one. It should take less than a second. An
-                `async def` function gets a :class:`~kaito.Cluster` for the flags of the line, and two seconds.
+            choices: the only texts that are allowed. Tab completes them.
+            complete: returns texts that Tab may complete the value to. A text may be followed by a tab and its
+                description. The function should take less than a second. An `async def` function is called with the
+                :class:`~kaito.Cluster` that the flags of the line select, and may take two seconds.
             setting: `/set` can change it within a session, under the flag's name. The next hook sees the new value.
             short: such as `-r`.
-            configurable: whether the configuration file and variables can set it. `False` for a flag that is meant for
-                one run, such as one that deletes something or leaves a question out.
+            configurable: whether the configuration file and environment variables can set it. `False` for a flag that
+                is meant for a single run, such as one that deletes something or skips a question.
 
         Raises:
             ValueError: the flag or the setting exists, or the flag does not have the form `--name`.
@@ -166,10 +170,13 @@ class OptionGroup(ABC):
         """Add the one argument that has no flag: `kaito NAME ARGUMENT`. Only a subcommand can add it.
 
         Args:
-            metavar: stands for it in `--help`, such as `NAME`; `option("name")` returns its value.
+            metavar: the placeholder of the value in `--help`, such as `NAME`; `option("name")` returns the value.
             help: one sentence for `--help`.
-            complete: as for a flag. With `repeatable`, it gets the words before the one that is completed, and returns
-                `None` where the word is the name of a file.
+            parse: as for a flag.
+            required: whether it must be given.
+            choices: as for a flag.
+            complete: as for a flag. With `repeatable`, it is called with the words before the one that is completed,
+                and returns `None` if that is the name of a file.
             repeatable: the argument may be any number of words; the value is a list.
 
         Raises:
@@ -189,8 +196,8 @@ class OptionGroup(ABC):
 
     @abstractmethod
     def _declare(self, flag: Flag) -> None:
-        """Take a flag."""
+        """Receive a flag."""
 
     def _declare_argument(self, argument: Argument) -> None:
-        """Take the argument without a flag."""
+        """Receive the argument without a flag."""
         raise ValueError("only a subcommand may have an argument without a flag")

@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-#: What the colour of a cell says: green, red and yellow; `""` for none.
+#: The meaning of a cell's colour: green, red and yellow; `""` for no colour.
 Hue = Literal["", "good", "bad", "unsure"]
 
 
@@ -22,18 +22,19 @@ class Column(Struct, frozen=True, kw_only=True):
     """A column of a table.
 
     At a terminal, a table is never wider than the window: long cells are shortened in the middle, then columns are left
-    out. With `-o wide`, in a pipe and in a file, each row is one line with all columns that the command gives.
+    out. With `-o wide`, in a pipe and in a file, each row is one line with all columns.
     """
 
     #: In capitals, such as `NAME`.
     title: str
     #: The order in which columns are left out: the highest number first; 0 is never left out.
     rank: int = 0
-    #: Columns of the screen that its cells need at least before another column is left out; `None`: their whole width.
+    #: The width to which its cells are shortened before another column is left out, in columns of the screen; `None`
+    #: to keep their whole width.
     least: int | None = None
-    #: Whether its texts stand below the row at a terminal, on lines of their own, as reasons and messages do.
+    #: Whether, at a terminal, its texts are on lines of their own below the row, as reasons and messages are.
     below: bool = False
-    #: Whether it is left out where all others would stand below the row: it says little.
+    #: Whether it is left out where other columns that do not fit are shown below the row.
     dispensable: bool = False
 
 

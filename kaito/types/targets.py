@@ -1,4 +1,4 @@
-"""Where requests go: the target that the user names, and the endpoints that backends offer for it."""
+"""Where requests are sent: the target that the user names, and the endpoints that backends offer for it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Target(Struct, frozen=True, kw_only=True):
-    """What the user wants to chat with. Backends turn it into endpoints."""
+    """What the user wants to connect to. Backends find endpoints for it."""
 
     #: `None` with `--endpoint` and with a backend that needs no workspace.
     workspace: str | None = None
@@ -42,19 +42,19 @@ class Target(Struct, frozen=True, kw_only=True):
 
     @property
     def flags(self) -> str:
-        """What selects it again, for a command to paste: `--workspace-name my-llama -n team-a --context prod`."""
+        """The flags that select it, for a command to paste: `--workspace-name my-llama -n team-a --context prod`."""
         name = self.workspace if self.kind == "workspace" else f"{self.kind}/{self.workspace}"
         return f"--workspace-name {_quoted(name or '')}{self.place_flags}"
 
     @property
     def place_flags(self) -> str:
-        """The flags for the namespace and the cluster that were given, each after a blank; `""` for none."""
+        """The flags for the namespace and the cluster, if they were given, each after a blank."""
         namespace = f" -n {_quoted(self.namespace)}" if self.namespace else ""
         return namespace + self.cluster_flags
 
     @property
     def cluster_flags(self) -> str:
-        """Those for the cluster alone, which kubectl has, too."""
+        """The flags for the cluster only, which kubectl also has."""
         return cluster_flags(self.context, self.kubeconfig)
 
 
@@ -121,37 +121,37 @@ class Candidate(Struct, frozen=True, kw_only=True):
     shared: bool = False
     #: Whether the URL works from outside the cluster.
     external: bool = False
-    #: What went wrong when the backend tried the URL; `""` when nothing did. Such a URL is the last choice.
+    #: What went wrong when the backend tried the URL; `""` if nothing did. Such a candidate is tried last.
     problem: str = ""
     #: The backend's own data for `open`.
     detail: Any = None
 
     @property
     def base(self) -> str:
-        """As for :class:`Endpoint`."""
+        """See :attr:`Endpoint.base`."""
         return _base_url(self.url)
 
 
 class Location(Struct, frozen=True, kw_only=True):
-    """Where an endpoint is: what people read, and what tells one server from another of the same name."""
+    """Where an endpoint is: for people to read, and to distinguish servers of the same name."""
 
-    #: The namespace; `None` where there is none.
+    #: The namespace; `None` outside a cluster.
     namespace: str | None = None
     #: The kubeconfig's context; `None` without one, as in a pod.
     context: str | None = None
-    #: What sets the server apart: an API server's URL and its authorities, a server's own URL, or any name that stays
-    #: the same. Only its hash is kept, and it is never shown. `""` for the endpoint's URL.
+    #: Identifies the server: the API server's URL and its authorities, the server's own URL, or any name that stays
+    #: the same. Only its hash is stored, and it is never shown. `""` to use the endpoint's URL.
     server: str = ""
-    #: The place of a server that is in no cluster, as people know it, such as `the lab`; `""` for the host of
+    #: The place of a server outside a cluster, as people call it, such as `the lab`; `""` to use the host of
     #: `shown_url`.
     host: str = ""
 
-    # An authority's certificate would fill a traceback.
+    # Certificates would fill a traceback.
     __repr__ = object.__repr__
 
     @property
     def in_cluster(self) -> list[tuple[str, str]]:
-        """The context and the namespace, as people read them; empty where there is no cluster."""
+        """The context and the namespace with their names, for people to read; empty outside a cluster."""
         if self.namespace is None and self.context is None:
             return []
         context = ("context", self.context or "in-cluster")
@@ -167,7 +167,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     shown_url: str
     #: The name in the banner.
     label: str
-    #: Where it is. `--continue` continues a conversation only with the same one.
+    #: Where it is. `--continue` continues only a conversation that was at the same location.
     location: Location = Location()
     #: The model to request, when the backend knows better than `--model` and the server's list.
     model: str | None = None
@@ -179,9 +179,9 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     #: How `https` is verified: `True` with the system's authorities, `False` not at all. `--certificate-authority` and
     #: `--insecure-skip-tls-verify` replace it.
     ssl: ssl.SSLContext | bool = True
-    #: Name for TLS's SNI and certificate check when it is not the URL's host.
+    #: The name for TLS (SNI and the check of the certificate); `None` for the URL's host.
     server_hostname: str | None = None
-    #: Creates the connector of an endpoint that is not plain TCP. Called in the event loop.
+    #: Creates the connector of an endpoint that is not reached by plain TCP. Called in the event loop.
     connector: Callable[[], aiohttp.BaseConnector] | None = None
     #: IP addresses or names to connect to in place of a DNS lookup of the URL's host. No proxy is used then.
     addresses: tuple[str, ...] = ()
@@ -191,26 +191,26 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     proxy: URL | None = None
     #: aiohttp client middlewares: they see each request before it is sent and its response before it is read.
     middlewares: tuple[aiohttp.ClientMiddlewareType, ...] = ()
-    #: Explains an error response (status, headers, body) of something between this process and the model's server;
-    #: returns `None` for a response of the server itself.
+    #: Explains an error response, given its status, headers and body, if it was sent by something between this process
+    #: and the model's server; returns `None` if the server itself sent it.
     explain: Callable[[int, Mapping[str, str], bytes], KaitoError | None] | None = None
     #: Whether connections pass through a tunnel that can break without notice.
     tunnelled: bool = False
-    #: Returns which pod or replica answers now, when that can change.
+    #: Returns the pod or replica that answers at present; `None` if it cannot change.
     via: Callable[[], str] | None = None
 
-    # No secret shows in a traceback.
+    # Secrets must not appear in a traceback.
     __repr__ = object.__repr__
 
     @property
     def base(self) -> str:
-        """The URL without its query, a trailing `/v1` and trailing slashes: what request paths are appended to."""
+        """The URL to which request paths are appended: without its query, a trailing `/v1` and trailing slashes."""
         return _base_url(self.url)
 
     @property
     def place(self) -> list[tuple[str, str]]:
-        """Where it is, as people read it: `context` and `namespace`, or `host`, with their values."""
-        # Without the user and the password of a URL.
+        """Where it is, for people to read: `context` and `namespace`, or `host`, with their values."""
+        # A user and a password in the URL must not be shown.
         host = self.location.host or urlsplit(self.shown_url).netloc.rpartition("@")[2]
         return self.location.in_cluster or ([("host", host)] if host else [])
 
@@ -223,7 +223,7 @@ class Reporter(Protocol):
     """How a backend reports progress. Safe to call from any thread."""
 
     def status(self, text: str) -> None:
-        """Show one line on a terminal for as long as it is true; `""` removes it."""
+        """Show one line on a terminal until the next status; `""` removes it."""
 
     def retrying(self, reason: str, delay: float) -> None:
         """Report that a request failed and is retried in `delay` seconds."""

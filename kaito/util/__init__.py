@@ -1,1 +1,1 @@
-"""Small helpers without knowledge of the product: files, durations, value parsers, asyncio tasks."""
+"""Small helpers for all other folders: files, data from outside, durations, other programs, asyncio tasks."""

@@ -1,4 +1,4 @@
-"""Starts other programs: without this program's secrets in their environment, and so that they can be ended."""
+"""Starts other programs without our secrets in their environment, and ends them with all programs that they start."""
 
 from __future__ import annotations
 
@@ -99,10 +99,10 @@ async def _end(child: _Child, work: asyncio.Future[int]) -> None:
 
 
 def _on_a_thread(work: Callable[[], int]) -> asyncio.Future[int]:
-    """Start work on a thread that nobody has to wait for: a program's children may keep its output open for ever."""
+    """Run a function on a daemon thread: children of the program may keep its output open for ever."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[int] = loop.create_future()
-    # Once nobody waits, a failure does not matter.
+    # Marks a failure as retrieved: the caller may have been cancelled.
     future.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def finish(result: int, error: BaseException | None) -> None:
@@ -144,7 +144,7 @@ class _Child:
         process = subprocess.Popen(command, bufsize=0, **options)
         with self._lock:
             self._process = process
-        # Nobody waits for a cleanup that takes too long, and this process may end before it does.
+        # A cleanup that takes too long is not waited for, and this process may end before it does.
         atexit.register(self.kill)
         try:
             if self._signal is not None:

@@ -1,4 +1,4 @@
-"""The command that installs something beside kaito, for hints: it depends on how kaito itself was installed."""
+"""Hints with the command that installs a package into kaito's environment, for each way to install kaito."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.metadata import Distribution
 
-#: Where the ways of installing kaito are explained.
+#: The page about installing kaito.
 _GUIDE = "https://github.com/kaito-project/kaito-chat/blob/main/docs/guide/install.md"
 #: What pipx and uv leave in the folder of an environment that they made for a program.
 _PIPX_FILE = "pipx_metadata.json"
@@ -25,15 +25,15 @@ _UV_FILE = "uv-receipt.toml"
 
 
 def install_hint(distribution: str, *, extra: str = "", reinstall: bool = False) -> str:
-    """Return the line of an error that says how to install a distribution into kaito's environment.
+    """Return a hint with the command that installs a distribution into kaito's environment.
 
     It has a command for pipx, for uv, or for the environment's own pip. A distribution of this project is installed
     from the checkout that kaito was installed from, and by its name if kaito came from a package index.
 
     Args:
         distribution: its name.
-        extra: install what this extra of it requires instead, as the distribution itself is there.
-        reinstall: whether it is there, but damaged.
+        extra: install the requirements of this extra; the distribution itself is installed.
+        reinstall: whether it is installed, but damaged.
     """
     installation, verb = Installation.current(), "reinstall" if reinstall else "install"
     if installation is None:
@@ -48,7 +48,7 @@ def install_hint(distribution: str, *, extra: str = "", reinstall: bool = False)
     command = installation.command(requirements, reinstall=reinstall)
     if command is None:
         return f"How to {verb} it beside what uv has installed for kaito: {_GUIDE}"
-    # Neither shell of Windows has quotes as a POSIX shell has them.
+    # The shells of Windows quote differently from a POSIX shell.
     joined = subprocess.list2cmdline(command) if sys.platform == "win32" else shlex.join(command)
     return f"To {verb} it{where}: {joined}"
 
@@ -95,7 +95,7 @@ class Installation(Struct, frozen=True, kw_only=True):
                 return ["pipx", "runpip", self.prefix.name, "install", "--force-reinstall", *requirements]
             return ["pipx", "inject", self.prefix.name, *requirements]
         if not reinstall and (receipt := self.prefix / _UV_FILE).is_file():
-            # uv removes what is not named again.
+            # uv removes the packages that the command does not name.
             kept = _kept_by_uv(receipt)
             if not all(one.can_be_named for one in kept):
                 return None

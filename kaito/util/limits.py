@@ -1,4 +1,4 @@
-"""The most that is read from outside. Each limit is far above what an honest sender needs.
+"""Limits of what is read from outside. Each is far above what an honest sender needs.
 
 Sizes are in bytes unless a comment says otherwise.
 """

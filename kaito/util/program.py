@@ -1,4 +1,4 @@
-"""The program's name for commands to paste, as the user has started it."""
+"""The program's name in commands to paste: `kaito`, or `kubectl kaito` if kubectl started it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _TYPED = re.compile(r"(?<![\w./-])kaito(?= [a-z])")
 def program_name() -> str:
     """Return `kubectl kaito` if kubectl has started this process as its plugin, otherwise `kaito`.
 
-    All texts that name a command have it, except the contract's: KAITO's Go plugin may own `kubectl kaito`, or nothing
-    called `kaito` may be on the `PATH`.
+    All texts that name a command use it, except those of the contract: `kubectl kaito` may run KAITO's Go plugin, and
+    `kaito` need not be on the `PATH`.
     """
     return "kubectl kaito" if os.path.basename(sys.argv[0]).startswith("kubectl") else "kaito"
 

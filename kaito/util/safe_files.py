@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from kaito.util.file_locks import try_lock
 from kaito.util.texts import encoding_of
 
 
@@ -202,21 +203,6 @@ def owner_only() -> Iterator[None]:
             yield
         finally:
             os.umask(before)
-
-
-def try_lock(file: int) -> bool:
-    """Lock a file until it is closed; return `False` if another process holds the lock."""
-    try:
-        import fcntl
-    except ImportError:  # Windows, which removes no open file
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks: nothing is known
-        return False
-    return True
 
 
 _umask = threading.Lock()

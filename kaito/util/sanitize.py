@@ -6,7 +6,7 @@ Control sequences have the forms of ECMA-48 (section 5). Unlike there, one that 
 import re
 from enum import Enum, auto
 
-#: Characters of a control string (OSC, DCS, …) after which text is shown again though it has not ended.
+#: The most characters of a control string (OSC, DCS, …): after these, text is shown again even if it has not ended.
 MAX_STRING = 4096
 #: The same for a CSI sequence.
 MAX_CSI = 128

@@ -1,6 +1,6 @@
-"""Finds secrets by the names of flags, variables, keys, headers and parameters; what a secret is, is decided here.
+"""Decides what a secret is, by the names of flags, variables, keys, headers and parameters, and by the form of values.
 
-The configuration file must not hold any, other programs get none, and no command to paste has one.
+The configuration file must not hold secrets, other programs do not get them, and no command to paste contains one.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def secret_header(value: str) -> str | None:
 
 
 def secret_in_url(value: str) -> str | None:
-    """Return what of a URL is a secret: `a password`, or the name of a parameter; `None` if nothing is."""
+    """Return which part of a URL is a secret: `a password`, or the name of a parameter; `None` if there is none."""
     try:
         parts = urlsplit(value)
         if "@" in parts.netloc or (not parts.netloc and "@" in value.partition("?")[0]):
@@ -81,7 +81,7 @@ def secret_key(document: Any, known: Collection[str]) -> tuple[str, ...] | None:
     """Return the path of the first key that is named like a secret; `None` if there is none.
 
     Args:
-        known: names that are no secrets, such as those of kaito's own flags.
+        known: names that do not stand for secrets, such as those of kaito's own flags.
     """
     # The names of tables are the user's: a profile may have any.
     return next(

@@ -1,4 +1,4 @@
-"""The nearest names to one that does not exist, and those that exist."""
+"""Suggests existing names for one that does not exist."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ def listed(names: Sequence[str], most: int) -> str:
 
 
 def near_or_listed(name: str, known: Sequence[str], most: int) -> str:
-    """Return a question for the nearest names; without any, which names exist, up to `most`."""
+    """Return a hint that suggests the nearest names, or lists up to `most` of those that exist."""
     near = near_names(name, known)
     return f"Did you mean {' or '.join(near)}?" if near else f"It lists {listed(known, most)}"

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from kaito.util.safe_files import HAS_OWNERS, owner_only, try_lock
+from kaito.util.file_locks import try_lock
+from kaito.util.safe_files import HAS_OWNERS, owner_only
 
 #: Seconds after which a folder that no process holds is removed: a program that the killed process had started, such as
 #: an editor, may still use it.

@@ -1,4 +1,4 @@
-"""Time limits that a login suspends: it takes the time that the user needs."""
+"""Time limits that are suspended during a login, which takes as long as the user needs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def time_limit(seconds: float | None) -> AsyncIterator[asyncio.Timeout]:
 
 @contextmanager
 def login() -> Iterator[None]:
-    """Suspend the limits of this event loop for the block: whoever waits may need what it gets. They then restart."""
+    """Suspend the time limits of this event loop during the block, then restart them: all may wait for the login."""
     limits = _current()
     limits.logins += 1
     for scope in limits.scopes:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from kaito.cluster.cluster import Cluster
 from kaito.errors import ClusterError, ConflictError, ForbiddenError, KaitoError, NotFoundError
+from kaito.util import limits
 from tests.cluster.api_server import PODS, api_server, pod
 
 WORKSPACE: dict[str, Any] = {"apiVersion": "kaito.sh/v1beta1", "kind": "Workspace", "metadata": {"name": "a"}}
@@ -99,6 +100,30 @@ def test_objects_of_a_list_that_are_not_valid_are_left_out(kubeconfig, reporter)
         f"An object of {PODS} is left out, as it is not valid: metadata.name: it is missing",
         f"An object of {PODS} is left out, as it is not valid: expected object, got int",
     ]
+
+
+def test_a_list_is_never_incomplete(kubeconfig, reporter, monkeypatch):
+    """A list whose version expires between two pages is started again, and one without an end is an error."""
+    expired = web.json_response({"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}, status=410)
+    answers = [
+        web.json_response({"metadata": {"continue": "x"}, "items": [pod("a")]}),
+        expired,
+        web.json_response({"metadata": {"continue": "y"}, "items": [pod("b")]}),
+        web.json_response({"items": [pod("c")]}),
+    ]
+
+    async def handler(request: web.Request) -> web.Response:
+        return answers.pop(0)
+
+    things = run(kubeconfig, reporter, handler, lambda cluster: cluster.list(PODS, Thing))
+    assert [thing.metadata.name for thing in things] == ["b", "c"]
+
+    async def endless(request: web.Request) -> web.Response:
+        return web.json_response({"metadata": {"continue": "x"}, "items": [pod("a")]})
+
+    monkeypatch.setattr(limits, "API_LIST_PAGES", 3)
+    with pytest.raises(ClusterError, match="The API server's list of pods does not end: 3 objects so far"):
+        run(kubeconfig, reporter, endless, lambda cluster: cluster.list(PODS, Thing))
 
 
 def test_what_is_sent(kubeconfig, reporter):

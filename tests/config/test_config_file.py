@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kaito.config.config_file import line_of, read_config
 from kaito.config.file_sections import read_sections
 from kaito.errors import UsageError
-from kaito.util.plugin_folders import shown_path
+from kaito.util.user_folders import shown_path
 
 TOML = """\
 # temperature = 9

@@ -110,6 +110,7 @@ def test_invalid_temperatures(value):
         (["--idle-timeout", "-1"], "--idle-timeout: '-1' is not a duration"),
         (["--idle-timeout", "25h"], "is not a duration"),
         (["--idle-timeout", "٣"], "is not a duration"),
+        (["--idle-timeout", "٣s"], "is not a duration"),
         (["--request-timeout", "x"], "--request-timeout: 'x' is not a duration from 0"),
         (
             ["--workspace-name", "My_Llama"],

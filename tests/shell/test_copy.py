@@ -104,3 +104,10 @@ def test_copy_is_refused_from_a_pipe_and_without_a_terminal():
     harness = ShellHarness("a", "/copy")
     harness.run()
     assert "There is no terminal whose clipboard could be used" in harness.err.getvalue()
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "-1", "1 2", "²"])
+def test_a_block_that_no_answer_can_have(number):
+    harness = ShellHarness("a", f"/copy code {number}")
+    harness.run()
+    assert "is not 'code' or 'code NUMBER'" in harness.err.getvalue()

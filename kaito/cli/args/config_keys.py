@@ -15,7 +15,7 @@ from kaito.util.suggest import did_you_mean
 
 
 class KnownKeys(Protocol):
-    """Knows the flags of other commands; asked only about keys that a command does not have."""
+    """The flags of other commands; used only for keys that a command does not have."""
 
     def is_plugins(self, key: str, *, is_table: bool) -> bool:
         """Return whether plugins add a flag to `kaito chat` or to the command that runs, or a subcommand.
@@ -38,13 +38,13 @@ def check_keys(
     known: KnownKeys | None,
     report: Report = raise_fault,
 ) -> None:
-    """Check that the keys of all sections are flags, and those of the command's tables.
+    """Check that the keys of all sections, and those of the command's tables, are flags.
 
     Args:
         command: the subcommand.
         own: its flags.
-        known: knows the flags of the other commands; `None` for no others.
-        report: takes the error when one is not. Its message has the nearest name.
+        known: the flags of the other commands; `None` if only those of this one count.
+        report: receives the error for a key that is not a flag. Its message suggests the nearest name.
     """
     for section in sections:
         for key in section.values:
@@ -70,7 +70,7 @@ def _refused(
     """Return the error for a key that cannot be set in a table.
 
     Args:
-        own: the flags that may be set there; `None` for those of all commands.
+        own: the flags that may be set in that table; `None` for those of all commands.
     """
     key = keys[-1]
     if form is not None and form.scope == "never":

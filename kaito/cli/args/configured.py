@@ -1,4 +1,4 @@
-"""Applies the configuration to a parsed command line: what neither has keeps the built-in value."""
+"""Applies the configuration to a parsed command line. Flags that neither sets keep their built-in values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ENDPOINT = table.ENDPOINT_URL.flag[2:]
 _ENDPOINT_FORM = FlagForm(key=ENDPOINT, flag=table.ENDPOINT_URL.flag, metavar="URL", scope="shared")
 
-#: What is set, by the keys of flags. What has its built-in value is left out.
+#: The settings by the keys of flags, without flags that have their built-in values.
 Settings = Mapping[str, Setting]
 #: The flags of a parser by key.
 Flags = Mapping[str, tuple[argparse.Action, FlagForm]]
@@ -36,7 +36,7 @@ def config_of(parser: Parser, arguments: Sequence[str], environ: Mapping[str, st
     """Return the configuration that a command line selects, before it can be parsed.
 
     Args:
-        command: the subcommand, which a plugin may have that is not installed; empty for none.
+        command: the subcommand, which may be of a plugin that is not installed; empty for none.
     """
     return UserConfig(
         environ,
@@ -56,7 +56,7 @@ def forms_of(parser: Parser) -> dict[str, tuple[argparse.Action, FlagForm]]:
 def early_texts(parser: Parser, config: UserConfig, command: str, option: Option) -> list[str]:
     """Return the texts that the configuration gives an option, before the command line can be parsed.
 
-    What is wrong with the configuration is reported later.
+    Faults of the configuration are reported later.
     """
     action = parser.flag(option.flag)
     if action is None:
@@ -82,13 +82,14 @@ def apply_config(
     known: Callable[[], KnownKeys] | None = None,
     report: Report = raise_fault,
 ) -> Settings:
-    """Set the flags that the command line does not have from the configuration; return what is set, by key.
+    """Set the flags that the command line lacks from the configuration; return all settings by key.
 
     Args:
         command: the subcommand whose tables and variables apply.
         names_workspace: whether the configuration may name the workspace.
-        known: returns what knows the flags of the other commands; `None` for no others.
-        report: takes the error when a value is not allowed, or a key is not a flag. Its message names the place.
+        known: returns the flags of the other commands; `None` if only those of this one count.
+        report: receives the error for a value that is not allowed, or a key that is not a flag. Its message names the
+            place.
     """
     flags = forms_of(parser)
     if not names_workspace:
@@ -109,13 +110,13 @@ def apply_config(
 
     merge = Merge()
     merge.take(given, without_effect=restored)
-    if ENDPOINT not in flags:  # it goes to a workspace, and what stands beside an endpoint is not for that
+    if ENDPOINT not in flags:  # the command uses a workspace: what is set beside an endpoint does not apply
         merge.displace(ENDPOINT)
     variables: list[Setting] = []
     for level in levels:
         variables += [found[VARIABLE_KEY] for found in level if VARIABLE_KEY in found]
         merge.add(level)
-        if config.has_api_key:  # a variable, too
+        if config.has_api_key:  # it comes before the levels below the variables
             merge.displace("api-key-file")
     settings = {}
     for key, setting in merge.taken.items():
@@ -132,9 +133,9 @@ def apply_config(
 def with_shared(
     forms: Mapping[str, FlagForm], config: UserConfig, known: Callable[[], KnownKeys]
 ) -> dict[str, FlagForm]:
-    """Return the flags of a command, of which those are shared that a plugin also adds to `kaito chat`.
+    """Return the flags of a command; those that a plugin also adds to `kaito chat` are shared.
 
-    A plugin may add a flag to it and to a subcommand of its own, in which it means the same.
+    A plugin may add the same flag to `kaito chat` and to its own subcommand.
     """
     return {
         key: replace(form, scope="shared")
@@ -204,7 +205,7 @@ def _relabelled(exc: UsageError, form: FlagForm, origin: SettingOrigin) -> Usage
 
 
 def explained(exc: UsageError, parser: Parser, settings: Settings) -> UsageError:
-    """Return an error about flags with the places where they are set, when that is not the command line."""
+    """Return an error about flags, with the places of those that are not set on the command line."""
     flag, colon, reason = exc.message.partition(": ")
     by_flag = {form.flag: settings[key].origin for key, (_, form) in forms_of(parser).items() if key in settings}
     configured = {name: origin for name, origin in by_flag.items() if origin.kind != "flag"}
@@ -219,7 +220,7 @@ def explained(exc: UsageError, parser: Parser, settings: Settings) -> UsageError
 def _set_variables(
     namespace: argparse.Namespace, action: argparse.Action, form: FlagForm, found: Sequence[Setting], report: Report
 ) -> Settings:
-    """Merge the variables of system prompts by name, those of each level before those below it."""
+    """Merge the variables of system prompts by name; a level replaces those below it."""
     values, settings = {}, {}
     for setting in reversed(found):
         try:

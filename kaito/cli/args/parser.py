@@ -18,12 +18,14 @@ from kaito.types.options import Argument
 from kaito.util.program import as_started, examples_as_started
 from kaito.util.suggest import did_you_mean
 
-# Columns of the flags' names, and the least columns of the help.
+# The columns of the flags' names, and the fewest columns of the help.
 _FLAGS, _NARROWEST = 28, 39
+#: Begins each word after `--`, so that argparse takes none of them for a flag. No argument of a process contains it.
+_NOT_A_FLAG = "\0"
 
 
 class Once(argparse.Action):
-    """A flag that may be given once only: a second value would silently replace the first."""
+    """A flag that may be given only once, as a second value would silently replace the first."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
@@ -35,14 +37,14 @@ class Once(argparse.Action):
 
 @runtime_checkable
 class Restorable(Protocol):
-    """A flag that keeps its value in a place of its own."""
+    """A flag that keeps its value elsewhere than in the namespace."""
 
     def restore(self) -> None:
         """Restore the built-in value."""
 
 
 class _Restore(argparse.Action):
-    """Restores the built-in value of another flag: it is then neither given nor configured."""
+    """Restores the built-in value of another flag, as if it were neither given nor configured."""
 
     def __init__(self, *, restored: argparse.Action, **keywords: Any) -> None:
         super().__init__(nargs=0, **keywords)
@@ -66,9 +68,9 @@ class Parser(argparse.ArgumentParser):
 
     Attributes:
         argument: the positional argument; `None` if there is none.
-        config: the user's configuration; `None` before the command line was looked at.
-        formats: returns the formats of `-o` that the words before it allow; `None` when all are always allowed.
-        stand_ins: flags that only the configuration sets, in place of those with their names.
+        config: the user's configuration; `None` until it was read for the command line.
+        formats: returns the formats of `-o` that are allowed with the words of the argument; `None` for all of them.
+        stand_ins: flags of another parser that the configuration sets in place of the flags of the same names.
     """
 
     def __init__(self, command: str, summary: str, examples: str) -> None:
@@ -94,13 +96,15 @@ class Parser(argparse.ArgumentParser):
         words: list[str] = []
         if self.argument is not None and self.argument.repeatable:
             # argparse takes no flags between the words.
-            words = [word.removeprefix("\0") for word in joined if not word.startswith("-") or word == "-"]
+            words = [word.removeprefix(_NOT_A_FLAG) for word in joined if not word.startswith("-") or word == "-"]
             joined = [word for word in joined if word.startswith("-") and word != "-"]
         namespace, rest = self.parse_known_args(joined)
-        if words:
-            namespace.argument = words
         if rest:
             raise self._unknown(rest[0])
+        if words:
+            namespace.argument = words
+        elif self.argument is not None and namespace.argument is not None:
+            namespace.argument = namespace.argument.removeprefix(_NOT_A_FLAG)
         if self.argument is not None and not namespace.help:
             self._check_argument(self.argument, namespace.argument)
             if namespace.argument is not None:
@@ -151,7 +155,7 @@ class Parser(argparse.ArgumentParser):
         return self._option_string_actions.get(name)
 
     def note_option(self, action: argparse.Action, option: Option) -> None:
-        """Remember which option of the table a flag is."""
+        """Record which option of the table a flag comes from."""
         self._options[action] = option
 
     def stand_in(self, other: Parser, option: Option) -> None:
@@ -180,13 +184,13 @@ class Parser(argparse.ArgumentParser):
         )
 
     def _has_own(self, name: str) -> bool:
-        """Return whether there is a flag of a name that is no counterpart of another one."""
+        """Return whether there is a flag of this name, other than one that restores another flag."""
         action = self.flag(name)
         return action is not None and not isinstance(action, _Restore)
 
     @property
     def used(self) -> Mapping[argparse.Action, Given]:
-        """The flags that the command line has, with their texts; none for one whose built-in value it restores."""
+        """The flags on the command line, with their texts; no texts for one whose built-in value is restored."""
         return self._used
 
     def restore(self, action: argparse.Action, namespace: argparse.Namespace) -> None:
@@ -201,18 +205,17 @@ class Parser(argparse.ArgumentParser):
         return flag in self._joined(arguments)
 
     def given(self, flag: str, arguments: Sequence[str]) -> list[str]:
-        """Return the values of a flag before the command line can be parsed, because the flag may add others."""
+        """Return the values of a flag before the command line can be parsed, as with `--plugin`, which adds flags."""
         start = f"{flag}="
         return [word.removeprefix(start) for word in self._joined(arguments) if word.startswith(start)]
 
     def _joined(self, arguments: Sequence[str]) -> list[str]:
-        """Rewrite `--flag value` to `--flag=value`, whose value argparse does not take for a flag."""
+        """Rewrite `--flag value` to `--flag=value`, in which argparse does not take the value for a flag."""
         joined: list[str] = []
         rest = iter(arguments)
         for argument in rest:
             if argument == "--":
-                # No command takes positional arguments after it.
-                joined.extend(f"\0{word}" for word in rest)
+                joined.extend(_NOT_A_FLAG + word for word in rest)
                 break
             action = self._option_string_actions.get(argument)
             if action is not None and action.nargs is None and argument.startswith("-"):
@@ -229,7 +232,7 @@ class Parser(argparse.ArgumentParser):
         return joined
 
     def _add_counterparts(self, words: Sequence[str]) -> None:
-        """Add `--no-NAME` for a flag `--name`, and the reverse: it restores what holds without any configuration."""
+        """Add `--no-NAME` for a flag `--name`, and the reverse, which restores the built-in value."""
         for word in words:
             if not word.startswith("--") or word in self._option_string_actions:
                 continue
@@ -252,7 +255,7 @@ class Parser(argparse.ArgumentParser):
 
     def _unknown(self, argument: str) -> UsageError:
         if not argument.startswith("-") or argument == "-":
-            word = argument.removeprefix("\0")
+            word = argument.removeprefix(_NOT_A_FLAG)
             flags = [flag for flag in ("--workspace-name", "--message") if flag in self._option_string_actions]
             flags = flags if self.argument is None else []
             # Suggest the word as the value of a flag.

@@ -47,9 +47,9 @@ class PluginOptions(OptionGroup):
 
     Args:
         title: of the group in the help.
-        subcommand: whether they are those of a subcommand, which may have an argument, and in place of the plugin's
-            others.
-        reserved: flags that the parser gets later.
+        subcommand: whether they belong to a subcommand, which may have an argument. They then replace the plugin's
+            other options.
+        reserved: flags that are added to the parser later.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class PluginOptions(OptionGroup):
         self._reserved = reserved
         self._group: argparse._ArgumentGroup | None = None
         self.values = OptionValues()
-        #: The command whose configuration and flags of plugins it has; its own if it is empty.
+        #: The command whose configuration and plugins' flags this one uses; `""` for its own.
         self.acts_as = ""
         plugins.set_options(plugin, self.values.values)
 
@@ -87,11 +87,11 @@ class PluginOptions(OptionGroup):
             self._group = self.parser.add_argument_group(self._title)
         keep = partial(values.append if flag.repeatable else values.keep, name)
         parser = self._parser_of(flag.flag, flag.parse, flag.choices)
-        # As a built-in switch that turns something off has it.
+        # `False` marks a switch that turns something off, as for built-in flags.
         keywords: dict[str, Any] = {"nargs": 0, "const": not flag.flag.startswith("--no-")}
         scope: Scope = "command" if self._subcommand else "shared"
         if not flag.switch:
-            # argparse would parse a default that is a text.
+            # argparse would parse a default of type `str`.
             default = _Shown(flag.default) if flag.default and isinstance(flag.default, str) else flag.default
             keywords = {"metavar": "|".join(flag.choices) or flag.metavar, "type": parser, "default": default}
         self._group.add_argument(

@@ -1,4 +1,4 @@
-"""Adds the options of the table to a parser, and resolves what was given into `Settings`."""
+"""Adds the options of the table to a parser, and turns the parsed flags into `Settings`."""
 
 from __future__ import annotations
 

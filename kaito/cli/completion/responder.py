@@ -15,7 +15,7 @@ from kaito.cli.completion.suggestions import Suggestion, Suggestions, suggest
 from kaito.errors import Interrupted, KaitoError
 from kaito.util.sanitize import UNSAFE, one_line
 
-#: The hidden subcommand of bash, which passes the line as the user typed it. That of the others passes its words.
+#: The hidden subcommand for bash, which passes the line as the user typed it. Other shells pass its words.
 _BASH_COMMAND = "__complete_bash"
 
 #: cobra's `ShellCompDirectiveDefault`, which lets the shell complete file names, and `ShellCompDirectiveNoFileComp`.
@@ -62,7 +62,7 @@ def _response(command: str, arguments: Sequence[str]) -> str:
     directive = _FILES if suggestions.files else _NO_FILES
     if suggestions.ordered and len(shown) > 1:
         directive += _KEEP_ORDER
-    if len(shown) == 1 and shown[0].word.endswith(("/", os.sep)):  # a folder: the name goes on
+    if len(shown) == 1 and shown[0].word.endswith(("/", os.sep)):  # a folder: more may follow
         directive += _NO_SPACE
     return "\n".join([*lines, f":{directive}", ""])
 

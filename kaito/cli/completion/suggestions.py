@@ -50,7 +50,7 @@ class Suggestions(Struct, frozen=True):
     words: Sequence[Suggestion] = ()
     #: Whether it is a file name, which the shell completes.
     files: bool = False
-    #: Whether the shell keeps the order of the words, as of values; it sorts commands and flags.
+    #: Whether the shell keeps the order of the words. It does for values, and sorts commands and flags.
     ordered: bool = False
 
     def starting_with(self, text: str, prefix: str = "") -> Suggestions:
@@ -60,7 +60,7 @@ class Suggestions(Struct, frozen=True):
 
 
 def suggest(words: Sequence[str], environ: Mapping[str, str]) -> Suggestions:
-    """Return what the last word may become; for `--flag=value` these are values, as in kubectl.
+    """Return the completions of the last word; for `--flag=value` without the flag, as in kubectl.
 
     Args:
         words: the words after the program's name, without the shell's quotes; the last one may be empty.
@@ -106,7 +106,7 @@ def _words(words: Iterable[str]) -> Sequence[Suggestion]:
 
 
 def _described(words: Iterable[str]) -> Sequence[Suggestion]:
-    """Return words whose descriptions follow them after a tab."""
+    """Return suggestions from words with optional descriptions after a tab."""
     parts = (str(word).partition("\t") for word in words)
     return [Suggestion(word, description) for word, _, description in parts]
 
@@ -151,7 +151,7 @@ class _Line:
         elif self._flag is not None:
             self._given.append(f"{self._flag.option_strings[-1]}={argument}")
             self._flag = None
-        elif argument == "--":
+        elif not self._ended and argument == "--":
             self._ended = True
         elif not self._ended and argument.startswith("-"):
             flag = self._parser.flag(argument)
@@ -159,20 +159,20 @@ class _Line:
                 self._flag = flag
             else:
                 self._given.append(argument)
-        elif not self._ended:
+        elif not argument.startswith("-"):
             self._given.append(argument)
 
     def suggest(self, current: str, words: Sequence[Suggestion] | None = None) -> Suggestions:
-        """Return what the completed word may become: a flag, a value, or one of `words`.
+        """Return the completions of a word: flags, values, or `words`.
 
         Args:
-            words: `None` for those that the subcommand's argument may be.
+            words: the subcommands; `None` after a subcommand, for the values of its argument.
         """
         if self._flag is not None and not (_may_take_next(self._flag) and current.startswith("-")):
             return self._values(self._flag, current).starting_with(current)
-        if self._ended:
+        if self._ended and words is not None:
             return Suggestions()
-        if not current.startswith("-"):
+        if self._ended or not current.startswith("-"):
             return (self._arguments() if words is None else Suggestions(words)).starting_with(current)
         name, equals, value = current.partition("=")
         if equals:
@@ -226,12 +226,12 @@ class _Line:
             return Suggestions(_words(sorted(self._plugins.formatters())), ordered=True)
         forms = metavar.split("|")
         if "@FILE" in forms and names_file(typed):
-            # A shell does not look for a file behind the `@`.
+            # The shell itself does not complete a file name after `@`.
             return Suggestions(_words(f"@{name}" for name in found_names(typed[1:])), ordered=True)
         return Suggestions(files=forms[-1] == "FILE")
 
     def _arguments(self) -> Suggestions:
-        """Return what the subcommand's argument, or the next of its words, may be."""
+        """Return the values of the subcommand's argument, or of the next word of it."""
         argument = self._parser.argument
         before = [word for word in self._given if not word.startswith("-")]
         if argument is None or (before and not argument.repeatable):

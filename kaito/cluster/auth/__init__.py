@@ -1,1 +1,1 @@
-"""Where the API server is, and the credentials for it: kubeconfigs, exec plugins, OpenID Connect, certificates."""
+"""The address of the API server and the credentials: kubeconfigs, exec plugins, OpenID Connect, certificates."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kaito.util.limits import CONFIG_FILE, shown_size
 
-# Opening a pipe that nobody writes into would block; Windows would translate line ends.
+# Opening a pipe without a writer would block, and Windows would translate line ends.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 

@@ -52,7 +52,7 @@ def _trust(context: ssl.SSLContext, authorities: bytes) -> None:
         return
     except (ssl.SSLError, ValueError):
         pass
-    # As in Go, one that is not valid is skipped.
+    # As in Go, certificates that are not valid are skipped.
     is_any_valid = False
     for certificate in certificates:
         with suppress(ssl.SSLError, ValueError):
@@ -63,7 +63,7 @@ def _trust(context: ssl.SSLContext, authorities: bytes) -> None:
 
 
 def _pem_blocks(pem: bytes, label: bytes) -> Iterator[bytes]:
-    """Yield the content of each block of a kind in a PEM text (RFC 7468), as Go reads it: whole lines, no headers."""
+    """Yield the content of each block of a kind in a PEM text (RFC 7468), as Go does: whole lines, no headers."""
     start, end = b"-----BEGIN " + label + b"-----", b"-----END " + label + b"-----"
     body: list[bytes] | None = None
     for line in map(bytes.rstrip, io.BytesIO(pem)):
@@ -105,7 +105,7 @@ def check_client_certificate(certificate: bytes, key: bytes) -> None:
 
 
 def _no_password() -> str:
-    # Without this, OpenSSL prompts for it at the terminal.
+    # Otherwise OpenSSL would prompt for the password at the terminal.
     raise ValueError("the key is encrypted")
 
 
@@ -136,7 +136,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def expiry(pem: bytes) -> datetime | None:
-    """Return when the first certificate of a PEM text expires; `None` when that cannot be read.
+    """Return when the first certificate of a PEM text expires; `None` if that cannot be read.
 
     The standard library decodes only certificates of a peer.
     """

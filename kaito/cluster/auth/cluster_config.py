@@ -1,4 +1,4 @@
-"""Where the API server is and which credentials it gets: from a kubeconfig, or from the pod's service account."""
+"""How to connect to the API server: from a kubeconfig, or from the pod's service account."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ class ClusterConfig(Struct, frozen=True, kw_only=True):
     credentials: CredentialSource
     #: An HTTP proxy.
     proxy: URL | None
-    #: Name for SNI and for verifying the certificate, when it is not the URL's host.
+    #: The name for SNI and for verifying the certificate; `None` for the URL's host.
     server_name: str | None
     #: The kubeconfig's context; `None` in a pod.
     context: Context | None
 
-    #: The certificates that the API server's is verified with, as PEM; `None` for the system's.
+    #: The authorities for verifying the API server's certificate, as PEM; `None` for the system's.
     authorities: bytes | None = None
     #: Whether the API server's certificate is verified.
     verify: bool = True
     #: A SOCKS proxy.
     socks: URL | None = None
 
-    # Keeps secrets out of tracebacks.
+    # Secrets must not appear in a traceback.
     __repr__ = object.__repr__
 
     def location(self, namespace: str | None = None) -> Location:
@@ -92,13 +92,13 @@ class ClusterConfig(Struct, frozen=True, kw_only=True):
         headers += [("Impersonate-Uid", user.impersonate_uid)] if user.impersonate_uid else []
         headers += [("Impersonate-Group", group or "") for group in user.impersonate_groups]
         for key, values in user.impersonate_extra.items():
-            # Characters that a header's name cannot have are percent-encoded.
+            # Characters that are not allowed in a header's name are percent-encoded.
             name = f"Impersonate-Extra-{quote(key, safe=_HEADER_NAME)}"
             headers += [(name, value or "") for value in values]
         return headers
 
 
-#: Characters of a header's name beside letters and digits (RFC 9110, 5.6.2), without `%`.
+#: Characters that a header's name may have in addition to letters and digits (RFC 9110, 5.6.2), without `%`.
 _HEADER_NAME = "!#$&'*+-.^_`|~"
 
 

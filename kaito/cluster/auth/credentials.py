@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Credentials(Struct, frozen=True, kw_only=True):
-    """What authenticates a request."""
+    """Credentials that authenticate a request."""
 
     #: The value of the `Authorization` header.
     authorization: str | None = None
@@ -33,12 +33,12 @@ class Credentials(Struct, frozen=True, kw_only=True):
     certificate: bytes | None = None
     key: bytes | None = None
 
-    # Keeps secrets out of tracebacks.
+    # Secrets must not appear in a traceback.
     __repr__ = object.__repr__
 
     @property
     def certificate_expiry(self) -> datetime | None:
-        """When the client certificate expires; `None` without one."""
+        """When the client certificate expires; `None` if there is none."""
         return expiry(self.certificate) if self.certificate else None
 
 
@@ -85,18 +85,18 @@ class UserCredentialSource:
         self._checked: tuple[bytes, bytes] | None = None
 
     async def get(self, rejected: Credentials | None = None) -> Credentials:
-        # Of several requests that wait or were rejected at once, only the first loads credentials, or fails.
+        # When several requests wait or are rejected at once, only the first one loads credentials.
         joins = self._loading.is_running
         credentials = await self._loading.join(lambda: self._load(rejected is not None and rejected == self._latest))
         if joins and credentials == rejected:
-            # What was joined had begun before these were rejected.
+            # The load that was under way had begun before these credentials were rejected.
             return await self._loading.join(lambda: self._load(rejected == self._latest))
         return credentials
 
     async def _load(self, renew: bool) -> Credentials:
         user = self._context.user
         if user.token_file or user.client_certificate or user.client_key:
-            # Reading a file can take any time.
+            # In a thread: reading a file may take a long time.
             static = await asyncio.to_thread(self._static)
         else:
             static = self._static()
@@ -114,7 +114,7 @@ class UserCredentialSource:
         return static
 
     def _static(self) -> Credentials:
-        """Return what the kubeconfig itself has, or the files that it names."""
+        """Return the credentials in the kubeconfig, or in the files that it names."""
         user, place = self._context.user, self._context.user_place
         certificate = read_pem(user.client_certificate_data, user.client_certificate, place, "client-certificate")
         # Like kubectl, ignore a key without a certificate.
@@ -139,7 +139,7 @@ class UserCredentialSource:
     async def _id_token(self, renew: bool) -> str:
         from kaito.cluster.auth.oidc import id_token
 
-        # Some providers accept a refresh token only once: a renewal that has begun is not cut, either.
+        # Some providers accept a refresh token only once, so that a renewal must not be interrupted, either.
         with login():
             return await id_token(self._context, renew=renew)
 
@@ -170,7 +170,7 @@ def _static_authorization(user: User, place: Place) -> str | None:
         try:
             token, field = _read_token(place.folder / user.token_file), "tokenFile"
         except ForbiddenError:
-            # The token in the kubeconfig is the file's latest known content.
+            # The kubeconfig also has the token that was last read from the file.
             if not token:
                 raise
     if token:

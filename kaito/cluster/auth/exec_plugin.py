@@ -39,7 +39,7 @@ class ExecCredential(Struct, frozen=True, kw_only=True):
     key: bytes | None = None
     expires: datetime | None = None
 
-    # Keeps secrets out of tracebacks.
+    # Secrets must not appear in a traceback.
     __repr__ = object.__repr__
 
     @property
@@ -57,7 +57,7 @@ class _Status(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class _Printed(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a plugin prints."""
+    """The output of a plugin."""
 
     kind: str = ""
     api_version: str = ""
@@ -69,14 +69,14 @@ class _TooLongError(Exception):
 
 
 async def run_plugin(context: Context, environ: Mapping[str, str], reporter: Reporter) -> ExecCredential:
-    """Run the program that the kubeconfig's user names. Its stderr is the terminal's.
+    """Run the program that the kubeconfig's user names. Its stderr goes to the terminal.
 
     Raises:
         ForbiddenError: the program cannot be run, failed, or printed no credentials.
     """
     plugin = context.user.exec or ExecConfig()
     command = plugin.command
-    # Nothing may overwrite the plugin's prompt.
+    # The status line must not overwrite the plugin's prompt.
     reporter.status("")
     interactive = _interactive(plugin, command)
     output = bytearray()
@@ -121,7 +121,7 @@ def _interactive(plugin: ExecConfig, command: str) -> bool:
 
 
 def _program(command: str, folder: Path) -> str:
-    """Return what to run: a relative path starts at the kubeconfig's folder, a bare name is looked up on the PATH."""
+    """Return the program to run. A path is relative to the kubeconfig's folder, a bare name is found on the PATH."""
     has_folder = os.sep in command or (os.altsep is not None and os.altsep in command)
     return str(folder / command) if has_folder else command
 
@@ -134,7 +134,7 @@ def _environment(plugin: ExecConfig, interactive: bool, context: Context, enviro
     added = {}
     for variable in plugin.env:
         entry = variable or EnvironmentVariable()
-        # A name may contain `=`: the system takes what follows for a part of the value.
+        # A name may contain `=`: the system reads the rest of the name as part of the value.
         name, _, value = f"{entry.name}={entry.value}".partition("=")
         added[name] = value
     return child_environment(environ, {**added, "KUBERNETES_EXEC_INFO": json.dumps(info)})

@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 class _Merged(Struct, kw_only=True):
-    """The entries of all files by name, clusters and users with the file that defines them."""
+    """The entries of all files by name. Clusters and users have the file that defines them."""
 
     current_context: str = ""
     clusters: dict[str, tuple[str, Cluster]] = {}
@@ -52,7 +52,7 @@ class Context(Struct, frozen=True, kw_only=True):
     cluster_place: Place
     user: User
     user_place: Place
-    #: The flags that selected it, for commands to paste.
+    #: The flags that select it, for commands to paste.
     flags: str = ""
 
     __repr__ = object.__repr__
@@ -119,7 +119,7 @@ def load_context(explicit: str | None, name: str | None, environ: Mapping[str, s
 
 
 def search_path(explicit: str | None, environ: Mapping[str, str]) -> str:
-    """Return the path, or the list of paths, that a kubeconfig is read from."""
+    """Return the path or paths from which the kubeconfig is read."""
     return explicit or environ.get("KUBECONFIG") or str(Path("~/.kube/config"))
 
 
@@ -149,7 +149,7 @@ def _merge(paths: list[str]) -> _Merged:
 
 
 def _add(merged: dict[str, tuple[str, T]], entries: Sequence[tuple[str, T]], path: str, section: str) -> None:
-    """Add the entries that no earlier file defines."""
+    """Add the entries that no earlier file has defined."""
     names = set()
     for name, entry in entries:
         if name in names:
@@ -188,7 +188,7 @@ _ENTRY = re.compile(r"(cluster|user|context)s\[(\d+)\](?:\.\1(?![^.]))?\.?(.*)",
 
 
 def _place(document: Any, field: str) -> str:
-    """Return where a field is, with the name of its entry if it has one: `user 'dev': token`."""
+    """Return the place of a field, with the name of its entry if it has one: `user 'dev': token`."""
     if (match := _ENTRY.fullmatch(field)) is None:
         return field
     kind, index, rest = match.groups()

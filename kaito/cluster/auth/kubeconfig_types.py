@@ -18,7 +18,7 @@ from kaito.util.sanitize import one_line
 
 
 class Data(bytes):
-    """Bytes that the file has as base64."""
+    """Bytes that are base64 in the file."""
 
     __slots__ = ()
 
@@ -34,7 +34,7 @@ def decode_data(type: type, value: Any) -> Any:
     if not isinstance(value, str):
         raise ValueError(f"Expected `str`, got `{value.__class__.__name__}`")
     try:
-        # Go's decoder skips line ends, and nothing else.
+        # Go's decoder skips only line ends.
         return Data(base64.b64decode(value.replace("\r", "").replace("\n", ""), validate=True))
     except ValueError:
         raise ValueError("It is not base64") from None
@@ -74,7 +74,7 @@ class ExecConfig(Struct, frozen=True, kw_only=True, rename="camel"):
 
     command: str = ""
     api_version: str = ""
-    #: As in all lists of a kubeconfig, `null` stands for the empty value.
+    #: As in all lists of a kubeconfig, `null` is the empty value.
     args: list[str | None] = []
     env: list[EnvironmentVariable | None] = []
     install_hint: str = ""
@@ -111,12 +111,12 @@ class User(Struct, frozen=True, kw_only=True, rename="kebab"):
     impersonate_groups: list[str | None] = msgspec.field(default_factory=list, name="as-groups")
     impersonate_extra: dict[str, list[str | None]] = msgspec.field(default_factory=dict, name="as-user-extra")
 
-    # Keeps secrets out of tracebacks.
+    # Secrets must not appear in a traceback.
     __repr__ = object.__repr__
 
 
 class ContextEntry(Struct, frozen=True, kw_only=True):
-    """A context as it is in the file."""
+    """A context, as the file defines it."""
 
     cluster: str = ""
     user: str = ""
@@ -145,14 +145,14 @@ class NamedContext(Struct, frozen=True, kw_only=True):
 
 
 class Preferences(Struct, frozen=True, kw_only=True):
-    """Settings of kubectl's, which are only checked."""
+    """kubectl's own settings, which are only checked."""
 
     colors: bool = False
     extensions: list[Extension | None] = []
 
 
 class KubeconfigFile(Struct, frozen=True, kw_only=True, rename="kebab"):
-    """The whole of a file."""
+    """A whole file."""
 
     kind: str = msgspec.field(default="", name="kind")
     api_version: str = msgspec.field(default="", name="apiVersion")
@@ -173,7 +173,7 @@ class Place(Struct, frozen=True, kw_only=True):
 
     @property
     def folder(self) -> Path:
-        """The folder at which relative paths in the entry start."""
+        """The folder to which relative paths in the entry refer."""
         return Path(self.file).absolute().parent
 
     def invalid(self, field: str, reason: str, *hints: str) -> UsageError:

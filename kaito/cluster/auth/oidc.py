@@ -33,20 +33,20 @@ from kaito.util.limits import PROVIDER_ANSWER, SHOWN_NAME, shown_size
 from kaito.util.safe_files import replace_file
 from kaito.util.yaml_reader import YamlError, read_yaml
 
-#: Seconds before its expiry at which a token is renewed.
+#: How many seconds before its expiry a token is renewed.
 _MARGIN = 10
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
 
 
 class _Claims(Struct, frozen=True):
-    """What is used of an ID token (OpenID Connect Core, 2)."""
+    """The fields of an ID token that are used (OpenID Connect Core, 2)."""
 
     #: Seconds since 1970.
     exp: float
 
 
 class _Discovery(Struct, frozen=True):
-    """What is used of a provider's configuration (OpenID Connect Discovery, 3)."""
+    """The fields of a provider's configuration that are used (OpenID Connect Discovery, 3)."""
 
     token_endpoint: str
 
@@ -62,7 +62,7 @@ class _Answer(Struct, frozen=True):
 
 
 def expires_at(token: str) -> float | None:
-    """Return when an ID token expires, in seconds since 1970; `None` when it does not say."""
+    """Return when an ID token expires, in seconds since 1970; `None` if the token does not state it."""
     try:
         payload = token.split(".")[1]
         return decode_json(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)), _Claims).exp
@@ -129,7 +129,7 @@ async def _refresh(config: dict[str, str], place: Place) -> _Answer:
         raise _failed(_problem(classify(exc), shown)) from None
     except OSError:
         raise _failed(f"the provider {shown} cannot be reached") from None
-    except ValueError:  # yarl's and aiohttp's, of a URL
+    except ValueError:  # from yarl or aiohttp, for the URL
         raise _failed(f"the server at {shown} is not an OpenID provider") from None
     code = ""
     with suppress(DecodeError):
@@ -168,7 +168,7 @@ def _shown(issuer: str) -> str:
 
 
 def _code(error: str) -> str:
-    """Return an error code (RFC 6749, 5.2). The description that may follow it can hold anything."""
+    """Return an error code (RFC 6749, 5.2). The description is left out, as it may contain anything."""
     return error if len(error) <= SHOWN_NAME and error.isprintable() else ""
 
 

@@ -30,7 +30,7 @@ def pod_namespace() -> str | None:
 
 
 def authorities() -> bytes:
-    """Return the certificates that the API server's is verified with, or raise a `ClusterError`."""
+    """Return the authorities for verifying the API server's certificate, or raise a `ClusterError`."""
     from kaito.cluster.auth.certificates import CertificateError, server_context
 
     path = FOLDER / "ca.crt"

@@ -1,1 +1,1 @@
-"""Routes from outside the cluster to a Service: which ones the cluster's objects describe, and which of them work."""
+"""Routes from outside the cluster to a Service: those that the cluster's objects describe, and whether they work."""

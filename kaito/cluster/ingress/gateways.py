@@ -35,9 +35,9 @@ GatewayKey = tuple[str, str]
 
 
 class GatewayContext(Struct, frozen=True, kw_only=True):
-    """What decides, besides an HTTPRoute itself, where its requests go."""
+    """The objects that, in addition to an HTTPRoute, decide where its requests go."""
 
-    #: For one that cannot be read, the reason.
+    #: The Gateways, or the reason why one cannot be read.
     gateways: Mapping[GatewayKey, Gateway | str] = {}
     #: The labels of namespaces; those that cannot be read are absent.
     namespace_labels: Mapping[str, Mapping[str, str]] = {}
@@ -83,7 +83,7 @@ def parse_http_route(item: HttpRoute, context: GatewayContext, destination: Dest
 def _parse_rules(
     item: HttpRoute, source: str, destination: Destination, grants: Sequence[ReferenceGrant] | None
 ) -> tuple[list[tuple[str, dict[str, str]]], Routes]:
-    """Return base paths for the destination, each with the headers that select it; and the rules that are unusable."""
+    """Return the base paths of the destination with the headers that select them, and the rules that cannot be used."""
     paths: list[tuple[str, dict[str, str]]] = []
     unusable: Routes = []
     for rule in item.spec.rules:

@@ -42,7 +42,7 @@ def parse_ingress(item: Ingress, destination: Destination) -> Routes:
 
 
 def parse_load_balancer(item: Service, destination: Destination) -> Routes:
-    """Return the route of a Service itself; none when it is not of type LoadBalancer."""
+    """Return the route of a Service of type LoadBalancer; none for any other Service."""
     if item.spec.type != "LoadBalancer":
         return []
     source = f"LoadBalancer '{item.name}'"

@@ -19,7 +19,7 @@ _PROBE_TIMEOUT = 5.0
 
 
 async def probe_models(endpoint: Endpoint, settings: Settings) -> int | None:
-    """Request the list of models, without any credentials: the endpoint has not been chosen yet.
+    """Request the list of models, without credentials, because the endpoint has not been chosen yet.
 
     Returns:
         `None` when the response is a list of models, else its HTTP status.

@@ -31,7 +31,7 @@ class DiscoveredRoutes(Struct, frozen=True, kw_only=True):
     #: Those with TLS first.
     usable: tuple[Route, ...]
     unusable: tuple[UnusableRoute, ...]
-    #: Why some objects could not be read.
+    #: The reasons why some objects could not be read.
     errors: tuple[KaitoError, ...]
 
 
@@ -107,7 +107,7 @@ class _Reader:
         return "", []
 
     async def context(self, version: str, http_routes: Sequence[HttpRoute]) -> GatewayContext:
-        """Return what decides where the requests of HTTPRoutes go."""
+        """Return the objects that decide where the requests of HTTPRoutes go."""
         parents = [(item, key) for item in http_routes for key, _ in parent_gateways(item)]
         foreign = {item.namespace for item, (gateway_namespace, _) in parents if item.namespace != gateway_namespace}
         needs_grants = any(item.namespace != self._namespace for item in http_routes)
@@ -162,7 +162,7 @@ def _destination(serving: ServingWorkspace, service: Service | None) -> Destinat
 
 
 def _without_duplicates(routes: Iterable[Route]) -> Iterable[Route]:
-    """Return routes that differ in more than their source: some hosts have a rule for each of the server's paths."""
+    """Leave out routes that differ only in their source: some hosts have a rule for each path of the server."""
     unique: dict[tuple[Any, ...], Route] = {}
     for route in routes:
         key = (route.secure, route.host, route.port, route.path, route.addresses, tuple(route.headers.items()))

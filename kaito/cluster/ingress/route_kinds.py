@@ -33,7 +33,7 @@ class IngressService(Struct, frozen=True, kw_only=True):
 
 
 class IngressBackend(Struct, frozen=True, kw_only=True):
-    """Where an Ingress sends requests to."""
+    """Where an Ingress sends requests."""
 
     service: IngressService = IngressService()
 
@@ -87,7 +87,7 @@ class Ingress(KubernetesObject, frozen=True, kw_only=True, rename="camel"):
 
 
 class ParentReference(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What an HTTPRoute is attached to."""
+    """The object to which an HTTPRoute is attached."""
 
     group: str = GATEWAY_GROUP
     kind: str = "Gateway"
@@ -98,7 +98,7 @@ class ParentReference(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class BackendReference(Struct, frozen=True, kw_only=True):
-    """Where a rule sends requests to."""
+    """Where a rule sends requests."""
 
     group: str = ""
     kind: str = "Service"
@@ -137,7 +137,7 @@ class RouteMatch(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class RouteFilter(Struct, frozen=True, kw_only=True):
-    """What is done to a request."""
+    """A change to requests."""
 
     type: str = ""
 
@@ -159,7 +159,7 @@ class HttpRouteSpec(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ParentStatus(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a Gateway says of an HTTPRoute."""
+    """The status of an HTTPRoute at one Gateway."""
 
     parent_ref: ParentReference = ParentReference()
     conditions: tuple[Condition, ...] = ()
@@ -277,7 +277,7 @@ class Gateway(KubernetesObject, frozen=True, kw_only=True, rename="camel"):
 
 
 class GrantFrom(Struct, frozen=True, kw_only=True):
-    """Whose references a ReferenceGrant allows."""
+    """The kind and namespace of objects whose references a ReferenceGrant allows."""
 
     group: str = ""
     kind: str = ""
@@ -285,7 +285,7 @@ class GrantFrom(Struct, frozen=True, kw_only=True):
 
 
 class GrantTo(Struct, frozen=True, kw_only=True):
-    """To what a ReferenceGrant allows references; without a name, to all of a kind."""
+    """The object that may be referenced; without a name, all objects of the kind."""
 
     group: str = ""
     kind: str = ""

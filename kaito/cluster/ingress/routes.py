@@ -10,14 +10,14 @@ from yarl import URL
 
 from kaito.cluster.kinds import LoadBalancer
 
-# From the first character that only a pattern has; `/llama(/|$)(.*)` is how many Ingresses write `/llama`.
+# Matches from the first character that occurs only in patterns: many Ingresses write `/llama` as `/llama(/|$)(.*)`.
 _PATTERN = re.compile(r"(\.[*+?]|[(\[{*+?$^\\|]).*", re.DOTALL)
-# The paths that a client appends to a base URL.
+# Paths that clients append to a base URL.
 _OPENAI_PATH = re.compile(r"(/v1(/.*)?|/chat/completions)$")
 
 
 class Destination(Struct, frozen=True, kw_only=True):
-    """The Service that a route must lead to."""
+    """The Service to which a route must lead."""
 
     service: str
     namespace: str
@@ -29,7 +29,7 @@ class Destination(Struct, frozen=True, kw_only=True):
 
 
 class Route(Struct, frozen=True, kw_only=True):
-    """A route as the cluster's objects describe it."""
+    """A route that objects of the cluster describe."""
 
     #: The object that describes it, such as `Ingress 'chat'`.
     source: str
@@ -42,7 +42,7 @@ class Route(Struct, frozen=True, kw_only=True):
     path: str = ""
     #: IP addresses or names in the object's status.
     addresses: tuple[str, ...] = ()
-    #: Headers that select the route.
+    #: Headers that a request must have to take this route.
     headers: Mapping[str, str] = {}
 
     def url(self, host: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-#: Bytes at which a protocol is asked to pause, as in asyncio.
+#: The size in bytes at which the protocol is told to pause, as in asyncio.
 HIGH_WATER = 64 * 1024
 
 
@@ -18,7 +18,7 @@ class WriteBuffer:
         self.set_limits()
 
     def set_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Set the limits in bytes. One that is not given is derived from the other, as in asyncio."""
+        """Set the limits in bytes. A limit that is not given is derived from the other one, as in asyncio."""
         if high is None:
             high = HIGH_WATER if low is None else 4 * low
         if low is None:

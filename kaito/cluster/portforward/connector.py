@@ -46,6 +46,6 @@ class TunnelConnector(aiohttp.BaseConnector):
         except OSError as exc:
             if exc.errno is None and isinstance(exc, TimeoutError):
                 raise
-            # This class tells callers that nothing was sent.
+            # This type of error tells callers that nothing was sent.
             raise aiohttp.ClientConnectorError(req.connection_key, exc) from exc
         return protocol

@@ -11,11 +11,11 @@ import aiohttp
 from kaito.cluster.portforward.protocol import SUBPROTOCOL, FrameDecoder, FrameError, PodPort, TunnelError
 from kaito.cluster.portforward.transport import TunnelTransport, close_websocket, websocket_error
 
-#: Seconds that opening a tunnel may take, without waits for a busy API server.
+#: The most seconds that opening a tunnel may take, in addition to waiting for a busy API server.
 DIAL_TIMEOUT: Final = 10.0
 #: Seconds between two checks for silence. A dead tunnel is detected after 20 to 30 seconds.
 HEARTBEAT: Final = 9.0
-# The transport sends its own pings, and has to see the pongs.
+# The transport sends pings itself, and must receive the pongs.
 _OPTIONS: Final[Mapping[str, Any]] = {"autoping": False, "heartbeat": None, "compress": 0}
 
 

@@ -31,7 +31,7 @@ class Heartbeat:
         self._timer = self._loop.call_later(interval, self._check)
 
     def heard(self) -> None:
-        # Cheap, as it is called for every message.
+        # This is called for every message and must be fast.
         self._silent = False
 
     def stop(self) -> None:
@@ -46,7 +46,7 @@ class Heartbeat:
             if self._silent_checks == 1:
                 self._ping()
             elif self._silent_checks == 2:
-                # The loop may have been blocked. This gives it time to read what has arrived.
+                # The event loop may have been blocked, and first needs time to read what has arrived.
                 delay /= 4
             else:
                 self._died()

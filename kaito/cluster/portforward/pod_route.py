@@ -31,9 +31,9 @@ P = TypeVar("P", bound=asyncio.Protocol)
 
 #: Seconds that a message waits for a new pod or for the API server, as long as for an overloaded model server.
 POD_TIMEOUT = 60.0
-#: Seconds between two attempts to find it.
+#: Seconds between two attempts to find a pod.
 _INTERVAL = 0.5
-#: How often in a row the API server may not find a pod that it lists as ready.
+#: How often in a row the API server may fail to find a pod that it lists as ready.
 _MOST_MISSING = 3
 _RESOURCE = "pods/portforward"
 
@@ -145,7 +145,7 @@ class PodRoute:
             self._missing += 1
             if self._missing > _MOST_MISSING:
                 raise ConnectError(self.serving.shown_url, exc.message) from None
-            # The watch has not reported it yet.
+            # The watch has not reported the loss yet.
             await asyncio.sleep(_INTERVAL)
             self._lose("The pod was deleted")
             raise
@@ -155,7 +155,7 @@ class PodRoute:
         return tunnel
 
     async def _explained(self, exc: ForbiddenError, address: PodPort) -> ForbiddenError:
-        """Return the error with the missing permission: some API servers check `create` as well, and do not name it."""
+        """Return the error for the missing permission. Some API servers also require `create` without naming it."""
         if isinstance(exc, MissingPermissionError) or await is_allowed(
             self._cluster, address.namespace, "create", _RESOURCE, name=address.pod
         ):
@@ -222,7 +222,7 @@ class PodRoute:
         elif restarted:
             self._lose("The model's container was restarted")
         elif pod.metadata.deletion_timestamp:
-            # It may finish the responses that it has started.
+            # The pod may finish the responses that it has begun.
             self._lose("The pod is being deleted", cut=False)
         if self._lost and pod is not None and pod.ready:
             self._pod = PodAddress(name=self._pod.name, uid=pod.metadata.uid, port=self._pod.port)

@@ -14,7 +14,7 @@ from kaito.errors import KaitoError
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
-#: Seconds after a connection at which the next spare is opened: its handshake must not delay the first response.
+#: Seconds from a connection until the next spare is opened, so that its handshake does not delay the first response.
 SPARE_DELAY: Final = 0.05
 
 
@@ -44,7 +44,7 @@ class TunnelPool:
         self._spare_delay = spare_delay
         self._locating = asyncio.Lock()
         self._pod: PodPort | None = None
-        #: Incremented by every switch: results for an earlier generation are discarded.
+        #: Incremented by every switch. Results for an earlier generation are discarded.
         self._generation = 0
         self._tunnels: set[TunnelTransport] = set()
         self._dials: set[asyncio.Task[TunnelTransport]] = set()
@@ -74,7 +74,7 @@ class TunnelPool:
         return tunnel, protocol
 
     async def prepare(self) -> None:
-        """Open a spare now, and wait for it; raises as :meth:`connect` does."""
+        """Open a spare now, and wait for it. The errors are those of :meth:`connect`."""
         self._keep(await self._open())
 
     def warm(self) -> None:
@@ -85,13 +85,13 @@ class TunnelPool:
             self._warming.add_done_callback(self._on_warm)
 
     def switch(self, pod: PodPort, reason: str = "The pod was replaced") -> None:
-        """Send new connections to another pod, which may have the same name. The old ones fail with the reason."""
+        """Open new connections to another pod, which may have the same name. The old ones fail with the reason."""
         self.drop(reason)
         self._pod = pod
         self.warm()
 
     def drop(self, reason: str = "The pod no longer exists", *, cut: bool = True) -> None:
-        """Forget the pod: the next connection locates it again. Open ones fail with the reason, if `cut`."""
+        """Forget the pod: the next connection locates it again. With `cut`, open connections fail with the reason."""
         self._generation += 1
         dropped = [tunnel for tunnel in self._tunnels if cut or tunnel is self._spare]
         self._pod = self._spare = None
@@ -184,7 +184,7 @@ class TunnelPool:
 
     async def _warm(self) -> None:
         try:
-            # A connection that needs the tunnel fails by itself.
+            # A connection that needs a tunnel will get the error itself.
             with suppress(OSError, KaitoError):
                 self._keep(await self._open())
         finally:

@@ -17,7 +17,7 @@ from msgspec import Struct
 SUBPROTOCOL = "v4.channel.k8s.io"
 #: Precedes each payload that is sent.
 DATA_PREFIX = b"\x00"
-#: Characters that are kept of an error message.
+#: The most characters of an error message that are kept.
 MAX_MESSAGE = 2000
 
 _DATA, _ERROR = 0, 1
@@ -69,7 +69,7 @@ class FrameDecoder:
         return all(self._opened)
 
     def decode(self, message: bytes) -> memoryview:
-        """Return the bytes of the connection in a message; empty for a message without any.
+        """Return the bytes of the connection that a message contains; empty if it contains none.
 
         Raises:
             FrameError: the message violates the protocol.

@@ -15,12 +15,12 @@ from kaito.cluster.portforward.buffer import WriteBuffer
 from kaito.cluster.portforward.heartbeat import Heartbeat
 from kaito.cluster.portforward.protocol import DATA_PREFIX, FrameDecoder, PodPort, TunnelError
 
-#: Bytes in one message to the pod. The node keeps a message in memory until the pod has read it.
+#: The most bytes in one message to the pod. The node keeps a message in memory until the pod has read it.
 MESSAGE_SIZE: Final = 64 * 1024
 #: Seconds for the WebSocket's closing handshake. The protocol knows of the end by then.
 CLOSE_TIMEOUT: Final = 0.5
 
-#: Codes of a close frame that stands for the pod's end of stream; 0 means that it has no code.
+#: Codes of a close frame that mean the pod's end of stream; 0 for a frame without a code.
 _CLEAN: Final = (0, aiohttp.WSCloseCode.OK)
 _DISCONNECTED: Final = "The connection to the API server was lost"
 
@@ -245,7 +245,7 @@ class TunnelTransport(asyncio.Transport):
                         self._update_writing()
                     self._sending = False
         except (aiohttp.ClientError, ConnectionError):
-            # The reader gets the reason, and may still have data to deliver.
+            # The reader will get the reason, and may still have data to deliver.
             self._broken, self._sending = True, False
             buffer.clear()
             self._update_writing()

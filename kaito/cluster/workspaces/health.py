@@ -8,9 +8,9 @@ from kaito.cluster.kinds import ContainerState, ContainerStatus, Pod, Service
 
 #: Label of a Workspace's pods: the Workspace's name.
 WORKSPACE_LABEL = "kaito.sh/workspace"
-#: Why a container waits while nothing is wrong.
+#: The reasons of a waiting container that are no problem.
 _STARTING = ("", "ContainerCreating", "PodInitializing")
-#: What is said of a pod that starts, and of a pod or a Service that is not there yet.
+#: The words for a pod that is starting, and for a pod or a Service that does not exist yet.
 _NOT_YET, _MISSING = "is not ready yet", "does not exist"
 
 
@@ -21,7 +21,7 @@ class Backing:
     """
 
     def __init__(self, *, pods: Iterable[Pod] | None = None, services: Iterable[Service] | None = None) -> None:
-        # A selector names at least one label exactly, so that each Workspace's pods are found without looking at all.
+        # A selector requires at least one label exactly. An index by labels finds a Workspace's pods without a search.
         self._pods: dict[tuple[str, str, str], list[Pod]] | None = None
         if pods is not None:
             self._pods = {}
@@ -31,7 +31,7 @@ class Backing:
         self._services = None if services is None else {(one.namespace, one.name): one for one in services}
 
     def problem(self, namespace: str, name: str) -> str:
-        """Return why the pod or the Service of a Workspace cannot serve; `""` when nothing is known to be wrong."""
+        """Return why the pod or the Service of a Workspace cannot serve; `""` if no problem is known."""
         selector: Mapping[str, str] = {}
         if self._services is not None:
             service = self._services.get((namespace, name))
@@ -53,7 +53,7 @@ class Backing:
 
 
 def may_pass(problem: str) -> bool:
-    """Return whether a problem belongs to a Workspace that starts, and may pass by itself."""
+    """Return whether a problem is normal while a Workspace starts, and may resolve itself."""
     return not problem or f" {_NOT_YET} " in problem or problem.endswith(_MISSING)
 
 

@@ -16,7 +16,7 @@ from kaito.errors import KaitoError
 from kaito.util.tasks import gather_both
 from kaito.util.time_limits import time_limit
 
-#: Seconds for the requests of one check. What is not known in time is not held against a Workspace.
+#: Seconds for the requests of one check. A Workspace counts as healthy if the result is not known in time.
 _TIMEOUT = 5.0
 
 
@@ -28,12 +28,12 @@ async def with_health(cluster: ApiClient, workspace: Workspace) -> Workspace:
 
 
 async def all_with_health(cluster: ApiClient, workspaces: Iterable[Workspace]) -> list[Workspace]:
-    """As :func:`with_health`, for several."""
+    """Do the same as :func:`with_health` for several Workspaces."""
     return list(await asyncio.gather(*(with_health(cluster, workspace) for workspace in workspaces)))
 
 
 async def fetch_problem(cluster: ApiClient, namespace: str, workspace: str) -> str:
-    """Return why the pod or the Service of a Workspace cannot serve; `""` when nothing is known to be wrong."""
+    """Return why the pod or the Service of a Workspace cannot serve; `""` if no problem is known."""
     try:
         async with time_limit(_TIMEOUT):
             return await _fetch_problem(cluster, namespace, workspace)
@@ -65,7 +65,7 @@ async def _fetch_problem(cluster: ApiClient, namespace: str, workspace: str) -> 
 
 
 async def _workspace_pods(cluster: ApiClient, path: str, workspace: str) -> Sequence[Pod] | None:
-    """Return the pods of a Workspace, or the first one where the user may not list them; `None` without permission."""
+    """Return the pods of a Workspace, or only the first if the user may not list them; `None` without permission."""
     pods = await _items_or_none(cluster, f"{path}/pods", Pod, labelSelector=f"{WORKSPACE_LABEL}={workspace}")
     if pods is not None:
         return pods
@@ -76,7 +76,7 @@ async def _workspace_pods(cluster: ApiClient, path: str, workspace: str) -> Sequ
 
 
 async def _services(cluster: ApiClient, path: str) -> list[Service] | None:
-    """Return the Service of a path, or no Service when there is none; `None` when that is not known."""
+    """Return the Service at a path in a list, which is empty if it does not exist; `None` if that is not known."""
     try:
         return [await cluster.get(path, Service)]
     except ObjectNotFoundError:

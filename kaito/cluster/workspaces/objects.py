@@ -67,17 +67,17 @@ class Workspace(Struct, frozen=True, kw_only=True):
     tuning: bool
     #: The InferenceSet that this is a replica of.
     inference_set: str | None
-    #: What is wrong with its pod or its Service; `""` when nothing is known to be.
+    #: What is wrong with its pod or its Service; `""` if no problem is known.
     problem: str = ""
 
     @property
     def ready(self) -> bool:
-        """Whether it serves a model: KAITO says so, and nothing is known to be wrong with its pod and its Service."""
+        """Whether it serves a model: KAITO reports it as ready, and no problem with its pod and Service is known."""
         return self.reported_ready and not self.problem
 
     @property
     def reported_ready(self) -> bool:
-        """Whether KAITO says that it serves: by its state, or by its conditions when KAITO reports no state."""
+        """Whether KAITO reports it as ready, by its state, or by its conditions if it has no state."""
         if self.tuning:
             return False
         if self.state is not None:

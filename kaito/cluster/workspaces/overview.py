@@ -222,7 +222,7 @@ async def probe_inference_set(
 
 
 def _without_failing(inference_set: InferenceSet, failing: int) -> InferenceSet:
-    """Return an InferenceSet whose count leaves out replicas that KAITO reports as ready and that cannot serve."""
+    """Return an InferenceSet whose count omits replicas that cannot serve although KAITO reports them as ready."""
     return replace(inference_set, ready_replicas=max(0, inference_set.ready_replicas - failing))
 
 

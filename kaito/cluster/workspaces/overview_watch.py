@@ -43,7 +43,7 @@ class _WatchedList(Struct, frozen=True, kw_only=True):
     path: str
     #: The query, such as `fieldSelector`.
     params: Mapping[str, str] = {}
-    #: Whether the user need not be allowed to watch it.
+    #: Whether it is left out if the user may not watch it.
     optional: bool = False
 
 
@@ -182,7 +182,7 @@ def _backing(known: _Known) -> Backing:
 async def _watch_lists(
     cluster: ApiClient, lists: Sequence[_WatchedList], notice: Callable[[str], None]
 ) -> AsyncGenerator[_Known, None]:
-    """Yield the objects of all lists after each change; changes that the consumer is too slow for are merged."""
+    """Yield the objects of all lists after each change. Changes are merged if the consumer is slower."""
     monitor = ConnectionMonitor(notice)
     known: _Known = {}
     changed = asyncio.Event()

@@ -1,4 +1,4 @@
-"""Optional details of a workspace: each is requested once, with a short timeout, and left out when that fails."""
+"""Optional details of a workspace. Each is requested once, with a short time limit, and left out if that fails."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class NodeReadiness(Struct, frozen=True, kw_only=True):
     """A node that a workspace runs on."""
 
     name: str
-    #: `None` when the user may not read nodes.
+    #: Whether it is ready; `None` if the user may not read nodes.
     ready: bool | None = None
     #: Why it is not ready.
     why: str = ""

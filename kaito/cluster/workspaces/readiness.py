@@ -31,7 +31,7 @@ class ServingWorkspace(Struct, frozen=True, kw_only=True):
     preset: str | None
     #: The InferenceSet that it is a replica of.
     inference_set: str | None = None
-    #: `False` when the user may not read Workspaces, so that it is only assumed to be ready.
+    #: `False` if the user may not read Workspaces, so that readiness is only assumed.
     known_ready: bool = True
 
     @property
@@ -41,7 +41,7 @@ class ServingWorkspace(Struct, frozen=True, kw_only=True):
 
 
 class NotReadyError(NotFoundError):
-    """The Workspace or InferenceSet exists and is not ready."""
+    """The Workspace or InferenceSet exists, but is not ready."""
 
 
 async def find_serving_workspace(cluster: ApiClient, target: Target, reporter: Reporter) -> ServingWorkspace:
@@ -85,7 +85,7 @@ def require_serving(workspace: Workspace, target: Target) -> None:
 
 
 def status_hint(target: Target) -> str:
-    """Return the contract's hint for what is not ready, which `kaito status` itself does not need."""
+    """Return the hint for a workspace that is not ready. `kaito status` itself does not show it."""
     return f"Use 'kubectl kaito status {target.flags}' to check status"
 
 

@@ -1,4 +1,4 @@
-"""The models that the cluster serves, as plugins get them."""
+"""The models that the cluster serves, in the form for plugins."""
 
 from __future__ import annotations
 

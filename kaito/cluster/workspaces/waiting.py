@@ -20,13 +20,13 @@ from kaito.types import Reporter, Target
 from kaito.util.durations import human_duration
 from kaito.util.tasks import cancel_and_wait
 
-#: Seconds between two probes of the pod, and between two checks of a pod that is all that is waited for.
+#: Seconds between two probes of the pod, and between two checks when only the pod is missing.
 _PROBE_INTERVAL = 2.0
 _POD_INTERVAL = 1.0
 
 
 async def wait_until_ready(cluster: ApiClient, target: Target, timeout: float, reporter: Reporter) -> None:
-    """Return when the target's Workspace, or one replica of its InferenceSet, is ready.
+    """Wait until the target's Workspace, or one replica of its InferenceSet, is ready.
 
     The timeout is in seconds; 0 checks once. The reporter receives a notice for each condition that is waited for, and
     the progress as its status.
@@ -72,7 +72,7 @@ class _ReadinessWait:
         return await self._update([await get_workspace(self._cluster, self._name)])
 
     async def watch(self) -> None:
-        """Return when it is ready."""
+        """Wait until it is ready."""
         selector = f"{INFERENCE_SET_LABEL}={self._name}" if self._is_set else f"metadata.name={self._name}"
         params = {"labelSelector" if self._is_set else "fieldSelector": selector}
         path = await served_list_path(self._cluster, WorkspaceObject, selector=params)
@@ -82,7 +82,7 @@ class _ReadinessWait:
             await self._watch(snapshots)
 
     async def _watch(self, snapshots: AsyncGenerator[dict[str, WorkspaceObject], None]) -> None:
-        """Return when a snapshot is ready. A pod is checked again while it is all that is waited for."""
+        """Wait until a snapshot is ready. When only the pod is missing, it is checked again at intervals."""
         workspaces: list[Workspace] = []
         change: asyncio.Task[dict[str, WorkspaceObject]] | None = None
         try:
@@ -145,7 +145,7 @@ class _ReadinessWait:
         return ()
 
     def _report(self) -> None:
-        """Write a notice when what is waited for has changed."""
+        """Write a notice when the reason for waiting has changed."""
         if self._workspace is not None:
             notice = f"Waiting for '{self._workspace.name}': {unprobed_workspace(self._workspace).why}"
         else:
@@ -156,7 +156,7 @@ class _ReadinessWait:
         self._show_status()
 
     def _show_status(self) -> None:
-        """Show what is known and not in the notice above; a long line loses its middle, what matters least."""
+        """Show details that the notice above lacks. A long line is shortened in the middle, which matters least."""
         download = download_progress(self._engine) if self._engine is not None else ""
         parts = [f"downloading the model, {download}"] if download else []
         if self._reasons:
@@ -170,7 +170,7 @@ class _ReadinessWait:
 
 
 def _distance(workspace: Workspace) -> tuple[int, str]:
-    """Sort the Workspace that is nearest to being ready first."""
+    """Return the sort key of a Workspace: the one that is closest to being ready comes first."""
     # The fewer conditions are unmet, the sooner it is ready; none at all means that it has no status yet.
     return (0 if workspace.reported_ready else len(workspace.unmet_conditions) or 99, workspace.name)
 

@@ -1,1 +1,1 @@
-"""The built-in slash commands, each on the public hooks alone."""
+"""The built-in slash commands, written as plugins on the public hooks."""

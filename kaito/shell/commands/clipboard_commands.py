@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,8 @@ def copy(arguments: str, shell: ShellContext) -> None:
         shell.copy(answers[-1])
         shell.notice("The answer was sent to the clipboard")
         return
-    if word != "code" or not (number.strip().isdecimal() or not number.strip()):
+    number = number.strip()
+    if word != "code" or not re.fullmatch("[0-9]{0,9}", number):
         raise UsageError(f"/copy: '{arguments}' is not 'code' or 'code NUMBER'")
     blocks = code_blocks(answers[-1])
     place = int(number or len(blocks))

@@ -67,7 +67,7 @@ def _setting_name(typed: str) -> str:
 def _show(shell: ShellContext, names: Iterable[str]) -> None:
     columns = max(map(len, shell.settings))
     lines = (f"  {name:<{columns}}  {_shown(shell, name)}\n" for name in names)
-    # Values go on below their beginning.
+    # The rest of a long value is below its beginning.
     shell.write("".join(lines), hang=columns + 2)
 
 
@@ -84,7 +84,7 @@ def model(arguments: str, shell: ShellContext) -> None:
     models = list(shell.models)
     if shell.model not in [info.name for info in models]:
         models.insert(0, ModelInfo(name=shell.model))
-    # Names come from the server: without control sequences, which would take columns.
+    # Names come from the server: control sequences in them would count as columns.
     columns = max(width(one_line(info.name)) for info in models)
     shell.write("".join(_row(info, columns, current=info.name == shell.model) for info in models), hang=4)
 

@@ -13,7 +13,7 @@ from kaito.types import SlashCommand
 if TYPE_CHECKING:
     from kaito import ShellContext
 
-#: The most conversations that are shown, that are shown with a line of their text each, and that are completed.
+#: The most conversations that are listed, that are listed with an excerpt each, and that Tab offers.
 _SHOWN, _SHOWN_WITH_TEXT, _COMPLETED = 20, 10, 100
 
 
@@ -51,7 +51,7 @@ def resume(arguments: str, shell: ShellContext) -> None:
 def branch(arguments: str, shell: ShellContext) -> None:
     """Continue a copy of this conversation
 
-    What follows is added to the copy; '/resume ID' leads back to the original.
+    What follows is added to the copy; '/resume ID' returns to the original.
     """
     original = shell.id
     shell.branch(arguments)
@@ -79,7 +79,7 @@ def _complete(typed: str, shell: ShellContext) -> Iterable[str]:
 def kaito_slash_commands() -> Iterable[SlashCommand]:
     """Return the commands."""
     return [
-        # A stranger's text must not find private conversations, show them, or send them to the present server.
+        # Text of a stranger must not search private conversations, show them, or send them to the current server.
         SlashCommand(name="sessions", run=sessions, arguments="[WORDS]", touches_files=True),
         SlashCommand(name="resume", run=resume, arguments="ID", touches_files=True, complete=_complete),
         SlashCommand(name="branch", run=branch, arguments="[TITLE]"),

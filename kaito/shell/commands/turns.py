@@ -13,7 +13,7 @@ from kaito.types import Message, SlashCommand
 if TYPE_CHECKING:
     from kaito import ShellContext
 
-#: Columns of a message that is only named.
+#: Columns to which a removed message is shortened.
 _COLUMNS = 60
 
 

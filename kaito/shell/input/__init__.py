@@ -1,1 +1,1 @@
-"""What the shell reads: entries from a prompt or a script."""
+"""The input of the shell: entries from a prompt or a script."""

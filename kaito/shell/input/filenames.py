@@ -1,4 +1,4 @@
-"""File names in the arguments of commands: quoted, escaped or bare, and their completion."""
+"""Parses file names in the arguments of commands, which may be quoted or escaped, and completes them."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def file_names(typed: str, *, only: bool) -> list[str]:
 
 
 def found_names(begun: str) -> Iterator[str]:
-    """Yield the names of files that begin so, with the folder as it was written; folders end with a separator."""
+    """Yield the file names that begin with a text, with the folder as it was typed; folders end with a separator."""
     folder, rest = os.path.split(begun)
     head = begun[: len(begun) - len(rest)]
     try:

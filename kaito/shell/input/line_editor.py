@@ -1,4 +1,4 @@
-"""Line editing by GNU readline or libedit; their differences are handled here."""
+"""Line editing with GNU readline or libedit, and what differs between the two."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STDOUT = 1
 
 _LINE_UP = "\x1b[A"
 
-# Both editors take what is between these characters of a prompt for a sequence that needs no columns.
+# In a prompt, both editors count no columns for a sequence between these characters.
 _INVISIBLE = ("\001", "\002")
 
 

@@ -47,7 +47,7 @@ class Prompt(Source):
         except UnicodeDecodeError as exc:
             text = exc.object.decode(errors="replace")
             self._typed.append(text)
-            raise BadLineError("the input is not UTF-8", text) from None
+            raise BadLineError("The input is not UTF-8", text) from None
         except OSError:  # the terminal was closed
             raise EOFError from None
         except KeyboardInterrupt:
@@ -65,7 +65,7 @@ class Prompt(Source):
             line = self._editor.read(prompt, self._complete if prompt == PROMPT else None)
         else:
             line = self._resumable(lambda color: self._asked(color, prompt))
-        # A single line that was pasted with its newline is a line: it may be a command.
+        # A single line that was pasted with its newline may be a command.
         line = line.removesuffix("\n")
         # A locale without UTF-8 passes the bytes on undecoded.
         return line.encode("utf-8", "surrogateescape").decode()
@@ -73,7 +73,7 @@ class Prompt(Source):
     def _asked(self, color: str, prompt: str) -> str:
         # Not in the prompt: a console might show the sequence.
         if color:
-            # Whether the terminal has gone is found where it is read.
+            # If the terminal is gone, reading from it will fail.
             with suppress(KaitoError):
                 self._terminal.write_interactive(color)
         return input(prompt)

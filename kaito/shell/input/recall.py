@@ -1,4 +1,4 @@
-"""What the up-arrow recalls: the line editor's entries, saved in the history file."""
+"""The entries that the up-arrow recalls: those of the line editor, saved in the history file."""
 
 from __future__ import annotations
 

@@ -18,12 +18,12 @@ CONTINUED = "... "
 #: Bytes of a script that are read at once.
 _READ_SIZE = 64 * 1024
 
-_TOO_LONG = f"the line is longer than {limits.shown_size(limits.SCRIPT_LINE)}"
-_BLOCK_TOO_LONG = f"a block is longer than {limits.shown_size(limits.STDIN)}"
+_TOO_LONG = f"The line is longer than {limits.shown_size(limits.SCRIPT_LINE)}"
+_BLOCK_TOO_LONG = f"The block is longer than {limits.shown_size(limits.STDIN)}"
 _UNCLOSED = 'A block opened by """ is not closed'
 
 
-#: The handler of errors that puts a byte that is never UTF-8 in the place of what cannot be decoded.
+#: The error handler that replaces what cannot be decoded by a byte that is never valid UTF-8.
 _MARK = "kaito.mark"
 codecs.register_error(_MARK, lambda exc: ("\udcff", exc.end if isinstance(exc, UnicodeDecodeError) else 0))
 
@@ -32,7 +32,7 @@ class BadLineError(KaitoError):
     """A line that cannot be used.
 
     Args:
-        text: what can be read of it: it may open or close a block all the same.
+        text: its readable part, which may still open or close a block.
     """
 
     def __init__(self, message: str, text: str) -> None:
@@ -128,7 +128,7 @@ class Script(Source):
         self._number = 0
         self._read = bytearray()
         self._ended = False
-        # Decodes another encoding than UTF-8, of which a line feed may be several bytes.
+        # For another encoding than UTF-8, in which a line feed may take several bytes.
         self._decoder: codecs.IncrementalDecoder | None = None
         self._begun = False
         # Whether the rest of a line that is too long has not been read.
@@ -158,7 +158,7 @@ class Script(Source):
         except UnicodeDecodeError as exc:
             message = f"The line is not UTF-8: byte {exc.start + 1} is 0x{raw[exc.start]:02x}"
             if self._decoder is not None:
-                message = "the line is not valid in the encoding of the byte order mark"
+                message = "The line is not valid in the encoding of the byte order mark"
             raise BadLineError(message, raw.decode("utf-8", "replace")) from None
 
     def _raw_line(self) -> bytes:

@@ -58,7 +58,7 @@ def _read(terminal: Terminal, stdin: TextIO, limit: int) -> bytearray:
                 while not select.select([stdin], [], [], _TICK)[0]:
                     if not terminal.in_is_terminal:
                         terminal.tick()
-            # One read of the system's, which returns what is there.
+            # A single system call, which returns the bytes that have arrived.
             read = stdin.buffer.read1(_READ_SIZE) if hasattr(stdin.buffer, "read1") else stdin.buffer.read(_READ_SIZE)
             if not read:
                 break
@@ -69,7 +69,7 @@ def _read(terminal: Terminal, stdin: TextIO, limit: int) -> bytearray:
 
 
 def _can_wait(stdin: TextIO) -> bool:
-    """Return whether the system tells when there is something to read: for pipes, terminals and sockets."""
+    """Return whether `select` can wait for input: on pipes, terminals and sockets."""
     if sys.platform == "win32":
         return False
     try:

@@ -1,4 +1,4 @@
-"""Notices that another program has read the beginning of stdin, as a shell's `while read` loop does.
+"""Detects that another program has read the beginning of stdin, as a shell's `while read` loop does.
 
 A child of such a loop inherits its input. One that reads it takes the lines of all later rounds.
 """

@@ -1,4 +1,4 @@
-"""Has readline take UTF-8 for letters in locales without an encoding: `C`, `POSIX`, and any that is not installed."""
+"""Makes readline understand UTF-8 in locales without an encoding: `C`, `POSIX`, and any that is not installed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WITHOUT_ENCODING = ("C", "POSIX")
 
 
 def provide_utf8_locale() -> None:
-    """Name a UTF-8 locale to the C library's users, such as readline, if the environment names none.
+    """Set a UTF-8 locale for users of the C library, such as readline, if the environment names none.
 
     The terminal sends UTF-8 all the same, as Python assumes in these locales, too. Call this before readline is
     imported: it reads the environment itself. `os.environ`, and with it the environment of child processes that get

@@ -1,1 +1,1 @@
-"""What the shell shows: answers, help, the configuration."""
+"""The output of the shell: answers, help, the configuration."""

@@ -28,7 +28,7 @@ class AnswerWriter:
 
     Args:
         interactive: whether the user types at a prompt: remarks may suggest slash commands, an empty answer is not a
-            failure, and neither is a command that fails part of the output.
+            failure, and a failed command is not part of the output.
     """
 
     def __init__(

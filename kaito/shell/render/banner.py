@@ -19,14 +19,14 @@ def banner(session: Session) -> str:
     return "".join(lines)
 
 
-#: The last line of the banner. Where the chat is stands below it, then a blank line.
+#: The last line of the banner. The location line follows it, then a blank line.
 INSTRUCTION = "💬 Type your message (or 'quit' to exit):\n"
 
 
 def resumed(session: Session, *, now: float | None = None) -> list[str]:
     """Return remarks on the earlier conversation that is continued, none for a new one.
 
-    They say which one it is. One that the user has named may have been with another server: they say with which.
+    They identify it. If the user named it by its ID, they also name its server, which may be another one.
 
     Args:
         now: seconds since 1970; the present time by default.

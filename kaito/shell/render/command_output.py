@@ -1,4 +1,4 @@
-"""Shows what slash commands write: on stdout, or on stderr when the formatter keeps stdout for answers."""
+"""Shows the output of slash commands on stdout, or on stderr if the formatter keeps stdout for answers."""
 
 from __future__ import annotations
 

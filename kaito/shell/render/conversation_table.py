@@ -1,4 +1,4 @@
-"""Past conversations as a table."""
+"""Lays out past conversations as a table."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def conversation_table(
     """Return the columns and the rows of a table of past conversations, for `write_table`.
 
     Args:
-        excerpts: lines of their text by their identifiers, which stand below the rows; `None` for no such column.
+        excerpts: lines of their text by identifier, which are below the rows; `None` for no such column.
         wide: with namespace, context and model.
         brief: without the number of turns.
         numbered: whether each row begins with a number, from 1.

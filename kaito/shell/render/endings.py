@@ -1,4 +1,4 @@
-"""What is said about the end of an answer: that it was cut, filtered, or is empty."""
+"""Remarks on the end of an answer: it was cut, was filtered, or is empty."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _cut(session: Session, reply: Reply, *, suggests_commands: bool) -> str:
     early = "" if session.kept else ", before the answer began"
     if _fills_window(session, reply):
         frees = "'clear' or '/set trim on' frees it" if suggests_commands else "--trim drops the oldest turns"
-        # The next message needs the room of this turn, too; a script's next may have trimmed it.
+        # At a prompt, removing this turn helps the next one. In a script, --trim needs an earlier turn to drop.
         frees = f"; {frees}" if session.conversation.turns > (0 if suggests_commands else 1) else ""
         return f"cut by the context window of {session.window} tokens{after}{early}{frees}"
     limit = "/set max-tokens" if suggests_commands else "--max-tokens"

@@ -1,4 +1,4 @@
-"""Writes a session's answers to stdout as its formatter formats them, from their beginning to their end."""
+"""Writes a session's answers to stdout with its formatter."""
 
 from __future__ import annotations
 

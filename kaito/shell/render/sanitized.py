@@ -1,4 +1,4 @@
-"""Removes control sequences from what a formatter receives: pieces, requests and replies."""
+"""Removes control sequences from the values that a formatter receives: deltas, requests, replies, failures."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class RequestSanitizer:
     """Removes control sequences from the messages of requests, each of which repeats those of the one before."""
 
     def __init__(self) -> None:
-        #: The messages of the last request and what became of them, by identity: a long history is not read again.
+        #: The messages of the last request with their sanitized forms, by identity, so that each is sanitized once.
         self._known: dict[int, tuple[Message, Message]] = {}
 
     def sanitized(self, request: ChatRequest) -> ChatRequest:

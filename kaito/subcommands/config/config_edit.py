@@ -18,8 +18,8 @@ from kaito.errors import KaitoError
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.plugin.entry_points import subcommand_names
 from kaito.shell.input.external_editor import require_terminal, run_editor
-from kaito.util.plugin_folders import shown_path
 from kaito.util.safe_files import make_folders, owner_only
+from kaito.util.user_folders import shown_path
 
 #: What a new file contains.
 TEMPLATE = """\
@@ -60,11 +60,11 @@ def path_of_file() -> Path:
 
 
 def edit(context: CommandContext) -> None:
-    """Open the file in the editor, and check what was saved.
+    """Open the file in the editor, and check it afterwards.
 
     Raises:
         KaitoError: it cannot be created or edited.
-        UsageError: there is no terminal, or what was saved is not valid. It stays as it is.
+        UsageError: there is no terminal, or the saved file is not valid. It is not changed.
     """
     path = path_of_file()
     require_terminal(context.invocation.terminal)
@@ -84,10 +84,10 @@ def edit(context: CommandContext) -> None:
 
 
 def check(context: CommandContext) -> None:
-    """Check all of the file: each section, for each command.
+    """Check the whole file: each section, for each command.
 
     Raises:
-        UsageError: something is not valid.
+        UsageError: the first fault.
     """
     commands = {*SUBCOMMANDS, *subcommand_names(None), *context.invocation.plugins.subcommands()}
     config = UserConfig({}, is_command=lambda name: name in commands)
@@ -108,7 +108,7 @@ def _commands_of(section: Section, context: CommandContext, chat: Parser) -> Ite
             profile = section.path[1] if len(section.path) > 1 else None
             try:
                 yield name, parser_of_plugin(name, context.invocation, profile)
-            except KaitoError as exc:  # which is no fault of the file
+            except KaitoError as exc:  # not a fault of the file
                 context.notice(f"[{'.'.join(section.path)}.{name}] was not checked: {exc.message}")
 
 

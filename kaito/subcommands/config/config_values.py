@@ -16,19 +16,19 @@ from kaito.cli.command_context import CommandContext
 from kaito.cli.known_flags import KnownFlags, parser_of
 from kaito.cli.output_formats import as_json, as_yaml
 from kaito.config.fault_reports import Report
-from kaito.config.flag_form import FlagForm, variable_names
+from kaito.config.flag_form import FlagForm, command_prefix, variable_names
 from kaito.config.user_config import NO_CONFIG, PROFILE, Setting, UserConfig
 from kaito.errors import ExitCode, UsageError
 from kaito.options.prompts import VARIABLE_KEY
 from kaito.plugin.built_in import SUBCOMMANDS
 from kaito.types import Cell, Column
-from kaito.util.plugin_folders import shown_path
 from kaito.util.sanitize import one_line
 from kaito.util.secret_names import is_secret_name, secret_field, secret_header, secret_in_url
 from kaito.util.suggest import near_names
+from kaito.util.user_folders import shown_path
 
 _HIDDEN = "(not shown)"
-#: The error says more: it shows the value unless that may be a secret.
+#: The value is in the error, unless it may be a secret.
 _NOT_VALID = "(not valid)"
 _BUILT_IN, _UNKNOWN = "built-in", "unknown"
 _API_KEY = "KAITO_API_KEY"
@@ -44,7 +44,7 @@ _OTHERS = (
 )
 
 
-#: The origin is never left out: the values are shown for its sake.
+#: The origin is never left out: it is what the command is for.
 _COLUMNS = (Column(title="NAME"), Column(title="VALUE", least=12), Column(title="FROM"))
 #: Only where a value is not valid.
 _ERROR = Column(title="ERROR", below=True)
@@ -54,9 +54,9 @@ class Row(Struct, frozen=True, kw_only=True):
     """One value."""
 
     name: str
-    #: For JSON: a number, a text, a list, or whether a switch is on.
+    #: The value for JSON: a number, a text, a list, or whether a switch is on.
     value: Any
-    #: For people.
+    #: The value for people.
     text: str
     #: Such as `profile work`.
     origin: str
@@ -68,7 +68,7 @@ class Row(Struct, frozen=True, kw_only=True):
 
 
 def show(context: CommandContext) -> int:
-    """Write the values, what is set before what is built-in; return the exit code."""
+    """Write the values, those that are set before the built-in ones; return the exit code."""
     given = context.given
     configured = given.configured
     parser: Parser = configured.parser
@@ -80,7 +80,7 @@ def show(context: CommandContext) -> int:
     if config.is_unreadable:
         rows = [_unknown(row) if row.kind == _BUILT_IN else row for row in rows]
     rows.sort(key=lambda row: row.kind in (_BUILT_IN, _UNKNOWN))
-    # Each command finds those of the tables that it shares with others.
+    # Several commands report the faults of the tables that they share.
     faults = [*{fault.message: fault for fault in found}.values()]
     if given.shown_as == "plain":
         context.write(_head(config))
@@ -108,7 +108,7 @@ def show(context: CommandContext) -> int:
 
 
 def _head(config: UserConfig) -> str:
-    """Return which file and which profile apply."""
+    """Return the lines about the file and the profile that apply."""
     path = shown_path(config.path) if config.path is not None else "unknown"
     state = ""
     if config.is_unreadable:
@@ -137,7 +137,7 @@ def _write_rows(context: CommandContext, rows: Sequence[Row]) -> None:
 
 
 def _unknown(row: Row) -> Row:
-    """Return the row of a value that a file may set which cannot be read."""
+    """Return the row of a value that the file may set, if the file cannot be read."""
     return _row(row.name, None, "-", _UNKNOWN, _UNKNOWN, None)
 
 
@@ -155,7 +155,7 @@ def _rows(
             value = _built_in(action, form)
             yield _row(key, value, _text(value), _BUILT_IN, _BUILT_IN, None)
     variables = {key: setting for key, setting in settings.items() if key.startswith(f"{VARIABLE_KEY} ")}
-    # Those of the command line are merged only where a system prompt is read.
+    # The variables of the command line are merged with these only when a system prompt is read.
     if (setting := settings.get(VARIABLE_KEY)) is not None and isinstance(setting.given, tuple):
         for text in setting.given:
             name, _, value = (text or "").partition("=")
@@ -165,11 +165,11 @@ def _rows(
 
 
 def _of_other_commands(context: CommandContext, config: UserConfig, report: Report) -> Iterator[Row]:
-    """Yield what is set for flags that only single commands have."""
+    """Yield the settings of flags that only one command has, or that are set for one command."""
     environ = context.invocation.environ
     tables = {name for section, *_ in config.chosen for name in section.commands}
     for name in SUBCOMMANDS:
-        prefix = f"KAITO_{name.upper().replace('-', '_')}_"
+        prefix = command_prefix(name)
         if name == "config" or (name not in tables and not any(one.startswith(prefix) for one in environ)):
             continue
         parser = parser_of(name, context.invocation)
@@ -183,8 +183,7 @@ def _of_other_commands(context: CommandContext, config: UserConfig, report: Repo
 
 def _is_own(setting: Setting, command: str) -> bool:
     """Return whether a shared flag is set for one command alone."""
-    prefix = f"KAITO_{command.upper().replace('-', '_')}_"
-    return setting.origin.keys[:1] == (command,) or setting.origin.name.startswith(prefix)
+    return setting.origin.keys[:1] == (command,) or setting.origin.name.startswith(command_prefix(command))
 
 
 def _set_row(name: str, form: FlagForm, setting: Setting, value: Any) -> Row:
@@ -235,11 +234,11 @@ def _unknown_variables(parser: Parser, environ: Mapping[str, str]) -> Iterator[s
     for command in ("chat", *SUBCOMMANDS):
         for _, form in forms_of(parser).values():
             known.update(name.removeprefix("KAITO_") for name in variable_names(form, command))
-    prefixes = tuple(f"KAITO_{name.upper().replace('-', '_')}_" for name in SUBCOMMANDS)
+    prefixes = tuple(map(command_prefix, SUBCOMMANDS))
     for name in sorted(environ):
         bare = name.removeprefix("KAITO_")
         if bare == name or bare in known or name.startswith(prefixes):
             continue
-        # Others may have variables that begin so.
+        # Other programs may have variables that begin with `KAITO_`, too.
         if near := near_names(bare, known, most=1, least=0.8):
             yield f"{one_line(name)} is not used; did you mean KAITO_{near[0]}?"

@@ -1,4 +1,4 @@
-"""`kaito deploy`: creates or changes a Workspace or an InferenceSet. Written on the public hook alone."""
+"""`kaito deploy`: creates or changes a Workspace or an InferenceSet. Uses the public API only."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ _EXAMPLES = """
 
 def _run(context: CommandContext) -> None:
     plan, options = _plan(context), _options(context)
-    # All arguments are valid. Only now is what connects imported.
+    # All arguments are valid: only now are the modules that connect imported.
     from kaito.subcommands.deploy.deploy_run import run
 
     run(context, plan, options)
 
 
 def _plan(context: CommandContext) -> Deployment:
-    """Return what the flags describe.
+    """Return the deployment that the flags describe.
 
     Raises:
-        UsageError: something is missing, or flags contradict each other.
+        UsageError: a flag is missing, or flags contradict each other.
     """
     from kaito.subcommands.deploy.manifests import Deployment
 

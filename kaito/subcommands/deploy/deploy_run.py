@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from kaito import Cluster, CommandContext
 
 _PLURALS = {"Workspace": "workspaces", "InferenceSet": "inferencesets", "ConfigMap": "configmaps"}
-#: Faults that an error lists.
+#: The most faults that an error lists.
 _FAULTS = 10
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """How it is deployed."""
+    """How the objects are deployed."""
 
     #: `client`, `server`, or `""` for none.
     dry_run: str
@@ -34,7 +34,7 @@ class Options(Struct, frozen=True, kw_only=True):
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """What has happened: a difference was found, or an object was applied."""
+    """A step of a deployment: a difference was found, or an object was applied."""
 
     difference: str | None = None
     item: Mapping[str, Any] = {}
@@ -42,10 +42,10 @@ class Step(Struct, frozen=True, kw_only=True):
 
 
 def run(context: CommandContext, plan: Deployment, options: Options) -> None:
-    """Deploy, and write what has happened.
+    """Deploy, and write each step.
 
     Raises:
-        KaitoError: the cluster refuses it, it is not ready in time, or the cluster cannot be reached.
+        KaitoError: the cluster refuses an object or cannot be reached, or the deployment is not ready in time.
         Interrupted: Ctrl-C.
     """
     items = []
@@ -59,13 +59,13 @@ def run(context: CommandContext, plan: Deployment, options: Options) -> None:
                 if step.difference is not None:
                     _show(context, step.difference)
                 elif step.item:
-                    # What a dry run writes can be applied: it has no uid of an object that does not exist.
+                    # A dry run's output can be applied: it has no uid, which no object would have.
                     items.append(without_server_fields(step.item, whole=bool(options.dry_run)))
-                    # The difference says what a dry run would do.
+                    # For a dry run, the difference says it all.
                     if context.output == "plain" and not (options.show_diff and options.dry_run):
                         context.write(f"{_name(step.item)} {step.done}\n")
         except Interrupted as exc:
-            # What was deployed stays: only the wait for it has ended.
+            # The objects stay: only the wait has ended.
             if not options.dry_run and any(item["kind"] == plan.kind for item in items):
                 for line in _next_steps(context, plan, waited=False):
                     exc.add_note(line)
@@ -104,10 +104,10 @@ async def _steps(context: CommandContext, plan: Deployment, options: Options) ->
 
 
 def _check(plan: Deployment, found: list[tuple[str, str]], version: str) -> None:
-    """Refuse an object that does not fit the cluster's schema.
+    """Refuse an object that does not match the cluster's schema.
 
     Raises:
-        UsageError: it names each field, and its flag.
+        UsageError: the object does not match; each line names a field and its flag.
     """
     lines = [f"{flag_of(field) or plan.kind}: field {field} {reason}" for field, reason in found[:_FAULTS]]
     if lines:
@@ -156,7 +156,7 @@ async def _apply(
 
 
 def _next_steps(context: CommandContext, plan: Deployment, *, waited: bool) -> list[str]:
-    """Return lines that say what can be done with what was deployed."""
+    """Return hints for what to do next with the deployment."""
     where = context.settings.target.place_flags
     name = f"--workspace-name {plan.workspace}{where}"
     wait = [] if waited else [f"To wait until it is ready: {context.program} status {name} --wait"]

@@ -10,7 +10,7 @@ from msgspec import Struct
 from kaito.subcommands.deploy.deploy_values import Adapter, InferenceConfig
 
 GROUP = "kaito.sh"
-#: The version without a cluster that says which it has: that of KAITO 0.5 and later.
+#: The API version for a dry run without a cluster: that of KAITO 0.5 and later.
 DEFAULT_VERSION = "v1beta1"
 
 #: KAITO compares the value with this word.
@@ -61,7 +61,7 @@ def build(plan: Deployment, version: str = DEFAULT_VERSION, namespace: str | Non
     items = []
     config = plan.config.name if plan.config is not None else None
     if plan.config is not None and plan.config.text:
-        # It belongs to the user: a ConfigMap that others may use does not end with the workspace.
+        # It has no owner reference: others may use the ConfigMap, so it stays when the workspace is deleted.
         config = f"{plan.name}-inference-config"
         metadata = {"name": config, **in_namespace}
         data = {_CONFIG_KEY: plan.config.text}

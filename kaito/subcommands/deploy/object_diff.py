@@ -1,4 +1,4 @@
-"""The difference between an object and what it becomes, as a unified diff of YAML."""
+"""Compares an object with its new version, as a unified diff of YAML."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def without_server_fields(item: Mapping[str, Any], *, whole: bool = True) -> dic
     """Return an object without what the API server and the controllers write.
 
     Args:
-        whole: whether all of that is left out, and not only the managed fields.
+        whole: whether all of these fields are left out, and not only `managedFields`.
     """
     left_out = _OWN if whole else {"managedFields"}
     kept = {name: value for name, value in item.items() if name != "status" or not whole}
@@ -38,7 +38,7 @@ def difference(old: Mapping[str, Any] | None, new: Mapping[str, Any], name: str)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes a text of several lines as such, so that each is compared by itself."""
+    """Writes a text of several lines as a block, so that the lines are compared one by one."""
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
         return self.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)

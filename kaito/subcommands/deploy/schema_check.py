@@ -1,4 +1,4 @@
-"""Checks an object against the schema of its kind, so that an error names the field, and the flag that set it."""
+"""Checks an object against the schema of its kind, so that an error can name the field and its flag."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from kaito.subcommands.deploy.served_schema import Definition, Schema
 
-#: Steps from one schema to the next without a step in the object: references may be circular.
+#: The most references that are followed from one schema to the next, as they may be circular.
 _DEEPEST = 20
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "object": Mapping,
@@ -66,7 +66,7 @@ class _Check:
             yield Fault(field, "does not exist")
 
     def _parts(self, schema: Schema, depth: int = 0) -> Iterator[Schema]:
-        """Yield a schema and all those that must apply, too."""
+        """Yield a schema and all others that apply with it."""
         if depth > _DEEPEST:
             return
         yield schema
@@ -80,7 +80,8 @@ class _Check:
 def _own_faults(value: Any, schema: Schema, field: str) -> Iterator[Fault]:
     """Yield what is wrong with a value, but not with those in it."""
     expected = _TYPES.get(schema.type)
-    if expected is not None and (not isinstance(value, expected) or (schema.type != "boolean" and value is True)):
+    # In Python, a bool is an int.
+    if expected is not None and (not isinstance(value, expected) or isinstance(value, bool) != (expected is bool)):
         yield Fault(field, f"is not of type {schema.type}")
         return
     if schema.enum and value not in schema.enum:
@@ -94,7 +95,7 @@ def _own_faults(value: Any, schema: Schema, field: str) -> Iterator[Fault]:
         yield Fault(field, f"has more than {schema.max_length} characters")
     if isinstance(value, list):
         if schema.min_items is not None and len(value) < schema.min_items:
-            yield Fault(field, f"has less than {schema.min_items} entries")
+            yield Fault(field, f"has fewer than {schema.min_items} entries")
         if schema.max_items is not None and len(value) > schema.max_items:
             yield Fault(field, f"has more than {schema.max_items} entries")
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Finds the version of a kind that a cluster has, and its schema, from what the API server publishes to everybody."""
+"""Finds the version of a kind that a cluster serves, and its schema, in the API server's OpenAPI documents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Schema(Struct, frozen=True):
-    """What a value must be, by OpenAPI 3.0; the keywords that KAITO's definitions use."""
+    """A schema of OpenAPI 3.0, with the keywords that KAITO's definitions use."""
 
     type: str = ""
     properties: dict[str, Schema] = {}
@@ -35,11 +35,11 @@ class Schema(Struct, frozen=True):
 
 
 class Definition(Struct, frozen=True):
-    """A kind in one version; without a schema the API server alone checks objects."""
+    """A kind in one version. Without a schema, only the API server checks objects."""
 
     version: str
     schema: Schema | None = None
-    #: What the schema refers to.
+    #: The schemas that it refers to, by name.
     others: dict[str, Schema] = {}
 
 
@@ -99,7 +99,7 @@ async def _with_schema(cluster: Cluster, kind: str, version: str) -> Definition:
     except KaitoError as exc:
         if exc.exit_code != KaitoError.exit_code:
             raise
-        # The document is not as expected. That must not keep anybody from deploying.
+        # The document is not as expected. Deploying is possible without it.
         return Definition(version)
     schemas = document.components.schemas
     wanted = {"group": GROUP, "version": version, "kind": kind}

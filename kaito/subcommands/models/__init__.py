@@ -1,4 +1,4 @@
-"""`kaito models`: lists what a cluster offers and what it serves. Written on the public hook alone."""
+"""`kaito models`: lists the models that a cluster offers, and those that it serves. Uses the public API only."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _run(context: CommandContext) -> None:
 
 
 async def _read(context: CommandContext) -> tuple[Offer, list[ServedModel]]:
-    """Return what the cluster offers and serves. Only when neither may be read, it is an error."""
+    """Return the models that the cluster offers and serves. It is an error only if neither may be read."""
     from kaito.subcommands.models.offered_models import Offer, read_offer
 
     async with context.cluster() as cluster:

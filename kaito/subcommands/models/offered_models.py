@@ -1,4 +1,4 @@
-"""The models that a cluster offers: KAITO's list in a ConfigMap, and the copies of models that it keeps."""
+"""Reads the models that a cluster offers: KAITO's list in a ConfigMap, and copies of models in the cluster."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONFIG_MAP = "kaito-supported-models"
 _KEY = "SupportedModels"
 #: Where KAITO is installed by its chart, and by AKS.
 NAMESPACES = ("kaito-workspace", "kube-system")
-#: The image that all models share is in the list, too.
+#: An entry of the list for the image that all models share.
 _NOT_A_MODEL = "base"
 
 
@@ -42,7 +42,7 @@ class OfferedModel(Struct, frozen=True, kw_only=True):
 
 
 class Offer(Struct, frozen=True, kw_only=True):
-    """What a cluster offers."""
+    """The models that a cluster offers."""
 
     models: tuple[OfferedModel, ...] = ()
     #: Why there is no list, and what to do; empty when there is one.
@@ -91,7 +91,7 @@ class _Mirror(Struct, frozen=True):
 
 
 async def read_offer(cluster: Cluster, namespace: str | None = None) -> Offer:
-    """Return what the cluster offers. Permissions that are missing are remarks.
+    """Return the models that the cluster offers. Missing permissions become remarks.
 
     Args:
         namespace: where KAITO is installed; `None` looks at the usual places.
@@ -133,7 +133,7 @@ async def _config_map(cluster: Cluster, namespace: str | None) -> tuple[_ConfigM
         try:
             maps = await cluster.list("/api/v1/configmaps", _ConfigMap, fieldSelector=f"metadata.name={CONFIG_MAP}")
         except ForbiddenError:
-            # It may be anywhere. Without a refusal before, it is in none of the usual places.
+            # It may be in another namespace. `forbidden` is set if a usual one could not be read.
             return None, forbidden
         if maps:
             return maps[0], None

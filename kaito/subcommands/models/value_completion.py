@@ -1,4 +1,4 @@
-"""What `--model` and `--instance-type` may become at the Tab key. Each source that fails is left out."""
+"""Completes `--model` and `--instance-type`. Sources that fail are left out."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from kaito.cluster.workspaces.overview import InferenceSetOverview, Overview, Wo
 
 
 def table_data(entries: Iterable[Overview]) -> dict[str, Any]:
-    """Return the entries of a table, Workspaces and InferenceSets apart."""
+    """Return the entries of a table, separated into Workspaces and InferenceSets."""
     entries = list(entries)
     return {
         "workspaces": [overview_data(entry) for entry in entries if isinstance(entry, WorkspaceOverview)],

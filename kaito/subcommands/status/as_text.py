@@ -193,7 +193,7 @@ def _ready(overview: Overview) -> Cell:
 
 
 def _readiness(overview: Overview) -> Cell:
-    """Return whether something is ready; what only waits, and what shall never serve, is no failure."""
+    """Return whether something is ready. A wait is not shown as a failure, nor is a tuning workspace."""
     is_tuning = isinstance(overview, WorkspaceOverview) and overview.workspace.tuning
     return readiness(overview.ready, waiting=overview.waiting or is_tuning)
 

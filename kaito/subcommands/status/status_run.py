@@ -24,14 +24,14 @@ from kaito.types import Target
 
 
 class StatusOptions(Struct, frozen=True, kw_only=True):
-    """What to show."""
+    """The flags of `kaito status`."""
 
-    #: Without a workspace, a table of all is shown.
+    #: Without a workspace in it, a table of all workspaces is shown.
     target: Target
     #: `plain`, `wide`, `json` or `yaml`.
     output: str
     watch: bool
-    #: Whether to show the conditions that are met, too.
+    #: Whether to show also the conditions that are met.
     conditions: bool
     nodes: bool
     all_namespaces: bool
@@ -130,7 +130,7 @@ class _StatusView:
         return _serialized(overview_data(overview), self._options.output, in_stream=in_stream)
 
     def _show_location(self) -> None:
-        """Show a person which cluster the table is of: a script reads the table alone."""
+        """Show at a terminal which cluster the table is of. A script reads the table only."""
         if self._is_text and self._terminal.out_is_terminal:
             self._terminal.show_location(self._place[:1] if self._options.all_namespaces else self._place)
 

@@ -200,7 +200,7 @@ def run_backend(
 
 
 def _is_lost_connection(report: dict[str, Any]) -> bool:
-    """Return whether a report is only about how a connection ended, which aiohttp keeps for whoever waits for that."""
+    """Return whether a report is only about the end of a connection, which aiohttp keeps for callers that await it."""
     exc, future = report.get("exception"), report.get("future")
     return isinstance(exc, aiohttp.ClientConnectionError | OSError) and not isinstance(future, asyncio.Task)
 

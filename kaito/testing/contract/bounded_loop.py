@@ -38,7 +38,7 @@ def event_loop(report: Callable[[dict[str, Any]], object]) -> Iterator[asyncio.A
                 loop.run_until_complete(asyncio.wait(tasks, timeout=_PATIENCE))
             loop.run_until_complete(loop.shutdown_asyncgens())
             pool.shutdown(wait=False, cancel_futures=True)
-            # A cancelled call goes on in its thread, and tells the loop when it has ended.
+            # A cancelled call continues in its thread, and notifies the loop when it has ended.
             deadline = time.monotonic() + _PATIENCE
             for thread in threading.enumerate():
                 if thread.name.startswith(POOL):

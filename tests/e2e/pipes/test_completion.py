@@ -125,6 +125,8 @@ def test_flags_of_each_command(complete, kaito, name):
         ("completion ", ["bash", "zsh", "fish"]),
         ("completion f", ["fish"]),
         ("completion fish ", []),
+        ("completion -- f", ["fish"]),
+        ("completion -- fish ", []),
         ("plugins -o ", ["plain", "wide", "json", "yaml"]),
     ],
 )

@@ -41,8 +41,8 @@ def run(arguments, stdin):
     ("arguments", "error", "most"),
     [
         (("-m", "-"), "--message -: stdin is larger than 16 MiB", 2.2 * limits.STDIN),
-        ((), "the line is longer than 16 MiB\n   at stdin:1", 4 * limits.SCRIPT_LINE),
-        (("--script", "/dev/zero"), "the line is longer than 16 MiB\n   at /dev/zero:1", 4 * limits.SCRIPT_LINE),
+        ((), "The line is longer than 16 MiB\n   at stdin:1", 4 * limits.SCRIPT_LINE),
+        (("--script", "/dev/zero"), "The line is longer than 16 MiB\n   at /dev/zero:1", 4 * limits.SCRIPT_LINE),
     ],
 )
 def test_endless_input(model_server, arguments, error, most):

@@ -118,7 +118,7 @@ def test_a_byte_order_mark_names_the_encoding(encoding, size):
 @pytest.mark.parametrize("bad", [b"\x00\xd8b\x00", b"b\x00\x00\xdc"])
 @pytest.mark.parametrize("end", [b"", b"\x00"])
 def test_a_bad_line_of_utf16(bad, end):
-    message = "the line is not valid in the encoding of the byte order mark"
+    message = "The line is not valid in the encoding of the byte order mark"
     entries = read_all(b"\xff\xfea\0\n\0" + bad + b"\n\0c\0" + end)
     assert entries == [("s:1", "a"), ("s:2", message), ("s:3", message if end else "c")]
 
@@ -148,11 +148,11 @@ def test_a_line_that_is_too_long_is_skipped(size):
     long, most = b"x" * 50_000, b"y" * 999
     entries = entries_of(Script(Slow(long + b"\n" + most + b"\n" + long + b"\r\nb\n" + long, size), "s"))
     assert [(where, text[:25]) for where, text in entries] == [
-        ("s:1", "the line is longer than 1"),
+        ("s:1", "The line is longer than 1"),
         ("s:2", "y" * 25),
-        ("s:3", "the line is longer than 1"),
+        ("s:3", "The line is longer than 1"),
         ("s:4", "b"),
-        ("s:5", "the line is longer than 1"),
+        ("s:5", "The line is longer than 1"),
     ]
 
 
@@ -180,7 +180,7 @@ class Endless:
 @pytest.mark.usefixtures("small_limits")
 def test_a_block_that_is_too_long_is_read_to_its_end():
     block = b'"""\n' + b"x" * 900 + b"\n" + b"quit\n" * 1000 + b'"""\nnext\n'
-    assert read_all(block) == [("s:1", "a block is longer than 16 MiB"), ("s:1004", "next")]
+    assert read_all(block) == [("s:1", "The block is longer than 16 MiB"), ("s:1004", "next")]
 
 
 def test_a_script_that_cannot_be_read():

@@ -28,12 +28,12 @@ def kaito_backends(settings: Settings) -> Iterable[Backend]:
     return [InventoryBackend(settings)]
 
 
-#: What `--inventory` is, here and in the subcommand.
+#: The help of `--inventory`, here and in the subcommand.
 HELP = "Find the endpoint in this inventory; inventory.yaml in kaito's configuration folder by default"
 
 
 def checked(file: str) -> str:
-    """Return the name of an inventory's file, if that can be used: nothing is contacted otherwise.
+    """Return the name of an inventory's file, after checking it, so that nothing is contacted if it cannot be used.
 
     Raises:
         ValueError: it cannot be used.

@@ -1,4 +1,4 @@
-"""The backend `inventory`: the endpoint that an inventory has for the name that the user gave."""
+"""The backend `inventory`: looks up the name that the user gave in an inventory."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from kaito import Backend, Candidate, Endpoint, NotFoundError, Rank, Reporter, S
 from kaito.toolkit import wait_until_answering
 from kaito_inventory.inventory import Entry, Inventory, find_inventory, no_inventory
 
-#: Better than all that a cluster offers: somebody wrote the name down for this purpose.
+#: Better than anything that a cluster offers, because the entry was written for this purpose.
 _RANK = Rank.ENDPOINT + 5
 
 
 class InventoryBackend(Backend):
-    """Endpoints that people wrote down. Nothing is contacted before :meth:`open`."""
+    """Endpoints from a file. Nothing is contacted before :meth:`open`."""
 
     name = "inventory"
     needs_workspace = False
@@ -23,7 +23,7 @@ class InventoryBackend(Backend):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._file: str | None = settings.option("inventory")
-        #: Whether the user asks for the inventory, and not only for a name that it may have.
+        #: Whether the user named the inventory, rather than only a name that it may contain.
         self._named = settings.backend == self.name or self._file is not None
 
     async def discover(self, target: Target, reporter: Reporter) -> Sequence[Candidate]:
@@ -57,7 +57,7 @@ class InventoryBackend(Backend):
         return entry
 
     def _candidate(self, inventory: Inventory, entry: Entry) -> Candidate:
-        # Another program would need the same headers and authorities.
+        # Another program can only use the URL if it needs no headers or authorities.
         plain = not (entry.api_key_file or entry.headers or entry.header_files or entry.certificate_authority)
         return Candidate(
             backend=self.name,
@@ -70,7 +70,7 @@ class InventoryBackend(Backend):
 
     @asynccontextmanager
     async def open(self, candidate: Candidate, reporter: Reporter) -> AsyncIterator[Endpoint]:
-        """Yield the entry as an endpoint; with `--wait`, when its server answers.
+        """Yield the entry as an endpoint; with `--wait`, wait until its server answers.
 
         Raises:
             KaitoError: a file that it names cannot be used, or its server does not answer in time.
@@ -87,7 +87,7 @@ class InventoryBackend(Backend):
             url=f"{entry.shown_url}{mark}{query}",
             shown_url=f"{entry.shown_url}/chat/completions",
             label=entry.name,
-            # The endpoint's model would win over `--model`.
+            # The endpoint's model would override `--model`.
             model=None if self._settings.target.model is not None else entry.model,
             headers={**entry.headers, **inventory.secret_headers(entry)},
             ssl=inventory.trusted(entry),
@@ -95,5 +95,5 @@ class InventoryBackend(Backend):
 
 
 def _means_a_cluster(target: Target) -> bool:
-    """Return whether the user says where in a cluster to look."""
+    """Return whether the user selected a cluster or a namespace."""
     return any(given is not None for given in (target.namespace, target.context, target.kubeconfig))

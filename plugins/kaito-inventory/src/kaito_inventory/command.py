@@ -65,7 +65,7 @@ def _row(inventory: Inventory, entry: Entry) -> dict[str, Any]:
 
 
 def _problem(inventory: Inventory, entry: Entry) -> str | None:
-    """Return why an entry cannot be used, as far as files show it."""
+    """Return why an entry cannot be used, as far as this can be found from files."""
     try:
         inventory.secret_headers(entry)
         inventory.trusted(entry)

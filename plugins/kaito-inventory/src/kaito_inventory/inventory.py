@@ -28,13 +28,13 @@ _HEADER_VALUE = re.compile(r"[\t -~]*")
 
 
 class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """One endpoint. It names the files with its secrets, and holds none."""
+    """One endpoint. It contains no secrets, but names the files that do."""
 
     name: _Name
     url: str
     #: The model to request.
     model: str | None = None
-    #: What people should know about it.
+    #: A description for people.
     description: str = ""
     #: The file with the key, which is sent as `Authorization: Bearer`.
     api_key_file: str | None = None
@@ -97,7 +97,7 @@ class Inventory(Struct, frozen=True):
         return headers
 
     def trusted(self, entry: Entry) -> ssl.SSLContext | bool:
-        """Return whom an entry trusts; `True` for the system's authorities.
+        """Return the TLS context of an entry; `True` to trust the system's authorities.
 
         Raises:
             KaitoError: its file cannot be used.
@@ -147,7 +147,7 @@ def read_inventory(file: str | None) -> Inventory:
     path = default_file() if file is None else Path(file).expanduser()
     try:
         text = toolkit.read_text(path, _LARGEST)
-        # Who can write it decides where the messages and the keys go. A group may: it is the team's.
+        # Whoever can write the file decides where messages and keys are sent. The team's group may.
         if os.name == "posix" and path.stat().st_mode & stat.S_IWOTH:
             raise toolkit.UnreadableError(f"every user can write it; 'chmod o-w {path}' changes that")
         entries = toolkit.decode_yaml(text.encode(), _File).endpoints
@@ -158,7 +158,7 @@ def read_inventory(file: str | None) -> Inventory:
 
 
 def _check(entries: Iterable[Entry]) -> None:
-    """Check what types do not say. Messages quote names of fields, never values: these may be secrets by mistake.
+    """Check rules that the types cannot express. Messages never quote values, which may be misplaced secrets.
 
     Raises:
         DecodeError: an entry is not valid.
@@ -184,7 +184,7 @@ def _check(entries: Iterable[Entry]) -> None:
 
 
 def _fault_of_url(text: str) -> str:
-    """Return what is wrong with a URL; `""` if nothing is."""
+    """Return what is wrong with a URL; `""` if it is valid."""
     wanted = "expected an http:// or https:// URL such as https://llm.example.com/v1"
     try:
         url = URL(text)

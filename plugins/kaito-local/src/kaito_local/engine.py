@@ -23,10 +23,10 @@ WINDOW = 8192
 BATCH = 128
 #: With more threads than this, a small model gets no faster: the threads wait for each other.
 MAX_THREADS = 8
-#: How often a thread of GNU OpenMP looks for the others before it sleeps, some microseconds, and the environment
-#: variables by which a user decides that. They meet a thousand times for each token. By default they spin for
-#: milliseconds: beside other programs that use all cores, each then waits for one that does not run, and a token takes
-#: seconds. With less than this, idle cores are slower. https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html
+#: How often a thread of GNU OpenMP polls for the others before it sleeps (some microseconds), and the environment
+#: variables with which a user can set this. The threads synchronize a thousand times for each token. By default they
+#: poll for milliseconds: if other programs use all cores, each thread then waits for one that is not running, and a
+#: token takes seconds. A smaller number is slower on idle cores. https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html
 _SPIN_COUNT = "1000"
 _SPIN_VARIABLES = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 

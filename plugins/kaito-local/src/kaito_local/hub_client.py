@@ -152,7 +152,7 @@ class HubClient:
             raise KaitoError(
                 f"The download of {name} is damaged",
                 f"Checksum of {one_line(file.name)}: expected {file.digest}, got {digest}",
-                "Start again to download it anew",
+                "Run the command again to repeat the download",
             )
         os.replace(partial, blob)
 

@@ -1,4 +1,4 @@
-"""The addresses of links: which a terminal may open, and when they are shown beside the text."""
+"""The addresses of links: which of them a terminal may open, and when they are shown after the text."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def opened_address(url: str) -> str:
     except ValueError:
         return ""
     address = quote(url, safe=_KEPT)
-    # A host in another script has letters that look like those of a host in Latin letters.
+    # Letters of other scripts may look like Latin ones.
     return address if host.isascii() and len(address) <= _LONGEST else ""
 
 
 def misleads(text: str, url: str) -> bool:
     """Return whether the text of a link looks like an address, and not like the one that it opens."""
-    # Other dots than the ASCII one look the same, and browsers take them for it.
+    # Browsers accept other dots in place of the ASCII dot, and they look the same.
     text = unicodedata.normalize("NFKC", text).replace("\u3002", ".")
     if not _ADDRESS.search(text):
         return False

@@ -74,7 +74,7 @@ class Theme:
             return text
         if style.link is None:
             return style.render(text, color_system=self.color_system)
-        # rich would give each link a number by chance.
+        # rich would give each link a random number.
         return linked(style.update_link(None).render(text, color_system=self.color_system), style.link)
 
     @staticmethod

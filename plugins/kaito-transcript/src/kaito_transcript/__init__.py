@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 
 
 class Plugin:
-    """The hooks, and what they know of the conversation so far."""
+    """The hooks, and their state in a conversation."""
 
     def __init__(self) -> None:
         self._recorder: Recorder | None = None
@@ -40,7 +40,7 @@ class Plugin:
         if destination is None:
             return
         if self._recorder is None:
-            # Imported with the first answer, as a start without `--transcript` does not need it.
+            # Imported at the first answer, because a start without `--transcript` does not need it.
             from kaito_transcript.recorder import Recorder
 
             self._recorder = Recorder(destination)

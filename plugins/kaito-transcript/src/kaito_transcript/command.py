@@ -11,7 +11,7 @@ from kaito import Command, CommandContext, ExitCode, KaitoError, OptionGroup, ho
 if TYPE_CHECKING:
     from kaito_transcript.totals import Total
 
-#: Damaged lines that are shown.
+#: The most damaged lines that are shown.
 _SHOWN = 10
 
 _EXAMPLES = """

@@ -1,4 +1,4 @@
-"""The files of transcripts: private, and only ever appended to, also by several shells at once."""
+"""The files of transcripts. They are private, and several shells can append to them at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0) | g
 
 
 def is_folder(destination: str) -> bool:
-    """Return whether a transcript has a file for each conversation, in a folder that exists or whose name ends so."""
+    """Return whether a transcript is a folder with a file for each conversation: it exists or ends with a slash."""
     return destination.endswith(("/", os.sep)) or Path(destination).expanduser().is_dir()
 
 
@@ -53,7 +53,7 @@ def _check_file(path: Path) -> None:
 
 
 def append_line(path: Path, line: bytes) -> None:
-    """Append a line as a whole or not at all. The file, and folders that are missing, are their owner's alone.
+    """Append a line as a whole or not at all. A new file and new folders are accessible only to their owner.
 
     Raises:
         OSError: it cannot be written.
@@ -66,15 +66,15 @@ def append_line(path: Path, line: bytes) -> None:
             raise OSError(0, "it is not a regular file")
         if os.name == "posix" and status.st_uid == os.geteuid():
             os.fchmod(file, 0o600)
-        locked = toolkit.lock_file(file, _LOCK_TIMEOUT)  # a line is whole without it, too
+        locked = toolkit.lock_file(file, _LOCK_TIMEOUT)  # even without it, a line is written whole
         _append(file, line, alone=locked)
     finally:
-        os.close(file)  # and so unlocked
+        os.close(file)  # this also unlocks it
 
 
 def _append(file: int, line: bytes, *, alone: bool) -> None:
     end = os.fstat(file).st_size
-    # A process that was killed may have left half a line.
+    # A killed process may have left half a line.
     torn = end > 0 and os.pread(file, 1, end - 1) != b"\n" if hasattr(os, "pread") else False
     rest = memoryview((b"\n" if torn else b"") + line + b"\n")
     try:

@@ -1,4 +1,4 @@
-"""Makes records of answers, and knows which conversation they belong to."""
+"""Creates the records of answers, and assigns them to conversations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Recorder:
     """
 
     def __init__(self, destination: str) -> None:
-        # The process may change its folder.
+        # An absolute path, as the process may change its folder.
         self._path = Path(os.path.abspath(Path(destination).expanduser()))
         self._in_folder = is_folder(destination)
         self._file = self._path
@@ -42,7 +42,7 @@ class Recorder:
         history, question = asked(request.messages, continued=reply.continued)
         replaced = self._replaced(question) if reply.continued else None
         if replaced is None:
-            # A message without history begins a conversation.
+            # A message without earlier turns begins a conversation.
             if not self._conversation or not history:
                 self._begin(now)
             self._turn += 1
@@ -80,12 +80,12 @@ class Recorder:
             self._file = self._path / f"{now:%Y%m%d-%H%M%S}-{self._conversation}.jsonl"
 
     def _replaced(self, question: Message) -> Record | None:
-        """Return the record of the answer that was continued; `None` if its turn had failed, and so has none."""
+        """Return the record of the answer that was continued; `None` if its turn failed, so that it has none."""
         return self._last if self._last is not None and self._last.question == question.content else None
 
 
 def asked(messages: tuple[Message, ...], *, continued: bool) -> tuple[bool, Message]:
-    """Return whether there were turns before, and the message that was answered.
+    """Return whether there were earlier turns, and the message that was answered.
 
     Args:
         continued: whether the answer's beginning is among the messages, perhaps with a request to continue it.

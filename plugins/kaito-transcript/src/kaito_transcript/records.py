@@ -1,4 +1,4 @@
-"""One record of a transcript: a message, the answer, and how it went."""
+"""One record of a transcript: a message, its answer, and how the answer ended."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Timings(Struct, frozen=True, kw_only=True):
 
 
 class Tokens(Struct, frozen=True, kw_only=True):
-    """The server's count."""
+    """The token count of the server."""
 
     prompt_tokens: _Count = 0
     completion_tokens: _Count = 0
@@ -28,7 +28,7 @@ class Tokens(Struct, frozen=True, kw_only=True):
 
 
 class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A line of the file. Fields with a default are left out when they have it."""
+    """A line of the file. Fields that have their default are left out."""
 
     id: str
     #: When the answer was complete, in UTC.
@@ -36,7 +36,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     conversation: str
     #: Counted from 1 in each conversation.
     turn: int
-    #: The record whose answer this one has with its continuation.
+    #: The record of the answer that this one repeats with its continuation.
     replaces: str | None = None
     #: The workspace, or the host of `--endpoint`; `None` for a backend that needs neither.
     target: str | None
@@ -58,7 +58,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Counted(Struct, frozen=True, kw_only=True):
-    """What the totals need of a record; other programs may have written it."""
+    """The fields of a record that the totals need. Other programs may have written it."""
 
     model: str | None = None
     replaces: str | None = None

@@ -15,7 +15,7 @@ _LONGEST = 64 * 1024 * 1024
 
 @dataclass(kw_only=True)
 class Total:
-    """What one model's answers add up to."""
+    """The totals of one model's answers."""
 
     model: str
     #: An answer and its continuations are one turn.
@@ -25,7 +25,7 @@ class Total:
     seconds: float = 0.0
 
     def add(self, record: Counted) -> None:
-        """Add an answer. A continuation has the tokens and the seconds of its own request."""
+        """Add an answer. A continuation adds the tokens and the seconds of its own request."""
         self.turns += record.replaces is None
         if record.usage is not None:
             self.prompt_tokens += record.usage.prompt_tokens

@@ -1,4 +1,4 @@
-"""The folders of plugins, for what the user configures and for a plugin's own files; and paths as they are shown."""
+"""The user's folders for configuration and for the data of plugins, and paths as messages show them."""
 
 from __future__ import annotations
 
