@@ -123,7 +123,7 @@ async def connect(
     is given.
 
     Args:
-        settings: all settings at once; the arguments up to `wait` are then ignored. Without it, the defaults of
+        settings: all settings at once, in place of the arguments up to `wait`. Without it, the defaults of
             `kaito chat` apply, with the key in `KAITO_API_KEY`.
         workspace: the name of a Workspace, or `inferenceset/NAME`.
         namespace: the namespace; `None` for that of the kubeconfig's context.
@@ -136,10 +136,22 @@ async def connect(
         reporter: receives progress and retries.
 
     Raises:
-        UsageError: the arguments are not valid.
+        UsageError: the arguments are not valid, or stand beside settings.
         KaitoError: no endpoint can be used, or a plugin that may redact what is sent failed.
     """
-    if settings is None:
+    if settings is not None:
+        given = {
+            "workspace": workspace,
+            "namespace": namespace,
+            "endpoint": endpoint,
+            "backend": backend if backend != "auto" else None,
+            "model": model,
+            "context": context,
+            "wait": wait,
+        }
+        if beside := [name for name, value in given.items() if value is not None]:
+            raise UsageError(f"connect() takes either settings or {', '.join(beside)}, not both")
+    else:
         endpoint = flag_values.url("endpoint")(endpoint) if endpoint is not None else None
         target = target_of(workspace, namespace=namespace, endpoint=endpoint, model=model, context=context, wait=wait)
         settings = Settings(target=target, backend=backend, api_key=os.environ.get("KAITO_API_KEY") or None)

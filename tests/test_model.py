@@ -147,6 +147,8 @@ def test_retries_are_reported(model_server, reporter):
         ({"backend": "wrong"}, "--workspace-name is required|is not one of"),
         ({"endpoint": "http://x", "backend": "ingress"}, "cannot be used with --endpoint"),
         ({"endpoint": "http://x", "options": {"redact": "x"}}, "no plugin has the option 'redact'"),
+        ({"settings": Settings(), "model": "phi", "wait": 1.0}, "takes either settings or model, wait, not both"),
+        ({"settings": Settings(), "backend": "url"}, "takes either settings or backend, not both"),
     ],
 )
 def test_invalid_arguments(options, message):
