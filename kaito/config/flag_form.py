@@ -83,7 +83,7 @@ def _text(form: FlagForm, value: Any, folder: Path) -> str:
 def _resolved(form: FlagForm, value: str, folder: Path) -> str:
     """Return a value in which the name of a file begins in the file's folder."""
     forms = form.metavar.split("|")
-    if "@FILE" in forms and names_file(value):
+    if "@FILE" in forms and names_file(value) and value != "@":
         return f"@{_path(value[1:], folder)}"
     if "FILE" not in forms or not value or value in form.words:
         return value

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from kaito.errors import UsageError
 from kaito.options.parsers import refused
+from kaito.util.user_files import check_readable, named_path, read_bytes
 
 # An RFC 1123 label: Kubernetes requires one for a namespace, KAITO for a workspace.
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
@@ -182,30 +183,33 @@ _LONGEST_FILE = 1024 * 1024
 
 
 def read_file(flag: str, name: str) -> str:
-    """Return the text of the file that a flag names."""
+    """Return the text of the file that a flag names. A pipe into which nobody writes is empty."""
     try:
-        with open(Path(name).expanduser(), "rb") as file:
-            content = file.read(_LONGEST_FILE + 1)
-        if len(content) > _LONGEST_FILE:
-            raise UsageError(f"{flag}: '{name}' is too large: over {_LONGEST_FILE // 1024} KiB")
-        return content.decode()
+        return read_bytes(_path(flag, name), _LONGEST_FILE).decode()
     except OSError as exc:
         raise UsageError(f"{flag}: cannot read '{name}': {exc.strerror}") from None
-    except (UnicodeDecodeError, ValueError):
+    except UnicodeDecodeError:
         raise UsageError(f"{flag}: '{name}' is not UTF-8 text") from None
 
 
 def existing_file(flag: str) -> Callable[[str], str]:
-    """Return a parser of paths of readable files."""
+    """Return a parser of paths of readable files, which expands `~`."""
 
     def parse(value: str) -> str:
         try:
-            with open(Path(value).expanduser(), "rb"):
-                return value
-        except (OSError, ValueError) as exc:
-            raise UsageError(f"{flag}: cannot read '{value}': {getattr(exc, 'strerror', None) or exc}") from None
+            path = _path(flag, value)
+            check_readable(path)
+        except OSError as exc:
+            raise UsageError(f"{flag}: cannot read '{value}': {exc.strerror}") from None
+        return str(path)
 
     return parse
+
+
+def _path(flag: str, name: str) -> Path:
+    if not name:
+        raise UsageError(f"{flag}: needs a file name")
+    return named_path(name)
 
 
 def text(flag: str) -> Callable[[str], str]:

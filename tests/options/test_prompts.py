@@ -21,7 +21,7 @@ def test_text_and_files(tmp_path):
     [
         (b" \n", "is empty"),
         (b"\xff", "is not UTF-8 text"),
-        (b"a" * 1024 * 1024 + b"a", "is too large"),
+        (b"a" * 1024 * 1024 + b"a", "it is larger than 1 MiB"),
         (None, "cannot read"),
     ],
 )
