@@ -108,7 +108,8 @@ def url(flag: str) -> Callable[[str], str]:
                 "Use KAITO_API_KEY, --api-key-file or --header @FILE",
             )
         if not _URL.fullmatch(value) or not _is_url(value):
-            shown = value.partition("?")[0]
+            # The query, or the fragment, may hold a key.
+            shown = re.split("[?#]", value, maxsplit=1)[0]
             raise refused(flag, shown, "an http:// or https:// URL such as http://localhost:8080")
         return value
 

@@ -243,8 +243,13 @@ def test_a_password_in_a_url_is_rejected_and_not_shown(url):
     assert "hunter" not in message
 
 
-def test_the_query_of_an_invalid_url_is_not_shown():
-    assert "sk-secret" not in usage_error("--endpoint", "http://a..b/?key=sk-secret")
+@pytest.mark.parametrize(
+    "url", ["http://a..b/?key=sk-secret", "https://h/#access_token=sk-secret", "https://h#sk-secret", "h#k?sk-secret"]
+)
+def test_what_may_be_a_key_in_an_invalid_url_is_not_shown(url):
+    message = usage_error("--endpoint", url)
+    assert "is not an http:// or https:// URL" in message
+    assert "sk-secret" not in message
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,15 @@ def test_a_flag_that_cannot_be_set_has_no_counterpart(kaito):
         ("[defaults.chat]\nmessage = 'a'", "line 2: [defaults.chat] message: is for one run, and cannot be set here"),
         ("[defaults.chat]\nport = 1", "line 2: [defaults.chat] port: there is no such flag"),
         ("[defaults.caht]\nseed = 1", "line 1: [defaults] caht: there is no such flag\n   Did you mean chat?"),
+        (
+            "[profiles.work]\nstatus = 1",
+            "line 2: [profiles.work] status: is a command, which takes a table\n"
+            "   Write it as a line with [profiles.work.status]",
+        ),
+        (
+            "[defaults.chat.variables]\nlang = 'French'",
+            "line 1: [defaults.chat] variables: is for all commands\n   Put it below [defaults.variables]",
+        ),
         ("[profile.work]\nseed = 1", "line 1: [profile]: there is no such table\n   Did you mean [profiles]?"),
         ("seed = 1", "line 1: seed: is not in a table\n   Put it below a line with [defaults]"),
         ("defaults = 1", "line 1: defaults: is not a table\n   Write it as a line with [defaults]"),
@@ -208,7 +217,7 @@ def test_a_flag_that_cannot_be_set_has_no_counterpart(kaito):
         ("[defaults]\nmodel = '" + "a" * 300_000 + "'", "it is larger than 256 KiB"),
         ("a = " + "[" * 100_000, "it is nested too deeply"),
     ],
-    ids=range(25),
+    ids=range(27),
 )
 def test_a_fault_of_the_file_names_the_place(kaito, config, text, message):
     config(text)
@@ -265,6 +274,8 @@ def test_a_contradiction_names_where_each_value_is_set(kaito, config, tmp_path):
         ('token = "s3cret"', "token"),
         ('password = "s3cret"', "password"),
         ("variables = { token = 's3cret' }", "token"),
+        ('variable = ["lang=French", "token=s3cret"]', "token"),
+        ('endpoint = "https://host/#access_token=s3cret"', "access_token"),
         ('endpoint = "https://me:s3cret@host"', "a password"),
         ('endpoint = "https://host/v1?api-key=s3cret"', "api-key"),
         ('endpoint = "https://host/v1?sig=s3cret"', "sig"),
