@@ -87,7 +87,8 @@ def _refused(
     if key == VARIABLES:
         return section.error("is for all commands", *keys, hints=[f"Put it below [{own_table}]"])
     if own is None and known is not None and key in names and key not in _TABLE:
-        return section.error("is a command, which takes a table", *keys, hints=[f"Write it as a line with [{own_table}]"])
+        hint = f"Write it as a line with [{own_table}]"
+        return section.error("is a command, which takes a table", *keys, hints=[hint])
     near = did_you_mean(spelled, names)
     hint = f"Did you mean {near}?" if near else "The keys are the long flags of the commands, without dashes"
     return section.error("there is no such flag", *keys, hints=[hint])

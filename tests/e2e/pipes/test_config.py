@@ -211,7 +211,7 @@ def test_a_flag_that_cannot_be_set_has_no_counterpart(kaito):
         ("defaults = 1", "line 1: defaults: is not a table\n   Write it as a line with [defaults]"),
         ("[profiles]\nwork = 1", "line 2: profiles.work: is not a table"),
         ("[defaults]\nvariables = 1", "line 2: [defaults] variables: is not a table"),
-        ("[defaults]\nseed = 1\nseed = 2", "line 3: this is not valid TOML\n   Cannot overwrite a value"),
+        ("[defaults]\nseed = 1\nseed = 2", "line 3: this is not valid TOML\n   This key or table is in the file twice"),
         ("[defaults\nseed = 1", "line 1, column 10: this is not valid TOML"),
         (b"[defaults]\nmodel = '\xff'", "it is not UTF-8: byte 21 is 0xff"),
         ("[defaults]\nmodel = '" + "a" * 300_000 + "'", "it is larger than 256 KiB"),
