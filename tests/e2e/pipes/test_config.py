@@ -824,6 +824,7 @@ def test_config_shows_values_and_origins(kaito, config):
     (path.parent / "file").write_text("X-Two: 2")
     arguments = ["config", "--profile", "work", "--top-p", "0.5"]
     env = {"KAITO_MAX_TOKENS": "5", "KAITO_STATUS_OUTPUT": "json", "KAITO_NAMSPACE": "x", "KAITO_OTHER": "x"}
+    env |= {"KAITO_CONTINUE": "on", "KAITO_EACH": ""}
     data = json.loads(kaito(*arguments, "-o", "json", env=env).out)
     assert (data["file"], data["profile"], data["profiles"]) == (str(path), "work", ["work"])
     values = {one["name"]: one for one in data["values"]}
@@ -845,7 +846,10 @@ def test_config_shows_values_and_origins(kaito, config):
     assert values["forward port"]["value"] == 9000
     assert values["status output"]["place"] == "KAITO_STATUS_OUTPUT"
     outcome = kaito(*arguments, env=env)
-    assert outcome.err == "KAITO_NAMSPACE is not used; did you mean KAITO_NAMESPACE?\n"
+    assert outcome.err == (
+        "KAITO_CONTINUE is not used: --continue is for one run\n"
+        "KAITO_NAMSPACE is not used; did you mean KAITO_NAMESPACE?\n"
+    )
     lines = {line.split("  ")[0]: line.split() for line in outcome.out.splitlines()}
     assert lines["namespace"] == ["namespace", "team", "profile", "work"]
     assert lines["temperature"] == ["temperature", "0.2", "defaults"]
