@@ -57,7 +57,8 @@ class _Changes:
         dropped = max(snapshot.dropped - hidden, 0)
         skipped = max(dropped - slot.dropped, 0)
         title = snapshot.title if snapshot.title != slot.discarded_title else None
-        first = slot.first + skipped
+        # A turn that was too long to be kept may have been dropped, too.
+        first = slot.first + min(skipped, len(slot.turns))
         slot = replace(slot, title=title, turns=slot.turns[skipped:], first=first, dropped=dropped, hidden=hidden)
         if slot.revision:
             # The same conversation may have been resumed twice in this run.
@@ -77,14 +78,19 @@ class _Changes:
                 self.remarks.append(f"{deleted} was deleted meanwhile{follows}")
             elif row[0] != slot.revision:
                 branch = slot.branch(new_id(), snapshot.updated, title)
-                copy_turns(self._database, slot.id, branch.id, slot.first)
                 self.remarks.append(
                     f"another shell continues {slot.id}, too; this conversation is now {branch.id}, a branch of it"
                 )
-                slot = replace(branch, first=first, dropped=dropped, hidden=hidden)
-                title = branch.title
+                slot, title = branch, branch.title
             else:
                 title = title or str(row[1])
+        if not slot.revision:
+            # A branch has the turns too that have left the window; those of a conversation from a file were not kept.
+            copied = 0
+            if slot.parent and slot.first:
+                self.additions.write()
+                copied = copy_turns(self._database, slot.parent, slot.id, slot.first)
+            slot = replace(slot, first=copied)
         return self._store(slot, snapshot, turns, title)
 
     def _store(self, slot: Slot, snapshot: Snapshot, turns: tuple[Turn, ...], title: str | None) -> Slot:

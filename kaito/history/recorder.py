@@ -46,8 +46,8 @@ class Recorder:
 
     @property
     def title(self) -> str | None:
-        """The title that the user gave to the present conversation."""
-        return self._slot.title
+        """The title of the present conversation: what the user gave it, or what the file has."""
+        return self._slot.title or self._slot.kept_title
 
     @property
     def is_kept(self) -> bool:

@@ -6,7 +6,7 @@ Whatever has changed while the thread was writing is written in one transaction.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +58,7 @@ class Writer:
             if self._closed:
                 return
             was_idle = not self._waiting
-            self._waiting[id(slot)] = (slot, snapshot)
+            self._waiting[id(slot)] = (slot, snapshot.after(_snapshot(self._waiting, slot)))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="history", daemon=True)
                 self._thread.start()
@@ -115,7 +115,11 @@ class Writer:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             if not self._hurried:
                 self._changed.wait_for(lambda: self._hurried, _GATHERING)
-            batch = {**self._failed, **self._waiting}
+            waiting = {
+                key: (slot, snapshot.after(_snapshot(self._failed, slot)))
+                for key, (slot, snapshot) in self._waiting.items()
+            }
+            batch = {**self._failed, **waiting}
             self._failed.clear()
             self._waiting.clear()
             self._writing = bool(batch)
@@ -188,3 +192,8 @@ class Writer:
             self._failure = (report.message, *report.hints)
         with self._changed:
             self._reports.append(report)
+
+
+def _snapshot(batch: Mapping[int, tuple[Slot, Snapshot]], slot: Slot) -> Snapshot | None:
+    found = batch.get(id(slot))
+    return found[1] if found is not None else None
