@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from kaito.errors import KaitoError
 from kaito.history.history_schema import APPLICATION_ID, VERSION, migrate, prepare_index
-from kaito.util.safe_files import private_file, private_folder
+from kaito.util.safe_files import private_file, private_folder, share_mode
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -31,6 +31,8 @@ SYNCHRONOUS = "NORMAL"
 #: What the file is opened for, as messages name it: "Cannot keep conversations".
 Purpose = Literal["keep", "read", "delete"]
 
+#: The names of SQLite's log, and of the memory that processes share, end so.
+_LOG_ENDS = ("-wal", "-shm")
 _FULL = "the disk is full"
 #: What the check of a private file says about one that the user can keep.
 _CORRECTABLE = re.compile("chmod|belongs to another user")
@@ -186,6 +188,7 @@ def open_database(folder: Path, *, create: bool, purpose: Purpose = "keep") -> D
         create = create or bool(earlier_files(folder))
         if not private_file(file, create=create):
             return None
+        share_mode(file, *(file.with_name(f"{file.name}{end}") for end in _LOG_ENDS))
         database = Database(file, _connect(file), purpose)
     try:
         _prepare(database)

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import sys
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from types import SimpleNamespace
 
 import pytest
@@ -145,6 +145,19 @@ def test_a_file_that_others_could_read_becomes_private(folder):
     (folder / "history.db").chmod(0o644)
     kept(folder, "b")
     assert (folder / "history.db").stat().st_mode & 0o777 == 0o600
+
+
+@posix
+def test_a_file_that_was_read_only_for_a_while_can_be_written_again(folder, library):
+    kept(folder, "a")
+    with closing(sqlite3.connect(folder / "history.db")) as reader:
+        reader.execute("SELECT * FROM turn").fetchall()
+        for end in ("-wal", "-shm"):
+            # As SQLite makes them for a file that cannot be written.
+            (folder / f"history.db{end}").chmod(0o400)
+        kept(folder, "b")
+        assert (folder / "history.db-shm").stat().st_mode & 0o777 == 0o600
+    assert len(library.find()) == 2
 
 
 @posix
