@@ -116,6 +116,8 @@ def _head(config: UserConfig) -> str:
     state = ""
     if config.is_unreadable:
         state = " (cannot be used)"
+    elif config.file is None and config.warning:
+        state = " (not known)"
     elif config.file is None:
         exists = config.path is not None and os.path.lexists(config.path)
         state = " (ignored)" if config.is_ignored and exists else " (none)"

@@ -452,6 +452,18 @@ def test_what_is_not_a_readable_file(kaito, clean_environment):
         assert outcome.err == f"❌ Error: Cannot read {FILE}: {reason}\n   --no-config ignores the file\n"
 
 
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="permissions, which root does not need")
+def test_a_folder_that_cannot_be_searched_is_reported(kaito, config, model_server):
+    folder = config("[defaults]\nseed = 1").parent
+    folder.chmod(0)
+    try:
+        outcome = kaito("chat", "--endpoint", model_server.url, "-m", "hi")
+    finally:
+        folder.chmod(0o700)
+    assert (outcome.code, outcome.out) == (0, "Assistant: hi\n")
+    assert f"(cannot read {FILE}: Permission denied; --no-config ignores it)\n" in outcome.err
+
+
 BROKEN = "[defaults\ns3cret"
 
 
