@@ -193,6 +193,22 @@ def test_a_flag_that_cannot_be_set_has_no_counterpart(kaito):
             "[defaults]\nport = 1",
             "line 2: [defaults] port: is a flag of single commands\n   Put it below [defaults.forward]",
         ),
+        (
+            "[defaults]\nwait = true",
+            "line 2: [defaults] wait: is a flag of single commands\n   Put it below [defaults.chat] or [defaults.forward] "
+            "or [defaults.status] or [defaults.get-endpoint] or [defaults.deploy]\n",
+        ),
+        ("[defaults]\nextra-body = { a = nan }", "line 2: [defaults] extra-body: has a value that JSON does not have"),
+        (
+            "[defaults]\nextra-body = { a = [-inf] }",
+            "line 2: [defaults] extra-body: has a value that JSON does not have",
+        ),
+        (
+            "[defaults]\nextra-body = { a = 1979-05-27 }",
+            "line 2: [defaults] extra-body: has a value that JSON does not",
+        ),
+        ("[defaults]\nplugin = '/nowhere.py'", "line 2: [defaults] plugin: file '/nowhere.py' not found"),
+        ("[profiles.p]\nplugin = ['nowhere']", "line 2: [profiles.p] plugin: module 'nowhere' not found"),
         ("[defaults]\nmessage = 'a'", "line 2: [defaults] message: is for one run, and cannot be set here"),
         ("[defaults.chat]\nmessage = 'a'", "line 2: [defaults.chat] message: is for one run, and cannot be set here"),
         ("[defaults.chat]\nport = 1", "line 2: [defaults.chat] port: there is no such flag"),
@@ -217,7 +233,7 @@ def test_a_flag_that_cannot_be_set_has_no_counterpart(kaito):
         ("[defaults]\nmodel = '" + "a" * 300_000 + "'", "it is larger than 256 KiB"),
         ("a = " + "[" * 100_000, "it is nested too deeply"),
     ],
-    ids=range(27),
+    ids=range(33),
 )
 def test_a_fault_of_the_file_names_the_place(kaito, config, text, message):
     config(text)
