@@ -59,12 +59,18 @@ class Database:
         self.connection = connection
         self.purpose: Purpose = purpose
         self.indexed = False
+        self._identity = _identity(file)
 
     def __enter__(self) -> Database:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file still has its name. What is written to one that was removed or moved away is lost."""
+        return _identity(self.file) == self._identity
 
     def close(self) -> None:
         """Close the file."""
@@ -98,6 +104,14 @@ class Database:
         """
         with translated(self.file, self.purpose):
             yield self.connection
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 @contextmanager

@@ -171,6 +171,8 @@ class Writer:
         self._close_database()
 
     def _opened(self) -> Database:
+        if self._database is not None and not self._database.is_in_place:
+            self._close_database()
         if self._database is None:
             from kaito.history.database import open_database
 

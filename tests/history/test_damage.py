@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import sqlite3
 import sys
 import threading
@@ -299,14 +300,21 @@ def test_a_full_disk_loses_nothing_once_there_is_room(folder, library, monkeypat
     assert [len(text) for text in questions(library.load(talk.id))] == [1, 500_000, 1]
 
 
-def test_a_history_that_was_moved_away_is_begun_again(folder, library):
+@posix
+@pytest.mark.parametrize("is_removed", [False, True], ids=["moved", "removed"])
+def test_a_history_that_was_moved_away_or_removed_is_begun_again(folder, library, is_removed):
     talk = Talk(folder).say("a")
+    first = talk.id
     for path in list(folder.iterdir()):
         path.rename(folder / f"{path.name}.old")
+    if is_removed:
+        shutil.rmtree(folder)
     talk.say("b")
-    talk.close()
     kept(folder, "c")
-    assert len(library.find()) == 1
+    talk.say("d")
+    assert talk.close() == [f"{first} was deleted meanwhile; what follows is a new conversation, {talk.id}"]
+    assert sorted(info.title for info in library.find()) == ["b", "c"]
+    assert questions(library.load(talk.id)) == ["b", "d"]
 
 
 def test_a_lock_is_waited_for_and_then_reported(folder, monkeypatch):
