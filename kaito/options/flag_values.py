@@ -109,7 +109,7 @@ def url(flag: str) -> Callable[[str], str]:
             )
         if not _URL.fullmatch(value) or not _is_url(value):
             # The query, or the fragment, may hold a key.
-            shown = re.split("[?#]", value, maxsplit=1)[0]
+            shown = re.sub("([?#]).+", r"\1…", value, count=1, flags=re.DOTALL)
             raise refused(flag, shown, "an http:// or https:// URL such as http://localhost:8080")
         return value
 

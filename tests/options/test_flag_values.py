@@ -1,6 +1,7 @@
 """Values of flags, and the errors that are reported before any connection."""
 
 import os
+import re
 import select
 import sys
 import threading
@@ -248,7 +249,8 @@ def test_a_password_in_a_url_is_rejected_and_not_shown(url):
 )
 def test_what_may_be_a_key_in_an_invalid_url_is_not_shown(url):
     message = usage_error("--endpoint", url)
-    assert "is not an http:// or https:// URL" in message
+    assert f"'{re.split('[?#]', url)[0]}" in message
+    assert "…' is not an http:// or https:// URL" in message
     assert "sk-secret" not in message
 
 

@@ -56,6 +56,11 @@ def test_places_that_stay_are_named(given, variables, remark):
     assert bool(unfilled(given, variables)) == bool(remark)
 
 
+def test_the_value_of_a_secret_without_an_equals_sign_is_not_shown():
+    with pytest.raises(UsageError, match=r"^--variable: 'api_key…' is not KEY=VALUE"):
+        variable("--variable")("api_key:s3cret")
+
+
 @pytest.mark.parametrize("value", ["", "a", "=b", "a b=c", "1a=b", "é=b"])
 def test_what_is_not_a_variable(value):
     with pytest.raises(UsageError, match=r"^--variable: '.*' is not KEY=VALUE"):
