@@ -100,7 +100,7 @@ class _Changes:
         if not count:
             if slot.revision:
                 remove_conversations(self._database, [slot.id])
-            return replace(slot, turns=(), revision=0)
+            return replace(slot, turns=(), revision=0, kept_title=None)
         if not title or (slot.first == common == 0 and not snapshot.title and not slot.title):
             title = title_of(turns[0].messages if turns else ())
         info = ConversationInfo(
