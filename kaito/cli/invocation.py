@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from kaito.cli.args.configured import config_of, early_texts
+from kaito.cli.args.configured import config_of, early_setting, texts_of
 from kaito.cli.args.parser import Parser
 from kaito.cli.args.plugin_options import PluginOptions, add_plugin_flags
 from kaito.cli.args.shared_flags import add_cluster_flags, add_endpoint_flags, add_output_flag, add_shared_flags
@@ -76,13 +76,17 @@ def load_named(parser: Parser, call: Invocation, config: UserConfig, command: st
     Raises:
         MissingPluginError: a file or module does not exist.
     """
-    flag = table.PLUGIN.flag
+    flag, setting = table.PLUGIN.flag, None
     names = parser.given(flag, call.arguments)
     if not names and not parser.has(f"--no-{flag[2:]}", call.arguments):
-        names = early_texts(parser, config, command, table.PLUGIN)
+        setting = early_setting(parser, config, command, table.PLUGIN)
+        names = texts_of(setting)
     for plugin in discovery.named(names):
         try:
             call.plugins.load([plugin])
-        except discovery.MissingPluginError:
-            if not call.completing:
-                raise
+        except discovery.MissingPluginError as exc:
+            if call.completing:
+                continue
+            if setting is not None:
+                raise setting.origin.error(exc.message.removeprefix(f"{flag}: ")) from None
+            raise

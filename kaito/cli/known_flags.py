@@ -42,7 +42,8 @@ class KnownFlags:
 
     def commands_with(self, key: str) -> Sequence[str]:
         """Return the names of the built-in commands that have a flag of their own."""
-        return [name for name, keys in self._of_commands.items() if key in keys]
+        # `kaito config` has the flags of `kaito chat`, whose table applies.
+        return [name for name, keys in self._of_commands.items() if key in keys and name != "config"]
 
     def all(self) -> Iterable[str]:
         """Return the keys of all flags that may be set, and the names of the subcommands."""

@@ -115,8 +115,8 @@ def _configure(
         known=partial(_known_flags, call, command.name),
         report=report,
     )
-    if config.file is not None and config.file.warning:
-        call.terminal.note(f"({config.file.warning})", dim=True)
+    if config.warning:
+        call.terminal.note(f"({config.warning})", dim=True)
     call.terminal.use_color(given.color)
     if given.verbose:
         if config.file is not None:

@@ -66,13 +66,33 @@ def _unreadable(path: Path, reason: str) -> UsageError:
 
 
 def _reason(exc: ValueError) -> str:
-    """Return what the parser says, without the place and without what it quotes."""
-    text = re.sub(r" \(at .*\)$", "", str(exc))
-    return re.sub(r"""(['"]).*\1""", "…", text) if not _EXPECTED.match(text) else text
+    """Return why a text is not TOML, without the place and without what the parser quotes."""
+    text = re.sub(r" \(at .*\)$", "", str(exc), flags=re.DOTALL)
+    for pattern, reason in _REASONS:
+        if pattern.match(text):
+            return reason
+    # What TOML expects is not of the file.
+    return text if _EXPECTED.match(text) else re.sub(r"""(['"(]).*""", "…", text, flags=re.DOTALL)
 
 
 # Messages that quote only what TOML expects, and nothing of the file.
 _EXPECTED = re.compile(r"Expected '[^']{1,3}' ")
+_TWICE = "This key or table is in the file twice"
+_OPEN = "A text is not ended: it needs a quotation mark at its end, and three at both ends if it has several lines"
+_ESCAPE = r"In double quotes, a backslash begins a character such as \n; write \\, or use single quotes"
+#: The parser's messages that quote the file, or that say little to someone who does not know TOML.
+_REASONS = tuple(
+    (re.compile(pattern), reason)
+    for pattern, reason in (
+        ("Cannot declare|Cannot overwrite|Cannot redefine|Duplicate", _TWICE),
+        ("Cannot mutate", "Nothing can be added to a table in braces, or to a list, after its end"),
+        (r"Illegal character '\\[nr]|Found invalid character '\\[nr]|Unterminated|Expected \"'+\"", _OPEN),
+        ("Illegal character|Found invalid character", "It has a control character"),
+        ("Unescaped|Invalid hex|Escaped character", _ESCAPE),
+        ("Invalid statement", 'Expected a line such as [defaults] or namespace = "team-a"'),
+        ("Invalid value", 'Expected "text", a number, true, false, [a list] or { a table }'),
+    )
+)
 
 
 #: How often the beginning of a file is parsed to find a line.

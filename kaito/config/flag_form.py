@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
 from msgspec import Struct
 
 from kaito.errors import UsageError
@@ -69,7 +69,8 @@ def _text(form: FlagForm, value: Any, folder: Path) -> str:
         return _resolved(form, value, folder)
     if form.takes_json and isinstance(value, list | dict):
         try:
-            return msgspec.json.encode(value).decode()
+            # msgspec would write null for a number that JSON does not have.
+            return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         except (TypeError, ValueError, RecursionError):
             raise ValueError("has a value that JSON does not have") from None
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -83,7 +84,7 @@ def _text(form: FlagForm, value: Any, folder: Path) -> str:
 def _resolved(form: FlagForm, value: str, folder: Path) -> str:
     """Return a value with a relative file name resolved against the folder of `config.toml`."""
     forms = form.metavar.split("|")
-    if "@FILE" in forms and names_file(value):
+    if "@FILE" in forms and names_file(value) and value != "@":
         return f"@{_path(value[1:], folder)}"
     if "FILE" not in forms or not value or value in form.words:
         return value

@@ -11,7 +11,7 @@ from kaito.config.flag_form import FlagForm, Given, from_toml
 from kaito.config.user_config import Kind, Level, Setting, SettingOrigin
 from kaito.errors import UsageError
 from kaito.options.prompts import VARIABLE_KEY
-from kaito.util.secret_names import secret_field, secret_header, secret_in_url
+from kaito.util.secret_names import is_secret_name, secret_field, secret_header, secret_in_url
 
 
 def section_level(
@@ -78,6 +78,8 @@ def refuse_secret(form: FlagForm, given: Given, origin: SettingOrigin) -> None:
             raise origin.error(f"the value of '{name}' is a secret, which must not be in this file", hint)
         if "URL" in form.metavar and (what := secret_in_url(text)):
             raise origin.error(f"{what} of the URL is a secret, which must not be in this file", _KEY_HINT)
+        if form.key == VARIABLE_KEY and is_secret_name(name := text.partition("=")[0]):
+            raise origin.error(f"the value of '{name}' is a secret, which must not be in this file", _KEY_HINT)
         if form.takes_json and (field := secret_field(text)):
             raise origin.error(f"'{field}' is a secret, which must not be in this file", _KEY_HINT)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -90,6 +89,7 @@ class UserConfig:
         profile: the name of the chosen profile, which exists.
         missing_profile: the name of a chosen profile that does not exist.
         faults: the errors of the file and of the choice.
+        warning: what the user should know, such as that others can write the file; `""` for nothing.
     """
 
     def __init__(
@@ -106,6 +106,7 @@ class UserConfig:
         self.profile: str | None = None
         self.missing_profile: str | None = None
         self.faults: list[UsageError] = []
+        self.warning = ""
         self._sections: Sections | None = None
         self._environ = {} if ignored else environ
         self.is_ignored = ignored or self._is_switched_off()
@@ -128,7 +129,7 @@ class UserConfig:
 
     def _load(self, profile: str | None, is_command: Callable[[str], bool]) -> None:
         name, by = (profile, "--profile") if profile is not None else (self._environ.get(PROFILE) or None, PROFILE)
-        if self.path is not None and os.path.lexists(self.path):
+        if self.path is not None and self._exists(self.path):
             from kaito.config.config_file import read_config
             from kaito.config.file_sections import read_sections
 
@@ -138,6 +139,7 @@ class UserConfig:
                 self.is_unreadable = True
                 self.faults.append(exc)
                 return
+            self.warning = self.file.warning
             self._sections = read_sections(self.file, is_command, self.faults.append)
         if name is None:
             return
@@ -148,6 +150,21 @@ class UserConfig:
             self.faults.append(exc)
         else:
             self.profile = name
+
+    def _exists(self, path: Path) -> bool:
+        """Return whether there is a file. In a home of another user, it may be the other's, and is no fault."""
+        try:
+            path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except PermissionError as exc:
+            from kaito.util.user_folders import shown_path
+
+            self.warning = f"cannot read {shown_path(path)}: {exc.strerror}; --no-config ignores it"
+            return False
+        except (OSError, ValueError):
+            pass  # reading it says why
+        return True
 
     def _check_profile(self, name: str, by: str) -> None:
         """Refuse a profile that does not exist.

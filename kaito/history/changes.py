@@ -66,6 +66,13 @@ class _Changes:
                 title = slot.title
             else:
                 title = title or str(row[1])
+        if not slot.revision:
+            # A branch also has the turns that have left the window. Those of one from a file were never kept.
+            copied = 0
+            if slot.parent and slot.first:
+                self.additions.write()
+                copied = copy_turns(self._database, slot.parent, slot.id, slot.first)
+            slot = replace(slot, first=copied)
         return self._store(slot, snapshot, turns, title)
 
     def _follow_deleted(self, slot: Slot, snapshot: Snapshot, turns: tuple[Turn, ...]) -> tuple[Slot, tuple[Turn, ...]]:
@@ -83,13 +90,12 @@ class _Changes:
         return new, turns
 
     def _branch(self, slot: Slot, snapshot: Snapshot) -> Slot:
-        """Return the slot of a branch, with the turns that it shares with a conversation that another shell changed."""
+        """Return the slot of a branch of a conversation that another shell changed."""
         branch = slot.branch(new_id(), snapshot.updated, slot.title)
-        copy_turns(self._database, slot.id, branch.id, slot.first)
         self.remarks.append(
             f"another shell continues {slot.id}, too; this conversation is now {branch.id}, a branch of it"
         )
-        return replace(branch, first=slot.first, dropped=slot.dropped, hidden=slot.hidden)
+        return branch
 
     def _store(self, slot: Slot, snapshot: Snapshot, turns: tuple[Turn, ...], title: str | None) -> Slot:
         """Write the turns that the file does not have, and the row of the conversation."""
@@ -98,7 +104,7 @@ class _Changes:
         if not count:
             if slot.revision:
                 remove_conversations(self._database, [slot.id])
-            return replace(slot, turns=(), revision=0)
+            return replace(slot, turns=(), revision=0, kept_title=None)
         if not title or (slot.first == common == 0 and not snapshot.title and not slot.title):
             title = title_of(turns[0].messages if turns else ())
         info = ConversationInfo(
@@ -132,7 +138,8 @@ def _aligned(slot: Slot, snapshot: Snapshot) -> tuple[Slot, tuple[Turn, ...]]:
     dropped = max(snapshot.dropped - hidden, 0)
     skipped = max(dropped - slot.dropped, 0)
     title = snapshot.title if snapshot.title != slot.discarded_title else None
-    first = slot.first + skipped
+    # A turn that was too long to be kept may have been dropped, too.
+    first = slot.first + min(skipped, len(slot.turns))
     return replace(slot, title=title, turns=slot.turns[skipped:], first=first, dropped=dropped, hidden=hidden), turns
 
 

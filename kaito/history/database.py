@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shlex
 import shutil
 import time
@@ -15,7 +16,7 @@ from urllib.parse import quote
 
 from kaito.errors import KaitoError
 from kaito.history.history_schema import APPLICATION_ID, VERSION, migrate, prepare_index
-from kaito.util.safe_files import private_file, private_folder
+from kaito.util.safe_files import private_file, private_folder, share_mode
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -30,7 +31,11 @@ SYNCHRONOUS = "NORMAL"
 #: What the file is opened for, as messages name it: "Cannot keep conversations".
 Purpose = Literal["keep", "read", "delete"]
 
-_OFF_HINT = "KAITO_HISTORY=off keeps nothing"
+#: The names of SQLite's log, and of the memory that processes share, end so.
+_LOG_ENDS = ("-wal", "-shm")
+_FULL = "the disk is full"
+#: What the check of a private file says about one that the user can keep.
+_CORRECTABLE = re.compile("chmod|belongs to another user")
 #: Why a file that may be readable cannot be written.
 _UNWRITABLE_ERRNOS = frozenset({errno.EROFS, errno.ENOSPC, errno.EACCES, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _UNWRITABLE = ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_PERM")
@@ -54,12 +59,18 @@ class Database:
         self.connection = connection
         self.purpose: Purpose = purpose
         self.indexed = False
+        self._identity = _identity(file)
 
     def __enter__(self) -> Database:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file still has its name. What is written to one that was removed or moved away is lost."""
+        return _identity(self.file) == self._identity
 
     def close(self) -> None:
         """Close the file."""
@@ -95,6 +106,14 @@ class Database:
             yield self.connection
 
 
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 @contextmanager
 def translated(file: Path, purpose: Purpose = "keep") -> Iterator[None]:
     """Turn the errors of SQLite and of the file system in the block into ours.
@@ -108,8 +127,12 @@ def translated(file: Path, purpose: Purpose = "keep") -> Iterator[None]:
     try:
         yield
     except OSError as exc:
+        reason = exc.strerror or str(exc)
+        if exc.errno == errno.EPERM and str(file.parent) in reason:  # our own check, which names the file
+            hints = [] if _CORRECTABLE.search(reason) else [_move_hint(file, "old")]
+            raise KaitoError(f"Cannot {purpose} conversations: {reason}", *hints, *_off_hint(purpose)) from None
         kind = UnwritableError if exc.errno in _UNWRITABLE_ERRNOS else KaitoError
-        raise _cannot(kind, purpose, file, exc.strerror or str(exc)) from None
+        raise _cannot(kind, purpose, file, reason) from None
     except sqlite3.Error as exc:
         raise _error(file, exc, purpose) from None
     except sqlite3.Warning as exc:
@@ -117,8 +140,18 @@ def translated(file: Path, purpose: Purpose = "keep") -> Iterator[None]:
 
 
 def _cannot(kind: type[KaitoError], purpose: Purpose, file: Path, reason: str) -> KaitoError:
-    hints = [_OFF_HINT] if purpose == "keep" else []
+    is_full = reason in (_FULL, os.strerror(errno.ENOSPC))
+    # A chat continues, and has one line for it.
+    hints = [f"Free some space for {file.parent}"] if is_full and purpose != "keep" else _off_hint(purpose)
     return kind(f"Cannot {purpose} conversations in {file}: {reason}", *hints)
+
+
+def _off_hint(purpose: Purpose) -> list[str]:
+    return ["KAITO_HISTORY=off keeps nothing"] if purpose == "keep" else []
+
+
+def _move_hint(file: Path, suffix: str) -> str:
+    return f"To begin a new one: mv {shlex.quote(str(file))} {shlex.quote(f'{file}.{suffix}')}"
 
 
 def _error(file: Path, exc: Exception, purpose: Purpose) -> KaitoError:
@@ -126,7 +159,7 @@ def _error(file: Path, exc: Exception, purpose: Purpose) -> KaitoError:
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")):
         return damaged(file)
     if name.startswith("SQLITE_FULL") or (name.startswith("SQLITE_IOERR") and _is_full(file)):
-        reason = "the disk is full"
+        reason = _FULL
     elif name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         reason = f"another process has locked it for more than {BUSY_TIMEOUT:g} s"
     elif name.startswith("SQLITE_CANTOPEN") and not os.access(file, os.R_OK):
@@ -147,8 +180,7 @@ def _is_full(file: Path) -> bool:
 
 def damaged(file: Path) -> KaitoError:
     """Return the error for a file that is damaged; it is never changed."""
-    move = f"mv {shlex.quote(str(file))} {shlex.quote(f'{file}.damaged')}"
-    return KaitoError(f"The history of conversations is damaged: {file}", f"To begin a new one: {move}")
+    return KaitoError(f"The history of conversations is damaged: {file}", _move_hint(file, "damaged"))
 
 
 def open_database(folder: Path, *, create: bool, purpose: Purpose = "keep") -> Database | None:
@@ -170,6 +202,7 @@ def open_database(folder: Path, *, create: bool, purpose: Purpose = "keep") -> D
         create = create or bool(earlier_files(folder))
         if not private_file(file, create=create):
             return None
+        share_mode(file, *(file.with_name(f"{file.name}{end}") for end in _LOG_ENDS))
         database = Database(file, _connect(file), purpose)
     try:
         _prepare(database)
@@ -188,30 +221,37 @@ def open_to_read(folder: Path) -> Database | None:
     """
     try:
         return open_database(folder, create=False, purpose="read")
-    except UnwritableError:
-        database = _open_unwritable(folder)
-        if database is None:
-            raise
-        return database
+    except UnwritableError as exc:
+        return _open_unwritable(folder, exc)
 
 
-def _open_unwritable(folder: Path) -> Database | None:
-    """Open the history without writing anything; return `None` if that fails, or would show an old state."""
+def _open_unwritable(folder: Path, error: UnwritableError) -> Database | None:
+    """Open the history without writing anything; return `None` if it is empty.
+
+    Raises:
+        UnwritableError: this is `error`: it is not possible, or would show an old state.
+        KaitoError: the file cannot be used.
+    """
     file = folder / FILE
     with translated(file, "read"):
         private_folder(folder)
         if not private_file(file, create=False):
-            return None
+            raise error
     # If another process has it open, the first mode works: SQLite finds the log and the shared memory of that process.
     for mode in ("mode=ro", "mode=ro&immutable=1"):
         if "immutable" in mode and _has_log(file):
-            return None
+            break
         database = None
         try:
             with translated(file, "read"):
                 database = Database(file, _connect(file, mode), "read")
-            if _check(database) == VERSION:
+            version = _check(database)
+            if version == VERSION:
                 return database
+            if version == 0:
+                # The disk was full before it had a table.
+                database.close()
+                return None
         except UnwritableError:
             pass
         except BaseException:
@@ -220,7 +260,7 @@ def _open_unwritable(folder: Path) -> Database | None:
             raise
         if database is not None:
             database.close()
-    return None
+    raise error
 
 
 def _has_log(file: Path) -> bool:
@@ -285,7 +325,8 @@ def _check(database: Database) -> int:
                 "Update kaito; until then, conversations are not kept",
             )
         elif application != APPLICATION_ID and (version or application or has_tables):
-            raise KaitoError(f"This is not a history of conversations: {database.file}", "Move the file away")
+            hint = _move_hint(database.file, "old")
+            raise KaitoError(f"This is not a history of conversations: {database.file}", hint)
     return version
 
 

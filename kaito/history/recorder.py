@@ -46,8 +46,8 @@ class Recorder:
 
     @property
     def title(self) -> str | None:
-        """The title that the user gave to the current conversation."""
-        return self._slot.title
+        """The title of the current conversation: the one that the user gave it, or the one in the file."""
+        return self._slot.title or self._slot.kept_title
 
     @property
     def is_kept(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from kaito.chat.turn import Turn
 from kaito.history.records import shortened, title_of
@@ -48,10 +49,18 @@ class Slot(Struct, eq=False, kw_only=True):
                 setattr(self, name, getattr(other, name))
 
     def branch(self, id: str, now: float, title: str | None = None) -> Slot:
-        """Return a conversation that begins with the turns of this one."""
+        """Return a conversation that begins with the turns of this one, those too that only the file has."""
         if not title and (turns := self.turns):
-            title = f"{self.title or title_of(turns[0].messages)} {_BRANCH}"
-        return Slot(id=id, title=shortened(title) if title else None, parent=self.id, created=now)
+            title = f"{self.title or self.kept_title or title_of(turns[0].messages)} {_BRANCH}"
+        return Slot(
+            id=id,
+            title=shortened(title) if title else None,
+            parent=self.id,
+            created=now,
+            first=self.first,
+            dropped=self.dropped,
+            hidden=self.hidden,
+        )
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
@@ -66,3 +75,10 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     title: str | None
     updated: float
     source: Source
+
+    def after(self, earlier: Snapshot | None) -> Snapshot:
+        """Return this one, with the turns that were dropped since an earlier one, which was not written."""
+        lost = self.dropped - earlier.dropped if earlier is not None else 0
+        if earlier is None or not 0 < lost <= len(earlier.turns):
+            return self
+        return replace(self, turns=(*earlier.turns[:lost], *self.turns), dropped=earlier.dropped)

@@ -99,10 +99,10 @@ def remove_turns(database: Database, conversation: str, first: int) -> None:
     _remove(database, "conversation = ? AND number >= ?", (conversation, first))
 
 
-def copy_turns(database: Database, source: str, target: str, count: int) -> None:
-    """Copy the first turns of a conversation to another one."""
+def copy_turns(database: Database, source: str, target: str, count: int) -> int:
+    """Copy the first turns of a conversation to another one; return how many there were."""
     connection = database.connection
-    connection.execute(
+    copied = connection.execute(
         "INSERT INTO turn (conversation, number, messages, text) "
         "SELECT ?, number, messages, text FROM turn WHERE conversation = ? AND number < ?",
         (target, source, count),
@@ -113,6 +113,7 @@ def copy_turns(database: Database, source: str, target: str, count: int) -> None
         )
     else:
         _note_stale(database)
+    return copied.rowcount
 
 
 def remove_conversations(database: Database, ids: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ All changes that arrive while the thread is writing are written in one transacti
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +58,7 @@ class Writer:
             if self._closed:
                 return
             was_idle = not self._waiting
-            self._waiting[id(slot)] = (slot, snapshot)
+            self._waiting[id(slot)] = (slot, snapshot.after(_snapshot(self._waiting, slot)))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="history", daemon=True)
                 self._thread.start()
@@ -115,7 +115,11 @@ class Writer:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             if not self._hurried:
                 self._changed.wait_for(lambda: self._hurried, _BATCH_DELAY)
-            batch = {**self._failed, **self._waiting}
+            waiting = {
+                key: (slot, snapshot.after(_snapshot(self._failed, slot)))
+                for key, (slot, snapshot) in self._waiting.items()
+            }
+            batch = {**self._failed, **waiting}
             self._failed.clear()
             self._waiting.clear()
             self._writing = bool(batch)
@@ -167,6 +171,8 @@ class Writer:
         self._close_database()
 
     def _opened(self) -> Database:
+        if self._database is not None and not self._database.is_in_place:
+            self._close_database()
         if self._database is None:
             from kaito.history.database import open_database
 
@@ -188,3 +194,8 @@ class Writer:
             self._failure = (report.message, *report.hints)
         with self._changed:
             self._reports.append(report)
+
+
+def _snapshot(batch: Mapping[int, tuple[Slot, Snapshot]], slot: Slot) -> Snapshot | None:
+    found = batch.get(id(slot))
+    return found[1] if found is not None else None

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from kaito.errors import UsageError
 from kaito.options.parsers import refused
 from kaito.util.object_names import LABEL_RULE, WORKSPACE_RULE, is_label, is_workspace
+from kaito.util.user_files import check_readable, named_path, read_bytes
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?)"
@@ -101,7 +102,8 @@ def url(flag: str) -> Callable[[str], str]:
                 "Use KAITO_API_KEY, --api-key-file or --header @FILE",
             )
         if not _URL.fullmatch(value) or not _is_url(value):
-            shown = value.partition("?")[0]
+            # The query, or the fragment, may hold a key.
+            shown = re.sub("([?#]).+", r"\1…", value, count=1, flags=re.DOTALL)
             raise refused(flag, shown, "an http:// or https:// URL such as http://localhost:8080")
         return value
 
@@ -176,30 +178,33 @@ _LONGEST_FILE = 1024 * 1024
 
 
 def read_file(flag: str, name: str) -> str:
-    """Return the text of the file that a flag names."""
+    """Return the text of the file that a flag names. A pipe into which nobody writes is empty."""
     try:
-        with open(Path(name).expanduser(), "rb") as file:
-            content = file.read(_LONGEST_FILE + 1)
-        if len(content) > _LONGEST_FILE:
-            raise UsageError(f"{flag}: '{name}' is too large: over {_LONGEST_FILE // 1024} KiB")
-        return content.decode()
+        return read_bytes(_path(flag, name), _LONGEST_FILE).decode()
     except OSError as exc:
         raise UsageError(f"{flag}: cannot read '{name}': {exc.strerror}") from None
-    except (UnicodeDecodeError, ValueError):
+    except UnicodeDecodeError:
         raise UsageError(f"{flag}: '{name}' is not UTF-8 text") from None
 
 
 def existing_file(flag: str) -> Callable[[str], str]:
-    """Return a parser of paths of readable files."""
+    """Return a parser of paths of readable files, which expands `~`."""
 
     def parse(value: str) -> str:
         try:
-            with open(Path(value).expanduser(), "rb"):
-                return value
-        except (OSError, ValueError) as exc:
-            raise UsageError(f"{flag}: cannot read '{value}': {getattr(exc, 'strerror', None) or exc}") from None
+            path = _path(flag, value)
+            check_readable(path)
+        except OSError as exc:
+            raise UsageError(f"{flag}: cannot read '{value}': {exc.strerror}") from None
+        return str(path)
 
     return parse
+
+
+def _path(flag: str, name: str) -> Path:
+    if not name:
+        raise UsageError(f"{flag}: needs a file name")
+    return named_path(name)
 
 
 def text(flag: str) -> Callable[[str], str]:

@@ -54,7 +54,12 @@ def variable(name: str) -> Callable[[str], tuple[str, str]]:
     def parse(value: str) -> tuple[str, str]:
         key, equals, content = value.partition("=")
         if not equals or not re.fullmatch(_KEY, key):
-            raise UsageError(f"{name}: '{value}' is not KEY=VALUE, where KEY has letters, digits, '-' and '_'")
+            from kaito.util.secret_names import is_secret_name
+
+            # With another sign between them, the value is here, too.
+            begun = re.match("[A-Za-z0-9_-]*", value)
+            shown = f"{begun[0]}…" if begun is not None and is_secret_name(begun[0]) and begun[0] != value else value
+            raise UsageError(f"{name}: '{shown}' is not KEY=VALUE, where KEY has letters, digits, '-' and '_'")
         return key, text(name)(content)
 
     return parse

@@ -89,7 +89,11 @@ class PastConversations:
     def title(self) -> str | None:
         """The title of the current conversation; `None` if it has none yet."""
         turns = self._session.conversation.turn_list
-        given = self._recorder.title if self._recorder is not None else None
+        given = None
+        if self._recorder is not None:
+            # The file has it when the first turn has left the window.
+            self._recorder.flush()
+            given = self._recorder.title
         return given or (title_of(turns[0].messages) if turns else None)
 
     def resume(self, typed: str) -> None:

@@ -213,8 +213,9 @@ def _continuing_flags(given: argparse.Namespace) -> list[str]:
 def _from_file(name: str) -> SavedConversation:
     from kaito.chat.transcripts import read_conversation
 
+    path = path_of("--load", name)
     try:
-        return SavedConversation(messages=tuple(read_conversation(path_of("--load", name))))
+        return SavedConversation(messages=tuple(read_conversation(path)))
     except KaitoError as exc:
         raise UsageError(f"--load: {exc.message}", *exc.hints) from None
 

@@ -74,8 +74,9 @@ def attached_images(given: argparse.Namespace) -> tuple[Image, ...]:
     """
     if given.image and given.message is None:
         raise UsageError("--image: needs --message; in a chat, /image sends one")
+    paths = [path_of("--image", name) for name in given.image]
     try:
-        return tuple(read_image(path_of("--image", name)) for name in given.image)
+        return tuple(map(read_image, paths))
     except KaitoError as exc:
         raise UsageError(f"--image: {exc.message}", *exc.hints) from None
 

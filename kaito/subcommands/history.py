@@ -154,7 +154,9 @@ def _delete(context: CommandContext, library: Library, words: Sequence[str]) -> 
     everything = context.option("all")
     if everything == bool(words):
         raise UsageError("history delete: needs IDs, or --all", f"'{program_name()} history' lists the conversations")
-    chosen = library.find() if everything else [library.info(word) for word in words]
+    found = library.find() if everything else [library.info(word) for word in words]
+    # Two words may name the same one.
+    chosen = [*{info.id: info for info in found}.values()]
     if not chosen:
         context.notice("There is no conversation yet")
         return

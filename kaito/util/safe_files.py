@@ -172,6 +172,23 @@ def private_file(path: Path, *, create: bool) -> bool:
     return True
 
 
+def share_mode(path: Path, *others: Path) -> None:
+    """Let the owner write files that belong to a file which the owner can write, as far as they exist.
+
+    A library that makes them gives them the mode that the file had.
+
+    Raises:
+        OSError: the file does not exist, or a mode cannot be changed.
+    """
+    if not HAS_OWNERS or not path.stat().st_mode & stat.S_IWUSR:
+        return
+    for other in others:
+        with suppress(FileNotFoundError):
+            status = other.lstat()
+            if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & stat.S_IWUSR:
+                other.chmod(0o600)
+
+
 def replace_private(path: Path, content: bytes) -> None:
     """Replace a file of a private folder, or create it, as a whole or not at all.
 

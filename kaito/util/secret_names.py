@@ -61,7 +61,12 @@ def secret_in_url(value: str) -> str | None:
         parts = urlsplit(value)
         if "@" in parts.netloc or (not parts.netloc and "@" in value.partition("?")[0]):
             return "a password"
-        names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True, max_num_fields=1000)]
+        # Some logins return a token in the fragment.
+        names = [
+            name
+            for part in (parts.query, parts.fragment)
+            for name, _ in parse_qsl(part, keep_blank_values=True, max_num_fields=1000)
+        ]
     except ValueError:
         return None
     return next((f"the parameter '{name}'" for name in names if name.lower() == "key" or is_secret_name(name)), None)

@@ -131,3 +131,30 @@ def test_a_fault_of_syntax_quotes_nothing(line, tmp_path):
 def test_a_path_is_shown_with_the_home_folder(clean_environment):
     assert shown_path(clean_environment / "a") == "~/a"
     assert shown_path(clean_environment.with_name(f"{clean_environment.name}x") / "a").startswith("/")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[a]\n[a]", "This key or table is in the file twice"),
+        ("a = 1\na = 2", "This key or table is in the file twice"),
+        ("a = { b = 1 }\n[a.c]", "This key or table is in the file twice"),
+        ("a = { b = 1, b = 2 }", "This key or table is in the file twice"),
+        ("a = { b = 1 }\na.c = 2", "Nothing can be added to a table in braces"),
+        ("a = [1]\n[[a]]", "Nothing can be added to a table in braces, or to a list"),
+        *((text, "A text is not ended") for text in ("a = 'b", 'a = "b', "a = 'b\nc = 1", 'a = "b\nc = 1', 'a = """b')),
+        ("a = '\x01'", "It has a control character"),
+        ('a = "C:\\Users"', r"In double quotes, a backslash begins a character such as \n; write \\"),
+        ('a = "\\d"', "In double quotes, a backslash"),
+        ("a = yes", 'Expected "text", a number, true, false, [a list] or { a table }'),
+        ('{ "a": 1 }', "Expected a line such as [defaults]"),
+        ("a: 1", "Expected '=' after a key"),
+        ("[a", "Expected ']' at the end"),
+    ],
+)
+def test_a_fault_of_syntax_is_explained(text, reason, tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        read_config(path)
+    assert caught.value.hints[0].startswith(reason)

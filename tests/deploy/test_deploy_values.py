@@ -72,6 +72,11 @@ def test_a_file_with_settings(tmp_path):
     assert values.inference_config(str(file)) == InferenceConfig(text="vllm:\n  max-model-len: 2048\n")
 
 
+def test_a_file_of_an_unknown_user():
+    with pytest.raises(ValueError, match=r"^cannot be read: "):
+        values.inference_config("~nobody-here/vllm.yaml")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

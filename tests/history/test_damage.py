@@ -2,17 +2,18 @@
 
 import errno
 import os
+import shutil
 import sqlite3
 import sys
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaito.errors import KaitoError
+from kaito.errors import KaitoError, NotFoundError
 from kaito.history import database as databases
 from kaito.history.database import open_database
 from kaito.history.library import Library
@@ -24,11 +25,16 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="no modes and links")
 
 def refusal(folder):
     """Return the message of an attempt to keep a turn; the second attempt must not repeat it."""
+    return refused(folder).message
+
+
+def refused(folder):
+    """Return the error of such an attempt."""
     talk = Talk(folder).say("a")
     talk.say("b")
     [report] = talk.close()
     assert isinstance(report, KaitoError)
-    return report.message
+    return report
 
 
 @pytest.mark.parametrize(
@@ -117,8 +123,11 @@ def test_a_symbolic_link_is_not_followed(folder, target):
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
 def test_what_is_not_a_file_is_refused(folder, make):
     folder.mkdir(parents=True, mode=0o700)
-    make(folder / "history.db", 0o700)
-    assert "is not a regular file" in refusal(folder)
+    file = folder / "history.db"
+    make(file, 0o700)
+    error = refused(folder)
+    assert error.message == f"Cannot keep conversations: {file} is not a regular file"
+    assert error.hints == (f"To begin a new one: mv {file} {file}.old", "KAITO_HISTORY=off keeps nothing")
 
 
 @posix
@@ -137,6 +146,19 @@ def test_a_file_that_others_could_read_becomes_private(folder):
     (folder / "history.db").chmod(0o644)
     kept(folder, "b")
     assert (folder / "history.db").stat().st_mode & 0o777 == 0o600
+
+
+@posix
+def test_a_file_that_was_read_only_for_a_while_can_be_written_again(folder, library):
+    kept(folder, "a")
+    with closing(sqlite3.connect(folder / "history.db")) as reader:
+        reader.execute("SELECT * FROM turn").fetchall()
+        for end in ("-wal", "-shm"):
+            # As SQLite makes them for a file that cannot be written.
+            (folder / f"history.db{end}").chmod(0o400)
+        kept(folder, "b")
+        assert (folder / "history.db-shm").stat().st_mode & 0o777 == 0o600
+    assert len(library.find()) == 2
 
 
 @posix
@@ -202,7 +224,7 @@ def test_what_cannot_be_written_is_read(folder, library, monkeypatch, name, read
     assert [info.id for info in library.elsewhere(ORIGIN)] == [id]
     with pytest.raises(KaitoError, match=r"^Cannot delete conversations in ") as caught:
         library.delete([id])
-    assert caught.value.hints == ()
+    assert caught.value.hints == ((f"Free some space for {folder}",) if name == "SQLITE_FULL" else ())
     assert refusal(folder).startswith("Cannot keep conversations in ")
 
 
@@ -235,16 +257,27 @@ def test_a_file_of_another_program_that_cannot_be_written_is_refused(folder, lib
     execute(folder, "CREATE TABLE theirs (x)")
     (folder / "history.db").chmod(0o600)
     unwritable(monkeypatch, "SQLITE_CANTOPEN")
-    with pytest.raises(KaitoError, match="not a history of conversations"):
+    with pytest.raises(KaitoError, match="not a history of conversations") as caught:
         library.find()
+    assert caught.value.hints == (f"To begin a new one: mv {folder}/history.db {folder}/history.db.old",)
+
+
+def test_a_disk_that_was_full_from_the_start_has_no_conversation(folder, library, monkeypatch):
+    folder.mkdir(parents=True, mode=0o700)
+    (folder / "history.db").touch(0o600)
+    unwritable(monkeypatch, "SQLITE_FULL")
+    assert library.find() == []
+    with pytest.raises(NotFoundError):
+        library.load("abc")
 
 
 def test_a_full_disk_is_named_where_sqlite_says_i_o_error(tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
     exc = sqlite3.OperationalError("disk I/O error")
     exc.sqlite_errorname = "SQLITE_IOERR_SHMSIZE"
-    with pytest.raises(KaitoError, match=r"the disk is full$"), databases.translated(tmp_path, "delete"):
+    with pytest.raises(KaitoError, match=r"the disk is full$") as caught, databases.translated(tmp_path, "delete"):
         raise exc
+    assert caught.value.hints == (f"Free some space for {tmp_path.parent}",)
 
 
 def test_a_full_disk_loses_nothing_once_there_is_room(folder, library, monkeypatch):
@@ -267,14 +300,21 @@ def test_a_full_disk_loses_nothing_once_there_is_room(folder, library, monkeypat
     assert [len(text) for text in questions(library.load(talk.id))] == [1, 500_000, 1]
 
 
-def test_a_history_that_was_moved_away_is_begun_again(folder, library):
+@posix
+@pytest.mark.parametrize("is_removed", [False, True], ids=["moved", "removed"])
+def test_a_history_that_was_moved_away_or_removed_is_begun_again(folder, library, is_removed):
     talk = Talk(folder).say("a")
+    first = talk.id
     for path in list(folder.iterdir()):
         path.rename(folder / f"{path.name}.old")
+    if is_removed:
+        shutil.rmtree(folder)
     talk.say("b")
-    talk.close()
     kept(folder, "c")
-    assert len(library.find()) == 1
+    talk.say("d")
+    assert talk.close() == [f"{first} was deleted meanwhile; what follows is a new conversation, {talk.id}"]
+    assert sorted(info.title for info in library.find()) == ["b", "c"]
+    assert questions(library.load(talk.id)) == ["b", "d"]
 
 
 def test_a_lock_is_waited_for_and_then_reported(folder, monkeypatch):

@@ -240,6 +240,63 @@ def test_a_branch_is_a_copy_that_knows_its_origin(folder, library):
     assert questions(library.load(branch.id)) == ["a", "b"]
 
 
+def test_a_branch_has_the_turns_that_left_the_window(folder, library):
+    talk = Talk(folder).say("a", "b", "c")
+    talk.conversation.drop_oldest(2)
+    talk.keep()
+    assert talk.recorder.title == "a"
+    talk.recorder.branch(None)
+    talk.keep()
+    talk.conversation.drop_oldest(1)
+    talk.say("d")
+    assert talk.close() == []
+    branch = library.info(talk.id)
+    assert (branch.title, branch.turns) == ("a (branch)", 4)
+    assert questions(library.load(branch.id)) == ["a", "b", "c", "d"]
+    assert [info.id for info in library.find("b")] == [branch.id, branch.parent]
+
+
+def test_turns_that_are_dropped_before_they_are_written_are_kept(folder, library):
+    talk = Talk(folder)
+    # The thread gathers changes: a script may have many turns until it writes.
+    for number in range(50):
+        talk.conversation.drop_oldest(max(talk.conversation.turns - 2, 0))
+        talk.conversation.record(Message("user", f"q{number}"), Reply(content="x", finish_reason="stop"))
+        talk.recorder.save(talk.conversation, ORIGIN)
+    assert talk.close() == []
+    assert questions(library.load(talk.id)) == [f"q{number}" for number in range(50)]
+    assert (library.info(talk.id).title, library.info(talk.id).turns) == ("q0", 50)
+
+
+def test_turns_that_are_dropped_while_the_disk_is_full_are_kept(folder, library, monkeypatch):
+    talk = Talk(folder).say("a")
+
+    def fail(*_):
+        raise KaitoError("The disk is full")
+
+    with monkeypatch.context() as full:
+        full.setattr("kaito.history.changes.write_changes", fail)
+        talk.say("b", "c")
+        talk.conversation.drop_oldest(2)
+        talk.say("d")
+    talk.conversation.drop_oldest(1)
+    talk.say("e")
+    assert [str(report) for report in talk.close()] == ["The disk is full"]
+    assert questions(library.load(talk.id)) == ["a", "b", "c", "d", "e"]
+
+
+def test_a_conversation_from_a_file_that_loses_turns_at_once_counts_those_that_are_kept(folder, library):
+    saved = SavedConversation(messages=tuple(Message(role, text) for text in "abc" for role in ("user", "assistant")))
+    talk = Talk(folder, resumed=saved)
+    talk.conversation.drop_oldest(2)
+    talk.say("d")
+    talk.conversation.drop_oldest(1)
+    talk.say("e")
+    assert talk.close() == []
+    assert questions(library.load(talk.id)) == ["c", "d", "e"]
+    assert library.info(talk.id).turns == 3
+
+
 def test_a_turn_that_is_too_long_is_reported_and_the_next_one_is_kept(folder, library, monkeypatch):
     monkeypatch.setattr("kaito.util.limits.CONVERSATION", 500)
     talk = Talk(folder).say("a", "b" * 600)
@@ -287,6 +344,18 @@ def test_what_was_deleted_elsewhere_does_not_come_back(folder, library):
     [info] = library.find()
     assert (info.id, info.title, questions(library.load(info.id))) == (talk.id, "c", ["c", "d"])
     assert rows(folder, "SELECT count(*) FROM turn") == [(2,)]
+
+
+def test_what_was_deleted_elsewhere_does_not_come_back_in_a_branch(folder, library):
+    talk = Talk(folder).say("a", "b")
+    library.delete([talk.id])
+    talk.say("c")
+    talk.recorder.branch("mine")
+    talk.keep()
+    talk.say("d")
+    talk.close()
+    assert [questions(library.load(info.id)) for info in library.find()] == [["c", "d"], ["c"]]
+    assert rows(folder, "SELECT count(*) FROM turn WHERE text LIKE 'a%' OR text LIKE 'b%'") == [(0,)]
 
 
 def test_a_conversation_that_was_deleted_does_not_leave_its_title_to_the_next_one(folder, library):

@@ -1,5 +1,11 @@
 """Values of flags, and the errors that are reported before any connection."""
 
+import os
+import re
+import select
+import sys
+import threading
+
 import pytest
 
 from kaito.cli.args.shared_flags import settings_from
@@ -154,7 +160,7 @@ def test_invalid_temperatures(value):
         (["--endpoint", "http://[1.2.3]"], "is not an http://"),
         (["--endpoint", "http://" + "ä" * 70], "is not an http://"),
         (["--endpoint", "http://h:0"], "is not an http://"),
-        (["--api-key-file", "/dev/zero"], "is too large: over 1024 KiB"),
+        (["--api-key-file", "/dev/zero"], "--api-key-file: cannot read '/dev/zero': it is larger than 1 MiB"),
         (["--header", "@/nowhere"], "--header: cannot read '/nowhere'"),
         (["--temperature"], "--temperature: needs a value"),
         (["-m"], "-m: needs a value"),
@@ -176,6 +182,53 @@ def test_a_lone_surrogate_is_rejected():
     assert "--model: the text is not UTF-8" in usage_error("--model", "\ud83d")
 
 
+@pytest.mark.parametrize(
+    ("flag", "before"),
+    [
+        *(("--system-prompt", "@"), ("--header", "@"), ("--extra-body", "@"), ("--api-key-file", "")),
+        *(("--kubeconfig", ""), ("--certificate-authority", ""), ("--tools", ""), ("--schema", "")),
+    ],
+)
+def test_names_of_files(flag, before):
+    assert usage_error(flag, before) == f"❌ Error: {flag}: needs a file name"
+    assert usage_error(flag, f"{before}~nobody-here/x") == (
+        f"❌ Error: {flag}: cannot read '~nobody-here/x': the home folder is unknown"
+    )
+    assert usage_error(flag, f"{before}a\0b") == f"❌ Error: {flag}: cannot read 'a\0b': Invalid argument"
+
+
+def test_paths_begin_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "f").touch()
+    given = settings("--kubeconfig", "~/f", "--certificate-authority", "~/f")
+    assert (given.target.kubeconfig, given.certificate_authority) == (str(tmp_path / "f"), str(tmp_path / "f"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs")
+def test_a_pipe_into_which_nobody_writes_is_empty(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert usage_error("--system-prompt", f"@{pipe}") == f"❌ Error: --system-prompt: '{pipe}' is empty"
+    assert "does not hold an API key" in usage_error("--api-key-file", str(pipe))
+    assert settings("--kubeconfig", str(pipe)).target.kubeconfig == str(pipe)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs")
+def test_a_pipe_into_which_something_is_written_is_read(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=("Be brief",), daemon=True)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # so that the writer can open it
+    writer.start()
+    try:
+        select.select([reader], [], [])
+        assert settings("--system-prompt", f"@{pipe}").system_prompt == "Be brief"
+    finally:
+        os.close(reader)
+    writer.join()
+
+
 def test_contradicting_flags(tmp_path):
     pem = tmp_path / "ca.pem"
     pem.touch()
@@ -192,8 +245,14 @@ def test_a_password_in_a_url_is_rejected_and_not_shown(url):
     assert "hunter" not in message
 
 
-def test_the_query_of_an_invalid_url_is_not_shown():
-    assert "sk-secret" not in usage_error("--endpoint", "http://a..b/?key=sk-secret")
+@pytest.mark.parametrize(
+    "url", ["http://a..b/?key=sk-secret", "https://h/#access_token=sk-secret", "https://h#sk-secret", "h#k?sk-secret"]
+)
+def test_what_may_be_a_key_in_an_invalid_url_is_not_shown(url):
+    message = usage_error("--endpoint", url)
+    assert f"'{re.split('[?#]', url)[0]}" in message
+    assert "…' is not an http:// or https:// URL" in message
+    assert "sk-secret" not in message
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def test_text_and_files(tmp_path):
     [
         (b" \n", "is empty"),
         (b"\xff", "is not UTF-8 text"),
-        (b"a" * 1024 * 1024 + b"a", "is too large"),
+        (b"a" * 1024 * 1024 + b"a", "it is larger than 1 MiB"),
         (None, "cannot read"),
     ],
 )
@@ -54,6 +54,11 @@ def test_variables():
 def test_places_that_stay_are_named(given, variables, remark):
     assert unfilled(given, variables).startswith(remark)
     assert bool(unfilled(given, variables)) == bool(remark)
+
+
+def test_the_value_of_a_secret_without_an_equals_sign_is_not_shown():
+    with pytest.raises(UsageError, match=r"^--variable: 'api_key…' is not KEY=VALUE"):
+        variable("--variable")("api_key:s3cret")
 
 
 @pytest.mark.parametrize("value", ["", "a", "=b", "a b=c", "1a=b", "é=b"])

@@ -132,6 +132,16 @@ def test_the_title_of_a_conversation_that_is_not_kept():
     assert err == "The conversation is empty; its first message will be its title\nTitle: a\n"
 
 
+def test_the_title_follows_the_first_message(run):
+    _, _, err = run("a", "/title", "/undo", "/title", "b", "/title", "/undo", "c", "/title")
+    assert [line for line in err.splitlines() if not line.startswith("Removed: ")] == [
+        "Title: a",
+        "The conversation is empty; its first message will be its title",
+        "Title: b",
+        "Title: c",
+    ]
+
+
 def test_title_and_branch(folder, run):
     _, _, err = run("a", "/title", "/title My \x1b[2J plans", "/branch", "b", "/branch Other", "c", "/title")
     library = Library(folder)

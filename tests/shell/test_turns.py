@@ -236,7 +236,8 @@ def test_history_is_sanitized():
 
 
 def test_history_of_an_empty_conversation():
-    assert ShellHarness("/history", settings={"system_prompt": None}).run() == ("", "The conversation is empty\n")
+    for line in ("/history", "/history word"):
+        assert ShellHarness(line, settings={"system_prompt": None}).run() == ("", "The conversation is empty\n")
 
 
 def test_system_shows_replaces_and_removes_the_system_prompt():

@@ -48,7 +48,7 @@ def check_keys(
     """
     for section in sections:
         for key in section.values:
-            form = _TABLE.get(key) or own.get(key)
+            form = TABLE_FORMS.get(key) or own.get(key)
             if form is None or form.scope != "shared":
                 is_table = isinstance(section.values[key], dict)
                 if form is None and known is not None and known.is_plugins(key, is_table=is_table):
@@ -57,7 +57,7 @@ def check_keys(
         for key in section.commands.get(command, {}):
             form = own.get(key)
             if form is None or form.scope == "never":
-                report(_refused(section, (command, key), form or _TABLE.get(key), known, own))
+                report(_refused(section, (command, key), form or TABLE_FORMS.get(key), known, own))
 
 
 def _refused(
@@ -79,10 +79,16 @@ def _refused(
     if commands:
         tables = " or ".join(f"[{'.'.join(section.path)}.{name}]" for name in commands)
         return section.error("is a flag of single commands", *keys, hints=[f"Put it below {tables}"])
-    names = {*(own if own is not None else known.all() if known is not None else _TABLE), VARIABLES}
+    names = {*(own if own is not None else known.all() if known is not None else TABLE_FORMS), VARIABLES}
     spelled = key.replace("_", "-").removeprefix("--").lower()
     if (positive := spelled.removeprefix("no-")) != spelled and positive in names:
         return section.error("is written without 'no-'", *keys, hints=[f"{positive} = false"])
+    own_table = ".".join([*section.path, key])
+    if key == VARIABLES:
+        return section.error("is for all commands", *keys, hints=[f"Put it below [{own_table}]"])
+    if own is None and known is not None and key in names and key not in TABLE_FORMS:
+        hint = f"Write it as a line with [{own_table}]"
+        return section.error("is a command, which takes a table", *keys, hints=[hint])
     near = did_you_mean(spelled, names)
     hint = f"Did you mean {near}?" if near else "The keys are the long flags of the commands, without dashes"
     return section.error("there is no such flag", *keys, hints=[hint])
@@ -94,5 +100,5 @@ def _form_of(option: Option) -> FlagForm:
     return FlagForm(key=key, flag=option.flag, inverted=inverted, scope=option.configured)
 
 
-#: The options of the table, some of which a command may not have.
-_TABLE = {form.key: form for form in map(_form_of, table.ALL)}
+#: The options of the table by their keys, some of which a command may not have.
+TABLE_FORMS = {form.key: form for form in map(_form_of, table.ALL)}

@@ -54,22 +54,33 @@ def forms_of(parser: Parser) -> dict[str, tuple[argparse.Action, FlagForm]]:
 
 
 def early_texts(parser: Parser, config: UserConfig, command: str, option: Option) -> list[str]:
-    """Return the texts that the configuration gives an option, before the command line can be parsed.
+    """Return the texts that the configuration gives an option, before the command line can be parsed."""
+    return texts_of(early_setting(parser, config, command, option))
+
+
+def early_setting(parser: Parser, config: UserConfig, command: str, option: Option) -> Setting | None:
+    """Return what the configuration gives an option, before the command line can be parsed.
 
     Faults of the configuration are reported later.
     """
     action = parser.flag(option.flag)
     if action is None:
-        return []
+        return None
     form = parser.form(action)
     try:
         for level in config.levels(command, {form.key: form}):
             for found in level:
-                if form.key in found and isinstance(given := found[form.key].given, tuple):
-                    return [text for text in given if text is not None]
+                if form.key in found and isinstance(found[form.key].given, tuple):
+                    return found[form.key]
     except UsageError:
         pass
-    return []
+    return None
+
+
+def texts_of(setting: Setting | None) -> list[str]:
+    """Return the texts of a setting; none if it is a switch."""
+    given = setting.given if setting is not None else ()
+    return [text for text in given if text is not None] if isinstance(given, tuple) else []
 
 
 def apply_config(

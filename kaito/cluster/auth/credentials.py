@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
-from kaito.cluster.auth.auth_files import read_file
 from kaito.cluster.auth.certificates import CertificateError, check_client_certificate, expiry
 from kaito.errors import ForbiddenError
 from kaito.util.tasks import SingleFlight
 from kaito.util.time_limits import login
+from kaito.util.user_files import read_bytes
 
 if TYPE_CHECKING:
     from kaito.cluster.auth.exec_plugin import ExecCredential
@@ -158,7 +158,7 @@ def read_pem(data: bytes, file: str, place: Place, field: str) -> bytes | None:
         return data or None
     path = place.folder / file
     try:
-        return read_file(path)
+        return read_bytes(path)
     except OSError as exc:
         raise place.invalid(field, f"'{path}' cannot be read: {exc.strerror}") from None
 
@@ -197,7 +197,7 @@ def bearer(token: str) -> str:
 
 def _read_token(path: Path) -> str:
     try:
-        token = read_file(path).decode("ascii").strip()
+        token = read_bytes(path).decode("ascii").strip()
     except OSError as exc:
         raise ForbiddenError(f"The token for the cluster cannot be read: {path}: {exc.strerror}") from None
     except UnicodeDecodeError:

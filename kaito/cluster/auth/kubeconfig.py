@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from kaito.cluster.auth.auth_files import read_file
 from kaito.cluster.auth.kubeconfig_checks import check_cluster, check_user
 from kaito.cluster.auth.kubeconfig_types import (
     Cluster,
@@ -29,6 +28,7 @@ from kaito.cluster.auth.kubeconfig_types import (
 from kaito.errors import UsageError
 from kaito.types.targets import cluster_flags
 from kaito.util.decoding import DecodeError, convert
+from kaito.util.user_files import read_bytes
 from kaito.util.yaml_reader import YamlError, read_yaml
 
 T = TypeVar("T")
@@ -167,7 +167,7 @@ def _check_extensions(path: str, kind: str, name: str, extensions: Sequence[Exte
 def _read(path: str) -> KubeconfigFile:
     # No message quotes the file, which may hold secrets.
     try:
-        document = read_yaml(read_file(path))
+        document = read_yaml(read_bytes(path))
     except OSError as exc:
         raise UsageError(f"The kubeconfig {path} cannot be read: {exc.strerror}") from None
     except YamlError as exc:

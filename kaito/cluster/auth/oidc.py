@@ -18,7 +18,6 @@ import yaml
 from msgspec import Struct
 from yarl import URL
 
-from kaito.cluster.auth.auth_files import read_file
 from kaito.cluster.auth.certificates import server_context
 from kaito.cluster.auth.credentials import read_pem
 from kaito.cluster.auth.kubeconfig import Context
@@ -31,6 +30,7 @@ from kaito.net.socks import SocksConnector
 from kaito.util.decoding import DecodeError, decode_json
 from kaito.util.limits import PROVIDER_ANSWER, SHOWN_NAME, shown_size
 from kaito.util.safe_files import replace_file
+from kaito.util.user_files import read_bytes
 from kaito.util.yaml_reader import YamlError, read_yaml
 
 #: How many seconds before its expiry a token is renewed.
@@ -202,7 +202,7 @@ def _write_back(context: Context, config: dict[str, str]) -> None:
     path = Path(context.user_place.file).resolve()
     # Another program may have changed the file since it was read.
     with suppress(OSError, YamlError, yaml.YAMLError, KeyError, TypeError, AttributeError, RecursionError):
-        document = read_yaml(read_file(path))
+        document = read_yaml(read_bytes(path))
         for entry in document["users"]:
             if entry["name"] == context.user_place.name:
                 entry["user"]["auth-provider"]["config"] = config

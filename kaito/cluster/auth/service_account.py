@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kaito.cluster.auth.auth_files import read_file
 from kaito.errors import ClusterError
+from kaito.util.user_files import read_bytes
 
 if TYPE_CHECKING:
     from yarl import URL
@@ -24,7 +24,7 @@ def in_pod(environ: Mapping[str, str]) -> bool:
 def pod_namespace() -> str | None:
     """Return the namespace of the pod that this process runs in; `None` without a service account."""
     try:
-        return read_file(FOLDER / "namespace").decode("ascii").strip() or None
+        return read_bytes(FOLDER / "namespace").decode("ascii").strip() or None
     except (OSError, UnicodeDecodeError):
         return None
 
@@ -35,7 +35,7 @@ def authorities() -> bytes:
 
     path = FOLDER / "ca.crt"
     try:
-        pem = read_file(path)
+        pem = read_bytes(path)
         server_context(pem)
     except OSError as exc:
         raise _unusable(path, exc.strerror) from None
@@ -58,7 +58,7 @@ def api_server(environ: Mapping[str, str]) -> URL:
     host, port = environ["KUBERNETES_SERVICE_HOST"], environ["KUBERNETES_SERVICE_PORT"]
     for path in (FOLDER / "token", FOLDER / "ca.crt"):
         try:
-            reason = None if read_file(path).strip() else "it is empty"
+            reason = None if read_bytes(path).strip() else "it is empty"
         except OSError as exc:
             reason = exc.strerror
         if reason:

@@ -48,15 +48,14 @@ def history(arguments: str, shell: ShellContext) -> None:
 
     '/sessions WORDS' searches all conversations.
     """
-    if not shell.conversation:
-        shell.notice("The conversation is empty")
-    if arguments:
-        words = arguments.casefold().split()
+    if words := arguments.casefold().split():
         found = [turn for turn in _turns(shell) if _has_words(turn, words)]
-        if not found:
-            shell.notice(f"No turn has '{one_line(arguments)}'")
     else:
         found = [*([message] for message in _system(shell)), *_turns(shell)]
+    if not shell.conversation:
+        shell.notice("The conversation is empty")
+    elif not found:
+        shell.notice(f"No turn has '{one_line(arguments)}'")
     for number, turn in enumerate(found):
         if number:
             shell.write("\n")

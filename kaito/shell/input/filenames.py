@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kaito.errors import UsageError
+from kaito.util.user_files import named_path
 
 # Quoted; or up to a blank without a backslash before it. Any other backslash is part of the name, as on Windows.
 _QUOTED = re.compile(r"""(["'])(.+?)\1(?=\s|$)""", re.DOTALL)
@@ -52,8 +53,8 @@ def path_of(command: str, name: str) -> Path:
     if not name or "\0" in name:
         raise UsageError(f"{command}: needs a file name")
     try:
-        return Path(name).expanduser()
-    except RuntimeError:
+        return named_path(name)
+    except OSError:
         raise UsageError(f"{command}: the home folder of '{name}' is unknown") from None
 
 

@@ -10,13 +10,14 @@ from typing import Any
 
 from msgspec import Struct
 
+from kaito.cli.args.config_keys import TABLE_FORMS
 from kaito.cli.args.configured import Settings, apply_config, forms_of
 from kaito.cli.args.parser import Parser
 from kaito.cli.command_context import CommandContext
 from kaito.cli.known_flags import KnownFlags, parser_of
 from kaito.cli.output_formats import as_json, as_yaml
 from kaito.config.fault_reports import Report
-from kaito.config.flag_form import FlagForm, command_prefix, variable_names
+from kaito.config.flag_form import FlagForm, command_prefix, shared_variable, variable_names
 from kaito.config.user_config import NO_CONFIG, PROFILE, Setting, UserConfig
 from kaito.errors import ExitCode, UsageError
 from kaito.options.prompts import VARIABLE_KEY
@@ -43,6 +44,8 @@ _OTHERS = (
     "KAITO_PLUGINS",
 )
 
+#: Variables that the flags of one run would have.
+_OF_ONE_RUN = {shared_variable(form.key): form.flag for form in TABLE_FORMS.values() if form.scope == "never"}
 
 #: The origin is never left out: it is what the command is for.
 _COLUMNS = (Column(title="NAME"), Column(title="VALUE", least=12), Column(title="FROM"))
@@ -113,6 +116,8 @@ def _head(config: UserConfig) -> str:
     state = ""
     if config.is_unreadable:
         state = " (cannot be used)"
+    elif config.file is None and config.warning:
+        state = " (not known)"
     elif config.file is None:
         exists = config.path is not None and os.path.lexists(config.path)
         state = " (ignored)" if config.is_ignored and exists else " (none)"
@@ -229,7 +234,7 @@ def _row(name: str, value: Any, text: str, origin: str, kind: str, place: str | 
 
 
 def _unknown_variables(parser: Parser, environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield a remark for each variable that may be misspelt."""
+    """Yield a remark for each variable without effect: it may be misspelt, or its flag is for one run."""
     known = {name.removeprefix("KAITO_") for name in _OTHERS}
     for command in ("chat", *SUBCOMMANDS):
         for _, form in forms_of(parser).values():
@@ -238,6 +243,9 @@ def _unknown_variables(parser: Parser, environ: Mapping[str, str]) -> Iterator[s
     for name in sorted(environ):
         bare = name.removeprefix("KAITO_")
         if bare == name or bare in known or name.startswith(prefixes):
+            continue
+        if (flag := _OF_ONE_RUN.get(name)) is not None and environ[name]:
+            yield f"{name} is not used: {flag} is for one run"
             continue
         # Other programs may have variables that begin with `KAITO_`, too.
         if near := near_names(bare, known, most=1, least=0.8):

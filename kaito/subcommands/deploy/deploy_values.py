@@ -111,7 +111,7 @@ def inference_config(value: str) -> InferenceConfig:
     try:
         with open(Path(value).expanduser(), "rb") as file:
             content = file.read(_LONGEST_CONFIG + 1)
-    except (OSError, ValueError) as exc:
+    except (OSError, RuntimeError, ValueError) as exc:  # also an unknown user's home
         raise ValueError(f"cannot be read: {getattr(exc, 'strerror', None) or exc}") from None
     if len(content) > _LONGEST_CONFIG:
         raise ValueError(f"is too large: over {_LONGEST_CONFIG // 1024} KiB")

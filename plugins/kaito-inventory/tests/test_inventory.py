@@ -95,6 +95,11 @@ def test_a_file_that_is_no_inventory(write, text, fault):
     assert caught.value.message.startswith(f"The inventory '{path}' cannot be used: {fault}")
 
 
+def test_an_unknown_home_folder():
+    with pytest.raises(InventoryError, match="cannot be used: the home folder is unknown"):
+        read_inventory("~nobody-here/x")
+
+
 def test_a_file_that_everybody_can_write(write):
     path = write(ENTRY)
     path.chmod(0o666)

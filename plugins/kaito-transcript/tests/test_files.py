@@ -14,6 +14,11 @@ from kaito_transcript.files import append_line, check_destination
 from kaito.testing import child_environment
 
 
+def test_an_unknown_home_folder():
+    with pytest.raises(ValueError, match="the home folder is unknown"):
+        check_destination("~nobody-here/x")
+
+
 def test_files_and_folders_are_private(tmp_path):
     before = os.umask(0)
     try:

@@ -193,22 +193,47 @@ def test_a_flag_that_cannot_be_set_has_no_counterpart(kaito):
             "[defaults]\nport = 1",
             "line 2: [defaults] port: is a flag of single commands\n   Put it below [defaults.forward]",
         ),
+        (
+            "[defaults]\nwait = true",
+            "line 2: [defaults] wait: is a flag of single commands\n   Put it below [defaults.chat] or [defaults.forward] "
+            "or [defaults.status] or [defaults.get-endpoint] or [defaults.deploy]\n",
+        ),
+        ("[defaults]\nextra-body = { a = nan }", "line 2: [defaults] extra-body: has a value that JSON does not have"),
+        (
+            "[defaults]\nextra-body = { a = [-inf] }",
+            "line 2: [defaults] extra-body: has a value that JSON does not have",
+        ),
+        (
+            "[defaults]\nextra-body = { a = 1979-05-27 }",
+            "line 2: [defaults] extra-body: has a value that JSON does not",
+        ),
+        ("[defaults]\nplugin = '/nowhere.py'", "line 2: [defaults] plugin: file '/nowhere.py' not found"),
+        ("[profiles.p]\nplugin = ['nowhere']", "line 2: [profiles.p] plugin: module 'nowhere' not found"),
         ("[defaults]\nmessage = 'a'", "line 2: [defaults] message: is for one run, and cannot be set here"),
         ("[defaults.chat]\nmessage = 'a'", "line 2: [defaults.chat] message: is for one run, and cannot be set here"),
         ("[defaults.chat]\nport = 1", "line 2: [defaults.chat] port: there is no such flag"),
         ("[defaults.caht]\nseed = 1", "line 1: [defaults] caht: there is no such flag\n   Did you mean chat?"),
+        (
+            "[profiles.work]\nstatus = 1",
+            "line 2: [profiles.work] status: is a command, which takes a table\n"
+            "   Write it as a line with [profiles.work.status]",
+        ),
+        (
+            "[defaults.chat.variables]\nlang = 'French'",
+            "line 1: [defaults.chat] variables: is for all commands\n   Put it below [defaults.variables]",
+        ),
         ("[profile.work]\nseed = 1", "line 1: [profile]: there is no such table\n   Did you mean [profiles]?"),
         ("seed = 1", "line 1: seed: is not in a table\n   Put it below a line with [defaults]"),
         ("defaults = 1", "line 1: defaults: is not a table\n   Write it as a line with [defaults]"),
         ("[profiles]\nwork = 1", "line 2: profiles.work: is not a table"),
         ("[defaults]\nvariables = 1", "line 2: [defaults] variables: is not a table"),
-        ("[defaults]\nseed = 1\nseed = 2", "line 3: this is not valid TOML\n   Cannot overwrite a value"),
+        ("[defaults]\nseed = 1\nseed = 2", "line 3: this is not valid TOML\n   This key or table is in the file twice"),
         ("[defaults\nseed = 1", "line 1, column 10: this is not valid TOML"),
         (b"[defaults]\nmodel = '\xff'", "it is not UTF-8: byte 21 is 0xff"),
         ("[defaults]\nmodel = '" + "a" * 300_000 + "'", "it is larger than 256 KiB"),
         ("a = " + "[" * 100_000, "it is nested too deeply"),
     ],
-    ids=range(25),
+    ids=range(33),
 )
 def test_a_fault_of_the_file_names_the_place(kaito, config, text, message):
     config(text)
@@ -265,6 +290,8 @@ def test_a_contradiction_names_where_each_value_is_set(kaito, config, tmp_path):
         ('token = "s3cret"', "token"),
         ('password = "s3cret"', "password"),
         ("variables = { token = 's3cret' }", "token"),
+        ('variable = ["lang=French", "token=s3cret"]', "token"),
+        ('endpoint = "https://host/#access_token=s3cret"', "access_token"),
         ('endpoint = "https://me:s3cret@host"', "a password"),
         ('endpoint = "https://host/v1?api-key=s3cret"', "api-key"),
         ('endpoint = "https://host/v1?sig=s3cret"', "sig"),
@@ -439,6 +466,18 @@ def test_what_is_not_a_readable_file(kaito, clean_environment):
         outcome = kaito("chat", "--endpoint", "http://localhost:1")
         assert outcome.code == 2
         assert outcome.err == f"❌ Error: Cannot read {FILE}: {reason}\n   --no-config ignores the file\n"
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="permissions, which root does not need")
+def test_a_folder_that_cannot_be_searched_is_reported(kaito, config, model_server):
+    folder = config("[defaults]\nseed = 1").parent
+    folder.chmod(0)
+    try:
+        outcome = kaito("chat", "--endpoint", model_server.url, "-m", "hi")
+    finally:
+        folder.chmod(0o700)
+    assert (outcome.code, outcome.out) == (0, "Assistant: hi\n")
+    assert f"(cannot read {FILE}: Permission denied; --no-config ignores it)\n" in outcome.err
 
 
 BROKEN = "[defaults\ns3cret"
@@ -813,6 +852,7 @@ def test_config_shows_values_and_origins(kaito, config):
     (path.parent / "file").write_text("X-Two: 2")
     arguments = ["config", "--profile", "work", "--top-p", "0.5"]
     env = {"KAITO_MAX_TOKENS": "5", "KAITO_STATUS_OUTPUT": "json", "KAITO_NAMSPACE": "x", "KAITO_OTHER": "x"}
+    env |= {"KAITO_CONTINUE": "on", "KAITO_EACH": ""}
     data = json.loads(kaito(*arguments, "-o", "json", env=env).out)
     assert (data["file"], data["profile"], data["profiles"]) == (str(path), "work", ["work"])
     values = {one["name"]: one for one in data["values"]}
@@ -834,7 +874,10 @@ def test_config_shows_values_and_origins(kaito, config):
     assert values["forward port"]["value"] == 9000
     assert values["status output"]["place"] == "KAITO_STATUS_OUTPUT"
     outcome = kaito(*arguments, env=env)
-    assert outcome.err == "KAITO_NAMSPACE is not used; did you mean KAITO_NAMESPACE?\n"
+    assert outcome.err == (
+        "KAITO_CONTINUE is not used: --continue is for one run\n"
+        "KAITO_NAMSPACE is not used; did you mean KAITO_NAMESPACE?\n"
+    )
     lines = {line.split("  ")[0]: line.split() for line in outcome.out.splitlines()}
     assert lines["namespace"] == ["namespace", "team", "profile", "work"]
     assert lines["temperature"] == ["temperature", "0.2", "defaults"]

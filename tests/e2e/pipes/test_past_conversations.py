@@ -423,7 +423,7 @@ def test_delete(kaito, two, library):
     )
     assert kaito("history", "delete", two[0], "nothing", "--yes").code == 3
     assert len(library.find()) == 2
-    assert kaito("history", "delete", two[0], "-y").err == "Deleted 1 conversation\n"
+    assert kaito("history", "delete", two[0], two[0][:6], "-y").err == "Deleted 1 conversation\n"
     assert kaito("history", "delete", "--all", "--yes").err == "Deleted 1 conversation\n"
     assert kaito("history", "delete", "--all", "--yes").err == "There is no conversation yet\n"
 

@@ -1,5 +1,7 @@
 """System prompts in files: flags, the configuration, and `/system`."""
 
+import os
+
 import pytest
 
 
@@ -66,6 +68,29 @@ def test_a_missing_file_of_the_configuration(chat, prompt_file):
     outcome = chat("-m", "hi")
     assert outcome.code == 2
     assert "config.toml, line 2: [defaults] system-prompt: cannot read '" in outcome.err
+
+
+@pytest.mark.parametrize("key", ["system-prompt", "header", "extra-body"])
+def test_an_at_sign_alone_names_no_file(chat, prompt_file, key):
+    (prompt_file.parents[1] / "config.toml").write_text(f"[defaults]\n{key} = '@'")
+    outcome = chat("-m", "hi")
+    assert outcome.code == 2
+    assert f"config.toml, line 2: [defaults] {key}: needs a file name\n" in outcome.err
+
+
+@pytest.mark.parametrize("flag", ["--load", "--image"])
+def test_an_unknown_home_folder_is_named_once(chat, flag):
+    outcome = chat(flag, "~nobody-here/x", "-m", "hi")
+    assert (outcome.code, outcome.err) == (2, f"❌ Error: {flag}: the home folder of '~nobody-here/x' is unknown\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes")
+def test_slash_system_does_not_wait_for_a_pipe(chat, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "script").write_text(f"/system @{tmp_path / 'pipe'}")
+    outcome = chat("--script", str(tmp_path / "script"))
+    assert outcome.code == 2
+    assert f"/system: '{tmp_path / 'pipe'}' is empty" in outcome.err
 
 
 def test_slash_system_reads_a_file(chat, model_server, prompt_file, tmp_path):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kaito import Command, CommandContext, ExitCode, KaitoError, OptionGroup, hookimpl
+from kaito import Command, CommandContext, ExitCode, KaitoError, OptionGroup, hookimpl, toolkit
 
 if TYPE_CHECKING:
     from kaito_transcript.totals import Total
@@ -48,7 +47,7 @@ def _run(context: CommandContext) -> int:
     from kaito_transcript.files import transcripts
     from kaito_transcript.totals import Total, totals
 
-    path = Path(context.option("file")).expanduser()
+    path = toolkit.path_of("FILE", context.option("file"))
     damaged: list[str] = []
     try:
         files = list(transcripts(path))

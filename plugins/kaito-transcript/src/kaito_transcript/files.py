@@ -27,7 +27,10 @@ def check_destination(destination: str) -> None:
     Raises:
         ValueError: it cannot be written there.
     """
-    path = Path(destination).expanduser()
+    try:
+        path = Path(destination).expanduser()
+    except RuntimeError:
+        raise ValueError("the home folder is unknown") from None
     if is_folder(destination):
         if path.exists() and not (path.is_dir() and os.access(path, os.W_OK | os.X_OK)):
             raise ValueError("it is not a folder that you can write into")

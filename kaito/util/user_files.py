@@ -1,4 +1,4 @@
-"""Reads the files that authentication needs, up to a limit."""
+"""Files that a user names: `~` is expanded, a pipe or a device may be read, and nothing waits for a pipe's writer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,19 @@ from kaito.util.limits import CONFIG_FILE, shown_size
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
-def read_file(path: str | Path, limit: int = CONFIG_FILE) -> bytes:
+def named_path(name: str) -> Path:
+    """Return the path of a name with `~` expanded.
+
+    Raises:
+        OSError: the name begins with `~` and a user who does not exist; `strerror` is the reason.
+    """
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        raise FileNotFoundError(errno.ENOENT, "the home folder is unknown", name) from None
+
+
+def read_bytes(path: str | Path, limit: int = CONFIG_FILE) -> bytes:
     """Return the content of a file. It may be a pipe, as a shell's `<(command)` is, or a device such as `/dev/null`.
 
     Raises:
@@ -35,3 +47,21 @@ def read_file(path: str | Path, limit: int = CONFIG_FILE) -> bytes:
             if len(content) > limit:
                 raise OSError(errno.EFBIG, f"it is larger than {shown_size(limit)}")
     return bytes(content)
+
+
+def check_readable(path: Path) -> None:
+    """Check that a file can be read, without taking anything from a pipe.
+
+    Raises:
+        OSError: it cannot be read, or is a folder; `strerror` is the reason.
+    """
+    try:
+        if stat.S_ISFIFO(os.stat(path).st_mode):
+            # Its writer would end with this reader.
+            if not os.access(path, os.R_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        else:
+            with open(path, "rb"):
+                pass
+    except ValueError:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL)) from None
