@@ -134,6 +134,7 @@ _EXPORTS = {
     # The values and names of settings
     "BODY_PREFIX": "kaito.options.request_values",
     "DEFAULT": "kaito.options.parsers",
+    # Names of workspaces
     "WORKSPACE_RULE": "kaito.util.object_names",
     "is_workspace": "kaito.util.object_names",
     # Statistics as text
