@@ -13,35 +13,31 @@ def lock_file(file: int, timeout: float) -> bool:
         file: a file descriptor.
         timeout: seconds to wait for another process, which may have been suspended.
     """
+    if (fcntl := _fcntl()) is None:
+        return False
     deadline = time.monotonic() + timeout
-    while (locked := _flock(file)) is False:
-        if time.monotonic() > deadline:
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.01)
+        except OSError:  # some network file systems have no locks
             return False
-        time.sleep(0.01)
-    return locked is not None
+        else:
+            return True
 
 
 def try_lock(file: int) -> bool:
-    """Lock a file until it is closed; return `False` only if another process holds the lock.
+    """Lock a file until it is closed; return whether no other process can be using it.
+
+    That is `False` also on a file system without locks, where nothing is known of other processes.
 
     Args:
         file: a file descriptor.
     """
-    return _flock(file) is not False
-
-
-def _flock(file: int) -> bool | None:
-    """Return whether a file could be locked; `None` where files have no locks."""
-    fcntl = _fcntl()
-    if fcntl is None:
-        return None
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # some network file systems
-        return None
-    return True
+    return _fcntl() is None or lock_file(file, 0)
 
 
 def _fcntl() -> ModuleType | None:

@@ -1,5 +1,6 @@
 """Files that are opened, read and written with care."""
 
+import errno
 import fcntl
 import os
 import signal
@@ -130,6 +131,16 @@ def test_only_forgotten_temporary_files_are_swept(tmp_path):
         *(".x.def.kaito-tmp", "tmp", "tmpfile.txt", "x.kaito-tmp", ".x"),
         *("tmpdir_0000", ".link.kaito-tmp"),
     }
+
+
+def test_nothing_is_swept_where_files_have_no_locks(tmp_path, monkeypatch):
+    def flock(file, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    (tmp_path / ".x.abc.kaito-tmp").touch()
+    replace_file(tmp_path / "x", b"1")
+    assert {path.name for path in tmp_path.iterdir()} == {"x", ".x.abc.kaito-tmp"}
 
 
 def test_a_file_in_another_folder_is_swept_by_its_name_only(tmp_path):

@@ -1,5 +1,7 @@
 """Temporary folders."""
 
+import errno
+import fcntl
 import os
 import stat
 import tempfile
@@ -39,3 +41,15 @@ def test_folders_of_killed_processes_are_removed(parent):
         with temporary_folder("mine-") as second:
             left = {path.name for path in parent.iterdir()}
             assert left == {"mine-new", "other-old", "mine-file", "mine-link", used.name, second.name}
+
+
+def test_nothing_is_removed_where_files_have_no_locks(parent, monkeypatch):
+    def flock(file, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    (parent / "mine-old").mkdir()
+    os.utime(parent / "mine-old", (0, os.stat(parent).st_mtime - FORGOTTEN - 60))
+    with temporary_folder("mine-"):
+        pass
+    assert [path.name for path in parent.iterdir()] == ["mine-old"]
