@@ -152,7 +152,10 @@ class UserConfig:
             self.profile = name
 
     def _exists(self, path: Path) -> bool:
-        """Return whether there is a file. In a home of another user, it may be the other's, and is no fault."""
+        """Return whether there is a file.
+
+        A folder that may not be searched is no fault, only a warning: `HOME` may be that of another user.
+        """
         try:
             path.lstat()
         except (FileNotFoundError, NotADirectoryError):
@@ -177,7 +180,8 @@ class UserConfig:
 
         if self.file is None or self.path is None:
             where = shown_path(self.path) if self.path is not None else "the configuration folder of a user with a home"
-            raise UsageError(f"{by}: there is no profile '{name}'", f"Profiles are in {where}, which does not exist")
+            state = "cannot be read" if self.warning else "does not exist"
+            raise UsageError(f"{by}: there is no profile '{name}'", f"Profiles are in {where}, which {state}")
         if name not in self.profiles:
             near = did_you_mean(name, self.profiles)
             hint = f"Did you mean {near}?" if near else f"Its profiles: {', '.join(self.profiles) or 'none'}"

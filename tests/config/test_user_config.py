@@ -36,6 +36,13 @@ def test_a_folder_that_cannot_be_searched_is_said(lstat_fails):
     assert config.warning == ("cannot read ~/.config/kaito/config.toml: Permission denied; --no-config ignores it")
 
 
+def test_profiles_of_a_folder_that_cannot_be_searched_may_exist(lstat_fails):
+    lstat_fails(errno.EACCES)
+    fault = UserConfig({}, profile="work").fault
+    assert fault is not None
+    assert fault.hints == ("Profiles are in ~/.config/kaito/config.toml, which cannot be read",)
+
+
 def test_any_other_failure_is_a_fault(lstat_fails):
     lstat_fails(errno.EIO)
     config = UserConfig({})

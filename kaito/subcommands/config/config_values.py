@@ -117,7 +117,7 @@ def _head(config: UserConfig) -> str:
     if config.is_unreadable:
         state = " (cannot be used)"
     elif config.file is None and config.warning:
-        state = " (not known)"
+        state = " (cannot be read)"
     elif config.file is None:
         exists = config.path is not None and os.path.lexists(config.path)
         state = " (ignored)" if config.is_ignored and exists else " (none)"
