@@ -52,7 +52,7 @@ class _Changes:
     def write(self, slot: Slot, snapshot: Snapshot) -> Slot:
         """Write one conversation; return what its slot becomes."""
         slot, turns = _aligned(slot, snapshot)
-        title = slot.title
+        kept_title = None
         if slot.revision:
             # The same conversation may have been resumed twice in this run.
             self.additions.write()
@@ -60,12 +60,10 @@ class _Changes:
             row = self._database.connection.execute(select, (slot.id,)).fetchone()
             if row is None:
                 slot, turns = self._follow_deleted(slot, snapshot, turns)
-                title = slot.title
             elif row[0] != slot.revision:
                 slot = self._branch(slot, snapshot)
-                title = slot.title
             else:
-                title = title or str(row[1])
+                kept_title = str(row[1])
         if not slot.revision:
             # A branch also has the turns that have left the window. Those of one from a file were never kept.
             copied = 0
@@ -73,7 +71,7 @@ class _Changes:
                 self.additions.write()
                 copied = copy_turns(self._database, slot.parent, slot.id, slot.first)
             slot = replace(slot, first=copied)
-        return self._store(slot, snapshot, turns, title)
+        return self._store(slot, snapshot, turns, slot.title or kept_title)
 
     def _follow_deleted(self, slot: Slot, snapshot: Snapshot, turns: tuple[Turn, ...]) -> tuple[Slot, tuple[Turn, ...]]:
         """Return the slot and the turns of a new conversation in place of one that was deleted meanwhile.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import shlex
 import shutil
 import time
@@ -16,7 +15,7 @@ from urllib.parse import quote
 
 from kaito.errors import KaitoError
 from kaito.history.history_schema import APPLICATION_ID, VERSION, migrate, prepare_index
-from kaito.util.safe_files import private_file, private_folder, share_mode
+from kaito.util.safe_files import UnsafeFileError, private_file, private_folder, restore_writing
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -34,8 +33,6 @@ Purpose = Literal["keep", "read", "delete"]
 #: The names of SQLite's log, and of the memory that processes share, end so.
 _LOG_ENDS = ("-wal", "-shm")
 _FULL = "the disk is full"
-#: What the check of a private file says about one that the user can keep.
-_CORRECTABLE = re.compile("chmod|belongs to another user")
 #: Why a file that may be readable cannot be written.
 _UNWRITABLE_ERRNOS = frozenset({errno.EROFS, errno.ENOSPC, errno.EACCES, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _UNWRITABLE = ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_PERM")
@@ -126,13 +123,12 @@ def translated(file: Path, purpose: Purpose = "keep") -> Iterator[None]:
 
     try:
         yield
+    except UnsafeFileError as exc:
+        hints = [_move_hint(file, "old")] if exc.in_the_way else []
+        raise KaitoError(f"Cannot {purpose} conversations: {exc.strerror}", *hints, *_off_hint(purpose)) from None
     except OSError as exc:
-        reason = exc.strerror or str(exc)
-        if exc.errno == errno.EPERM and str(file.parent) in reason:  # our own check, which names the file
-            hints = [] if _CORRECTABLE.search(reason) else [_move_hint(file, "old")]
-            raise KaitoError(f"Cannot {purpose} conversations: {reason}", *hints, *_off_hint(purpose)) from None
         kind = UnwritableError if exc.errno in _UNWRITABLE_ERRNOS else KaitoError
-        raise _cannot(kind, purpose, file, reason) from None
+        raise _cannot(kind, purpose, file, exc.strerror or str(exc)) from None
     except sqlite3.Error as exc:
         raise _error(file, exc, purpose) from None
     except sqlite3.Warning as exc:
@@ -202,7 +198,7 @@ def open_database(folder: Path, *, create: bool, purpose: Purpose = "keep") -> D
         create = create or bool(earlier_files(folder))
         if not private_file(file, create=create):
             return None
-        share_mode(file, *(file.with_name(f"{file.name}{end}") for end in _LOG_ENDS))
+        restore_writing(file, *(file.with_name(f"{file.name}{end}") for end in _LOG_ENDS))
         database = Database(file, _connect(file), purpose)
     try:
         _prepare(database)

@@ -20,6 +20,18 @@ class UnreadableError(Exception):
     """A file cannot be read as text. The message is the reason, without the file's name."""
 
 
+class UnsafeFileError(PermissionError):
+    """A file or a folder that is not safe from other users. `strerror` is the reason, which names it.
+
+    Attributes:
+        in_the_way: whether it is not what is expected at its place, such as a link: moving it away is the only remedy.
+    """
+
+    def __init__(self, path: Path, reason: str, *, in_the_way: bool = False) -> None:
+        super().__init__(errno.EPERM, f"{path} {reason}", str(path))
+        self.in_the_way = in_the_way
+
+
 #: Whether files have owners and modes; on Windows they have neither.
 HAS_OWNERS = hasattr(os, "geteuid")
 
@@ -131,7 +143,7 @@ def open_private(path: Path, flags: int) -> int | None:
         if file is None:
             return None
         os.close(file)
-        raise _unsafe(path, "is a symbolic link") from None
+        raise UnsafeFileError(path, "is a symbolic link", in_the_way=True) from None
     if file is not None:
         try:
             status = os.fstat(file)
@@ -162,7 +174,7 @@ def private_file(path: Path, *, create: bool) -> bool:
         status = path.lstat()
     _check_private(path, status)
     if not stat.S_ISREG(status.st_mode):
-        raise _unsafe(path, "is not a regular file")
+        raise UnsafeFileError(path, "is not a regular file", in_the_way=True)
     if HAS_OWNERS and status.st_uid == os.geteuid() and status.st_mode & 0o077:
         try:
             path.chmod(0o600)
@@ -172,10 +184,10 @@ def private_file(path: Path, *, create: bool) -> bool:
     return True
 
 
-def share_mode(path: Path, *others: Path) -> None:
-    """Let the owner write files that belong to a file which the owner can write, as far as they exist.
+def restore_writing(path: Path, *others: Path) -> None:
+    """If the owner can write a file, let the owner also write those beside it that exist.
 
-    A library that makes them gives them the mode that the file had.
+    A library that made them, as SQLite does, gave them the mode that the file had then.
 
     Raises:
         OSError: the file does not exist, or a mode cannot be changed.
@@ -230,17 +242,13 @@ _SUFFIX = ".kaito-tmp"
 
 def _check_private(path: Path, status: os.stat_result) -> None:
     if stat.S_ISLNK(status.st_mode):
-        raise _unsafe(path, "is a symbolic link")
+        raise UnsafeFileError(path, "is a symbolic link", in_the_way=True)
     if not HAS_OWNERS:
         return
     if status.st_uid not in (os.geteuid(), 0):
-        raise _unsafe(path, "belongs to another user")
+        raise UnsafeFileError(path, "belongs to another user")
     if status.st_mode & 0o022:
-        raise _unsafe(path, "can be written by other users; 'chmod go-w' changes that")
-
-
-def _unsafe(path: Path, reason: str) -> OSError:
-    return OSError(errno.EPERM, f"{path} {reason}", str(path))
+        raise UnsafeFileError(path, "can be written by other users; 'chmod go-w' changes that")
 
 
 def _replace(target: Path, content: bytes) -> None:
