@@ -88,5 +88,5 @@ def load_named(parser: Parser, call: Invocation, config: UserConfig, command: st
             if call.completing:
                 continue
             if setting is not None:
-                raise setting.origin.error(exc.message.removeprefix(f"{flag}: ")) from None
+                raise setting.origin.error(exc.message.removeprefix(f"{flag}: "), *exc.hints) from None
             raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,6 +67,8 @@ def _text(form: FlagForm, value: Any, folder: Path) -> str:
     if isinstance(value, str):
         return _resolved(form, value, folder)
     if form.takes_json and isinstance(value, list | dict):
+        import json
+
         try:
             # msgspec would write null for a number that JSON does not have.
             return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

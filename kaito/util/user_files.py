@@ -9,8 +9,10 @@ from pathlib import Path
 
 from kaito.util.limits import CONFIG_FILE, shown_size
 
-# Opening a pipe without a writer would block, and Windows would translate line ends.
-_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+# Opening a pipe without a writer would block. Windows has no such flag.
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
+# Windows would translate line ends.
+_FLAGS = os.O_RDONLY | _NONBLOCK | getattr(os, "O_BINARY", 0)
 
 
 def named_path(name: str) -> Path:
@@ -39,7 +41,7 @@ def read_bytes(path: str | Path, limit: int = CONFIG_FILE) -> bytes:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if not stat.S_ISREG(mode) and hasattr(os, "set_blocking"):
+        if _NONBLOCK and not stat.S_ISREG(mode):
             os.set_blocking(descriptor, True)
         content = bytearray()
         while data := file.read(limit + 1 - len(content)):
