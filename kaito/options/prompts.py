@@ -54,11 +54,9 @@ def variable(name: str) -> Callable[[str], tuple[str, str]]:
     def parse(value: str) -> tuple[str, str]:
         key, equals, content = value.partition("=")
         if not equals or not re.fullmatch(_KEY, key):
-            from kaito.util.secret_names import is_secret_name
+            from kaito.util.secret_names import without_secret
 
-            # With another sign between them, the value is here, too.
-            begun = re.match("[A-Za-z0-9_-]*", value)
-            shown = f"{begun[0]}…" if begun is not None and is_secret_name(begun[0]) and begun[0] != value else value
+            shown = without_secret(value)
             raise UsageError(f"{name}: '{shown}' is not KEY=VALUE, where KEY has letters, digits, '-' and '_'")
         return key, text(name)(content)
 

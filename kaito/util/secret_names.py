@@ -24,6 +24,9 @@ _HOLDER = re.compile("(^|-)(header|extra-body)$")
 #: What begins the value of a header with credentials.
 _SCHEME = re.compile(r"(basic|bearer|digest|negotiate|token|aws4-hmac-sha256)\s", re.IGNORECASE)
 
+#: How many characters of a name are looked at, so that a long text takes linear time.
+_LONGEST_NAME = 50
+
 
 def is_secret_name(name: str) -> bool:
     """Return whether a name is one of a secret, in any spelling: `api-key`, `apiKey`, `API_KEY`, `X-Auth-Token`."""
@@ -31,6 +34,14 @@ def is_secret_name(name: str) -> bool:
     if not words:
         return False
     return bool(_WORDS.fullmatch(words[-1])) or (words[-1] == "key" and any(map(_KEYS.fullmatch, words)))
+
+
+def without_secret(text: str) -> str:
+    """Return a text for a message: it ends after the name of a secret, whatever stands between that and its value."""
+    for sign in re.finditer("[^A-Za-z0-9_-]+", text):
+        if is_secret_name(text[max(sign.start() - _LONGEST_NAME, 0) : sign.start()]):
+            return f"{text[: sign.start()]}…"
+    return text
 
 
 def may_be_secret(name: str, value: str) -> bool:

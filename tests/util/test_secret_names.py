@@ -2,7 +2,7 @@
 
 import pytest
 
-from kaito.util.secret_names import is_secret_name, secret_field, secret_header, secret_in_url
+from kaito.util.secret_names import is_secret_name, secret_field, secret_header, secret_in_url, without_secret
 
 SECRETS = [
     "api-key",
@@ -105,3 +105,20 @@ def test_fields_of_json():
     assert secret_field('{"a": [{"api_key": 1}]}') == "api_key"
     assert secret_field('{"a": {"b": 1}}') is None
     assert secret_field("not JSON api_key") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        *[(text, "api_key…") for text in ("api_key:s3cret", "api_key s3cret", "api_key=s3cret=", "api_key, s3cret")],
+        *[
+            ("my.password=s3cret", "my.password…"),
+            ("my password: s3cret", "my password…"),
+            ("x API KEY s", "x API KEY…"),
+        ],
+        *[(text, text) for text in ("api_key", "password", "two words", "monkey: 3", "=x", "", "é=x", "a" * 99 + "=b")],
+        ("- " * 50_000, "- " * 50_000),
+    ],
+)
+def test_a_text_ends_after_the_name_of_a_secret(text, shown):
+    assert without_secret(text) == shown
