@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-#: Where the messages came from: a prompt, `--message`, `--script`, or a script with `--each`.
+#: Where the messages came from: a prompt, `--message`, a script, or a script with `--each`.
 Source = Literal["terminal", "message", "script", "each"]
 
 

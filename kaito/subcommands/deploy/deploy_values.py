@@ -12,7 +12,8 @@ from msgspec import Struct
 from kaito.toolkit import WORKSPACE_RULE, decode_yaml, is_workspace
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ and …/labels/
-_SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+_LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_SUBDOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _WORD = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 #: A preset, or the id of a model: `phi-4`, `Qwen/Qwen3-0.6B`.
 _MODEL = re.compile(rf"{_WORD.pattern}(/{_WORD.pattern})?")
