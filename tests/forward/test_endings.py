@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -73,3 +75,56 @@ def test_a_replica_is_retried_whatever_ends_it(monkeypatch):
         "Replica a cannot be reached: gone Wait",
         "Replica a is ready",
     ]
+
+
+def test_a_replica_that_comes_back_is_tried_before_none_can_be_reached(monkeypatch):
+    monkeypatch.setattr(upstreams_module, "_RETRY_DELAY", 0)
+    reporter = RecordingReporter()
+
+    async def run():
+        settings = Settings(target=Target(workspace="set", kind="inferenceset"))
+        upstreams = Upstreams(create_plugins(warn=print), settings, reporter)
+        ready, outcomes = asyncio.Queue(), {name: asyncio.Queue() for name in "ab"}
+        cluster: Any = None
+
+        async def nothing(*_):
+            return ""
+
+        async def watch(*_, **__):
+            while True:
+                yield {name: name for name in await ready.get()}
+
+        async def open_upstream(stack, settings):
+            if (error := await outcomes[settings.target.workspace].get()) is not None:
+                raise error
+
+        async def seen(notice):
+            while notice not in reporter.notices:
+                await asyncio.sleep(0)
+
+        monkeypatch.setattr(upstreams_module, "get_inference_set", nothing)
+        monkeypatch.setattr(upstreams_module, "served_list_path", nothing)
+        monkeypatch.setattr(upstreams_module, "watch", watch)
+        monkeypatch.setattr(upstreams_module, "parse_workspace", lambda name: SimpleNamespace(name=name, ready=True))
+        monkeypatch.setattr(upstreams, "_open", open_upstream)
+        first = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(upstreams._watch_replicas(cluster, "set", first))
+        async with asyncio.timeout(20):
+            ready.put_nowait("ab")
+            outcomes["a"].put_nowait(KaitoError("gone"))
+            await seen("Replica a cannot be reached: gone")
+            ready.put_nowait("b")
+            await seen("Replica a is no longer ready")
+            ready.put_nowait("ab")
+            while "a" not in upstreams._replicas:
+                await asyncio.sleep(0)
+            outcomes["b"].put_nowait(KaitoError("gone"))
+            await seen("Replica b cannot be reached: gone")
+            outcomes["a"].put_nowait(None)
+            await first
+        task.cancel()
+        await asyncio.wait([task])
+        await upstreams._close_replicas()
+
+    asyncio.run(run())
+    assert reporter.notices[-1] == "Replica a is ready"

@@ -135,7 +135,9 @@ def test_what_is_not_a_file_is_refused(folder, make):
 def test_what_others_can_write_is_refused(folder, library, part):
     kept(folder, "a")
     (folder / part).chmod(0o777)
-    assert "can be written by other users; 'chmod go-w' changes that" in refusal(folder)
+    error = refused(folder)
+    assert "can be written by other users; 'chmod go-w' changes that" in error.message
+    assert error.hints == ("KAITO_HISTORY=off keeps nothing",)
     with pytest.raises(KaitoError, match="can be written by other users"):
         library.find()
 

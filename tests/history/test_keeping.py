@@ -256,6 +256,18 @@ def test_a_branch_has_the_turns_that_left_the_window(folder, library):
     assert [info.id for info in library.find("b")] == [branch.id, branch.parent]
 
 
+def test_a_branch_of_a_conversation_that_was_deleted_elsewhere_has_the_turns_of_the_window(folder, library):
+    talk = Talk(folder).say("a", "b")
+    talk.conversation.drop_oldest(1)
+    talk.keep()
+    library.delete([talk.id])
+    talk.recorder.branch(None)
+    talk.say("c")
+    assert talk.close() == []
+    assert questions(library.load(talk.id)) == ["b", "c"]
+    assert library.info(talk.id).turns == 2
+
+
 def test_turns_that_are_dropped_before_they_are_written_are_kept(folder, library):
     talk = Talk(folder)
     # The thread gathers changes: a script may have many turns until it writes.
@@ -307,6 +319,17 @@ def test_a_turn_that_is_too_long_is_reported_and_the_next_one_is_kept(folder, li
     talk.say("c")
     assert talk.close() == []
     assert questions(library.load(talk.id)) == ["a", "c"]
+
+
+def test_a_turn_that_is_too_long_is_not_counted_when_it_leaves_the_window(folder, library, monkeypatch):
+    monkeypatch.setattr("kaito.util.limits.CONVERSATION", 500)
+    talk = Talk(folder).say("a", "b" * 600)
+    assert len(talk.recorder.take_reports()) == 1
+    talk.conversation.drop_oldest(2)
+    talk.say("c")
+    assert talk.close() == []
+    assert questions(library.load(talk.id)) == ["a", "c"]
+    assert library.info(talk.id).turns == 2
 
 
 def test_a_conversation_from_a_file_is_kept_with_its_first_turn(folder, library):

@@ -142,6 +142,19 @@ def test_the_title_follows_the_first_message(run):
     ]
 
 
+def test_the_title_is_that_of_the_first_message_when_it_has_left_the_window(run):
+    class Plugin:
+        @hookimpl
+        def kaito_slash_commands(self):
+            return [SlashCommand(name="drop", run=drop, summary="Drop the oldest turn")]
+
+    def drop(arguments, shell):
+        shell._session.conversation.drop_oldest(1)
+
+    _, _, err = run("a", "b", "/drop", "/title", plugins=[Plugin()])
+    assert err == "Title: a\n"
+
+
 def test_title_and_branch(folder, run):
     _, _, err = run("a", "/title", "/title My \x1b[2J plans", "/branch", "b", "/branch Other", "c", "/title")
     library = Library(folder)
