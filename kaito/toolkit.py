@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from kaito.util.safe_files import UnreadableError, check_private, make_folders, read_text, replace_private
     from kaito.util.sanitize import UNSAFE, one_line, sanitize
     from kaito.util.time_limits import time_limit
+    from kaito.util.user_files import named_path, read_bytes
     from kaito.util.user_folders import config_folder, data_folder, shown_path
     from kaito.util.yaml_reader import YamlError, decode_yaml, read_yaml
 
@@ -61,6 +62,7 @@ __all__ = [
     "is_workspace",
     "lock_file",
     "make_folders",
+    "named_path",
     "names_file",
     "one_line",
     "only_name",
@@ -68,6 +70,7 @@ __all__ = [
     "path_of",
     "program_name",
     "proxy_for",
+    "read_bytes",
     "read_conversation",
     "read_image",
     "read_output",
@@ -105,6 +108,8 @@ _EXPORTS = {
     "data_folder": "kaito.util.user_folders",
     "lock_file": "kaito.util.file_locks",
     "make_folders": "kaito.util.safe_files",
+    "named_path": "kaito.util.user_files",
+    "read_bytes": "kaito.util.user_files",
     "read_text": "kaito.util.safe_files",
     "shown_path": "kaito.util.user_folders",
     "shown_size": "kaito.util.limits",

@@ -16,7 +16,7 @@ _FLAGS = os.O_RDONLY | _NONBLOCK | getattr(os, "O_BINARY", 0)
 
 
 def named_path(name: str) -> Path:
-    """Return the path of a name with `~` expanded.
+    """Return the path that a user's name of a file means: `~` is expanded.
 
     Raises:
         OSError: the name begins with `~` and a user who does not exist; `strerror` is the reason.
@@ -30,8 +30,13 @@ def named_path(name: str) -> Path:
 def read_bytes(path: str | Path, limit: int = CONFIG_FILE) -> bytes:
     """Return the content of a file. It may be a pipe, as a shell's `<(command)` is, or a device such as `/dev/null`.
 
+    A pipe into which no program writes is empty.
+
+    Args:
+        limit: the most bytes that it may have.
+
     Raises:
-        OSError: it cannot be read, or is larger than `limit`; `strerror` is the reason.
+        OSError: it cannot be read, or is larger; `strerror` is the reason.
     """
     try:
         descriptor = os.open(path, _FLAGS)

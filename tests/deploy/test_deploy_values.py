@@ -1,5 +1,7 @@
 """The values of `kaito deploy`'s flags."""
 
+import os
+import sys
 from contextlib import suppress
 
 import pytest
@@ -77,6 +79,13 @@ def test_a_file_of_an_unknown_user():
         values.inference_config("~nobody-here/vllm.yaml")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs")
+def test_a_pipe_without_a_writer_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(ValueError, match="is not a mapping in YAML"):
+        values.inference_config(str(tmp_path / "pipe.yaml"))
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -84,7 +93,7 @@ def test_a_file_of_an_unknown_user():
         (b"", "is not a mapping in YAML"),
         (b"a: [\n", "is not a mapping in YAML: it is not valid YAML"),
         (b"\xff\xfea", "is not UTF-8 text"),
-        (b"a: '" + b"x" * 1_100_000 + b"'", "is too large: over 1000 KiB"),
+        (b"a: '" + b"x" * 1_100_000 + b"'", "cannot be read: it is larger than 1000 KiB"),
         (b"a: &a [x, x, x, x, x, x, x, x]\n" + b"b: &b [*a, *a, *a]\n" + b"[" * 5000, "is not a mapping in YAML"),
     ],
 )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-from kaito.toolkit import WORKSPACE_RULE, decode_yaml, is_workspace
+from kaito.toolkit import WORKSPACE_RULE, decode_yaml, is_workspace, named_path, read_bytes
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ and …/labels/
 _LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
@@ -110,12 +109,9 @@ def inference_config(value: str) -> InferenceConfig:
     if "/" not in value and not value.endswith(_FILE_ENDS):
         return InferenceConfig(name=name(value))
     try:
-        with open(Path(value).expanduser(), "rb") as file:
-            content = file.read(_LONGEST_CONFIG + 1)
-    except (OSError, RuntimeError, ValueError) as exc:  # also an unknown user's home
-        raise ValueError(f"cannot be read: {getattr(exc, 'strerror', None) or exc}") from None
-    if len(content) > _LONGEST_CONFIG:
-        raise ValueError(f"is too large: over {_LONGEST_CONFIG // 1024} KiB")
+        content = read_bytes(named_path(value), _LONGEST_CONFIG)
+    except OSError as exc:
+        raise ValueError(f"cannot be read: {exc.strerror}") from None
     try:
         text = content.decode("utf-8-sig")
         decode_yaml(content, dict[str, Any])

@@ -146,7 +146,7 @@ def read_inventory(file: str | None) -> Inventory:
     """
     path = default_file() if file is None else Path(file)
     try:
-        path = path.expanduser()
+        path = toolkit.named_path(str(path))
         text = toolkit.read_text(path, _LARGEST)
         # Whoever can write the file decides where messages and keys are sent. The team's group may.
         if os.name == "posix" and path.stat().st_mode & stat.S_IWOTH:
@@ -155,8 +155,6 @@ def read_inventory(file: str | None) -> Inventory:
         _check(entries)
     except (toolkit.UnreadableError, toolkit.DecodeError, OSError) as exc:
         raise InventoryError(path, getattr(exc, "strerror", None) or exc) from None
-    except RuntimeError:
-        raise InventoryError(path, "the home folder is unknown") from None
     return Inventory(path, tuple(entries))
 
 

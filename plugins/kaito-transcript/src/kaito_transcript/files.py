@@ -28,9 +28,9 @@ def check_destination(destination: str) -> None:
         ValueError: it cannot be written there.
     """
     try:
-        path = Path(destination).expanduser()
-    except RuntimeError:
-        raise ValueError("the home folder is unknown") from None
+        path = toolkit.named_path(destination)
+    except OSError as exc:
+        raise ValueError(exc.strerror) from None
     if is_folder(destination):
         if path.exists() and not (path.is_dir() and os.access(path, os.W_OK | os.X_OK)):
             raise ValueError("it is not a folder that you can write into")
