@@ -71,6 +71,10 @@ class Database:
 
     def close(self) -> None:
         """Close the file."""
+        if not self.is_in_place:
+            # SQLite itself leaves the last changes in the log, which does not belong to the file's new name.
+            with suppress(Exception):
+                self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         with suppress(Exception):
             self.connection.close()
 

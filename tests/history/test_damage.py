@@ -319,6 +319,18 @@ def test_a_history_that_was_moved_away_or_removed_is_begun_again(folder, library
     assert questions(library.load(talk.id)) == ["b", "d"]
 
 
+@posix
+def test_a_file_that_was_moved_away_without_its_log_has_all_of_its_turns(folder, library):
+    talk = Talk(folder).say("a", "b")
+    first, file = talk.id, folder / "history.db"
+    file.rename(folder / "history.db.old")
+    talk.say("c")
+    talk.close()
+    assert [info.title for info in library.find()] == ["c"]
+    (folder / "history.db.old").replace(file)
+    assert questions(library.load(first)) == ["a", "b"]
+
+
 def test_a_lock_is_waited_for_and_then_reported(folder, monkeypatch):
     kept(folder, "a")
     monkeypatch.setattr(databases, "BUSY_TIMEOUT", 0.05)
