@@ -120,6 +120,11 @@ class UserConfig:
         """The first fault; `None` when nothing is wrong."""
         return next(iter(self.faults), None)
 
+    @property
+    def is_hidden(self) -> bool:
+        """Whether it is not known if there is a file, because its folder may not be searched."""
+        return self.file is None and bool(self.warning)
+
     def _is_switched_off(self) -> bool:
         try:
             return is_on(NO_CONFIG, self._environ.get(NO_CONFIG))
@@ -180,7 +185,7 @@ class UserConfig:
 
         if self.file is None or self.path is None:
             where = shown_path(self.path) if self.path is not None else "the configuration folder of a user with a home"
-            state = "cannot be read" if self.warning else "does not exist"
+            state = "cannot be read" if self.is_hidden else "does not exist"
             raise UsageError(f"{by}: there is no profile '{name}'", f"Profiles are in {where}, which {state}")
         if name not in self.profiles:
             near = did_you_mean(name, self.profiles)

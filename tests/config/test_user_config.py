@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kaito.config.user_config import UserConfig
+from kaito.subcommands.config.config_values import _head
 
 
 @pytest.fixture
@@ -33,14 +34,16 @@ def test_a_folder_that_cannot_be_searched_is_said(lstat_fails):
     lstat_fails(errno.EACCES)
     config = UserConfig({})
     assert (config.file, config.fault) == (None, None)
-    assert config.warning == ("cannot read ~/.config/kaito/config.toml: Permission denied; --no-config ignores it")
+    assert config.warning == "cannot read ~/.config/kaito/config.toml: Permission denied; --no-config ignores it"
+    assert _head(config).startswith("File: ~/.config/kaito/config.toml (cannot be read)\n")
 
 
 def test_profiles_of_a_folder_that_cannot_be_searched_may_exist(lstat_fails):
     lstat_fails(errno.EACCES)
-    fault = UserConfig({}, profile="work").fault
-    assert fault is not None
-    assert fault.hints == ("Profiles are in ~/.config/kaito/config.toml, which cannot be read",)
+    config = UserConfig({}, profile="work")
+    assert config.fault is not None
+    assert config.fault.hints == ("Profiles are in ~/.config/kaito/config.toml, which cannot be read",)
+    assert "\nProfile: work, which is not known\n" in _head(config)
 
 
 def test_any_other_failure_is_a_fault(lstat_fails):

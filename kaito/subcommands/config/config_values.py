@@ -116,7 +116,7 @@ def _head(config: UserConfig) -> str:
     state = ""
     if config.is_unreadable:
         state = " (cannot be used)"
-    elif config.file is None and config.warning:
+    elif config.is_hidden:
         state = " (cannot be read)"
     elif config.file is None:
         exists = config.path is not None and os.path.lexists(config.path)
@@ -124,9 +124,10 @@ def _head(config: UserConfig) -> str:
     lines = [f"File: {path}{state}"]
     if config.profiles or config.missing_profile is not None:
         missing = config.missing_profile
-        profile = f"{missing}, which does not exist" if missing is not None else config.profile or "none"
-        names = ", ".join(map(one_line, config.profiles)) or "none"
-        lines.append(f"Profile: {one_line(profile)} (the file has {names})")
+        fault = "is not known" if config.is_hidden else "does not exist"
+        profile = f"{missing}, which {fault}" if missing is not None else config.profile or "none"
+        names = f" (the file has {', '.join(map(one_line, config.profiles)) or 'none'})" if not config.is_hidden else ""
+        lines.append(f"Profile: {one_line(profile)}{names}")
     return "\n".join([*lines, "", ""])
 
 
