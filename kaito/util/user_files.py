@@ -19,12 +19,14 @@ def named_path(name: str) -> Path:
     """Return the path that a user's name of a file means: `~` is expanded.
 
     Raises:
-        OSError: the name begins with `~` and a user who does not exist; `strerror` is the reason.
+        OSError: the name begins with `~` and something that is not a user; `strerror` is the reason.
     """
     try:
         return Path(name).expanduser()
     except RuntimeError:
         raise FileNotFoundError(errno.ENOENT, "the home folder is unknown", name) from None
+    except ValueError:  # a NUL in the user's name
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), name) from None
 
 
 def read_bytes(path: str | Path, limit: int = CONFIG_FILE) -> bytes:

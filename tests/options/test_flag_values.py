@@ -194,7 +194,8 @@ def test_names_of_files(flag, before):
     assert usage_error(flag, f"{before}~nobody-here/x") == (
         f"❌ Error: {flag}: cannot read '~nobody-here/x': the home folder is unknown"
     )
-    assert usage_error(flag, f"{before}a\0b") == f"❌ Error: {flag}: cannot read 'a\0b': Invalid argument"
+    for name in ("a\0b", "~a\0b"):
+        assert usage_error(flag, before + name) == f"❌ Error: {flag}: cannot read '{name}': Invalid argument"
 
 
 def test_paths_begin_at_home(tmp_path, monkeypatch):

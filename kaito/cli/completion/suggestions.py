@@ -151,7 +151,7 @@ class _Line:
         elif self._flag is not None:
             self._given.append(f"{self._flag.option_strings[-1]}={argument}")
             self._flag = None
-        elif not self._ended and argument == "--":
+        elif argument == "--":
             self._ended = True
         elif not self._ended and argument.startswith("-"):
             flag = self._parser.flag(argument)
