@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kaito_inventory.inventory import InventoryError, read_inventory
 
+from kaito import KaitoError
+
 ENTRY = {"name": "llama", "url": "https://llm.example.com/v1"}
 
 
@@ -98,6 +100,24 @@ def test_a_file_that_is_no_inventory(write, text, fault):
 def test_an_unknown_home_folder():
     with pytest.raises(InventoryError, match="cannot be used: the home folder is unknown"):
         read_inventory("~nobody-here/x")
+
+
+@pytest.mark.parametrize(
+    ("field", "name", "reason"),
+    [
+        *(
+            (field, "~nobody-here/x", "the home folder is unknown")
+            for field in ("api-key-file", "certificate-authority")
+        ),
+        *((field, "a\0b", "") for field in ("api-key-file", "certificate-authority")),
+    ],
+)
+def test_a_file_of_an_entry_that_cannot_exist(write, field, name, reason):
+    inventory = read_inventory(str(write(ENTRY | {field: name})))
+    [entry] = inventory.entries
+    read = inventory.secret_headers if field == "api-key-file" else inventory.trusted
+    with pytest.raises(KaitoError, match=f"Endpoint 'llama' of the inventory: .*{reason}"):
+        read(entry)
 
 
 def test_a_file_that_everybody_can_write(write):

@@ -82,8 +82,12 @@ class Inventory(Struct, frozen=True):
         return ", ".join(entry.name for entry in self.entries) or "none"
 
     def file(self, name: str) -> Path:
-        """Return the path of a file that an entry names: relative to the inventory's folder."""
-        return self.path.parent / Path(name).expanduser()
+        """Return the path of a file that an entry names: relative to the inventory's folder.
+
+        Raises:
+            OSError: it begins with the home folder of a user who does not exist here.
+        """
+        return self.path.parent / toolkit.named_path(name)
 
     def secret_headers(self, entry: Entry) -> dict[str, str]:
         """Read the headers of an entry whose values are in files.
@@ -91,9 +95,9 @@ class Inventory(Struct, frozen=True):
         Raises:
             KaitoError: one cannot be read, or other users can.
         """
-        headers = {name: _read_secret(self.file(file), entry) for name, file in entry.header_files.items()}
+        headers = {name: _read_secret(self, file, entry) for name, file in entry.header_files.items()}
         if entry.api_key_file is not None:
-            headers["Authorization"] = f"Bearer {_read_secret(self.file(entry.api_key_file), entry)}"
+            headers["Authorization"] = f"Bearer {_read_secret(self, entry.api_key_file, entry)}"
         return headers
 
     def trusted(self, entry: Entry) -> ssl.SSLContext | bool:
@@ -104,8 +108,9 @@ class Inventory(Struct, frozen=True):
         """
         if entry.certificate_authority is None:
             return True
-        path = self.file(entry.certificate_authority)
+        path: str | Path = entry.certificate_authority
         try:
+            path = self.file(entry.certificate_authority)
             return ssl.create_default_context(cafile=path)
         except (OSError, ValueError) as exc:
             reason = getattr(exc, "strerror", None) or exc
@@ -201,14 +206,16 @@ def _fault_of_url(text: str) -> str:
     return ""
 
 
-def _read_secret(path: Path, entry: Entry) -> str:
+def _read_secret(inventory: Inventory, name: str, entry: Entry) -> str:
+    path: str | Path = name
     try:
+        path = inventory.file(name)
         if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise toolkit.UnreadableError(f"other users may use it; 'chmod 600 {path}' changes that")
         secret = toolkit.read_text(path, _LARGEST_SECRET).strip()
         if not secret or not _HEADER_VALUE.fullmatch(secret):
             raise toolkit.UnreadableError("it is not one line of printable ASCII characters")
-    except (toolkit.UnreadableError, OSError) as exc:
+    except (toolkit.UnreadableError, OSError, ValueError) as exc:  # a NUL in the name is a ValueError
         reason = getattr(exc, "strerror", None) or exc
         raise KaitoError(
             f"Endpoint '{entry.name}' of the inventory: cannot use the secret in '{path}': {reason}"
