@@ -70,6 +70,12 @@ def ping(kaito, install, model_server):
     return ping
 
 
+@pytest.mark.parametrize(("allowed", "is_listed"), [("ping", True), ("other", False)])
+def test_the_list_of_plugins_has_those_that_may_be_loaded(kaito, install, allowed, is_listed):
+    install(PING)
+    assert ("command ping" in kaito("plugins", plugins=allowed).out) is is_listed
+
+
 def test_its_output(ping):
     outcome = ping()
     assert (outcome.code, outcome.out) == (0, 'answers: ["ping"]\ntags: []\nquiet: no\n')
