@@ -1,4 +1,4 @@
-"""Files that a user names: `~` is expanded, a pipe or a device may be read, and nothing waits for a pipe's writer."""
+"""Files that a user names: `~` is expanded, a pipe or a device may be read, and a pipe without a writer is empty."""
 
 from __future__ import annotations
 
