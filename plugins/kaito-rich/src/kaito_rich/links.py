@@ -1,4 +1,4 @@
-"""The addresses of links: which of them a terminal may open, and when they are shown after the text."""
+"""Addresses: which of them a terminal may open, when they are shown after a link's text, and which words are one."""
 
 from __future__ import annotations
 
@@ -15,6 +15,42 @@ _SCHEME = re.compile("https?://|mailto:", re.IGNORECASE)
 _KEPT = "%/:=&?~#+!$,;'@()*[]-._"
 #: Text that a reader may take for an address.
 _ADDRESS = re.compile(r"[^\W_]\.[^\W\d_]{2}|://|@")
+# The beginning of a bare address, which ends with the word.
+_BARE = re.compile("[A-Za-z]://")
+_BARE_BEGUN = len("s:/")
+# What follows marks that belong to a bare address, not to the text around it.
+_CONTINUES = re.compile("[A-Za-z0-9/?#=&%+-]")
+
+
+class CurrentWord:
+    """The word that a line ends with so far.
+
+    Attributes:
+        is_address: whether it contains the beginning of an address.
+    """
+
+    __slots__ = ("_last", "is_address")
+
+    def __init__(self) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End the word; nothing of the next one is known yet."""
+        self._last, self.is_address = "", False
+
+    def add(self, text: str) -> None:
+        """Add text that is not empty, and may have blanks."""
+        last = "" if text[-1].isspace() else text.split()[-1]
+        if len(last) < len(text):
+            self.end()
+        if not self.is_address:
+            word = self._last + last
+            self._last, self.is_address = word[-_BARE_BEGUN:], _BARE.search(word) is not None
+
+
+def continues_address(character: str) -> bool:
+    """Return whether a bare address goes on with a character that follows marks in it."""
+    return _CONTINUES.match(character) is not None
 
 
 def opened_address(url: str) -> str:
