@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import zlib
+from collections.abc import Iterator
 from urllib.parse import quote, urlsplit
 
 #: Characters of the longest address; terminals refuse longer ones.
@@ -17,6 +18,8 @@ _KEPT = "%/:=&?~#+!$,;'@()*[]-._"
 _ADDRESS = re.compile(r"[^\W_]\.[^\W\d_]{2}|://|@")
 # The beginning of a bare address, which ends with the word.
 _BARE = re.compile("[A-Za-z]://")
+_WEB = re.compile("(?<![A-Za-z0-9])https?://[!#-;=?-_a-~]+")
+_SENTENCE = "?!.,:;*_~'\"]}|"
 _BARE_BEGUN = len("s:/")
 # What follows marks that belong to a bare address, not to the text around it.
 _CONTINUES = re.compile("[A-Za-z0-9/?#=&%+-]")
@@ -74,6 +77,23 @@ def misleads(text: str, url: str) -> bool:
         return False
     named, target = (_SCHEME.sub("", each.strip(), count=1).rstrip("/") for each in (text, url))
     return not (target == named or (target.startswith(named) and target[len(named)] in "/?#"))
+
+
+def bare_addresses(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield start, end and address of the bare addresses in a text that may be opened.
+
+    As on GitHub, punctuation at the end belongs to the sentence. An address that other letters follow is left out: it
+    may go on with them.
+    """
+    for found in _WEB.finditer(text):
+        end = found.end()
+        if end < len(text) and text[end].isalnum():
+            continue
+        url = found[0].rstrip(_SENTENCE)
+        while url.endswith(")") and url.count(")") > url.count("("):
+            url = url[:-1].rstrip(_SENTENCE)
+        if address := opened_address(url):
+            yield found.start(), found.start() + len(url), address
 
 
 def linked(text: str, address: str) -> str:
