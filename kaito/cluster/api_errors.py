@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -87,6 +88,7 @@ class StatusDetails(Struct, frozen=True):
 
     #: The plural of the kind, such as `services`.
     kind: str = ""
+    name: str = ""
 
 
 class Status(Struct, frozen=True):
@@ -133,7 +135,7 @@ def api_error(
     if code == 403:
         return _forbidden(message, flags)
     if code == 404:
-        return _not_found(message, status)
+        return _not_found(message, status, flags)
     if code == 410 or status.reason == "Expired":
         return VersionExpiredError(message)
     if code in (429, 500, 502, 503, 504):
@@ -156,9 +158,16 @@ def watch_error(status: bytes, flags: str = "") -> KaitoError:
     return api_error(code if isinstance(code, int) and 400 <= code < 600 else 500, {}, status, flags)
 
 
-def _not_found(message: str, status: Status) -> NotFoundError:
+def _not_found(message: str, status: Status, flags: str) -> NotFoundError:
     if not status.reason:
         return KindNotServedError(message)
+    if status.details.kind == "namespaces" and (name := one_line(status.details.name)):
+        return ObjectNotFoundError(
+            f"Namespace '{name}' not found",
+            f"To list the namespaces: kubectl get namespaces{flags}",
+            f"To create it: kubectl create namespace {shlex.quote(name)}{flags}",
+            resource="namespaces",
+        )
     return ObjectNotFoundError(message, resource=status.details.kind)
 
 
