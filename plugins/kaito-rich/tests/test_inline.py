@@ -49,6 +49,11 @@ def test_a_bare_address_stays_as_it_is(text):
     assert "".join(span.text for span in [*pieces, *inline.close()]) == text
 
 
+@pytest.mark.parametrize("text", ["2*3*4 = 24", "2**3**2", "f = a*b + c*d", "x*y*z"])
+def test_products_and_powers_stay_as_they_are(text):
+    assert merged(text) == [(text, 0)]
+
+
 def test_marks_around_a_bare_address_are_marks():
     assert merged("**https://h/a_b_**, *see https://h/__x__.* _c_") == [
         ("https://h/a_b_", BOLD),

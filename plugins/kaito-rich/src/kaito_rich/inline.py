@@ -365,8 +365,11 @@ def _flanks(mark: str, before: str, after: str) -> tuple[bool, bool]:
     """Return whether a run of marks between two characters can open, and whether it can close.
 
     Unlike in CommonMark, a letter after a closing `**` does not matter: `**Note:**text` and Chinese text are common.
+    And nothing begins within a Latin word: `2*3*4` is a product.
     """
     opens, closes = not after.isspace(), not before.isspace()
+    if mark == "*" and (before + after).isascii() and before.isalnum() and after.isalnum():
+        opens = False
     if mark == "_":
         return opens and not before.isalnum(), closes and not after.isalnum()
     return opens, closes
