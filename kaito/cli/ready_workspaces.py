@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
+from kaito.cli.args.parser import Parser
 from kaito.cli.invocation import Invocation
 from kaito.cluster.api_client import ApiClient
 from kaito.cluster.workspaces.served import served_models
@@ -12,6 +13,7 @@ from kaito.errors import KaitoError
 from kaito.types import ServedModel, Target
 from kaito.types.targets import target_of
 from kaito.util.program import program_name
+from kaito.util.sanitize import sanitize
 from kaito.util.secret_names import may_be_secret
 
 #: The most workspaces that are suggested.
@@ -20,10 +22,13 @@ _MOST = 8
 _LONGEST = 200
 
 
-def show_ready_workspaces(call: Invocation, target: Target) -> None:
+def show_ready_workspaces(call: Invocation, parser: Parser, target: Target) -> None:
     """Show the ready workspaces and InferenceSets below an error, if the cluster names them within two seconds.
 
     Those of the namespace come first; without any, those of other namespaces are shown.
+
+    Args:
+        parser: that of the command line.
 
     Raises:
         Interrupted: Ctrl-C.
@@ -41,7 +46,7 @@ def show_ready_workspaces(call: Invocation, target: Target) -> None:
         terminal.clear_status()
     if found is not None:
         place, ready = found
-        for line in _lines(call, target, place, ready):
+        for line in _lines(call, parser, target, place, ready):
             terminal.notice(f"   {line}")
 
 
@@ -52,7 +57,9 @@ async def _ready(cluster: ApiClient) -> tuple[Mapping[str, str], list[ServedMode
     return dict(cluster.config.location().in_cluster), ready
 
 
-def _lines(call: Invocation, target: Target, place: Mapping[str, str], ready: Sequence[ServedModel]) -> list[str]:
+def _lines(
+    call: Invocation, parser: Parser, target: Target, place: Mapping[str, str], ready: Sequence[ServedModel]
+) -> list[str]:
     where = f"context {place['context']}"
     program = program_name()
     if not ready:
@@ -60,19 +67,24 @@ def _lines(call: Invocation, target: Target, place: Mapping[str, str], ready: Se
     elsewhere = any(one.namespace != place["namespace"] for one in ready)
     inside = f"namespace {place['namespace']}, {where}" if not elsewhere else where
     lines = [f"Ready in {inside}:"]
-    lines += [f"  {_command(call, target, one, place['namespace'])}" for one in ready[:_MOST]]
+    lines += [f"  {_command(call, parser, target, one, place['namespace'])}" for one in ready[:_MOST]]
     more = len(ready) - _MOST
     flags = f" -A{target.cluster_flags}" if elsewhere else target.place_flags
     return lines if more <= 0 else [*lines, f"  and {more} more; '{program} status{flags}' lists all"]
 
 
-def _command(call: Invocation, target: Target, one: ServedModel, namespace: str) -> str:
-    """Return the command with the name of a workspace: as it was entered, unless that is long or may hold secrets."""
-    arguments = list(call.arguments)
-    if one.namespace != namespace:
-        arguments = [*_without_namespace(arguments), "-n", one.namespace]
-    line = f"{call.command} {shlex.join([*arguments, '--workspace-name', one.workspace])}"
-    if len(line) > _LONGEST or "\n" in line or any(map(_may_be_secret, arguments)):
+def _command(call: Invocation, parser: Parser, target: Target, one: ServedModel, namespace: str) -> str:
+    """Return the command with the name of a workspace.
+
+    It is as it was entered, unless that is long, may hold secrets, or could not be shown as it is.
+    """
+    name = ("--workspace-name", one.workspace)
+    if one.namespace == namespace:
+        arguments = parser.replaced(call.arguments, "--workspace-name", *name)
+    else:
+        arguments = parser.replaced(call.arguments, "--namespace", "-n", one.namespace, *name)
+    line = f"{call.command} {shlex.join(arguments)}"
+    if len(line) > _LONGEST or sanitize(line).splitlines() != [line] or any(map(_may_be_secret, arguments)):
         chosen = target_of(
             one.workspace,
             namespace=target.namespace if one.namespace == namespace else one.namespace,
@@ -89,16 +101,3 @@ def _may_be_secret(argument: str) -> bool:
         return may_be_secret("", argument)
     flag, _, value = argument.partition("=")
     return may_be_secret(flag, value)
-
-
-def _without_namespace(arguments: Sequence[str]) -> list[str]:
-    kept: list[str] = []
-    skips = False
-    for argument in arguments:
-        if skips:
-            skips = False
-        elif argument in ("-n", "--namespace"):
-            skips = True
-        elif not argument.startswith(("-n", "--namespace=")):
-            kept.append(argument)
-    return kept

@@ -65,7 +65,7 @@ def run_subcommand(offered: Offered[Command], call: Invocation) -> int:
         # The error is shown first, as the lookup may take a moment.
         call.terminal.clear_status()
         call.terminal.error(exc)
-        show_ready_workspaces(call, target_from(given))
+        show_ready_workspaces(call, parser, target_from(given))
         code = exc.exit_code
     except UsageError as exc:
         raise explained(exc, parser, configured.settings) from exc

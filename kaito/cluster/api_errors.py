@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -19,6 +20,8 @@ _FORBIDDEN = (
     r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) resource "(?P<resource>[^"]*)" in API group "(?P<group>[^"]*)"'
     r'(?: in the namespace "(?P<namespace>[^"]*)"| at the cluster scope)?'
 )
+# A path without objects, such as the one that lists what is served.
+_FORBIDDEN_PATH = r'User "(?P<user>[^"]*)" cannot (?P<verb>\S+) path "(?P<path>[^"]*)"'
 #: The user of requests without credentials.
 _ANONYMOUS = "system:anonymous"
 _MAX_MESSAGE = 300
@@ -85,6 +88,7 @@ class StatusDetails(Struct, frozen=True):
 
     #: The plural of the kind, such as `services`.
     kind: str = ""
+    name: str = ""
 
 
 class Status(Struct, frozen=True):
@@ -131,7 +135,7 @@ def api_error(
     if code == 403:
         return _forbidden(message, flags)
     if code == 404:
-        return _not_found(message, status)
+        return _not_found(message, status, flags)
     if code == 410 or status.reason == "Expired":
         return VersionExpiredError(message)
     if code in (429, 500, 502, 503, 504):
@@ -154,9 +158,16 @@ def watch_error(status: bytes, flags: str = "") -> KaitoError:
     return api_error(code if isinstance(code, int) and 400 <= code < 600 else 500, {}, status, flags)
 
 
-def _not_found(message: str, status: Status) -> NotFoundError:
+def _not_found(message: str, status: Status, flags: str) -> NotFoundError:
     if not status.reason:
         return KindNotServedError(message)
+    if status.details.kind == "namespaces" and (name := one_line(status.details.name)):
+        return ObjectNotFoundError(
+            f"Namespace '{name}' not found",
+            f"To list the namespaces: kubectl get namespaces{flags}",
+            f"To create it: kubectl create namespace {shlex.quote(name)}{flags}",
+            resource="namespaces",
+        )
     return ObjectNotFoundError(message, resource=status.details.kind)
 
 
@@ -173,23 +184,39 @@ def _unauthorized(expires: datetime | None) -> ForbiddenError:
 
 
 def _forbidden(message: str, flags: str) -> ForbiddenError:
+    if match := re.search(_FORBIDDEN_PATH, message):
+        user, verb, path = match.group("user", "verb", "path")
+        return _anonymous(f"{verb} {path}", flags) if user == _ANONYMOUS else _forbidden_path(user, verb, path, flags)
     match = re.search(_FORBIDDEN, message)
     if match is None:
         return ForbiddenError(f"The API server does not allow the request: {message}")
     user, verb, resource, group, namespace = match.group("user", "verb", "resource", "group", "namespace")
     needed = f"{verb} {resource}" + (f".{group}" if group else "")
     if user == _ANONYMOUS:
-        return ForbiddenError(
-            "The request had no credentials, and the API server refuses it from anonymous users",
-            f"Permission needed: {needed}",
-            f"Log in to the cluster, or check the user in the kubeconfig: kubectl config view --minify{flags}",
-        )
+        return _anonymous(needed, flags)
     scope = f"namespace '{namespace}'" if namespace else "the whole cluster"
     return MissingPermissionError(
         needed,
         f"User '{user}' may not {needed} in {scope}",
         f"This requires a role with verb '{verb}' on '{resource}' in API group '{group}'",
         can_i_hint(verb, resource, group=group or "", namespace=namespace, flags=flags),
+    )
+
+
+def _forbidden_path(user: str, verb: str, path: str, flags: str) -> ForbiddenError:
+    return MissingPermissionError(
+        f"{verb} {path}",
+        f"User '{user}' may not {verb} the path {path} of the API server",
+        f"This requires a role of the cluster with verb '{verb}' on '{path}' in nonResourceURLs",
+        f"To check: kubectl auth can-i {verb} {path}{flags}",
+    )
+
+
+def _anonymous(needed: str, flags: str) -> ForbiddenError:
+    return ForbiddenError(
+        "The request had no credentials, and the API server refuses it from anonymous users",
+        f"Permission needed: {needed}",
+        f"Log in to the cluster, or check the user in the kubeconfig: kubectl config view --minify{flags}",
     )
 
 

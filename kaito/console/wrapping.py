@@ -32,7 +32,7 @@ def table_columns() -> int:
 
 
 def wrapped(text: str, columns: int, *, hang: int = 4) -> str:
-    """Return a text whose long lines are broken between words; a word is never broken.
+    """Return a text whose long lines are broken between words; only a word in a script without blanks is broken.
 
     Args:
         text: each line is wrapped by itself, with the blanks that it begins with.
@@ -141,9 +141,15 @@ def _indentation(line: str) -> int:
 
 
 def _parts(line: str, columns: int, indent: int) -> list[str]:
-    """Break a line; the parts after the first are indented."""
+    """Break a line; the parts after the first are indented.
+
+    A name, a path or a URL is copied, so it stays whole. Text in a script without blanks between words is not: it has
+    to be broken somewhere.
+    """
     if width(line) <= columns:
         return [line]
+    if any(width(word) > columns - indent and not is_narrow(word) and not _URL.search(word) for word in line.split()):
+        return broken(line, columns, indent)
     return _wrap(line, columns, subsequent_indent=" " * indent, expand_tabs=False, break_long_words=False)
 
 

@@ -24,6 +24,22 @@ def test_a_word_is_never_broken():
     assert wrapped("  Endpoint: http://localhost/a-b", 12) == "  Endpoint:\n      http://localhost/a-b\n"
 
 
+def test_text_without_blanks_between_words_is_broken():
+    text = "可用的节点不足以运行这个工作负载"
+    assert wrapped(f"Latest event: {text}", 21) == ("Latest event: 可用的\n    节点不足以运行这\n    个工作负载\n")
+    assert remark(f"   0/3: {text} in /a/long/path/of/a/file", 20, hang=2).split("\n") == [
+        "   0/3: 可用的节点不",
+        "     足以运行这个工",
+        "     作负载 in /a/lo",
+        "     ng/path/of/a/fi",
+        "     le",
+    ]
+    assert remark(f"see https://example.com/a/long/path {text}", 20, hang=2).split("\n")[:2] == [
+        "see",
+        "https://example.com/a/long/path",
+    ]
+
+
 def test_paragraphs_are_wrapped_as_a_whole():
     assert paragraphs("one\ntwo\n  three\n\n\nfour", 9) == "one two\nthree\n\nfour\n"
 

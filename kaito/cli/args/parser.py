@@ -6,7 +6,7 @@ import argparse
 import re
 import shlex
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NoReturn, Protocol, runtime_checkable
 
 from kaito.config.flag_form import FlagForm, Given
@@ -209,27 +209,49 @@ class Parser(argparse.ArgumentParser):
         start = f"{flag}="
         return [word.removeprefix(start) for word in self._joined(arguments) if word.startswith(start)]
 
+    def replaced(self, arguments: Sequence[str], flag: str, *values: str) -> list[str]:
+        """Return arguments without a flag and its values, and with new flags as the last ones.
+
+        Args:
+            flag: its long name.
+            values: flags with their values, as separate arguments.
+        """
+        kept: list[str] = []
+        start = f"{flag}="
+        for given, joined in self._words(arguments):
+            if joined is None:
+                kept += values
+                values = ()
+            if joined is None or not joined.startswith(start):
+                kept += given
+        return [*kept, *values]
+
     def _joined(self, arguments: Sequence[str]) -> list[str]:
-        """Rewrite `--flag value` to `--flag=value`, in which argparse does not take the value for a flag."""
-        joined: list[str] = []
+        return [joined for _, joined in self._words(arguments) if joined is not None]
+
+    def _words(self, arguments: Sequence[str]) -> Iterator[tuple[Sequence[str], str | None]]:
+        """Yield flags, with their values, and words: as they were given, and as argparse reads them unambiguously.
+
+        It gets `--flag=value` for `--flag value`, as it could take the value for a flag, and no `--`: `None`.
+        """
         rest = iter(arguments)
         for argument in rest:
             if argument == "--":
-                joined.extend(_NOT_A_FLAG + word for word in rest)
-                break
+                yield [argument], None
+                yield from (([word], _NOT_A_FLAG + word) for word in rest)
+                return
             action = self._option_string_actions.get(argument)
             if action is not None and action.nargs is None and argument.startswith("-"):
                 value = next(rest, None)
                 if value is None:
                     raise UsageError(f"{argument}: needs a value", self._see())
-                joined.append(f"{action.option_strings[-1]}={value}")
+                yield [argument, value], f"{action.option_strings[-1]}={value}"
             elif short := re.fullmatch(r"-([A-Za-z])=?(.+)", argument, re.DOTALL):
                 action = self._option_string_actions.get(f"-{short[1]}")
                 takes_value = action is not None and action.nargs is None
-                joined.append(f"{action.option_strings[-1]}={short[2]}" if action and takes_value else argument)
+                yield [argument], f"{action.option_strings[-1]}={short[2]}" if action and takes_value else argument
             else:
-                joined.append(argument)
-        return joined
+                yield [argument], argument
 
     def _add_counterparts(self, words: Sequence[str]) -> None:
         """Add `--no-NAME` for a flag `--name`, and the reverse, which restores the built-in value."""

@@ -48,7 +48,8 @@ def _run(context: CommandContext) -> None:
         all_namespaces = context.option("all_namespaces")
         context.write_table(_served_columns(is_wide, all_namespaces), _served_rows(served, is_wide, all_namespaces))
     else:
-        context.notice("No model is served" + ("" if context.option("all_namespaces") else " in this namespace"))
+        everywhere = context.option("all_namespaces")
+        context.notice("No model is served" + ("" if everywhere else " in this namespace; -A lists those of all"))
 
 
 async def _read(context: CommandContext) -> tuple[Offer, list[ServedModel]]:

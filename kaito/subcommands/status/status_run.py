@@ -21,6 +21,7 @@ from kaito.eventloop.thread import ThreadedLoop
 from kaito.subcommands.status.as_data import overview_data, table_data
 from kaito.subcommands.status.as_text import Describer, Table
 from kaito.types import Target
+from kaito.util.program import program_name
 
 
 class StatusOptions(Struct, frozen=True, kw_only=True):
@@ -92,11 +93,11 @@ class _StatusView:
     def show_table(self) -> int:
         overviews = self._loop.run(list_overviews(self._cluster, all_namespaces=self._options.all_namespaces))
         self._terminal.clear_status()
+        self._show_location()
         self._note_if_empty(overviews)
         if not self._is_text:
             self._terminal.write(_serialized(table_data(overviews), self._options.output))
         elif overviews:
-            self._show_location()
             self._terminal.write(self._table.add(overviews))
             self._remark(self._table.remark)
         return ExitCode.OK
@@ -115,8 +116,8 @@ class _StatusView:
         for changed in self._loop.stream(changes):
             self._terminal.clear_status()
             if is_first:
-                self._note_if_empty(changed)
                 self._show_location()
+                self._note_if_empty(changed)
             is_first = False
             if self._is_text:
                 self._terminal.write(self._table.add(changed) if changed else "")
@@ -139,9 +140,16 @@ class _StatusView:
             self._terminal.note(text, dim=True)
 
     def _note_if_empty(self, overviews: Sequence[Overview]) -> None:
-        if not overviews:
-            where = "" if self._options.all_namespaces else f" in namespace '{self._cluster.namespace}'"
-            self._terminal.notice(f"No workspaces found{where}.")
+        if overviews:
+            return
+        where = "" if self._options.all_namespaces else f" in namespace '{self._cluster.namespace}'"
+        self._terminal.notice(f"No workspaces found{where}.")
+        if self._is_text and self._terminal.out_is_terminal:
+            program = program_name()
+            hint = f"To list all workspaces: {program} status -A{self._cluster.config.flags}"
+            if self._options.all_namespaces:
+                hint = f"To deploy a model, see '{program} deploy --help'"
+            self._terminal.notice(f"   {hint}")
 
 
 def _serialized(data: Any, output: str, *, in_stream: bool = False) -> str:

@@ -41,6 +41,13 @@ def item(number="", depth=0, done=None):
         ("- [a](b)", [item(), *words("[a](b)"), Close(1)]),
         ("- a\n  - b\n- c", [item(), *words("a"), item(depth=1), *words("b"), Close(2), item(), *words("c"), Close(1)]),
         ("10. a\n  - b", [item("10."), *words("a"), item(), *words("b"), Close(2)]),
+        (
+            "10. a\n  - b\n    - c\n  - d",
+            [
+                *(item("10."), *words("a"), item(), *words("b"), item(depth=1), *words("c"), Close(2)),
+                *(item(), *words("d"), Close(2)),
+            ],
+        ),
         ("- - a", [item(), item(depth=1), *words("a"), Close(2)]),
         ("-\na", [item(), Close(1), *words("a")]),
         ("a\n2. b", [*words("a"), BREAK, Words("2. b"), LINE_END]),

@@ -12,8 +12,25 @@ def styles(language, *lines):
 
 def test_a_line():
     (line,) = styles("python", "def f(): return 1  # done")
-    assert ("def", "bright_blue") in line
+    assert ("def", "magenta") in line
     assert ("# done", "dim") in line
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("python", "@dec\nclass A(B):\n  def f(self): return not len('a', 1, None, ValueError)  # c"),
+        ("yaml", "key: [1, true, 'a']  # c"),
+        ("html", '<a href="x">&amp;</a>'),
+        ("diff", "--- a\n+++ b\n@@ -1 +1 @@\n-a\n+b"),
+        ("bash", 'for x in "$A"; do echo ${B} | grep -v 1; done'),
+        ("c", "#include <a.h>\nint f(void) { return 'a'; }"),
+    ],
+)
+def test_all_colours_are_legible_on_dark_and_on_light_backgrounds(language, text):
+    used = {style for line in styles(language, *text.split("\n")) for _, style in line}
+    assert len(used) > 2
+    assert used <= {"", "none", "dim", "bold", "magenta", "cyan", "green", "red"}
 
 
 @pytest.mark.parametrize("language", ["", "nosuch", "../../etc"])
@@ -24,7 +41,7 @@ def test_an_unknown_language_is_not_coloured(language):
 @pytest.mark.parametrize(
     ("language", "lines", "inside"),
     [
-        ("python", ['x = """a', "def b", 'c"""', "def d"], "yellow"),
+        ("python", ['x = """a', "def b", 'c"""', "def d"], "green"),
         ("c", ["int x; /* a", "int b", "c */", "int d;"], "dim"),
         ("JavaScript", ["/* a", "let b", "c */", "let d"], "dim"),
         ("html", ["<p> <!-- a", "<b>", "-->", "<b>"], "dim"),

@@ -35,6 +35,38 @@ def merged(text, **options):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "https://example.com/pkg/__init__.py is the file",
+        "(http://h/_next/static_/a*b*c~~d~~) and https://h/**/*.py, https://h/?_a_=*b*&c",
+        "see:https://h/*a*",
+    ],
+)
+def test_a_bare_address_stays_as_it_is(text):
+    assert merged(text) == [(text, 0)]
+    inline = Inline()
+    pieces = [span for letter in text for span in inline.feed(letter)]
+    assert "".join(span.text for span in [*pieces, *inline.close()]) == text
+
+
+@pytest.mark.parametrize("text", ["2*3*4 = 24", "2**3**2", "f = a*b + c*d", "x*y*z"])
+def test_products_and_powers_stay_as_they_are(text):
+    assert merged(text) == [(text, 0)]
+
+
+def test_marks_around_a_bare_address_are_marks():
+    assert merged("**https://h/a_b_**, *see https://h/__x__.* _c_") == [
+        ("https://h/a_b_", BOLD),
+        (", ", 0),
+        ("see https://h/__x__.", ITALIC),
+        (" ", 0),
+        ("c", ITALIC),
+    ]
+    assert merged("**https://h/a**中文") == [("https://h/a", BOLD), ("中文", 0)]
+    assert merged("[a](https://h/_b_)_c_") == [("a", LINK), (" ", 0), ("(https://h/_b_)", URL), ("c", ITALIC)]
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("plain", [("plain", 0)]),

@@ -43,6 +43,46 @@ def test_a_link_in_a_table():
     assert link("Docs") in rendered(f"| a |\n|---|\n| [Docs]({URL}) |\n")
 
 
+def opened(text, **options):
+    """Return the texts that open an address, with it."""
+    found = re.findall(r"\x1b]8;id=[^;]*;([^\x1b]+)\x1b\\(.*?)\x1b]8;;\x1b\\", rendered(text, **options))
+    return [(re.sub(r"\x1b\[[0-9;]*m", "", shown).strip(), address) for address, shown in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("see https://h.example/a_b/__init__.py, please", "https://h.example/a_b/__init__.py"),
+        ("(https://h.example/a_(b)?c=1#d).", "https://h.example/a_(b)?c=1#d"),
+        ("**http://h.example/a**", "http://h.example/a"),
+        ("- a\n  > https://h.example", "https://h.example"),
+        ("# https://h.example", "https://h.example"),
+        ("见https://h.example/a。", "https://h.example/a"),
+        ("| a |\n|---|\n| **https://h.example/a**. |", "https://h.example/a"),
+    ],
+)
+def test_a_bare_address_is_a_link(text, address):
+    assert opened(text) == [(address, address)]
+    assert rendered(text) == rendered(*text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`https://h.example`",
+        "| a |\n|---|\n| `https://h.example` |",
+        "```\nhttps://h.example\n```",
+        "ftp://h.example xhttps://h.example https:// https://пример.рф",
+        # It may go on after the ASCII letters.
+        "https://h.example/wiki/日本 https://h.example/wiki/é",
+        f"https://h.example/{'x' * 80}https://h.example/",
+    ],
+)
+def test_what_may_not_be_the_address_is_no_link(text):
+    assert opened(text) == []
+    assert rendered(text) == rendered(*text)
+
+
 def test_a_link_in_several_rows_is_one():
     text = rendered(f"[{'word ' * 10}]({URL})", width=20)
     assert set(re.findall(r"\x1b]8;(id=[^;]*;[^\x1b]+)", text)) == {f"id={zlib.crc32(URL.encode()):x};{URL}"}

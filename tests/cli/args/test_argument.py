@@ -30,6 +30,18 @@ def test_what_follows_two_dashes_is_no_flag():
     assert kept(["a", "--", "--flag", "--", "b"], repeatable=True) == [["a", "--flag", "--", "b"]]
 
 
+def test_a_flag_is_replaced_only_where_it_is_one():
+    parser = Parser("kaito test", "", "")
+    parser.add_argument("-n", "--name")
+    parser.add_argument("--flag")
+    for given in (["-n", "x"], ["-nx"], ["-n=x"], ["--name=x"]):
+        assert parser.replaced([*given, "--flag", "-n"], "--name", "-n", "y") == ["--flag", "-n", "-n", "y"]
+        assert parser.replaced(["--flag", "-n", "--", *given], "--name", "-n", "y") == (
+            ["--flag", "-n", "-n", "y", "--", *given]
+        )
+    assert parser.replaced(["", "-n", "x"], "--name") == [""]
+
+
 def test_a_surplus_argument_is_named_as_it_was_typed():
     with pytest.raises(UsageError, match=r"^Unexpected argument 'two'$"):
         kept(["one", "--", "two"])

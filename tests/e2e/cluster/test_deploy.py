@@ -316,7 +316,11 @@ def test_users_who_may_not(deploy, namespace):
 def test_a_namespace_that_does_not_exist(deploy):
     outcome = deploy("a", "--model", "phi-4", "-n", "nowhere")
     assert (outcome.code, outcome.out) == (3, "")
-    assert outcome.err.startswith('❌ Error: namespaces "nowhere" not found\n')
+    assert outcome.err == (
+        "❌ Error: Namespace 'nowhere' not found\n"
+        "   To list the namespaces: kubectl get namespaces\n"
+        "   To create it: kubectl create namespace nowhere\n"
+    )
 
 
 def as_somebody(user):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
+from kaito.cluster.api_errors import api_error
 from kaito.testing import run_kaito
 from tests.controlplane import VARIABLE, Assets, ControlPlane, condition
 
@@ -53,6 +55,25 @@ def test_credentials(namespace, workspace, command, user, code, message):
     outcome = failing(*command, "--kubeconfig", str(namespace.kubeconfig(user)))
     assert outcome.code == code
     assert message in outcome.err
+
+
+def test_a_path_without_objects_is_explained_like_an_object(namespace):
+    deploy = ("deploy", "my-phi", "--model", "phi-4")
+    path = namespace.kubeconfig("anonymous")
+    outcome = failing(*deploy, "--kubeconfig", str(path))
+    assert outcome.code == 5
+    assert outcome.err == (
+        "❌ Error: The request had no credentials, and the API server refuses it from anonymous users\n"
+        "   Permission needed: get /apis/kaito.sh\n"
+        "   Log in to the cluster, or check the user in the kubeconfig: "
+        f"kubectl config view --minify --kubeconfig {path}\n"
+    )
+    body = {"message": 'forbidden: User "jo" cannot get path "/apis/kaito.sh"'}
+    assert api_error(403, {}, json.dumps(body).encode(), " --context c").lines() == [
+        "❌ Error: User 'jo' may not get the path /apis/kaito.sh of the API server",
+        "   This requires a role of the cluster with verb 'get' on '/apis/kaito.sh' in nonResourceURLs",
+        "   To check: kubectl auth can-i get /apis/kaito.sh --context c",
+    ]
 
 
 def test_unknown_workspace(namespace, workspace, command):

@@ -119,7 +119,7 @@ def test_a_cluster_without_a_list(namespace, models):
     assert (outcome.code, outcome.out) == (0, "")
     assert NO_LIST in outcome.err
     assert "--model ORGANISATION/MODEL" in outcome.err
-    assert outcome.err.endswith("No model is served in this namespace\n")
+    assert outcome.err.endswith("No model is served in this namespace; -A lists those of all\n")
     namespace.workspace("my-phi", preset="phi-4")
     outcome = models()
     assert outcome.out.startswith("Served:\nNAME ")

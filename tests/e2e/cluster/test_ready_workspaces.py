@@ -67,6 +67,22 @@ def test_those_of_other_namespaces_follow_when_the_namespace_has_none(namespace,
 
 
 @pytest.mark.parametrize(
+    ("arguments", "kept"),
+    [
+        (["-n", "empty", "-m", "-none"], "-m -none -n NAMESPACE --workspace-name my-llama"),
+        (["-nempty", "--system-prompt", "-n", "--"], "--system-prompt -n -n NAMESPACE --workspace-name my-llama --"),
+        (["--namespace=empty", "-m", "a\x1b[31mb"], "--workspace-name my-llama -n NAMESPACE"),
+    ],
+)
+def test_values_that_look_like_flags_are_kept(namespace, missing, server, arguments, kept):
+    namespace.workspace("my-llama", port=server.port)
+    _, screen = missing("chat", *arguments)
+    line = f"     kaito chat {kept.replace('NAMESPACE', namespace.name)}\n"
+    assert line in screen
+    assert run_kaito(*shlex.split(line)[1:], stdin="").code == 0
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["--header", "X-Key: sesame"],

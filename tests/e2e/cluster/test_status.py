@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from kaito.testing import ModelServer, Status, run_kaito
+from kaito.testing import ModelServer, Status, kaito_command, run_kaito
 
 METRICS = """\
 vllm:num_requests_running{engine="0"} 3.0
@@ -163,6 +163,17 @@ def test_an_empty_table(namespace, status):
     assert outcome.err == f"No workspaces found in namespace '{namespace.name}'.\n"
     outcome = status("-o", "json")
     assert json.loads(outcome.out) == {"workspaces": [], "inference_sets": []}
+
+
+def test_an_empty_table_at_a_terminal_says_where_it_looked_and_what_to_do(namespace, terminal):
+    env = {"KUBECONFIG": str(namespace.kubeconfig("admin", "gpu-cluster"))}
+    session = terminal(kaito_command("status"), env=env)
+    assert session.wait_exit() == 0
+    assert session.transcript.rstrip() == (
+        f"(context gpu-cluster, namespace {namespace.name})\n"
+        f"No workspaces found in namespace '{namespace.name}'.\n"
+        "   To list all workspaces: kaito status -A"
+    )
 
 
 def test_json_and_yaml_are_equal(namespace, status):

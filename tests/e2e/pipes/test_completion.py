@@ -362,6 +362,18 @@ def test_conversations_are_offered_from_the_newest_on(shell, clean_environment, 
 
 
 @pytest.mark.parametrize("name", sorted(SHELLS))
+def test_a_description_is_shown_as_it_is(shell, clean_environment, name):
+    title = r"C:\temp\new 100%s $HOME `id` \\ end"
+    folder = clean_environment / ".local" / "state" / "kaito"
+    for text in (title, "another"):
+        kept(folder, text)
+    session = shell(name)
+    session.type("kaito history show ")
+    session.press("tab", "tab")
+    session.wait_for(f"ago: {title}", timeout=60)
+
+
+@pytest.mark.parametrize("name", sorted(SHELLS))
 def test_names_are_quoted(shell, kubeconfig, tmp_path, name):
     session = shell(name, cwd=tmp_path)
     session.type("kaito chat --context wit")

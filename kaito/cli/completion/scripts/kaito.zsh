@@ -16,7 +16,8 @@ _kaito() {
         return
     fi
     for candidate in $answer; do
-        # A colon separates word and description, so colons in the word are escaped.
+        # A colon separates word and description, so colons in the word are escaped, and backslashes in both.
+        candidate=${candidate//\\/\\\\}
         if [[ $candidate == *$'\t'* ]]; then
             described+=("${${candidate%%$'\t'*}//:/\\:}:${candidate#*$'\t'}")
         else

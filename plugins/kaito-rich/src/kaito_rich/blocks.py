@@ -60,7 +60,7 @@ class _Quote:
 class _Item:
     mark: str
     number: int | None
-    #: The columns that are removed from the lines inside.
+    #: The columns that are removed from the lines inside: at first those up to the text of the item.
     offset: int
     #: The indentation of a line inside, in columns. Models do not always include the width of the number.
     needed: int
@@ -163,6 +163,9 @@ class Blocks:
             self._head = body[1:].removeprefix(" ")
         elif not body or self._leaf is _Leaf.FENCED or indent >= container.needed:
             # In a code block, a line with too little indentation is inside all the same: models miscount.
+            if body and self._leaf is not _Leaf.FENCED:
+                # The lines inside may have less indentation than the number is wide: that is then what they all have.
+                container.offset = min(indent, container.offset)
             removed = min(indent, container.offset)
             if removed:
                 self._head = " " * (indent - removed) + body

@@ -6,18 +6,45 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from pygments.lexers import get_lexer_by_name
-from pygments.token import Comment, Error, String
+from pygments.token import Comment, Error, Generic, Keyword, Name, Number, Operator, String
 from pygments.util import ClassNotFound
-from rich.syntax import Syntax, SyntaxTheme
+from rich.style import Style
+from rich.syntax import ANSISyntaxTheme, SyntaxTheme
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pygments.token import _TokenType
-    from rich.style import Style
 
 #: The maximum length of a line's context. A comment or string with more context loses its colour.
 LONGEST_CONTEXT = 500
+
+#: Of the terminal's own colours, those that are legible on dark and on light backgrounds: yellow and the bright ones
+#: are not on light ones, blue is not on dark ones. Bold magenta is what the user types, and red is an error.
+_STYLES = {
+    Comment: "dim",
+    Comment.Preproc: "cyan",
+    Keyword: "magenta",
+    Keyword.Constant: "cyan",
+    Keyword.Type: "cyan",
+    Operator.Word: "magenta",
+    Name.Attribute: "cyan",
+    Name.Builtin: "cyan",
+    Name.Class: "bold",
+    Name.Constant: "cyan",
+    Name.Decorator: "cyan",
+    Name.Exception: "cyan",
+    Name.Function: "bold",
+    Name.Tag: "magenta",
+    Name.Variable: "cyan",
+    String: "green",
+    Number: "cyan",
+    Generic.Deleted: "red",
+    Generic.Heading: "bold",
+    Generic.Inserted: "green",
+    Generic.Prompt: "bold",
+    Generic.Subheading: "bold",
+}
 
 # Closes an open comment, as some lexers recognise a comment only with its end. It has no effect on other code.
 _ENDS = "\n*/-->"
@@ -91,5 +118,4 @@ def _lexer(language: str) -> _Lexer | None:
 
 @lru_cache(maxsize=1)
 def _theme() -> SyntaxTheme:
-    # The terminal's own sixteen colours, which suit its background.
-    return Syntax.get_theme("ansi_dark")
+    return ANSISyntaxTheme({kind: Style.parse(style) for kind, style in _STYLES.items()})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html.entities import html5
 from typing import NamedTuple
 
-from kaito_rich.links import misleads, opened_address
+from kaito_rich.links import CurrentWord, continues_address, misleads, opened_address
 
 #: The styles of a span, which can be combined.
 BOLD, ITALIC, STRIKE, CODE, LINK, URL = (1 << bit for bit in range(6))
@@ -97,6 +97,7 @@ class Inline:
         if not self._raw and not self._openers and not self._nodes and _PLAIN.fullmatch(text):
             self._at += len(text)
             self._previous, self._overlong = text[-1], False
+            self._word.add(text)
             return [Span(text)]
         self._raw += text
         self._read(final=False)
@@ -125,6 +126,7 @@ class Inline:
         self._broken = False
         #: Whether the previous characters are a run of marks that is too long to have a meaning.
         self._overlong = False
+        self._word = CurrentWord()
 
     def _read(self, *, final: bool) -> None:
         raw, position = self._raw, 0
@@ -200,6 +202,10 @@ class Inline:
     def _literal(self, text: str, marks: int = 0) -> int:
         self._nodes.append(_Node(text, marks))
         self._previous, self._overlong = text[-1], False
+        if marks:
+            self._word.end()
+        else:
+            self._word.add(text)
         return len(text)
 
     def _open(self, text: str, mark: str, *, closes: bool = False) -> int:
@@ -222,7 +228,10 @@ class Inline:
             self._literal(raw[position:end])
             self._overlong = overlong
             return length
-        opens, closes = _flanks(mark, self._previous, raw[end] if end < len(raw) else " ")
+        after = raw[end] if end < len(raw) else " "
+        opens, closes = _flanks(mark, self._previous, after)
+        if self._word.is_address:
+            opens, closes = False, closes and not continues_address(after)
         left = self._close(mark, length, opens=opens) if closes else length
         if left and opens:
             self._open(mark * left, mark, closes=closes)
@@ -329,6 +338,7 @@ class Inline:
                 self._literal(" ")
             self._literal(f"({url})", URL)
         self._previous, self._overlong = ")", False
+        self._word.end()
 
     def _angle(self, raw: str, position: int, *, final: bool) -> int:
         if (link := _AUTOLINK.match(raw, position)) and len(link[0]) <= HOLD:
@@ -355,8 +365,11 @@ def _flanks(mark: str, before: str, after: str) -> tuple[bool, bool]:
     """Return whether a run of marks between two characters can open, and whether it can close.
 
     Unlike in CommonMark, a letter after a closing `**` does not matter: `**Note:**text` and Chinese text are common.
+    And nothing begins within a Latin word: `2*3*4` is a product.
     """
     opens, closes = not after.isspace(), not before.isspace()
+    if mark == "*" and (before + after).isascii() and before.isalnum() and after.isalnum():
+        opens = False
     if mark == "_":
         return opens and not before.isalnum(), closes and not after.isalnum()
     return opens, closes

@@ -42,7 +42,8 @@ def table_lines(table: Table, theme: Theme, width: int) -> list[str]:
 
 def _cell(text: str, *, theme: Theme, marks: int = 0) -> Text:
     cell = Text(overflow="fold")
-    for part, style in theme.spans(spans_of(text.replace("\t", " "), colour=theme.colour, links=theme.links), marks):
+    spans = spans_of(text.replace("\t", " "), colour=theme.colour, links=theme.links)
+    for part, style in theme.with_addresses(theme.spans(spans, marks)):
         cell.append(part, style)
     return cell
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.color import ColorSystem
 from rich.style import Style
 
 from kaito.types import Screen
 from kaito_rich.inline import BOLD, CODE, ITALIC, LINK, STRIKE, URL, Span
-from kaito_rich.links import linked
+from kaito_rich.links import bare_addresses, linked
 
 #: The style of borders, rules and bars, next to those of spans.
 FRAME = 1 << 6
@@ -67,6 +69,26 @@ class Theme:
     def spans(self, spans: list[Span], marks: int = 0) -> list[tuple[str, Style | None]]:
         """Return the texts and styles of spans, with the style `marks` added."""
         return [(text, self._linked(self.style(own | marks), link)) for text, own, link in spans]
+
+    def with_addresses(self, pieces: list[tuple[str, Style | None]]) -> list[tuple[str, Style | None]]:
+        """Return complete words, with links for the bare addresses in them if the terminal has links."""
+        text = "".join(part for part, _ in pieces) if self.links else ""
+        for start, end, address in bare_addresses(text):
+            pieces = list(self._with_address(pieces, start, end, address))
+        return pieces
+
+    def _with_address(
+        self, pieces: list[tuple[str, Style | None]], start: int, end: int, address: str
+    ) -> Iterator[tuple[str, Style | None]]:
+        for text, style in pieces:
+            # Code is text to copy; a link's text opens the link, and its address is shown to be read.
+            if end <= 0 or start >= len(text) or (style is not None and (style.link or style.color or style.dim)):
+                yield text, style
+            else:
+                before, inside, after = text[: max(start, 0)], text[max(start, 0) : end], text[end:]
+                opened = self._linked(Style.combine([style or Style(), Style(underline=True)]), address)
+                yield from ((part, mark) for part, mark in ((before, style), (inside, opened), (after, style)) if part)
+            start, end = start - len(text), end - len(text)
 
     def paint(self, text: str, style: Style | None) -> str:
         """Return text with the escape sequences of a style."""

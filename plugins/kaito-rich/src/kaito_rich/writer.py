@@ -52,6 +52,9 @@ class Writer:
         self._word = Word()
         self._blank = False
         self._blank_style: Style | None = None
+        #: Whether the word may be a part of an address: some of it was written before it was complete, or letters of
+        #: another script follow.
+        self._is_part = False
         #: The number of line breaks before the next word, if there is one.
         self._breaks = 0
         #: Whether the row is empty except for margins and the beginning of the answer.
@@ -154,6 +157,7 @@ class Writer:
         if _DENSE.search(token) or _DENSE.match(self._word.end):
             for letter in token:
                 if self._word and _may_wrap(self._word.end, letter):
+                    self._is_part = self._is_part or letter.isalnum()
                     self._place()
                 self._word.add(letter, style)
         else:
@@ -170,6 +174,7 @@ class Writer:
         while not self.fresh or self.first:
             self.new_row()
         self._word, self._blank = word, False
+        self._is_part = True
         self._fold(whole=False)
 
     def _place(self) -> None:
@@ -177,6 +182,8 @@ class Writer:
         if not self._word:
             return
         word, self._word = self._word, Word()
+        if not self._is_part:
+            word = self._with_addresses(word)
         blank = self._blank and not self.fresh
         while self._column + blank + word.cells > self._width and (self.first or not self.fresh):
             self.new_row()
@@ -195,7 +202,17 @@ class Writer:
                 pieces.insert(0, (" ", None))
             self._put_all(pieces, self._word.cells + blank)
             self.fresh = self.first = False
-        self._word, self._blank = Word(), False
+        self._word, self._blank, self._is_part = Word(), False, False
+
+    def _with_addresses(self, word: Word) -> Word:
+        pieces = word.pieces()
+        linked = self._theme.with_addresses(pieces)
+        if linked is pieces:
+            return word
+        word = Word()
+        for text, style in linked:
+            word.add(text, style)
+        return word
 
     def _fold(self, *, whole: bool) -> None:
         """Write full rows of the word until the rest fits into one.
