@@ -146,8 +146,8 @@ class ShellContext:
         self._output.write_table(columns, rows)
 
     def notice(self, text: str) -> None:
-        """Write a line to stderr. Control sequences are removed."""
-        self._terminal.note(text)
+        """Write a text as one line to stderr; at a terminal, it is wrapped. Control sequences are removed."""
+        self._terminal.notice(text)
 
     # Turns
 
@@ -367,8 +367,8 @@ class ShellContext:
         known = [info.name for info in self.models]
         if known and name not in known:
             # Gateways route to models that they do not list.
-            self._terminal.note(f"The server does not list '{name}'; it is requested anyway")
-            self._terminal.note(near_or_listed(name, known, _MAX_NAMED))
+            self._terminal.notice(f"The server does not list '{name}'; it is requested anyway")
+            self._terminal.notice(near_or_listed(name, known, _MAX_NAMED))
         self._session.use_model(name)
 
     def refresh_models(self) -> None:

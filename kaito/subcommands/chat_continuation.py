@@ -239,12 +239,12 @@ def _asked(library: Library, terminal: Terminal) -> str:
         if answer.isdecimal() and 1 <= int(answer) <= len(offered):
             return offered[int(answer) - 1].id
         if not answer or answer.isdecimal():
-            terminal.note(f"Enter a number (1 to {len(offered)}) or the ID of a conversation; {end_key()} ends")
+            terminal.notice(f"Enter a number (1 to {len(offered)}) or the ID of a conversation; {end_key()} ends")
             continue
         try:
             return library.info(answer).id
         except (NotFoundError, UsageError) as exc:
-            terminal.note("; ".join((exc.message, *exc.shown_hints(commands=()))))
+            terminal.notice("; ".join((exc.message, *exc.shown_hints(commands=()))))
     raise UsageError("--resume: no conversation was chosen")
 
 

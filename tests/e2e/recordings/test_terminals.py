@@ -42,6 +42,11 @@ def test_forty_columns(chat, server):
            To send it as a message, write
              //undoo
 
+        > «/title a title that does not fit in a »
+        «window»‹enter›
+        Title: a title that does not fit in a
+          window
+
         > «quit»‹enter›
         👋 Goodbye!
         """,
