@@ -67,7 +67,9 @@ def without_cluster(backends: Iterable[Backend], command: str = "") -> str:
     named = [f"--backend {one.name}" for one in backends if not needs_workspace(one) and not takes_endpoint(one)]
     flags = ["--endpoint URL", *named]
     if command:
-        return f"To chat without a cluster: {' or '.join(f'{command} {flag}' for flag in flags)}"
+        # Each in quotation marks, as a narrow window breaks the line between them only.
+        quoted = [f"'{command} {flag}'" for flag in flags]
+        return f"To chat without a cluster: {' or '.join(quoted)}"
     return f"Without a cluster, use {' or '.join(flags)}"
 
 

@@ -4,7 +4,7 @@ import pytest
 
 #: The commands that connect to a model, and so have the flags that need no cluster.
 CONNECTS = {"chat", "forward"}
-WITHOUT_CLUSTER = ("To chat without a cluster: kaito chat {}", "Without a cluster, use {}")
+WITHOUT_CLUSTER = ("To chat without a cluster: 'kaito chat {}'", "Without a cluster, use {}")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def kaito_backends(settings):
     if command in CONNECTS:
         assert last.endswith("Without a cluster, use --endpoint URL or --backend mine")
     else:
-        assert last.endswith("To chat without a cluster: kaito chat --endpoint URL or kaito chat --backend mine")
+        assert last.endswith("To chat without a cluster: 'kaito chat --endpoint URL' or 'kaito chat --backend mine'")
 
 
 def test_a_kubeconfig_that_does_not_exist(kaito, tmp_path):

@@ -325,7 +325,7 @@ def test_a_key_in_the_url_is_not_shown(model_server):
         (["chat", "--nope"], "See 'PROGRAM chat --help'"),
         (["chat", "--backend", "nope", "-m", "x"], "See 'PROGRAM plugins'"),
         (["chat", "--resume", "nope", "-m", "x"], "'PROGRAM history' lists them"),
-        (["status"], "To chat without a cluster: PROGRAM chat"),
+        (["status"], "To chat without a cluster: 'PROGRAM chat"),
         (["deploy"], "See 'PROGRAM deploy --help'"),
     ],
 )
