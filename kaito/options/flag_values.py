@@ -178,7 +178,7 @@ _LONGEST_FILE = 1024 * 1024
 
 
 def read_file(flag: str, name: str) -> str:
-    """Return the text of the file that a flag names. A pipe into which nobody writes is empty."""
+    """Return the text of the file that a flag names."""
     try:
         return read_bytes(_path(flag, name), _LONGEST_FILE).decode()
     except OSError as exc:

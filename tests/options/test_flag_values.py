@@ -2,7 +2,6 @@
 
 import os
 import re
-import select
 import sys
 import threading
 
@@ -14,6 +13,7 @@ from kaito.cli.subcommand import find_subcommand
 from kaito.console.terminal import Terminal
 from kaito.errors import UsageError
 from kaito.plugin.manager import Plugins
+from kaito.util import user_files
 
 
 def settings(*arguments, environ=None):
@@ -207,26 +207,35 @@ def test_paths_begin_at_home(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs")
-def test_a_pipe_into_which_nobody_writes_is_empty(tmp_path):
+def test_a_pipe_that_no_program_opens_to_write_is_not_waited_for(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    assert usage_error("--system-prompt", f"@{pipe}") == f"❌ Error: --system-prompt: '{pipe}' is empty"
-    assert "does not hold an API key" in usage_error("--api-key-file", str(pipe))
+    for flag, value in (("--system-prompt", f"@{pipe}"), ("--api-key-file", str(pipe))):
+        assert usage_error(flag, value) == f"❌ Error: {flag}: cannot read '{pipe}': no program writes into this pipe"
     assert settings("--kubeconfig", str(pipe)).target.kubeconfig == str(pipe)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs")
-def test_a_pipe_into_which_something_is_written_is_read(tmp_path):
+def test_a_pipe_is_read_to_its_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(user_files, "_WRITER_WAIT", 60)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    writer = threading.Thread(target=pipe.write_text, args=("Be brief",), daemon=True)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # so that the writer can open it
+    # It can open the pipe once the flag has done so, and writes more than a pipe holds.
+    text = "Be brief. " * 10_000
+    writer = threading.Thread(target=pipe.write_text, args=(text,), daemon=True)
     writer.start()
-    try:
-        select.select([reader], [], [])
-        assert settings("--system-prompt", f"@{pipe}").system_prompt == "Be brief"
-    finally:
-        os.close(reader)
+    assert settings("--system-prompt", f"@{pipe}").system_prompt == text
+    writer.join()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs")
+def test_a_pipe_whose_writer_writes_nothing_is_empty(tmp_path, monkeypatch):
+    monkeypatch.setattr(user_files, "_WRITER_WAIT", 60)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=("",), daemon=True)
+    writer.start()
+    assert usage_error("--system-prompt", f"@{pipe}") == f"❌ Error: --system-prompt: '{pipe}' is empty"
     writer.join()
 
 

@@ -90,7 +90,7 @@ def test_slash_system_does_not_wait_for_a_pipe(chat, tmp_path):
     (tmp_path / "script").write_text(f"/system @{tmp_path / 'pipe'}")
     outcome = chat("--script", str(tmp_path / "script"))
     assert outcome.code == 2
-    assert f"/system: '{tmp_path / 'pipe'}' is empty" in outcome.err
+    assert f"/system: cannot read '{tmp_path / 'pipe'}': no program writes into this pipe" in outcome.err
 
 
 def test_slash_system_reads_a_file(chat, model_server, prompt_file, tmp_path):
