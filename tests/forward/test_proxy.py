@@ -44,7 +44,8 @@ async def proxied(serve, **endpoint):
         url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
         async with Upstream("x", Endpoint(url=url, shown_url=url, label="x", **endpoint), Settings()) as upstream:
             proxy = ReverseProxy(lambda request: upstream, BrowserPolicy(local_only=True))
-            runner = web.ServerRunner(web.Server(proxy.handle, auto_decompress=False))
+            # A refused body would be waited for.
+            runner = web.ServerRunner(web.Server(proxy.handle, auto_decompress=False), shutdown_timeout=0.5)
             await runner.setup()
             await web.TCPSite(runner, "127.0.0.1", 0).start()
             port = runner.addresses[0][1]

@@ -207,7 +207,8 @@ def test_paths_begin_at_home(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs")
-def test_a_pipe_that_no_program_opens_to_write_is_not_waited_for(tmp_path):
+def test_a_pipe_that_no_program_opens_to_write_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(user_files, "_WRITER_WAIT", 0.01)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for flag, value in (("--system-prompt", f"@{pipe}"), ("--api-key-file", str(pipe))):
