@@ -163,8 +163,13 @@ async def _not_found_error(cluster: ApiClient, kind: type[KaitoObject], name: st
     elif by_name:
         hints.append(f"Available: {listed([*own.values(), *of_sets.values()], _MAX_LISTED_NAMES)}")
     if not elsewhere:
-        hints.append(f"To list all workspaces: {program_name()} status -A{cluster.config.flags}")
+        hints.append(all_workspaces_hint(cluster))
     return NotFoundError(f"{kind.kind} '{name}' not found in namespace '{namespace}'", *hints)
+
+
+def all_workspaces_hint(cluster: ApiClient) -> str:
+    """Return the hint with the command that lists the workspaces of all namespaces."""
+    return f"To list all workspaces: {program_name()} status -A{cluster.config.flags}"
 
 
 async def _namespaced_names(listing: Awaitable[Sequence[KubernetesObject]]) -> list[tuple[str, str]]:

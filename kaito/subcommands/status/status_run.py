@@ -10,6 +10,7 @@ from msgspec import Struct
 from kaito.cli.output_formats import as_json, as_yaml
 from kaito.cluster.api_client import ApiClient
 from kaito.cluster.auth.cluster_config import find_cluster_config
+from kaito.cluster.workspaces.lookup import all_workspaces_hint
 from kaito.cluster.workspaces.overview import Overview, fetch_overview, list_overviews
 from kaito.cluster.workspaces.overview_watch import watch_overview, watch_overviews
 from kaito.cluster.workspaces.readiness import NotReadyError, status_hint
@@ -145,10 +146,10 @@ class _StatusView:
         where = "" if self._options.all_namespaces else f" in namespace '{self._cluster.namespace}'"
         self._terminal.notice(f"No workspaces found{where}.")
         if self._is_text and self._terminal.out_is_terminal:
-            program = program_name()
-            hint = f"To list all workspaces: {program} status -A{self._cluster.config.flags}"
             if self._options.all_namespaces:
-                hint = f"To deploy a model, see '{program} deploy --help'"
+                hint = f"To deploy a model, see '{program_name()} deploy --help'"
+            else:
+                hint = all_workspaces_hint(self._cluster)
             self._terminal.notice(f"   {hint}")
 
 
