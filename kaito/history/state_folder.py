@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from msgspec import Struct
 from kaito.errors import UsageError
 from kaito.options.parsers import on_or_off
 from kaito.util.limits import shown_size
+from kaito.util.user_folders import xdg_folder
 
 _KIB = 1024
 _UNITS = {"": _KIB**2, "K": _KIB, "M": _KIB**2, "G": _KIB**3}
@@ -93,10 +93,8 @@ def state_folder(environ: Mapping[str, str], warn: Callable[[str], object]) -> P
         return None
     if wish and on is None:
         warn(f"KAITO_HISTORY: '{wish}' is not on or off; input and conversations are saved")
-    given = environ.get("XDG_STATE_HOME", "")
     try:
-        # The XDG specification says to ignore a relative path.
-        return Path(given if os.path.isabs(given) else Path("~/.local/state").expanduser(), "kaito")
+        return xdg_folder("XDG_STATE_HOME", "~/.local/state", environ)
     except RuntimeError:  # a container's user without a home
         return None
 

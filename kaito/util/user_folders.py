@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from kaito.errors import KaitoError
@@ -24,7 +25,7 @@ def config_folder() -> Path:
         KaitoError: the user has no home.
     """
     try:
-        return _xdg_folder("XDG_CONFIG_HOME", "~/.config")
+        return xdg_folder("XDG_CONFIG_HOME", "~/.config")
     except RuntimeError as exc:  # a container's user may have none
         raise KaitoError(f"The configuration folder is not known: {exc}", "Set XDG_CONFIG_HOME") from None
 
@@ -46,7 +47,7 @@ def data_folder(plugin: str) -> Path:
     from kaito.util.safe_files import private_folder
 
     try:
-        base = _xdg_folder("XDG_DATA_HOME", "~/.local/share")
+        base = xdg_folder("XDG_DATA_HOME", "~/.local/share")
         folder = base / "plugins" / plugin
         private_folder(base, base / "plugins", folder)
     except (OSError, RuntimeError) as exc:  # a container's user may have no home
@@ -55,7 +56,16 @@ def data_folder(plugin: str) -> Path:
     return folder
 
 
-def _xdg_folder(variable: str, default: str) -> Path:
-    given = os.environ.get(variable, "")
+def xdg_folder(variable: str, default: str, environ: Mapping[str, str] = os.environ) -> Path:
+    """Return kaito's folder in one of the XDG base folders.
+
+    Args:
+        variable: the environment variable that names the base folder.
+        default: the base folder if it does not, which may begin with `~`.
+
+    Raises:
+        RuntimeError: the user has no home folder.
+    """
+    given = environ.get(variable, "")
     # The XDG specification says to ignore a relative path.
     return Path(given if os.path.isabs(given) else Path(default).expanduser(), "kaito")
