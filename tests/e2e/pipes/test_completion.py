@@ -365,8 +365,10 @@ def test_conversations_are_offered_from_the_newest_on(shell, clean_environment, 
 def test_a_description_is_shown_as_it_is(shell, clean_environment, name):
     title = r"C:\temp\new 100%s $HOME `id` \\ end"
     folder = clean_environment / ".local" / "state" / "kaito"
-    for text in (title, "another"):
-        kept(folder, text)
+    first = kept(folder, title)[0]
+    # Bash inserts a letter that all identifiers begin with, and shows them one Tab later.
+    while kept(folder, "another")[0] == first:
+        pass
     session = shell(name)
     session.type("kaito history show ")
     session.press("tab", "tab")
