@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from kaito.chat.transcripts import read_conversation, write_conversation
     from kaito.console.width import pad, shorten, width
     from kaito.endpoints.server_wait import wait_until_answering
-    from kaito.history.exports import Export, export_format, shown_time, write_export
+    from kaito.history.exported_conversation import Export, shown_time
+    from kaito.history.exports import export_format, write_export
     from kaito.net.proxies import proxy_for
     from kaito.options.parsers import DEFAULT
     from kaito.options.prompts import names_file
@@ -118,10 +119,10 @@ _EXPORTS = {
     "write_conversation": "kaito.chat.transcripts",
     "read_image": "kaito.chat.image_files",
     # Past conversations: as a table, and as Markdown or HTML
-    "Export": "kaito.history.exports",
+    "Export": "kaito.history.exported_conversation",
     "conversation_table": "kaito.shell.render.conversation_table",
     "export_format": "kaito.history.exports",
-    "shown_time": "kaito.history.exports",
+    "shown_time": "kaito.history.exported_conversation",
     "write_export": "kaito.history.exports",
     # Data from outside, decoded into types: every failure is one error, with the field
     "DecodeError": "kaito.util.decoding",

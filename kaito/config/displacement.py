@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kaito.config.user_config import Level, Setting
+from kaito.config.setting_levels import Level, Setting
 
 #: Flags that name a workspace, or the cluster that it is in.
 _CLUSTER = frozenset({"workspace-name", "namespace", "context", "kubeconfig"})

@@ -8,7 +8,7 @@ from typing import Any
 from kaito.config.fault_reports import Report, raise_fault
 from kaito.config.file_sections import VARIABLES, Section
 from kaito.config.flag_form import FlagForm, Given, from_toml
-from kaito.config.user_config import Kind, Level, Setting, SettingOrigin
+from kaito.config.setting_levels import Kind, Level, Setting, SettingOrigin
 from kaito.errors import UsageError
 from kaito.options.prompts import VARIABLE_KEY
 from kaito.util.secret_names import is_secret_name, secret_field, secret_header, secret_in_url

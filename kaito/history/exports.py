@@ -2,70 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
-
 from kaito.chat.transcripts import written_message
 from kaito.errors import KaitoError, UsageError
-from kaito.types import Message
+from kaito.history.exported_conversation import SPEAKERS, Export
 from kaito.types.conversations import ConversationInfo
 from kaito.util.fenced_code import open_fence
 from kaito.util.markdown_headings import lowered
 from kaito.util.safe_files import UnreadableError, read_text, replace_file
 from kaito.util.sanitize import one_line, sanitize
 
-#: The headings of messages, by their roles.
-SPEAKERS: Mapping[str, str] = {
-    "system": "System prompt",
-    "user": "You",
-    "assistant": "Assistant",
-    "tool": "Tool result",
-}
 #: The formats, by file name extension.
 _SUFFIXES = {".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".json": "json"}
 #: The identifier of an exported conversation is within this many bytes from the beginning of the file.
 _HEAD = 4096
 #: The most bytes of an existing file that is compared before it is replaced.
 _READABLE = 256 * 1024 * 1024
-
-
-class Export(Struct, frozen=True, kw_only=True):
-    """A conversation to export."""
-
-    messages: Sequence[Message]
-    title: str = "Conversation"
-    #: The identifier in the history; `None` when it is not kept.
-    id: str | None = None
-    #: Names and values, such as the model, in the order in which they are shown.
-    details: tuple[tuple[str, str], ...] = ()
-    #: The conversation's metadata in the history; `None` if it is not from there.
-    info: ConversationInfo | None = None
-
-    @property
-    def mark(self) -> str:
-        """The text by which a file is recognised as an export of this conversation, and may be replaced; or `""`."""
-        return f"Conversation: {self.id}" if self.id is not None else ""
-
-
-def export_of(info: ConversationInfo, messages: Sequence[Message]) -> Export:
-    """Return the export of a conversation of the history."""
-    origin = info.origin
-    details = [("With", origin.shown)]
-    details += [("Model", origin.model)] if origin.model else []
-    details += [("Date", shown_time(info.updated))]
-    return Export(messages=messages, title=info.title, id=info.id, details=tuple(details), info=info)
-
-
-def shown_time(seconds: float) -> str:
-    """Return a time, in seconds since 1970, in the local zone; `unknown` if it is out of range."""
-    try:
-        return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M %Z").strip()
-    except (OSError, OverflowError, ValueError):
-        return "unknown"
 
 
 def iso_time(seconds: float) -> str | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from html import escape
 
-from kaito.history.exports import SPEAKERS, Export
+from kaito.history.exported_conversation import SPEAKERS, Export
 from kaito.types import Image, Message
 from kaito.util.fenced_code import split_code
 from kaito.util.sanitize import one_line, sanitize

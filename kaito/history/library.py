@@ -9,8 +9,9 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from kaito.chat.conversation import SavedConversation
-from kaito.history.database import Database, open_database, open_to_read
+from kaito.history.database import Database
 from kaito.history.excerpts import find_excerpts
+from kaito.history.opening import open_database, open_to_read
 from kaito.history.queries import (
     elsewhere,
     find_conversation,

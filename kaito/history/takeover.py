@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -104,6 +103,8 @@ def _converted(earlier: _Earlier, file: Path, updated: float) -> tuple[Record, l
     messages = earlier.messages
     system = messages[0].content if messages and messages[0].role == "system" else None
     turns = [turn.messages for turn in divided_where_possible(messages[system is not None :])]
+    import hashlib
+
     # The same for the same file: a process may be killed before the file is removed.
     seed = hashlib.sha256(f"{file.name} {updated}".encode("utf-8", "replace")).digest()
     info = ConversationInfo(

@@ -174,7 +174,7 @@ class Writer:
         if self._database is not None and not self._database.is_in_place:
             self._close_database()
         if self._database is None:
-            from kaito.history.database import open_database
+            from kaito.history.opening import open_database
 
             self._database = open_database(self._folder, create=True)
         if self._database is None:

@@ -9,7 +9,8 @@ from kaito.cli.args.plugin_options import PluginOptions
 from kaito.cli.command_context import CommandContext
 from kaito.console.questions import ask
 from kaito.errors import UsageError
-from kaito.history.exports import SPEAKERS, as_data, export_format, export_of, exported, info_data, write_export
+from kaito.history.exported_conversation import SPEAKERS, export_of
+from kaito.history.exports import as_data, export_format, exported, info_data, write_export
 from kaito.history.identifier_completion import conversation_words
 from kaito.history.library import Library
 from kaito.history.state_folder import state_folder

@@ -3,7 +3,7 @@
 import pytest
 
 from kaito.config.displacement import Merge
-from kaito.config.user_config import Setting, SettingOrigin
+from kaito.config.setting_levels import Setting, SettingOrigin
 
 
 def level(kind, **values):

@@ -3,7 +3,7 @@
 import pytest
 
 from kaito.errors import UsageError
-from kaito.history.database import open_database
+from kaito.history.opening import open_database
 from kaito.history.pruning import prune
 from kaito.history.state_folder import Bounds, history_bounds, input_history_file, parse_age, parse_size, state_folder
 from tests.history.talks import Clock, Talk, kept

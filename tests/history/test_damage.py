@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from kaito.errors import KaitoError, NotFoundError
 from kaito.history import database as databases
-from kaito.history.database import open_database
+from kaito.history import opening
 from kaito.history.library import Library
+from kaito.history.opening import open_database
 from kaito.types import Message, Reply
 from tests.history.talks import ORIGIN, Talk, execute, kept, questions, rows
 
@@ -86,7 +87,7 @@ def test_another_program_s_database_is_left_alone(folder):
 def test_a_file_that_another_process_creates_meanwhile_is_a_history(folder, library, monkeypatch):
     folder.mkdir(parents=True, mode=0o700)
     (folder / "history.db").touch(0o600)
-    read, others = databases._number, []
+    read, others = opening._number, []
 
     def number(connection, pragma):
         value = read(connection, pragma)
@@ -97,7 +98,7 @@ def test_a_file_that_another_process_creates_meanwhile_is_a_history(folder, libr
             others[0].join(1)
         return value
 
-    monkeypatch.setattr(databases, "_number", number)
+    monkeypatch.setattr(opening, "_number", number)
     kept(folder, "ours")
     others[0].join()
     assert sorted(info.title for info in library.find()) == ["ours", "theirs"]
@@ -201,7 +202,7 @@ def test_sqlite_s_errors_are_explained(tmp_path, name, reason):
 
 def unwritable(monkeypatch, name, readable=("mode=ro", "mode=ro&immutable=1")):
     """Let SQLite open files in these modes only, as on a full disk or where nothing can be written."""
-    connect = databases._connect
+    connect = opening._connect
 
     def connect_to_read(file, mode="mode=rw"):
         if mode in readable:
@@ -210,7 +211,7 @@ def unwritable(monkeypatch, name, readable=("mode=ro", "mode=ro&immutable=1")):
         exc.sqlite_errorname = name
         raise exc
 
-    monkeypatch.setattr(databases, "_connect", connect_to_read)
+    monkeypatch.setattr(opening, "_connect", connect_to_read)
 
 
 @pytest.mark.parametrize("readable", [("mode=ro", "mode=ro&immutable=1"), ("mode=ro&immutable=1",)])
@@ -283,14 +284,14 @@ def test_a_full_disk_is_named_where_sqlite_says_i_o_error(tmp_path, monkeypatch)
 
 
 def test_a_full_disk_loses_nothing_once_there_is_room(folder, library, monkeypatch):
-    connect = databases._connect
+    connect = opening._connect
 
     def connect_with_a_limit(file, mode="mode=rw"):
         connection = connect(file, mode)
         connection.execute("PRAGMA max_page_count = 30")
         return connection
 
-    monkeypatch.setattr(databases, "_connect", connect_with_a_limit)
+    monkeypatch.setattr(opening, "_connect", connect_with_a_limit)
     talk = Talk(folder).say("a", "b" * 500_000)
     [report] = talk.recorder.take_reports()
     assert isinstance(report, KaitoError)
@@ -333,7 +334,7 @@ def test_a_file_that_was_moved_away_without_its_log_has_all_of_its_turns(folder,
 
 def test_a_lock_is_waited_for_and_then_reported(folder, monkeypatch):
     kept(folder, "a")
-    monkeypatch.setattr(databases, "BUSY_TIMEOUT", 0.05)
+    monkeypatch.setattr(opening, "BUSY_TIMEOUT", 0.05)
     other = sqlite3.connect(folder / "history.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     talk = Talk(folder).say("b")
@@ -348,7 +349,7 @@ def test_a_lock_is_waited_for_and_then_reported(folder, monkeypatch):
 
 def test_what_could_not_be_written_is_written_later(folder, library, monkeypatch):
     kept(folder, "a")
-    monkeypatch.setattr(databases, "BUSY_TIMEOUT", 0.01)
+    monkeypatch.setattr(opening, "BUSY_TIMEOUT", 0.01)
     other = sqlite3.connect(folder / "history.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     talk = Talk(folder)

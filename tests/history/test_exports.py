@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from kaito.chat.transcripts import read_conversation
 from kaito.errors import KaitoError, UsageError
-from kaito.history.exports import Export, as_markdown, export_of, exported, iso_time, shown_time, write_export
+from kaito.history.exported_conversation import Export, export_of, shown_time
+from kaito.history.exports import as_markdown, exported, iso_time, write_export
 from kaito.history.html_export import as_html
 from kaito.types import ConversationInfo, Image, Message, ToolCall
 from kaito.util.fenced_code import open_fence, outside_code, split_code

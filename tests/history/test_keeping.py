@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from kaito.chat.conversation import Conversation, SavedConversation
 from kaito.errors import KaitoError, NotFoundError, UsageError
 from kaito.history.changes import write_changes
-from kaito.history.database import open_database
 from kaito.history.identifiers import new_id
 from kaito.history.library import Library
+from kaito.history.opening import open_database
 from kaito.history.slots import Slot, Snapshot
 from kaito.history.state_folder import Bounds
 from kaito.history.store import erase_traces, remove_conversations
@@ -474,7 +474,7 @@ def test_many_changes_are_written_at_once_and_in_order(folder, library):
 
 def test_the_traces_of_deleted_text_are_removed_without_an_index_too(folder, library, monkeypatch):
     doomed = kept(folder, "secret")
-    from kaito.history.database import open_database
+    from kaito.history.opening import open_database
 
     database = open_database(folder, create=False)
     assert database is not None

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaito.history import queries
-from kaito.history.database import open_database
 from kaito.history.excerpts import find_excerpts
+from kaito.history.opening import open_database
 from kaito.history.search_words import search_words
 from tests.history.talks import Talk, execute, kept, rows
 
@@ -96,9 +96,9 @@ def test_newest_first_and_limited(folder, library):
 def without_fts5(monkeypatch):
     """Behave as an SQLite without the module."""
 
-    def disable(database_module="kaito.history.database"):
-        monkeypatch.setattr(f"{database_module}._has_index", lambda connection: False)
-        monkeypatch.setattr(f"{database_module}.prepare_index", lambda connection: False)
+    def disable(opening_module="kaito.history.opening"):
+        monkeypatch.setattr(f"{opening_module}._has_index", lambda connection: False)
+        monkeypatch.setattr(f"{opening_module}.prepare_index", lambda connection: False)
 
     return disable
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from kaito.errors import KaitoError
-from kaito.history.database import open_database
+from kaito.history.opening import open_database
 from kaito.history.store import Additions
 from tests.history.talks import ORIGIN, kept, questions, rows
 

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from kaito.cli.args.parser import Parser
 from kaito.config.fault_reports import Report, raise_fault
 from kaito.config.flag_form import FlagForm, Given
-from kaito.config.user_config import Setting, SettingOrigin, UserConfig
+from kaito.config.setting_levels import Setting, SettingOrigin
+from kaito.config.user_config import UserConfig
 from kaito.errors import UsageError
 from kaito.options import table
 from kaito.options.option import Option

@@ -11,12 +11,12 @@ from yarl import URL
 
 from kaito.cluster.auth import service_account
 from kaito.cluster.auth.certificates import CertificateError, add_client_certificate, server_context
+from kaito.cluster.auth.credential_values import read_pem
 from kaito.cluster.auth.credentials import (
     Credentials,
     CredentialSource,
     ServiceAccountSource,
     UserCredentialSource,
-    read_pem,
 )
 from kaito.cluster.auth.kubeconfig import Context, load_context, search_path
 from kaito.cluster.auth.kubeconfig_types import Place

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import Struct
 
 from kaito.cluster.auth.certificates import CertificateError, check_client_certificate, expiry
+from kaito.cluster.auth.credential_values import bearer, read_pem, read_token
 from kaito.errors import ForbiddenError
 from kaito.util.tasks import SingleFlight
 from kaito.util.time_limits import login
-from kaito.util.user_files import read_bytes
 
 if TYPE_CHECKING:
     from kaito.cluster.auth.exec_plugin import ExecCredential
@@ -60,7 +60,7 @@ class ServiceAccountSource:
         self._token = token
 
     async def get(self, rejected: Credentials | None = None) -> Credentials:
-        token = _read_token(self._token)
+        token = read_token(self._token)
         try:
             return Credentials(authorization=bearer(token))
         except ValueError as exc:
@@ -144,31 +144,12 @@ class UserCredentialSource:
             return await id_token(self._context, renew=renew)
 
 
-def read_pem(data: bytes, file: str, place: Place, field: str) -> bytes | None:
-    """Return a certificate or key from a kubeconfig; `None` without one.
-
-    Args:
-        data: the value of `FIELD-data`, which wins.
-        file: the value of the field, which is a path.
-
-    Raises:
-        UsageError: the file cannot be read.
-    """
-    if data or not file:
-        return data or None
-    path = place.folder / file
-    try:
-        return read_bytes(path)
-    except OSError as exc:
-        raise place.invalid(field, f"'{path}' cannot be read: {exc.strerror}") from None
-
-
 def _static_authorization(user: User, place: Place) -> str | None:
     """Return the header for a token or a password; `None` without one."""
     token, field = user.token, "token"
     if user.token_file:
         try:
-            token, field = _read_token(place.folder / user.token_file), "tokenFile"
+            token, field = read_token(place.folder / user.token_file), "tokenFile"
         except ForbiddenError:
             # The kubeconfig also has the token that was last read from the file.
             if not token:
@@ -182,26 +163,3 @@ def _static_authorization(user: User, place: Place) -> str | None:
         password = base64.b64encode(f"{user.username}:{user.password}".encode()).decode()
         return f"Basic {password}"
     return None
-
-
-def bearer(token: str) -> str:
-    """Return the header for a token.
-
-    Raises:
-        ValueError: no header can have it; the message does not quote it.
-    """
-    if not token.isprintable():
-        raise ValueError("it contains a control character")
-    return f"Bearer {token}"
-
-
-def _read_token(path: Path) -> str:
-    try:
-        token = read_bytes(path).decode("ascii").strip()
-    except OSError as exc:
-        raise ForbiddenError(f"The token for the cluster cannot be read: {path}: {exc.strerror}") from None
-    except UnicodeDecodeError:
-        raise ForbiddenError(f"The file {path} does not contain a token") from None
-    if not token:
-        raise ForbiddenError(f"The token file {path} is empty")
-    return token

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from kaito.cluster.auth.certificates import CertificateError, check_client_certificate
-from kaito.cluster.auth.credentials import bearer, read_pem
+from kaito.cluster.auth.credential_values import bearer, read_pem
 from kaito.cluster.auth.kubeconfig import Context
 from kaito.cluster.auth.kubeconfig_types import EnvironmentVariable, ExecConfig
 from kaito.errors import ForbiddenError

@@ -19,7 +19,7 @@ from msgspec import Struct
 from yarl import URL
 
 from kaito.cluster.auth.certificates import server_context
-from kaito.cluster.auth.credentials import read_pem
+from kaito.cluster.auth.credential_values import read_pem
 from kaito.cluster.auth.kubeconfig import Context
 from kaito.cluster.auth.kubeconfig_types import Data, Place, decode_data
 from kaito.errors import ForbiddenError, KaitoError

@@ -18,7 +18,8 @@ from kaito.cli.known_flags import KnownFlags, parser_of
 from kaito.cli.output_formats import as_json, as_yaml
 from kaito.config.fault_reports import Report
 from kaito.config.flag_form import FlagForm, command_prefix, shared_variable, variable_names
-from kaito.config.user_config import NO_CONFIG, PROFILE, Setting, UserConfig
+from kaito.config.setting_levels import Setting
+from kaito.config.user_config import NO_CONFIG, PROFILE, UserConfig
 from kaito.errors import ExitCode, UsageError
 from kaito.options.prompts import VARIABLE_KEY
 from kaito.plugin.built_in import SUBCOMMANDS
