@@ -89,7 +89,12 @@ def prepare(home, team, examples_server, kaito):
             code = code.replace("7k3mq9xd", conversation["id"]).replace("7k3", conversation["id"][:6])
         path = os.pathsep.join([str(home / "bin"), *folders])
         command = [*PROGRAMS.get(example.language, PROGRAMS["sh"]), "-c", code]
-        return command, {"PATH": path, "KUBECONFIG": str(team.kubeconfig("admin", "production"))}
+        return command, {
+            "PATH": path,
+            "KUBECONFIG": str(team.kubeconfig("admin", "production")),
+            # Another test, or another program, may use the default port.
+            "KAITO_FORWARD_PORT": "0",
+        }
 
     return prepare
 
