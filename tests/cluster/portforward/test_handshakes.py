@@ -166,7 +166,7 @@ def use(kubeconfig: Any, handshake: Handshake, backend: str) -> tuple[str, Recor
     async def run() -> str:
         async with asyncio.timeout(20), cluster(kubeconfig, handshake) as path:
             target = Target(workspace="w", kubeconfig=path)
-            settings = Settings(target=target, backend=backend, connect_timeout=0.3)
+            settings = Settings(target=target, backend=backend, connect_timeout=2.0)
             plugins = create_plugins(warn=print)
             backends = choose_backends(plugins, settings)
             async with open_endpoint(backends, plugins, settings, reporter, connect) as name:

@@ -15,7 +15,7 @@ def test_a_wait_shows_a_status_that_is_cleared_before_the_answer(chat, server):
         (host 127.0.0.1:…, backend url)
 
         > «Hi»‹enter›
-        waiting for the model … 1 s‹first›
+        waiting for the model … s‹first›
         ↺Assistant: Hel‹second›lo
 
         > «quit»‹enter›
