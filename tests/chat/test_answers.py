@@ -121,17 +121,17 @@ def test_a_stream_without_a_done_mark(model_server, chat):
 
 
 def test_a_stream_that_is_not_closed_after_the_answer(model_server, chat):
-    model_server.enqueue(Say("Hello", linger=30))
+    model_server.enqueue(Say("Hello", linger=3600))
     started = time.monotonic()
     assert chat.ask().content == "Hello"
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
 
 
 def test_a_stream_without_a_done_mark_that_is_not_closed(model_server, chat):
-    model_server.enqueue(Say("Hello", linger=30, done=False))
+    model_server.enqueue(Say("Hello", linger=3600, done=False))
     started = time.monotonic()
     assert chat.ask().content == "Hello"
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
 
 
 def test_silence_after_a_finish_reason_ends_an_answer(model_server, monkeypatch):
@@ -253,7 +253,7 @@ def test_text_before_a_bad_event_is_yielded(model_server):
 def test_pings_after_the_answer_are_not_waited_for(model_server):
     started = time.monotonic()
     assert outcome(model_server, GOOD + STOP, *[b": ping\n\n"] * 3000) == ("Hello", "")
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 60
 
 
 def test_a_stream_under_a_wrong_content_type(model_server, chat):
@@ -302,12 +302,12 @@ def test_an_event_without_end(model_server, chat, monkeypatch):
 
 def test_a_server_that_stops_sending(model_server):
     model_server.enqueue(Hang("Hel"))
-    error = failure(Chat(model_server.url, Settings(idle_timeout=0.2)), StreamError)
-    assert "nothing arrived for 0.2 s (--idle-timeout)" in error.message
+    error = failure(Chat(model_server.url, Settings(idle_timeout=1)), StreamError)
+    assert "nothing arrived for 1 s (--idle-timeout)" in error.message
 
 
 def test_closing_the_stream_closes_the_connection(model_server):
-    model_server.enqueue(Say(chunks=["word "] * 100, delay=0.1))
+    model_server.enqueue(Say(chunks=["word "] * 36_000, delay=0.1))
 
     async def leave():
         async with (
@@ -317,7 +317,7 @@ def test_closing_the_stream_closes_the_connection(model_server):
             await anext(items)
 
     asyncio.run(leave())
-    model_server.wait_for_disconnect(timeout=5)
+    model_server.wait_for_disconnect()
 
 
 # A malformed chunked body, whose end aiohttp's reader would wait for
@@ -331,20 +331,20 @@ def chunked(status, kind, *data):
     return Raw([head, *(b"%x\r\n%b\r\n" % (len(one), one) for one in data), BAD_CHUNK], delay=0.05)
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 def test_a_bad_chunk_ends_an_answer(model_server, chat):
     event = b'data: {"choices": [{"index": 0, "delta": {"content": "Hello"}}]}\n\n'
     model_server.enqueue(chunked(b"200 OK", b"text/event-stream", event))
     assert failure(chat, StreamError).message == "The stream ended early: the connection was lost"
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 def test_a_bad_chunk_ends_an_error_response(model_server, chat):
     model_server.enqueue(chunked(b"400 Bad Request", b"text/plain", b"the reason"))
     assert "the reason" in "\n".join(failure(chat).lines())
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 def test_a_bad_chunk_ends_a_list_of_models(model_server, chat):
     model_server.route("/v1/models", chunked(b"200 OK", b"application/json", b'{"data": ['))
     assert chat.models() == []

@@ -504,7 +504,7 @@ def test_a_refused_connection_is_given_up_soon(refused_url):
     started = time.monotonic()
     chat = Chat(refused_url)
     error = failure(chat, ConnectError)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
     assert error.hints[0] == f"Endpoint: {refused_url}/chat/completions"
     assert "Connection refused" in error.hints[2]
     assert sum(wait.delay for wait in chat.waits) <= 3

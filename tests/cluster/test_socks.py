@@ -130,7 +130,7 @@ def test_requests_and_tunnels_go_through_the_proxy(kubeconfig, reporter, login):
                 echo = Echo()
                 tunnel.set_protocol(echo)
                 tunnel.write(b"through")
-                assert await asyncio.wait_for(echo.received, 20) == b"through"
+                assert await asyncio.wait_for(echo.received, 60) == b"through"
                 tunnel.abort()
                 await tunnel.closed
             # The tunnel may take over the connection of the request.

@@ -25,7 +25,8 @@ from .servers import NODE, POD_NETWORK, Commands, Ports, node
 from .waiting import until
 
 _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-_START = 60.0
+#: Seconds for each step; several control planes may start at the same time.
+_START = 180.0
 #: kube-apiserver waits for open watches, and kwok always has one.
 _GRACE = 0.3
 _VIEWER_RULES = (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
+from collections.abc import Iterator
 
 
 class ReservedPort(contextlib.AbstractContextManager["ReservedPort"]):
@@ -24,3 +26,13 @@ class ReservedPort(contextlib.AbstractContextManager["ReservedPort"]):
 
     def __exit__(self, *error: object) -> None:
         self._socket.close()
+
+
+@contextlib.contextmanager
+def reserved_port() -> Iterator[int]:
+    """Yield a port of 127.0.0.1 on which a test starts a server. On Linux, the system assigns it to nobody else."""
+    with contextlib.ExitStack() as stack:
+        port = stack.enter_context(ReservedPort())
+        if sys.platform != "linux":
+            stack.close()
+        yield port.number

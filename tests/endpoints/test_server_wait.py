@@ -12,9 +12,10 @@ from kaito.settings import Settings
 from kaito.testing import ModelServer
 from kaito.testing import Status as Refusal
 from kaito.types import Endpoint
+from tests.controlplane.ports import reserved_port
 
 
-def wait(url, reporter, timeout=20.0, **settings):
+def wait(url, reporter, timeout=60.0, **settings):
     endpoint = Endpoint(url=url, shown_url=f"{url}/chat/completions", label="it")
     asyncio.run(wait_until_answering(endpoint, Settings(**settings), timeout, reporter))
 
@@ -35,7 +36,7 @@ class Statuses:
         writer.close()
 
 
-def wait_for(statuses, reporter, timeout=20.0, query=""):
+def wait_for(statuses, reporter, timeout=60.0, query=""):
     """Wait for a server with these statuses."""
 
     async def test():
@@ -78,8 +79,6 @@ def test_the_query_is_sent_and_not_shown(reporter):
 
 
 def test_a_server_that_starts_later(reporter):
-    with ModelServer() as server:
-        port, url = server.port, server.url
     notice, servers = reporter.notice, []
 
     def start(text):
@@ -87,15 +86,16 @@ def test_a_server_that_starts_later(reporter):
         servers.append(ModelServer(port=port).start())
 
     reporter.notice = start
-    wait(url, reporter)
-    servers[0].stop()
+    with reserved_port() as port:
+        wait(f"http://127.0.0.1:{port}", reporter)
+        servers[0].stop()
     assert len(reporter.notices) == 1
     assert "refused" in reporter.notices[0].lower()
 
 
 @pytest.mark.parametrize(
     ("timeout", "message"),
-    [(0, "The server is not ready: HTTP 503 for"), (0.5, "The server was not ready after 0.5s (--wait): HTTP 503 for")],
+    [(0, "The server is not ready: HTTP 503 for"), (1.5, "The server was not ready after 1s (--wait): HTTP 503 for")],
 )
 def test_a_server_that_does_not_get_ready(timeout, message, reporter):
     with pytest.raises(ConnectError) as error:
@@ -114,7 +114,7 @@ def test_chat_and_forward_wait(kaito, refused_url, model_server):
 
 def test_a_server_that_is_loading(kaito, model_server):
     model_server.route("/v1/models", Refusal(503))
-    outcome = kaito("chat", "-m", "hi", "--endpoint", model_server.url, "--wait=400ms")
+    outcome = kaito("chat", "-m", "hi", "--endpoint", model_server.url, "--wait=3s")
     assert outcome.code == 4
     assert "HTTP 503 for /v1/models" in outcome.err
 
@@ -123,8 +123,8 @@ def test_a_reason_that_names_the_server_names_it_once(refused_url, reporter):
     label = refused_url.removeprefix("http://")
     endpoint = Endpoint(url=refused_url, shown_url=f"{refused_url}/chat/completions", label=label)
     with pytest.raises(ConnectError) as caught:
-        asyncio.run(wait_until_answering(endpoint, Settings(), 0.3, reporter))
+        asyncio.run(wait_until_answering(endpoint, Settings(), 1, reporter))
     assert reporter.notices == [f"Waiting for {label}: Connection refused"]
-    assert caught.value.details == ("The server was not ready after 0.3s (--wait): Connection refused",)
+    assert caught.value.details == ("The server was not ready after 1s (--wait): Connection refused",)
     # What the notice says is not repeated below it.
     assert set(reporter.statuses) == {"waiting", ""}

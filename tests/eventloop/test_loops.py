@@ -13,6 +13,8 @@ from kaito.errors import Abandoned, Ended, Interrupted
 from kaito.eventloop.call import DONE, Call
 from kaito.eventloop.main_thread import MainThreadLoop
 from kaito.eventloop.thread import ThreadedLoop
+from tests.controlplane.waiting import until
+from tests.eventloop.abandoned import ended_threads, held_up, take_down
 
 
 @pytest.fixture(params=[ThreadedLoop, MainThreadLoop])
@@ -25,7 +27,7 @@ def loop(kind):
     before = signal.getsignal(signal.SIGINT)
     with kind() as loop:
         yield loop
-    assert threading.active_count() == 1
+    until(ended_threads, "all threads have ended")
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -39,18 +41,6 @@ def thread_loop():
 def main_loop():
     with MainThreadLoop() as loop:
         yield loop
-
-
-def take_down(loop):
-    """End what an abandoned loop leaves behind, as the process does not end here."""
-    if isinstance(loop, MainThreadLoop):
-        last = loop._loop.create_task(_stop_later(loop._loop))
-        while not last.done():  # calls that end stop the loop, too
-            loop._loop.run_forever()
-    else:
-        loop._loop.call_soon_threadsafe(asyncio.ensure_future, _stop_later(loop._loop))
-        loop._thread.join(5)
-    loop._loop.close()
 
 
 def ctrl_c():
@@ -165,42 +155,44 @@ def test_ctrl_c_that_does_not_wake_the_main_thread(thread_loop):
 
 
 def test_a_second_ctrl_c_while_stopping_is_final(kind):
+    over = threading.Event()
+
     async def stubborn():
         threading.Timer(0.05, ctrl_c).start()
-        threading.Timer(0.15, ctrl_c).start()
         try:
             await asyncio.sleep(60)
         finally:
-            await asyncio.sleep(0.5)
+            threading.Timer(0.05, ctrl_c).start()
+            await held_up(over)
 
     with pytest.raises(Abandoned), kind() as loop:
         loop.run(stubborn())
-    take_down(loop)
+    take_down(loop, over)
 
 
 def test_abandoned_calls_are_not_waited_for(kind):
-    log = []
+    log, over = [], threading.Event()
 
     @asynccontextmanager
     async def held():
         yield
-        await asyncio.sleep(0.3)
+        await held_up(over)
         log.append("left")
 
     async def stubborn():
         threading.Timer(0.05, ctrl_c).start()
-        threading.Timer(0.1, ctrl_c).start()
         try:
             yield "word"
             await asyncio.sleep(60)
         finally:
-            await asyncio.sleep(0.3)
+            threading.Timer(0.05, ctrl_c).start()
+            await held_up(over)
             log.append("closed")
 
     with pytest.raises(Abandoned), kind() as loop, loop.hold(held()):
         list(loop.stream(stubborn()))
     assert log == []
-    take_down(loop)
+    take_down(loop, over)
 
 
 def test_ctrl_c_right_before_a_call_begins(loop, monkeypatch):
@@ -217,10 +209,11 @@ def test_ctrl_c_right_before_a_call_begins(loop, monkeypatch):
 
 
 def test_ctrl_c_in_a_blocked_loop():
-    # Nothing else could end it.
+    # Nothing else could end it. The kernel would make one of several that are sent at the same time.
     async def block():
-        for delay in (0.05, 0.1, 0.15):
-            threading.Timer(delay, ctrl_c).start()
+        ctrl_c()
+        ctrl_c()
+        threading.Timer(0.05, ctrl_c).start()
         time.sleep(60)
 
     with pytest.raises(Abandoned), MainThreadLoop() as loop:
@@ -228,32 +221,36 @@ def test_ctrl_c_in_a_blocked_loop():
     take_down(loop)
 
 
-async def slow_to_close(number, log):
+async def slow_to_close(number, log, over):
     try:
         yield "word"
         await asyncio.sleep(60)
     finally:
         threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
-        await asyncio.sleep(0.3)
+        await held_up(over)
         log.append("closed")
 
 
 def test_ctrl_c_while_a_stream_is_closed_is_final(kind):
-    log = []
-    with pytest.raises(Abandoned), kind() as loop, closing(loop.stream(slow_to_close(signal.SIGINT, log))) as stream:
+    log, over = [], threading.Event()
+    source = slow_to_close(signal.SIGINT, log, over)
+    with pytest.raises(Abandoned), kind() as loop, closing(loop.stream(source)) as stream:
         next(stream)
     assert log == []
-    take_down(loop)
+    take_down(loop, over)
 
 
 def test_the_end_of_the_process_waits_until_a_stream_is_closed(kind):
+    log, arrived = [], threading.Event()
+
     def end(number, frame):
+        arrived.set()
         raise Ended(number)
 
-    log = []
+    source = slow_to_close(signal.SIGTERM, log, arrived)
     before = signal.signal(signal.SIGTERM, end)
     try:
-        with pytest.raises(Ended), kind() as loop, closing(loop.stream(slow_to_close(signal.SIGTERM, log))) as stream:
+        with pytest.raises(Ended), kind() as loop, closing(loop.stream(source)) as stream:
             next(stream)
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -296,11 +293,6 @@ def test_ctrl_c_while_input_is_waited_for(main_loop):
     os.close(front)
 
 
-async def _stop_later(loop):
-    await asyncio.sleep(0.6)
-    loop.stop()
-
-
 @asynccontextmanager
 async def resource(log):
     task = asyncio.current_task()
@@ -331,7 +323,7 @@ def test_a_call_that_is_cancelled_before_it_begins(loop):
         call._cancel()
 
     loop._call_in_loop(begin)
-    assert call.queue.get(5) is DONE
+    assert call.queue.get(60) is DONE
     with pytest.raises(Interrupted):
         call.result()
     assert log == []
@@ -378,9 +370,14 @@ def test_ctrl_c_while_a_context_is_entered(loop):
 
 def test_tick_is_called_during_a_wait(kind):
     ticks = []
+
+    async def two_ticks():
+        async with asyncio.timeout(60):
+            while len(ticks) < 2:
+                await asyncio.sleep(0.01)
+
     with kind(lambda: ticks.append(1)) as loop:
-        loop.run(asyncio.sleep(0.35))
-    assert len(ticks) >= 2
+        loop.run(two_ticks())
 
 
 def test_on_other_threads_signals_are_not_handled(thread_loop):

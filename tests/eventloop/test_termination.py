@@ -13,6 +13,7 @@ from kaito.console.terminal import Terminal
 from kaito.errors import Abandoned, Ended, Suspended
 from kaito.eventloop import termination
 from kaito.eventloop.thread import ThreadedLoop
+from tests.eventloop.abandoned import held_up, take_down
 
 
 @pytest.fixture
@@ -32,9 +33,20 @@ def default_signals():
 
 @pytest.fixture
 def handled(default_signals, terminal):
-    left = []
-    with termination.handle_termination(terminal, left.append):
-        yield left
+    """Handle the signals; return the numbers of those that have ended the process, or would have."""
+    arrived = []
+    with termination.handle_termination(terminal, lambda code: None):
+        for number in termination.ENDING:
+            signal.signal(number, noting(arrived, signal.getsignal(number)))
+        yield arrived
+
+
+def noting(arrived, handler):
+    def note(number, frame):
+        arrived.append(number)
+        handler(number, frame)
+
+    return note
 
 
 def send(number):
@@ -66,7 +78,7 @@ def test_an_end_that_takes_too_long_is_forced(terminal, monkeypatch):
 
     with pytest.raises(Ended), termination.handle_termination(terminal, leave):
         await_signal(signal.SIGTERM)
-    assert gone.wait(5)
+    assert gone.wait(60)
     assert left == [143]
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
@@ -99,14 +111,18 @@ def test_a_system_without_these_signals(monkeypatch, terminal):
         assert callable(signal.getsignal(signal.SIGTERM))
 
 
-async def stop_in(seconds, numbers, log):
-    """Send signals while this runs, and take a while to clean up."""
-    for place, number in enumerate(numbers):
-        threading.Timer(seconds + place * 0.05, send, [number]).start()
+async def stop_by(numbers, handled, log):
+    """Send the first signal while this runs, and each other one while it cleans up."""
+    first, *others = numbers
+    threading.Timer(0.05, send, [first]).start()
     try:
         await asyncio.sleep(60)
     finally:
-        await asyncio.sleep(0.3)
+        for number in others:
+            before = len(handled)
+            send(number)
+            while len(handled) == before:
+                await asyncio.sleep(0.01)
         log.append("clean")
 
 
@@ -122,25 +138,29 @@ def test_the_loop_cleans_up_before_the_end(handled, numbers):
     log = []
     with ThreadedLoop() as loop:
         with pytest.raises(Ended):
-            loop.run(stop_in(0.05, numbers, log))
+            loop.run(stop_by(numbers, handled, log))
         assert log == ["clean"]
         assert loop.run(asyncio.sleep(0, "still here")) == "still here"
 
 
 def test_ctrl_c_while_it_cleans_up_is_final(handled):
-    log = []
+    log, over = [], threading.Event()
+
+    async def stubborn():
+        threading.Timer(0.05, send, [signal.SIGTERM]).start()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            threading.Timer(0.05, send, [signal.SIGINT]).start()
+            await held_up(over)
+            log.append("clean")
+
     with pytest.raises(Abandoned), ThreadedLoop() as loop:
-        loop.run(stop_in(0.05, [signal.SIGTERM, signal.SIGINT], log))
+        loop.run(stubborn())
+    assert log == []
     # The process would end here; this one waits for the abandoned call.
-    loop._loop.call_soon_threadsafe(asyncio.ensure_future, _stop_later(loop._loop))
-    loop._thread.join(5)
-    loop._loop.close()
+    take_down(loop, over)
     assert log == ["clean"]
-
-
-async def _stop_later(loop):
-    await asyncio.sleep(0.5)
-    loop.stop()
 
 
 def test_a_context_that_is_held_is_left_before_the_end(handled):

@@ -70,7 +70,7 @@ async def response_of(reader):
 
 
 def run(coroutine):
-    return asyncio.run(asyncio.wait_for(coroutine, 30))
+    return asyncio.run(asyncio.wait_for(coroutine, 60))
 
 
 async def authorize(request, handler):

@@ -15,7 +15,7 @@ def ask():
     connections: dict[int, http.client.HTTPConnection] = {}
 
     def send(server, path="/v1/chat/completions", body=None, method=None, headers=None):
-        connection = connections.setdefault(server.port, http.client.HTTPConnection("127.0.0.1", server.port, 10))
+        connection = connections.setdefault(server.port, http.client.HTTPConnection("127.0.0.1", server.port, 60))
         data = None if body is None else json.dumps(body)
         connection.request(method or ("GET" if body is None else "POST"), path, data, headers or {})
         response = connection.getresponse()
@@ -32,7 +32,7 @@ def dial():
     sockets = []
 
     def open_socket(server, body=None):
-        client = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        client = socket.create_connection(("127.0.0.1", server.port), timeout=60)
         sockets.append(client)
         data = json.dumps(hello() if body is None else body).encode()
         head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: test\r\nContent-Length: {len(data)}\r\n\r\n"

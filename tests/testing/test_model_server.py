@@ -14,6 +14,7 @@ import urllib.request
 import pytest
 
 from kaito.testing import Gate, Hang, ModelServer, Raw, Say, Status, refused_url
+from tests.controlplane.ports import reserved_port
 from tests.testing.http_client import hello, read_all, read_until
 
 
@@ -176,7 +177,7 @@ def test_a_client_that_reads_late_receives_everything(dial, ask, model_server):
 
 
 def test_a_disconnect_within_a_request(model_server):
-    with socket.create_connection(("127.0.0.1", model_server.port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", model_server.port), timeout=60) as client:
         client.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 10\r\n\r\n{")
         client.shutdown(socket.SHUT_WR)
         assert read_all(client) == b""
@@ -203,7 +204,7 @@ def test_the_connection_header_decides_about_reuse(ask, dial, model_server):
 def test_a_request_that_arrives_byte_by_byte(model_server):
     data = json.dumps(hello()).encode()
     head = f"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: {len(data)}\r\nConnection: close\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", model_server.port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", model_server.port), timeout=60) as client:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in head.encode() + data:
             client.sendall(bytes([byte]))
@@ -213,7 +214,7 @@ def test_a_request_that_arrives_byte_by_byte(model_server):
 
 def test_two_pipelined_requests(model_server):
     request = b"GET /health HTTP/1.1\r\n\r\nGET /health HTTP/1.1\r\nConnection: close\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", model_server.port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", model_server.port), timeout=60) as client:
         client.sendall(request)
         assert read_all(client).count(b"200 OK") == 2
 
@@ -227,7 +228,7 @@ def test_two_pipelined_requests(model_server):
     ],
 )
 def test_a_malformed_request_ends_the_connection(model_server, request_, answer):
-    with socket.create_connection(("127.0.0.1", model_server.port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", model_server.port), timeout=60) as client:
         client.sendall(request_)
         assert read_all(client).startswith(answer)
     assert model_server.requests == []
@@ -266,7 +267,7 @@ def test_stopping_is_prompt_and_leaves_nothing(dial, step):
     server = ModelServer(default=step).start()
     client = dial(server)
     server.wait_for_chats(1)
-    idle = [socket.create_connection(("127.0.0.1", server.port), timeout=10) for _ in range(3)]
+    idle = [socket.create_connection(("127.0.0.1", server.port), timeout=60) for _ in range(3)]
     server.stop()
     assert threading.active_count() == before
     for end in (client, *idle):
@@ -278,13 +279,13 @@ def test_stopping_is_prompt_and_leaves_nothing(dial, step):
 
 
 def test_another_server_can_take_its_port(ask):
-    with ModelServer("old") as server:
-        ask(server, "/v1/models")
-        port = server.port
-    with ModelServer("new", port=port) as server:
-        assert server.port == port
-        with urllib.request.urlopen(f"{server.url}/v1/models", timeout=10) as response:
-            assert json.load(response)["data"][0]["id"] == "new"
+    with reserved_port() as port:
+        with ModelServer("old", port=port) as server:
+            ask(server, "/v1/models")
+        with ModelServer("new", port=port) as server:
+            assert server.port == port
+            with urllib.request.urlopen(f"{server.url}/v1/models", timeout=60) as response:
+                assert json.load(response)["data"][0]["id"] == "new"
 
 
 def test_a_taken_port_is_an_error(model_server):
@@ -297,7 +298,7 @@ def test_a_refused_url():
         port = int(url.rpartition(":")[2])
         for _ in range(3):
             with pytest.raises(ConnectionRefusedError):
-                socket.create_connection(("127.0.0.1", port), timeout=10)
+                socket.create_connection(("127.0.0.1", port), timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -318,12 +319,12 @@ def test_tls(certificate):
         assert server.url.startswith("https://")
         context = ssl.create_default_context(cafile=certificate[0])
         for _ in range(2):
-            with urllib.request.urlopen(f"{server.url}/v1/models", context=context, timeout=10) as response:
+            with urllib.request.urlopen(f"{server.url}/v1/models", context=context, timeout=60) as response:
                 assert json.load(response)["object"] == "list"
         with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED"):
-            urllib.request.urlopen(server.url, context=ssl.create_default_context(), timeout=10)
-        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as silent:
-            silent.settimeout(10)
+            urllib.request.urlopen(server.url, context=ssl.create_default_context(), timeout=60)
+        with socket.create_connection(("127.0.0.1", server.port), timeout=60) as silent:
+            silent.settimeout(60)
             server.stop()
     assert [request.path for request in server.requests] == ["/v1/models"] * 2
 
@@ -331,7 +332,7 @@ def test_tls(certificate):
 def test_tls_interrupted_reply(certificate):
     context = ssl.create_default_context(cafile=certificate[0])
     with ModelServer(tls=certificate, default=Hang("Hel")) as server:
-        raw = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        raw = socket.create_connection(("127.0.0.1", server.port), timeout=60)
         with context.wrap_socket(raw, server_hostname="127.0.0.1") as client:
             data = json.dumps(hello()).encode()
             client.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(data) + data)

@@ -185,30 +185,34 @@ print(input(), input())
 
 
 def test_a_different_screen_is_shown_as_a_diff(terminal):
+    session = terminal(ASKING)
+    replay(session, "Who? «Ann»‹enter›\nHello Ann at …\nWho?")
     with pytest.raises(AssertionError) as caught:
-        replay(terminal(ASKING), "Who? «Ann»‹enter›\nHello Ann at …\nWho is it? ‹enter›", timeout=0.5)
+        replay(session, "Who? Ann\nHello Ann at …\nWho is it? ‹enter›", timeout=0.1)
     message = str(caught.value).split("\n")
     assert message[:3] == ["--- recording", "+++ screen", "@@ -1,3 +1,3 @@"]
     assert message[3] == " Who? Ann"
     # The line that "…" matches is not a difference.
     assert message[4].startswith(" Hello Ann at 1")
     assert message[5:7] == ["-Who is it?", "+Who?"]
-    assert "the recording before ‹enter› in line 3 did not appear within 0.5 s; it is still running" in message[7]
+    assert "the recording before ‹enter› in line 3 did not appear within 0.1 s; it is still running" in message[7]
     assert "-- bytes written to the terminal" in message
 
 
 @pytest.mark.parametrize(
     ("recording", "message"),
     [
-        ("Who?", "the program did not exit within 0.5 s"),
-        ("Who", "at its end did not appear within 0.5 s; it is still running"),
-        ("Who\n…", "at its end did not appear within 0.5 s; it is still running"),
-        ("Who?… ‹enter›", "before ‹enter› in line 1 did not appear within 0.5 s; it is still running"),
+        ("Who?", "the program did not exit within 0.1 s"),
+        ("Who", "at its end did not appear within 0.1 s; it is still running"),
+        ("Who\n…", "at its end did not appear within 0.1 s; it is still running"),
+        ("Who?… ‹enter›", "before ‹enter› in line 1 did not appear within 0.1 s; it is still running"),
     ],
 )
 def test_a_session_that_does_not_continue(terminal, recording, message):
+    session = terminal(ASKING)
+    session.wait_for("Who?")
     with pytest.raises(AssertionError, match=re.escape(message)):
-        replay(terminal(ASKING), recording, code=0, timeout=0.5)
+        replay(session, recording, code=0, timeout=0.1)
 
 
 @pytest.mark.parametrize(

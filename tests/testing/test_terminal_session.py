@@ -312,7 +312,7 @@ def test_send_needs_a_stdin_pipe(terminal):
 def test_a_failure_shows_the_screen_and_all_bytes(terminal):
     code = "import sys; print('failed', file=sys.stderr); print('shown\\x1b[m'); input()"
     session = terminal([*PYTHON, code], stderr="pipe")
-    session.wait_for("shown")
+    session.wait_for(lambda session: session.raw.endswith(b"\n"))
     with pytest.raises(AssertionError) as caught:
         session.wait_for("never", timeout=0.2)
     message = str(caught.value)
@@ -327,8 +327,8 @@ def test_a_failure_shows_the_screen_and_all_bytes(terminal):
 def test_waiting_ends_when_the_program_exits(terminal):
     begin = time.monotonic()
     with pytest.raises(AssertionError, match="it exited with 4"):
-        terminal([*PYTHON, "raise SystemExit(4)"]).wait_for("never", timeout=60)
-    assert time.monotonic() - begin < 30
+        terminal([*PYTHON, "raise SystemExit(4)"]).wait_for("never", timeout=3600)
+    assert time.monotonic() - begin < 60
 
 
 def test_waiting_for_a_condition(terminal):
@@ -354,7 +354,7 @@ def test_close_ends_the_programs_children(terminal):
     session.wait_for(lambda s: s.raw.endswith(b"\n"))
     child = int(session.screen)
     session.close()
-    for _ in range(200):
+    for _ in range(1200):
         state = subprocess.run(["ps", "-o", "stat=", "-p", str(child)], capture_output=True, text=True, check=False)
         if not state.stdout.strip() or state.stdout.startswith("Z"):
             return

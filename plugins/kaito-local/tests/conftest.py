@@ -9,10 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 from kaito_local import download, pip
 
 from kaito.testing import RecordingReporter
+
+# No example fails because the machine is busy.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 DRIVER = Path(__file__).with_name("driver.py")
 

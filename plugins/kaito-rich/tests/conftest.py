@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import hypothesis
 import pytest
 from kaito_rich.formatter import Markdown
 
@@ -11,6 +12,10 @@ from kaito.settings import Settings
 from kaito.types import Delta, Reply, Screen
 
 pytest_plugins = ["kaito.testing.fixtures"]
+
+# No example fails because the machine is busy.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 
 def _draw(

@@ -44,7 +44,7 @@ def sanitize(pieces):
 
 @given(divided(), widths, st.booleans(), st.booleans())
 @example((">     code", [">", "     code"]), 80, False, True)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_the_pieces_do_not_matter(draw, text, width, colour, unicode):
     whole, pieces = text
     assert draw(sanitize(pieces), width, colour=colour, unicode=unicode) == draw(
@@ -70,14 +70,14 @@ def every(text, size):
 @given(divided(long_lines), st.sampled_from((3, 40, 500)))
 @example(every("# " + " " * (LONGEST_LINE + 3) + " ##\n", 7), 40)
 @example(every("```\n" + " " * (2 * LONGEST_LINE + 1) + "x", 7), 40)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_pieces_do_not_matter_at_the_limits_of_pending_text(draw, text, width):
     whole, pieces = text
     assert draw(pieces, width, colour=True) == draw(whole, width, colour=True)
 
 
 @given(divided(), widths, st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_control_sequences_of_the_model_are_removed(draw, text, width, colour):
     out = draw(sanitize(text[1]), width, colour=colour)
     assert out.count("Assistant: ") == (1 if out else 0)
@@ -98,7 +98,7 @@ said = st.lists(
 
 
 @given(said, st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_word_is_lost(draw, text, colour):
     out = SGR.sub("", draw(text, 500, colour=colour))
     assert set(re.findall(r"w\d\d", text)) <= set(re.findall(r"w\d\d", out))
@@ -117,7 +117,7 @@ prose = st.lists(
 
 
 @given(prose, st.integers(2, 90))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_character_is_lost_at_any_width(draw, text, width):
     assert "".join(seen(draw(text, width), width)).replace(" ", "") == "Assistant:" + text.replace(" ", "")
 
@@ -132,7 +132,7 @@ plain = st.lists(
 
 
 @given(divided(plain), st.sampled_from((1, 2, 10)) | widths, st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_character_of_a_paragraph_is_lost(draw, text, width, colour):
     pieces = sanitize(text[1])
     out = SGR.sub("", draw(pieces, width, colour=colour)).removeprefix("Assistant:")
@@ -147,7 +147,7 @@ lines = st.lists(st.sampled_from(("- ", "> ", "1. ", "  - ", "# ", "", "\n", "| 
 
 
 @given(lines, st.integers(22, 60), st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_row_is_wider_than_the_window(draw, text, width, unicode):
     out = draw(text, width, unicode=unicode)
     assert all(cell_len(row) <= width for row in out.split("\n"))

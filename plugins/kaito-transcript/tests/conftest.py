@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 
+import hypothesis
 import pytest
 
 pytest_plugins = ["kaito.testing.fixtures"]
+
+# No example fails because the machine is busy.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

@@ -79,7 +79,7 @@ def test_a_line_without_end(file, monkeypatch):
     assert damaged == [f"{file}:1: it is longer than 200 bytes"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.binary(max_size=200)
     | st.recursive(

@@ -199,7 +199,7 @@ def test_plugin_failure_does_not_quote_the_output(kubeconfig, reporter, tmp_path
 
 
 def test_cancelled_plugin_is_killed_with_its_children(kubeconfig, reporter, tmp_path):
-    (tmp_path / "plugin").write_text("#!/bin/sh\ntrap '' TERM\nsleep 60\n")
+    (tmp_path / "plugin").write_text("#!/bin/sh\ntrap '' TERM\nsleep 600\n")
     (tmp_path / "plugin").chmod(0o755)
     user = credentials(kubeconfig(user=user_of()), reporter)
 
@@ -210,7 +210,7 @@ def test_cancelled_plugin_is_killed_with_its_children(kubeconfig, reporter, tmp_
 
     began = time.monotonic()
     asyncio.run(run())
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 def test_null_entries_are_ignored(kubeconfig, reporter):

@@ -16,7 +16,7 @@ from kaito.cluster.workspaces import health_checks, probes
 from tests.cluster.api_server import api_server
 
 #: Seconds of a time limit, and of a login.
-LIMIT, LOGIN = 0.5, 0.8
+LIMIT, LOGIN = 1.5, 1.7
 
 _PLUGIN = f"""#!{sys.executable}
 import json, os, time

@@ -11,7 +11,7 @@ from kaito.cluster.portforward import PodPort, dial
 
 POD = PodPort(namespace="default", pod="demo-0", port=5000)
 #: Seconds after which a test fails.
-DEADLINE = 20
+DEADLINE = 60.0
 MEGABYTE = bytes(range(256)) * 4096
 #: The first messages of both channels, for port 5000.
 OPENING = (b"\0\x88\x13", b"\1\x88\x13")

@@ -164,9 +164,9 @@ def use(kubeconfig: Any, handshake: Handshake, backend: str) -> tuple[str, Recor
         yield offered.value.name
 
     async def run() -> str:
-        async with asyncio.timeout(20), cluster(kubeconfig, handshake) as path:
+        async with asyncio.timeout(90), cluster(kubeconfig, handshake) as path:
             target = Target(workspace="w", kubeconfig=path)
-            settings = Settings(target=target, backend=backend, connect_timeout=0.3)
+            settings = Settings(target=target, backend=backend, connect_timeout=2.0)
             plugins = create_plugins(warn=print)
             backends = choose_backends(plugins, settings)
             async with open_endpoint(backends, plugins, settings, reporter, connect) as name:

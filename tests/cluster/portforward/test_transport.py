@@ -267,7 +267,7 @@ def test_exception_in_a_protocol_ends_the_tunnel_and_is_reported(where):
 
     async def talk():
         asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context["exception"]))
-        async with asyncio.timeout(10), node(pod) as served:
+        async with asyncio.timeout(60), node(pod) as served:
             tunnel, notes = await served.dial(), Broken(where)
             tunnel.start(notes)
             error = await notes.end()

@@ -68,7 +68,7 @@ class FakeApiServer:
 
     async def watched(self, path):
         """Wait until a path is watched."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not self._watches.get(path):
                 await asyncio.sleep(0.005)
 
@@ -123,7 +123,7 @@ async def connected(server: FakeApiServer) -> AsyncIterator[ApiClient]:
         context=None,
     )
     try:
-        async with ApiClient(access, RecordingReporter(), request_timeout=5) as cluster:
+        async with ApiClient(access, RecordingReporter(), request_timeout=60) as cluster:
             yield cluster
     finally:
         server.end_watches()

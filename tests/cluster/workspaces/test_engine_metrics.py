@@ -131,7 +131,7 @@ def test_download_progress(speed, remaining, words):
 def test_large_pages_are_parsed_in_linear_time(body):
     started = time.process_time()
     assert parse_engine_metrics(body) == EngineMetrics()
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 20  # a tenth of a second; in quadratic time, hours
 
 
 NAMES = st.sampled_from(sorted({line.split(b"{")[0].split(b" ")[0] for line in VLLM.splitlines() if line[:1] != b"#"}))

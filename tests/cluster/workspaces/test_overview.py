@@ -24,7 +24,7 @@ BY_POD = "/api/v1/namespaces/default/pods/w-0:5000/proxy/metrics"
 
 def run(server, work):
     async def bounded():
-        async with asyncio.timeout(15), connected(server) as cluster:
+        async with asyncio.timeout(60), connected(server) as cluster:
             return await work(cluster)
 
     return asyncio.run(bounded())

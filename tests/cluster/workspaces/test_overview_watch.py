@@ -25,7 +25,7 @@ def run(server, work):
     """Call an asynchronous function with a client, with a time limit."""
 
     async def bounded():
-        async with asyncio.timeout(15), connected(server) as cluster:
+        async with asyncio.timeout(60), connected(server) as cluster:
             return await work(cluster)
 
     return asyncio.run(bounded())

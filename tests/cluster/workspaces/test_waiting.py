@@ -22,12 +22,12 @@ def event(reason, **when):
     return {"metadata": {"name": reason}, "reason": reason, "message": "so it is", "type": "Normal", **when}
 
 
-def wait(server, meanwhile=None, *, target=None, timeout=10.0):
+def wait(server, meanwhile=None, *, target=None, timeout=60.0):
     """Wait until the target is ready; return the reporter."""
     reporter = RecordingReporter()
 
     async def run():
-        async with asyncio.timeout(15), connected(server) as cluster, asyncio.TaskGroup() as group:
+        async with asyncio.timeout(90), connected(server) as cluster, asyncio.TaskGroup() as group:
             if meanwhile is not None:
                 group.create_task(meanwhile(reporter))
             await wait_until_ready(cluster, target or Target(workspace="w"), timeout, reporter)
@@ -94,13 +94,13 @@ def test_wait_until_ready(monkeypatch):
 def test_timeout():
     server = FakeApiServer({WORKSPACES: [PENDING]}, {EVENTS: {"metadata": {}, "items": [event("BackOff")]}})
     with pytest.raises(NotReadyError) as caught:
-        wait(server, timeout=0.3)
+        wait(server, timeout=2)  # long enough to read the event on a busy machine
     assert caught.value.lines() == [
         "❌ Error: Workspace 'w' is not ready for inference",
         "   Use 'kubectl kaito status --workspace-name w' to check status",
         "   NodesReady is False (NodesPending: 0 of 1 nodes)",
         "   Latest pod event: BackOff: so it is",
-        "   Not ready after 0s; to wait longer, use --wait=DURATION",
+        "   Not ready after 2s; to wait longer, use --wait=DURATION",
     ]
     assert caught.value.exit_code == 3
 

@@ -156,7 +156,7 @@ def test_resolver_that_does_not_respond(namespace, pod, monkeypatch):
     finally:
         released.set()
     assert error.details[0].startswith("DNS lookup of my-llama.")
-    assert elapsed < 5
+    assert elapsed < 60
 
 
 def test_outside_a_cluster(tmp_path):

@@ -12,8 +12,8 @@ import pytest
 
 from kaito.testing import child_environment
 
-#: Seconds for a completion, with the start of the process on a busy machine.
-TIME_LIMIT = 10.0
+#: Seconds within which a completion that hangs would not end; one that does not takes a fraction of that.
+TIME_LIMIT = 50.0
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_a_silent_api_server(complete, tmp_path):
         started = time.monotonic()
         assert complete("chat", "--workspace-name", "", kubeconfig=tmp_path / "config") == {}
         assert complete("chat", "-n", "", kubeconfig=tmp_path / "config") == {"team": ""}
-        assert time.monotonic() - started < 2 * TIME_LIMIT
+        assert time.monotonic() - started < TIME_LIMIT
 
 
 def test_an_exec_plugin_that_hangs(complete, tmp_path):

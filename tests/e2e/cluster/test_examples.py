@@ -86,7 +86,8 @@ def prepare(home, team, examples_server, kaito):
             kept = kaito("chat", "--kubeconfig", kubeconfig, "--workspace-name", "my-llama", "-m", "A rolling update")
             assert kept.code == 0, kept.err
             [conversation] = json.loads(kaito("history", "-o", "json").out)
-            code = code.replace("7k3mq9xd", conversation["id"]).replace("7k3", conversation["id"][:6])
+            id = conversation["id"]
+            code = re.sub("7k3mq9xd|7k3", lambda shown: id if shown[0] == "7k3mq9xd" else id[:6], code)
         path = os.pathsep.join([str(home / "bin"), *folders])
         command = [*PROGRAMS.get(example.language, PROGRAMS["sh"]), "-c", code]
         return command, {

@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 
 from kaito.errors import ExitCode
+from kaito.eventloop.termination import GRACE
 from kaito.testing import child_environment, kaito_command
 from tests.controlplane.waiting import until
 from tests.e2e.pipes.hostile_server import ANSWERS, HostileServer
 
-#: Seconds within which it has to end. It takes a tenth of that; a busy machine needs longer.
-LIMIT = 3.0
+#: Seconds within which it has to end: the end of one that hangs is forced then, and never sooner. It takes a tenth of
+#: that; a busy machine needs longer.
+LIMIT = GRACE
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 #: Sent by nobody but these tests.
 SILENT = ["status", "--workspace-name", "w"]

@@ -180,11 +180,12 @@ def test_what_is_printed_goes_to_stderr_with_the_plugin_s_name(kaito, plugin, mo
 
 @pytest.mark.parametrize("step", ["discover", "open", "close"])
 def test_a_backend_that_blocks_the_loop_is_named_with_verbose(kaito, plugin, model_server, step):
-    source = PLUGIN.replace('case "error": raise ValueError("boom")', 'case "error": time.sleep(2)')
+    source = PLUGIN.replace('case "error": raise ValueError("boom")', 'case "error": time.sleep(4)')
     name, outcome = run(kaito, plugin, model_server, step, "error", "--verbose", source=source)
     assert (outcome.code, outcome.out) == (0, "Assistant: one\n")
-    [line] = [line for line in outcome.err.splitlines() if "blocked" in line]
-    assert line.startswith(f"Plugin 'mine' ({name}) has blocked the event loop for more than 1 s: {name}:")
+    # A busy machine may delay our own code as long.
+    start = f"Plugin 'mine' ({name}) has blocked the event loop for more than 1 s: {name}:"
+    [line] = [line for line in outcome.err.splitlines() if line.startswith(start)]
     assert line.endswith(", in fault")
     _, quiet = run(kaito, plugin, model_server, step, "nothing")
     assert quiet.err == ""

@@ -24,12 +24,12 @@ def chat(start):
 
 @pytest.fixture
 def shell(terminal, server, tmp_path_factory):
-    """Return a function that starts an interactive shell in which `kaito chat` uses the server."""
+    """Return a function that starts an interactive shell in which `kaito chat` uses the server, or another endpoint."""
 
-    def shell(*, env=None, **options):
+    def shell(*, env=None, endpoint=None, **options):
         folder = tmp_path_factory.mktemp("bin")
         program = folder / "kaito"
-        program.write_text(f'#!/bin/sh\nexec {shlex.join(kaito_command())} "$@" --endpoint {server.url}\n')
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(kaito_command())} "$@" --endpoint {endpoint or server.url}\n')
         program.chmod(0o755)
         rc = folder / "rc"
         rc.write_text(f"PATH={shlex.quote(str(folder))}:$PATH PS1='$ '\nunset HISTFILE\n")

@@ -7,6 +7,7 @@ from kaito.chat.conversation_origin import fingerprint
 from kaito.history.library import Library
 from kaito.testing import replay
 from kaito.types import Origin
+from tests.controlplane.waiting import until
 from tests.history.talks import ORIGIN, Clock, kept
 
 
@@ -92,7 +93,13 @@ def test_another_terminal_continues_too(start, folder):
 
 
 def test_clear_begins_a_conversation_and_the_earlier_one_can_be_resumed(chat, server, folder):
-    counts = []
+    expected = iter([1, 1, 2])
+
+    def count():
+        # The prompt waits only for a moment until the last turn is written.
+        number = next(expected)
+        until(lambda: len(Library(folder).find()) == number, f"there are {number} conversations")
+
     replay(
         chat(),
         """
@@ -113,9 +120,9 @@ def test_clear_begins_a_conversation_and_the_earlier_one_can_be_resumed(chat, se
         👋 Goodbye!
         """,
         code=0,
-        count=lambda: counts.append(len(Library(folder).find())),
+        count=count,
     )
-    assert counts == [1, 1, 2]
+    assert len(Library(folder).find()) == 2
     assert [len(chat.messages) for chat in server.chats] == [1, 1]
 
 

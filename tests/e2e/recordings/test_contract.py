@@ -201,14 +201,13 @@ def test_input_too_long(chat, server):
     )
 
 
-def test_an_endpoint_that_refuses_connections(shell, server):
-    server.stop()
+def test_an_endpoint_that_refuses_connections(shell, refused_url):
     replay(
-        shell(columns=120),
+        shell(columns=120, endpoint=refused_url),
         f"""
         $ «kaito chat --workspace-name my-workspace || echo "it failed with $?"»‹enter›
         ❌ Error: Unable to connect to workspace endpoint
-           Endpoint: {server.url}/chat/completions
+           Endpoint: {refused_url}/chat/completions
            Please check if the workspace is running and accessible
            …: Connection refused
            Gave up after … tries in … s

@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from kaito.eventloop.termination import GRACE
 from kaito.testing import kaito_command
 
 
@@ -40,7 +41,7 @@ def test_ctrl_c_ends_the_wait(piped, arguments):
     session = piped(*arguments)
     session.wait_for("stdin …")
     session.press("ctrl-c")
-    assert session.wait_exit(10) == 130
+    assert session.wait_exit() == 130
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
@@ -49,7 +50,8 @@ def test_signals_end_the_wait(piped, arguments, number, code):
     session = piped(*arguments)
     session.wait_for("stdin …")
     os.kill(session.pid, number)
-    assert session.wait_exit(3) == code
+    # Sooner than the time after which the end is forced.
+    assert session.wait_exit(GRACE) == code
 
 
 def test_a_message_that_is_typed(piped, server):

@@ -46,7 +46,7 @@ def test_file_names(folder, typed, only, completions):
 
 
 @given(st.text(st.sampled_from("ab \\\"'"), min_size=1, max_size=8).filter(lambda name: name.strip() == name))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=200)
 def test_commands_read_completed_names(tmp_path_factory, monkeypatch, name):
     folder = tmp_path_factory.mktemp("folder")
     (folder / name).touch()
