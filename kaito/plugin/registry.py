@@ -192,9 +192,11 @@ class Registry:
 
     def _register(self, plugin: Plugin, module: Any) -> None:
         if self._manager.is_registered(module):
-            raise _LoadedAlreadyError
+            other = self._by_module.get(id(module), plugin)
+            raise _LoadedAlreadyError("" if other.name == plugin.name else f", as plugin {other}")
         if self._manager.has_plugin(plugin.name):
-            raise PluginError("another plugin of this name is loaded already")
+            other = self._by_module.get(id(self._manager.get_plugin(plugin.name)), plugin)
+            raise PluginError(f"another plugin of this name is loaded already: {other}")
         refusals = self._manager.check(module) if plugin.origin != "built-in" else ()
         with warnings.catch_warnings(record=True) as deprecations:
             warnings.simplefilter("always")
@@ -262,5 +264,5 @@ class Registry:
 
 
 class _LoadedAlreadyError(PluginError):
-    def __init__(self) -> None:
-        super().__init__("it is loaded already")
+    def __init__(self, where: str = "") -> None:
+        super().__init__(f"it is loaded already{where}")
