@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from inspect import isawaitable
+from types import UnionType
 from typing import Any
 
 from kaito.endpoints.endpoint_isolation import isolated_endpoint
@@ -14,12 +15,24 @@ from kaito.errors import ConnectError, PluginError
 from kaito.hookspecs import Backend
 from kaito.plugin.manager import Offered, Plugins
 from kaito.settings import Settings
-from kaito.types import Candidate, Endpoint, Reporter
+from kaito.types import Candidate, Endpoint, Location, Reporter
 from kaito.types.targets import shown_url
 from kaito.util.time_limits import time_limit
 
 #: Seconds without a report after which a backend fails. More than the time limit of a request to the API server.
 _SILENCE_LIMIT = 35.0
+#: The types of the fields that would fail outside of the backend's code if they were wrong.
+_CANDIDATE_FIELDS: Mapping[str, type | UnionType] = {"url": str, "rank": int | None}
+_ENDPOINT_FIELDS: Mapping[str, type | UnionType] = {
+    "url": str,
+    "shown_url": str,
+    "label": str,
+    "location": Location,
+    "model": str | None,
+    "preset": str | None,
+    "headers": Mapping,
+    "server_hostname": str | None,
+}
 #: Seconds in which a backend, or its endpoint, must close.
 _CLOSE_LIMIT = 5.0
 
@@ -61,7 +74,10 @@ class BackendCalls:
                 discovering: Any = offered.value.discover(self._target, self._limit)
                 if not isawaitable(discovering):
                     raise TypeError("discover must be 'async def'")
-                candidates = list(await discovering)
+                found: Any = await discovering
+                if isinstance(found, str) or not isinstance(found, Iterable):
+                    raise TypeError(f"discover must return a list of Candidates, not {type(found).__name__}")
+                candidates = list(found)
             _validate(candidates, name)
         return candidates
 
@@ -76,11 +92,11 @@ class BackendCalls:
             async with self._limit.enforced(f"Backend '{candidate.backend}' did not open its endpoint"):
                 endpoint = await context.__aenter__()
         async with self._closing(offered, context, "closing its endpoint"):
-            if not isinstance(endpoint, Endpoint):
-                with self._plugins.isolated(offered.plugin, "open"):
+            with self._plugins.isolated(offered.plugin, "open"):
+                if not isinstance(endpoint, Endpoint):
                     raise TypeError(f"{endpoint!r} is not an Endpoint")
-            if not endpoint.url.startswith(("http://", "https://")):
-                with self._plugins.isolated(offered.plugin, "open"):
+                _check_fields(endpoint, _ENDPOINT_FIELDS)
+                if not endpoint.url.startswith(("http://", "https://")):
                     raise ValueError(f"'{endpoint.base}' is not an http:// or https:// URL")
             yield isolated_endpoint(endpoint, offered.plugin)
 
@@ -187,5 +203,13 @@ def _validate(candidates: list[Candidate], name: str) -> None:
     for candidate in candidates:
         if not isinstance(candidate, Candidate) or candidate.backend != name:
             raise TypeError(f"{candidate!r} is not a Candidate of backend {name}")
-        if not isinstance(candidate.rank, int | None):
-            raise TypeError(f"{candidate.rank!r} is not a rank")
+        _check_fields(candidate, _CANDIDATE_FIELDS)
+
+
+def _check_fields(value: Candidate | Endpoint, types: Mapping[str, type | UnionType]) -> None:
+    """Check what a backend returned."""
+    for name, expected in types.items():
+        field = getattr(value, name)
+        if not isinstance(field, expected):
+            shown = expected.__name__ if isinstance(expected, type) else expected
+            raise TypeError(f"{type(value).__name__}.{name} must be {shown}, not {type(field).__name__}")

@@ -33,6 +33,13 @@ T = TypeVar("T")
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 #: The formats that a subcommand may offer for `-o`, in addition to `plain`.
 _OUTPUTS = frozenset({"text", "json", "yaml", "wide", "markdown", "html", "name", "url"})
+#: What a plugin offers, by its kind in messages.
+_OFFERED = {
+    "backend": "a Backend",
+    "formatter": "a subclass of Formatter",
+    "subcommand": "a Command",
+    "command": "a SlashCommand",
+}
 
 
 class Offered(Struct, Generic[T], frozen=True):
@@ -92,6 +99,8 @@ class Plugins(Registry):
         for plugin, values in self._ask(hook, **arguments):
             for value in values:
                 with self.attempt(plugin, hook) as attempt:
+                    if not hasattr(value, "name"):
+                        raise TypeError(f"{_shown_type(value)} has no name; each must be {_OFFERED[kind]}")
                     name = value.name
                     is_name = isinstance(name, str) and _NAME.fullmatch(name)
                     wrong = check(value) if is_name else "is not a valid name"
@@ -125,7 +134,7 @@ class Plugins(Registry):
                 return "is a class; return an object of it"
             return lacks(value)
 
-        return self._collect("kaito_backends", "backend", check, settings=settings)
+        return self._collect("kaito_backends", "backend", check, {"auto"}, settings=settings)
 
     def formatters(self) -> Mapping[str, Offered[type[Formatter]]]:
         """Return the formatters by name."""
@@ -257,6 +266,9 @@ def _listed(result: object) -> Sequence[Any]:
         TypeError: the hook returned something else, such as a class.
     """
     if isinstance(result, type) or not isinstance(result, Iterable):
-        shown = f"the class {result.__name__}" if isinstance(result, type) else type(result).__name__
-        raise TypeError(f"it must return a list, not {shown}")
+        raise TypeError(f"it must return a list, not {_shown_type(result)}")
     return list(result)
+
+
+def _shown_type(value: object) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__

@@ -138,7 +138,7 @@ def test_a_backend_may_say_what_it_is(load, write):
         ("@hookimpl\ndef kaito_formatters(): raise SystemExit", "kaito_formatters: SystemExit"),
         ("@hookimpl\ndef kaito_formatters(): return 5", "kaito_formatters: TypeError"),
         ("@hookimpl\ndef kaito_formatters():\n    yield 1\n    raise ValueError('late')", "ValueError: late"),
-        ("@hookimpl\ndef kaito_formatters(): return [1]", "AttributeError: 'int' object has no attribute 'name'"),
+        ("@hookimpl\ndef kaito_formatters(): return [1]", "int has no name; each must be a subclass of Formatter"),
         ("class A:\n    name = 'A B'\n@hookimpl\ndef kaito_formatters(): return [A]", "'A B' is not a valid name"),
         ("class A:\n    name = 'a'\n@hookimpl\ndef kaito_formatters(): return [A()]", "'a' is not a class"),
         ("class A:\n    name = 'a'\n@hookimpl\ndef kaito_formatters(): return [A]", "'a' lacks feed and finish"),

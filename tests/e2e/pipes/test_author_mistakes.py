@@ -34,6 +34,20 @@ OPEN = """@asynccontextmanager
         ({"backends": "Lab()"}, "it must return a list, not Lab"),
         ({"discover": DISCOVER.removeprefix("async ")}, "discover must be 'async def'"),
         ({"open": OPEN.partition("    ")[2]}, "is @asynccontextmanager missing?"),
+        (
+            {"discover": "async def discover(self, target, reporter): pass"},
+            "must return a list of Candidates, not None",
+        ),
+        ({"discover": "async def discover(self, target, reporter): return 'URL'"}, "list of Candidates, not str"),
+        ({"discover": DISCOVER.replace("'URL'", "None")}, "Candidate.url must be str, not NoneType"),
+        ({"discover": DISCOVER.replace("'URL'", "'URL', rank='best'")}, "Candidate.rank must be int | None, not str"),
+        ({"discover": "async def discover(self, target, reporter): return []"}, "Endpoint: (unknown)\n"),
+        ({"open": OPEN.replace("shown_url='URL'", "shown_url=None")}, "Endpoint.shown_url must be str, not NoneType"),
+        ({"open": OPEN.replace("label='lab'", "label='lab', model=7")}, "Endpoint.model must be str | None, not int"),
+        (
+            {"open": OPEN.replace("label='lab'", "label='lab', headers='x'")},
+            "Endpoint.headers must be Mapping, not str",
+        ),
         ({"open": OPEN.replace("URL", "127.0.0.1:1")}, "'127.0.0.1:1' is not an http:// or https:// URL"),
     ],
 )
@@ -51,6 +65,17 @@ def test_a_backend(kaito, plugin, model_server, change, message):
     [
         ("def kaito_reply(reply): pass", "it implements no hook; kaito_reply is not marked with @hookimpl"),
         ("@hookimpl\ndef kaito_formatters(): return 5", "it must return a list, not int"),
+        ("@hookimpl\ndef kaito_formatters(): return ['f']", "str has no name; each must be a subclass of Formatter"),
+        (
+            "class F: pass\n@hookimpl\ndef kaito_formatters(): return [F]",
+            "kaito_formatters: TypeError: the class F has no name; each must be a subclass of Formatter",
+        ),
+        ("@hookimpl\ndef kaito_slash_commands(): return [None]", "NoneType has no name; each must be a SlashCommand"),
+        (
+            "class B:\n    name = 'auto'\n    def discover(self): pass\n    def open(self): pass\n"
+            "@hookimpl\ndef kaito_backends(): return [B()]",
+            "backend 'auto' is already offered by kaito itself",
+        ),
         (
             "async def go(arguments, shell): pass\n@hookimpl\ndef kaito_slash_commands():\n"
             "    return [SlashCommand(name='go', run=go)]",
