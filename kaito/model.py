@@ -27,6 +27,7 @@ from kaito.plugin.manager import Plugins, create_plugins
 from kaito.plugin.option_values import GivenOptions
 from kaito.settings import Settings
 from kaito.types import ChatRequest, Delta, Message, ModelInfo, OptionGroup, Reply, Reporter
+from kaito.types.message_checks import checked_messages
 from kaito.types.targets import target_of
 from kaito.util.program import program_name
 
@@ -237,12 +238,7 @@ def _messages(messages: Any) -> tuple[Message, ...]:
     if not isinstance(messages, Message | Iterable) or isinstance(messages, bytes):
         kind = type(messages).__name__
         raise TypeError(f"messages must be text, a kaito.Message, or a sequence of kaito.Message, not {kind}")
-    taken = (messages,) if isinstance(messages, Message) else tuple(messages)
-    for message in taken:
-        if not isinstance(message, Message):
-            raise TypeError(f"a message must be a kaito.Message, not {type(message).__name__}")
-        if not isinstance(message.content, str):
-            raise TypeError(f"the content of a message must be text, not {type(message.content).__name__}")
+    taken = checked_messages((messages,) if isinstance(messages, Message) else messages)
     if not taken:
         raise UsageError("There is no message to send")
     return taken

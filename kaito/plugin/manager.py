@@ -23,7 +23,8 @@ from kaito.plugin.hook_checks import REQUEST
 from kaito.plugin.isolation import Attempt, Isolation
 from kaito.plugin.registry import Registry
 from kaito.settings import Settings
-from kaito.types import ChatRequest, Command, Message, OptionGroup, Reply, SlashCommand
+from kaito.types import ChatRequest, Command, OptionGroup, Reply, SlashCommand
+from kaito.types.message_checks import checked_messages
 
 if TYPE_CHECKING:
     from kaito.hookspecs import Backend, Formatter
@@ -192,12 +193,10 @@ class Plugins(Registry):
             started = time.perf_counter()
             with Isolation(plugin, f"{REQUEST}; the message was not sent"):
                 result = self._call(plugin, function, {"request": request, "settings": settings})
+                if isinstance(result, ChatRequest):
+                    checked_messages(result.messages)
             if result is not None and not isinstance(result, ChatRequest):
                 raise PluginError(f"Plugin {plugin} did not return a request from {REQUEST}; the message was not sent")
-            if result is not None and not all(isinstance(message, Message) for message in result.messages):
-                raise PluginError(
-                    f"Plugin {plugin} returned a request whose messages are not Messages; the message was not sent"
-                )
             if self._trace is not None:  # comparing a long conversation takes time
                 changed = result is not None and result != request
                 self._traced(
