@@ -4,35 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from inspect import isawaitable
-from types import UnionType
 from typing import Any
 
 from kaito.endpoints.endpoint_isolation import isolated_endpoint
+from kaito.endpoints.result_checks import check_endpoint, checked_candidates
 from kaito.errors import ConnectError, PluginError
 from kaito.hookspecs import Backend
 from kaito.plugin.manager import Offered, Plugins
 from kaito.settings import Settings
-from kaito.types import Candidate, Endpoint, Location, Reporter
+from kaito.types import Candidate, Endpoint, Reporter
 from kaito.types.targets import shown_url
 from kaito.util.time_limits import time_limit
 
 #: Seconds without a report after which a backend fails. More than the time limit of a request to the API server.
 _SILENCE_LIMIT = 35.0
-#: The types of the fields that would fail outside of the backend's code if they were wrong.
-_CANDIDATE_FIELDS: Mapping[str, type | UnionType] = {"url": str, "rank": int | None}
-_ENDPOINT_FIELDS: Mapping[str, type | UnionType] = {
-    "url": str,
-    "shown_url": str,
-    "label": str,
-    "location": Location,
-    "model": str | None,
-    "preset": str | None,
-    "headers": Mapping,
-    "server_hostname": str | None,
-}
 #: Seconds in which a backend, or its endpoint, must close.
 _CLOSE_LIMIT = 5.0
 
@@ -74,12 +62,8 @@ class BackendCalls:
                 discovering: Any = offered.value.discover(self._target, self._limit)
                 if not isawaitable(discovering):
                     raise TypeError("discover must be 'async def'")
-                found: Any = await discovering
-                if isinstance(found, str) or not isinstance(found, Iterable):
-                    raise TypeError(f"discover must return a list of Candidates, not {type(found).__name__}")
-                candidates = list(found)
-            _validate(candidates, name)
-        return candidates
+                found = await discovering
+            return checked_candidates(found, name)
 
     @asynccontextmanager
     async def opened(self, offered: Offered[Backend], candidate: Candidate) -> AsyncIterator[Endpoint]:
@@ -93,11 +77,7 @@ class BackendCalls:
                 endpoint = await context.__aenter__()
         async with self._closing(offered, context, "closing its endpoint"):
             with self._plugins.isolated(offered.plugin, "open"):
-                if not isinstance(endpoint, Endpoint):
-                    raise TypeError(f"{endpoint!r} is not an Endpoint")
-                _check_fields(endpoint, _ENDPOINT_FIELDS)
-                if not endpoint.url.startswith(("http://", "https://")):
-                    raise ValueError(f"'{endpoint.base}' is not an http:// or https:// URL")
+                check_endpoint(endpoint)
             yield isolated_endpoint(endpoint, offered.plugin)
 
     @asynccontextmanager
@@ -197,19 +177,3 @@ class _SilenceLimit:
         for scope in self._scopes:
             if not scope.expired() and (scope.when() or deadline) < deadline:
                 scope.reschedule(deadline)
-
-
-def _validate(candidates: list[Candidate], name: str) -> None:
-    for candidate in candidates:
-        if not isinstance(candidate, Candidate) or candidate.backend != name:
-            raise TypeError(f"{candidate!r} is not a Candidate of backend {name}")
-        _check_fields(candidate, _CANDIDATE_FIELDS)
-
-
-def _check_fields(value: Candidate | Endpoint, types: Mapping[str, type | UnionType]) -> None:
-    """Check what a backend returned."""
-    for name, expected in types.items():
-        field = getattr(value, name)
-        if not isinstance(field, expected):
-            shown = expected.__name__ if isinstance(expected, type) else expected
-            raise TypeError(f"{type(value).__name__}.{name} must be {shown}, not {type(field).__name__}")
