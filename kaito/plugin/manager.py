@@ -174,6 +174,8 @@ class Plugins(Registry):
                 return "is not a SlashCommand"
             if iscoroutinefunction(value.run):
                 return "has a run that is 'async def'; it must be a plain function"
+            if iscoroutinefunction(value.complete):
+                return "has a complete that is 'async def'; it must be a plain function"
             return "" if callable(value.run) else "has a run that is not callable"
 
         return self._collect("kaito_slash_commands", "command", check, taken, settings=settings)

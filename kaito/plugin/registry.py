@@ -251,6 +251,11 @@ class Registry:
         """Trace the calls of hooks from now on; `trace` is as for the constructor."""
         self._trace = trace
 
+    def trace(self, message: str) -> None:
+        """Show a message if the calls of hooks are traced."""
+        if self._trace is not None:
+            self._trace(message)
+
     @property
     def is_traced(self) -> bool:
         """Whether calls of hooks are traced."""

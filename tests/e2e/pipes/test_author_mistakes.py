@@ -82,6 +82,11 @@ def test_a_backend(kaito, plugin, model_server, change, message):
             "'go' has a run that is 'async def'",
         ),
         (
+            "async def words(typed, shell): return []\ndef go(arguments, shell): pass\n@hookimpl\n"
+            "def kaito_slash_commands():\n    return [SlashCommand(name='go', run=go, complete=words)]",
+            "'go' has a complete that is 'async def'; it must be a plain function",
+        ),
+        (
             "class F:\n    name = 'f'\n    async def feed(self, delta): return ''\n    def finish(self, reply): return ''\n"
             "@hookimpl\ndef kaito_formatters(): return [F]",
             "'f' has a feed that is 'async def'",
