@@ -6,10 +6,12 @@ async with kaito.connect(workspace="my-llama", namespace="team-a") as model:
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import math
 import os
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -18,17 +20,25 @@ from kaito.chat.reply_builder import ReplyBuilder
 from kaito.chat.session_settings import SessionSettings
 from kaito.chat.structured_answers import parsed_reply
 from kaito.endpoints.backend_choice import choose_backends
-from kaito.errors import UsageError
+from kaito.errors import KaitoError, UsageError
 from kaito.options import flag_values
 from kaito.plugin.discovery import Plugin
 from kaito.plugin.manager import Plugins, create_plugins
 from kaito.plugin.option_values import GivenOptions
 from kaito.settings import Settings
-from kaito.types import Delta, Message, ModelInfo, OptionGroup, Reply, Reporter
+from kaito.types import ChatRequest, Delta, Message, ModelInfo, OptionGroup, Reply, Reporter
+from kaito.types.message_checks import checked_messages
 from kaito.types.targets import target_of
 from kaito.util.program import program_name
 
 _logger = logging.getLogger("kaito")
+
+#: Check the arguments that are also flags.
+_PARSERS: Mapping[str, Callable[[str], Callable[[str], str]]] = {
+    "workspace": flag_values.workspace,
+    "namespace": flag_values.namespace,
+    "endpoint": flag_values.url,
+}
 
 
 class Model:
@@ -51,6 +61,8 @@ class Model:
         self._settings = settings
         self._requests = SessionSettings(settings, (settings.output,))
         self._reporter = reporter
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
 
     @property
     def window(self) -> int | None:
@@ -66,6 +78,8 @@ class Model:
 
         Raises:
             KaitoError: the request failed, or the answer does not match the schema of the settings.
+            UsageError: there is no message, the block of :func:`connect` has ended, or another event loop runs.
+            TypeError: an argument has the wrong type.
         """
         builder = ReplyBuilder(time.monotonic)
         async for _ in self._stream(messages, {"stream": False, **changes}, builder):
@@ -85,13 +99,13 @@ class Model:
 
     async def count_tokens(self, messages: str | Message | Sequence[Message]) -> int | None:
         """Return how many tokens messages have, counted by the server; `None` if it cannot, or not in time."""
-        request = self._requests.request(_messages(messages), self.name)
+        request = self._request(messages)
         return await self._client.count_tokens(self._plugins.request(request, self._settings))
 
     async def _stream(
         self, messages: str | Message | Sequence[Message], changes: Mapping[str, Any], builder: ReplyBuilder
     ) -> AsyncGenerator[Delta, None]:
-        request = self._requests.request(_messages(messages), self.name).replace(**changes)
+        request = self._request(messages).replace(**changes)
         request = self._plugins.request(request, self._settings)
         async with aclosing(self._client.stream(request)) as items:
             async for item in items:
@@ -101,6 +115,16 @@ class Model:
                 else:
                     self._reporter.retrying(item.reason, item.delay)
         self._plugins.reply(request, builder.reply(), self._settings)
+
+    def _request(self, messages: str | Message | Sequence[Message]) -> ChatRequest:
+        if self._closed:
+            raise UsageError("The model is closed", "Use it within the 'async with' block that connected it")
+        if asyncio.get_running_loop() is not self._loop:
+            raise UsageError("The model is connected in another event loop", "Connect in each loop that asks it")
+        return self._requests.request(_messages(messages), self.name)
+
+    def _close(self) -> None:
+        self._closed = True
 
 
 @asynccontextmanager
@@ -135,31 +159,45 @@ async def connect(
         options: values of plugins' options, by names such as `redact_file`. A text is parsed like the value of a flag.
         reporter: receives progress and retries.
 
+    An error that leaves the block has its hints as notes, which a traceback shows.
+
     Raises:
         UsageError: the arguments are not valid, or stand beside settings.
+        TypeError: an argument has the wrong type.
         KaitoError: no endpoint can be used, or a plugin that may redact what is sent failed.
     """
+    given: dict[str, Any] = {
+        "workspace": workspace,
+        "namespace": namespace,
+        "endpoint": endpoint,
+        "backend": backend if backend != "auto" else None,
+        "model": model,
+        "context": context,
+        "wait": wait,
+    }
+    _check_types(settings, given, options)
     if settings is not None:
-        given = {
-            "workspace": workspace,
-            "namespace": namespace,
-            "endpoint": endpoint,
-            "backend": backend if backend != "auto" else None,
-            "model": model,
-            "context": context,
-            "wait": wait,
-        }
         if beside := [name for name, value in given.items() if value is not None]:
             raise UsageError(f"connect() takes either settings or {', '.join(beside)}, not both")
     else:
-        endpoint = flag_values.url("endpoint")(endpoint) if endpoint is not None else None
+        for name, parse in _PARSERS.items():
+            if given[name] is not None:
+                parse(name)(given[name])
+        if wait is not None and not 0 <= wait < math.inf:
+            raise UsageError(f"wait: {wait!r} is not a number of seconds from 0")
         target = target_of(workspace, namespace=namespace, endpoint=endpoint, model=model, context=context, wait=wait)
         settings = Settings(target=target, backend=backend, api_key=os.environ.get("KAITO_API_KEY") or None)
     reporter = reporter or _LogReporter()
     plugins = create_plugins(warn=_logger.warning, allowed=os.environ.get("KAITO_PLUGINS"))
-    _set_options(plugins, options or {})
-    async with open_model(settings, plugins, reporter) as connected:
-        yield connected
+    try:
+        _set_options(plugins, options or {})
+        async with open_model(settings, plugins, reporter) as connected:
+            yield connected
+    except KaitoError as exc:
+        for hint in exc.shown_hints():
+            if hint not in getattr(exc, "__notes__", ()):
+                exc.add_note(hint)
+        raise
 
 
 @asynccontextmanager
@@ -174,16 +212,33 @@ async def open_model(settings: Settings, plugins: Plugins, reporter: Reporter) -
     plugins.check_protection()
     async with open_connection(backends, plugins, settings, reporter) as connection:
         reporter.status("")
-        yield Model(connection, plugins, settings, reporter)
+        model = Model(connection, plugins, settings, reporter)
+        try:
+            yield model
+        finally:
+            model._close()
 
 
-def _messages(messages: str | Message | Sequence[Message]) -> tuple[Message, ...]:
+def _check_types(settings: Any, given: Mapping[str, Any], options: Any) -> None:
+    """Check the arguments of :func:`connect`, as a wrong one would fail later and be blamed on a backend."""
+    if not isinstance(settings, Settings | None):
+        how = f"; name a workspace with workspace={settings!r}" if isinstance(settings, str) else ""
+        raise TypeError(f"settings must be kaito.Settings, not {type(settings).__name__}{how}")
+    for name, value in given.items():
+        kind, shown = (int | float, "a number") if name == "wait" else (str, "text")
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(f"{name} must be {shown}, not {type(value).__name__}")
+    if not isinstance(options, Mapping | None):
+        raise TypeError(f"options must be a mapping of names to values, not {type(options).__name__}")
+
+
+def _messages(messages: Any) -> tuple[Message, ...]:
     if isinstance(messages, str):
         messages = (Message("user", messages),)
-    taken = (messages,) if isinstance(messages, Message) else tuple(messages)
-    for message in taken:
-        if not isinstance(message, Message):
-            raise TypeError(f"a message must be a kaito.Message, not {type(message).__name__}")
+    if not isinstance(messages, Message | Iterable) or isinstance(messages, bytes):
+        kind = type(messages).__name__
+        raise TypeError(f"messages must be text, a kaito.Message, or a sequence of kaito.Message, not {kind}")
+    taken = checked_messages((messages,) if isinstance(messages, Message) else messages)
     if not taken:
         raise UsageError("There is no message to send")
     return taken

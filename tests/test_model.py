@@ -4,6 +4,8 @@ import asyncio
 import logging
 import sys
 import textwrap
+import traceback
+from typing import cast
 
 import pytest
 from msgspec import UNSET
@@ -11,6 +13,7 @@ from msgspec import UNSET
 import kaito
 from kaito import (
     ConnectError,
+    ForbiddenError,
     Image,
     KaitoError,
     Message,
@@ -158,6 +161,84 @@ def test_invalid_arguments(options, message):
 
     with pytest.raises(UsageError, match=message):
         asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"workspace": "Bad_Name"}, "workspace: 'Bad_Name' is not a name such as my-llama"),
+        ({"workspace": "my-llama", "namespace": "../x"}, r"namespace: '\.\./x' is not a name"),
+        ({"endpoint": "localhost"}, "endpoint: 'localhost' is not an http:// or https:// URL"),
+        ({"endpoint": "http://x", "wait": -1}, "wait: -1 is not a number of seconds from 0"),
+        ({"endpoint": "http://x", "wait": float("nan")}, "wait: nan is not a number of seconds from 0"),
+    ],
+)
+def test_invalid_values(options, message):
+    with pytest.raises(UsageError, match=message):
+        asyncio.run(kaito.connect(**options).__aenter__())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"settings": "my-llama"}, "settings must be kaito.Settings, not str; name a workspace with workspace='my-ll"),
+        ({"settings": {}}, "settings must be kaito.Settings, not dict$"),
+        ({"endpoint": 5}, "endpoint must be text, not int"),
+        ({"workspace": b"x"}, "workspace must be text, not bytes"),
+        ({"endpoint": "http://x", "model": 5}, "model must be text, not int"),
+        ({"endpoint": "http://x", "wait": "20m"}, "wait must be a number, not str"),
+        ({"endpoint": "http://x", "options": 5}, "options must be a mapping of names to values, not int"),
+    ],
+)
+def test_arguments_of_the_wrong_type(options, message):
+    with pytest.raises(TypeError, match=message):
+        asyncio.run(kaito.connect(**options).__aenter__())
+
+
+@pytest.mark.parametrize(
+    ("messages", "message"),
+    [
+        (5, "messages must be text, a kaito.Message, or a sequence of kaito.Message, not int"),
+        (None, "or a sequence of kaito.Message, not NoneType"),
+        (b"Hi", "or a sequence of kaito.Message, not bytes"),
+        ([{"role": "user", "content": "Hi"}], "a message must be a kaito.Message, not dict"),
+        ([Message("user", cast("str", 5))], "the content of a message must be text, not int"),
+    ],
+)
+def test_messages_of_the_wrong_type(model_server, messages, message):
+    with pytest.raises(TypeError, match=message):
+        ask(model_server.url, messages)
+    assert model_server.chats == []
+
+
+def test_a_model_is_closed_after_its_block(model_server):
+    async def main():
+        async with kaito.connect(endpoint=model_server.url) as model:
+            pass
+        for question in (model.ask("Hi"), anext(model.stream("Hi")), model.count_tokens("Hi")):
+            with pytest.raises(UsageError, match="The model is closed"):
+                await question
+
+    asyncio.run(main())
+
+
+def test_a_model_is_not_used_in_another_event_loop(model_server):
+    async def main():
+        async with kaito.connect(endpoint=model_server.url) as model:
+            with pytest.raises(UsageError, match="The model is connected in another event loop"):
+                await asyncio.to_thread(lambda: asyncio.run(model.ask("Hi")))
+
+    asyncio.run(main())
+
+
+def test_a_traceback_shows_the_hints(model_server, refused_url):
+    with pytest.raises(ConnectError) as caught:
+        ask(refused_url)
+    assert "Connection refused" in "".join(traceback.format_exception(caught.value))
+    model_server.enqueue(Status(401))
+    with pytest.raises(ForbiddenError) as refused:
+        ask(model_server.url)
+    assert refused.value.__notes__ == ["Set KAITO_API_KEY, or pass a file that holds the key with --api-key-file"]
 
 
 def test_settings(model_server):

@@ -12,6 +12,7 @@ from kaito.chat.turn import Turn, divided, divided_where_possible
 from kaito.openai.finish_reasons import Ending, ending_of
 from kaito.types import Message, Reply
 from kaito.types.conversations import ConversationInfo
+from kaito.types.message_checks import checked_messages
 
 #: Bytes that a chat template adds to each message, roughly.
 _TEMPLATE_BYTES = 16
@@ -119,8 +120,9 @@ class Conversation:
 
         Raises:
             ValueError: the messages are not an optional system prompt and then user and assistant in turn.
+            TypeError: they are not messages.
         """
-        rest = list(messages)
+        rest = list(checked_messages(messages))
         system = rest.pop(0).content if rest and rest[0].role == "system" else None
         turns = divided(rest)
         before = self._turns

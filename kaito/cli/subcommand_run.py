@@ -78,7 +78,7 @@ def run_subcommand(offered: Offered[Command], call: Invocation) -> int:
         other = "" if command.connects else f"{program_name()} chat"
         raise NoClusterError(exc.message, *exc.hints, without_cluster(backends, other)) from exc
     call.terminal.clear_status()
-    if code is not None and not isinstance(code, int):
+    if code is not None and not (isinstance(code, int) and 0 <= code <= 255):
         raise PluginError(f"Plugin {offered.plugin} returned {code!r} from {command.name}, which is not an exit code")
     return ExitCode.OK if code is None else int(code)
 

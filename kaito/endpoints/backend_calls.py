@@ -10,6 +10,7 @@ from inspect import isawaitable
 from typing import Any
 
 from kaito.endpoints.endpoint_isolation import isolated_endpoint
+from kaito.endpoints.result_checks import check_endpoint, checked_candidates
 from kaito.errors import ConnectError, PluginError
 from kaito.hookspecs import Backend
 from kaito.plugin.manager import Offered, Plugins
@@ -61,9 +62,8 @@ class BackendCalls:
                 discovering: Any = offered.value.discover(self._target, self._limit)
                 if not isawaitable(discovering):
                     raise TypeError("discover must be 'async def'")
-                candidates = list(await discovering)
-            _validate(candidates, name)
-        return candidates
+                found = await discovering
+            return checked_candidates(found, name)
 
     @asynccontextmanager
     async def opened(self, offered: Offered[Backend], candidate: Candidate) -> AsyncIterator[Endpoint]:
@@ -76,12 +76,8 @@ class BackendCalls:
             async with self._limit.enforced(f"Backend '{candidate.backend}' did not open its endpoint"):
                 endpoint = await context.__aenter__()
         async with self._closing(offered, context, "closing its endpoint"):
-            if not isinstance(endpoint, Endpoint):
-                with self._plugins.isolated(offered.plugin, "open"):
-                    raise TypeError(f"{endpoint!r} is not an Endpoint")
-            if not endpoint.url.startswith(("http://", "https://")):
-                with self._plugins.isolated(offered.plugin, "open"):
-                    raise ValueError(f"'{endpoint.base}' is not an http:// or https:// URL")
+            with self._plugins.isolated(offered.plugin, "open"):
+                check_endpoint(endpoint)
             yield isolated_endpoint(endpoint, offered.plugin)
 
     @asynccontextmanager
@@ -181,11 +177,3 @@ class _SilenceLimit:
         for scope in self._scopes:
             if not scope.expired() and (scope.when() or deadline) < deadline:
                 scope.reschedule(deadline)
-
-
-def _validate(candidates: list[Candidate], name: str) -> None:
-    for candidate in candidates:
-        if not isinstance(candidate, Candidate) or candidate.backend != name:
-            raise TypeError(f"{candidate!r} is not a Candidate of backend {name}")
-        if not isinstance(candidate.rank, int | None):
-            raise TypeError(f"{candidate.rank!r} is not a rank")

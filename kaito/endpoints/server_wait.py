@@ -6,6 +6,7 @@ import asyncio
 
 from yarl import URL
 
+from kaito.endpoints.result_checks import check_endpoint
 from kaito.errors import ConnectError, ForbiddenError, KaitoError, UsageError
 from kaito.net.failures import NoResponseError
 from kaito.net.http_session import EndpointSession
@@ -35,7 +36,10 @@ async def wait_until_answering(endpoint: Endpoint, settings: Settings, timeout: 
         ConnectError: it does not answer in time.
         UsageError: the proxy or the certificate authority cannot be used.
         ForbiddenError: the proxy requires credentials.
+        TypeError: a field of the endpoint has the wrong type.
+        ValueError: its URL is not one of HTTP.
     """
+    check_endpoint(endpoint)
     reason = ""
     try:
         async with asyncio.timeout(timeout or None), EndpointSession(endpoint, settings) as session:

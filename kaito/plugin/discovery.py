@@ -138,11 +138,17 @@ def _offered_by(distribution: Distribution, group: str) -> Iterator[Found]:
     except (TypeError, ValueError) as exc:
         # The metadata cannot be parsed.
         plugin = Plugin("entry_points.txt", str(distribution.metadata["Name"]), distribution.version, "installed")
-        yield Found(plugin, _raiser(exc), partial(files_of_distribution, distribution))
+        error = PluginError("it has a line that is not NAME = MODULE or NAME = MODULE:OBJECT")
+        error.__cause__ = exc
+        yield Found(plugin, _raiser(error), partial(files_of_distribution, distribution))
     else:
         for point in points:
             plugin = Plugin(point.name, distribution.name, distribution.version, "installed")
-            yield Found(plugin, point.load, partial(files_of_module, point.module))
+            if point.pattern.match(point.value):
+                yield Found(plugin, point.load, partial(files_of_module, point.module))
+            else:
+                error = PluginError(f"its entry point '{point.value}' is not MODULE or MODULE:OBJECT")
+                yield Found(plugin, _raiser(error), partial(files_of_distribution, distribution))
 
 
 def _raiser(exc: Exception) -> Callable[[], NoReturn]:

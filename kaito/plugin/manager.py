@@ -23,7 +23,8 @@ from kaito.plugin.hook_checks import REQUEST
 from kaito.plugin.isolation import Attempt, Isolation
 from kaito.plugin.registry import Registry
 from kaito.settings import Settings
-from kaito.types import ChatRequest, Command, Message, OptionGroup, Reply, SlashCommand
+from kaito.types import ChatRequest, Command, OptionGroup, Reply, SlashCommand
+from kaito.types.message_checks import checked_messages
 
 if TYPE_CHECKING:
     from kaito.hookspecs import Backend, Formatter
@@ -33,6 +34,13 @@ T = TypeVar("T")
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 #: The formats that a subcommand may offer for `-o`, in addition to `plain`.
 _OUTPUTS = frozenset({"text", "json", "yaml", "wide", "markdown", "html", "name", "url"})
+#: What a plugin offers, by its kind in messages.
+_OFFERED = {
+    "backend": "a Backend",
+    "formatter": "a subclass of Formatter",
+    "subcommand": "a Command",
+    "command": "a SlashCommand",
+}
 
 
 class Offered(Struct, Generic[T], frozen=True):
@@ -92,6 +100,8 @@ class Plugins(Registry):
         for plugin, values in self._ask(hook, **arguments):
             for value in values:
                 with self.attempt(plugin, hook) as attempt:
+                    if not hasattr(value, "name"):
+                        raise TypeError(f"{_shown_type(value)} has no name; each must be {_OFFERED[kind]}")
                     name = value.name
                     is_name = isinstance(name, str) and _NAME.fullmatch(name)
                     wrong = check(value) if is_name else "is not a valid name"
@@ -125,7 +135,7 @@ class Plugins(Registry):
                 return "is a class; return an object of it"
             return lacks(value)
 
-        return self._collect("kaito_backends", "backend", check, settings=settings)
+        return self._collect("kaito_backends", "backend", check, {"auto"}, settings=settings)
 
     def formatters(self) -> Mapping[str, Offered[type[Formatter]]]:
         """Return the formatters by name."""
@@ -164,6 +174,8 @@ class Plugins(Registry):
                 return "is not a SlashCommand"
             if iscoroutinefunction(value.run):
                 return "has a run that is 'async def'; it must be a plain function"
+            if iscoroutinefunction(value.complete):
+                return "has a complete that is 'async def'; it must be a plain function"
             return "" if callable(value.run) else "has a run that is not callable"
 
         return self._collect("kaito_slash_commands", "command", check, taken, settings=settings)
@@ -183,12 +195,10 @@ class Plugins(Registry):
             started = time.perf_counter()
             with Isolation(plugin, f"{REQUEST}; the message was not sent"):
                 result = self._call(plugin, function, {"request": request, "settings": settings})
+                if isinstance(result, ChatRequest):
+                    checked_messages(result.messages)
             if result is not None and not isinstance(result, ChatRequest):
                 raise PluginError(f"Plugin {plugin} did not return a request from {REQUEST}; the message was not sent")
-            if result is not None and not all(isinstance(message, Message) for message in result.messages):
-                raise PluginError(
-                    f"Plugin {plugin} returned a request whose messages are not Messages; the message was not sent"
-                )
             if self._trace is not None:  # comparing a long conversation takes time
                 changed = result is not None and result != request
                 self._traced(
@@ -257,6 +267,9 @@ def _listed(result: object) -> Sequence[Any]:
         TypeError: the hook returned something else, such as a class.
     """
     if isinstance(result, type) or not isinstance(result, Iterable):
-        shown = f"the class {result.__name__}" if isinstance(result, type) else type(result).__name__
-        raise TypeError(f"it must return a list, not {shown}")
+        raise TypeError(f"it must return a list, not {_shown_type(result)}")
     return list(result)
+
+
+def _shown_type(value: object) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__

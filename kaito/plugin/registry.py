@@ -65,8 +65,8 @@ class Registry:
         self._faults: dict[Plugin, list[str]] = {}
         #: Plugins that see each request before it is sent, and therefore may redact it.
         self._protecting: set[Plugin] = set()
-        #: The failures of such plugins, and of plugins that could not be loaded and may be such.
-        self._unprotected: list[PluginError] = []
+        #: Such plugins that failed, and plugins that could not be loaded and may be such, with the causes.
+        self._unprotected: list[tuple[Plugin, BaseException | None]] = []
         self._turn_begun = False
         self.settings: dict[str, PluginSetting] = {}
         self._options: dict[Plugin, Mapping[str, Any]] = {}
@@ -136,21 +136,21 @@ class Registry:
         Raises:
             PluginError: such a plugin failed.
         """
-        if self._unprotected:
-            raise self._unprotected[0]
-
-    def _note_unprotected(self, plugin: Plugin, exc: BaseException | None) -> None:
+        if not self._unprotected:
+            return
+        plugin, cause = self._unprotected[0]
         if plugin.origin == "installed":
-            others = sorted({one.name for one in self._by_module.values() if one.origin == "installed"} - {plugin.name})
-            leave_out = f"set KAITO_PLUGINS='{','.join(others)}'"
+            # All others, as one that is left out without being named may be a redaction, too: those that were loaded
+            # after it, and those that failed in turn.
+            all_known = [*self._by_module.values(), *(one for one, _ in self._unprotected)]
+            others = {one.name.removeprefix("kaito ") for one in all_known if one.origin == "installed"}
+            leave_out = f"set KAITO_PLUGINS='{','.join(sorted(others - {plugin.name}))}'"
         else:
             leave_out = f"leave out --plugin {plugin.distribution}"
-        error = PluginError(
+        raise PluginError(
             f"Plugin {plugin} may redact what is sent, and it failed: nothing is sent without it",
             f"To run without it, {leave_out}",
-        )
-        error.__cause__ = exc
-        self._unprotected.append(error)
+        ) from cause
 
     # Options
 
@@ -192,9 +192,11 @@ class Registry:
 
     def _register(self, plugin: Plugin, module: Any) -> None:
         if self._manager.is_registered(module):
-            raise _LoadedAlreadyError
+            other = self._by_module.get(id(module), plugin)
+            raise _LoadedAlreadyError("" if other.name == plugin.name else f", as plugin {other}")
         if self._manager.has_plugin(plugin.name):
-            raise PluginError("another plugin of this name is loaded already")
+            other = self._by_module.get(id(self._manager.get_plugin(plugin.name)), plugin)
+            raise PluginError(f"another plugin of this name is loaded already: {other}")
         refusals = self._manager.check(module) if plugin.origin != "built-in" else ()
         with warnings.catch_warnings(record=True) as deprecations:
             warnings.simplefilter("always")
@@ -227,14 +229,14 @@ class Registry:
         if isinstance(exc, _LoadedAlreadyError) or plugin.origin == "built-in":
             return
         if plugin in self._protecting or mention(REQUEST, found.files()):
-            self._note_unprotected(plugin, exc)
+            self._unprotected.append((plugin, exc))
 
     def report_fault(self, plugin: Plugin, message: str, exc: BaseException | None = None) -> None:
         """Report a part of a plugin that is ignored; the rest of the plugin works."""
         self._faults[plugin].append(message)
         self._warn(f"Plugin {plugin}: {message}; this is ignored")
         if plugin in self._protecting and not self._turn_begun:
-            self._note_unprotected(plugin, exc)
+            self._unprotected.append((plugin, exc))
 
     # Calling hooks
 
@@ -249,6 +251,11 @@ class Registry:
         """Trace the calls of hooks from now on; `trace` is as for the constructor."""
         self._trace = trace
 
+    def trace(self, message: str) -> None:
+        """Show a message if the calls of hooks are traced."""
+        if self._trace is not None:
+            self._trace(message)
+
     @property
     def is_traced(self) -> bool:
         """Whether calls of hooks are traced."""
@@ -262,5 +269,5 @@ class Registry:
 
 
 class _LoadedAlreadyError(PluginError):
-    def __init__(self) -> None:
-        super().__init__("it is loaded already")
+    def __init__(self, where: str = "") -> None:
+        super().__init__(f"it is loaded already{where}")

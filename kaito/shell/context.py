@@ -15,8 +15,8 @@ from kaito.shell.past_conversations import PastConversations
 from kaito.shell.render.answer_writer import AnswerWriter
 from kaito.shell.render.banner import resumed
 from kaito.shell.render.command_output import CommandOutput
-from kaito.types import Column, Image, Message, ModelInfo, Reply, Row
-from kaito.types.conversations import ConversationInfo
+from kaito.types import Column, ConversationInfo, Image, Message, ModelInfo, Reply, Row
+from kaito.types.message_checks import checked_images
 from kaito.util.suggest import near_or_listed
 
 #: Models that a message names.
@@ -153,7 +153,7 @@ class ShellContext:
 
     def attach(self, image: Image) -> None:
         """Send an image with the next message, together with those that already wait for it."""
-        self._attached = (*self._attached, image)
+        self._attached = checked_images((*self._attached, image))
 
     def ask(self, text: str, *, shown: str | None = None) -> None:
         """Send a message and show the answer, as if it had been typed. The images that wait are sent with it.

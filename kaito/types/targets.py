@@ -89,8 +89,8 @@ def service_url(workspace: str, namespace: str, domain: str = "cluster.local") -
 
 
 def shown_url(workspace: str | None, namespace: str | None) -> str:
-    """Return the URL in the `Endpoint:` line of an error about a Workspace."""
-    return f"{service_url(workspace or '', namespace or 'default')}/chat/completions"
+    """Return the URL in the `Endpoint:` line of an error about a Workspace; `(unknown)` without one."""
+    return f"{service_url(workspace, namespace or 'default')}/chat/completions" if workspace else "(unknown)"
 
 
 class Rank(IntEnum):

@@ -48,6 +48,11 @@ def wait_for(statuses, reporter, timeout=60.0, query=""):
     asyncio.run(test())
 
 
+def test_a_url_without_a_scheme(reporter):
+    with pytest.raises(ValueError, match="'localhost:8080' is not an http:// or https:// URL"):
+        wait("localhost:8080", reporter, timeout=0)
+
+
 def test_a_server_that_answers(model_server, reporter):
     wait(model_server.url, reporter)
     assert reporter.notices == []

@@ -9,7 +9,7 @@ from types import ModuleType, SimpleNamespace
 import pluggy
 import pytest
 
-from kaito import hookimpl
+from kaito import __version__, hookimpl
 from kaito.errors import KaitoError, PluginError, UsageError
 from kaito.plugin import discovery
 from kaito.plugin.manager import Plugins, create_plugins
@@ -138,7 +138,7 @@ def test_a_backend_may_say_what_it_is(load, write):
         ("@hookimpl\ndef kaito_formatters(): raise SystemExit", "kaito_formatters: SystemExit"),
         ("@hookimpl\ndef kaito_formatters(): return 5", "kaito_formatters: TypeError"),
         ("@hookimpl\ndef kaito_formatters():\n    yield 1\n    raise ValueError('late')", "ValueError: late"),
-        ("@hookimpl\ndef kaito_formatters(): return [1]", "AttributeError: 'int' object has no attribute 'name'"),
+        ("@hookimpl\ndef kaito_formatters(): return [1]", "int has no name; each must be a subclass of Formatter"),
         ("class A:\n    name = 'A B'\n@hookimpl\ndef kaito_formatters(): return [A]", "'A B' is not a valid name"),
         ("class A:\n    name = 'a'\n@hookimpl\ndef kaito_formatters(): return [A()]", "'a' is not a class"),
         ("class A:\n    name = 'a'\n@hookimpl\ndef kaito_formatters(): return [A]", "'a' lacks feed and finish"),
@@ -414,10 +414,20 @@ def test_a_plugin_added_twice_is_loaded_once():
     plugins.add(plugin_module(kaito_reply=lambda: None), "mine", "d", "1")
     assert warnings == [
         "Plugin 'mine' (d 1) was not loaded: it is loaded already",
-        "Plugin 'again' (d 1) was not loaded: it is loaded already",
+        "Plugin 'again' (d 1) was not loaded: it is loaded already, as plugin 'mine' (d 1)",
         "Plugin 'mine' (d 1) was not loaded: it is loaded already",
     ]
     assert plugins.request(REQUEST, SETTINGS).model == "redacted"
+
+
+def test_a_plugin_with_the_name_of_another_one_is_not_loaded():
+    warnings = []
+    plugins = create_plugins(warn=warnings.append, allowed="")
+    plugins.add(plugin_module(kaito_reply=lambda: None), "plain", "d", "1")
+    assert warnings == [
+        "Plugin 'plain' (d 1) was not loaded: another plugin of this name is loaded already: 'plain' (kaito"
+        f" {__version__})"
+    ]
 
 
 def test_broken_metadata_does_not_affect_other_distributions(load, installed, tmp_path):
@@ -426,6 +436,7 @@ def test_broken_metadata_does_not_affect_other_distributions(load, installed, tm
         "broken": b"[kaito]\nfoo\n",
         "letters": b"[kaito]\n\xff\n",
         "other": b"[others]\nfoo\n",
+        "spaces": b"[kaito]\nspaced = two words\nempty =\n",
     }.items():
         info = tmp_path / f"{name}-1.dist-info"
         info.mkdir()
@@ -433,8 +444,12 @@ def test_broken_metadata_does_not_affect_other_distributions(load, installed, tm
         (info / "entry_points.txt").write_bytes(content)
     plugins, warnings = load(allowed=None)
     assert "loud" in plugins.formatters()
-    [warning] = [warning for warning in warnings if "broken" in warning]
-    assert warning.startswith("Plugin 'entry_points.txt' (broken 1) was not loaded: ")
+    assert [warning for warning in warnings if "broken" in warning or "spaces" in warning] == [
+        "Plugin 'empty' (spaces 1) was not loaded: its entry point '' is not MODULE or MODULE:OBJECT",
+        "Plugin 'entry_points.txt' (broken 1) was not loaded: it has a line that is not NAME = MODULE or NAME ="
+        " MODULE:OBJECT",
+        "Plugin 'spaced' (spaces 1) was not loaded: its entry point 'two words' is not MODULE or MODULE:OBJECT",
+    ]
 
 
 def test_the_shell_s_own_commands_cannot_be_replaced(write, load):

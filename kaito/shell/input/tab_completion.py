@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kaito.errors import KaitoError
@@ -47,10 +46,18 @@ class TabCompletion:
         if name == "help":
             return [*WORDS, *self._commands]
         offered = self._commands.get(name)
-        if offered is not None and offered.value.complete is not None:
-            with suppress(KaitoError), self._plugins.isolated(offered.plugin, f"completing /{name}"):
-                return list(offered.value.complete(typed, self._context))
-        return []
+        if offered is None or offered.value.complete is None:
+            return []
+        try:
+            with self._plugins.isolated(offered.plugin, f"completing /{name}"):
+                words = list(offered.value.complete(typed, self._context))
+                if wrong := [word for word in words if not isinstance(word, str)]:
+                    raise TypeError(f"it must return texts, not {type(wrong[0]).__name__}")
+                return words
+        except KaitoError as exc:
+            # A message in the middle of a line would disturb the user, but the plugin's author asks for it.
+            self._plugins.trace(exc.message)
+            return []
 
 
 def _matching(words: Iterable[str], typed: str) -> list[str]:

@@ -34,6 +34,20 @@ OPEN = """@asynccontextmanager
         ({"backends": "Lab()"}, "it must return a list, not Lab"),
         ({"discover": DISCOVER.removeprefix("async ")}, "discover must be 'async def'"),
         ({"open": OPEN.partition("    ")[2]}, "is @asynccontextmanager missing?"),
+        (
+            {"discover": "async def discover(self, target, reporter): pass"},
+            "must return a list of Candidates, not None",
+        ),
+        ({"discover": "async def discover(self, target, reporter): return 'URL'"}, "list of Candidates, not str"),
+        ({"discover": DISCOVER.replace("'URL'", "None")}, "Candidate.url must be str, not NoneType"),
+        ({"discover": DISCOVER.replace("'URL'", "'URL', rank='best'")}, "Candidate.rank must be int | None, not str"),
+        ({"discover": "async def discover(self, target, reporter): return []"}, "Endpoint: (unknown)\n"),
+        ({"open": OPEN.replace("shown_url='URL'", "shown_url=None")}, "Endpoint.shown_url must be str, not NoneType"),
+        ({"open": OPEN.replace("label='lab'", "label='lab', model=7")}, "Endpoint.model must be str | None, not int"),
+        (
+            {"open": OPEN.replace("label='lab'", "label='lab', headers='x'")},
+            "Endpoint.headers must be Mapping, not str",
+        ),
         ({"open": OPEN.replace("URL", "127.0.0.1:1")}, "'127.0.0.1:1' is not an http:// or https:// URL"),
     ],
 )
@@ -51,10 +65,26 @@ def test_a_backend(kaito, plugin, model_server, change, message):
     [
         ("def kaito_reply(reply): pass", "it implements no hook; kaito_reply is not marked with @hookimpl"),
         ("@hookimpl\ndef kaito_formatters(): return 5", "it must return a list, not int"),
+        ("@hookimpl\ndef kaito_formatters(): return ['f']", "str has no name; each must be a subclass of Formatter"),
+        (
+            "class F: pass\n@hookimpl\ndef kaito_formatters(): return [F]",
+            "kaito_formatters: TypeError: the class F has no name; each must be a subclass of Formatter",
+        ),
+        ("@hookimpl\ndef kaito_slash_commands(): return [None]", "NoneType has no name; each must be a SlashCommand"),
+        (
+            "class B:\n    name = 'auto'\n    def discover(self): pass\n    def open(self): pass\n"
+            "@hookimpl\ndef kaito_backends(): return [B()]",
+            "backend 'auto' is already offered by kaito itself",
+        ),
         (
             "async def go(arguments, shell): pass\n@hookimpl\ndef kaito_slash_commands():\n"
             "    return [SlashCommand(name='go', run=go)]",
             "'go' has a run that is 'async def'",
+        ),
+        (
+            "async def words(typed, shell): return []\ndef go(arguments, shell): pass\n@hookimpl\n"
+            "def kaito_slash_commands():\n    return [SlashCommand(name='go', run=go, complete=words)]",
+            "'go' has a complete that is 'async def'; it must be a plain function",
         ),
         (
             "class F:\n    name = 'f'\n    async def feed(self, delta): return ''\n    def finish(self, reply): return ''\n"
@@ -80,16 +110,47 @@ def test_verbose_shows_where_a_hook_failed(chat, plugin):
     assert "Traceback" not in chat("--plugin", name, "-m", "x").err
 
 
-@pytest.mark.parametrize("messages", ['("x",)', '({"role": "user", "content": "x"},)'])
-def test_a_request_of_other_things(chat, plugin, model_server, messages):
+@pytest.mark.parametrize(
+    ("messages", "message"),
+    [
+        ('("x",)', "a message must be a kaito.Message, not str"),
+        ('({"role": "user", "content": "x"},)', "a message must be a kaito.Message, not dict"),
+        ("5", "'int' object is not iterable"),
+        ("(request.messages[0].replace(content=None),)", "the content of a message must be text, not NoneType"),
+        ("(request.messages[0].replace(images=('x',)),)", "an image must be a kaito.Image, not str"),
+        ("(request.messages[0].replace(tool_calls=({},)),)", "a call of a tool must be a kaito.ToolCall, not dict"),
+    ],
+)
+def test_a_request_of_other_things(chat, plugin, model_server, messages, message):
     source = (
         "from kaito import hookimpl\n@hookimpl\n"
         f"def kaito_request(request): return request.replace(messages={messages})\n"
     )
     outcome = chat("--plugin", plugin(source), "-m", "x")
     assert outcome.code == 1
-    assert "returned a request whose messages are not Messages; the message was not sent" in outcome.err
+    assert f"failed in kaito_request; the message was not sent: TypeError: {message}\n" in outcome.err
     assert model_server.chats == []
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("attach('cat.png')", "an image must be a kaito.Image, not str"),
+        ("replace([Message('user', 5), Message('assistant', 'y')])", "the content of a message must be text, not int"),
+        ("replace([Message('user', 'x', images=('y',)), Message('assistant', 'y')])", "an image must be a kaito.Image"),
+        ("replace([Message('user', 'x'), Message('assistant', '', tool_calls=({},))])", "must be a kaito.ToolCall"),
+    ],
+)
+def test_a_slash_command_that_passes_other_things(chat, plugin, call, message):
+    source = (
+        "from kaito import Message, SlashCommand, hookimpl\n"
+        f"def go(arguments, shell): shell.{call}\n"
+        "@hookimpl\ndef kaito_slash_commands(): return [SlashCommand(name='go', run=go)]\n"
+    )
+    outcome = chat("--plugin", plugin(source), "--keep-going", stdin="one\n/go\ntwo\n")
+    assert (outcome.code, outcome.out) == (1, "Assistant: one\nAssistant: two\n")
+    assert "failed in /go: TypeError: " in outcome.err
+    assert message in outcome.err
 
 
 COMMAND = """
@@ -108,6 +169,8 @@ def kaito_commands(): return [Command(name="go", summary="Go", run=run, MORE)]
     [
         ("async def run(context): pass", "", 2, "'go' has a run that is 'async def'; call context.wait(coroutine)"),
         ("def run(context): return 'done'", "", 1, "returned 'done' from go, which is not an exit code"),
+        ("def run(context): return 256", "", 1, "returned 256 from go, which is not an exit code"),
+        ("def run(context): return -1", "", 1, "returned -1 from go, which is not an exit code"),
         ("def run(context): context.connect()", "", 1, "the subcommand 'go' needs connects=True to use connect()"),
         ("def run(context): context.cluster()", "", 1, "the subcommand 'go' needs cluster=True to use cluster()"),
         ("def run(context): context.wait(5)", "", 1, "wait takes a coroutine, not int"),

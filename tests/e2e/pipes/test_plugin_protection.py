@@ -115,6 +115,18 @@ def test_kaito_plugins_leaves_a_failing_plugin_out(kaito, install, model_server)
     assert kaito("chat", "--endpoint", model_server.url, "-m", "a", plugins="calm").out == "Assistant: a\n"
 
 
+def test_leaving_a_failing_plugin_out_keeps_all_others(kaito, install, model_server):
+    # They are loaded in the order of their names.
+    install("early", "a-calm", "from kaito import hookimpl\n@hookimpl\ndef kaito_reply(): pass")
+    install("hide-names", "hide", "import nothing_of_this_name\n" + REDACTS)
+    install("hide-more", "more", "import nothing_of_this_name\n" + REDACTS)
+    install("hide-words", "redact", REDACTS)
+    outcome = kaito("chat", "--endpoint", model_server.url, "-m", "a secret", plugins="a-calm,hide,more,redact")
+    assert outcome.code == 1
+    assert "'hide' (hide-names 1.0) may redact what is sent" in outcome.err
+    assert outcome.err.splitlines()[-1] == "   To run without it, set KAITO_PLUGINS='a-calm,more,redact'"
+
+
 def test_a_plugin_of_several_files_may_redact_in_any_of_them(kaito, install, model_server, tmp_path):
     install("hide-words", "redact", "", module="hide")
     folder = tmp_path / "site" / "hide"

@@ -178,7 +178,7 @@ def backend_plugin(plugin, url, *backends):
     [
         ("[5]", "failed in discover: TypeError: 5 is not a Candidate"),
         ("[Candidate(backend='other', url='x', rank=1)]", "is not a Candidate of backend odd"),
-        ("[Candidate(backend='odd', url='x', rank='first')]", "'first' is not a rank"),
+        ("[Candidate(backend='odd', url='x', rank='first')]", "Candidate.rank must be int | None, not str"),
         ("sys.exit(3)", "failed in discover: SystemExit: 3"),
         ("[Candidate(backend='odd', url='x', rank=1, detail=5)]", "failed in open: TypeError: 5 is not an Endpoint"),
         (

@@ -203,7 +203,10 @@ def test_its_exit_code(kaito, install):
     ("source", "message"),
     [
         ("import nothing_of_this_name", "was not loaded: ModuleNotFoundError"),
-        ("from kaito import hookimpl\n@hookimpl\ndef kaito_commands(): return [5]", "has no attribute 'name'"),
+        (
+            "from kaito import hookimpl\n@hookimpl\ndef kaito_commands(): return [5]",
+            "int has no name; each must be a Command",
+        ),
         (
             PING.replace('name="ping"', 'name="pong"'),
             "Plugin 'kaito ping' (kaito-ping 1.0) offers no subcommand 'ping'\n   It offers pong",

@@ -15,7 +15,13 @@ def failing(typed, shell):
 
 
 @pytest.fixture
-def tab():
+def traced():
+    """The messages of plugins that `--verbose` shows."""
+    return []
+
+
+@pytest.fixture
+def tab(traced):
     def run(arguments, shell):
         raise AssertionError("completion must not run commands")
 
@@ -23,10 +29,11 @@ def tab():
         SlashCommand(name="set", run=run, arguments="NAME", complete=lambda typed, shell: ["a-b", "a-c", "b\x1b[2J"]),
         SlashCommand(name="seal", run=run),
         SlashCommand(name="broken", run=run, complete=failing),
+        SlashCommand(name="wrong", run=run, complete=lambda typed, shell: cast("list[str]", ["x", 5])),
     ]
     plugin = Plugin(name="x", distribution="x", version="1")
     commands = {command.name: Offered(plugin, command) for command in slash_commands}
-    return TabCompletion(commands, Plugins(lambda warning: None), cast(Any, None))
+    return TabCompletion(commands, Plugins(lambda warning: None, traced.append), cast(Any, None))
 
 
 @pytest.mark.parametrize(
@@ -35,7 +42,7 @@ def tab():
         ("", []),
         ("se", []),
         ("//se", []),
-        ("/", ["/broken", "/clear", "/exit", "/help", "/quit", "/seal", "/set ", "/status"]),
+        ("/", ["/broken", "/clear", "/exit", "/help", "/quit", "/seal", "/set ", "/status", "/wrong"]),
         ("/SE", ["/seal", "/set "]),
         ("  /se", ["  /seal", "  /set "]),
         ("/set ", ["/set a-b", "/set a-c"]),
@@ -44,6 +51,7 @@ def tab():
         ("/set b", []),
         ("/seal x", []),
         ("/broken x", []),
+        ("/wrong x", []),
         ("/nope x", []),
         ("/help s", ["/help seal", "/help set", "/help status"]),
         ("/etc/hosts", []),
@@ -51,3 +59,12 @@ def tab():
 )
 def test_completion(tab, line, completions):
     assert tab(line) == completions
+
+
+def test_verbose_shows_why_a_plugin_completes_nothing(tab, traced):
+    tab("/broken x")
+    tab("/wrong x")
+    assert traced == [
+        "Plugin 'x' (x 1) failed in completing /broken: ZeroDivisionError",
+        "Plugin 'x' (x 1) failed in completing /wrong: TypeError: it must return texts, not int",
+    ]
