@@ -54,8 +54,8 @@ def test_run_kaito_times_out_and_shows_the_output(kaito, monkeypatch, tmp_path):
     program.write_text("#!/bin/sh\necho partial output\nexec sleep 3600\n")
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
-    with pytest.raises(AssertionError, match=r"(?s)did not exit within 1\.5 s.*partial output"):
-        kaito(timeout=1.5)
+    with pytest.raises(AssertionError, match=r"(?s)did not exit within 5 s.*partial output"):
+        kaito(timeout=5)
 
 
 def test_the_imported_package_is_the_one_that_runs(kaito, tmp_path):

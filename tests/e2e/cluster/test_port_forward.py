@@ -125,7 +125,7 @@ def test_certificate_of_a_plugin_expires(chat, control_plane, namespace, workspa
         (tmp_path / "credential").write_text(json.dumps(credential))
         return path
 
-    first = issue(timedelta(seconds=10))
+    first = issue(timedelta(seconds=20))
     config = json.loads(namespace.kubeconfig("admin").read_text())
     program = f"open({str(tmp_path / 'runs')!r}, 'a').write('x'); print(open({str(tmp_path / 'credential')!r}).read())"
     plugin = {"command": sys.executable, "args": ["-c", program], "interactiveMode": "Never"}
