@@ -100,11 +100,11 @@ def _read(file: Path) -> _Earlier:
 
 
 def _converted(earlier: _Earlier, file: Path, updated: float) -> tuple[Record, list[tuple[Message, ...]]]:
+    import hashlib  # here, as it takes longer to import than the history does, and files to take over are rare
+
     messages = earlier.messages
     system = messages[0].content if messages and messages[0].role == "system" else None
     turns = [turn.messages for turn in divided_where_possible(messages[system is not None :])]
-    import hashlib
-
     # The same for the same file: a process may be killed before the file is removed.
     seed = hashlib.sha256(f"{file.name} {updated}".encode("utf-8", "replace")).digest()
     info = ConversationInfo(
