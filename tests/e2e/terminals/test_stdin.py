@@ -51,7 +51,7 @@ def test_signals_end_the_wait(piped, arguments, number, code):
     session.wait_for("stdin …")
     os.kill(session.pid, number)
     # Sooner than the time after which the end is forced.
-    assert session.wait_exit(GRACE) == code
+    assert session.wait_exit(GRACE - 0.5) == code
 
 
 def test_a_message_that_is_typed(piped, server):
